@@ -1,0 +1,82 @@
+"Fixtures that every test may ask for."
+import pytest
+from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
+
+CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+                  '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    "Coroutine tests run on asyncio, as uvicorn does"
+    return 'asyncio'
+
+
+@pytest.fixture(scope='module')
+def browser():
+    "Headless Chromium. One for each module, because Playwright's event loop must be gone before other tests use theirs"
+    program = find_chromium()
+    if not program:
+        missing('Chromium', 'install it (Debian: `apt-get install chromium`) or set $CHROMIUM to its path')
+    if not NODE_MODULES.is_dir():
+        missing('the pinned JavaScript', 'run `npm ci`')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser, **context):
+    """A new tab. What the page asks of the CDN comes from `node_modules`, so its default markup is tested offline.
+
+    `page.problems` collects script errors, console errors and refused addresses; a test ends with `assert not page.problems`.
+    """
+    tab = browser.new_context(**context)
+    page = tab.new_page()
+    page.problems = []
+
+    def from_npm(route):
+        if path := npm_file(route.request.url):
+            route.fulfill(path=path, headers={'Access-Control-Allow-Origin': '*'})
+        else:
+            refuse(route)
+
+    def refuse(route):
+        page.problems.append(f'refused {route.request.url}')
+        route.abort()
+
+    tab.route(lambda url: not url.startswith(('http://127.0.0.1', 'http://localhost')), refuse)
+    tab.route('https://cdn.jsdelivr.net/npm/**', from_npm)
+    page.on('pageerror', lambda error: page.problems.append(f'script error: {error}'))
+    page.on('console', lambda line: line.type == 'error' and page.problems.append(f'console: {line.text}'))
+    page.set_default_timeout(10_000)
+    return page
+
+
+@pytest.fixture
+def page(browser):
+    "A tab with a clean profile, closed after the test"
+    page = open_page(browser)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    "Call it for each tab that a test needs; each has a clean profile"
+    pages = []
+
+    def make(**context):
+        pages.append(open_page(browser, **context))
+        return pages[-1]
+    yield make
+    for page in pages:
+        page.context.close()
+
+
+def pytest_sessionfinish(session):
+    "In CI a skipped test is a failed run"
+    reporter = session.config.pluginmanager.get_plugin('terminalreporter')
+    if IN_CI and reporter and reporter.stats.get('skipped'):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,285 @@
+"""Real servers and real clients for the tests, built from parts that are not ours.
+
+Nothing here sleeps for a guessed time: `wait_until` asks again until a deadline, and reports what it waited for.
+"""
+import asyncio
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import uvicorn
+
+ROOT = Path(__file__).resolve().parent.parent
+NODE_MODULES = ROOT/'node_modules'
+IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
+T = TypeVar('T')
+DEADLINE = 10.0  # Seconds; generous, since it is only used up by a failure
+
+
+def missing(what: str, how: str) -> None:
+    "Skip the test, saying how to get what it needs; in CI, where everything must be there, fail"
+    message = f'{what} is missing: {how}'
+    if IN_CI:
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+# Waiting
+
+def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = '') -> T:
+    "Ask `condition` until its answer is true, and return that answer; fail after `deadline` seconds"
+    end = time.monotonic() + deadline
+    while not (answer := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f'not within {deadline} s: {what or condition}')
+        time.sleep(0.005)
+    return answer
+
+
+async def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = '') -> T:
+    "`wait_until` for coroutines: other tasks run between two questions"
+    end = time.monotonic() + deadline
+    while not (answer := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f'not within {deadline} s: {what or condition}')
+        await asyncio.sleep(0.005)
+    return answer
+
+
+# Servers
+
+@dataclass
+class Served:
+    "A running server: where it listens, and the uvicorn server itself"
+    port: int
+    server: uvicorn.Server
+    thread: threading.Thread
+
+    @property
+    def url(self) -> str: return f'http://127.0.0.1:{self.port}'
+
+    @property
+    def ws_url(self) -> str: return f'ws://127.0.0.1:{self.port}'
+
+    def stop(self, deadline: float = DEADLINE) -> None:
+        "Ask the server to end, and fail if it does not"
+        self.server.should_exit = True
+        self.thread.join(deadline)
+        assert not self.thread.is_alive(), f'the server was still running {deadline} s after it was asked to stop'
+
+
+@contextmanager
+def serve(app, **config) -> Iterator[Served]:
+    "Serve `app` with uvicorn in a thread, on a port the system chooses"
+    sock = socket.create_server(('127.0.0.1', 0))
+    config = {'log_level': 'warning', 'timeout_graceful_shutdown': 5} | config
+    server = uvicorn.Server(uvicorn.Config(app, **config))
+    thread = threading.Thread(target=server.run, kwargs={'sockets': [sock]}, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive(), what='the server to start')
+        assert server.started, 'the server ended while it was starting'
+        served = Served(sock.getsockname()[1], server, thread)
+        yield served
+        served.stop()
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(DEADLINE)
+        sock.close()
+
+
+@dataclass
+class Process:
+    "A server in a process of its own, which can be sent signals; all it prints is kept in `lines`"
+    popen: subprocess.Popen
+    lines: list[str] = field(default_factory=list)
+    port: int = 0
+
+    def __post_init__(self):
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.popen.stdout:
+            self.lines.append(line.rstrip('\n'))
+
+    @property
+    def url(self) -> str: return f'http://127.0.0.1:{self.port}'
+
+    @property
+    def ws_url(self) -> str: return f'ws://127.0.0.1:{self.port}'
+
+    @property
+    def output(self) -> str: return '\n'.join(self.lines)
+
+    def wait_line(self, pattern: str, deadline: float = DEADLINE) -> re.Match:
+        "Wait for a printed line that matches, and return the match"
+        def found():
+            if match := next((m for line in self.lines if (m := re.search(pattern, line))), None):
+                return match
+            if self.popen.poll() is not None and not self._reader.is_alive():
+                raise AssertionError(f'the process ended with {self.popen.returncode} without printing {pattern!r}:\n{self.output}')
+        try:
+            return wait_until(found, deadline, pattern)
+        except AssertionError as e:
+            raise AssertionError(f'{e}\nprinted so far:\n{self.output}') from None
+
+    def signal(self, number: int = signal.SIGTERM) -> None: self.popen.send_signal(number)
+
+    def wait(self, deadline: float = DEADLINE) -> int:
+        "Wait for the end of the process; its exit code"
+        try:
+            code = self.popen.wait(deadline)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f'the process still ran after {deadline} s:\n{self.output}') from None
+        self._reader.join(deadline)
+        return code
+
+
+@contextmanager
+def serve_process(source: str, folder: Path, command: list[str] | None = None, env: dict | None = None) -> Iterator[Process]:
+    """Write `source` to `folder/app.py` and serve its `app` from another process.
+
+    `command` may be any command line that prints `http://127.0.0.1:<port>`; the default is uvicorn's own, with port 0.
+    """
+    (folder/'app.py').write_text(source, encoding='utf-8')
+    command = command or [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', '0']
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+    environment = os.environ | {'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1'} | (env or {})
+    popen = subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, start_new_session=True)
+    process = Process(popen)
+    try:
+        process.port = int(process.wait_line(r'https?://127\.0\.0\.1:(\d+)').group(1))
+        yield process
+    finally:
+        try:
+            os.killpg(popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        popen.wait()
+        popen.stdout.close()
+
+
+# Clients
+
+@dataclass(frozen=True)
+class Event:
+    "One event as a browser would dispatch it"
+    data: str
+    event: str = 'message'
+    id: str = ''
+
+
+def parse_events(text: str) -> list[Event]:
+    "The events of a whole stream, by the rules of WHATWG HTML 9.2.6"
+    events, last_id, name, data = [], '', '', []
+    for line in re.split(r'\r\n|\r|\n', text):
+        if line == '':
+            if data:
+                events.append(Event('\n'.join(data), name or 'message', last_id))
+            name, data = '', []
+            continue
+        key, _, value = line.partition(':')
+        value = value.removeprefix(' ')
+        if key == 'data': data.append(value)
+        elif key == 'event': name = value
+        elif key == 'id' and '\0' not in value: last_id = value
+    return events
+
+
+class SseClient:
+    "A plain HTTP client that reads an event stream while it arrives (`http.client` from the standard library)"
+
+    def __init__(self, url: str, path: str = '/', headers: dict | None = None, method: str = 'GET', timeout: float = DEADLINE):
+        self.connection = http.client.HTTPConnection(url.removeprefix('http://'), timeout=timeout)
+        self.connection.request(method, path, headers={'Accept': 'text/event-stream'} | (headers or {}))
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+        self.text = ''
+        self.ended = False  # The body was terminated as HTTP asks, not merely cut off
+
+    def read(self) -> str:
+        "What comes next, of any length; '' at the proper end. A body that is cut off raises `IncompleteRead`"
+        part = self.response.read1(65536).decode()
+        self.text += part
+        self.ended = self.ended or (part == '' and self.response.isclosed())
+        return part
+
+    def events(self) -> Iterator[Event]:
+        "Events one at a time, until the body ends"
+        given = 0
+        while True:
+            done = re.match(r'(?s).*(?:\r\n\r\n|\n\n|\r\r)', self.text)
+            found = parse_events(done.group()) if done else []
+            yield from found[given:]
+            given = max(given, len(found))
+            if not self.read():
+                return
+
+    def read_to_end(self) -> list[Event]:
+        while self.read(): pass
+        return parse_events(self.text)
+
+    def close(self) -> None:
+        "Leave at once, as a browser does when its tab is closed"
+        if self.connection.sock:
+            self.connection.sock.close()
+        self.response.close()
+        self.connection.close()
+
+    def __enter__(self): return self
+    def __exit__(self, *_): self.close()
+
+
+def raw_connection(port: int, data: bytes = b'', receive_buffer: int | None = None) -> socket.socket:
+    "A bare TCP connection. With a small `receive_buffer` and no reading, it plays a client that has stalled"
+    sock = socket.socket()
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.settimeout(DEADLINE)
+    sock.connect(('127.0.0.1', port))
+    sock.sendall(data)
+    return sock
+
+
+def raw_exchange(port: int, data: bytes) -> bytes:
+    "Send bytes as they are, and return everything the server answers until it closes"
+    with raw_connection(port, data) as sock:
+        return b''.join(iter(lambda: sock.recv(65536), b''))
+
+
+# The pinned JavaScript, where the CDN would serve it from
+
+def npm_file(url: str, base: str = 'https://cdn.jsdelivr.net/npm/') -> Path | None:
+    "The local copy of `<base><package>@<version>/<file>`, when npm has installed that very version"
+    match = re.fullmatch(r'((?:@[^/]+/)?[^/@]+)@([^/]+)/(.+)', url.removeprefix(base))
+    if not match:
+        return None
+    package, version, name = match.groups()
+    for meta in sorted([*NODE_MODULES.glob('*/package.json'), *NODE_MODULES.glob('@*/*/package.json')]):
+        about = json.loads(meta.read_text(encoding='utf-8'))
+        if (about['name'], about['version']) == (package, version):
+            path = (meta.parent/name).resolve()
+            return path if path.is_file() and path.is_relative_to(meta.parent.resolve()) else None
+    return None
+
+
+def find_chromium() -> str | None:
+    "The browser's program, by any of the names it goes by"
+    names = 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
+    return os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, names)), None)
