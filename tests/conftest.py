@@ -30,7 +30,8 @@ def browser():
 def open_page(browser, **context):
     """A new tab. What the page asks of the CDN comes from `node_modules`, so its default markup is tested offline.
 
-    `page.problems` collects script errors, console errors and refused addresses; a test ends with `assert not page.problems`.
+    `page.problems` collects script errors, console errors and refused addresses.
+    A test ends with `assert not page.problems`.
     """
     tab = browser.new_context(**context)
     page = tab.new_page()

@@ -132,7 +132,7 @@ class Process:
             if match := next((m for line in self.lines if (m := re.search(pattern, line))), None):
                 return match
             if self.popen.poll() is not None and not self._reader.is_alive():
-                raise AssertionError(f'the process ended with {self.popen.returncode} without printing {pattern!r}:\n{self.output}')
+                raise AssertionError(f'the process ended with {self.popen.returncode} without printing {pattern!r}')
         try:
             return wait_until(found, deadline, pattern)
         except AssertionError as e:
@@ -151,7 +151,9 @@ class Process:
 
 
 @contextmanager
-def serve_process(source: str, folder: Path, command: list[str] | None = None, env: dict | None = None) -> Iterator[Process]:
+def serve_process(
+    source: str, folder: Path, command: list[str] | None = None, env: dict | None = None,
+) -> Iterator[Process]:
     """Write `source` to `folder/app.py` and serve its `app` from another process.
 
     `command` may be any command line that prints `http://127.0.0.1:<port>`; the default is uvicorn's own, with port 0.
@@ -205,7 +207,9 @@ def parse_events(text: str) -> list[Event]:
 class SseClient:
     "A plain HTTP client that reads an event stream while it arrives (`http.client` from the standard library)"
 
-    def __init__(self, url: str, path: str = '/', headers: dict | None = None, method: str = 'GET', timeout: float = DEADLINE):
+    def __init__(
+        self, url: str, path: str = '/', headers: dict | None = None, method: str = 'GET', timeout: float = DEADLINE,
+    ):
         self.connection = http.client.HTTPConnection(url.removeprefix('http://'), timeout=timeout)
         self.connection.request(method, path, headers={'Accept': 'text/event-stream'} | (headers or {}))
         self.response = self.connection.getresponse()

@@ -30,6 +30,7 @@ tst_flags = {tst_flags}
 readme_nb = {readme_nb}
 branch = {branch}
 title = {title}
+custom_sidebar = true
 update_pyproject = false
 '''
 

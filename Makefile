@@ -1,0 +1,65 @@
+# Everything starts from nothing but python3 (3.11 or newer, with venv), node, npm and make.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check chromium docs lab bench lock clean
+
+BIN := $(CURDIR)/.venv/bin
+DONE := .make# stamp files: what is installed already
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
+EDITABLE = --config-settings editable_mode=compat --editable# so that editors see the package too
+export PATH := $(BIN):$(PATH)
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/' | expand -t 14
+
+run: $(DONE)/run $(DONE)/js  ## install what it needs and serve the demo
+	@exec $(BIN)/python examples/live.py
+
+test: $(DONE)/dev $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
+	@exec $(BIN)/python tools/check.py
+
+check: $(DONE)/dev $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"
+	@exec $(BIN)/python tools/check.py $(ONLY)
+
+docs: $(DONE)/dev  ## build the documentation and serve it
+	@$(BIN)/python tools/check.py site
+	@exec $(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(or $(PORT),8000)
+
+lab: $(DONE)/lab $(DONE)/js  ## JupyterLab on the notebooks
+	@exec $(BIN)/jupyter lab nbs
+
+bench: $(DONE)/bench $(DONE)/js  ## compare speed and memory with other libraries
+	@exec $(BIN)/python bench/run.py
+
+lock: $(DONE)/dev $(DONE)/bench $(DONE)/lab  ## write down the versions that are installed now
+	@$(BIN)/python tools/lock.py
+
+clean:  ## remove what was built or installed
+	rm -rf .make .venv node_modules _proc _docs build dist *.egg-info
+
+chromium:
+	@tools/need_chromium
+
+# The environment, in layers: each stamp says that its layer is there and as new as the files it came from.
+
+$(DONE)/venv:
+	@mkdir -p $(DONE); [ -x $(BIN)/python ] || "$$(tools/find_python)" -m venv .venv; touch $@
+
+$(DONE)/run: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
+	@echo 'Installing the library ...'
+	@$(PIP_INSTALL) $(EDITABLE) '.[standard]' && touch $@
+
+$(DONE)/dev: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
+	@echo 'Installing the library and its tools ...'
+	@$(PIP_INSTALL) $(EDITABLE) '.[dev,docs]' && touch $@ $(DONE)/run
+
+$(DONE)/lab: $(DONE)/dev
+	@$(PIP_INSTALL) jupyterlab && touch $@
+
+$(DONE)/bench: $(DONE)/dev
+	@$(PIP_INSTALL) $(EDITABLE) '.[bench]' && touch $@
+
+$(DONE)/js: package.json package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is needed (Debian: apt-get install nodejs npm)'; exit 1; }
+	@mkdir -p $(DONE); npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@

@@ -1,0 +1,122 @@
+"""Run every check, or those named on the command line, and end with one line for each.
+
+Generated files are compared with what was there before, so the checks work in a clean clone and in the middle of work:
+whatever is out of date is brought up to date, reported, and only has to be committed.
+"""
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
+WORKERS = '2'
+
+
+class Failed(Exception):
+    "A check did not pass; the message says why in a line"
+
+
+def run(*command: str, tail: int = 1) -> str:
+    "Show what a command prints while it runs; return the last `tail` lines of it"
+    print('$', *command, flush=True)
+    process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = []
+    for line in process.stdout:
+        print(line, end='', flush=True)
+        if line.strip():
+            lines.append(line.strip())
+    if process.wait():
+        raise Failed(lines[-1] if lines else f'{command[0]} ended with {process.returncode}')
+    return '\n'.join(lines[-tail:])
+
+
+def digests(*patterns: str) -> dict[str, str]:
+    "File name -> digest of its content, for generated files that are committed"
+    files = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
+    return {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def unchanged(patterns: tuple[str, ...], update: Callable[[], None]) -> None:
+    "Call `update`, and fail when it had something to write"
+    before = digests(*patterns)
+    update()
+    after = digests(*patterns)
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if changed:
+        raise Failed('was out of date, now rewritten; look at it and commit: ' + ' '.join(changed))
+
+
+def in_sync() -> str:
+    "pyproject.toml, the modules and the stubs are what settings.ini and the notebooks say; notebooks are clean"
+    def update():
+        run(sys.executable, 'tools/sync.py')
+        run('nbdev-export')
+        run(sys.executable, 'tools/stubs.py')
+        run('nbdev-clean')
+    unchanged(('pyproject.toml', 'fasthtml/**/*.py', 'fasthtml/**/*.pyi', 'nbs/**/*.ipynb'), update)
+    return 'generated files are up to date'
+
+
+def lint() -> str:
+    "ruff, on modules, notebooks and tools"
+    return run('ruff', 'check', '--output-format', 'concise', '.')
+
+
+def notebooks() -> str:
+    "Every cell of every notebook runs, and gives the output that is stored with it"
+    last = ''
+    def update():
+        nonlocal last
+        last = run('nbdev-test', '--save', '--n-workers', WORKERS)
+        run('nbdev-clean')
+    unchanged(('nbs/**/*.ipynb',), update)
+    return last
+
+
+def site() -> str:
+    "The documentation builds, its links and API entries lead somewhere, and README.md is the index page"
+    if not shutil.which('quarto'):  # tools/quarto stands in for it
+        os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
+    run('nbdev-docs', '--n-workers', '0')
+    unchanged(('README.md',), lambda: run('nbdev-readme'))
+    return run(sys.executable, 'tools/check_site.py', '_docs')
+
+
+def tests() -> str:
+    "pytest: generated cases, HTTP, real time, browser, compatibility, house rules"
+    return run('pytest', '-n', WORKERS, '--dist', 'loadfile')
+
+
+CHECKS = {'in-sync': in_sync, 'lint': lint, 'notebooks': notebooks, 'site': site, 'tests': tests}
+OWN_SUMMARY = {'notebooks': 'nbdev-test: ', 'tests': ''}  # these tools' own last lines stand at the end, as they are
+
+
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(CHECKS):
+        print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(CHECKS)}')
+        return 2
+    results = {}
+    for name in names or CHECKS:
+        print(f'\n== {name}: {CHECKS[name].__doc__}', flush=True)
+        start = time.monotonic()
+        try:
+            results[name] = True, CHECKS[name](), time.monotonic() - start
+        except Failed as e:
+            results[name] = False, str(e), time.monotonic() - start
+            print(f'{name} failed: {e}', flush=True)
+    print()
+    for name, (passed, line, seconds) in results.items():
+        print(f'{"passed" if passed else "FAILED"} {name:<10} {seconds:6.1f} s  {"" if name in OWN_SUMMARY else line}')
+    for name, prefix in OWN_SUMMARY.items():
+        if name in results:
+            print(prefix + results[name][1])
+    return not all(passed for passed, *_ in results.values())
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
