@@ -1,0 +1,172 @@
+"Turn the notebooks of `_proc` into a site, or one of them into README.md."
+import html
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pypandoc
+import yaml
+
+from .notebook import Document, read_notebook
+from .pages import Entry, PageText, SiteFrame, render_page
+
+HERE = Path(__file__).parent
+# Notebook authors do not leave a blank line before a list, and GitHub does not ask for one
+DIALECT = 'markdown+lists_without_preceding_blankline-blank_before_header-blank_before_blockquote'
+
+
+def pandoc(markdown: str, to: str, *options: str) -> str:
+    "Convert with pandoc"
+    command = [pypandoc.get_pandoc_path(), '-f', DIALECT, '-t', to, '--wrap=preserve', *options]
+    return subprocess.run(command, input=markdown, text=True, capture_output=True, check=True).stdout
+
+
+def merged(base: dict, more: dict) -> dict:
+    "`base` with `more` laid over it, dict by dict"
+    both = dict(base)
+    for name, value in more.items():
+        both[name] = merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
+    return both
+
+
+def read_config(root: Path) -> dict:
+    "_quarto.yml and the files it lists under `metadata-files`"
+    config = yaml.safe_load((root/'_quarto.yml').read_text(encoding='utf-8'))
+    for name in config.get('metadata-files', []):
+        if (root/name).exists():
+            config = merged(config, yaml.safe_load((root/name).read_text(encoding='utf-8')) or {})
+    return config
+
+
+class Notebooks:
+    "The notebooks under `root` by name, and the page that each becomes"
+
+    def __init__(self, root: Path):
+        self.root = root
+        names = (path.relative_to(root) for path in sorted(root.rglob('*.ipynb')))
+        visible = [name for name in names if not any(part.startswith(('.', '_')) for part in name.parts)]
+        self.documents: dict[str, Document] = {name.as_posix(): read_notebook(root/name) for name in visible}
+
+    def page(self, name: str) -> str:
+        "Where the notebook's page lies: its own name, or the `output-file` nbdev gave it (without the number)"
+        default = PurePosixPath(name).with_suffix('.html').name
+        return str(PurePosixPath(name).parent/self.documents[name].meta.get('output-file', default))
+
+    def matching(self, pattern: str) -> list[str]:
+        return [name for name in sorted(self.documents) if PurePosixPath(name).match(pattern)]
+
+    def entry(self, name: str, text: str | None = None) -> Entry:
+        if name not in self.documents:
+            raise SystemExit(f'_quarto.yml names {name}, which is not among the notebooks')
+        return Entry(text or self.documents[name].title, self.page(name))
+
+    def entries(self, contents: str | list) -> tuple[Entry, ...]:
+        "A `contents` list of _quarto.yml: names, globs, `text`/`href` pairs and sections. Empty sections are left out"
+        found = []
+        for item in [contents] if isinstance(contents, str) else contents:
+            if isinstance(item, str):
+                found += map(self.entry, self.matching(item) if '*' in item else [item])
+            elif 'section' in item:
+                inner = self.entries(item['contents'])
+                found += [Entry(item['section'], None, inner)] if inner else []
+            else:
+                found.append(self.entry(item['href'], item.get('text')))
+        return tuple(found)
+
+
+def relative_links(markdown: str, name: str, notebooks: Notebooks) -> str:
+    "Links between notebooks, and nbdev's links from the top of the site, made to lead from this page to that"
+    up = '../' * name.count('/')
+
+    def resolve(match: re.Match) -> str:
+        target, fragment = match[1], match[2] or ''
+        parts = []
+        for part in [*PurePosixPath(name).parent.parts, *target.split('/')]:
+            if part == '..' and parts: parts.pop()
+            elif part != '.': parts.append(part)
+        path = '/'.join(parts)
+        return f']({up}{notebooks.page(path)}{fragment})' if path in notebooks.documents else match[0]
+
+    markdown = re.sub(r'\]\(([^)\s:]+\.ipynb)(#[^)\s]*)?\)', resolve, markdown)
+    return re.sub(r'\]\(/([^)\s]*\.html(?:#[^)\s]*)?)\)', rf']({up}\1)', markdown)
+
+
+def add_anchors(body: str) -> str:
+    "A link to itself on every heading"
+    def anchored(match: re.Match) -> str:
+        link = f'<a class="anchor" href="#{match["id"]}" aria-label="Link to this section">#</a>'
+        return f'{match["open"]}{match["text"]}{link}{match["close"]}'
+    heading = r'(?s)(?P<open><h(?P<level>[2-5])\b[^>]*\bid="(?P<id>[^"]+)"[^>]*>)(?P<text>.*?)(?P<close></h(?P=level)>)'
+    return re.sub(heading, anchored, body)
+
+
+def scrollable_tables(body: str) -> str:
+    "A wide table scrolls by itself and not the page"
+    return body.replace('<table', '<div class="wide"><table').replace('</table>', '</table></div>')
+
+
+def page_text(name: str, notebooks: Notebooks) -> PageText:
+    "What pandoc makes of one notebook"
+    document = notebooks.documents[name]
+    markdown = relative_links(document.markdown, name, notebooks)
+    options = ['--syntax-highlighting=pygments', '--toc', '--toc-depth=3', '--template', str(HERE/'body.template')]
+    body, _, contents = pandoc(markdown, 'html5', *options).partition('<!-- contents -->')
+    body = scrollable_tables(add_anchors(body))
+    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip())
+
+
+def plain_text(markdown: str) -> str:
+    "Markdown without its marks, for attributes and short lines"
+    return html.unescape(pandoc(markdown, 'plain').replace('\n', ' ').strip()) if markdown else ''
+
+
+def copy_other_files(root: Path, out: Path) -> None:
+    "Pictures and style sheets beside the notebooks"
+    for path in root.rglob('*'):
+        name = path.relative_to(root)
+        skipped = path.suffix in ('.ipynb', '.yml') or any(part.startswith(('.', '_')) for part in name.parts)
+        if path.is_file() and not skipped:
+            (out/name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, out/name)
+
+
+def render_site(root: Path, out: Path | None = None) -> None:
+    "Write every page, its Markdown twin, the style and the search index"
+    config = read_config(root)
+    website = config['website']
+    out = out or root/config['project']['output-dir']
+    shutil.rmtree(out, ignore_errors=True)
+    (out/'site').mkdir(parents=True)
+    notebooks = Notebooks(root)
+    frame = SiteFrame(website['title'], website['description'], notebooks.entries(website['navbar']['left']),
+                      notebooks.entries(website['sidebar']['contents']))
+    for name in notebooks.documents:
+        page = page_text(name, notebooks)
+        path = out/page.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render_page(frame, page), encoding='utf-8')
+        twin = read_notebook(root/name, plain=True)
+        text = pandoc(f'# {twin.title}\n\n> {twin.description}\n\n{twin.markdown}', 'gfm')
+        path.with_name(path.name + '.md').write_text(text, encoding='utf-8')
+    for name in 'site.css', 'site.js':
+        shutil.copy(HERE/name, out/'site'/name)
+    copy_other_files(root, out)
+    subprocess.run([sys.executable, '-m', 'pagefind', '--site', str(out), '--quiet'], check=True)
+    print(f'{len(notebooks.documents)} pages in {out.name}')
+
+
+def render_readme(notebook: Path, output: str, to: str) -> None:
+    "One notebook as Markdown, where nbdev looks for it"
+    document = read_notebook(notebook, plain=True)
+    out = notebook.parent/read_config(notebook.parent)['project']['output-dir']
+    out.mkdir(exist_ok=True)
+    text = f'# {document.title}\n\n> {document.description}\n\n{readme_links(document.markdown)}'
+    (out/output).write_text(pandoc(text, to), encoding='utf-8')
+
+
+def readme_links(markdown: str) -> str:
+    "README.md lies at the top of the repository, the notebooks one folder below; there are no pages to link to"
+    markdown = re.sub(r'\]\((?!\w+:|#|/)([^)\s]+\.ipynb)(#[^)\s]*)?\)', r'](nbs/\1)', markdown)
+    return re.sub(r'\[([^\]]+)\]\(/[^)\s]*\.html(?:#[^)\s]*)?\)', r'\1', markdown)

@@ -1,0 +1,72 @@
+// Theme, menu, search and the marked heading. The pages are complete without it.
+const root = document.documentElement
+const byId = id => document.getElementById(id)
+
+byId('theme').onclick = () => {
+  const dark = getComputedStyle(root).colorScheme === 'dark'
+    || (root.dataset.theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)
+  root.dataset.theme = dark ? 'light' : 'dark'
+  localStorage.setItem('theme', root.dataset.theme)
+}
+
+byId('menu').onclick = event => {
+  const open = root.dataset.menu !== 'open'
+  root.dataset.menu = open ? 'open' : ''
+  event.currentTarget.setAttribute('aria-expanded', open)
+}
+document.querySelector('#side [aria-current]')?.scrollIntoView({ block: 'nearest' })
+
+// Search: the index is loaded when it is first asked for
+const dialog = byId('search'), query = byId('query'), found = byId('found')
+let pagefind
+
+async function openSearch() {
+  dialog.showModal()
+  pagefind ??= await import(new URL(dialog.dataset.pagefind, location.href))
+}
+
+function resultItem({ url, title, excerpt }) {
+  const item = document.createElement('li'), link = document.createElement('a')
+  const name = document.createElement('b'), text = document.createElement('span')
+  link.href = url
+  name.textContent = title
+  text.innerHTML = excerpt  // made by pagefind from our own pages: text and <mark> only
+  link.append(name, text)
+  item.append(link)
+  return item
+}
+
+async function showResults() {
+  if (!pagefind) return
+  const search = await pagefind.debouncedSearch(query.value, {}, 120)
+  if (!search) return  // a later key press took over
+  const pages = await Promise.all(search.results.slice(0, 8).map(result => result.data()))
+  const hits = pages.flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
+    url: hit.url, excerpt: hit.excerpt, title: hit.title === page.meta.title ? hit.title : `${page.meta.title}: ${hit.title}` })))
+  found.replaceChildren(...hits.map(resultItem))
+  if (!hits.length && query.value) found.innerHTML = '<li><p>Nothing found</p></li>'
+}
+
+byId('find').onclick = openSearch
+query.oninput = showResults
+dialog.onclick = event => { if (event.target === dialog || event.target.closest('a')) dialog.close() }
+addEventListener('keydown', event => {
+  if (event.key === '/' && !event.target.closest('input, textarea')) { event.preventDefault(); openSearch() }
+})
+dialog.addEventListener('keydown', event => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+  if (!step) return
+  event.preventDefault()
+  const stops = [query, ...found.querySelectorAll('a')]
+  stops[Math.min(Math.max(stops.indexOf(document.activeElement) + step, 0), stops.length - 1)].focus()
+})
+
+// Mark the heading being read in the list on the right
+const headings = new Map([...document.querySelectorAll('.contents a')].map(link => [link.hash.slice(1), link]))
+const watcher = new IntersectionObserver(entries => {
+  const top = entries.find(entry => entry.isIntersecting)
+  if (!top) return
+  headings.forEach(link => link.classList.remove('here'))
+  headings.get(top.target.id)?.classList.add('here')
+}, { rootMargin: '-64px 0px -70% 0px' })
+headings.forEach((_, id) => byId(decodeURIComponent(id)) && watcher.observe(byId(decodeURIComponent(id))))
