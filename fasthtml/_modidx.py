@@ -300,4 +300,12 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.routing.route_path': ('api/routing.html#route_path', 'fasthtml/routing.py'),
                                   'fasthtml.routing.route_specs': ('api/routing.html#route_specs', 'fasthtml/routing.py'),
                                   'fasthtml.routing.uri': ('api/routing.html#uri', 'fasthtml/routing.py'),
-                                  'fasthtml.routing.wrap_route': ('api/routing.html#wrap_route', 'fasthtml/routing.py')}}}
+                                  'fasthtml.routing.wrap_route': ('api/routing.html#wrap_route', 'fasthtml/routing.py')},
+            'fasthtml.sse': { 'fasthtml.sse.EventText': ('api/sse.html#eventtext', 'fasthtml/sse.py'),
+                              'fasthtml.sse._one_line': ('api/sse.html#_one_line', 'fasthtml/sse.py'),
+                              'fasthtml.sse._plain': ('api/sse.html#_plain', 'fasthtml/sse.py'),
+                              'fasthtml.sse._retry_line': ('api/sse.html#_retry_line', 'fasthtml/sse.py'),
+                              'fasthtml.sse.event_data': ('api/sse.html#event_data', 'fasthtml/sse.py'),
+                              'fasthtml.sse.event_text': ('api/sse.html#event_text', 'fasthtml/sse.py'),
+                              'fasthtml.sse.sse_message': ('api/sse.html#sse_message', 'fasthtml/sse.py'),
+                              'fasthtml.sse.to_bytes': ('api/sse.html#to_bytes', 'fasthtml/sse.py')}}}
