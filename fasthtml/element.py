@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'Node', 'Attribute', 'fh_cfg', 'Safe', 'attrmap', 'attrmap_x', 'check_name', 'valmap',
-           'unqid', 'FT', 'ft', 'tag_factory', 'to_html', 'Fragment', 'to_node']
+           'unqid', 'FT', 'ft', 'tag_factory', 'to_html', 'open_tag', 'content', 'Fragment', 'to_node']
 
 # %% ../nbs/api/00_element.ipynb #7c390c33
 import base64, json, os, re
@@ -559,7 +559,7 @@ def to_html(*children: Node) -> str:
             elif not kids:
                 add(s + t.close)
                 continue
-            if t.text is not esc: s, kids = s + _lead(t, kids), _special(t, kids)
+            if t.text is not esc: kids = content(t, kids)
             add(s)
             open_.append((it, end))
             it, end = iter(kids), t.close
@@ -571,24 +571,25 @@ def to_html(*children: Node) -> str:
 
 # %% ../nbs/api/00_element.ipynb #cdd8a885
 def _slow_attrs(el: FT) -> str:
+    "The attributes of `el` by way of their final form"
     return ''.join([_attr(_final.keep(k, k), v) for k, v in _normal(el)[1].items() if k[-1:] != '_' or k == '_'])
+
+def open_tag(el: FT) -> str:
+    "The opening tag of `el`"
+    return f'{el._t.lt}{_slow_attrs(el)}>' if el._a and el._t.lt else el._t.open
 
 def _fused_html(x: _Fused) -> str:
     t = x.tag
     return f'{t.open}{(t.close + t.open).join(map(esc, x.items))}{t.close}' if x.items else ''
 
-def _lead(t: _Tag, kids: tuple) -> str:
-    "The line end to add where a parser would drop the first one of `kids`"
-    if t.raw: return ''
+def content(t: _Tag, kids: tuple) -> tuple:
+    "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
+    if t.raw: return Safe(t.text(''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids]))),
+    if t.text is esc or not kids: return kids
     first = kids[0]
     while type(first) is Fragment and first._c: first = first._c[0]
-    if hasattr(type(first), '__html__') and not isinstance(first, FT): first = first.__html__()
-    return '\n' if isinstance(first, str) and first[:1] == '\n' else ''
-
-def _special(t: _Tag, kids: tuple) -> tuple:
-    "The content of a script or style as one piece that cannot end it early"
-    if not t.raw: return kids
-    return Safe(t.text(''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids]))),
+    if not isinstance(first, FT) and hasattr(type(first), '__html__'): first = first.__html__()
+    return (Safe('\n'), *kids) if isinstance(first, str) and first[:1] == '\n' else kids
 
 def _other(c: Any) -> Any:
     "A child that is neither `str` nor `FT`: its HTML as a `str`, or elements to go on with"
