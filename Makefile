@@ -62,4 +62,4 @@ $(DONE)/bench: $(DONE)/dev
 
 $(DONE)/js: package.json package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed (Debian: apt-get install nodejs npm)'; exit 1; }
-	@mkdir -p $(DONE); npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
+	@mkdir -p $(DONE); npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --no-update-notifier && touch $@

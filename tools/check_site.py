@@ -78,5 +78,6 @@ if __name__ == '__main__':
     for fault in faults:
         print(fault)
     entries = sum(map(len, index['syms'].values()))
-    print(f'{len(faults)} faults in the site' if faults else f'{len(pages)} pages: links and {entries} API entries lead somewhere')
+    good = f'{len(pages)} pages, {entries} names: every link leads somewhere, every public name has its entry'
+    print(f'{len(faults)} faults in the site' if faults else good)
     sys.exit(bool(faults))

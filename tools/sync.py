@@ -31,6 +31,8 @@ readme_nb = {readme_nb}
 branch = {branch}
 title = {title}
 custom_sidebar = true
+renderer = "tools.reference.Reference"
+doc_procs = "tools.reference:unlink_private"
 update_pyproject = false
 '''
 

@@ -1,1 +1,1 @@
-"Builds the documentation where Quarto is not to be had: notebooks -> Markdown -> pandoc -> pages of our own components."
+"Builds the documentation where there is no Quarto: notebooks -> Markdown -> pandoc -> pages of our own components."

@@ -27,7 +27,8 @@ def merged(base: dict, more: dict) -> dict:
     "`base` with `more` laid over it, dict by dict"
     both = dict(base)
     for name, value in more.items():
-        both[name] = merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
+        nested = isinstance(value, dict) and isinstance(both.get(name), dict)
+        both[name] = merged(both[name], value) if nested else value
     return both
 
 
@@ -103,7 +104,8 @@ def add_anchors(body: str) -> str:
 
 
 def scrollable_tables(body: str) -> str:
-    "A wide table scrolls by itself and not the page"
+    "A wide table scrolls by itself and not the page, and its columns are as wide as they need"
+    body = re.sub(r'(?s)<colgroup>.*?</colgroup>', '', body)
     return body.replace('<table', '<div class="wide"><table').replace('</table>', '</table></div>')
 
 

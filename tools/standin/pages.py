@@ -1,17 +1,15 @@
 "The page around each text, written with the library's own components."
 from dataclasses import dataclass
 
+import fasthtml.tags as h
+
 from fasthtml.element import NotStr, to_html
-from fasthtml.tags import (
-    H1, A, Article, Aside, Body, Button, Dialog, Div, Footer, Head, Header, Html, Input, Kbd, Label, Li, Link, Main,
-    Meta, Nav, P, Script, Span, Title, Ul,
-)
 
 # The chosen theme is set before anything is drawn, so that a dark page does not flash
 SET_THEME = "document.documentElement.dataset.theme = localStorage.getItem('theme') || ''"
 ICON = ("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
         "<rect width='32' height='32' rx='8' fill='%23155eef'/>"
-        "<path d='M12 9l-6 7 6 7M20 9l6 7-6 7' fill='none' stroke='white' stroke-width='3' stroke-linecap='round'/></svg>")
+        "<path d='M12 9l-6 7 6 7M20 9l6 7-6 7' fill='none' stroke='white' stroke-width='3'/></svg>")
 
 
 @dataclass(frozen=True)
@@ -52,32 +50,32 @@ class SiteFrame:
 def link(entry: Entry, page: PageText, *content, **attrs):
     "A link between two pages; the page we are on is marked for readers and for screen readers"
     here = 'page' if entry.href == page.path else None
-    return A(*(content or (entry.title,)), href=page.up + entry.href, aria_current=here, **attrs)
+    return h.A(*(content or (entry.title,)), href=page.up + entry.href, aria_current=here, **attrs)
 
 
 def head(frame: SiteFrame, page: PageText):
     title = frame.title if page.title == frame.title else f'{page.title} - {frame.title}'
-    return Head(
-        Meta(charset='utf-8'),
-        Meta(name='viewport', content='width=device-width, initial-scale=1'),
-        Title(title),
-        Meta(name='description', content=page.description),
-        Link(rel='icon', href=ICON),
-        Link(rel='stylesheet', href=page.up + 'site/site.css'),
-        Link(rel='stylesheet', href=page.up + 'styles.css'),
-        Link(rel='alternate', type='text/markdown', href=page.path.rsplit('/', 1)[-1] + '.md'),
-        Script(SET_THEME),
-        Script(src=page.up + 'site/site.js', type='module'),
+    return h.Head(
+        h.Meta(charset='utf-8'),
+        h.Meta(name='viewport', content='width=device-width, initial-scale=1'),
+        h.Title(title),
+        h.Meta(name='description', content=page.description),
+        h.Link(rel='icon', href=ICON),
+        h.Link(rel='stylesheet', href=page.up + 'site/site.css'),
+        h.Link(rel='stylesheet', href=page.up + 'styles.css'),
+        h.Link(rel='alternate', type='text/markdown', href=page.path.rsplit('/', 1)[-1] + '.md'),
+        h.Script(SET_THEME),
+        h.Script(src=page.up + 'site/site.js', type='module'),
     )
 
 
 def top_bar(frame: SiteFrame, page: PageText):
-    return Header(
-        Button('☰', id='menu', type='button', aria_label='Pages', aria_controls='side', aria_expanded='false'),
-        A(Span('‹›', cls='mark', aria_hidden='true'), frame.title, href=page.up + 'index.html', cls='brand'),
-        Nav(*(link(entry, page) for entry in frame.bar), aria_label='Main'),
-        Button('Search', Kbd('/'), id='find', type='button'),
-        Button('◐', id='theme', type='button', aria_label='Light or dark', title='Light or dark'),
+    return h.Header(
+        h.Button('☰', id='menu', type='button', aria_label='Pages', aria_controls='side', aria_expanded='false'),
+        h.A(h.Span('‹›', cls='mark', aria_hidden='true'), frame.title, href=page.up + 'index.html', cls='brand'),
+        h.Nav(*(link(entry, page) for entry in frame.bar), aria_label='Main'),
+        h.Button('Search', h.Kbd('/'), id='find', type='button'),
+        h.Button('◐', id='theme', type='button', aria_label='Light or dark', title='Light or dark'),
         cls='bar',
     )
 
@@ -85,9 +83,9 @@ def top_bar(frame: SiteFrame, page: PageText):
 def side_bar(frame: SiteFrame, page: PageText):
     def group(entry: Entry):
         if not entry.entries:
-            return Li(link(entry, page))
-        return Li(Span(entry.title, cls='section'), Ul(*(Li(link(child, page)) for child in entry.entries)))
-    return Nav(Ul(*map(group, frame.side)), id='side', aria_label='Pages', data_root=page.up)
+            return h.Li(link(entry, page))
+        return h.Li(h.Span(entry.title, cls='section'), h.Ul(*(h.Li(link(child, page)) for child in entry.entries)))
+    return h.Nav(h.Ul(*map(group, frame.side)), id='side', aria_label='Pages', data_root=page.up)
 
 
 def page_turner(frame: SiteFrame, page: PageText):
@@ -98,17 +96,17 @@ def page_turner(frame: SiteFrame, page: PageText):
         return None
     before = order[here - 1] if here else None
     after = order[here + 1] if here + 1 < len(order) else None
-    return Nav(
-        link(before, page, '← ', before.title, rel='prev') if before else Span(),
-        link(after, page, after.title, ' →', rel='next') if after else Span(),
+    return h.Nav(
+        link(before, page, '← ', before.title, rel='prev') if before else h.Span(),
+        link(after, page, after.title, ' →', rel='next') if after else h.Span(),
         cls='turn', aria_label='Before and after',
     )
 
 
 def search_dialog(page: PageText):
-    return Dialog(
-        Label(Span('Search', cls='unseen'), Input(id='query', type='search', placeholder='Search the documentation')),
-        Ul(id='found', aria_live='polite'),
+    return h.Dialog(
+        h.Label(h.Span('Search', cls='unseen'), h.Input(id='query', type='search', placeholder='Search')),
+        h.Ul(id='found', aria_live='polite'),
         id='search', data_pagefind=page.up + 'pagefind/pagefind.js',
     )
 
@@ -116,24 +114,26 @@ def search_dialog(page: PageText):
 def render_page(frame: SiteFrame, page: PageText) -> str:
     "The whole HTML document"
     section = next((title for title, entry in frame.pages() if entry.href == page.path), '')
-    text = Main(
-        Article(
-            P(section, cls='section') if section else None,
-            H1(page.title),
-            P(page.description, cls='lead') if page.description else None,
+    text = h.Main(
+        h.Article(
+            h.P(section, cls='section') if section else None,
+            h.H1(page.title),
+            h.P(page.description, cls='lead') if page.description else None,
             NotStr(page.body),
             data_pagefind_body=True,
         ),
         page_turner(frame, page),
-        Footer(P(frame.description)),
+        h.Footer(h.P(frame.description)),
         id='text',
     )
-    contents = Aside(Span('On this page', cls='section'), NotStr(page.contents), cls='contents') if page.contents else None
-    body = Body(
-        A('To the text', href='#text', cls='skip'),
+    contents = None
+    if page.contents:
+        contents = h.Aside(h.Span('On this page', cls='section'), NotStr(page.contents), cls='contents')
+    body = h.Body(
+        h.A('To the text', href='#text', cls='skip'),
         top_bar(frame, page),
-        Div(side_bar(frame, page), text, contents, cls='layout'),
+        h.Div(side_bar(frame, page), text, contents, cls='layout'),
         search_dialog(page),
     )
-    html = Html(head(frame, page), body, lang='en')
+    html = h.Html(head(frame, page), body, lang='en')
     return to_html(*html) if isinstance(html, tuple) else '<!doctype html>' + to_html(html)

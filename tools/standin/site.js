@@ -18,11 +18,11 @@ document.querySelector('#side [aria-current]')?.scrollIntoView({ block: 'nearest
 
 // Search: the index is loaded when it is first asked for
 const dialog = byId('search'), query = byId('query'), found = byId('found')
-let pagefind
+let index  // a promise of pagefind's module
 
-async function openSearch() {
+function openSearch() {
   dialog.showModal()
-  pagefind ??= await import(new URL(dialog.dataset.pagefind, location.href))
+  index ??= import(new URL(dialog.dataset.pagefind, location.href))
 }
 
 function resultItem({ url, title, excerpt }) {
@@ -37,8 +37,7 @@ function resultItem({ url, title, excerpt }) {
 }
 
 async function showResults() {
-  if (!pagefind) return
-  const search = await pagefind.debouncedSearch(query.value, {}, 120)
+  const search = await (await index).debouncedSearch(query.value, {}, 120)
   if (!search) return  // a later key press took over
   const pages = await Promise.all(search.results.slice(0, 8).map(result => result.data()))
   const hits = pages.flatMap(page => page.sub_results.slice(0, 2).map(hit => ({

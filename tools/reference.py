@@ -1,0 +1,145 @@
+"""What `show_doc` writes into the documentation: a name's signature as its author wrote it, its docstring, its members
+and its source. nbdev finds `Reference` as its `renderer` and `unlink_private` among its `doc_procs` (pyproject.toml),
+so any program may render the pages.
+"""
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent/'fasthtml'
+
+
+def fence(code: str) -> str: return f'````python\n{code}\n````'
+
+
+def source_of(symbol) -> str | None:
+    "The dedented source text, when there is any"
+    try:
+        return textwrap.dedent(inspect.getsource(symbol)).rstrip()
+    except (OSError, TypeError):
+        return exported_source(symbol.__name__) if inspect.isclass(symbol) else None
+
+
+@cache
+def exported_source(name: str) -> str | None:
+    "A class that a notebook cell has defined has no file; its twin in the package has"
+    for path in sorted(PACKAGE.glob('*.py')):
+        text = path.read_text(encoding='utf-8')
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                return '\n'.join(text.splitlines()[first - 1:node.end_lineno])
+    return None
+
+
+def text_before(lines: list[str], start: int, node: ast.stmt) -> str:
+    "The lines from number `start` up to where `node` begins, with their comments"
+    head = [*lines[start - 1:node.lineno - 1], lines[node.lineno - 1][:node.col_offset]]
+    return '\n'.join(head).rstrip()
+
+
+def function_head(node: ast.FunctionDef, lines: list[str]) -> str:
+    "`def` line or lines, parameters' comments included"
+    return text_before(lines, node.lineno, node.body[0])
+
+
+def class_head(node: ast.ClassDef, lines: list[str], with_fields: bool) -> str:
+    "The `class` line with the fields, if they make up the signature, and `__init__`'s head"
+    parts = [text_before(lines, node.lineno, node.body[0])]
+    for statement in node.body:
+        is_field = isinstance(statement, ast.AnnAssign) and not statement.target.id.startswith('_')
+        if with_fields and is_field:
+            parts.append('\n'.join(lines[statement.lineno - 1:statement.end_lineno]))
+        elif isinstance(statement, ast.FunctionDef) and statement.name == '__init__':
+            parts.append(function_head(statement, lines))
+    return '\n'.join(parts)
+
+
+def written_head(symbol) -> str | None:
+    "The signature as it stands in the source"
+    source = source_of(symbol)
+    if not source:
+        return None
+    try:
+        node = ast.parse(source).body[0]
+    except SyntaxError:
+        return None
+    lines = source.splitlines()
+    if isinstance(node, ast.ClassDef):
+        return class_head(node, lines, is_dataclass(symbol) or issubclass(symbol, tuple))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return function_head(node, lines)
+    return None
+
+
+def members(cls: type) -> Iterator[tuple[str, object]]:
+    "Public methods and properties, with those of private bases that have no entry of their own"
+    seen = set()
+    for base in cls.__mro__:
+        if base is not cls and not (base.__name__.startswith('_') and base.__module__ == cls.__module__):
+            continue
+        for name, value in vars(base).items():
+            value = getattr(value, '__func__', value)  # class and static methods
+            value = getattr(value, 'fget', None) or getattr(value, 'func', None) or value  # properties, cached or not
+            if not name.startswith('_') and inspect.isfunction(value) and name not in seen:
+                seen.add(name)
+                yield name, value
+
+
+class Reference:
+    "The entry of one function, class or object; nbdev makes it and shows `_repr_markdown_`"
+
+    def __init__(self, symbol, name: str | None = None, title_level: int = 3):
+        self.symbol = getattr(symbol, 'fget', None) or symbol
+        self.name = name or getattr(self.symbol, '__qualname__', type(self.symbol).__name__)
+        self.title_level = title_level
+
+    def _repr_markdown_(self) -> str:
+        parts = [entry(self.symbol, self.name, self.title_level)]
+        if inspect.isclass(self.symbol):
+            parts += [entry(value, f'{self.name}.{name}', self.title_level + 1) for name, value in members(self.symbol)]
+        if source := source_of(self.symbol):
+            parts.append('<details class="source" data-pagefind-ignore><summary>Source</summary>\n\n'
+                         f'{fence(source)}\n\n</details>')
+        return '\n\n'.join(['::: {.reference}', *parts, ':::'])
+
+
+def entry(symbol, name: str, level: int) -> str:
+    "Heading with the anchor that nbdev's links point to, signature, docstring"
+    heading = f'{"#" * level} {name} {{#{name.lower()} .entry}}'
+    head = written_head(symbol) or plain_head(symbol, name)
+    return '\n\n'.join(filter(None, [heading, fence(head), own_doc(symbol)]))
+
+
+def plain_head(symbol, name: str) -> str:
+    "The signature of what has no source, or the value of what is not called"
+    if not callable(symbol):
+        return f'{name}: {type(symbol).__name__}'
+    try:
+        return f'{name}{inspect.signature(symbol)}'
+    except (TypeError, ValueError):
+        return f'{name}(...)'
+
+
+def own_doc(symbol) -> str:
+    "The docstring, unless it only comes from the type of a value"
+    doc = inspect.getdoc(symbol) or ''
+    return '' if not callable(symbol) and doc == inspect.getdoc(type(symbol)) else doc
+
+
+def unlink_private(cell) -> None:
+    "nbdev links every name it knows; those that begin with `_` have no entry to lead to"
+    def unlinked(markdown) -> str:
+        text = markdown if isinstance(markdown, str) else ''.join(markdown)
+        return re.sub(r'\[(`[^`]+`)\]\([^)\s]*#(?:[^)\s]*\.)?_[^)\s]*\)', r'\1', text)
+
+    if cell.cell_type == 'markdown':
+        cell.source = unlinked(cell.source)
+    for output in cell.get('outputs', []):
+        if 'text/markdown' in output.get('data', {}):
+            output['data']['text/markdown'] = unlinked(output['data']['text/markdown'])
