@@ -482,14 +482,14 @@ def ft(
     if valmap is not _defaults['valmap']: kw['valmap'] = valmap
     return ft_cls(tag, kids, _final_attrs(_with_id(kw)), void_=void_)
 
-def _configured(t: _Tag, c: tuple, kw: dict) -> FT:
-    "Make an element as `fh_cfg` says"
-    cfg = fh_cfg
+def _configured(t: _Tag, c: tuple, kw: dict, **options: Any) -> FT:
+    "Make an element as `fh_cfg` and `options` say"
+    cfg = {**fh_cfg, **options}
     kids = _settle(c, kw)
-    if cfg.auto_id and kw.get('id') is None: kw['id'] = True
+    if cfg['auto_id'] and kw.get('id') is None: kw['id'] = True
     _with_id(kw)
-    if t.named and cfg.auto_name and kw.get('id') and 'name' not in kw: kw['name'] = kw['id']
-    return ft(t.name, *kids, void_=t.void, attrmap=cfg.attrmap, valmap=cfg.valmap, ft_cls=cfg.ft_cls, **kw)
+    if t.named and cfg['auto_name'] and kw.get('id') and 'name' not in kw: kw['name'] = kw['id']
+    return ft(t.name, *kids, void_=t.void, attrmap=cfg['attrmap'], valmap=cfg['valmap'], ft_cls=cfg['ft_cls'], **kw)
 
 # %% ../nbs/api/00_element.ipynb #18c3f3d2
 def tag_factory(name: str) -> Callable[..., FT]:
