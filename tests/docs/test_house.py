@@ -1,0 +1,192 @@
+"The rules of the house, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+PACKAGE, NOTEBOOKS = ROOT/'fasthtml', ROOT/'nbs'
+# Modules without a notebook: they only gather names under the import paths that programs already use
+GATHERERS = {'__init__', '_modidx', 'authmw', 'basics', 'components', 'core', 'ft', 'starlette', 'toaster', 'xtend'}
+
+
+def rooms() -> dict[str, int]:
+    "Module name -> number of the notebook that writes it"
+    numbers = {}
+    for path in sorted((NOTEBOOKS/'api').glob('*.ipynb')):
+        exported = re.search(r'#\|\s*default_exp (\w+)', path.read_text(encoding='utf-8'))
+        assert exported, f'{path.name} does not say which module it writes (`#| default_exp name`)'
+        numbers[exported[1]] = int(path.name.split('_')[0])
+    return numbers
+
+
+ROOMS = rooms()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    "Line, module and names of every import in a file, also of those inside functions"
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.lineno, '.' * node.level + (node.module or ''), [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, []
+
+
+def in_a_fresh_python(code: str) -> str:
+    "What `code` prints in a process that has imported nothing of ours"
+    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_every_module_has_a_notebook_or_only_gathers_names():
+    assert {path.stem for path in PACKAGE.glob('*.py')} - set(ROOMS) - GATHERERS == set()
+
+
+def test_gatherers_define_nothing_but_lookups():
+    "A gatherer may have `__getattr__` and `__dir__`, which find names; nothing else"
+    for name in GATHERERS - {'_modidx'}:
+        path = PACKAGE/f'{name}.py'
+        if path.exists():
+            defined = [node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
+                       if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)]
+            assert set(defined) <= {'__getattr__', '__dir__'}, f'{name}.py defines {defined}: give it a notebook'
+
+
+@pytest.mark.parametrize('room', sorted(ROOMS))
+def test_a_room_looks_only_down(room):
+    "Exported code imports only from rooms with lower numbers"
+    for line, module, names in imports(PACKAGE/f'{room}.py'):
+        parts = re.sub(r'^\.', 'fasthtml.', module).rstrip('.').split('.')  # nbdev makes our own imports relative
+        if parts[0] != 'fasthtml':
+            continue
+        for other in parts[1:2] or names:
+            where = f'{room}.py:{line} imports {other}'
+            assert other in ROOMS, f'{where}, which is not written by a notebook'
+            assert ROOMS[other] < ROOMS[room], f'{where}: {ROOMS[other]:02} is not below {ROOMS[room]:02}'
+
+
+@pytest.mark.parametrize('room', sorted(ROOMS))
+def test_only_the_front_door_imports_stars(room):
+    stars = [line for line, _, names in imports(PACKAGE/f'{room}.py') if '*' in names]
+    assert room == 'common' or not stars, f'{room}.py has a star import in line {stars}'
+
+
+@pytest.mark.parametrize('room', sorted(name for name, number in ROOMS.items() if number < 10))
+def test_the_ground_floor_needs_no_server(room):
+    "Neither Starlette nor asyncio is loaded by a module of floor 0"
+    servers = '{"starlette", "asyncio", "uvicorn"}'
+    assert in_a_fresh_python(f'import sys, fasthtml.{room}; print(*{servers} & set(sys.modules))') == ''
+
+
+def test_importing_everything_patches_nothing():
+    "G1: every class and function of Starlette and uvicorn is the same before and after"
+    code = '''
+import importlib, inspect, pkgutil, sys
+import starlette, uvicorn, anyio, markupsafe
+
+def load(package):
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        try: importlib.import_module(info.name)
+        except ImportError: pass   # optional parts
+        except SystemExit: pass    # __main__
+
+for package in starlette, uvicorn:
+    load(package)
+
+def snapshot():
+    seen = {}
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in ("starlette", "uvicorn"):
+            for key, value in vars(module).items():
+                if key.startswith("__"): continue
+                seen[name, key] = id(value)
+                if isinstance(value, dict):
+                    seen[name, key, "items"] = [(k, id(v)) for k, v in value.items() if isinstance(k, str)]
+                if inspect.isclass(value) and value.__module__.split(".")[0] in ("starlette", "uvicorn"):
+                    for attr, member in vars(value).items():
+                        if not attr.startswith("_abc_"): seen[name, key, attr] = id(member)
+    return seen
+
+before = snapshot()
+import fasthtml.common, fasthtml.core, fasthtml.components
+after = snapshot()
+print([key for key in before if before[key] != after.get(key)], [key for key in after if key not in before])
+'''
+    if not (PACKAGE/'common.py').exists():
+        pytest.fail('fasthtml.common is not there yet')
+    assert in_a_fresh_python(code) == '[] []'
+
+
+def test_the_front_door_opens_quickly():
+    "Cold, in processor time of the process, best of five: 250 ms"
+    code = 'import time; start = time.process_time(); import fasthtml.common; print(time.process_time() - start)'
+    best = min(float(in_a_fresh_python(code)) for _ in range(5))
+    assert best < 0.25, f'import fasthtml.common took {best * 1000:.0f} ms of processor time'
+
+
+def test_names_load_lazily_from_the_package():
+    "`from fasthtml import ft` works, and loads no server"
+    assert in_a_fresh_python('import sys; from fasthtml import ft; print("starlette" in sys.modules)') == 'False'
+
+
+def cells(path: Path) -> list[dict]: return json.loads(path.read_text(encoding='utf-8'))['cells']
+
+
+ALL_NOTEBOOKS = sorted(path for path in NOTEBOOKS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts)
+
+
+@pytest.mark.parametrize('path', ALL_NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_begins_with_its_title_and_one_sentence(path):
+    first = next(''.join(cell['source']) for cell in cells(path) if cell['cell_type'] == 'markdown')
+    assert re.match(r'# \S[^\n]*\n+> \S', first), f'{path.name} begins with {first[:80]!r}'
+
+
+@pytest.mark.parametrize('path', ALL_NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_clean(path):
+    "No run numbers, no tracebacks, and metadata that names only the kernel"
+    notebook = json.loads(path.read_text(encoding='utf-8'))
+    assert set(notebook['metadata']) == {'kernelspec'}
+    for cell in notebook['cells']:
+        assert cell.get('execution_count') is None
+        for output in cell.get('outputs', []):
+            assert output['output_type'] != 'error', ''.join(output['traceback'])
+
+
+@pytest.mark.parametrize('path', sorted((NOTEBOOKS/'api').glob('*.ipynb')), ids=lambda path: path.stem)
+def test_exported_cells_are_short(path):
+    "A cell that a reader takes in at one look: at most sixty lines that are not blank, and few are that long"
+    for cell in cells(path):
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'code' and re.match(r'#\|\s*exports?\b', source):
+            lines = sum(1 for line in source.splitlines() if line.strip())
+            assert lines <= 60, f'{path.name}, cell {cell["id"]}: {lines} lines, beginning with {source[:120]!r}'
+
+
+def text_files() -> list[Path]:
+    "Everything that is committed and can be read"
+    listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    paths = [ROOT/name for name in listed.splitlines()]
+    return [path for path in paths if path.is_file() and path.suffix not in ('.png', '.ico', '.jpg', '.woff2')]
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    places = re.compile(r'(?<![\w./])/(?:root|home/\w+|work|Users/\w+)/[\w.]')
+    found = [f'{path.relative_to(ROOT)}: {match.group()}' for path in text_files() if path != Path(__file__)
+             for match in places.finditer(path.read_text(encoding='utf-8'))]
+    assert not found
+
+
+def test_links_between_files_lead_somewhere():
+    broken = []
+    for path in ROOT.glob('*.md'):
+        for target in re.findall(r'\]\((?!https?:|mailto:|#)([^)\s#]+)', path.read_text(encoding='utf-8')):
+            if not (path.parent/target).exists():
+                broken.append(f'{path.name}: {target}')
+    assert not broken
