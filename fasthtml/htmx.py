@@ -210,6 +210,12 @@ compat4 htmx.org 4.0.1 dist/ext/htmx-2-compat.min.js O4b1XdnlYWq7af6rEOrNVQQDWKh
 css-scope-inline css-scope-inline 1.0.0 script.js U1Gn01clLlvz2sItcw55ll0lKM5hLH0tigfvjDfjlxtumPFMwFQtPyrdpfS0VWmb
 pico @picocss/pico 2.1.1 css/pico.min.css L1dWfspMTHU/ApYnFiMz2QID/PlP1xCW9visvBdbEkOLkSSWsP6ZJWhPw6apiXxU
 pico-conditional @picocss/pico 2.1.1 css/pico.conditional.min.css QfeWAE0GpftbPGpYsRxM9hV8glCwhQEin0VM1Nb3eiisL9ayUJiRyy2Db6kANFsn
+marked marked 18.2.1 lib/marked.umd.js eGsnYqMR1DwKM8Hap0jzlzZulA9iLneQ1yxDuryiYhQd2xn7qVXF+6yXoP7plj95
+katex katex 0.19.1 dist/katex.min.js a1WQdjRj162i159OYq041X6I4K8NenkrI09LlPmiHg0YOb7CR+wJOraXwK9abpnE
+katex-css katex 0.19.1 dist/katex.min.css WwGtaC6ywCHxA5cstpj/3+xIZvTez8dq2IcBQaXRkenHZ7FVVq1ZROtURwfbtTlG
+mermaid mermaid 11.17.2 dist/mermaid.min.js EOXBFmc3gx5mb+vn0vPvvGqACToJD24hhacX5Yx+8NUUQrHIle/Qi5Bg9o3zKwW2
+sortable sortablejs 1.15.7 Sortable.min.js DgmC6Xe2bSN2WjTDXzWYbUbxyhNP+NNkGDR/g78pCXV7E7rcVTGxVg0uIVCUUcBc
+highlight @highlightjs/cdn-assets 11.12.0 highlight.min.js wjfDDhOPPdjtva8vWBhWeVprSpmxisEu5aYT3q1JyACqXpdKpo3PWZTMVq24MBix
 '''
 
 def _asset(line: str) -> Asset:
@@ -221,12 +227,12 @@ assets: Mapping[str, Asset] = MappingProxyType(_Named('The asset table', {o.name
 
 # %% ../nbs/api/02_htmx.ipynb #37cfaef5
 def asset_url(
-    name: str,         # Name in `assets`
+    name: str | Asset, # Name in `assets`, or an asset that is not in the table
     base: str = 'cdn', # 'cdn', 'local' (our own route), or a URL or path under which npm packages are found
 ) -> str:              # URL of the file
     "Where a page loads an asset from"
     base = {'cdn': 'https://cdn.jsdelivr.net/npm', 'local': '/_assets'}.get(base, base)
-    return f'{base.rstrip("/")}/{assets[name].path}'
+    return f'{base.rstrip("/")}/{(assets[name] if isinstance(name, str) else name).path}'
 
 # %% ../nbs/api/02_htmx.ipynb #9a908ff5
 _exts2 = '''alpine-morph chunked-transfer class-tools client-side-templates debug head-support json-enc loading-states morph
