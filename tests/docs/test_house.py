@@ -169,6 +169,20 @@ def test_exported_cells_are_short(path):
             assert lines <= 60, f'{path.name}, cell {cell["id"]}: {lines} lines, beginning with {source[:120]!r}'
 
 
+@pytest.mark.parametrize('path', ALL_NOTEBOOKS, ids=lambda path: path.stem)
+def test_imports_have_cells_of_their_own(path):
+    "The documentation is built by running every cell that has an import, and hardly any other"
+    only = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    for cell in cells(path):
+        source = ''.join(cell['source'])
+        if cell['cell_type'] != 'code' or re.match(r'#\|\s*(export|exports|exporti|exec_doc|eval: false)\b', source):
+            continue
+        tree = ast.parse(re.sub(r'(?m)^[%!].*$', '', source))
+        if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree)):
+            mixed = [ast.unparse(node) for node in tree.body if not isinstance(node, only)]
+            assert not mixed, f'{path.name}, cell {cell["id"]}: imports together with {mixed[0][:100]!r}'
+
+
 def text_files() -> list[Path]:
     "Everything that is committed and can be read"
     listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
