@@ -368,6 +368,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'fasthtml.js.Surreal': ('api/js.html#surreal', 'fasthtml/js.py'),
                              'fasthtml.js._each': ('api/js.html#_each', 'fasthtml/js.py'),
                              'fasthtml.js._event_names': ('api/js.html#_event_names', 'fasthtml/js.py'),
+                             'fasthtml.js._highlight_asset': ('api/js.html#_highlight_asset', 'fasthtml/js.py'),
+                             'fasthtml.js._highlight_files': ('api/js.html#_highlight_files', 'fasthtml/js.py'),
                              'fasthtml.js._markdown_js': ('api/js.html#_markdown_js', 'fasthtml/js.py'),
                              'fasthtml.js.dark_media': ('api/js.html#dark_media', 'fasthtml/js.py'),
                              'fasthtml.js.light_media': ('api/js.html#light_media', 'fasthtml/js.py'),

@@ -105,9 +105,9 @@ class RegexConvertor(Convertor[str]):
     def convert(self, value: str) -> str: return value
     def to_string(self, value: Any) -> str: return str(value)
 
-_web_exts = ('css js mjs map json wasm ico gif jpg jpeg png webp avif svg apng bmp woff woff2 ttf otf eot '
+_web_exts = ('css js mjs map wasm ico gif jpg jpeg png webp avif svg apng bmp woff woff2 ttf otf eot '
              'mp3 m4a aac oga ogg opus wav flac mp4 m4v webm ogv mov vtt webmanifest')
-_doc_exts = 'txt html htm xml csv tsv pdf md zip gz tar 7z rss atom yml yaml doc docx xls xlsx ppt pptx odt ods epub ics'
+_doc_exts = 'json txt html htm xml csv tsv pdf md zip gz tar 7z rss atom yml yaml doc docx xls xlsx ppt pptx odt ods epub ics'
 
 def _any_of(exts: str) -> str: return f'(?i:{"|".join(exts.split())})'
 
