@@ -167,7 +167,7 @@ class Callback(NamedTuple):
 
 def callback(fn: Callable | None, path_names: Iterable[str], extra: Iterable[str] = ()) -> Callback | None:
     "Plan a function, if there is one"
-    return None if fn is None else Callback(fn, make_plan(fn, path_names=frozenset(path_names), kind='ws', extra=frozenset(extra)))
+    return None if fn is None else Callback(fn, make_plan(fn, path_names=frozenset(path_names), kind='ws', extra={'send', *extra}))
 
 # %% ../nbs/api/22_ws.ipynb #77b7f648
 class SocketEndpoint:
