@@ -165,7 +165,7 @@ _scalars: Mapping[Any, Cast] = types.MappingProxyType({
     str: Cast(_text, 'text'), int: Cast(_int, 'a whole number'), float: Cast(_float, 'a number'), bool: Cast(_bool, 'yes or no'),
     Decimal: Cast(_decimal, 'a number'), bytes: Cast(_bytes, 'text or a file'),
     date: Cast(_date, 'a date like 2025-01-31'), datetime: Cast(_datetime, 'a date and time like 2025-01-31T14:30'),
-    time: Cast(_time, 'a time like 14:30'), UUID: Cast(lambda v: v if isinstance(v, UUID) else UUID(v), 'a UUID'),
+    time: Cast(_time, 'a time like 14:30'), UUID: Cast(lambda v: v if isinstance(v, UUID) else UUID(str(v)), 'a UUID'),
     Any: Cast(lambda v: v, 'anything'), object: Cast(lambda v: v, 'anything'),
 })
 
@@ -195,7 +195,7 @@ def _union(members: tuple, cast: Callable[[Any], Cast]) -> Cast:
     def first(value):
         if value is None or (value == '' and not text):
             if optional: return None
-        if type(value) in kinds: return value
+        if type(value) in kinds and type(value) is not str: return value
         for c in casts:
             try: return c(value) if c.many else c.of(value)
             except BadValue as e: error = e
@@ -341,7 +341,7 @@ def _record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | None) -> 
 def record_cast(record: Record) -> Cast:
     "A cast that fills `record` from a JSON object"
     def fill(obj):
-        if isinstance(obj, record.cls) and not isinstance(obj, dict): return obj
+        if type(obj) is record.cls: return obj
         if not isinstance(obj, Mapping): raise BadValue('an object', obj)
         return record.build(lambda keys: values_in(obj, keys))
     return Cast(fill, 'an object', record=record)
@@ -431,7 +431,7 @@ class _Maker:
         if kind is tuple and args and args[-1] is not ...: return _tuple([self.cast(a) for a in args])
         if kind in _collections: return _collection(_collections[kind], self.cast(args[0] if args else str))
         if kind in _mappings: return _mapping(*map(self.cast, args or (str, Any)))
-        if isinstance(kind, type): return self.of_class(kind)
+        if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
         raise TypeError(f"No value from a request can become {ann!r}. Use str, int, float, bool, a date, a list of these, a dataclass or the like.")
 
     def annotated(self, ann: Any, args: tuple) -> Cast:

@@ -537,7 +537,8 @@ def _bare(spec: _Spec) -> Getter:
     mend = f'Annotate it (e.g. `{name}: str`) to read it from the request'
     if default is not _MISSING:
         warnings.warn(f'`{name}` in {where(spec.fn)} has no annotation, so it is always its default. {mend}.', stacklevel=5)
-        return _maker(default)
+        make = _maker(default)
+        return lambda src: make()
     if name == 'send': mend = '`send` belongs to WebSocket handlers (`@app.ws`). ' + mend
     raise TypeError(f'`{name}` in {where(spec.fn)} has no annotation, so its value cannot be found. {mend}, '
                     f'or use a special name: {", ".join(sorted({*special_names, *spec.extra}))}.')
