@@ -44,8 +44,10 @@ def text_before(lines: list[str], start: int, node: ast.stmt) -> str:
 
 
 def function_head(node: ast.FunctionDef, lines: list[str]) -> str:
-    "`def` line or lines, parameters' comments included"
-    return text_before(lines, node.lineno, node.body[0])
+    "`def` line or lines, parameters' comments included, below what makes the function a property or the like"
+    decorators = [f'@{ast.unparse(decorator)}' for decorator in node.decorator_list]
+    told = [line for line in decorators if line in ('@property', '@cached_property', '@classmethod', '@staticmethod')]
+    return '\n'.join([*told, text_before(lines, node.lineno, node.body[0])])
 
 
 def class_head(node: ast.ClassDef, lines: list[str], with_fields: bool) -> str:

@@ -97,7 +97,8 @@ def relative_links(markdown: str, name: str, notebooks: Notebooks) -> str:
 def add_anchors(body: str) -> str:
     "A link to itself on every heading"
     def anchored(match: re.Match) -> str:
-        link = f'<a class="anchor" href="#{match["id"]}" aria-label="Link to this section">#</a>'
+        name = f'href="#{match["id"]}" aria-label="Link to this section"'
+        link = f'<a class="anchor" {name} data-pagefind-ignore>#</a>'
         return f'{match["open"]}{match["text"]}{link}{match["close"]}'
     heading = r'(?s)(?P<open><h(?P<level>[2-5])\b[^>]*\bid="(?P<id>[^"]+)"[^>]*>)(?P<text>.*?)(?P<close></h(?P=level)>)'
     return re.sub(heading, anchored, body)
