@@ -49,7 +49,7 @@ def On(
 ) -> FT:                       # A `<script>` element
     "Run code on an event of the parent, or of what `sel` finds"
     who = f'{"me" if me else "any"}({to_js(sel)})' if sel else 'm' if me else 'any(m)'
-    return Surreal(f'{who}.on({to_js(event)}, async ev => {{\nconst e = globalThis.me(ev);\n{code}\n}});')
+    return Surreal(f'{who}.on({to_js(event)}, async ev => {{\nconst e = me(ev);\n{code}\n}});')
 
 def Prev(
     code: str,                 # JavaScript; `ev` is the event, `e` the element that listens

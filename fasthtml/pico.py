@@ -10,7 +10,7 @@ __all__ = ['picocss', 'picolink', 'picocondcss', 'picocondlink', 'set_pico_cls',
 from typing import Any
 
 # %% ../nbs/api/09_pico.ipynb #9a58214d
-from .composed import Style, asset_tag
+from .composed import Style, asset_tag, takes_attributes
 from .element import FT, Fragment
 from .htmx import asset_url
 from .js import HtmxOn
@@ -34,6 +34,7 @@ new MutationObserver(mark).observe(document.body, {childList: true, subtree: tru
 })();''')
 
 # %% ../nbs/api/09_pico.ipynb #729fbd00
+@takes_attributes
 def Card(
     *c: Any,                   # Body
     header: Any = None,        # Above it
@@ -46,6 +47,7 @@ def Card(
     return ft_hx('article', *c, **kwargs)
 
 # %% ../nbs/api/09_pico.ipynb #e93415eb
+@takes_attributes
 def Group(
     *c: Any,                   # Fields and buttons
     **kwargs: Any,             # Attributes
@@ -53,6 +55,7 @@ def Group(
     "Fields and buttons in one line, joined"
     return ft_hx('fieldset', *c, **{'role': 'group', **kwargs})
 
+@takes_attributes
 def Search(
     *c: Any,                   # Field and button
     **kwargs: Any,             # Attributes of the form
@@ -61,6 +64,7 @@ def Search(
     return ft_hx('form', *c, **{'role': 'search', **kwargs})
 
 # %% ../nbs/api/09_pico.ipynb #6cd9a335
+@takes_attributes
 def Grid(
     *c: Any,                   # Columns
     cls: Any = 'grid',         # Class
@@ -69,6 +73,7 @@ def Grid(
     "Columns of equal width"
     return ft_hx('div', *[ft_hx('div', o) if isinstance(o, str | int | float) else o for o in c], cls=cls, **kwargs)
 
+@takes_attributes
 def Container(
     *args: Any,                # The page's content
     **kwargs: Any,             # Attributes
@@ -77,6 +82,7 @@ def Container(
     return ft_hx('main', *args, **{'cls': 'container', **kwargs})
 
 # %% ../nbs/api/09_pico.ipynb #80a93358
+@takes_attributes
 def DialogX(
     *c: Any,                   # Body
     open: bool | None = None,  # Shown at once?
