@@ -98,7 +98,7 @@ class Drain:
 
     def hurry(self) -> None:
         "Do not wait for the late any longer"
-        self._hurried = True
+        self._hurried, self.deadline = True, asyncio.get_running_loop().time()
         self._news.set()
 
     async def drain(self) -> None:

@@ -108,7 +108,7 @@ async def app(scope, receive, send):
         return await Socket(scope, receive, send, lambda text: {'type': 'websocket.send', 'text': text}, as_frame).run()
     if scope['path'] == '/events':
         await respond(send, b'data: hello\n\n', b'text/event-stream', more=True)
-        wrap = lambda body: {'type': 'http.response.body', 'body': body, 'more_body': True}  # noqa: E731
+        wrap = lambda body: {'type': 'http.response.body', 'body': body, 'more_body': True}
         return await Stream(scope, receive, send, wrap, as_event, join=True).run()
     if scope['path'] == '/slow':
         await asyncio.sleep(0.3)

@@ -4,8 +4,8 @@ Real servers, real signals, clients that are not ours: raw sockets for event str
 """
 import asyncio
 import contextlib
+import importlib.util
 import os
-import re
 import signal
 import socket
 import sys
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import DEADLINE, raw_connection, serve_process, until, wait_until
+from support import DEADLINE, raw_connection, serve, serve_process, until, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -128,7 +128,6 @@ async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
     streams, sockets = await crowd(port, n)
     last = None
     if workers == 1:
-        await until(lambda: True)
         while f' {2 * n}'.encode() not in await get(port, '/'): pass
         last = 'last-words'
     slow = asyncio.create_task(get(port, '/slow'))
@@ -156,3 +155,164 @@ def to_the_process(process): process.signal(signal.SIGTERM)
 async def test_everybody_hears_goodbye_and_lifespan_shutdown_runs(tmp_path, name, stop):
     with launch(tmp_path, LAUNCHES[name]) as server:
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
+
+
+# Clients that hold the drain
+
+async def stall(port, kind, n=2):
+    "Clients that never read"
+    if kind == 'stream': first = b'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'
+    else: first = (b'GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+                   b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    return [await asyncio.to_thread(raw_connection, port, first, 4096) for _ in range(n)]
+
+
+async def flood(port, n):
+    "Publish more than the buffers of a connection hold, which on the loopback is several megabytes"
+    for _ in range(n): await get(port, '/publish/x', 'X-Times: 1000000\r\n')
+
+
+STALLING = ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --workers 2', 'hypercorn', 'hypercorn -w 0', 'granian']
+
+
+@pytest.mark.parametrize('name', STALLING)
+async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name):
+    with launch(tmp_path, LAUNCHES[name], grace=1) as server:
+        port, process = server.process.port, server.process
+        stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
+        streams, sockets = await crowd(port, 5)
+        await flood(port, 16 if '2' in name else 8)
+        began = time.monotonic()
+        process.signal(signal.SIGTERM)
+        await all_read([*streams, *sockets])
+        await asyncio.to_thread(process.wait)
+        took = time.monotonic() - began
+        check_farewells(streams, sockets)
+        assert server.journal.count('shutdown') == server.journal.count('startup')
+        print(f'exit after {took:.2f} s')
+        assert 1 < took < 4.5, f'{took:.2f} s'
+        for sock in stalled: sock.close()
+
+
+@pytest.mark.parametrize('second', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('name', ['uvicorn', 'hypercorn -w 0'])
+async def test_a_second_signal_forces_but_lifespan_shutdown_still_runs(tmp_path, name, second):
+    with launch(tmp_path, LAUNCHES[name], grace=60) as server:
+        port, process = server.process.port, server.process
+        stalled = await stall(port, 'stream')
+        streams, sockets = await crowd(port, 2)
+        await flood(port, 8)
+        process.signal(signal.SIGTERM)
+        began = time.monotonic()
+        await all_read([*streams, *sockets])
+        await asyncio.sleep(0.1 - time.monotonic() + began)  # The very same signal, sent twice, is one signal
+        process.signal(signal.SIGTERM)
+        await asyncio.sleep(0.6 - time.monotonic() + began)  # A person who presses again
+        assert process.popen.poll() is None
+        process.signal(second)
+        await asyncio.to_thread(process.wait)
+        took = time.monotonic() - began
+        print(f'exit after {took:.2f} s')
+        assert took < 6, f'{took:.2f} s'
+        assert server.journal.count('shutdown') == 1
+        check_farewells(streams, sockets)
+        for sock in stalled: sock.close()
+
+
+async def test_a_connection_made_during_the_drain_is_told_goodbye_at_once(tmp_path):
+    with launch(tmp_path, UVICORN, grace=2) as server:
+        port, process = server.process.port, server.process
+        stalled = await stall(port, 'stream')
+        await flood(port, 8)
+        process.signal(signal.SIGTERM)
+        await asyncio.to_thread(wait_until, lambda: 'event' in server.journal)
+        began = time.monotonic()
+        streams, sockets = await crowd(port, 1)
+        await all_read([*streams, *sockets])
+        assert time.monotonic() - began < 1
+        check_farewells(streams, sockets)
+        await asyncio.to_thread(process.wait)
+        for sock in stalled: sock.close()
+
+
+async def test_a_changed_file_reloads_and_clients_hear_goodbye(tmp_path):
+    with launch(tmp_path, LAUNCHES['uvicorn --reload']) as server:
+        streams, sockets = await crowd(server.process.port, 5)
+
+        def seen():  # The reloader begins to watch some time after the app has started
+            os.utime(tmp_path/'app.py')
+            return 'detected changes' in server.process.output
+        await asyncio.to_thread(wait_until, seen)
+        await all_read([*streams, *sockets])
+        check_farewells(streams, sockets)
+        await asyncio.to_thread(wait_until, lambda: server.journal.count('startup') > 1)
+        assert server.journal[:4] == ['startup', 'event', 'shutdown', 'startup']
+
+
+MOUNTED = APP + '''
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+async def inner(scope, receive, send):
+    await ours({**scope, 'path': scope['path'].removeprefix(scope['root_path'])}, receive, send)
+
+ours, app = app, Starlette(routes=[Mount('/', inner)])
+'''
+
+
+@pytest.mark.parametrize('how', ['lifespan off', 'mounted under a foreign app'])
+async def test_the_drain_works_where_the_lifespan_never_reaches_us(tmp_path, how):
+    command = [*UVICORN, '--lifespan', 'off'] if how == 'lifespan off' else UVICORN
+    env = {'JOURNAL': str(tmp_path/'journal')}
+    with serve_process(MOUNTED if how.startswith('mounted') else APP, tmp_path, command, env) as process:
+        streams, sockets = await crowd(process.port, 10)
+        process.signal(signal.SIGTERM)
+        await all_read([*streams, *sockets])
+        check_farewells(streams, sockets)
+        assert await asyncio.to_thread(process.wait) == -signal.SIGTERM
+        assert 'Traceback' not in process.output
+
+
+# Servers in threads, as in a notebook
+
+@pytest.fixture
+def drain_app(tmp_path, monkeypatch):
+    "The app as a module of its own for each test"
+    monkeypatch.setenv('JOURNAL', str(tmp_path/'journal'))
+    spec = importlib.util.spec_from_file_location('drain_app', Path(__file__).parent/'drain_app.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.lines = lambda: (tmp_path/'journal').read_text().split()
+    return module
+
+
+async def stop_in_thread(drain_app, server):
+    await asyncio.to_thread(drain_app.lifecycle.drain_sync)
+    await asyncio.to_thread(server.stop)
+
+
+async def test_a_server_in_a_thread_is_drained_and_started_again(drain_app):
+    for turn in 1, 2:
+        with serve(drain_app.app) as server:
+            assert not drain_app.shutdown_event.is_set()
+            streams, sockets = await crowd(server.port, 20)
+            began = time.monotonic()
+            await stop_in_thread(drain_app, server)
+            assert time.monotonic() - began < 1.5
+            await all_read([*streams, *sockets])
+            check_farewells(streams, sockets)
+            assert drain_app.lines() == ['startup', 'event', 'shutdown'] * turn
+
+
+async def test_two_servers_of_one_app_are_drained_each_for_itself(drain_app):
+    with serve(drain_app.app) as one, serve(drain_app.app) as two:
+        first, second = await crowd(one.port, 5), await crowd(two.port, 5)
+        loop = next(iter(drain_app.lifecycle._watches))
+        asyncio.run_coroutine_threadsafe(drain_app.lifecycle.drain(), loop)
+        await all_read([*first[0], *first[1]])
+        check_farewells(*first)
+        await get(two.port, '/publish/still-here')
+        await until(lambda: all('still-here' in s.messages for s in second[1]))
+        await stop_in_thread(drain_app, two)
+        await all_read([*second[0], *second[1]])
+        check_farewells(*second)
