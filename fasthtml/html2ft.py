@@ -17,7 +17,7 @@ from . import tags
 from .element import attrmap_x, check_name, esc, named
 
 # %% ../nbs/api/06_html2ft.ipynb #1acc1333
-_starts_document = re.compile(r'(?:\s|<!--.*?-->)*<(!doctype|html|head|body)\b', re.I | re.S)
+_starts_document = re.compile(r'(?:\s|\ufeff|<!--.*?-->|<\?.*?>)*<(!doctype|html|head|body)\b', re.I | re.S)
 
 def _parse(html: str) -> tuple[list[Any], bool]:
     "The top nodes of some HTML, and whether it has a doctype"
@@ -144,7 +144,7 @@ def html2ft(
     html: str,                 # HTML: a document, or any part of one
     attr1st: bool = False,     # Attributes before children, `Div(cls='a')('text')`?
     keep_space: bool = False,  # Keep all white space, also what no browser shows?
-) -> str:                      # Python source: one expression, or several with commas
+) -> str:                      # Python source: one expression, a tuple if there are several elements
     "The Python that makes some HTML, to be used after `from fasthtml.common import *`"
     top, doctype = _parse(html)
     nodes, todo = [], list(top)
@@ -155,4 +155,5 @@ def html2ft(
             todo += _children(node)
     done: dict[int, str] = {}
     for el in reversed(nodes): done[id(el)] = _element(el, _kids(el, done, keep_space, el.tag), attr1st, doctype)
-    return ',\n'.join(_kids(top, done, keep_space, None))
+    parts = _kids(top, done, keep_space, None)
+    return parts[0] if len(parts) == 1 else '(\n' + indent(',\n'.join(parts), '    ') + ')' if parts else repr('')
