@@ -18,7 +18,6 @@ setup(
     long_description=readme.read_text(encoding='utf-8') if readme.exists() else meta['description'],
     long_description_content_type='text/markdown',
     author=meta['author'],
-    license=meta['license'],
     packages=find_packages(include=[lib, f'{lib}.*']),
     package_data={lib: meta['package_data'].split()},
     install_requires=meta['requirements'].split(),

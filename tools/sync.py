@@ -15,9 +15,11 @@ build-backend = "setuptools.build_meta"
 name = {lib_name}
 description = {description}
 requires-python = {requires_python}
+license = {license}
+license-files = ["LICENSE"]
 authors = [{{name = {author}}}]
 dynamic = [
-    "version", "readme", "license", "keywords", "classifiers",
+    "version", "readme", "keywords", "classifiers",
     "dependencies", "optional-dependencies", "entry-points", "scripts",
 ]
 

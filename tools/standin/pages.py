@@ -2,7 +2,6 @@
 from dataclasses import dataclass
 
 import fasthtml.tags as h
-
 from fasthtml.element import NotStr, to_html
 
 # The chosen theme is set before anything is drawn, so that a dark page does not flash
