@@ -9,18 +9,18 @@ __all__ = ['log', 'RESYNC', 'wire_texts', 'EventText', 'Message', 'Mailbox', 'fa
 # %% ../nbs/api/21_channels.ipynb #30e644cb
 import asyncio
 import contextvars
-import json
 import logging
 import secrets
 import threading
 import types
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
 from .element import FT, Fragment, to_html, to_node
+from .responses import json_text
 
 # %% ../nbs/api/21_channels.ipynb #d8333c8e
 log = logging.getLogger('fasthtml')
@@ -28,16 +28,22 @@ log = logging.getLogger('fasthtml')
 # %% ../nbs/api/21_channels.ipynb #0d9d1f93
 _oob = ' hx-swap-oob="true"'
 
+def _framed(node: FT, html: str) -> str:
+    "The HTML of an element with `hx-swap-oob` put in, if it needs that. Values cannot contain a raw quote, so the written start tag says enough"
+    start = html[:html.find('>')]
+    if ' id="' not in start or ' id=""' in start or node.tag == 'hx-partial': return html
+    if ' hx-swap-oob' in start and node.get('hx_swap_oob') is not None: return html
+    at = 1 + len(node.tag)
+    return html[:at] + _oob + html[at:]
+
 def _pieces(content: Any) -> Iterable[tuple[str, str]]:
     "The (data, frame) texts of each top-level part"
-    if isinstance(content, (tuple, list)) or type(content) is Fragment:
+    if isinstance(content, (tuple, list, Iterator)) or type(content) is Fragment:
         for part in content: yield from _pieces(part)
         return
     node = to_node(content)
     html = to_html(node)
-    needs_oob = isinstance(node, FT) and node.tag != 'hx-partial' and node.get('id') and node.get('hx_swap_oob') is None
-    at = 1 + len(node.tag) if needs_oob else 0
-    yield html, html[:at] + _oob + html[at:] if needs_oob else html
+    yield html, _framed(node, html) if isinstance(node, FT) else html
 
 def _is_json(content: Any) -> bool:
     "Plain data, as opposed to something with a drawing in it"
@@ -50,11 +56,10 @@ def wire_texts(
     "Both texts of a message, rendered once. Text is sent as it is, plain data becomes JSON"
     if content is None: return '', ''
     if isinstance(content, str): return str(content), str(content)
-    if _is_json(content):
-        text = json.dumps(content, ensure_ascii=False, separators=(',', ':'))
-        return text, text
-    data, frame = zip(*_pieces(content)) if (content != () and content != []) else ((), ())
-    return ''.join(data), ''.join(frame)
+    if isinstance(content, FT) and type(content) is not Fragment: return (html := to_html(content)), _framed(content, html)
+    if _is_json(content): return (text := json_text(content)), text
+    pieces = list(_pieces(content))
+    return ''.join(data for data, _ in pieces), ''.join(frame for _, frame in pieces)
 
 # %% ../nbs/api/21_channels.ipynb #9614c505
 class EventText(str):
@@ -108,8 +113,8 @@ def _resume(coro: Coroutine, future: Any):
 # %% ../nbs/api/21_channels.ipynb #6435d5bc
 class Mailbox:
     "The single writer of one client: ordered, one send in flight (W3), bounded (C1), and nobody waits for it (W4)"
-    __slots__ = ('max_pending', 'policy', 'stall', 'sent', 'dropped', 'closed', 'reason', 'born', '_send', '_wrap', '_join', '_fast',
-                 '_on_close', '_loop', '_context', '_pending', '_waiting', '_flying', '_task', '_watchers', '__weakref__')
+    __slots__ = ('max_pending', 'policy', 'stall', 'sent', 'dropped', 'closed', 'reason', 'born',
+                 '_send', '_wrap', '_join', '_fast', '_on_close', '_loop', '_context', '_pending', '_waiting', '_flying', '_task', '_watchers', '__weakref__')
     def __init__(self,
         send: Callable[[dict], Awaitable],        # ASGI send
         wrap: Callable[[Any], dict],              # Wire → ASGI message

@@ -56,9 +56,13 @@ DEF_MAXFIELDS = 1000
 class Request(Connection, StarletteRequest):
     "Starlette's Request with a limited body and htmx's headers"
     max_body_size: int = DEF_MAXBODY        # Bytes of body this request may have
+    streamed: bool = False                  # The body went, piece by piece, into a multipart form
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         "The body in pieces; HTTPException 413 once it is too long"
+        if self.streamed:       # `form()` has it; `body()` is empty rather than an error that any client could cause
+            yield b''
+            return
         if _declared_length(self.scope) > self.max_body_size: raise _too_large(self.max_body_size)
         size = 0
         async for chunk in super().stream():
@@ -145,13 +149,15 @@ class BadJson(ValueError):
 
 def _no_constant(name: str): raise ValueError(name)
 
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode  # `json.loads` would make a decoder each time
+
 def parse_json(
     raw: bytes | str,       # The text
 ) -> Any:                   # What it says; `{}` for nothing at all
     "JSON for strangers: BadJson with a reason that may be shown"
     if not raw.strip(): return {}
     try:
-        out = json.loads(raw, parse_constant=_no_constant)
+        out = _decode(raw) if isinstance(raw, str) else json.loads(raw, parse_constant=_no_constant)
         if (b'\\u' if isinstance(raw, bytes) else '\\u') in raw: json.dumps(out, ensure_ascii=False).encode()
     except RecursionError: raise BadJson('The JSON is nested too deeply.') from None
     except ValueError as e: raise BadJson('The JSON is malformed.') from e
@@ -203,6 +209,7 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
         raise
     except MultiPartException as e: raise _bad_form(e.message) from e
     except (FormParserError, ValueError, KeyError) as e: raise _bad_form('') from e
+    request.streamed = True
     return Body(group([(_clean(k), _clean(v)) for k, v in form.multi_items()]), b'', 'multipart')
 
 def _bad_form(reason: str) -> HTTPException:
@@ -222,7 +229,9 @@ def frame_body(
     "The fields and headers of a message; BadJson (a ValueError) if it is not a JSON object"
     obj = parse_json(text)
     if not isinstance(obj, dict) or not text.strip(): raise BadJson('The message must be a JSON object.')
-    headers = next((obj.pop(k) for k in ('HEADERS', 'headers') if isinstance(obj.get(k), dict)), {})
-    nested = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
-    data = {k: v for part in (*nested, obj) for k, v in part.items()} if nested else obj
-    return Body(_json_fields(data), text.encode(), 'json', data), {k.lower(): str(v) for k, v in headers.items() if v is not None}
+    key = 'HEADERS' if isinstance(obj.get('HEADERS'), dict) else 'headers' if isinstance(obj.get('headers'), dict) else None
+    headers = obj.pop(key) if key else {}
+    if 'body' in obj or 'values' in obj:
+        nested = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
+        obj = {k: v for part in (*nested, obj) for k, v in part.items()}
+    return Body(_json_fields(obj), text.encode(), 'json', obj), {k.lower(): str(v) for k, v in headers.items() if v is not None}
