@@ -39,7 +39,7 @@ from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, wants_json
 from .responses import JSONResponse, PageConfig, noop_body
-from .routing import AppRouter, HttpRoute, RouteSpec, all_meths, path_pattern, route_specs, wrap_route
+from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, decorate, give_to, path_pattern, route_specs, wrap_route
 from .security import cross_origin, csp_header
 from .sessions import SessionMiddleware, decode_session, get_key
 from .static import StaticRoutes, asset_handler
@@ -149,7 +149,7 @@ class SiteRouter(AppRouter):
         scope['fasthtml.same_origin'] = True
 
 # %% ../nbs/api/33_app.ipynb #9e3037df
-class Routing:
+class Routing(Verbs):
     "Decorators that register handlers"
     site: Site
     router: SiteRouter
@@ -167,12 +167,12 @@ class Routing:
         last: bool = False,                        # A last resort: tried after every other route
     ) -> Callable:
         "Register a handler, or a class of handlers"
-        if callable(path): return self.route()(path)
-        def register(f: Callable) -> Callable:
-            specs = route_specs(f, path, methods, name)
-            wrapped = [self._add(spec, as_list(before), as_list(after), body_wrap, host=host, include_in_schema=include_in_schema, last=last) for spec in specs]
-            return wrapped[0] if not isinstance(f, type) else _with_url(f, wrapped[0])
-        return register
+        options = dict(host=host, include_in_schema=include_in_schema, last=last)
+        def register(target: Any, path: str|None) -> Any:
+            specs = route_specs(target, path, methods, name)
+            urls = [self._add(spec, as_list(before), as_list(after), body_wrap, **options) for spec in specs]
+            return give_to(target, urls[0]) if inspect.isclass(target) else urls[0]
+        return decorate(register, path)
 
     def _add(self, spec: RouteSpec, before: list, after: list, body_wrap: Callable|None, **options) -> Any:
         host = options['host']
@@ -198,20 +198,6 @@ def _same_route(a: Any, b: Any) -> bool:
     "Would `b` be the same route as `a`, registered again?"
     keys = ('path', 'name', 'methods', 'host')
     return type(a) is type(b) and all(getattr(a, k, None) == getattr(b, k, None) for k in keys)
-
-def _with_url(cls: type, url: Any) -> type:
-    "A class of routes, with `to` and `str` of its path"
-    cls.to = staticmethod(url.to)
-    return cls
-
-def _verb(method: str) -> Callable:
-    def register(self, path: str|Callable|None = None, **kw) -> Callable:
-        if callable(path): return self.route(None, [method])(path)
-        return self.route(path, [method], **kw)
-    register.__name__, register.__doc__ = method, f'As `route`, for {method.upper()} requests'
-    return register
-
-for _method in all_meths: setattr(Routing, _method, _verb(_method))
 
 # %% ../nbs/api/33_app.ipynb #561eea92
 class Realtime:

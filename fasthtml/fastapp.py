@@ -11,12 +11,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 # %% ../nbs/api/38_fastapp.ipynb #cd1c6ebd
 from .app import FastHTML, as_list, asset_place
 from .heads import load
+from .live_reload import setup_live_reload
 from .pico import picolink
 from .static import default_static
 
@@ -92,10 +94,8 @@ def fast_app(
     else: columns, tables, options = {}, {}, kwargs | {'title': title}
     heads = [*(_pico(options) if pico or (pico is None and default_hdrs) else ()), *as_list(hdrs)]
     common = dict(hdrs=heads, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
-    if live:
-        from fasthtml.live_reload import FastHTMLWithLiveReload
-        app = FastHTMLWithLiveReload(reload_attempts=reload_attempts, reload_interval=reload_interval, **common, **options)
-    else: app = FastHTML(**common, **options)
+    app = FastHTML(**common, **options)
+    if live: setup_live_reload(app, reload_attempts, reload_interval)
     folder, exts = default_static(static_path)
     app.static_route_exts(static_path=folder, exts=exts)
     if not db_file: return app, app.route
@@ -144,7 +144,7 @@ def serve(
     app: str = 'app',         # Name of the app in it
     host: str|None = None,    # Else $HOST, else 0.0.0.0 if $PORT is set, else 127.0.0.1
     port: int|None = None,    # Else $PORT, else 5001
-    reload: bool = True,      # Restart when a file changes
+    reload: bool = True,      # Restart when a file changes; styles and scripts too if watchfiles is installed
     procs: int|None = None,   # That many processes, on this and the next ports; else $PROCS
     **kwargs,                 # Options of uvicorn
 ) -> None:
@@ -160,6 +160,7 @@ def serve(
     if count > 1: return _serve_many(target, host, port, count, kwargs)
     _refuse_busy(host, port)
     print(welcome(host, port))
+    if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', ['*.py', '*.css', '*.js', '*.html', '*.md'])
     uvicorn.run(target, host=host, port=port, reload=reload, **kwargs)
 
 # %% ../nbs/api/38_fastapp.ipynb #7a1fc472
