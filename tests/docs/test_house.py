@@ -161,12 +161,12 @@ def test_a_notebook_is_clean(path):
 
 @pytest.mark.parametrize('path', sorted((NOTEBOOKS/'api').glob('*.ipynb')), ids=lambda path: path.stem)
 def test_exported_cells_are_short(path):
-    "A cell that a reader takes in at one look: at most sixty lines that are not blank, and few are that long"
+    "A cell that a reader takes in at one look: most have 5 to 25 lines, a whole class may have 75 that are not blank"
     for cell in cells(path):
         source = ''.join(cell['source'])
         if cell['cell_type'] == 'code' and re.match(r'#\|\s*exports?\b', source):
             lines = sum(1 for line in source.splitlines() if line.strip())
-            assert lines <= 60, f'{path.name}, cell {cell["id"]}: {lines} lines, beginning with {source[:120]!r}'
+            assert lines <= 75, f'{path.name}, cell {cell["id"]}: {lines} lines, beginning with {source[:120]!r}'
 
 
 @pytest.mark.parametrize('path', ALL_NOTEBOOKS, ids=lambda path: path.stem)

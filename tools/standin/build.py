@@ -1,9 +1,11 @@
 "Turn the notebooks of `_proc` into a site, or one of them into README.md."
 import html
+import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import pypandoc
@@ -135,6 +137,17 @@ def copy_other_files(root: Path, out: Path) -> None:
             shutil.copy(path, out/name)
 
 
+def write_page(name: str, notebooks: Notebooks, frame: SiteFrame, out: Path) -> None:
+    "The page of one notebook, and beside it the same as Markdown"
+    page = page_text(name, notebooks)
+    path = out/page.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_page(frame, page), encoding='utf-8')
+    twin = read_notebook(notebooks.root/name, plain=True)
+    text = pandoc(f'# {twin.title}\n\n> {twin.description}\n\n{twin.markdown}', 'gfm')
+    path.with_name(path.name + '.md').write_text(text, encoding='utf-8')
+
+
 def render_site(root: Path, out: Path | None = None) -> None:
     "Write every page, its Markdown twin, the style and the search index"
     config = read_config(root)
@@ -145,14 +158,9 @@ def render_site(root: Path, out: Path | None = None) -> None:
     notebooks = Notebooks(root)
     frame = SiteFrame(website['title'], website['description'], notebooks.entries(website['navbar']['left']),
                       notebooks.entries(website['sidebar']['contents']))
-    for name in notebooks.documents:
-        page = page_text(name, notebooks)
-        path = out/page.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render_page(frame, page), encoding='utf-8')
-        twin = read_notebook(root/name, plain=True)
-        text = pandoc(f'# {twin.title}\n\n> {twin.description}\n\n{twin.markdown}', 'gfm')
-        path.with_name(path.name + '.md').write_text(text, encoding='utf-8')
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is done by pandoc's processes
+        for _ in pool.map(lambda name: write_page(name, notebooks, frame, out), notebooks.documents):
+            pass
     for name in 'site.css', 'site.js':
         shutil.copy(HERE/name, out/'site'/name)
     copy_other_files(root, out)
