@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'Safe', 'attrmap', 'attrmap_x', 'check_name',
-           'valmap', 'unqid', 'FT', 'ft', 'tag_factory', 'to_html', 'open_tag', 'content', 'Fragment', 'to_node']
+           'valmap', 'safe_url', 'unqid', 'FT', 'ft', 'tag_factory', 'to_html', 'open_tag', 'content', 'Fragment',
+           'to_node']
 
 # %% ../nbs/api/00_element.ipynb #7c390c33
 import base64, json, os, re
@@ -89,56 +90,48 @@ def _value(name: str, v: Any) -> Any:
     return valmap(v)
 
 # %% ../nbs/api/00_element.ipynb #0934488e
-_url_attrs = frozenset('''href src action formaction data poster background cite ping manifest from to values by xlink:href
-    hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-push-url hx-replace-url'''.split())
-_js_url = re.compile('[\x00-\x20]*' + '[\t\n\r]*'.join('javascript:'), re.I)
-_js_void = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I)
+_url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href
+    hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-push-url hx-replace-url""".split())
+_script_url = '[\x00-\x20]*' + '[\t\n\r]*'.join('javascript:')
+_is_script_url = re.compile(_script_url, re.I).match
+_holds_script_url = re.compile('="' + _script_url, re.I).search
+_does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch
 
-def _safe_url(name: str, v: str) -> str:
-    "`v`, made inert if a browser would run it"
-    if not _js_url.match(v) or _js_void.fullmatch(v): return v
+def safe_url(name: str, v: str) -> str:
+    "`v`, the value of a URL attribute, made inert if a browser would run it"
+    if not _is_script_url(v) or _does_nothing(v): return v
     import logging
     logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. If it is meant, write `{name}=Safe(...)`.")
     return 'unsafe:' + v.strip()
 
 # %% ../nbs/api/00_element.ipynb #c5de376f
-class _Unusual(Exception): "This element's attributes must be put in order before they are rendered"
+def _attr(prefix: str, v: Any) -> str:
+    "The attribute with text `prefix` before its value, for a value of any type"
+    if v is None or v is False: return ''
+    if v is True: return prefix[:-2]
+    if not isinstance(v, str): v = _value(prefix[1:-2], v)
+    if v is None or v is False: return ''
+    if hasattr(v, '__html__'): return prefix + v.__html__().replace('"', '&#34;') + '"'
+    return f'{prefix}{esc(str(v))}"'
 
-class _UrlPrefix(str): __slots__ = ()
-
-class _Written(dict):
-    "A name as written → the text before its value; at most 4096 of them"
-    def __missing__(self, key: str) -> str:
-        name = attrmap_x(key)
-        usual = _usual.get(name) or ('_at_' + name[1:] if name[:1] == '@' else re.sub('[-:]', '_', name))
-        if key != usual or key in _apart: raise _Unusual
-        return self.keep(key, name)
-
-    def keep(self, key: str, name: str) -> str:
-        text = (_UrlPrefix if name in _url_attrs else str)(f' {check_name(name)}="')
-        if len(self) < 4096: self[key] = text
-        return text
-
-class _Final(_Written):
-    "A name as HTML has it → the text before its value"
-    def __missing__(self, key: str) -> str:
-        if key[-1:] == '_' and key != '_': raise _Unusual   # a private note on an element, not for the page
-        return self.keep(key, key)
-
+# %% ../nbs/api/00_element.ipynb #7878ad1a
+_written: dict[str, str] = {}   # name as written → the text before its value; at most 4096 of them
+_final: dict[str, str] = {}     # name as HTML has it → the same
 _usual = {'class': 'cls', 'for': 'fr'}
 _apart = frozenset('target_id attrmap valmap sse_connect hx_sse_connect'.split())
-_written, _final = _Written(), _Final()
 
-# %% ../nbs/api/00_element.ipynb #46a95b82
-def _attr(prefix: str, v: Any) -> str:
-    "The attribute with text `prefix` before its value, whatever the value is"
-    name = prefix[1:-2]
-    if not isinstance(v, str): v = _value(name, v)
-    if v is None or v is False: return ''
-    if v is True: return f' {name}'
-    if hasattr(v, '__html__'): return prefix + v.__html__().replace('"', '&#34;') + '"'
-    v = str(v)
-    return f'{prefix}{esc(_safe_url(name, v) if type(prefix) is _UrlPrefix else v)}"'
+def _prefix(name: str) -> str:
+    "The text before the value of the attribute `name`"
+    if res := _final.get(name): return res
+    res = f' {check_name(name)}="'
+    if len(_final) < 4096 and (name[-1] != '_' or name == '_'): _final[name] = res
+    return res
+
+def _learn(key: str) -> None:
+    "Remember `key` if it is the usual way to write its name"
+    name = attrmap_x(key)
+    usual = _usual.get(name) or ('_at_' + name[1:] if name[:1] == '@' else re.sub('[-:]', '_', name))
+    if key == usual and key not in _apart and len(_written) < 4096: _written[key] = _prefix(name)
 
 # %% ../nbs/api/00_element.ipynb #9dd22247
 voids = frozenset('area base br col command embed hr img input keygen link meta param source track wbr !doctype'.split())
@@ -237,8 +230,6 @@ def unqid(seeded: bool = False) -> str:
     return '_' + base64.urlsafe_b64encode(bits).decode().rstrip('=')
 
 # %% ../nbs/api/00_element.ipynb #855e63e8
-_listy = (list, tuple, map, filter)
-
 def _settle(kids: Iterable, kw: dict) -> tuple:
     "`kids` flattened, with generators read and mappings moved to `kw`"
     res, todo = [], [(iter(kids), True)]
@@ -246,7 +237,7 @@ def _settle(kids: Iterable, kw: dict) -> tuple:
         it, direct = todo.pop()
         for x in it:
             k = type(x)
-            if k is str or k is FT: res.append(x)
+            if k in _plain: res.append(x)
             elif k is map and type(x := _fuse(x)) is _Fused: res.append(x)
             elif isinstance(x, (list, tuple, Iterator)) and not _draws(k):
                 todo += [(it, direct), (iter(x), direct and isinstance(x, tuple))]
@@ -254,7 +245,7 @@ def _settle(kids: Iterable, kw: dict) -> tuple:
             elif isinstance(x, Mapping) and not _draws(k):
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:80]}. Children are text, elements, or things that can draw themselves; make an element of each dict.")
                 kw.update(x)
-            elif x is not None: res.append(x)
+            else: res.append(x)
     return tuple(res)
 
 def _draws(cls: type) -> bool: return hasattr(cls, '__ft__') or hasattr(cls, '__html__')
@@ -278,10 +269,10 @@ def _fuse(m: map) -> '_Fused | map':
     return _Fused(tag, items)
 
 def _unfused(kids: tuple) -> Iterator:
-    "`kids`, with elements in the place of fused ones"
+    "`kids` without None, and with elements in the place of fused ones"
     for x in kids:
         if type(x) is _Fused: yield from map(x.tag.make, x.items)
-        else: yield x
+        elif x is not None: yield x
 
 # %% ../nbs/api/00_element.ipynb #2315a92e
 class _Readable:
@@ -440,7 +431,7 @@ def _with_id(kw: dict) -> dict:
     return kw
 
 def _check_void(tag: _Tag, kids: tuple) -> None:
-    if tag.void: raise ValueError(f"<{tag.name}> is a void element, which HTML gives no content; got {str(kids[0])[:60]!r}. Put it into an attribute, or beside the element.")
+    if tag.void and (kids := tuple(o for o in kids if o is not None)): raise ValueError(f"<{tag.name}> is a void element, which HTML gives no content; got {str(kids[0])[:60]!r}. Put it into an attribute, or beside the element.")
 
 def _copy_attrs(a: dict | None) -> dict | None: return a if a is None else type(a)(a)
 
@@ -492,21 +483,28 @@ def _configured(t: _Tag, c: tuple, kw: dict, **options: Any) -> FT:
     return ft(t.name, *kids, void_=t.void, attrmap=cfg['attrmap'], valmap=cfg['valmap'], ft_cls=cfg['ft_cls'], **kw)
 
 # %% ../nbs/api/00_element.ipynb #18c3f3d2
+_plain = frozenset([str, FT, int, float, bool, type(None), Safe])   # children of these types can wait as they are
+
 def tag_factory(name: str) -> Callable[..., FT]:
     "The function that makes elements of tag `name`"
     t = _tag(name)
     if t.make: return t.make
     def make(*c: Node, **kw: Attribute) -> FT:
         if _altered: return _configured(t, c, kw)
-        for x in c:
-            if type(x) is not str and type(x) is not FT:
-                c = _settle(c, kw)
-                break
-        if kw and 'id' in kw and type(kw['id']) is not str: _with_id(kw)
+        if len(c) == 1:
+            if type(c[0]) not in _plain: c = _settle(c, kw)
+        else:
+            for x in c:
+                if type(x) not in _plain:
+                    c = _settle(c, kw)
+                    break
         o = _Raw()
         o._t = t
         o._c = c
-        o._a = kw or None
+        if kw:
+            if 'id' in kw and type(kw['id']) is not str: _with_id(kw)
+            o._a = kw
+        else: o._a = None
         o.__class__ = FT
         return o
     if t.named or t.void: make = _careful(t)
@@ -520,23 +518,25 @@ def _careful(t: _Tag) -> Callable[..., FT]:
     "As `make` above, for the tags whose `name` follows their `id`, and for those without content"
     def make(*c: Node, **kw: Attribute) -> FT:
         if _altered: return _configured(t, c, kw)
-        if c:
-            c = _settle(c, kw)
-            if t.void and c: _check_void(t, c)
-        if kw and 'id' in kw:
-            _with_id(kw)
-            if t.named and kw['id'] and 'name' not in kw: kw['name'] = kw['id']
+        for x in c:
+            if type(x) not in _plain:
+                c = _settle(c, kw)
+                break
+        if c and t.void: _check_void(t, c)
         o = _Raw()
         o._t = t
         o._c = c
-        o._a = kw or None
+        if kw:
+            if 'id' in kw:
+                if type(kw['id']) is not str: _with_id(kw)
+                if 'name' not in kw and t.named and kw['id']: kw['name'] = kw['id']
+            o._a = kw
+        else: o._a = None
         o.__class__ = FT
         return o
     return make
 
-
-
-# %% ../nbs/api/00_element.ipynb #f923be3a
+# %% ../nbs/api/00_element.ipynb #3a6e1569
 def to_html(*children: Node) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
@@ -562,11 +562,11 @@ def to_html(*children: Node) -> str:
                 try:
                     names = _written if type(a) is dict else _final
                     for k, v in a.items():
-                        p = names[k]
-                        if type(v) is str and type(p) is str: s += f'{p}{esc(v)}"'
-                        else: s += _attr(p, v)
-                except _Unusual: s = t.lt + _slow_attrs(c)
-                if s: s += '>'
+                        if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
+                        else: s += _attr(names[k], v)
+                    if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(c)
+                except KeyError: s = t.lt + _slow_attrs(c)   # a name seen for the first time, or an unusual one
+                s = s + '>' if t.lt else ''
             else: s = t.open
             if len(kids) == 1:
                 x = kids[0]
@@ -589,10 +589,17 @@ def to_html(*children: Node) -> str:
             if not open_: return ''.join(out)
             it, end = open_.pop()
 
-# %% ../nbs/api/00_element.ipynb #cdd8a885
+# %% ../nbs/api/00_element.ipynb #6d1f56cb
 def _slow_attrs(el: FT) -> str:
     "The attributes of `el` by way of their final form"
-    return ''.join([_attr(_final.keep(k, k), v) for k, v in _normal(el)[1].items() if k[-1:] != '_' or k == '_'])
+    if type(el._a) is dict:
+        for k in el._a: _learn(k)
+    res = ''
+    for k, v in _normal(el)[1].items():
+        if k[-1:] == '_' and k != '_': continue   # a note on the element, not for the page
+        if k in _url_attrs and not isinstance(v, bool) and not hasattr(v, '__html__'): v = safe_url(k, str(v))
+        res += _attr(_prefix(k), v)
+    return res
 
 def open_tag(el: FT) -> str:
     "The opening tag of `el`"
@@ -626,7 +633,7 @@ def _other(c: Any) -> Any:
     if isinstance(c, Mapping): raise TypeError(f"A dict is not content: {str(c)[:80]}. Among the children of an element it adds attributes; as content, make an element of it.")
     return _figure(c) or esc(str(c))
 
-# %% ../nbs/api/00_element.ipynb #acd0f6df
+# %% ../nbs/api/00_element.ipynb #e2391abe
 def _figure(c: Any) -> str:
     "The picture or table that `c` draws of itself, or ''"
     cls, forms = type(c), {}
