@@ -34,11 +34,10 @@ def _parse(html: str) -> tuple[list[Any], bool]:
 _own_names = {'class': 'cls', 'for': 'fr'}
 _booleans = frozenset('''allowfullscreen async autofocus autoplay checked controls default defer disabled formnovalidate hidden inert
     ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly required reversed selected'''.split())
-_added = {'a': ('href', 'href=None'), 'form': ('enctype', 'enctype=None')}
 
 def _keyword(name: str) -> str:
     "The keyword that stands for an attribute, or '' if none does"
-    key = _own_names.get(name) or name.replace('-', '_')
+    key = _own_names.get(name) or re.sub('[-:]', '_', name)
     if keyword.iskeyword(key): key = '_' + key
     return key if key.isidentifier() and attrmap_x(key) == name and key not in ('target_id', 'attrmap', 'valmap', 'ft_cls') else ''
 
@@ -48,44 +47,53 @@ def _value(name: str, value: Any) -> str:
     if not value and name in _booleans: return 'True'
     return f'NotStr({esc(value)!r})' if re.match(r'[\x00-\x20]*j\s*a\s*v\s*a\s*s', value, re.I) else repr(value)
 
+def _added(tag: str, names: Iterable[str]) -> dict[str, str]:
+    "What a function would add to these attributes by itself, switched off"
+    off = {'a': {'href': 'None'}, 'form': {'enctype': 'None'}}.get(tag, {})
+    if tag in named and 'id' in names: off['name'] = 'None'
+    return off | {k.replace('connect', 'close'): 'False' for k in names if k in ('sse-connect', 'hx-sse:connect')}
+
 def _attrs(tag: str, attrs: dict[str, Any], html: bool) -> list[str]:
     "Source text of the keyword arguments"
-    kept, odd = {}, {}
+    kept = {}
     for k, v in attrs.items():
         try: check_name(k)
         except ValueError: continue          # a parser takes `<a "b">`, HTML has no way to write it
         kept[k] = _value(k, v)
-    said = [f'{key}={v}' if (key := _keyword(k)) else odd.update({k: v}) for k, v in kept.items()]
+    kept |= {k: v for k, v in _added(tag if html else '', kept).items() if k not in kept}
+    odd = {k: v for k, v in kept.items() if not _keyword(k)}
+    said = [f'{_keyword(k)}={v}' for k, v in kept.items() if k not in odd]
     if any(attrmap_x(k) != k for k in odd): said, odd = ['attrmap=str'], kept
-    said = [o for o in said if o]
-    if odd: said.append('**{' + ', '.join(f'{k!r}: {v}' for k, v in odd.items()) + '}')
-    if html and tag in _added and _added[tag][0] not in kept: said.append(_added[tag][1])
-    if tag in named and 'id' in kept and 'name' not in kept: said.append('name=None')
-    if 'sse-connect' in kept and 'sse-close' not in kept: said.append('sse_close=False')
-    return said
+    return said + (['**{' + ', '.join(f'{k!r}: {v}' for k, v in odd.items()) + '}'] if odd else [])
 
 # %% ../nbs/api/06_html2ft.ipynb #38ae547c
-_inline = frozenset('''a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label map mark q ruby rb rp rt s samp slot small
-    span strike strong sub sup time tt u var'''.split())
-_inline_boxes = frozenset('''audio button canvas embed iframe img input math meter object output picture progress select svg textarea video wbr
-    script noscript template br'''.split())
+_blocks = frozenset('''address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset figcaption
+    figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li listing main menu nav ol optgroup option p plaintext
+    pre search section summary table tbody td tfoot th thead tr ul xmp'''.split())
+_boxes = frozenset('audio button canvas iframe meter object progress select svg template textarea video'.split())
+_hidden = frozenset('area base datalist link meta noembed noframes noscript param rp script source style template title track'.split())
+_no_text = frozenset('''audio colgroup datalist dl head html menu ol optgroup picture select table tbody tfoot thead tr ul video
+    svg g defs symbol marker mask pattern clipPath filter linearGradient radialGradient switch math mrow'''.split())
 _keeps_space = frozenset('pre textarea script style listing xmp plaintext iframe noembed noframes'.split())
 _raw_text = frozenset('iframe noembed noframes xmp plaintext'.split())
 _space = re.compile(r'[ \t\n\f\r]+')
 
-def _is_inline(tag: str | None) -> bool:
-    "Is this a place inside a line, where a space beside it is seen? None: text"
-    return tag is None or tag in _inline or tag in _inline_boxes or '-' in tag
+def _at_edge(siblings: Iterable[tuple[str | None, str]], parent: str | None) -> bool:
+    "Going this way through the siblings, does the line end before anything of it is shown?"
+    for tag, text in siblings:
+        if tag in _blocks: return True
+        if tag and tag not in _hidden or not tag and text.strip(): return False
+    return parent is None or parent in _blocks or parent in _boxes
 
-def _squeeze(texts: list[tuple[str | None, Any]], parent: str | None) -> list[tuple[str | None, Any]]:
+def _squeeze(found: list[tuple[str | None, str]], parent: str | None) -> list[tuple[str | None, str]]:
     "Children as (tag, source) or (None, text), without white space that is not shown"
-    inside = parent in _inline or '-' in (parent or '')
     out = []
-    for i, (tag, x) in enumerate(texts):
+    for i, (tag, x) in enumerate(found):
         if tag is None:
             x = _space.sub(' ', x)
-            if not (_is_inline(texts[i-1][0]) if i else inside): x = x.lstrip(' ')
-            if not (_is_inline(texts[i+1][0]) if i + 1 < len(texts) else inside): x = x.rstrip(' ')
+            if x == ' ' and parent in _no_text: continue
+            if x[0] == ' ' and _at_edge(found[:i][::-1], parent): x = x[1:]
+            if x[-1:] == ' ' and _at_edge(found[i+1:], parent): x = x[:-1]
             if not x: continue
         out.append((tag, x))
     return out
@@ -138,7 +146,8 @@ def _element(el: Any, kids: list[str], attr1st: bool, doctype: bool) -> str:
         attr1st = False                      # `Html` gives doctype and element, which cannot be called
     try: check_name(el.tag)
     except ValueError: return _call('Fragment', kids, [], False)
-    return _call(f if html and f in vars(tags) and f not in ('Html',) or el.tag == 'html' else f'ft_hx({el.tag!r})', kids, attrs, attr1st)
+    known = getattr(getattr(vars(tags).get(f), '_tag', None), 'name', '') == el.tag or el.tag == 'html'
+    return _call(f if html and known else f'ft_hx({el.tag!r})', kids, attrs, attr1st)
 
 def html2ft(
     html: str,                 # HTML: a document, or any part of one
