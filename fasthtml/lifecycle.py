@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'type_of_listener', 'ShutdownEvent', 'signal_shutdown', 'Connection', 'Drain', 'Lifespan', 'listener',
            'Signals', 'answer', 'WakeupHold', 'SignalGate', 'uvicorn_config', 'hypercorn_context', 'Watch',
-           'end_process', 'watch_lifespan', 'Lifecycle']
+           'follow_hypercorn', 'end_process', 'watch_lifespan', 'Lifecycle']
 
 # %% ../nbs/api/20_lifecycle.ipynb #0b585b19
 import asyncio
@@ -138,7 +138,7 @@ class Lifespan:
     def __init__(self,
         startup: Iterable[Callable] | Callable | None = None,   # Run in order before the lifespan's first half
         shutdown: Iterable[Callable] | Callable | None = None,  # Run in order after the lifespan's second half
-        ls: Callable[[Any], Any] | None = None,                 # Async context manager function, or async generator function, of the app
+        ls: Callable[[Any], Any] | None = None,                 # Async context manager or generator function of the app
     ):
         self.startup, self.shutdown, self.ls = _listed(startup), _listed(shutdown), ls
 
@@ -182,8 +182,8 @@ def _as_context(ls: Callable[[Any], Any], app: Any):
     if hasattr(made, '__aenter__'): return made
     if inspect.isasyncgen(made): return asynccontextmanager(lambda: made)()
     if inspect.iscoroutine(made): made.close()
-    raise TypeError(f"lifespan {getattr(ls, '__name__', ls)!r} gave {type(made).__name__}. Write it as `async def` with one `yield`, "
-                    "with or without @asynccontextmanager.")
+    raise TypeError(f"lifespan {getattr(ls, '__name__', ls)!r} gave {type(made).__name__}. "
+                    "Write it as `async def` with one `yield`, with or without @asynccontextmanager.")
 
 # %% ../nbs/api/20_lifecycle.ipynb #c7929376
 type_of_listener = Literal['function', 'loop', 'default', 'nobody']
@@ -305,12 +305,12 @@ class Watch:
     def __init__(self, grace: float):
         self.drain, self.seen, self.gate = Drain(grace), Signals(), None
         self.loop = asyncio.get_running_loop()
+        self.served = False             # The lifespan protocol runs, so startup and shutdown are ours to see
+        self.asked = False              # A request has shown whether the server is hypercorn
         self.overdue = asyncio.Event()  # The server forgot us
         self._config: Any = None        # uvicorn's, if we set its timeout
-        self._timers: list[asyncio.TimerHandle] = []
         self._tasks: set[asyncio.Task] = set()
-        self._followed = False
-        self.served = False             # The lifespan protocol runs, so startup and shutdown are ours to see
+        self._timers: list[asyncio.TimerHandle] = []
 
     def arm(self, receive: Any = None) -> None:
         "Stand in front of the server; without a lifespan (`receive`) only where a server really listens"
@@ -319,47 +319,6 @@ class Watch:
         config = uvicorn_config(receive)
         if config and config.timeout_graceful_shutdown is None:
             self._config, config.timeout_graceful_shutdown = config, self.drain.grace
-
-    def on_signal(self, sig: int) -> None:
-        "Called in the loop"
-        match answer(self.seen, sig, now := time.monotonic()):
-            case 'drain':
-                self.seen = Signals(sig, now)
-                self._start(self._stop(sig))
-            case 'hurry':
-                self.seen.forced = True
-                self.drain.hurry()
-            case 'pass': self.gate.pass_on(sig)
-
-    async def _stop(self, sig: int) -> None:
-        self._backstop(sig)
-        try: await self.drain.drain()
-        finally:
-            if self._config: self._config.timeout_graceful_shutdown = max(0.3, self.drain.deadline - self.loop.time())
-            self.gate.pass_on(sig)
-
-    def _backstop(self, sig: int) -> None:
-        if not self.served: return
-        patience = self.drain.grace + 1
-        self._timers = [self.loop.call_later(patience, self.overdue.set), self.loop.call_later(patience + 5, end_process, sig)]
-
-    def follow(self, send: Any) -> None:
-        "Let hypercorn's own event begin the drain"
-        if self._followed: return
-        self._followed = True
-        if found := hypercorn_context(send): self._start(self._on_terminated(*found))
-
-    async def _on_terminated(self, terminated: Any, patience: float) -> None:
-        self.drain.grace = min(self.drain.grace, max(0.5, patience - 0.5))
-        await terminated.wait()
-        if self.seen.first: return
-        self.seen = Signals(signal.SIGTERM, time.monotonic())
-        self._backstop(signal.SIGTERM)
-        await self.drain.drain()
-
-    def _start(self, coro: Awaitable) -> None:
-        self._tasks.add(task := self.loop.create_task(coro))
-        task.add_done_callback(self._tasks.discard)
 
     def stand_down(self) -> None:
         "Give the signals back to the server"
@@ -371,6 +330,49 @@ class Watch:
         self.stand_down()
         if self._config: self._config.timeout_graceful_shutdown = None
         for handle in (*self._timers, *self._tasks): handle.cancel()
+
+    def on_signal(self, sig: int) -> None:
+        "Called in the loop"
+        match answer(self.seen, sig, now := time.monotonic()):
+            case 'drain':
+                self.seen = Signals(sig, now)
+                self.start(self._stop(sig))
+            case 'hurry':
+                self.seen.forced = True
+                self.drain.hurry()
+            case 'pass': self.gate.pass_on(sig)
+
+    async def _stop(self, sig: int) -> None:
+        self.set_backstop(sig)
+        try: await self.drain.drain()
+        finally:
+            if self._config: self._config.timeout_graceful_shutdown = max(0.3, self.drain.deadline - self.loop.time())
+            if self.gate: self.gate.pass_on(sig)
+
+    def start(self, coro: Awaitable) -> None:
+        "A task that ends with the watch"
+        self._tasks.add(task := self.loop.create_task(coro))
+        task.add_done_callback(self._tasks.discard)
+
+    def set_backstop(self, sig: int) -> None:
+        "From now on the server has a limited time to ask for our shutdown"
+        if not self.served: return
+        patience = self.drain.grace + 1
+        self._timers = [self.loop.call_later(patience, self.overdue.set), self.loop.call_later(patience + 5, end_process, sig)]
+
+# %% ../nbs/api/20_lifecycle.ipynb #f12a9639
+async def follow_hypercorn(
+    watch: Watch,
+    terminated: Any,   # hypercorn's event
+    patience: float,   # Its `graceful_timeout`, in seconds
+) -> None:
+    "Begin the drain when hypercorn stops a worker"
+    watch.drain.grace = min(watch.drain.grace, max(0.5, patience - 0.5))
+    await terminated.wait()
+    if watch.seen.first: return
+    watch.seen = Signals(signal.SIGTERM, time.monotonic())
+    watch.set_backstop(signal.SIGTERM)
+    await watch.drain.drain()
 
 # %% ../nbs/api/20_lifecycle.ipynb #78578b1b
 def end_process(sig: int) -> None:
@@ -443,8 +445,12 @@ class Lifecycle:
         "Count a connection in"
         watch = self.watch()
         if watch.gate is None: watch.arm()
-        if scope and (raw := scope.get('fasthtml.raw')): watch.follow(raw[1])
+        if scope and not watch.asked: self._ask(watch, scope.get('fasthtml.raw'))
         watch.drain.add(connection)
+
+    def _ask(self, watch: Watch, raw: tuple | None) -> None:
+        watch.asked = True
+        if raw and (found := hypercorn_context(raw[1])): watch.start(follow_hypercorn(watch, *found))
 
     def discard(self, connection: Connection) -> None:
         "It has ended"

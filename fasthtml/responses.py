@@ -282,12 +282,12 @@ def _opened(result: Any, scope: Scope|None) -> list[Any]:
 # %% ../nbs/api/12_responses.ipynb #440aa6b9
 @dataclasses.dataclass(frozen=True, slots=True)
 class Frame:
-    "The parts of a page that are the same for every request"
-    top: str           # From the doctype to <head>
+    "The parts of a page that are the same for every request, ready to send"
+    top: bytes         # From the doctype to <head>
     title: str         # The default title
-    head: list[str]    # The static head, cut where a nonce belongs
-    mid: str           # From </head> to <body ...>
-    bottom: str        # Footers to </html>
+    head: bytes        # The app's head
+    mid: bytes         # From </head> to <body ...>
+    bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
 
 def open_tag(tag: str, attrs: Mapping[str, Any]) -> str:
@@ -295,7 +295,7 @@ def open_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     return to_html(ft(tag, **attrs)).removesuffix(f'</{tag}>')
 
 # %% ../nbs/api/12_responses.ipynb #11551d27
-nonce_mark = 'nonce-goes-here'
+nonce_mark, _nonce_bytes = 'nonce-goes-here', b'nonce-goes-here'
 
 @contextmanager
 def using_nonce(nonce: str) -> Iterator[None]:
@@ -334,7 +334,7 @@ class PageConfig:
             top, mid = '<!doctype html>' + open_tag('html', self.htmlkw), open_tag('body', self.bodykw)
         seen = tuple(o.copy() if isinstance(o, list|dict) else o for o in now)
         title = to_html(ft('title', self.title))
-        return Frame(top + '<head>', title, head.split(nonce_mark), '</head>' + mid, foot + '</body></html>', seen)
+        return Frame((top + '<head>').encode(), title, head.encode(), ('</head>' + mid).encode(), (foot + '</body></html>').encode(), seen)
 
 # %% ../nbs/api/12_responses.ipynb #ce9f2873
 _head_tags = frozenset({'title', 'meta', 'link', 'style', 'base'})
@@ -370,11 +370,14 @@ def page_parts(
     return parts
 
 # %% ../nbs/api/12_responses.ipynb #5246aafa
-def canonical_url(scope: Scope) -> str:
+def canonical_url(
+    scope: Scope,                  # The connection
+    headers: Mapping[bytes, bytes] # Its headers
+) -> str:
     "The address that was asked for, with https"
-    host = next((v for k, v in scope['headers'] if k == b'host'), b'').decode('latin-1')
-    query = scope.get('query_string', b'').decode('latin-1')
-    return f"https://{host}{quote(scope['path'], safe='/~:@!$&*+,;=()')}{'?' + query if query else ''}"
+    raw, query = scope.get('raw_path'), scope.get('query_string')
+    path = raw.decode('latin-1') if raw else quote(scope['path'], safe="/~:@!$&'()*+,;=")
+    return f"https://{headers.get(b'host', b'').decode('latin-1')}{path}{'?' + query.decode('latin-1') if query else ''}"
 
 def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Request|None) -> list[Any]:
     "The body's content in the wrapper of the app, router or route"
@@ -400,39 +403,38 @@ def page_edges(
     scope: Scope,                # The connection
     request: Request|None = None, # May carry its own `canonical`
     nonce: str = '',             # For scripts, under a policy
-) -> tuple[str, str]: # From the doctype to the start of the body's content, and from its end
-    "The text of a page before and after the content of its body"
+) -> tuple[bytes, bytes]: # From the doctype to the start of the body's content, and from its end
+    "A page before and after the content of its body"
     frame = page.frame(scope.get('root_path', ''))
-    head = frame.head[0] if len(frame.head) == 1 else nonce.join(frame.head)
     own = to_html(*parts.head) if parts.head else ''
-    title = frame.title if parts.title is None else to_html(parts.title)
-    link = ''
+    own += frame.title if parts.title is None else to_html(parts.title)
     if page.canonical:
-        url = getattr(request, 'canonical', None) or canonical_url(scope)
-        link = f'<link rel="canonical" href="{esc(str(url))}">'
-    mid = '</head>' + open_tag('body', page.bodykw | parts.attrs) if parts.attrs else frame.mid
-    bottom = frame.bottom.replace(nonce_mark, nonce) if nonce else frame.bottom
-    return f'{frame.top}{own}{title}{link}{head}{mid}', bottom
+        url = getattr(request, 'canonical', None) or canonical_url(scope, dict(scope['headers']))
+        own += f'<link rel="canonical" href="{esc(str(url))}">'
+    mid = ('</head>' + open_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
+    top, bottom = b''.join((frame.top, own.encode('utf-8', 'replace'), frame.head, mid)), frame.bottom
+    if not nonce: return top, bottom
+    return top.replace(_nonce_bytes, nonce.encode()), bottom.replace(_nonce_bytes, nonce.encode())
 
 def render_page(
-    nodes: list[Any],                # The content
+    nodes: Iterable[Any],            # The content
     page: PageConfig,                # The app's settings
     scope: Scope,                    # The connection
     request: Request|None = None,    # For wrappers that want it
     body_wrap: Callable|None = None, # Round the body, instead of the app's
     nonce: str = '',                 # For scripts, under a policy
-) -> str: # HTML
+) -> bytes: # HTML
     "A whole page round the content"
     if nonce:
         with using_nonce(nonce): return _page(nodes, page, scope, request, body_wrap, nonce)
     return _page(nodes, page, scope, request, body_wrap, nonce)
 
-def _page(nodes: list[Any], page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None, nonce: str) -> str:
+def _page(nodes: Iterable[Any], page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None, nonce: str) -> bytes:
     parts = page_parts(nodes)
-    if parts.whole: return to_html(*nodes)
+    if parts.whole: return to_html(*nodes).encode('utf-8', 'replace')
     body = _wrapped(parts.body, body_wrap or page.body_wrap, scope, request)
     top, bottom = page_edges(parts, page, scope, request, nonce)
-    return f'{top}{to_html(*body)}{bottom}'
+    return b''.join((top, to_html(*body).encode('utf-8', 'replace'), bottom))
 
 # %% ../nbs/api/12_responses.ipynb #f77f9baf
 class Wire:
@@ -451,17 +453,15 @@ class Wire:
 _vary = (b'vary', b'HX-Request, HX-History-Restore-Request')
 _html, _json = (b'content-type', b'text/html; charset=utf-8'), (b'content-type', b'application/json')
 
-def fragment_asked(scope: Scope) -> bool:
+def fragment_asked(
+    headers: Mapping[bytes, bytes] # As in the scope
+) -> bool:
     "Did htmx ask, and will it swap in a part of the page?"
-    asked = False
-    for name, value in scope['headers']:
-        if name == b'hx-request': asked = True
-        elif name == b'hx-history-restore-request' and value == b'true': return False
-    return asked
+    return b'hx-request' in headers and headers.get(b'hx-history-restore-request') != b'true'
 
 def is_full_page(req: Request, resp: Any) -> bool:
     "Will `resp` be sent as a whole page?"
-    return not fragment_asked(req.scope) and not any(getattr(o, 'tag', None) == 'html' for o in flatten(resp))
+    return not fragment_asked(dict(req.scope['headers'])) and not any(getattr(o, 'tag', None) == 'html' for o in flatten(resp))
 
 def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Reply) -> Wire:
     headers = [kind, _vary, (b'content-length', b'%d' % len(body))]
@@ -477,17 +477,17 @@ class HtmlStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self.body_iterator): await super().stream_response(send)
 
-async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[str]:
+async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[bytes]:
     "The text of a streamed page (`edges` makes what surrounds it, from the first nodes) or fragment (without)"
-    bottom = ''
+    bottom = b''
     async with aclosing(_first_marked(source)) as items:
         async for first, item in items:
             with using_nonce(nonce):
                 raw, nodes = (item, []) if isinstance(item, str) else ('', flatten(item))
-                top = ''
+                top = b''
                 if first and edges is not None: top, nodes, bottom = edges(nodes)
-                text = f'{top}{raw}{to_html(*nodes)}'
-            yield text
+                text = raw + to_html(*nodes)
+            yield top + text.encode('utf-8', 'replace')
     if bottom: yield bottom
 
 async def _first_marked(source: AsyncIterator[Any]) -> AsyncIterator[tuple[bool, Any]]:
@@ -512,24 +512,33 @@ def respond_to(
     returns: type[Response]|None = None, # Response class of the handler's annotation
 ) -> Any: # An ASGI response
     "The response for a returned value"
+    fragment, nodes = fragment_asked(dict(scope['headers'])), _elements(result)
+    if nodes is not None and returns is None and (fragment or page.csp is None):
+        body = to_html(*nodes).encode('utf-8', 'replace') if fragment else _page(nodes, page, scope, request, body_wrap, '')
+        return Wire(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
     reply = split(result, scope)
     if reply.response is not None: return _with_extras(reply.response, reply)
     if reply.redirect is not None: return _with_extras(reply.redirect.__response__(Request(scope)), reply)
-    content, status = reply.content, reply.status or status
-    fragment = fragment_asked(scope)
+    content, status, cls = reply.content, reply.status or status, returns or reply.cls
+    if isinstance(content, Json):
+        if cls not in (None, HTMLResponse): return _with_extras(cls(content.value, status_code=status), reply)
+        return _wire(status, _json, to_json(content.value), reply)
     nonce = secrets.token_urlsafe(16) if page.csp and not fragment else ''
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
-    if isinstance(content, Json):
-        if returns is not None: return _with_extras(returns(content.value, status_code=status), reply)
-        return _wire(status, _json, to_json(content.value), reply)
-    if isinstance(content, list):
-        if fragment: text = to_html(*content)
-        else: text = render_page(content, page, scope, request, body_wrap, nonce)
-    else: text = content or ''
-    cls = returns or reply.cls
-    if cls is not None and cls is not HTMLResponse: return _with_extras(cls(text, status_code=status), reply)
-    return _wire(status, _html, text.encode('utf-8', 'replace') if isinstance(text, str) else bytes(text), reply)
+    if isinstance(content, list): body = to_html(*content) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
+    else: body = content or ''
+    if isinstance(body, str): body = body.encode('utf-8', 'replace')
+    if cls not in (None, HTMLResponse): return _with_extras(cls(body.decode(), status_code=status), reply)
+    return _wire(status, _html, bytes(body), reply)
+
+def _elements(result: Any) -> Iterable[FT]|None:
+    "The elements, if `result` is one or a tuple of nothing else"
+    if type(result) is FT: return (result,)
+    if type(result) is not tuple or not result: return None
+    for o in result:
+        if type(o) is not FT: return None
+    return result
 
 # %% ../nbs/api/12_responses.ipynb #f4abd2fb
 def _with_extras(response: Response, reply: Reply) -> Response:
@@ -549,7 +558,7 @@ def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
 def _stream(source: AsyncIterator[Any], reply: Reply, scope: Scope, page: PageConfig, request: Request|None, status: int,
             fragment: bool, nonce: str) -> HtmlStream:
     "A streamed page or fragment"
-    def edges(nodes: list[Any]) -> tuple[str, list[Any], str]:
+    def edges(nodes: list[Any]) -> tuple[bytes, list[Any], bytes]:
         parts = page_parts(nodes)
         top, bottom = page_edges(parts, page, scope, request, nonce)
         return top, parts.body, bottom
