@@ -1,2 +1,36 @@
 """Hypermedia apps in pure Python. Names load when they are first asked for."""
 __version__ = '0.1.0'
+
+from typing import Any
+
+_light = ('element', 'render', 'htmx', 'composed', 'tags', 'forms')   # rooms that need no web server, asked first
+
+
+def __getattr__(name: str) -> Any:
+    "A public name of the library: from a room that is quick to import, else from `fasthtml.common`"
+    if name.startswith('_'): raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
+    from importlib import import_module
+    from importlib.util import find_spec
+    if find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
+    for room in (*_light, 'common'):
+        module = import_module(f'fasthtml.{room}')
+        if name in module.__all__: return getattr(module, name)
+    raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
+
+
+def _same_folder() -> list[str]:
+    "Installed copies of python-fasthtml, whose files land in our folder"
+    import os
+    import sys
+    found = []
+    for place in {p for p in sys.path if p.endswith(('site-packages', 'dist-packages'))}:
+        try: found += [e.path for e in os.scandir(place) if e.name.startswith('python_fasthtml-')]
+        except OSError: continue
+    return found
+
+
+if _same_folder():
+    import warnings
+    warnings.warn("The packages 'fasthtml' and 'python-fasthtml' are both installed and share one folder, so their files may be mixed. "
+                  "Run `pip uninstall python-fasthtml` and then `pip install --force-reinstall --no-deps fasthtml`; install component "
+                  "libraries that depend on python-fasthtml with `--no-deps`.", stacklevel=2)

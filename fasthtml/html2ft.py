@@ -13,7 +13,7 @@ from textwrap import indent
 from typing import Any
 
 # %% ../nbs/api/06_html2ft.ipynb #30d9230a
-from . import tags
+import fasthtml.tags as tags
 from .element import attrmap_x, check_name, esc, named
 
 # %% ../nbs/api/06_html2ft.ipynb #1acc1333

@@ -1,0 +1,29 @@
+"Composed tags, scripts and what search engines read, for programs that import them from here."
+from typing import TYPE_CHECKING, Any
+
+from .composed import (A, AX, CheckboxX, Favicon, Form, Hidden, Nbsp, Script, ScriptX, Style, StyleX, Titled,
+                       YouTubeEmbed, asset_tag, clear, double_braces, jsd, loose_format, replace_css_vars,
+                       undouble_braces, upload_pb_attrs)
+from .element import Fragment
+from .js import (AnyNow, HtmxOn, Now, On, Prev, Surreal, run_js, sid_scr, with_sid)
+
+if TYPE_CHECKING:
+    from .seo import (LdContactPoint, LdCourse, LdCourseInstance, LdJson, LdOrg, LdWebsite, Socials, robots_txt,
+                      sitemap_url, sitemap_xml)
+
+_seo = ('LdContactPoint', 'LdCourse', 'LdCourseInstance', 'LdJson', 'LdOrg', 'LdWebsite', 'Socials', 'robots_txt',
+        'sitemap_url', 'sitemap_xml')
+__all__ = [
+    'A', 'AX', 'AnyNow', 'CheckboxX', 'Favicon', 'Form', 'Fragment', 'Hidden', 'HtmxOn', 'LdContactPoint',
+    'LdCourse', 'LdCourseInstance', 'LdJson', 'LdOrg', 'LdWebsite', 'Nbsp', 'Now', 'On', 'Prev', 'Script',
+    'ScriptX', 'Socials', 'Style', 'StyleX', 'Surreal', 'Titled', 'YouTubeEmbed', 'asset_tag', 'clear',
+    'double_braces', 'jsd', 'loose_format', 'replace_css_vars', 'robots_txt', 'run_js', 'sid_scr', 'sitemap_url',
+    'sitemap_xml', 'undouble_braces', 'upload_pb_attrs', 'with_sid',
+]
+
+
+def __getattr__(name: str) -> Any:
+    "What `seo` has, which needs a server's responses, when it is asked for"
+    if name not in _seo: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    import fasthtml.seo as seo
+    return getattr(seo, name)
