@@ -92,6 +92,7 @@ def event_text(
 ) -> str:   # The text of one or more whole events
     "The wire text of an item: an event stays as it is, anything else becomes one"
     if isinstance(x, EventText): return x
+    if isinstance(x, FT) and '\n' not in (html := to_html(x)) and '\r' not in html: return f'data: {html}\n\n'
     if isinstance(x, (bytes, bytearray)): x = bytes(x).decode('utf-8', 'replace')
     if isinstance(x, str) and x[-1:] in ('\n', '\r') and _whole_events.fullmatch(x): return x
     return sse_message(x)
@@ -202,7 +203,7 @@ def event_bytes(
 class StreamConnection(Member):
     "One client of a stream: what is sent to it, how it is watched, how it is left"
     __slots__ = ('scope', 'asgi_send', 'task', 'heartbeat', 'slow', 'retry', 'pace', 'why', 'last', 'leaving', 'cancels',
-                 'watcher', 'sent', 'stuck', 'since')
+                 'watcher', 'sent', 'stuck', 'since', 'loop', 'written', 'size', 'batch')
 
     def __init__(self, scope: Scope, send: Send, task: asyncio.Task, *, heartbeat: float, slow: float, retry: int | None, max_pending: int):
         raw = fast_send(scope)
@@ -211,12 +212,35 @@ class StreamConnection(Member):
         self.scope, self.asgi_send, self.task, self.watcher = scope, send, task, None
         self.heartbeat, self.slow, self.retry, self.pace = heartbeat, slow, retry, min(heartbeat, slow)/4
         self.why, self.last, self.leaving, self.cancels = '', '', False, 0
-        self.sent, self.stuck, self.since = 0, False, asyncio.get_running_loop().time()
+        self.written, self.size, self.batch = [], 0, min(16384, max_pending)
+        self.loop = asyncio.get_running_loop()
+        self.sent, self.stuck, self.since = 0, False, self.loop.time()
 
-    async def write(self, text: str) -> bool:
-        "Send, waiting while too much is pending; False when nobody takes it any more"
+    def add(self, text: str) -> bool:
+        "Take the text of an event, for the end of this turn of the loop; True when `flush` should be awaited first"
         self.last = text
-        return await self.mailbox.put(to_bytes(text))
+        self.written.append(text)
+        self.size += len(text)
+        if len(self.written) == 1: self.loop.call_soon(self.push)
+        return self.size >= self.batch or self.mailbox.pending_bytes > 0
+
+    def push(self) -> None:
+        "Hand over what was added in this turn; nothing was pending then, so there is room"
+        if self.written: self.mailbox.offer(self.take())
+
+    async def flush(self) -> bool:
+        "Hand over what was added, and wait while too much is pending; False when nobody takes it any more"
+        texts, self.written, self.size = self.written, [], 0
+        try: return await self.mailbox.put(to_bytes(''.join(texts)))
+        except CancelledError:
+            self.written = texts + self.written
+            raise
+
+    def take(self) -> bytes:
+        "What was added and not handed over"
+        wire = to_bytes(''.join(self.written))
+        self.written, self.size = [], 0
+        return wire
 
     def tick(self, now: float) -> None:
         "Called by the ticker: a comment after silence, the end after `slow` seconds without movement"
@@ -227,7 +251,7 @@ class StreamConnection(Member):
 
     def given_up(self, reason: str) -> None:
         "The mailbox has closed by itself"
-        self.stop('gone' if reason == 'gone' else 'slow')
+        if reason in ('gone', 'slow', 'stalled'): self.stop('gone' if reason == 'gone' else 'slow')
 
     def stop(self, why: str) -> None:
         "End the stream for this reason, unless it is ending already"
@@ -239,7 +263,7 @@ class StreamConnection(Member):
         "The server stops. A source that watches `signal_shutdown()` gets a moment to end by itself"
         self.leaving = True
         if self.channels: self.stop('shutdown')
-        else: self.task.get_loop().call_later(0.2, self.stop, 'shutdown')
+        else: self.loop.call_later(0.2, self.stop, 'shutdown')
 
     def abort(self) -> None:
         "The grace time is over"
@@ -281,11 +305,10 @@ async def end(connection: StreamConnection) -> None:
     words = last_words(connection.why, connection.last, jitter(connection.retry))
     try:
         async with asyncio.timeout(1 if connection.why == 'cancelled' else connection.slow):
-            await connection.mailbox.flush()
+            await connection.mailbox.end(*([connection.take()] if connection.written else []))
             await connection.asgi_send({'type': 'http.response.body', 'body': to_bytes(words), 'more_body': False})
     except TimeoutError: connection.cut()
     except Exception: log.debug('The client left during the farewell', exc_info=True)
-    connection.mailbox.close('ended')
 
 # %% ../nbs/api/23_sse.ipynb #5ff2ce54
 async def watch(connection: StreamConnection, receive: Receive) -> None:
@@ -338,7 +361,7 @@ class SourceStream(Response):
         connection = self.connection
         if self.source is not None:
             async for item in self.source:
-                if not await connection.write(event_text(item)): return connection.stop('gone')
+                if connection.add(event_text(item)) and not await connection.flush(): return connection.stop('gone')
         elif self.channel: await self._listen(Headers(scope=scope).get('last-event-id'), receive)
         else:
             self._held = True
@@ -421,8 +444,8 @@ class EventStream(SourceStream):
     async def _send(self, text: str, mine: bool) -> bool:
         if self.connection is None: await self._start()
         connection = self.connection
-        if not mine: return not connection.why and connection.mailbox.offer(to_bytes(text))
-        if connection.why or not await connection.write(text): await refuse(connection)
+        if not mine: return not connection.why and connection.mailbox.offer(connection.take() + to_bytes(text))
+        if connection.why or connection.add(text) and not await connection.flush(): await refuse(connection)
         return True
 
     async def _close(self) -> None:

@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../nbs/api/22_ws.ipynb #a47da5c0
 from .channels import Channel, Mailbox, Member, Message, fast_send, wire_texts
+from .element import FT
 from .handlers import Site, answers, invoke, run_before
 from .htmx import HttpHeader
 from .params import BadInput, Errors, Plan, Source, make_plan
@@ -87,12 +88,16 @@ class Socket(Connection, WebSocket, Member):
         if (text := message.get('text')) is None: self.stop(1003, 'text messages only')
         return text
 
+    async def say(self, text: str) -> None:
+        "Send a text, waiting while too much is pending; WebSocketDisconnect once the client has gone"
+        box = self.mailbox
+        if not self.code and (not text or (await box.put(text) if box.pending_bytes else box.offer(text))): return
+        raise WebSocketDisconnect(self.code or 1006, self.reason)
+
     async def _transmit(self, message: AsgiMessage) -> None:
         "What Starlette's own methods send, in its place in the order"
         text = message.get('text')
-        if text is not None:
-            if not await self.mailbox.put(text): raise WebSocketDisconnect(self.code or 1006, self.reason)
-            return
+        if text is not None: return await self.say(text)
         await self.mailbox.flush()
         await self._to_server(message)
         if message['type'] != 'websocket.close': return
@@ -126,6 +131,7 @@ def frame_of(
     x: Any,  # Element, tuple, generator, text, or a mapping for htmx 4's JSON frames
 ) -> str:    # The text of a frame; '' when there is nothing to send
     "What a handler returned or sent, as htmx's WebSocket extension reads it"
+    if isinstance(x, FT): return wire_texts(x)[1]
     if isinstance(x, tuple) and any(isinstance(o, _http_only) for o in x):
         log.warning('Headers and background tasks have no meaning on a WebSocket and are left out: %r', x)
         x = tuple(o for o in x if not isinstance(o, _http_only))
@@ -156,7 +162,7 @@ class Sender:
     async def _send(self, text: str, mine: bool) -> bool:
         socket = self._socket
         if not mine: return not socket.code and (not text or socket.mailbox.offer(text))
-        if socket.code or text and not await socket.mailbox.put(text): raise WebSocketDisconnect(socket.code or 1006, socket.reason)
+        await socket.say(text)
         return True
 
 # %% ../nbs/api/22_ws.ipynb #3440faed
@@ -164,10 +170,15 @@ class Callback(NamedTuple):
     "One of the functions of a route, with its plan"
     fn: Callable
     plan: Plan
+    plain: bool  # A coroutine function that asks for nothing that must be prepared
 
 def callback(fn: Callable | None, path_names: Iterable[str], extra: Iterable[str] = ()) -> Callback | None:
     "Plan a function, if there is one"
-    return None if fn is None else Callback(fn, make_plan(fn, path_names=frozenset(path_names), kind='ws', extra={'send', *extra}))
+    if fn is None: return None
+    plan = make_plan(fn, path_names=frozenset(path_names), kind='ws', extra={'send', *extra})
+    return Callback(fn, plan, plan.is_async and not plan.needs_await and not plan.specials & _prepared)
+
+_prepared = frozenset({'api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'})
 
 # %% ../nbs/api/22_ws.ipynb #77b7f648
 class SocketEndpoint:
@@ -204,10 +215,16 @@ class SocketEndpoint:
 
     async def run(self, what: Callback, socket: Socket, source: Source | None = None) -> None:
         "Call one of the functions, and send what it returns"
-        result = await invoke(what.fn, what.plan, source or Source(socket, extra=socket.extra), self.site)
+        fn, plan, plain = what
+        if source is None: source = Source(socket, extra=socket.extra)
+        if plain:
+            args, kwargs = plan.bind(source)
+            result = await fn(*args, **kwargs)
+        else: result = await invoke(fn, plan, source, self.site)
+        if result is None: return
         if hasattr(result, '__aiter__'):
-            async for x in result: await socket.sender(x)
-        elif result is not None: await socket.sender(result)
+            async for x in result: await socket.say(frame_of(x))
+        else: await socket.say(frame_of(result))
 
 # %% ../nbs/api/22_ws.ipynb #ad421610
 async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
