@@ -154,13 +154,14 @@ def _pre_text(s: str) -> str: return '\n' + esc(s) if s[:1] == '\n' else esc(s)
 
 class _Tag:
     "What rendering needs to know of a tag"
-    __slots__ = ('name', 'void', 'open', 'lt', 'close', 'text', 'raw', 'named', 'make')
+    __slots__ = ('name', 'void', 'open', 'lt', 'close', 'text', 'raw', 'named', 'fuses', 'between', 'make')
     def __init__(self, name: str, void: bool):
         self.name, self.void, self.named, self.make = name, void, name in named, None
         self.open, self.lt, self.close = f'<{name}>', f'<{name}', '' if void else f'</{name}>'
         if not name: self.open = self.lt = self.close = ''
         self.raw = name in ('script', 'style')
         self.text = {'script': _script_text, 'style': _style_text}.get(name) or (_pre_text if name in ('pre', 'textarea', 'listing') else esc)
+        self.fuses, self.between = self.text is esc and not self.void, self.close + self.open
 
 # %% ../nbs/api/00_element.ipynb #96388d9e
 csp_nonce: ContextVar[str | None] = ContextVar('csp_nonce', default=None)  # The nonce of the page that is being rendered
@@ -230,8 +231,11 @@ def unqid(seeded: bool = False) -> str:
     return '_' + base64.urlsafe_b64encode(bits).decode().rstrip('=')
 
 # %% ../nbs/api/00_element.ipynb #855e63e8
-def _settle(kids: Iterable, kw: dict) -> tuple:
+def _settle(kids: tuple, kw: dict) -> tuple:
     "`kids` flattened, with generators read and mappings moved to `kw`"
+    if len(kids) == 1 and type(kids[0]) is map:
+        kids = _fuse(kids[0]),
+        if type(kids[0]) is _Fused: return kids
     res, todo = [], [(iter(kids), True)]
     while todo:
         it, direct = todo.pop()
@@ -262,10 +266,10 @@ def _fuse(m: map) -> '_Fused | map':
     if len(parts) != 2 or len(parts[1]) != 2: return m
     f, it = parts[1]
     tag = getattr(f, '_tag', None)
-    if tag is None or tag.make is not f or tag.text is not esc or tag.void or _altered: return m
+    if tag is None or tag.make is not f or not tag.fuses or _altered: return m
     items = tuple(it)
     for x in items:
-        if type(x) is not str: return map(f, items)
+        if type(x) is not str: return map(tag.make, items)
     return _Fused(tag, items)
 
 def _unfused(kids: tuple) -> Iterator:
@@ -541,7 +545,7 @@ def to_html(*children: Node) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
     add = out.append
-    open_, it, end = [], iter(children), ''
+    it, end, above = iter(children), '', None   # what is read, what closes it, and the same of what it is in
     while True:
         for c in it:
             if type(c) is not FT:
@@ -553,7 +557,7 @@ def to_html(*children: Node) -> str:
                     if type(c) is str:
                         add(c)
                         continue
-                    open_.append((it, end))
+                    above = it, end, above
                     it, end = iter(c), ''
                     break
             kids, a, t = c._c, c._a, c._t   # children before attributes, see `_final_form`
@@ -581,13 +585,13 @@ def to_html(*children: Node) -> str:
                 continue
             if t.text is not esc: kids = content(t, kids)
             add(s)
-            open_.append((it, end))
+            above = it, end, above
             it, end = iter(kids), t.close
             break
         else:
             if end: add(end)
-            if not open_: return ''.join(out)
-            it, end = open_.pop()
+            if above is None: return ''.join(out)
+            it, end, above = above
 
 # %% ../nbs/api/00_element.ipynb #6d1f56cb
 def _slow_attrs(el: FT) -> str:
@@ -606,8 +610,13 @@ def open_tag(el: FT) -> str:
     return f'{el._t.lt}{_slow_attrs(el)}>' if el._a and el._t.lt else el._t.open
 
 def _fused_html(x: _Fused) -> str:
-    t = x.tag
-    return f'{t.open}{(t.close + t.open).join(map(esc, x.items))}{t.close}' if x.items else ''
+    "Elements of one tag with a text each: the texts are escaped together, with NUL between them"
+    tag, items = x.tag, x.items
+    if not items: return ''
+    texts = '\0'.join(items)
+    if texts.count('\0') >= len(items): return to_html(*map(tag.make, items))
+    texts = esc(texts).replace('\0', tag.between)
+    return f'{tag.open}{texts}{tag.close}'
 
 def content(t: _Tag, kids: tuple) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
