@@ -1,0 +1,33 @@
+"Names that programs import from fasthtml.core, gathered from the rooms that own them."
+from inspect import Parameter
+
+from .app import FastHTML, cors_allow
+from .casts import parsed_date
+from .element import fh_cfg, unqid
+from .fastapp import serve
+from .handlers import (Beforeware, MiddlewareBase, add_sig_param, cancel_on_disconnect, into, until_disconnect)
+from .heads import (charset, def_hdrs, fhjsscr, htmx4src, htmxsrc, iframe_scr, scopesrc, surrsrc, viewport)
+from .htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts, htmx_hdrs, htmx_resps
+from .lifecycle import Lifespan, signal_shutdown
+from .requests import DEF_MAXPART, Request, form2dict
+from .responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,
+                        noop_body, parse_form, respond, snake2hyphens)
+from .routing import (APIRouter, HostRoute, RouteFuncs, all_meths, decode_uri, nested_name, qp, reg_re_param, uri)
+from .sessions import SessionMiddleware, get_key
+from .sse import EventStream, sse_message
+from .starlette import StringConvertor
+from .static import StaticImmutable, StaticNoCache, devtools_loc, vurl
+from .testing import Client
+
+empty = Parameter.empty
+
+__all__ = [
+    'APIRouter', 'ApiReturn', 'Beforeware', 'Client', 'DEF_MAXPART', 'EventStream', 'FastHTML', 'FtResponse',
+    'HostRoute', 'HtmxHeaders', 'HtmxResponseHeaders', 'HttpHeader', 'JSONResponse', 'Lifespan', 'MiddlewareBase',
+    'Redirect', 'Request', 'RouteFuncs', 'SessionMiddleware', 'StaticImmutable', 'StaticNoCache', 'StringConvertor',
+    'add_sig_param', 'all_meths', 'cancel_on_disconnect', 'charset', 'cookie', 'cors_allow', 'decode_uri', 'def_hdrs',
+    'devtools_loc', 'empty', 'fh_cfg', 'fhjsscr', 'flat_tuple', 'flat_xt', 'form2dict', 'get_key', 'htmx4src',
+    'htmx_exts', 'htmx_hdrs', 'htmx_resps', 'htmxsrc', 'iframe_scr', 'into', 'is_full_page', 'nested_name',
+    'noop_body', 'parse_form', 'parsed_date', 'qp', 'reg_re_param', 'respond', 'scopesrc', 'serve', 'signal_shutdown',
+    'snake2hyphens', 'sse_message', 'surrsrc', 'unqid', 'until_disconnect', 'uri', 'viewport', 'vurl',
+]
