@@ -39,7 +39,7 @@ from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, wants_json
 from .responses import JSONResponse, PageConfig, noop_body
-from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, decorate, give_to, path_pattern, route_specs, wrap_route
+from .routing import add_route, AppRouter, HttpRoute, RouteSpec, Verbs, decorate, give_to, path_pattern, route_specs, wrap_route
 from .security import cross_origin, csp_header
 from .sessions import SessionMiddleware, decode_session, get_key
 from .static import StaticRoutes, asset_handler
@@ -189,15 +189,7 @@ class Routing(Verbs):
         if not isinstance(path, BaseRoute):
             self.route(path, methods, name, include_in_schema)(route)
             return
-        old = next((i for i, r in enumerate(self.router.routes) if _same_route(r, path)), None)
-        if old is None: self.router.routes.append(path)
-        else: self.router.routes[old] = path
-
-# %% ../nbs/api/33_app.ipynb #5fa530e9
-def _same_route(a: Any, b: Any) -> bool:
-    "Would `b` be the same route as `a`, registered again?"
-    keys = ('path', 'name', 'methods', 'host')
-    return type(a) is type(b) and all(getattr(a, k, None) == getattr(b, k, None) for k in keys)
+        add_route(self.router.routes, path)
 
 # %% ../nbs/api/33_app.ipynb #561eea92
 class Realtime:

@@ -12,8 +12,9 @@ __all__ = ['all_meths', 'convertors', 'current_place', 'nested_name', 'RouteSpec
 # %% ../nbs/api/13_routing.ipynb #64d498c4
 import inspect
 import re
+import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -179,6 +180,12 @@ def _shape(name: str, text: str) -> Convertor:
                      f' Known: {", ".join(known)}; `reg_re_param` adds one.')
 
 # %% ../nbs/api/13_routing.ipynb #7e053613
+def _warn(message: str) -> None:
+    "Warn at the line of the program, not at one of ours"
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get('__name__', '').startswith('fasthtml.'): level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level - 1)
+
 def _quoted(name: str, shape: Convertor, value: Any, text: str) -> str:
     if isinstance(value, Enum): value = value.value
     try: s = shape.to_string(value)
@@ -187,8 +194,8 @@ def _quoted(name: str, shape: Convertor, value: Any, text: str) -> str:
     if re.fullmatch(shape.regex, s): return quote(s, safe='/')
     if shape is not convertors['str']:
         raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}, which must match {shape.regex}.')
-    warnings.warn(f'{value!r} holds a `/`, and servers decode the path before it is matched: this URL will not lead back to '
-                  f'{text!r}. Declare the part as {{{name}:path}}.', stacklevel=5)
+    _warn(f'{value!r} holds a `/`, and servers decode the path before it is matched: this URL will not lead back to {text!r}. '
+          f'Declare the part as {{{name}:path}}.')
     return quote(s, safe='')
 
 def fill_path(
@@ -228,7 +235,8 @@ def qp(
     path, mark, query = path.partition('?')
     pattern = path_pattern(path) if path.startswith('/') and '{' in path else None
     if pattern: path = fill_path(pattern, kw)
-    return add_query(path + mark + query + hash_ + rest, {k: v for k, v in kw.items() if not pattern or k not in pattern.convertors})
+    used = pattern.convertors if pattern else ()
+    return add_query(path + mark + query + hash_ + rest, {k: v for k, v in kw.items() if k not in used})
 
 # %% ../nbs/api/13_routing.ipynb #b167ebac
 class Place(NamedTuple):
@@ -395,7 +403,8 @@ class SocketRoute(_Located, WebSocketRoute):
 
 class HostRoute(HttpRoute):
     "A Starlette endpoint, `f(request) -> Response`, for one host"
-    def __init__(self, path: str, endpoint: Callable, *, host: str | None = None, methods: Collection[str] | None = None, **kwargs):
+    def __init__(self, path: str, endpoint: Callable, *, host: str | None = None,
+                 methods: Collection[str] | None = None, **kwargs):
         if inspect.isclass(endpoint): app = endpoint
         else: app, methods = request_response(endpoint), methods or ['GET']
         super().__init__(path, app, host=host, methods=methods, endpoint=endpoint, **kwargs)
@@ -506,9 +515,10 @@ def _address(route: _Located) -> tuple:
 
 def add_route(
     routes: list,     # The routes so far
-    route: _Located,  # The new one
+    route: Any,       # The new one
 ) -> None:
     "Add a route, in place of an earlier one that it redefines"
+    if not isinstance(route, _Located): return routes.append(route)
     methods = getattr(route, 'methods', None)
     for i, old in enumerate(routes):
         if not isinstance(old, _Located) or _address(old) != _address(route): continue
@@ -516,7 +526,8 @@ def add_route(
         shared = _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
-            if old.name != route.name: _warn(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`.')
+            if old.name != route.name:
+                _warn(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`.')
             routes[i] = route
             return
         _warn(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
@@ -528,7 +539,6 @@ def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
     if a is None or b is None: return a or b or {'any'}
     return a & b
 def _verbs(methods: Collection[str]) -> str: return ', '.join(sorted({*methods} - {'HEAD'})) or 'HEAD'
-def _warn(message: str) -> None: warnings.warn(message, stacklevel=4)
 
 # %% ../nbs/api/13_routing.ipynb #181a89bf
 def decorate(
@@ -593,7 +603,9 @@ class _Record:
     before: tuple = ()
     wrapper: RouteWrapper | None = None # What the user holds; None for WebSockets and routers
 
-def _several(before: Any) -> tuple: return () if before is None else tuple(before) if isinstance(before, list | tuple) else (before,)
+def _several(before: Any) -> tuple:
+    if before is None: return ()
+    return tuple(before) if isinstance(before, list | tuple) else (before,)
 
 # %% ../nbs/api/13_routing.ipynb #27bf57e4
 class APIRouter(Verbs):
@@ -606,7 +618,8 @@ class APIRouter(Verbs):
         host: str | None = None,           # Host pattern
     ):
         self.prefix = (prefix or '').rstrip('/')
-        if self.prefix and self.prefix[0] != '/': raise ValueError(f"A prefix begins with `/`: write '/{prefix}', not {prefix!r}.")
+        if self.prefix and self.prefix[0] != '/':
+            raise ValueError(f"A prefix begins with `/`: write '/{prefix}', not {prefix!r}.")
         self.body_wrap, self.before, self.host = body_wrap, _several(before), host
         self.rt_funcs, self._records = RouteFuncs(), []
 

@@ -17,7 +17,7 @@ import sqlite3
 import tempfile
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from hashlib import sha256
 from pathlib import Path
@@ -152,14 +152,16 @@ def _touching(name: str, writes: bool) -> Callable:
         return do(self, *args, **kwargs)
     return update_wrapper(method, do)
 
-for _name in '__getitem__ __contains__ __iter__ __len__ __eq__ __ne__ __repr__ __or__ __ror__ __reversed__ get keys values items copy'.split():
-    setattr(Session, _name, _touching(_name, False))
-for _name in '__setitem__ __delitem__ __ior__ pop popitem setdefault update clear'.split(): setattr(Session, _name, _touching(_name, True))
+_reads = '__getitem__ __contains__ __iter__ __len__ __eq__ __ne__ __repr__ __or__ __ror__ __reversed__ get keys values items copy'
+_writes = '__setitem__ __delitem__ __ior__ pop popitem setdefault update clear'
+for _name in _reads.split(): setattr(Session, _name, _touching(_name, False))
+for _name in _writes.split(): setattr(Session, _name, _touching(_name, True))
 
 # %% ../nbs/api/30_sessions.ipynb #6e91ace5
 class SessionCookie:
     "The cookie of a session: name, life and flags"
-    def __init__(self, name: str, max_age: int | None, path: str, same_site: str, https_only: bool, domain: str | None, partitioned: bool):
+    def __init__(self, name: str, max_age: int | None, path: str, same_site: str, https_only: bool, domain: str | None,
+                 partitioned: bool):
         flags = {'secure': https_only, 'partitioned': partitioned, f'domain={domain}': domain}
         self.name, self.max_age = name, max_age
         self.flags = '; '.join([f'path={path}', 'httponly', f'samesite={same_site}', *(k for k, v in flags.items() if v)])
@@ -182,7 +184,8 @@ class SessionCookie:
         MutableHeaders(scope=message).append('set-cookie', f'{self.name}={value or ""}; {life}{self.flags}')
 
 # %% ../nbs/api/30_sessions.ipynb #5fece028
-async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing, scope: Scope, receive: Receive, send: Send) -> None:
+async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
+                            scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session that travels in its cookie"
     age = 0.0
     def read() -> str:
@@ -264,12 +267,14 @@ class _Keeper:
             cookie.write(message, self.id)
 
 # %% ../nbs/api/30_sessions.ipynb #5ba6769b
-async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore, scope: Scope, receive: Receive, send: Send) -> None:
+async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore,
+                           scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session whose id travels in its cookie"
     id = cookie.read(scope)
     keeper = _Keeper(store, cookie, id, await store.load(sha256(id.encode()).hexdigest()) if id else None)
     session = scope['session'] = keeper.session
-    no_id = 'the visitor has no session id yet, and the headers that could bring one are sent. Make the session in an HTTP handler.'
+    no_id = ('the visitor has no session id yet, and the headers that could bring one are sent. '
+             'Make the session in an HTTP handler.')
     started = scope['type'] == 'websocket'
     if started and not keeper.id: session._late = no_id
 
@@ -383,7 +388,8 @@ class RedisSessions:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             try: from redis.asyncio import from_url
-            except ImportError as e: raise ImportError('Sessions in Redis need the package `redis`: pip install "fasthtml[redis]".') from e
+            except ImportError as e:
+                raise ImportError('Sessions in Redis need the package `redis`: pip install "fasthtml[redis]".') from e
             self._client, self._loop = from_url(self.url, decode_responses=True), loop
         return self._client
 
@@ -411,5 +417,5 @@ def session_store(
     scheme, _, rest = where.partition('://')
     if scheme == 'sqlite' and rest: return SqliteSessions(rest.removeprefix('/') if not rest.startswith('//') else rest[1:])
     if scheme in ('redis', 'rediss', 'unix'): return RedisSessions(where)
-    raise ValueError(f"Unknown session store {where!r}. Write 'sqlite:///sessions.db', 'redis://localhost:6379/0', or give an object "
-                     'with async `load`, `save` and `drop`.')
+    raise ValueError(f"Unknown session store {where!r}. Write 'sqlite:///sessions.db', 'redis://localhost:6379/0', "
+                     'or give an object with async `load`, `save` and `drop`.')

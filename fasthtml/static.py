@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import re
-import stat as stat_
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -70,7 +69,8 @@ def vurl(
 ) -> str:                          # The same with `?v=` and the hash
     "A URL that changes when the file does"
     file = safe_file(Path(root).resolve(), path.lstrip('/'))
-    if file is None: raise FileNotFoundError(f'No static file for {path!r} in {str(root)!r}. Is `root` the folder that is served?')
+    if file is None:
+        raise FileNotFoundError(f'No static file for {path!r} in {str(root)!r}. Is `root` the folder that is served?')
     return f'{path}{"&" if "?" in path else "?"}v={file_version(file)}'
 
 # %% ../nbs/api/31_static.ipynb #4f1af681
@@ -82,10 +82,11 @@ def _cache_control(file: Path, scope: Scope) -> str:
     return _forever if asked and asked[0] == file_version(file) else 'no-cache'
 
 # %% ../nbs/api/31_static.ipynb #eff93da2
-_types = {'css': 'text/css', 'js': 'text/javascript', 'mjs': 'text/javascript', 'map': 'application/json', 'json': 'application/json',
-          'wasm': 'application/wasm', 'svg': 'image/svg+xml', 'webp': 'image/webp', 'avif': 'image/avif', 'ico': 'image/x-icon',
-          'woff': 'font/woff', 'woff2': 'font/woff2', 'ttf': 'font/ttf', 'otf': 'font/otf', 'md': 'text/markdown', 'vtt': 'text/vtt',
-          'webmanifest': 'application/manifest+json', 'webm': 'video/webm', 'mp4': 'video/mp4', 'opus': 'audio/ogg', 'm4a': 'audio/mp4'}
+_types = dict(
+    css='text/css', js='text/javascript', mjs='text/javascript', map='application/json', json='application/json',
+    wasm='application/wasm', svg='image/svg+xml', webp='image/webp', avif='image/avif', ico='image/x-icon',
+    woff='font/woff', woff2='font/woff2', ttf='font/ttf', otf='font/otf', md='text/markdown', vtt='text/vtt',
+    webmanifest='application/manifest+json', webm='video/webm', mp4='video/mp4', opus='audio/ogg', m4a='audio/mp4')
 
 def file_response(
     files: StaticFiles,                # Knows whether the browser has it already
@@ -98,8 +99,8 @@ def file_response(
     "The file, or `304` if the browser has it"
     headers = {'cache-control': cache_control or _cache_control(Path(file), scope), 'x-content-type-options': 'nosniff'}
     response = FileResponse(file, status_code, headers, _types.get(str(file).rpartition('.')[2].lower()), stat_result=info)
-    if status_code == 200 and files.is_not_modified(response.headers, Headers(scope=scope)): return NotModifiedResponse(response.headers)
-    return response
+    known = status_code == 200 and files.is_not_modified(response.headers, Headers(scope=scope))
+    return NotModifiedResponse(response.headers) if known else response
 
 # %% ../nbs/api/31_static.ipynb #07870823
 class SafeStatic(StaticFiles):
@@ -113,11 +114,13 @@ class SafeStatic(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         for root in (Path(d).resolve() for d in self.all_directories):
             file = safe_file(root, path)
-            if file is None and self.html: file = _below(root, path.rstrip('/')) if path.strip('/') else root  # a folder with an index
+            if file is None and self.html:  # perhaps a folder with an index
+                file = _below(root, path.rstrip('/')) if path.strip('/') else root
             if file: return str(file), file.stat()
         return '', None
 
-    def file_response(self, full_path: str | os.PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200) -> Response:
+    def file_response(self, full_path: str | os.PathLike, stat_result: os.stat_result, scope: Scope,
+                      status_code: int = 200) -> Response:
         return file_response(self, full_path, stat_result, scope, self.cache_control, status_code)
 
 class StaticNoCache(SafeStatic):

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['StillWaiting', 'AppCall', 'parse_html', 'Selectable', 'Html', 'Response', 'Body', 'http_scope', 'htmx_headers',
            'Event', 'Comment', 'EventParser', 'AsyncEvents', 'StreamEnded', 'Closed', 'AsyncSocket', 'SessionSetup',
-           'session_setup', 'HttpVerbs', 'HtmxVerbs', 'AsyncClient', 'AsyncStream', 'ClockLoop', 'LoopThread', 'Stream',
-           'Events', 'Socket', 'Client', 'get_client', 'SessionTestClient', 'get_testclient']
+           'session_setup', 'HttpVerbs', 'HtmxVerbs', 'keep_cookie', 'AsyncClient', 'AsyncStream', 'ClockLoop',
+           'LoopThread', 'Stream', 'Events', 'Socket', 'Client', 'get_client', 'SessionTestClient', 'get_testclient']
 
 # %% ../nbs/api/32_testing.ipynb #fcdfd385
 import asyncio
@@ -16,14 +16,13 @@ import re
 import threading
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any, Literal, NamedTuple, Self
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, unquote
 
 import httpx2
 from starlette.middleware.sessions import SessionMiddleware as _StarletteSessions
@@ -146,7 +145,8 @@ class Html(str, Selectable):
 class Response(httpx2.Response, Selectable):
     "An HTTP response that can be asked for elements"
     body: 'Body'
-    def markup(self) -> tuple[str, str]: return self.text, f'{self.request.method} {self.request.url.raw_path.decode()} ({self.status_code})'
+    def markup(self) -> tuple[str, str]:
+        return self.text, f'{self.request.method} {self.request.url.raw_path.decode()} ({self.status_code})'
 
 class Body(httpx2.AsyncByteStream):
     "The body of a response, as the app sends it"
@@ -186,8 +186,9 @@ def http_scope(
     "The ASGI scope of a request"
     url = request.url
     path, _, query = url.raw_path.partition(b'?')
-    return dict(type='http', asgi={'version': '3.0', 'spec_version': '2.3'}, http_version='1.1', method=request.method, scheme=url.scheme,
-                path=unquote(path.decode()), raw_path=path, query_string=query, root_path=root_path, headers=_headers(request),
+    return dict(type='http', asgi={'version': '3.0', 'spec_version': '2.3'}, http_version='1.1', method=request.method,
+                scheme=url.scheme, path=unquote(path.decode()), raw_path=path, query_string=query, root_path=root_path,
+                headers=_headers(request),
                 client=('testclient', 50000), server=(url.host, url.port or {'http': 80, 'https': 443}[url.scheme]),
                 state=state.copy(), extensions={})
 
@@ -314,8 +315,8 @@ class AsyncEvents:
         if self.response.status_code == 200 and kind.startswith('text/event-stream'):
             self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
             return self
-        text = (await self.response.aread()).decode('utf-8', 'replace')
-        raise AssertionError(f'Expected an event stream from {method} {url}, got {self.response.status_code} {kind}:\n{_short(text, 500)}')
+        text = _short((await self.response.aread()).decode('utf-8', 'replace'), 500)
+        raise AssertionError(f'Expected an event stream from {method} {url}, got {self.response.status_code} {kind}:\n{text}')
 
     async def _item(self, timeout: float | None, kind: type) -> Any:
         "The next thing of a kind; None at the end"
@@ -391,7 +392,8 @@ class AsyncSocket:
         if self.subprotocols: headers['Sec-WebSocket-Protocol'] = ', '.join(self.subprotocols)
         request = self._client.http.build_request('GET', url, headers={**headers, **self._headers})
         scope = http_scope(request, self._client.root_path, self._client.state)
-        return {**scope, 'type': 'websocket', 'scheme': {'http': 'ws', 'https': 'wss'}[scope['scheme']], 'subprotocols': self.subprotocols}
+        scheme = {'http': 'ws', 'https': 'wss'}[scope['scheme']]
+        return {**scope, 'type': 'websocket', 'scheme': scheme, 'subprotocols': self.subprotocols}
 
     async def open(self) -> Self:
         "Connect; `Closed` if the app does not accept"
@@ -440,7 +442,8 @@ class AsyncSocket:
 
     async def close(self, code: int = 1000, reason: str = '') -> None:
         "Leave; the app is told, and has ended when this returns"
-        if self.call and not self.call.gone: await self.call.leave({'type': 'websocket.disconnect', 'code': code, 'reason': reason})
+        if self.call and not self.call.gone:
+            await self.call.leave({'type': 'websocket.disconnect', 'code': code, 'reason': reason})
         if self.code is None: self.code, self.reason = code, reason
         if self.call.error and self._client.raise_errors: raise self.call.error
 
@@ -469,8 +472,9 @@ def session_setup(
         if not (isinstance(layer.cls, type) and issubclass(layer.cls, SessionMiddleware | _StarletteSessions)): continue
         kw = layer.kwargs
         key, store = kw.get('secret_key', layer.args[0] if layer.args else None), kw.get('store')
-        return SessionSetup(kw.get('session_cookie', 'session'), key() if callable(key) else str(key), store and session_store(store), kw.get('max_age', 14*24*3600))
-    raise LookupError('This app has no session middleware that a test client knows. Set the cookie yourself: `client.http.cookies`.')
+        return SessionSetup(kw.get('session_cookie', 'session'), key() if callable(key) else str(key),
+                            store and session_store(store), kw.get('max_age', 14*24*3600))
+    raise LookupError('This app has no session middleware that a test client knows. Set the cookie yourself: `client.cookies`.')
 
 # %% ../nbs/api/32_testing.ipynb #f41a95d1
 class HttpVerbs:
@@ -502,8 +506,9 @@ class HtmxVerbs(HttpVerbs):
     def __init__(self, client: Any, version: Literal[2, 4]): self._client, self._version = client, version
     def __call__(self, version: Literal[2, 4]) -> 'HtmxVerbs': return HtmxVerbs(self._client, version)
 
-    def request(self, method: str, url: str, *, source: Any = None, target: Any = None, name: str | None = None, prompt: str | None = None,
-                boosted: bool = False, restore: bool = False, headers: Mapping[str, str] | None = None, **kwargs) -> Any:
+    def request(self, method: str, url: str, *, source: Any = None, target: Any = None, name: str | None = None,
+                prompt: str | None = None, boosted: bool = False, restore: bool = False,
+                headers: Mapping[str, str] | None = None, **kwargs) -> Any:
         "Any method; the keywords are those of `htmx_headers`, and the client's"
         hx = htmx_headers(self._version, source=source, target=target, name=name, prompt=prompt, boosted=boosted, restore=restore)
         return self._client.request(method, url, headers={**hx, **(headers or {})}, **kwargs)
@@ -526,8 +531,7 @@ class _Visit:
             value = token_urlsafe(32)
             await setup.store.save(_key(value), {k: json.dumps(v) for k, v in data.items()}, (), setup.max_age or 14*24*3600)
         else: value = encode_session(data, setup.key)
-        page = httpx2.Response(200, headers={'Set-Cookie': f'{setup.cookie}={value}; path=/'}, request=self.http.build_request('GET', '/'))
-        self.http.cookies.extract_cookies(page)
+        keep_cookie(self.http, f'{setup.cookie}={value}; path=/')
 
     async def read_session(self) -> dict:
         "The visitor's session"
@@ -555,7 +559,8 @@ class _Visit:
             async with self._within(self.timeout + 10, 'the app to shut down'): answer = await life.next()
             await asyncio.wait({life.task}, timeout=self.timeout)
             if life.error: raise life.error
-            if answer and answer['type'] == 'lifespan.shutdown.failed': raise RuntimeError(f'The app did not shut down: {answer.get("message", "")}')
+            if answer and answer['type'] == 'lifespan.shutdown.failed':
+                raise RuntimeError(f'The app did not shut down: {answer.get("message", "")}')
         await self.http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -564,6 +569,10 @@ class _Visit:
     async def __aexit__(self, *_: Any) -> None: await self.close()
 
 def _key(id: str) -> str: return sha256(id.encode()).hexdigest()
+
+def keep_cookie(http: Any, cookie: str) -> None:
+    "Let an HTTP client think that a server had set this cookie"
+    http.cookies.extract_cookies(httpx2.Response(200, headers={'Set-Cookie': cookie}, request=http.build_request('GET', '/')))
 
 # %% ../nbs/api/32_testing.ipynb #4a2852e5
 class AsyncClient(HttpVerbs, _Visit):
@@ -581,8 +590,10 @@ class AsyncClient(HttpVerbs, _Visit):
         root_path: str = '',                      # Below which a proxy would serve the app
         timeout: float = 5,                       # Seconds to wait for a whole response, an event or a frame
     ):
-        self.app, self.htmx, self.raise_errors, self.root_path, self.timeout = app, htmx, raise_errors, root_path.rstrip('/'), timeout
-        self.http = httpx2.AsyncClient(transport=_Transport(self), base_url=url, headers=headers, follow_redirects=follow_redirects)
+        self.app, self.htmx, self.raise_errors, self.timeout = app, htmx, raise_errors, timeout
+        self.root_path = root_path.rstrip('/')
+        self.http = httpx2.AsyncClient(transport=_Transport(self), base_url=url, headers=headers,
+                                       follow_redirects=follow_redirects)
         self.state, self._life, self._session = {}, None, session
 
     @asynccontextmanager
@@ -600,12 +611,14 @@ class AsyncClient(HttpVerbs, _Visit):
         await self._put_session()
         follow = {k: kwargs.pop(k) for k in ('follow_redirects', 'auth') if k in kwargs}
         request = self.http.build_request(method, url, **kwargs)
-        async with self._within(None, f'{method} {url} to start its response'): return await self.http.send(request, stream=True, **follow)
+        async with self._within(None, f'{method} {url} to start its response'):
+            return await self.http.send(request, stream=True, **follow)
 
     async def request(self, method: str, url: str, **kwargs) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
         r = await self._start(method, url, **kwargs)
-        what = f'the end of {method} {url} ({r.headers.get("content-type", "no content type")}). For a response that goes on, use `sse` or `stream`'
+        kind = r.headers.get('content-type', 'no content type')
+        what = f'the end of {method} {url} ({kind}). For a response that goes on, use `sse` or `stream`'
         try:
             async with self._within(None, what): await r.aread()
         except BaseException:
@@ -879,7 +892,5 @@ def get_testclient(
     client = SessionTestClient(app)
     if session:
         setup = session_setup(app)
-        page = httpx2.Response(200, headers={'Set-Cookie': f'{setup.cookie}={encode_session(session, setup.key)}; path=/'},
-                               request=client.build_request('GET', '/'))
-        client.cookies.extract_cookies(page)
+        keep_cookie(client, f'{setup.cookie}={encode_session(session, setup.key)}; path=/')
     return client
