@@ -403,6 +403,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'fasthtml.heads.ext_hdrs': ('api/heads.html#ext_hdrs', 'fasthtml/heads.py'),
                                 'fasthtml.heads.htmx_version': ('api/heads.html#htmx_version', 'fasthtml/heads.py'),
                                 'fasthtml.heads.load': ('api/heads.html#load', 'fasthtml/heads.py'),
+                                'fasthtml.heads.placed': ('api/heads.html#placed', 'fasthtml/heads.py'),
                                 'fasthtml.heads.slim_js': ('api/heads.html#slim_js', 'fasthtml/heads.py')},
             'fasthtml.html2ft': { 'fasthtml.html2ft._added': ('api/html2ft.html#_added', 'fasthtml/html2ft.py'),
                                   'fasthtml.html2ft._at_edge': ('api/html2ft.html#_at_edge', 'fasthtml/html2ft.py'),
