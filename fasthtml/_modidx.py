@@ -293,6 +293,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.element._fuse': ('api/element.html#_fuse', 'fasthtml/element.py'),
                                   'fasthtml.element._fused_html': ('api/element.html#_fused_html', 'fasthtml/element.py'),
                                   'fasthtml.element._learn': ('api/element.html#_learn', 'fasthtml/element.py'),
+                                  'fasthtml.element._linked': ('api/element.html#_linked', 'fasthtml/element.py'),
                                   'fasthtml.element._normal': ('api/element.html#_normal', 'fasthtml/element.py'),
                                   'fasthtml.element._other': ('api/element.html#_other', 'fasthtml/element.py'),
                                   'fasthtml.element._pre_text': ('api/element.html#_pre_text', 'fasthtml/element.py'),
