@@ -802,6 +802,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.routing.PathPattern.literal': ('api/routing.html#pathpattern.literal', 'fasthtml/routing.py'),
                                   'fasthtml.routing.PathPattern.match': ('api/routing.html#pathpattern.match', 'fasthtml/routing.py'),
                                   'fasthtml.routing.Place': ('api/routing.html#place', 'fasthtml/routing.py'),
+                                  'fasthtml.routing.Place.resolve': ('api/routing.html#place.resolve', 'fasthtml/routing.py'),
                                   'fasthtml.routing.RegexConvertor': ('api/routing.html#regexconvertor', 'fasthtml/routing.py'),
                                   'fasthtml.routing.RegexConvertor.__init__': ( 'api/routing.html#regexconvertor.__init__',
                                                                                 'fasthtml/routing.py'),

@@ -153,15 +153,15 @@ _scan = json.JSONDecoder(parse_constant=_no_constant).raw_decode  # `json.loads`
 
 def _loads(text: str) -> Any:
     "`json.loads`, quicker"
-    out, end = _scan(text := text.strip(' \t\n\r'))
-    if end != len(text): raise ValueError('something follows the value')
+    out, end = _scan(text := text.lstrip(' \t\n\r'))
+    if end != len(text) and text[end:].strip(' \t\n\r'): raise ValueError('something follows the value')
     return out
 
 def parse_json(
     raw: bytes | str,       # The text
 ) -> Any:                   # What it says; `{}` for nothing at all
     "JSON for strangers: BadJson with a reason that may be shown"
-    if not raw.strip(): return {}
+    if not raw or raw.isspace(): return {}
     try:
         out = _loads(raw) if isinstance(raw, str) else json.loads(raw, parse_constant=_no_constant)
         if (b'\\u' if isinstance(raw, bytes) else '\\u') in raw: json.dumps(out, ensure_ascii=False).encode()
@@ -178,8 +178,10 @@ def json_body(raw: bytes) -> Body:
 
 def _json_fields(obj: Mapping) -> dict[str, list]:
     "Lists are repeated values, null is a field that did not come; what betas of htmx 4 nested comes after flat names"
-    parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
-    return {k: v if isinstance(v, list) else [v] for part in (*parts, obj) for k, v in part.items() if v is not None}
+    if 'body' in obj or 'values' in obj:
+        parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
+        obj = {k: v for part in (*parts, obj) for k, v in part.items()}
+    return {k: v if type(v) is list else [v] for k, v in obj.items() if v is not None}
 
 # %% ../nbs/api/10_requests.ipynb #1fe3c354
 async def read_body(
@@ -249,7 +251,7 @@ def frame_body(
     "The fields and headers of a message; BadJson (a ValueError) if it is not a JSON object"
     obj = parse_json(text)
     if not isinstance(obj, dict) or not obj and not text.strip(): raise BadJson('The message must be a JSON object.')
-    key = 'HEADERS' if isinstance(obj.get('HEADERS'), dict) else 'headers' if isinstance(obj.get('headers'), dict) else None
+    key = 'HEADERS' if isinstance(obj.get('HEADERS'), dict) else 'headers' if isinstance(obj.get('headers'), dict) else ''
     headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
     if 'body' in obj or 'values' in obj:
         nested = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import re
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -88,16 +88,23 @@ class Socket(Connection, WebSocket, Member):
         if (text := message.get('text')) is None: self.stop(1003, 'text messages only')
         return text
 
-    async def say(self, text: str) -> None:
-        "Send a text, waiting while too much is pending; WebSocketDisconnect once the client has gone"
-        box = self.mailbox
-        if not self.code and (not text or (await box.put(text) if box.pending_bytes else box.offer(text))): return
+    async def say(self, x: Any) -> None:
+        "Send what a function returned; it waits while too much is pending. WebSocketDisconnect once the client has gone"
+        if not isinstance(x, FT) and isinstance(x, AsyncIterator):
+            async for part in x: await self.say(part)
+        elif text := frame_of(x):
+            box = self.mailbox
+            if self.code or box.pending_bytes or not box.offer(text): await self.write(text)
+
+    async def write(self, text: str) -> None:
+        "Send a text"
+        if not self.code and await self.mailbox.put(text): return
         raise WebSocketDisconnect(self.code or 1006, self.reason)
 
     async def _transmit(self, message: AsgiMessage) -> None:
         "What Starlette's own methods send, in its place in the order"
         text = message.get('text')
-        if text is not None: return await self.say(text)
+        if text is not None: return await self.write(text)
         await self.mailbox.flush()
         await self._to_server(message)
         if message['type'] != 'websocket.close': return
@@ -162,7 +169,7 @@ class Sender:
     async def _send(self, text: str, mine: bool) -> bool:
         socket = self._socket
         if not mine: return not socket.code and (not text or socket.mailbox.offer(text))
-        await socket.say(text)
+        if text or socket.code: await socket.write(text)
         return True
 
 # %% ../nbs/api/22_ws.ipynb #3440faed
@@ -213,18 +220,12 @@ class SocketEndpoint:
         try: await converse(self, socket)
         finally: current_socket.reset(token)
 
-    async def run(self, what: Callback, socket: Socket, source: Source | None = None) -> None:
-        "Call one of the functions, and send what it returns"
+    async def run(self, what: Callback, source: Source) -> Any:
+        "Call one of the functions"
         fn, plan, plain = what
-        if source is None: source = Source(socket, extra=socket.extra)
-        if plain:
-            args, kwargs = plan.bind(source)
-            result = await fn(*args, **kwargs)
-        else: result = await invoke(fn, plan, source, self.site)
-        if result is None: return
-        if hasattr(result, '__aiter__'):
-            async for x in result: await socket.say(frame_of(x))
-        else: await socket.say(frame_of(result))
+        if not plain: return await invoke(fn, plan, source, self.site)
+        args, kwargs = plan.bind(source)
+        return await fn(*args, **kwargs)
 
 # %% ../nbs/api/22_ws.ipynb #ad421610
 async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
@@ -263,7 +264,7 @@ async def converse(endpoint: SocketEndpoint, socket: Socket) -> None:
 
 async def connected(endpoint: SocketEndpoint, socket: Socket) -> None:
     "Run `conn`"
-    try: await endpoint.run(endpoint.conn, socket)
+    try: await socket.say(await endpoint.run(endpoint.conn, Source(socket, extra=socket.extra)))
     except WebSocketDisconnect: pass
     except Exception:
         log.exception('%s: conn failed', socket.scope['path'])
@@ -284,13 +285,14 @@ async def answer(endpoint: SocketEndpoint, socket: Socket, text: str) -> None:
     try:
         body, headers = frame_body(text)
         source = Source(socket, body=body, headers=headers, extra=socket.extra)
-        await endpoint.run(endpoint.on_message, socket, source)
+        result = await endpoint.run(endpoint.on_message, source)
+        if result is not None: await socket.say(result)
     except BadJson: socket.stop(1003, 'expected a JSON object')
     except BadInput as e:
         log.warning('%s: %s', path, e.detail)
         if endpoint.on_error:
             source.extra = {**socket.extra, 'errors': Errors((error.field, error) for error in e.errors)}
-            await endpoint.run(endpoint.on_error, socket, source)
+            await socket.say(await endpoint.run(endpoint.on_error, source))
     except WebSocketDisconnect: socket.stop(1006)  # noticed by `send`; the server's own word comes too late
     except HTTPException as e:
         log.warning('%s: a handler refused the client: %s', path, e.detail)
