@@ -55,6 +55,7 @@ class Connection:
             await asyncio.wait([reading, self.parting], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
                 reading.cancel()
+                await asyncio.wait([reading])  # granian does not send a close frame while `receive` is pending
                 await self.farewell()
         except asyncio.CancelledError:
             if not self.parting.done():
@@ -111,6 +112,7 @@ async def app(scope, receive, send):
         wrap = lambda body: {'type': 'http.response.body', 'body': body, 'more_body': True}
         return await Stream(scope, receive, send, wrap, as_event, join=True).run()
     if scope['path'] == '/slow':
+        journal('slow')
         await asyncio.sleep(0.3)
     if scope['path'].startswith('/publish/'):
         await news.publish(scope['path'].split('/')[-1] * int(dict(scope['headers']).get(b'x-times', b'1')))

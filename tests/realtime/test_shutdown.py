@@ -4,8 +4,10 @@ Real servers, real signals, clients that are not ours: raw sockets for event str
 """
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import os
+import re
 import signal
 import socket
 import sys
@@ -35,6 +37,16 @@ LAUNCHES = {
 }
 
 
+def deadline(seconds):
+    "Fail with a traceback that shows where a coroutine hangs"
+    def decorator(f):
+        @functools.wraps(f)
+        async def timed(*args, **kwargs):
+            async with asyncio.timeout(seconds): return await f(*args, **kwargs)
+        return timed
+    return decorator
+
+
 class Server:
     def __init__(self, process, folder):
         self.process, self.file = process, folder/'journal'
@@ -54,7 +66,8 @@ def launch(tmp_path, command, **env):
     env = {'JOURNAL': str(tmp_path/'journal'), **{k.upper(): str(v) for k, v in env.items()}}
     with serve_process(APP, tmp_path, command, env) as process:
         server = Server(process, tmp_path)
-        wait_until(lambda: 'startup' in server.journal, what='startup')
+        workers = int((re.findall(r'(?:-w|--workers) (\d)', ' '.join(command)) or ['1'])[0])
+        wait_until(lambda: server.journal.count('startup') == max(workers, 1), what='startup')
         yield server
 
 
@@ -123,6 +136,7 @@ def check_farewells(streams, sockets, last=None):
         assert all(s.messages[-1:] == [last] for s in sockets)
 
 
+@deadline(30)
 async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
     port, process = server.process.port, server.process
     streams, sockets = await crowd(port, n)
@@ -131,7 +145,7 @@ async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
         while f' {2 * n}'.encode() not in await get(port, '/'): pass
         last = 'last-words'
     slow = asyncio.create_task(get(port, '/slow'))
-    await asyncio.sleep(0)
+    await until(lambda: 'slow' in server.journal)
     if last: await get(port, f'/publish/{last}')
     began = time.monotonic()
     stop(process)
@@ -179,8 +193,8 @@ STALLING = ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --workers 2', 'hyp
 async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name):
     with launch(tmp_path, LAUNCHES[name], grace=1) as server:
         port, process = server.process.port, server.process
-        stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
         streams, sockets = await crowd(port, 5)
+        stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
         await flood(port, 16 if '2' in name else 8)
         began = time.monotonic()
         process.signal(signal.SIGTERM)
