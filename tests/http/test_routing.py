@@ -1,0 +1,510 @@
+"Routes: what a name says, which route answers, and what URL leads back to it. The judge is Starlette's own client or router."
+import string
+import warnings
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.convertors import CONVERTOR_TYPES
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route, Router
+from starlette.testclient import TestClient
+
+from fasthtml.app import FastHTML
+from fasthtml.composed import A
+from fasthtml.routing import APIRouter, AppRouter, HttpRoute, nested_name, qp, reg_re_param, uri
+from fasthtml.tags import Button, Div
+
+
+@pytest.fixture
+def app(): return FastHTML(secret_key='k', default_hdrs=False)
+
+
+def ask(app, path, method='GET', **kw):
+    return TestClient(app, **kw).request(method, path, headers={'hx-request': 'true'}, follow_redirects=False)
+
+
+def top(f):
+    "As if `f` were defined in the module, not in the test"
+    f.__qualname__ = f.__name__
+    return f
+
+
+@contextmanager
+def warned():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        yield caught
+
+
+# What a name says
+
+def test_a_bare_decorator_takes_path_and_methods_from_the_function(app):
+    @app.route
+    @top
+    def todos(): return 'todos'
+    @app.route
+    @top
+    def index(): return 'home'
+    assert [ask(app, '/todos', m).text for m in ('GET', 'POST')] == ['todos', 'todos']
+    assert ask(app, '/').text == 'home'
+    assert ask(app, '/todos', 'DELETE').status_code == 405
+
+
+def test_a_verb_named_function_with_a_path_answers_that_verb_alone(app):
+    rt = app.route
+    @rt('/todo')
+    def get(): return 'got'
+    @rt('/todo')
+    def delete(): return 'gone'
+    assert (ask(app, '/todo').text, ask(app, '/todo', 'DELETE').text) == ('got', 'gone')
+    refused = ask(app, '/todo', 'PUT')
+    assert refused.status_code == 405
+    assert refused.headers['allow'].split(', ') == ['DELETE', 'GET', 'HEAD']
+
+
+def test_every_verb_has_its_decorator_bare_or_with_a_path(app):
+    for verb in ('get', 'post', 'put', 'delete', 'patch', 'options', 'trace'):
+        getattr(app, verb)(f'/{verb}s')(lambda: 'ok')
+        assert ask(app, f'/{verb}s', verb.upper()).text == 'ok'
+    @app.post
+    @top
+    def save(): return 'saved'
+    assert ask(app, '/save', 'POST').text == 'saved'
+    assert ask(app, '/save').status_code == 405
+
+
+def test_nested_functions_carry_both_names(app):
+    def shop():
+        @app.route
+        def cart(): return 'cart'
+        return cart
+    cart = shop()
+    name = nested_name(cart.fn)
+    assert name.endswith('shop_cart')
+    assert ask(app, f'/{name}').text == 'cart'
+
+
+def test_head_is_answered_like_get_without_a_body(app):
+    @app.get('/x')
+    def x(): return 'text'
+    r = ask(app, '/x', 'HEAD')
+    assert r.status_code == 200
+    assert r.headers['content-type'].startswith('text/html')
+
+
+def test_a_class_groups_the_verbs_of_one_path(app):
+    @app.route('/cards/{id}')
+    class Cards:
+        suit = 'hearts'
+        def get(id: int): return f'card {id}'
+        def delete(self, id: int): return f'{self.suit} {id} gone'
+        @staticmethod
+        def put(id: int): return f'put {id}'
+    assert [ask(app, '/cards/3', m).text for m in ('GET', 'DELETE', 'PUT')] == ['card 3', 'hearts 3 gone', 'put 3']
+    assert Cards.to(id=3, q='x') == '/cards/3?q=x'
+    assert ask(app, '/cards/3', 'POST').status_code == 405
+
+
+def test_a_bare_class_is_named_with_a_small_first_letter(app):
+    @app.route
+    @top
+    class MyThings:
+        def get(): return 'things'
+    assert ask(app, '/myThings').text == 'things'
+    with pytest.raises(ValueError, match='methods'):
+        app.route('/x', methods='get')(MyThings)
+    with pytest.raises(ValueError, match='no handler'):
+        app.route('/x')(type('Empty', (), {}))
+
+
+@pytest.mark.parametrize('path, hint', [('users', "write '/users'"), ('/a/{id', 'Cannot read'), ('/a/{x:itn}', 'Did you mean `int`'),
+                                        ('/a/{x}/{x}', 'appears twice')])
+def test_a_path_that_cannot_work_is_refused_when_it_is_registered(app, path, hint):
+    with pytest.raises(ValueError, match=hint.replace('(', r'\(')):
+        app.get(path)(lambda: 1)
+
+
+def test_two_decorators_make_two_routes_to_one_function(app):
+    @app.get('/a')
+    @app.get('/b')
+    def both(): return 'both'
+    assert (ask(app, '/a').text, ask(app, '/b').text, str(both)) == ('both', 'both', '/a')
+
+
+def test_a_route_is_still_the_function(app):
+    @app.get('/add')
+    def add(a: int, b: int = 1):
+        "Add two numbers"
+        return a + b
+    assert (add(2), add.__doc__, add.__name__) == (3, 'Add two numbers', 'add')
+
+
+async def test_an_async_route_is_still_async(app):
+    @app.get('/x')
+    async def x(): return 'x'
+    assert await x() == 'x'
+
+
+# Registering again
+
+def test_running_a_cell_again_replaces_its_route(app):
+    for answer in ('old', 'new'):
+        @app.route('/x')
+        def x(): return answer
+    assert ask(app, '/x').text == 'new'
+    assert len([r for r in app.routes if r.path == '/x']) == 1
+
+
+def test_a_renamed_part_still_replaces(app):
+    @app.get('/u/{nm}')
+    def u(nm: str): return f'old {nm}'
+    @app.get('/u/{name}')
+    def u(name: str): return f'new {name}'  # noqa: F811
+    assert ask(app, '/u/ann').text == 'new ann'
+
+
+def test_another_function_at_the_same_address_replaces_and_warns(app):
+    @app.get('/x')
+    def first(): return 'first'
+    with warned() as caught:
+        @app.get('/x')
+        def second(): return 'second'
+    assert ask(app, '/x').text == 'second'
+    assert 'first' in str(caught[0].message) and caught[0].filename == __file__
+
+
+def test_a_route_that_some_requests_never_reach_is_warned_about(app):
+    @app.route('/x')
+    def both(): return 'both'
+    with warned() as caught:
+        @app.post('/x')
+        def save(): return 'save'
+    assert 'POST /x stays with' in str(caught[0].message)
+    assert ask(app, '/x', 'POST').text == 'both'
+
+
+# Parts of a path
+
+def test_a_plain_part_also_takes_nothing(app):
+    @app.get('/u/{nm}')
+    def u(nm: str): return f'<{nm}>'
+    assert ask(app, '/u/').text == '<>'
+
+
+def test_a_path_part_leaves_the_extension(app):
+    @app.get('/{name:path}.{ext:static}')
+    def file(name: str, ext: str): return f'{name}|{ext}'
+    assert ask(app, '/a/b.min.css').text == 'a/b.min|css'
+    assert ask(app, '/a/b.CSS').text == 'a/b|CSS'
+    assert ask(app, '/a/b.nope').status_code == 404
+
+
+def test_a_number_of_any_length_is_no_server_error(app):
+    @app.get('/n/{n:int}')
+    def n(n: int): return str(n)
+    assert ask(app, '/n/12').text == '12'
+    assert ask(app, '/n/' + '9'*5000).status_code == 404
+
+
+def test_own_shapes_leave_starlette_alone(app):
+    before = dict(CONVERTOR_TYPES)
+    reg_re_param('year', '[12][0-9]{3}')
+    @app.get('/{y:year}')
+    def year(y: int): return f'year {y}'
+    assert (ask(app, '/1999').text, ask(app, '/3999').status_code) == ('year 1999', 404)
+    assert CONVERTOR_TYPES == before and CONVERTOR_TYPES['str'].regex == '[^/]+'
+    plain = Starlette(routes=[Route('/u/{nm}', lambda r: PlainTextResponse('hit'))])
+    assert TestClient(plain).get('/u/').status_code == 404
+
+
+# Hosts
+
+def test_routes_with_a_host_come_first(app):
+    @app.get('/')
+    def any_host(): return 'any'
+    @app.get('/', host='{sub}.example.com')
+    def one_host(sub: str): return f'host {sub}'
+    client = TestClient(app)
+    def at(host): return client.get('/', headers={'host': host, 'hx-request': 'true'}).text
+    assert [at(h) for h in ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')] == ['any', 'host a', 'host A', 'any']
+
+
+# Which route answers
+
+paths = st.lists(st.sampled_from(['a', 'b', '{x}', '{y:int}', '{z:path}']), min_size=0, max_size=3).map(
+    lambda ps: '/' + '/'.join(p.replace('}', f'_{i}}}').replace(f':int_{i}', f'_{i}:int').replace(f':path_{i}', f'_{i}:path')
+                              for i, p in enumerate(ps)))
+asked = st.lists(st.sampled_from(['a', 'b', '7', 'c']), max_size=4).map(lambda ps: '/' + '/'.join(ps))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(paths, st.sampled_from(['GET', 'POST'])), min_size=1, max_size=8), st.lists(asked, min_size=1, max_size=5))
+def test_the_tables_choose_the_same_route_as_starlette_does_in_turn(routes, requests):
+    async def answer(scope, receive, send): await PlainTextResponse(scope['route'].name)(scope, receive, send)
+    made = [HttpRoute(p, answer, methods=[m], name=f'{m} {p} {i}') for i, (p, m) in enumerate(routes)]
+    ours, theirs = TestClient(AppRouter(made)), TestClient(Router(made))
+    for path in requests:
+        for method in ('GET', 'POST'):
+            a, b = (c.request(method, path, follow_redirects=False) for c in (ours, theirs))
+            assert (a.status_code, a.status_code == 200 and a.text) == (b.status_code, b.status_code == 200 and b.text), (path, method)
+
+
+def test_routes_added_behind_our_back_are_found(app):
+    @app.get('/x')
+    def x(): return 'x'
+    assert ask(app, '/y').status_code == 404
+    app.routes.append(Route('/y', lambda r: PlainTextResponse('y')))
+    app.mount('/m', Starlette(routes=[Route('/z', lambda r: PlainTextResponse('z'))]))
+    assert (ask(app, '/y').text, ask(app, '/m/z').text) == ('y', 'z')
+    del app.routes[0]
+    assert ask(app, '/x').status_code == 404
+
+
+# Slashes
+
+def test_a_slash_too_many_or_too_few_is_redirected_below_the_same_root(app):
+    @app.get('/foo')
+    def foo(): return 'foo'
+    @app.get('/bar/')
+    def bar(): return 'bar'
+    def where(path, app=app, **kw):
+        r = ask(app, path, **kw)
+        return r.status_code, r.headers.get('location')
+    assert where('/foo/?a=%20b') == (307, '/foo?a=%20b')
+    assert where('/bar') == (307, '/bar/')
+    outer = Starlette(routes=[Mount('/sub', app)])
+    assert where('/sub/foo/', outer) == (307, '/sub/foo')
+    assert where('/nothing/') == (404, None)
+
+
+@pytest.mark.parametrize('path', ['//evil.example/', '///evil.example/', '/\\evil.example/', '//evil.example'])
+async def test_a_redirect_never_leads_to_another_host(path):
+    app = FastHTML(secret_key='k')
+    @app.get('/{p:path}x')
+    def any(p: str): return p
+    @app.get('/\\evil.example')
+    def odd(): return 'odd'
+    @app.get('//evil.example')
+    def odder(): return 'odder'
+    seen = []
+    async def send(m): seen.append(m)
+    async def receive(): return {'type': 'http.request', 'body': b''}
+    await app(dict(type='http', method='GET', path=path, raw_path=path.encode(), query_string=b'', headers=[(b'host', b'me')],
+                   scheme='http', server=('me', 80), client=None, root_path='', http_version='1.1'), receive, send)
+    location = dict(seen[0]['headers']).get(b'location', b'/ok').decode()
+    assert location.startswith('/') and not location.startswith(('//', '/\\')), location
+
+
+# URLs
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_characters='/', exclude_categories=['Cs']), max_size=12).filter(lambda s: s not in ('.', '..')))
+def test_a_url_leads_back_to_its_value(value):
+    "Any text that is no path of its own comes back from the URL made of it (D27)"
+    assert fetch(url_app.u.to(nm=value)) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=['Cs']), max_size=12).filter(lambda s: not {'.', '..'} & set(('/p/' + s).split('/'))))
+def test_a_path_url_leads_back_to_its_value(value):
+    assert fetch(url_app.p.to(rest=value)) == value
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.text(string.ascii_letters, min_size=1, max_size=5), st.text(st.characters(exclude_categories=['Cs']), max_size=8), max_size=3))
+def test_query_values_survive(values):
+    from urllib.parse import parse_qsl, urlsplit
+    assert dict(parse_qsl(urlsplit(qp('/x', **values)).query, keep_blank_values=True)) == values
+
+
+class url_app:
+    app = FastHTML(secret_key='k')
+    @app.get('/u/{nm}')
+    def u(nm: str): return PlainTextResponse(nm)
+    @app.get('/p/{rest:path}')
+    def p(rest: str): return PlainTextResponse(rest)
+
+
+def fetch(url):
+    r = url_client.get(url, follow_redirects=False)
+    assert r.status_code == 200, (url, r.status_code)
+    return r.text
+
+
+url_client = TestClient(url_app.app)
+
+
+def test_urls_are_quoted_and_complete(app):
+    @app.get('/u/{nm}/{n:int}')
+    def u(nm: str, n: int): return ''
+    assert u.to(nm='Ann & Bob', n=3) == '/u/Ann%20%26%20Bob/3'
+    assert u.to(nm='a', n=1, tag=['x', 'y'], new=None, old=False, zero=0) == '/u/a/1?tag=x&tag=y&new=&old=&zero=0'
+    with warned() as caught:
+        assert u.to(nm='a b/c', n=1) == '/u/a%20b%2Fc/1'
+    assert '{nm:path}' in str(caught[0].message) and caught[0].filename == __file__
+    assert str(u) == '/u/{nm}/{n:int}'
+
+
+@pytest.mark.parametrize('values, hint', [({}, 'Pass nm=..., n=...'), ({'nm': 'x'}, 'Pass n=...'), ({'nm': None, 'n': 1}, 'Pass nm=...'),
+                                          ({'nm': 'x', 'n': 'one'}, 'does not fit'), ({'nm': 'x', 'n': -1}, 'does not fit'),
+                                          ({'nm': '..', 'n': 1}, 'dot segment')])
+def test_a_value_that_is_missing_or_wrong_is_named(app, values, hint):
+    @app.get('/u/{nm}/{n:int}')
+    def u(nm: str, n: int): return ''
+    with pytest.raises(ValueError, match=hint.replace('.', r'\.')):
+        u.to(**values)
+
+
+def test_starlette_names_lead_to_quoted_urls(app):
+    @app.get('/u/{nm}')
+    def u(nm: str): return ''
+    assert app.url_path_for('u', nm='a b') == '/u/a%20b'
+
+
+# Mounts and proxies (D28)
+
+@pytest.fixture
+def apps():
+    "main with /sub, which has /deep; each page links to all three"
+    main, sub, deep = (FastHTML(secret_key='k', default_hdrs=False) for _ in range(3))
+    links = {}
+    for name, app in (('main', main), ('sub', sub), ('deep', deep)):
+        def page(): return [Button(hx_get=r, hx_post=r.to(a=1)) for r in links.values()]
+        links[name] = app.get('/page')(page)
+    sub.mount('/deep', deep)
+    main.mount('/sub', sub)
+    return main
+
+
+ALL = {'main': '/page', 'sub': '/sub/page', 'deep': '/sub/deep/page'}
+
+
+@pytest.mark.parametrize('root', ['', '/proxy', '/pro xy'])
+@pytest.mark.parametrize('where', ALL)
+def test_links_lead_to_their_app_wherever_they_stand(apps, root, where):
+    from urllib.parse import quote
+    r = TestClient(apps, root_path=root).get(root + ALL[where], headers={'hx-request': 'true'})
+    assert r.status_code == 200, r.text
+    for path in ALL.values():
+        assert f'hx-get="{quote(root)}{path}"' in r.text
+        assert f'hx-post="{quote(root)}{path}?a=1"' in r.text
+
+
+def test_an_app_below_a_foreign_app_knows_its_root(app):
+    @app.get('/x')
+    def x(): return Div(hx_get=x)
+    assert 'hx-get="/sub/x"' in ask(Starlette(routes=[Mount('/sub', app)]), '/sub/x').text
+    assert str(x) == '/x'
+
+
+def test_links_know_their_root_on_a_websocket_too(app):
+    async def on(msg: str): return Div(hx_get=x, id='d')
+    @app.get('/x')
+    def x(): return ''
+    app.ws('/ws')(on)
+    with TestClient(app, root_path='/proxy').websocket_connect('/proxy/ws', headers={'origin': 'http://testserver'}) as ws:
+        ws.send_json({'msg': 'hi'})
+        assert 'hx-get="/proxy/x"' in ws.receive_text()
+
+
+# Links by name
+
+def test_links_by_name_become_href_and_hx_attributes(app):
+    @app.get('/u/{nm}')
+    def profile(nm: str): return ''
+    @app.get('/page')
+    def page(): return (A('a', link=uri('profile', nm='a b', q='1')), Button('b', get='profile?nm=x'), Button('c', delete='nowhere'))
+    r = ask(app, '/page')
+    assert 'href="/u/a%20b?q=1"' in r.text
+    assert 'hx-get="/u/x"' in r.text
+    assert 'delete="nowhere"' in r.text and 'hx-delete' not in r.text
+
+
+# APIRouter
+
+def test_a_router_brings_its_prefix_guards_and_wrapping(app):
+    seen = []
+    ar = APIRouter('/shop', before=lambda req: seen.append(req.url.path), body_wrap=lambda c: Div(c, id='wrap'))
+    @ar
+    @top
+    def cart(): return Div('cart')
+    @ar('/item/{id}')
+    def get(id: int): return f'item {id}'
+    @ar.post
+    @top
+    def buy(): return 'bought'
+    ar.to_app(app)
+    assert [ask(app, p).text for p in ('/shop/cart', '/shop/item/3')] == ['<div>cart</div>', 'item 3']
+    assert ask(app, '/shop/buy', 'POST').text == 'bought'
+    assert seen == ['/shop/cart', '/shop/item/3', '/shop/buy']
+    assert (str(cart), ar.rt_funcs.get.to(id=1), ar.buy is buy) == ('/shop/cart', '/shop/item/1', True)
+    assert 'id="wrap"' in TestClient(app).get('/shop/cart').text
+
+
+def test_routers_nest_in_either_way(app):
+    order = []
+    outer, inner, leaf = APIRouter('/o', before=lambda: order.append('o')), APIRouter('/i', before=lambda: order.append('i')), APIRouter('/l')
+    inner.to_app(outer)
+    inner.include(leaf)
+    @leaf('/x', before=lambda: order.append('x'))
+    def x(): return 'x'
+    outer.to_app(app)
+    assert ask(app, '/o/i/l/x').text == 'x'
+    assert order == ['o', 'i', 'x']
+    assert str(x) == '/o/i/l/x'
+
+
+def test_a_router_keeps_its_host_for_http_and_websockets(app):
+    ar = APIRouter(host='api.example.com')
+    @ar.get('/x')
+    def x(): return 'x'
+    @ar.ws('/ws')
+    def on(msg: str): return f'got {msg}'
+    ar.to_app(app)
+    assert callable(on) and on('a') == 'got a'
+    client = TestClient(app)
+    host = {'host': 'api.example.com', 'origin': 'http://api.example.com'}
+    assert client.get('/x').status_code == 404
+    assert client.get('/x', headers=host).status_code == 200
+    with client.websocket_connect('/ws', headers=host) as ws:
+        ws.send_json({'msg': 'hi'})
+        assert 'got hi' in ws.receive_text()
+    with pytest.raises(Exception):  # noqa: B017
+        with client.websocket_connect('/ws', headers={'origin': 'http://testserver'}) as ws:
+            ws.receive_text()
+
+
+def test_a_missing_route_of_a_router_names_the_near_ones():
+    "D23: the error says what there is"
+    ar = APIRouter()
+    @ar
+    def profile(): return ''
+    with pytest.raises(AttributeError, match='Did you mean profile'):
+        ar.profil  # noqa: B018
+    with pytest.raises(AttributeError, match='It has: profile'):
+        ar.rt_funcs.zzz  # noqa: B018
+
+
+def test_a_router_linked_into_a_mounted_app_knows_the_mount(app):
+    ar = APIRouter('/r')
+    @ar
+    @top
+    def x(): return Button(hx_get=x)
+    ar.to_app(app)
+    outer = FastHTML(secret_key='k')
+    outer.mount('/m', app)
+    assert 'hx-get="/m/r/x"' in ask(outer, '/m/r/x').text
+
+
+def test_a_class_of_routes_in_a_router_has_its_url(app):
+    ar = APIRouter('/api')
+    @ar('/cards/{id}')
+    class Cards:
+        def get(id: int): return f'{id} {Cards.to(id=id)}'
+    ar.to_app(app)
+    outer = FastHTML(secret_key='k')
+    outer.mount('/m', app)
+    assert ask(outer, '/m/api/cards/3').text == '3 /m/api/cards/3'
