@@ -19,7 +19,7 @@ from typing import Any
 # %% ../nbs/api/07_svg.ipynb #710f6ad5
 from .element import FT, tag_factory
 from .htmx import HtmxResponseHeaders
-from .tags import Template, ft_hx
+from .tags import ft_hx
 
 # %% ../nbs/api/07_svg.ipynb #147858c4
 def ft_svg(
@@ -219,7 +219,7 @@ def SvgOob(
     **kwargs: Any,             # Attributes of the `<svg>`
 ) -> FT:
     "Shapes to be swapped out of band"
-    return Template(Svg(*args, **kwargs))
+    return Svg(*args, **{'hx_swap_oob': 'none:body', **kwargs})
 
 def SvgInb(
     *args: Any,                # Shapes
