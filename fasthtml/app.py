@@ -34,7 +34,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .channels import Channel, Hub, connection_table
 from .element import FT, ft, to_html
 from .handlers import Endpoint, ErrorHandler, Site
-from .heads import csp_hdrs, def_hdrs, ext_hdrs, htmx_version, iframe_scr
+from .heads import csp_hdrs, def_hdrs, ext_hdrs, htmx_version, iframe_scr, placed
 from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, wants_json
@@ -366,7 +366,7 @@ def app_heads(version: int|None, exts: Any, hdrs: Any, *, defaults: bool, surrea
     "The head of an app's pages: defaults, the app's own, extensions"
     heads = def_hdrs(version or False, surreal=surreal, assets=place) if defaults else []
     if csp: heads = csp_hdrs(version) + heads
-    return [*heads, *as_list(hdrs), *ext_hdrs(dict.fromkeys(exts), version, place), *([iframe_scr] if notebook else [])]
+    return [*heads, *placed(as_list(hdrs), place), *ext_hdrs(dict.fromkeys(exts), version, place), *([iframe_scr] if notebook else [])]
 
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
     "The session middleware. Ours asks for the key when it first needs it, so that making an app writes no file"

@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['charset', 'viewport', 'fhjsscr', 'htmxsrc', 'htmx4src', 'scopesrc', 'surrsrc', 'iframe_scr', 'slim_js', 'Rooted',
-           'load', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs']
+           'load', 'placed', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs']
 
 # %% ../nbs/api/16_heads.ipynb #4328b0a2
 import json
 import re
 from collections.abc import Iterable
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
 # %% ../nbs/api/16_heads.ipynb #87525210
 from .composed import Script, asset_tag
 from .element import FT, ft
-from .htmx import htmx_exts
+from .htmx import asset_url, assets, htmx_exts
 from .js import helpers_js
 from .responses import nonce_mark
 from .routing import root_of
@@ -48,11 +49,23 @@ def load(
     base: str = 'cdn',   # 'cdn', an address, or a path of this app
 ) -> FT: # `<script>` or `<link>`
     "The element that loads an asset"
-    el = asset_tag(name, base)
-    for attr in ('src', 'href'):
-        if el.get(attr) and base.startswith('/'): setattr(el, attr, Rooted(el.get(attr)))
+    return placed(asset_tag(name), base)
+
+def placed(
+    el: Any,   # An element of a head, or several
+    base: str, # 'cdn', an address, or a path of this app
+) -> Any: # The same; what loads a file of the asset table from the CDN is a copy that loads it from `base`
+    "Head elements with their files taken from `base`"
+    if isinstance(el, (tuple, list)): return [placed(o, base) for o in el]
+    if base == 'cdn' or not isinstance(el, FT): return el
+    attr = 'src' if el.tag == 'script' else 'href'
+    path = _cdn_paths.get(str(el.get(attr)))
+    if not path: return el
+    el = copy(el)
+    setattr(el, attr, Rooted(f'{base}/{path}') if base.startswith('/') else f'{base.rstrip("/")}/{path}')
     return el
 
+_cdn_paths = {asset_url(o): o.path for o in assets.values()}
 htmxsrc, htmx4src = load('htmx2'), load('htmx4')
 scopesrc, surrsrc = load('css-scope-inline'), fhjsscr
 
