@@ -205,7 +205,7 @@ class StreamConnection(Member):
     __slots__ = ('scope', 'asgi_send', 'task', 'heartbeat', 'slow', 'retry', 'pace', 'why', 'last', 'leaving', 'cancels',
                  'watcher', 'sent', 'stuck', 'since', 'loop', 'written', 'size', 'batch')
 
-    def __init__(self, scope: Scope, send: Send, task: asyncio.Task, *, heartbeat: float, slow: float, retry: int | None, max_pending: int):
+    def __init__(self, scope: Scope, send: Send, task: asyncio.Task, heartbeat: float, slow: float, retry: int | None, max_pending: int):
         raw = fast_send(scope)
         box = Mailbox(raw or send, _body, max_pending=max_pending, join=True, fast=raw is not None, on_close=self.given_up, stall=slow)
         super().__init__(box, event_bytes, scope.get('auth'))
@@ -311,43 +311,53 @@ async def end(connection: StreamConnection) -> None:
     except Exception: log.debug('The client left during the farewell', exc_info=True)
 
 # %% ../nbs/api/23_sse.ipynb #5ff2ce54
+_no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'content-type', b'text/event-stream; charset=utf-8')]
+
 async def watch(connection: StreamConnection, receive: Receive) -> None:
-    "Wait until the client has left"
+    "Wait until the client has left, and end the stream"
     while (await receive())['type'] != 'http.disconnect': pass
     connection.stop('gone')
 
 # %% ../nbs/api/23_sse.ipynb #7c4a2daf
 class SourceStream(Response):
     "Server-sent events from a source"
-    media_type = 'text/event-stream'
+    media_type, status_code = 'text/event-stream', 200
+    background = connection = _lifecycle = _loop = None
+    _held = _finished = False
 
-    def __init__(self, source: Any, options: dict[str, Any], headers: Mapping[str, str] | None = None, background: Any = None):
+    def __init__(self, source: Any, options: tuple, headers: Mapping[str, str] | None = None, background: Any = None):
         self.channel = source if isinstance(source, Channel) else None
         self.source = None if source is None or self.channel else items_of(source)
-        self.options, self.status_code, self.background = options, 200, background
-        self.init_headers({'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', **(headers or {})})
-        self.connection: StreamConnection | None = None
-        self._lifecycle = self._loop = None
-        self._held = self._finished = False
+        self.options, self.raw_headers = options, _no_cache.copy()
+        if headers: self.headers.update(headers)
+        if background: self.background = background
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Be the response"
         failure = None
         try:
             if self.connection is None: await self._open(scope, receive, send, asyncio.current_task())
-            if not self.connection.why: await self._run(scope, receive)
+            if self.connection.why: pass
+            elif self.source is not None: await self._pump()
+            elif self.channel:
+                await self._join(Headers(scope=scope).get('last-event-id'))
+                while (await receive())['type'] != 'http.disconnect': pass  # the channel sends; one task for each client
+                self.connection.why = 'gone'
+            else:
+                self._held = True
+                await self._loop.create_future()  # others send; `stop` wakes us
         except BaseException as e: failure = e
         await self.finish(failure)
         if self.background: await self.background()
 
     async def _open(self, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
         "Send the headers, and begin to watch the client"
-        connection = StreamConnection(scope, send, task, **self.options)
+        connection = StreamConnection(scope, send, task, *self.options)
         await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
         head = scope['method'] == 'HEAD'
         first = '' if head or connection.retry is None else _retry_line(connection.retry) + '\n'
         await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})  # middleware may hold the headers until now
-        self.connection, self._loop = connection, task.get_loop()
+        self.connection, self._loop = connection, connection.loop
         if head:
             connection.why = 'head'
             return
@@ -356,24 +366,18 @@ class SourceStream(Response):
         self._lifecycle = scope.get('fasthtml.lifecycle')
         if self._lifecycle: self._lifecycle.add(connection, scope)
 
-    async def _run(self, scope: Scope, receive: Receive) -> None:
-        "Send what the source gives, until it ends or something else does"
+    async def _pump(self) -> None:
+        "Send what the source gives"
         connection = self.connection
-        if self.source is not None:
-            async for item in self.source:
-                if connection.add(event_text(item)) and not await connection.flush(): return connection.stop('gone')
-        elif self.channel: await self._listen(Headers(scope=scope).get('last-event-id'), receive)
-        else:
-            self._held = True
-            await self._loop.create_future()  # others send; `stop` wakes us
+        async for item in self.source:
+            if connection.add(event_text(item)) and not await connection.flush(): return connection.stop('gone')
 
-    async def _listen(self, last_id: str | None, receive: Receive) -> None:
-        "Join the channel, after what the client has missed, and stay until it has left"
+    async def _join(self, last_id: str | None) -> None:
+        "Join the channel, after what the client has missed. A new client learns where it begins, so that it can come back there"
         if last_id is None:
             self.connection.mailbox.offer(to_bytes(_one_line('id', self.channel.last_id) + '\n'))
             self.channel.join(self.connection)
         else: await self.channel.resume(self.connection, last_id)
-        await watch(self.connection, receive)
 
     async def finish(self, exc: BaseException | None = None) -> None:
         "End the stream, once; `exc` is what ended its source"
@@ -410,6 +414,8 @@ async def refuse(connection: StreamConnection) -> None:
 
 class EventStream(SourceStream):
     "Server-sent events from a source, or from whoever calls `send`"
+    _exchange = _opening = None
+
     def __init__(self,
         source: Any = None,           # Iterator, generator, list or `Channel`; none to use `send`
         *,
@@ -420,10 +426,8 @@ class EventStream(SourceStream):
         headers: Mapping[str, str] | None = None, # More response headers
         background: Any = None,       # Work to be done after the stream has ended
     ):
-        options = dict(heartbeat=heartbeat, retry=retry, max_pending=max_pending, slow=slow)
-        super().__init__(source, options, headers, background)
-        self._exchange = current_exchange.get() if source is None else None
-        self._loop, self._opening = self._exchange and self._exchange.loop, None
+        super().__init__(source, (heartbeat, slow, retry, max_pending), headers, background)
+        if source is None and (exchange := current_exchange.get()): self._exchange, self._loop = exchange, exchange.loop
 
     def send(self,
         x: Any,                        # An element, data, or what `sse_message` made
