@@ -26,8 +26,12 @@ from .casts import BadValue, Cast, Fault, is_empty_file, join_path, scalars
 from .element import FT, ft
 from .htmx import HtmxHeaders
 from .records import Record, make_cast, spellings, type_hints
-from .requests import Body, Request, frame_body, has_body, read_body, wants_json
-from .sources import SAID, Marker, Source, cookie, form, header, make_find, path, query, whence
+from .sources import SAID, Marker, Source, make_find, whence
+
+# %% ../nbs/api/12_params.ipynb #ce6fa5a6
+from .requests import Body as Body, Request as Request, frame_body as frame_body, has_body as has_body
+from .requests import read_body as read_body, wants_json as wants_json
+from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
 # %% ../nbs/api/12_params.ipynb #4a5a693b
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class FieldError:
     got: str | None = None  # What came, shortened; None if nothing did
 
     def __str__(self) -> str:
-        return f'Expected {self.expected}, but nothing came.' if self.got is None else f'Expected {self.expected}, got {self.got}.'
+        came = 'but nothing came' if self.got is None else f'got {self.got}'
+        return f'Expected {self.expected}, {came}.'
 
 class Errors(dict[str, FieldError]):
     "Field → what is wrong with it; falsy when all is well"
@@ -57,7 +62,8 @@ class BadInput(HTTPException):
 
     def as_dict(self) -> dict[str, Any]:
         "For JSON clients"
-        return {'detail': 'Not found' if self.status_code == 404 else 'Bad input', 'errors': [asdict(e) for e in self.errors]}
+        detail = 'Not found' if self.status_code == 404 else 'Bad input'
+        return {'detail': detail, 'errors': [asdict(e) for e in self.errors]}
 
     def __ft__(self) -> FT:
         "For people"
@@ -124,7 +130,7 @@ class _RecordGetter:
 
     def error(self, fault: Fault, src: Source) -> FieldError:
         top = fault.path.partition('.')[0].partition('[')[0]
-        source = next((whence(m.keys, SAID, src) for m in self.record.members if top == m.name or top in m.keys), 'body')
+        source = next((whence(m.keys, SAID, src) for m in self.record.members if top in (m.name, *m.keys)), 'body')
         return FieldError(fault.path or self.name, source, fault.expected, fault.got)
 
     def sketch(self, src: Source) -> Any:
@@ -133,7 +139,8 @@ class _RecordGetter:
 def _data_getter(name: str, cast: Cast) -> Getter:
     "All that was sent, for a parameter annotated with `dict`"
     def get(src):
-        if src.body and isinstance(src.body.json, list): raise _Refused([FieldError(name, 'body', 'an object', 'a list')])
+        is_array = src.body and isinstance(src.body.json, list)
+        if is_array: raise _Refused([FieldError(name, 'body', 'an object', 'a list')])
         try: return cast(src.data)
         except BadValue as e: raise _Refused(_errors_of(e, name, 'body')) from e
     return get
@@ -177,22 +184,19 @@ def _errors(src: Source) -> Errors:
     if not isinstance(src.errors, Errors): src.errors = Errors()
     return src.errors
 
-def _session(src: Source) -> Any:
-    if 'session' not in src.scope: raise RuntimeError('This app has no session. Leave `sess_cls` at its default, or add SessionMiddleware.')
-    return src.conn.session
-
 def _last_event_id(src: Source) -> str | None:
     found = src.header('last-event-id', b'last-event-id')
     return found[-1] if found else None
 
 _specials: Mapping[str, Getter] = MappingProxyType({
-    'request': lambda src: src.conn, 'ws': lambda src: src.conn, 'session': _session, 'scope': lambda src: src.scope,
+    'request': lambda src: src.conn, 'ws': lambda src: src.conn, 'session': lambda src: src.conn.session,
+    'scope': lambda src: src.scope, 'auth': lambda src: src.scope.get('auth'),
+    'app': lambda src: src.app, 'state': lambda src: src.app.state,
     'data': lambda src: src.data, 'body': lambda src: src.body.text if src.body else '',
-    'htmx': lambda src: HtmxHeaders.from_headers(src.headers), 'app': lambda src: src.app, 'state': lambda src: src.app.state,
-    'auth': lambda src: src.scope.get('auth'), 'errors': _errors, 'last_event_id': _last_event_id,
+    'htmx': lambda src: HtmxHeaders.from_headers(src.headers), 'errors': _errors, 'last_event_id': _last_event_id,
 })
-_supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # whoever calls the handler puts these into `Source.extra`
-_classes: tuple = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
+_supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # the caller puts these into `Source.extra`
+_classes = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
 special_names = (*_specials, *sorted(_supplied))
 
 # %% ../nbs/api/12_params.ipynb #51cf6373
@@ -213,8 +217,9 @@ def special_class(
     cls = get_origin(ann) or ann
     if not isinstance(cls, type): return None
     if found := next((special for c, special in _classes if issubclass(cls, c)), None): return found
-    if cls in (dict, Mapping): return 'errors' if name == 'errors' else 'session' if len(name) > 3 and 'session'.startswith(name) else None
-    return 'session' if issubclass(cls, dict) and 'session'.startswith(name.lower()) else None
+    if name == 'errors' and cls in (dict, Mapping): return 'errors'
+    if not issubclass(cls, (dict, Mapping)) or not 'session'.startswith(name.lower()): return None
+    return 'session' if len(name) > 3 or cls not in (dict, Mapping) else None      # `s: dict` is all the data
 
 # %% ../nbs/api/12_params.ipynb #695a0df4
 @dataclass(slots=True, eq=False)
@@ -250,12 +255,12 @@ class Plan:
         source: Source,             # What the request carries, its body read if `needs_body`
     ) -> tuple[list, dict]:         # Positional and keyword arguments
         "The handler's arguments; BadInput with every bad field"
-        try: return [get(source) for get in self.args], {n: get(source) for n, get in self.kwargs.items()} if self.kwargs else {}
+        try: return [get(source) for get in self.args], {n: get(source) for n, get in self.kwargs.items()}
         except _Refused: return self._settle(source)
 
     async def abind(self, source: Source) -> tuple[list, dict]:
         "As `bind`, for handlers with parameters that must be awaited"
-        if self.built: source.fetched = {**(source.fetched or {}), **{get: await get.fetch(source) for get in self.built}}
+        for get in self.built: source.fetched = {**(source.fetched or {}), get: await get.fetch(source)}
         return self.bind(source)
 
     def _settle(self, source: Source) -> tuple[list, dict]:
@@ -281,6 +286,11 @@ def _innermost(fn: Callable) -> Callable:
         elif not inspect.isroutine(fn) and not isinstance(fn, type): fn = type(fn).__call__
         else: return fn
 
+def _given(fn: Callable) -> frozenset[str]:
+    "Names that a partial has fixed; no request may change them"
+    while hasattr(fn, '__wrapped__'): fn = fn.__wrapped__
+    return frozenset(fn.keywords) if isinstance(fn, functools.partial) else frozenset()
+
 def where(fn: Callable) -> str:
     "Which handler, for messages"
     inner = _innermost(fn)
@@ -298,7 +308,8 @@ def _locals_around(fn: Callable) -> dict[str, Any]:
 
 def _resolve(fn: Callable, name: str, ann: Any) -> Any:
     "An annotation with its strings resolved"
-    holder = SimpleNamespace(__annotations__={name: ann}, __globals__=getattr(_innermost(fn), '__globals__', {}), __qualname__=f'`{name}` of {where(fn)}')
+    home = getattr(_innermost(fn), '__globals__', {})
+    holder = SimpleNamespace(__annotations__={name: ann}, __globals__=home, __qualname__=f'`{name}` of {where(fn)}')
     try: return type_hints(holder)[name]
     except TypeError: return type_hints(holder, _locals_around(fn))[name]
 
@@ -332,7 +343,8 @@ def _getter(p: _Param) -> Getter:
         if hasattr(bare, '__from_request__'): return _built(p, bare)
     try: cast = make_cast(p.ann, _locals_around(plan.fn))
     except TypeError as e: raise TypeError(f'{p}: {e}') from e
-    if p.default is None or cast.optional: cast, p.default = _or_none(cast), None if p.default is _MISSING else p.default
+    if p.default is None: cast = _or_none(cast)
+    if cast.optional and p.default is _MISSING: p.default = None
     sources = _sources(p, cast, marker)
     plan.needs_body |= 'body' in sources
     if marker is None and cast.record and not cast.many: return _RecordGetter(p.name, cast.record, p.default)
@@ -374,21 +386,23 @@ def _bare(p: _Param) -> Getter:
     name, default = p.name, p.default
     if name in p.path_names: return lambda src: src.path[name]
     if special := special_name(name, p.extra): return _special(p, special)
-    if p.first and name in ('self', 'cls'): return lambda src: None     # a class that groups routes is never instantiated
+    if p.first and name in ('self', 'cls'): return lambda src: None     # a class of routes has no instance
     mend = f'Annotate it (e.g. `{name}: str`) to read it from the request'
     if default is not _MISSING:
         warnings.warn(f'{p} has no annotation, so it is always its default. {mend}.', stacklevel=5)
         make = _maker(default)
         return lambda src: make()
     if name == 'send': mend = f'`send` belongs to WebSocket handlers (`@app.ws`). {mend}'
-    raise TypeError(f'{p} has no annotation, so its value cannot be found. {mend}, or use a special name: {", ".join(sorted({*special_names, *p.extra}))}.')
+    names = ', '.join(sorted({*special_names, *p.extra}))
+    raise TypeError(f'{p} has no annotation, so its value cannot be found. {mend}, or use a special name: {names}.')
 
 def _special(p: _Param, special: str) -> Getter:
     "A special value; what the caller supplies wins over what the Source knows itself"
     p.plan.specials.add(special)
     p.plan.needs_body |= special in ('data', 'body')
     own, default = _specials.get(special), p.default
-    if special == 'session' and default is not _MISSING: own = lambda src: src.conn.session if 'session' in src.scope else default
+    if special == 'session' and default is not _MISSING:
+        own = lambda src: src.conn.session if 'session' in src.scope else default
     if own and special not in p.extra: return own
     def get(src):
         if special in src.extra: return src.extra[special]
@@ -418,14 +432,15 @@ def make_plan(
     except (ValueError, TypeError) as e:
         raise TypeError(f'{fn!r} has no signature that can be read. Wrap it in a function with annotated parameters.') from e
     path_names, extra = frozenset(path_names), frozenset(extra)
-    given = fn.keywords if isinstance(fn, functools.partial) else {}       # what a partial has fixed, no request may change
+    given = _given(fn)
     call = fn.func if isinstance(fn, functools.partial) else fn
     call = call if inspect.isroutine(call) else getattr(call, '__call__', call)
     plan = Plan(fn, returns=_returns(fn, signature.return_annotation),
                 is_async=inspect.iscoroutinefunction(call), is_asyncgen=inspect.isasyncgenfunction(call))
     for i, p in enumerate(signature.parameters.values()):
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise TypeError(f'`{p}` in {where(fn)} cannot be filled from a request. Name each parameter; in a decorator, use functools.wraps.')
+            raise TypeError(f'`{p}` in {where(fn)} cannot be filled from a request. '
+                            'Name each parameter; in a decorator, use functools.wraps.')
         if p.name in given: continue
         ann = p.annotation if p.annotation is _MISSING else _resolve(fn, p.name, p.annotation)
         getter = _getter(_Param(plan, p.name, ann, p.default, i == 0, path_names, extra))

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
-    MAX_FAULTS, BadValue, Cast, Fault, any_cast, describe, dict_cast, enum_cast, file_cast, is_empty_file, join_path,
+    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe, dict_cast, enum_cast, file_cast, is_empty_file, join_path,
     list_cast, literal_cast, scalars, tuple_cast, union_cast)
 
 # %% ../nbs/api/11_records.ipynb #23fe527c
@@ -69,7 +69,7 @@ class Record:
         if faults: raise BadValue(faults=faults)
         try: return self.make(values)
         except BadValue: raise
-        except (ValueError, TypeError, ArithmeticError, LookupError) as e: raise BadValue(f'a valid {self.cls.__name__}') from e
+        except REFUSALS as e: raise BadValue(f'a valid {self.cls.__name__}') from e
 
     def sketch(self, find: Find) -> Any:
         "The thing as far as it goes: good fields converted, bad ones as they came"
@@ -105,8 +105,8 @@ def type_hints(
     "Annotations with strings resolved and `Annotated` kept; the error names what cannot be found"
     try: return typing.get_type_hints(obj, localns=dict(localns) if localns else None, include_extras=True)
     except NameError as e:
-        raise TypeError(f"The annotation {e.name!r} in {obj.__qualname__} cannot be found. Import it (not only under TYPE_CHECKING), "
-                        f"or define it at module level or before it is used.") from e
+        raise TypeError(f"The annotation {e.name!r} in {obj.__qualname__} cannot be found. Import it (not only under "
+                        f"TYPE_CHECKING), or define it at module level or before it is used.") from e
 
 def is_record(cls: type) -> bool:
     "True for a class whose instances are built from named fields"
@@ -117,12 +117,12 @@ def is_record(cls: type) -> bool:
 # %% ../nbs/api/11_records.ipynb #f8525553
 def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     "Field → whether the constructor needs it"
-    if typing.is_typeddict(cls):    # string annotations hide NotRequired from `__required_keys__`, so the resolved ones come first
+    if typing.is_typeddict(cls):    # string annotations hide NotRequired from `__required_keys__`
         said = {typing.Required: True, typing.NotRequired: False}
         return {n: said.get(typing.get_origin(h), n in cls.__required_keys__) for n, h in hints.items()}
     if issubclass(cls, (SimpleNamespace, dict)): return {n: not hasattr(cls, n) for n in hints}
     if cls.__init__ is object.__init__ and cls.__new__ is object.__new__:
-        raise TypeError(f"{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.")
+        raise TypeError(f'{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.')
     params = inspect.signature(cls).parameters
     return {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
 
@@ -134,7 +134,7 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required) for n, required in needed.items())
     def draft(values):
         try: return cls(**{n: None for n, required in needed.items() if required} | values)
-        except Exception: return SimpleNamespace(**values)      # a constructor that checks; the form needs the values only
+        except Exception: return SimpleNamespace(**values)      # its constructor checks; a form needs only the values
     return record_cast(Record(cls, members, lambda values: cls(**values), draft))
 
 # %% ../nbs/api/11_records.ipynb #a21c8837
@@ -152,7 +152,7 @@ def _pydantic_faults(error: Any) -> list[Fault]:
     out = []
     for e in error.errors(include_url=False, include_context=False)[:MAX_FAULTS]:
         path = ''
-        for step in e['loc']: path = f'{path}[{step}]' if isinstance(step, int) else join_path(path, str(step)) if path else str(step)
+        for step in e['loc']: path = join_path(path, f'[{step}]' if isinstance(step, int) else str(step)) if path else str(step)
         missing = e['type'] == 'missing'
         out.append(Fault(path, 'a value' if missing else e['msg'], None if missing else describe(e['input'])))
     return out
@@ -161,14 +161,16 @@ def _pydantic_model(cls: Any) -> Cast:
     "A pydantic model as a record"
     def member(name, info):
         keys = dict.fromkeys(k for k in (info.alias, info.validation_alias, *spellings(name)) if isinstance(k, str))
-        return Member(info.alias or name, tuple(keys), dataclasses.replace(any_cast, many=_many(info.annotation)), False)
+        cast = dataclasses.replace(any_cast, many=_many(info.annotation))
+        return Member(info.alias or name, tuple(keys), cast, False)
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
     return record_cast(Record(cls, members, _pydantic(cls).fn, lambda values: cls.model_construct(**values)))
 
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
-    if typing.get_origin(annotation) in (Union, types.UnionType, Annotated): return any(map(_many, typing.get_args(annotation)))
-    return (typing.get_origin(annotation) or annotation) in _collections
+    origin = typing.get_origin(annotation)
+    if origin in (Union, types.UnionType, Annotated): return any(map(_many, typing.get_args(annotation)))
+    return (origin or annotation) in _collections
 
 # %% ../nbs/api/11_records.ipynb #09f6a3c1
 def _msgspec(annotation: Any) -> Cast:
@@ -184,15 +186,17 @@ def _struct(cls: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> C
     "A msgspec Struct as a record"
     import msgspec
     hints = type_hints(cls, localns)
-    members = tuple(Member(f.name, tuple(dict.fromkeys((f.encode_name, *spellings(f.name)))), cast(hints[f.name]), f.required)
-                    for f in msgspec.structs.fields(cls))
+    def member(f):
+        keys = tuple(dict.fromkeys((f.encode_name, *spellings(f.name))))
+        return Member(f.name, keys, cast(hints[f.name]), f.required)
+    members = tuple(map(member, msgspec.structs.fields(cls)))
     empty = {m.name: None for m in members if m.required}
     return record_cast(Record(cls, members, lambda values: cls(**values), lambda values: cls(**empty | values)))
 
 # %% ../nbs/api/11_records.ipynb #e44a8e9e
 _collections: Mapping[Any, Callable] = types.MappingProxyType({
-    list: list, set: set, frozenset: frozenset, tuple: tuple, collections.abc.Sequence: list, collections.abc.Iterable: list,
-    collections.abc.Collection: list, collections.abc.Set: set})
+    list: list, set: set, frozenset: frozenset, tuple: tuple, collections.abc.Sequence: list,
+    collections.abc.Iterable: list, collections.abc.Collection: list, collections.abc.Set: set})
 _mappings = (dict, Mapping, collections.abc.MutableMapping)
 
 class _Maker:
@@ -209,20 +213,21 @@ class _Maker:
         if origin is Literal: return literal_cast(*args)
         if origin in (typing.Required, typing.NotRequired, typing.Final): return self.cast(args[0])
         if isinstance(ann, TypeVar): return self.cast(ann.__bound__ or Any)
-        if hasattr(ann, '__supertype__'): return self.cast(ann.__supertype__)                       # NewType
-        if type(ann).__name__ == 'TypeAliasType': return self.cast(ann.__value__)                   # Python 3.12: `type Age = int`
+        if hasattr(ann, '__supertype__'): return self.cast(ann.__supertype__)            # NewType
+        if type(ann).__name__ == 'TypeAliasType': return self.cast(ann.__value__)        # Python 3.12: `type Age = int`
         kind = origin or ann
         if kind is tuple and args and args[-1] is not ...: return tuple_cast([self.cast(a) for a in args])
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0] if args else str))
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
-        raise TypeError(f"No value from a request can become {ann!r}. Use str, int, float, bool, a date, a list of these, a dataclass or the like.")
+        raise TypeError(f'No value from a request can become {ann!r}. '
+                        'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')
 
     def of_class(self, cls: type) -> Cast:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
-        if hasattr(cls, 'model_fields') and hasattr(cls, '__pydantic_validator__'): return self.once(cls, lambda: _pydantic_model(cls))
+        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))

@@ -39,7 +39,8 @@ class Connection(HTTPConnection):
     @property
     def session(self) -> dict[str, Any]:
         "The session; RuntimeError if this app has none"
-        if 'session' not in self.scope: raise RuntimeError('This app has no session. Leave `sess_cls` at its default, or add SessionMiddleware.')
+        if 'session' not in self.scope:
+            raise RuntimeError('This app has no session. Leave `sess_cls` at its default, or add SessionMiddleware.')
         return super().session
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
@@ -70,7 +71,8 @@ class Request(Connection, StarletteRequest):
             if size > self.max_body_size: raise _too_large(self.max_body_size)
             yield chunk
 
-def _too_large(limit: int) -> HTTPException: return HTTPException(413, f'The request is larger than the {limit:,} bytes allowed.')
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f'The request is larger than the {limit:,} bytes allowed.')
 
 def _header(scope: Mapping, key: bytes) -> str:
     "One header of a scope as text, '' if absent"

@@ -9,11 +9,12 @@ __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'cross_origin', 
 # %% ../nbs/api/10_security.ipynb #cadceba2
 import secrets
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 # %% ../nbs/api/10_security.ipynb #8c5c0a77
-_ports = {'http': 80, 'https': 443, 'ws': 80, 'wss': 443}
+_ports: Mapping[str, int] = MappingProxyType({'http': 80, 'https': 443, 'ws': 80, 'wss': 443})
 
 class Origin(NamedTuple):
     "Scheme, host and port of a web page"
@@ -29,7 +30,8 @@ def parse_origin(
         parts = urlsplit(text.strip())
         port = parts.port or _ports.get(parts.scheme)
     except ValueError: return None
-    if not parts.hostname or port is None or parts.path not in ('', '/') or parts.query or parts.fragment or '@' in parts.netloc: return None
+    more = parts.path.strip('/') or parts.query or parts.fragment or '@' in parts.netloc
+    if more or not parts.hostname or port is None: return None
     return Origin(parts.scheme, parts.hostname, port)
 
 def same_host(
@@ -39,7 +41,7 @@ def same_host(
 ) -> bool:
     "True if the page came from the host it now talks to"
     ours = parse_origin(f'{origin.scheme}://{host}')
-    downgraded = origin.scheme == 'http' and scheme in ('https', 'wss')     # a page that anybody on the way could have written
+    downgraded = origin.scheme == 'http' and scheme in ('https', 'wss')
     return ours == origin and not downgraded
 
 # %% ../nbs/api/10_security.ipynb #e6c48a6b
@@ -54,7 +56,7 @@ def is_trusted(
     return parsed is not None and parsed in (parse_origin(n) for n in names)
 
 # %% ../nbs/api/10_security.ipynb #1d9f5d75
-_safe = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'))     # QUERY is safe by its draft, and cannot be sent across origins unasked
+_safe = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'))
 
 def cross_origin(
     method: str,                            # HTTP method
@@ -108,15 +110,16 @@ def new_nonce() -> str:
     return secrets.token_urlsafe(16)
 
 # %% ../nbs/api/10_security.ipynb #ad8e70fa
-_policy: Mapping[str, str] = {
-    'default-src': "'self'", 'script-src': "'self' 'nonce-{nonce}' 'strict-dynamic'", 'style-src': "'self' 'nonce-{nonce}'",
+_policy: Mapping[str, str] = MappingProxyType({
+    'default-src': "'self'",
+    'script-src': "'self' 'nonce-{nonce}' 'strict-dynamic'", 'style-src': "'self' 'nonce-{nonce}'",
     'img-src': "'self' data: https:", 'font-src': "'self' data: https:", 'connect-src': "'self'",
     'object-src': "'none'", 'base-uri': "'self'", 'form-action': "'self'", 'frame-ancestors': "'self'",
-}
+})
 
 def csp_header(
     nonce: str,                             # That the page's Script and Style elements carry
-    **directives: str | Iterable[str] | None,   # Directives to set, `script_src="'self' 'nonce-{nonce}'"`; None removes one
+    **directives: str | Iterable[str] | None,   # As `img_src="'self'"`, with `{nonce}` where it is wanted; None removes one
 ) -> str:                                   # Value of a Content-Security-Policy header
     "A policy that runs only what carries the nonce; other directives as asked"
     policy = dict(_policy)
@@ -125,5 +128,6 @@ def csp_header(
         if value is None: policy.pop(name, None)
         else: policy[name] = value if isinstance(value, str) else ' '.join(value)
     for name, value in policy.items():
-        if any(c in name + value for c in ';,\r\n'): raise ValueError(f'A CSP directive is one list of sources, without `;` and `,`; got {name}={value!r}.')
+        if any(c in name + value for c in ';,\r\n'):
+            raise ValueError(f'A CSP directive is one list of sources, without `;` and `,`; got {name}={value!r}.')
     return '; '.join(f"{name} {value.replace('{nonce}', nonce)}".strip() for name, value in policy.items())

@@ -22,7 +22,8 @@ _EMPTY: Mapping = MappingProxyType({})
 
 class Source:
     "What one request, or one WebSocket message, carries"
-    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', 'frame', '_query', '_cookies', 'errors', 'fetched')
+    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', 'frame', '_query', '_cookies',
+                 'errors', 'fetched')
 
     def __init__(
         self,

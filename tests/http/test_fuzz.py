@@ -3,7 +3,9 @@
 The requests are put together as ASGI messages, so that no client library repairs them first.
 `FUZZ_EXAMPLES=2000 pytest tests/http/test_fuzz.py` looks longer.
 """
+
 import asyncio
+import functools
 import json
 import os
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 from urllib.parse import quote_plus
 from uuid import UUID
 
@@ -28,12 +30,15 @@ from fasthtml.params import cookie, frame_body, header, make_plan
 from fasthtml.requests import BadJson
 
 
-class Colour(Enum): red, blue = 'red', 2
+class Colour(Enum):
+    red, blue = 'red', 2
+
 
 @dataclass
 class Line:
     item: str
     qty: int = 1
+
 
 @dataclass
 class Order:
@@ -41,79 +46,197 @@ class Order:
     lines: list[Line]
     due: date | None = None
 
+
 class Tree(TypedDict, total=False):
     name: str
     kids: 'list[Tree]'
+
 
 class Pair(NamedTuple):
     a: int
     b: Decimal = Decimal(1)
 
+
 class Space(SimpleNamespace):
     a: float
+
 
 class Model(pydantic.BaseModel):
     a: int = pydantic.Field(gt=3)
     b: list[Line] = []
     c: dict[str, float] | None = None
 
+
 class Struct(msgspec.Struct):
     a: Annotated[int, msgspec.Meta(ge=3)]
     b: list[str] = []
 
+
 class Built:
     "Builds itself, and reads the request once more"
+
     @classmethod
-    async def __from_request__(cls, req, a: int, b: str = ''): return a, b, await req.body()
+    async def __from_request__(cls, req, a: int, b: str = ''):
+        return a, b, await req.body()
 
 
+@functools.cache
 def handlers():
     "Signatures; the fields are called a, b, c, so that the requests below hit them"
-    def text(a: str, b: str = 'x', c: str | None = None): return a, b, c
-    def numbers(a: int, b: float = 1.0, c: Optional[Decimal] = None): return a, b, c
-    def required(a: float, b: Decimal, c: bool): return a, b, c
-    def dates(a: date, b: datetime = None, c: time | None = None): return a, b, c
-    def choices(a: Colour, b: Literal['x', 1, True] = 'x', c: UUID | int | None = None): return a, b, c
-    def lists(a: list[int], b: set[str], c: tuple[int, str] = (1, '')): return a, b, c
-    def nested(a: list[list[int]], b: dict, c: list[dict[str, int]]): return a, b, c
-    def anything(a: Any, b: object = None, c: bytes = b''): return a, b, c
-    def files(a: UploadFile, b: list[UploadFile], c: UploadFile | None = None): return a.filename, [f.filename for f in b], c and c.filename
-    def order(order: Order, a: list[Line]): return order, a
-    def tree(t: Tree, kids: list[Tree]): return t, kids
-    def pair(p: Pair, s: Space): return p, s
-    def model(m: Model): return m
-    def struct(s: Struct): return s
-    def built(x: Built): return x
-    def special(req, scope, data, htmx, auth, body, last_event_id): return req.method, data, htmx, body, last_event_id
-    def pinned(a: Annotated[int, header], b: Annotated[str, cookie], user_agent: str, c: Annotated[list[str], header('X-C')] = ()): return a, b, c, user_agent
-    def shown_again(a: int, order: Order, errors, b: date = None): return a, order, b, {k: str(v) for k, v in errors.items()}
-    def shown_model(m: Model, s: Struct, p: Pair, t: Space, errors): return m, s, p, t, {k: str(v) for k, v in errors.items()}
-    def hostile(self: str, f: int = 0, req: str = '', send: str = '', data: str = '', cls: str = '', source: str = ''): return self, f, req
+
+    def text(a: str, b: str = 'x', c: str | None = None):
+        return a, b, c
+
+    def numbers(a: int, b: float = 1.0, c: Decimal | None = None):
+        return a, b, c
+
+    def required(a: float, b: Decimal, c: bool):
+        return a, b, c
+
+    def dates(a: date, b: datetime = None, c: time | None = None):
+        return a, b, c
+
+    def choices(a: Colour, b: Literal['x', 1, True] = 'x', c: UUID | int | None = None):
+        return a, b, c
+
+    def lists(a: list[int], b: set[str], c: tuple[int, str] = (1, '')):
+        return a, b, c
+
+    def nested(a: list[list[int]], b: dict, c: list[dict[str, int]]):
+        return a, b, c
+
+    def anything(a: Any, b: object = None, c: bytes = b''):
+        return a, b, c
+
+    def files(a: UploadFile, b: list[UploadFile], c: UploadFile | None = None):
+        return a.filename, [f.filename for f in b], c and c.filename
+
+    def order(order: Order, a: list[Line]):
+        return order, a
+
+    def tree(t: Tree, kids: list[Tree]):
+        return t, kids
+
+    def pair(p: Pair, s: Space):
+        return p, s
+
+    def model(m: Model):
+        return m
+
+    def struct(s: Struct):
+        return s
+
+    def built(x: Built):
+        return x
+
+    def special(req, scope, data, htmx, auth, body, last_event_id):
+        return req.method, data, htmx, body, last_event_id
+
+    def pinned(
+        a: Annotated[int, header],
+        b: Annotated[str, cookie],
+        user_agent: str,
+        c: Annotated[list[str], header('X-C')] = (),
+    ):
+        return a, b, c, user_agent
+
+    def shown_again(a: int, order: Order, errors, b: date = None):
+        return a, order, b, {k: str(v) for k, v in errors.items()}
+
+    def shown_model(m: Model, s: Struct, p: Pair, t: Space, errors):
+        return m, s, p, t, {k: str(v) for k, v in errors.items()}
+
+    def hostile(self: str, f: int = 0, req: str = '', send: str = '', data: str = '', cls: str = '', source: str = ''):
+        return self, f, req
+
     day, line = '2025-01-31', {'item': 'tea', 'qty': 2}
     return {
-        text: dict(a='a', b='b', c='c'), numbers: dict(a=1, b=2.5, c='3.5'), required: dict(a='1', b='2', c='on'), dates: dict(a=day, b=f'{day}T10:00', c='10:00'),
-        choices: dict(a='red', b='x', c=7), lists: dict(a=[1, 2], b=['x'], c=[1, 'x']), nested: dict(a=[[1], [2]], b=1, c=[{'x': 1}]), anything: dict(a={'x': [1]}, b=None, c='x'),
-        files: {}, order: dict(name='n', lines=[line], due=day, a=[line]), tree: dict(name='n', kids=[{'name': 'k', 'kids': []}]), pair: dict(a=1, b='2'),
-        model: dict(a=5, b=[line], c={'x': 1.5}), struct: dict(a=5, b=['x']), built: dict(a=1, b='x'), special: dict(a=1), pinned: dict(a='1', b='2', c=['3']),
-        shown_again: dict(a=1, name='n', lines=[line], due=day, b=day), shown_model: dict(a=5, b=[]), hostile: dict(self='s', f=1, req='r')}
+        text: dict(a='a', b='b', c='c'),
+        numbers: dict(a=1, b=2.5, c='3.5'),
+        required: dict(a='1', b='2', c='on'),
+        dates: dict(a=day, b=f'{day}T10:00', c='10:00'),
+        choices: dict(a='red', b='x', c=7),
+        lists: dict(a=[1, 2], b=['x'], c=[1, 'x']),
+        nested: dict(a=[[1], [2]], b=1, c=[{'x': 1}]),
+        anything: dict(a={'x': [1]}, b=None, c='x'),
+        files: {},
+        order: dict(name='n', lines=[line], due=day, a=[line]),
+        tree: dict(name='n', kids=[{'name': 'k', 'kids': []}]),
+        pair: dict(a=1, b='2'),
+        model: dict(a=5, b=[line], c={'x': 1.5}),
+        struct: dict(a=5, b=['x']),
+        built: dict(a=1, b='x'),
+        special: dict(a=1),
+        pinned: dict(a='1', b='2', c=['3']),
+        shown_again: dict(a=1, name='n', lines=[line], due=day, b=day),
+        shown_model: dict(a=5, b=[]),
+        hostile: dict(self='s', f=1, req='r'),
+    }
 
 
+@functools.cache
 def in_path():
-    def typed(a: int, b: str, c: list[int]): return a, b, c
-    def bare(a, b: date, c: Colour = None): return a, b, c
-    def again(a: float, b: UUID, errors): return a, b, errors
+    def typed(a: int, b: str, c: list[int]):
+        return a, b, c
+
+    def bare(a, b: date, c: Colour = None):
+        return a, b, c
+
+    def again(a: float, b: UUID, errors):
+        return a, b, errors
+
     return [typed, bare, again]
 
 
-names = st.sampled_from(['a', 'b', 'c', 'name', 'lines', 'due', 'item', 'qty', 'kids', 'self', 'f', 'req', 'errors', 'a ', 'A', ''])
-telling = st.sampled_from(['', '0', '1', '-1', '3.5', '1_0', 'true', 'on', 'null', 'nan', '1e999', '9' * 5000, '2025-01-31', '2025-1-31T9:5', '25:00', 'red', 'x', '\x00', '\ud800'.encode('utf-8', 'replace').decode(),
-                           '<xss>', '"><xss a="', "'><xss>", '</li><xss>', '&lt;xss&gt;', '${7*7}', '../..', '१२३', '\u2028', 'é' * 100, '12345678-1234-5678-1234-567812345678'])
+names = st.sampled_from(
+    ['a', 'b', 'c', 'name', 'lines', 'due', 'item', 'qty', 'kids', 'self', 'f', 'req', 'errors', 'a ', 'A', '']
+)
+telling = st.sampled_from(
+    [
+        '',
+        '0',
+        '1',
+        '-1',
+        '3.5',
+        '1_0',
+        'true',
+        'on',
+        'null',
+        'nan',
+        '1e999',
+        '9' * 5000,
+        '2025-01-31',
+        '2025-1-31T9:5',
+        '25:00',
+        'red',
+        'x',
+        '\x00',
+        '\ud800'.encode('utf-8', 'replace').decode(),
+        '<xss>',
+        '"><xss a="',
+        "'><xss>",
+        '</li><xss>',
+        '&lt;xss&gt;',
+        '${7*7}',
+        '../..',
+        '१२३',
+        '\u2028',
+        'é' * 100,
+        '12345678-1234-5678-1234-567812345678',
+    ]
+)
 texts = telling | st.text(max_size=20).map(lambda s: s.encode('utf-8', 'replace').decode())
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts
-jsons = st.recursive(leaves, lambda kids: st.lists(kids, max_size=3) | st.dictionaries(names | texts, kids, max_size=4), max_leaves=12)
+jsons = st.recursive(
+    leaves, lambda kids: st.lists(kids, max_size=3) | st.dictionaries(names | texts, kids, max_size=4), max_leaves=12
+)
 pairs = st.lists(st.tuples(names, texts), max_size=6)
 urlencoded = pairs.map(lambda ps: '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in ps).encode())
-raw_query = urlencoded | st.binary(max_size=40) | st.sampled_from([b'a=%', b'a=%ff', b'a=%ed%a0%80', b'&&=&a', b'a=1&a=2&b=\xff', b'a[]=1'])
+raw_query = (
+    urlencoded
+    | st.binary(max_size=40)
+    | st.sampled_from([b'a=%', b'a=%ff', b'a=%ed%a0%80', b'&&=&a', b'a=1&a=2&b=\xff', b'a[]=1'])
+)
 
 
 @st.composite
@@ -122,32 +245,125 @@ def multipart(draw):
     nl, out = b'\r\n', b''
     for _ in range(draw(st.integers(0, 4))):
         name, value = draw(names), draw(texts.map(str.encode) | st.binary(max_size=30))
-        file = draw(st.sampled_from(['', '; filename="f.txt"', '; filename=""', '; filename="<xss>"', '; filename*=utf-8\'\'%ff', '; filename="a\\"b']))
+        file = draw(
+            st.sampled_from(
+                [
+                    '',
+                    '; filename="f.txt"',
+                    '; filename=""',
+                    '; filename="<xss>"',
+                    '; filename*=utf-8\'\'%ff',
+                    '; filename="a\\"b',
+                ]
+            )
+        )
         extra = draw(st.sampled_from([b'', b'Content-Type: text/html' + nl, b'Content-Type: ' + nl, b'Rubbish' + nl]))
-        out += b'--B' + nl + f'Content-Disposition: form-data; name="{name}"{file}'.encode() + nl + extra + nl + value + nl
+        out += (
+            b'--B' + nl + f'Content-Disposition: form-data; name="{name}"{file}'.encode() + nl + extra + nl + value + nl
+        )
     return out + draw(st.sampled_from([b'--B--\r\n', b'--B--', b'', b'--B', b'--C--']))
 
 
 bodies = st.one_of(
-    st.tuples(st.sampled_from(['application/x-www-form-urlencoded', 'application/x-www-form-urlencoded; charset=latin-1']), raw_query),
-    st.tuples(st.sampled_from(['application/json', 'application/json; charset=utf-8', 'application/ld+json', 'APPLICATION/JSON ;x']),
-              jsons.map(lambda o: json.dumps(o).encode()) | st.binary(max_size=20) | st.sampled_from([b'{"a": "\\ud800"}', b'\xef\xbb\xbf{"a":1}', b'[{"item":1}]', b'{"a":{"a":{"a":1}}}', b'{"a":' * 2000, b'[' * 2000, b'{"kids":[' * 200 + b']}' * 200])),
-    st.tuples(st.sampled_from(['multipart/form-data; boundary=B', 'multipart/form-data; boundary="B"; charset=utf-16', 'multipart/form-data; boundary=B; charset=unicode_escape', 'multipart/form-data; boundary=B; charset=idna', 'multipart/form-data; boundary=', 'multipart/form-data']), multipart()),
-    st.tuples(st.sampled_from(['text/plain', '', ';', 'application/octet-stream', '\xff/\xfe', 'multipart/mixed; boundary=B']), st.binary(max_size=30)),
+    st.tuples(
+        st.sampled_from(['application/x-www-form-urlencoded', 'application/x-www-form-urlencoded; charset=latin-1']),
+        raw_query,
+    ),
+    st.tuples(
+        st.sampled_from(
+            ['application/json', 'application/json; charset=utf-8', 'application/ld+json', 'APPLICATION/JSON ;x']
+        ),
+        jsons.map(lambda o: json.dumps(o).encode())
+        | st.binary(max_size=20)
+        | st.sampled_from(
+            [
+                b'{"a": "\\ud800"}',
+                b'\xef\xbb\xbf{"a":1}',
+                b'[{"item":1}]',
+                b'{"a":{"a":{"a":1}}}',
+                b'{"a":' * 2000,
+                b'[' * 2000,
+                b'{"kids":[' * 200 + b']}' * 200,
+            ]
+        ),
+    ),
+    st.tuples(
+        st.sampled_from(
+            [
+                'multipart/form-data; boundary=B',
+                'multipart/form-data; boundary="B"; charset=utf-16',
+                'multipart/form-data; boundary=B; charset=unicode_escape',
+                'multipart/form-data; boundary=B; charset=idna',
+                'multipart/form-data; boundary=',
+                'multipart/form-data',
+            ]
+        ),
+        multipart(),
+    ),
+    st.tuples(
+        st.sampled_from(
+            ['text/plain', '', ';', 'application/octet-stream', '\xff/\xfe', 'multipart/mixed; boundary=B']
+        ),
+        st.binary(max_size=30),
+    ),
 )
 header_values = texts.map(lambda s: s.encode('latin-1', 'replace')) | st.binary(max_size=20)
-headers = st.lists(st.tuples(st.sampled_from([b'a', b'b', b'c', b'x-c', b'user-agent', b'cookie', b'accept', b'hx-request', b'last-event-id', b'content-length']), header_values), max_size=4)
+headers = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                b'a',
+                b'b',
+                b'c',
+                b'x-c',
+                b'user-agent',
+                b'cookie',
+                b'accept',
+                b'hx-request',
+                b'last-event-id',
+                b'content-length',
+            ]
+        ),
+        header_values,
+    ),
+    max_size=4,
+)
 cookies = st.sampled_from([b'a=1; b=2', b'a', b'=; ;', b'b="\\303"', b'b=<xss>', b'a="1\\'])
+
+
+@functools.cache
+def app_of(handler, path='/', bare=False):
+    return Called(handler, path, bare=bare, max_body_size=50_000).app
 
 
 def ask(app, method, path, query, headers, body):
     "One ASGI exchange, by hand; the whole response"
     sent, pieces = [], [body[:7], body[7:]]
-    scope = {'type': 'http', 'asgi': {'version': '3.0'}, 'http_version': '1.1', 'method': method, 'scheme': 'http', 'path': path, 'raw_path': path.encode(), 'root_path': '',
-             'query_string': query, 'headers': headers, 'server': ('testserver', 80), 'client': ('127.0.0.1', 1)}
+    scope = {
+        'type': 'http',
+        'asgi': {'version': '3.0'},
+        'http_version': '1.1',
+        'method': method,
+        'scheme': 'http',
+        'path': path,
+        'raw_path': path.encode(),
+        'root_path': '',
+        'query_string': query,
+        'headers': headers,
+        'server': ('testserver', 80),
+        'client': ('127.0.0.1', 1),
+    }
+
     async def receive():
-        return {'type': 'http.request', 'body': pieces.pop(0), 'more_body': bool(pieces)} if pieces else {'type': 'http.disconnect'}
-    async def send(message): sent.append(message)
+        return (
+            {'type': 'http.request', 'body': pieces.pop(0), 'more_body': bool(pieces)}
+            if pieces
+            else {'type': 'http.disconnect'}
+        )
+
+    async def send(message):
+        sent.append(message)
+
     asyncio.run(app(scope, receive, send))
     return sent[0]['status'], dict(sent[0]['headers']), b''.join(m.get('body', b'') for m in sent[1:])
 
@@ -162,35 +378,81 @@ def check(answer):
     return status
 
 
-MANY = settings(max_examples=int(os.environ.get('FUZZ_EXAMPLES', 60)), deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(
+    max_examples=int(os.environ.get('FUZZ_EXAMPLES', 60)), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
-def flat(obj): return [(k, v if isinstance(v, str) else json.dumps(v)) for k, vs in obj.items() for v in (vs if isinstance(vs, list) else [vs])]
+
+def flat(obj):
+    return [
+        (k, v if isinstance(v, str) else json.dumps(v))
+        for k, vs in obj.items()
+        for v in (vs if isinstance(vs, list) else [vs])
+    ]
+
 
 @pytest.mark.parametrize('handler, good', handlers().items(), ids=lambda f: getattr(f, '__name__', ''))
 @MANY
-@given(broken=st.dictionaries(names, leaves | jsons, max_size=2), dropped=st.sets(names, max_size=1), how=st.sampled_from(['json', 'form', 'query', 'multipart']), browser=st.booleans())
+@given(
+    broken=st.dictionaries(names, leaves | jsons, max_size=2),
+    dropped=st.sets(names, max_size=1),
+    how=st.sampled_from(['json', 'form', 'query', 'multipart']),
+    browser=st.booleans(),
+)
 def test_almost_good_requests_give_no_500_and_no_unescaped_echo(handler, good, broken, dropped, how, browser):
-    app, query, content, kind = Called(handler).app, b'', b'', ''
+    app, query, content, kind = app_of(handler), b'', b'', ''
     sent = {k: v for k, v in (good | broken).items() if k not in dropped}
-    if how == 'json': kind, content = 'application/json', json.dumps(sent).encode()
-    if how == 'form': kind, content = 'application/x-www-form-urlencoded', '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode()
-    if how == 'query': query = '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode()
+    if how == 'json':
+        kind, content = 'application/json', json.dumps(sent).encode()
+    if how == 'form':
+        kind, content = (
+            'application/x-www-form-urlencoded',
+            '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode(),
+        )
+    if how == 'query':
+        query = '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode()
     if how == 'multipart':
         kind = 'multipart/form-data; boundary=B'
-        parts = [*flat(sent), ('a"; filename="f', 'A'), ('b"; filename="<xss>', 'B')] if handler.__name__ == 'files' else flat(sent)
-        content = b''.join(f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in parts) + b'--B--\r\n'
-    headers = [(b'content-type', kind.encode()), (b'a', b'1'), (b'cookie', b'b=2'), (b'user-agent', b'<xss>'), *([(b'accept', b'text/html')] if browser else [])]
+        parts = (
+            [*flat(sent), ('a"; filename="f', 'A'), ('b"; filename="<xss>', 'B')]
+            if handler.__name__ == 'files'
+            else flat(sent)
+        )
+        content = (
+            b''.join(f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in parts)
+            + b'--B--\r\n'
+        )
+    headers = [
+        (b'content-type', kind.encode()),
+        (b'a', b'1'),
+        (b'cookie', b'b=2'),
+        (b'user-agent', b'<xss>'),
+        *([(b'accept', b'text/html')] if browser else []),
+    ]
     status = check(ask(app, 'POST', '/', query, headers, content))
-    if not broken and not dropped and how == 'json' and good: assert status in (200, 422)
+    if not broken and not dropped and how == 'json' and good:
+        assert status in (200, 422)
 
 
 @pytest.mark.parametrize('handler', handlers(), ids=lambda f: f.__name__)
 @MANY
-@given(method=st.sampled_from(['GET', 'POST', 'PUT', 'DELETE']), query=raw_query, body=bodies, headers=headers, cookie=cookies | st.none(), browser=st.booleans())
+@given(
+    method=st.sampled_from(['GET', 'POST', 'PUT', 'DELETE']),
+    query=raw_query,
+    body=bodies,
+    headers=headers,
+    cookie=cookies | st.none(),
+    browser=st.booleans(),
+)
 def test_no_request_gives_a_500_or_an_unescaped_echo(handler, method, query, body, headers, cookie, browser):
-    app = Called(handler, max_body_size=50_000).app
+    app = app_of(handler)
     kind, content = body
-    headers = [*headers, (b'content-type', kind.encode('latin-1')), *([(b'cookie', cookie)] if cookie else []), *([(b'accept', b'text/html')] if browser else [])]
+    headers = [
+        *headers,
+        (b'content-type', kind.encode('latin-1')),
+        *([(b'cookie', cookie)] if cookie else []),
+        *([(b'accept', b'text/html')] if browser else []),
+    ]
     check(ask(app, method, '/', query, headers, content))
 
 
@@ -198,16 +460,25 @@ def test_no_request_gives_a_500_or_an_unescaped_echo(handler, method, query, bod
 @MANY
 @given(a=texts, b=texts, query=raw_query)
 def test_no_path_gives_a_500_or_an_unescaped_echo(handler, a, b, query):
-    check(ask(Called(handler, '/{a}/{b}').app, 'GET', f'/{a}/{b}', query, [(b'accept', b'text/html')], b''))
+    check(ask(app_of(handler, '/{a}/{b}'), 'GET', f'/{a}/{b}', query, [(b'accept', b'text/html')], b''))
 
 
 @MANY
-@given(text=st.text() | jsons.map(json.dumps) | st.sampled_from(['{"HEADERS": {"a": [1]}}', '{"values": {"headers": {}}, "headers": {"b": {"c": 1}}}', '[' * 3000]))
+@given(
+    text=st.text()
+    | jsons.map(json.dumps)
+    | st.sampled_from(
+        ['{"HEADERS": {"a": [1]}}', '{"values": {"headers": {}}, "headers": {"b": {"c": 1}}}', '[' * 3000]
+    )
+)
 def test_no_frame_does_more_than_a_bad_json(text):
     def f(a: int, order: Order, hx_request: str = ''): ...
+
     make_plan(f, kind='ws')
-    try: body, headers = frame_body(text)
-    except BadJson as e: assert 'line 1' not in str(e)
+    try:
+        body, headers = frame_body(text)
+    except BadJson as e:
+        assert 'line 1' not in str(e)
     else:
         assert all(isinstance(v, str) for v in headers.values())
         json.dumps(body.data, ensure_ascii=False).encode()
