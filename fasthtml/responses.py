@@ -12,6 +12,7 @@ __all__ = ['current_exchange', 'nonce_mark', 'Exchange', 'as_plain', 'json_text'
 
 # %% ../nbs/api/12_responses.ipynb #1411b4b6
 import asyncio
+import copy
 import dataclasses
 import json
 import math
@@ -34,7 +35,7 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import Receive, Scope, Send
 
 # %% ../nbs/api/12_responses.ipynb #bfb7c353
-from .element import FT, Fragment, csp_nonce, esc, ft, to_html
+from .element import FT, Fragment, Safe, csp_nonce, esc, ft, to_html
 from .htmx import HttpHeader
 from .requests import Request, has_body, read_body
 
@@ -58,11 +59,12 @@ def as_plain(o: Any) -> Any:
     "What `json` should write for an object it does not know"
     if dataclasses.is_dataclass(o) and not isinstance(o, type):
         return {f.name: getattr(o, f.name) for f in dataclasses.fields(o)}
+    cls = type(o)
+    if hasattr(cls, '__html__') or hasattr(cls, '__ft__'): return to_html(o)
     if isinstance(o, Enum): return o.value
     if isinstance(o, Mapping): return dict(o)
-    if hasattr(o, 'model_dump'): return o.model_dump()
-    if hasattr(o, '__struct_fields__'): return {name: getattr(o, name) for name in o.__struct_fields__}
-    if hasattr(o, '__html__') or hasattr(o, '__ft__'): return to_html(o)
+    if hasattr(cls, 'model_dump'): return o.model_dump()
+    if hasattr(cls, '__struct_fields__'): return {name: getattr(o, name) for name in cls.__struct_fields__}
     if hasattr(o, 'isoformat'): return o.isoformat()
     if isinstance(o, bytes): return o.decode(errors='replace')
     if isinstance(o, Iterable): return list(o)
@@ -191,7 +193,8 @@ def shows_itself(o: Any) -> bool:
 def is_data(o: Any) -> bool:
     "Is `o` a record, to be sent as JSON?"
     if isinstance(o, FT|str|type) or shows_itself(o): return False
-    return isinstance(o, Mapping) or dataclasses.is_dataclass(o) or hasattr(o, 'model_dump') or hasattr(o, '__struct_fields__')
+    cls = type(o)
+    return isinstance(o, Mapping) or dataclasses.is_dataclass(cls) or hasattr(cls, 'model_dump') or hasattr(cls, '__struct_fields__')
 
 def is_collection(o: Any) -> bool:
     "Is `o` something to walk: a list, tuple, generator, `L`, query result?"
@@ -224,17 +227,11 @@ def both_tasks(a: BackgroundTask|None, b: BackgroundTask|None) -> BackgroundTask
     "Background work that does `a`, then `b`"
     return BackgroundTasks([a, b]) if a and b else a or b
 
-def _aside(o: Any, reply: Reply, content: list[Any]) -> bool:
+def _aside(o: Any, reply: Reply) -> bool:
     "Note in `reply` what `o` asks for beside content; False when `o` is content"
     if isinstance(o, HttpHeader): reply.headers.append(o)
     elif isinstance(o, BackgroundTask): reply.background = both_tasks(reply.background, o)
     elif isinstance(o, Redirect): reply.redirect = o
-    elif isinstance(o, FtResponse):
-        reply.status, reply.cls = o.status_code, o.cls
-        reply.background = both_tasks(reply.background, o.background)
-        reply.headers += [HttpHeader(k, v) for k, v in (o.headers or {}).items()]
-        if o.media_type: reply.headers.append(HttpHeader('content-type', o.media_type))
-        content.append(o.content)
     elif isinstance(o, Response):
         if reply.response is not None:
             raise TypeError("A handler returned two Responses. Return one; headers, cookies and background tasks may stand beside it.")
@@ -260,24 +257,40 @@ def split(
 ) -> Reply: # Sorted
     "Sort a returned value into content, headers, background work, response and status"
     if isinstance(result, FT): return Reply([result])
+    if _speaks(result): return _spoken(result, scope)
     reply, nodes = Reply(), []
-    for o in _opened(result, scope):
-        if not _aside(o, reply, nodes): nodes.append(o)
-    inner = nodes[0] if len(nodes) == 1 and reply.cls is not None else result
-    if reply.cls is not None: nodes = _opened(nodes if len(nodes) > 1 else inner, scope)
-    reply.content = _content(inner, [o for o in nodes if o is not None])
+    for o in flatten(result) if is_collection(result) or hasattr(type(result), '__ft__') else [result]:
+        if _speaks(o): _join(reply, nodes, _spoken(o, scope))
+        elif o is not None and not _aside(o, reply): nodes.append(o)
+    reply.content = _content(result, nodes)
     if reply.response is not None and reply.content is not None:
         raise TypeError(f"A handler returned a {type(reply.response).__name__} and also content. "
                         "Return one of them; headers, cookies and background tasks may stand beside either.")
     return reply
 
-def _opened(result: Any, scope: Scope|None) -> list[Any]:
-    "The values in `result`, those with `__response__` resolved"
-    values = flatten(result) if is_collection(result) or hasattr(type(result), '__ft__') else [result]
-    if not any(hasattr(type(o), '__response__') for o in values): return values
-    request = None if scope is None else Request(scope)
-    own = [o.__response__(request) if hasattr(type(o), '__response__') and type(o) is not Redirect else o for o in values]
-    return flatten(*own)
+# %% ../nbs/api/12_responses.ipynb #ef9dd658
+def _speaks(o: Any) -> bool:
+    "Does `o` stand for another value?"
+    return isinstance(o, FtResponse) or (hasattr(type(o), '__response__') and not isinstance(o, Redirect))
+
+def _spoken(o: Any, scope: Scope|None) -> Reply:
+    "What `o` stands for, sorted"
+    if not isinstance(o, FtResponse): return split(o.__response__(Request(scope or {'type': 'http', 'headers': []})), scope)
+    reply = split(o.content, scope)
+    reply.status, reply.cls, reply.background = o.status_code, o.cls, both_tasks(reply.background, o.background)
+    reply.headers += [HttpHeader(k, v) for k, v in (o.headers or {}).items()]
+    if o.media_type: reply.headers.append(HttpHeader('content-type', o.media_type))
+    return reply
+
+def _join(reply: Reply, nodes: list[Any], inner: Reply) -> None:
+    "Add the parts of `inner` to `reply` and its content to `nodes`"
+    reply.headers += inner.headers
+    reply.background = both_tasks(reply.background, inner.background)
+    for name in ('response', 'redirect', 'status', 'cls'): setattr(reply, name, getattr(inner, name) or getattr(reply, name))
+    content = inner.content
+    if isinstance(content, list): nodes += content
+    elif isinstance(content, Json): nodes.append(content.value)
+    elif content is not None: nodes.append(Safe(content) if isinstance(content, str) else content)
 
 # %% ../nbs/api/12_responses.ipynb #440aa6b9
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -542,10 +555,14 @@ def _elements(result: Any) -> Iterable[FT]|None:
 
 # %% ../nbs/api/12_responses.ipynb #f4abd2fb
 def _with_extras(response: Response, reply: Reply) -> Response:
-    "A ready response, with the headers and tasks that stood beside it"
+    "A ready response, with the headers and tasks that stood beside it. A copy, since a program may keep the response and send it again"
+    if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
+    if not reply.headers and reply.background is None: return response
+    kept, response = response, copy.copy(response)
+    response.raw_headers = list(kept.raw_headers)
+    vars(response).pop('_headers', None)
     for header in reply.headers: put_header(response.raw_headers, header)
     response.background = both_tasks(response.background, reply.background)
-    if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
     return response
 
 def with_headers(response: Any, headers: Mapping[str, str]) -> Any:

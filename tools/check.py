@@ -21,8 +21,8 @@ class Failed(Exception):
     "A check did not pass; the message says why in a line"
 
 
-def run(*command: str, tail: int = 1) -> str:
-    "Show what a command prints while it runs; return the last `tail` lines of it"
+def run(*command: str, summary: str = '') -> str:
+    "Show what a command prints while it runs; return its last line, or all from the one that begins with `summary`"
     print('$', *command, flush=True)
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     lines = []
@@ -30,9 +30,11 @@ def run(*command: str, tail: int = 1) -> str:
         print(line, end='', flush=True)
         if line.strip():
             lines.append(line.strip())
+    first = next((i for i, line in enumerate(lines) if summary and line.startswith(summary)), len(lines) - 1)
+    last = ' '.join(lines[first:])
     if process.wait():
-        raise Failed(lines[-1] if lines else f'{command[0]} ended with {process.returncode}')
-    return '\n'.join(lines[-tail:])
+        raise Failed(last or f'{command[0]} ended with {process.returncode}')
+    return last
 
 
 def digests(*patterns: str) -> dict[str, str]:
@@ -72,7 +74,7 @@ def notebooks() -> str:
     last = ''
     def update():
         nonlocal last
-        last = run('nbdev-test', '--save', '--n-workers', WORKERS)
+        last = run('nbdev-test', '--save', '--n-workers', WORKERS, summary='nbdev Tests Failed')
         run('nbdev-clean')
     unchanged(('nbs/**/*.ipynb',), update)
     return last
