@@ -114,7 +114,7 @@ def _attr(prefix: str, v: Any) -> str:
     if v is True: return prefix[:-2]
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
     if v is None or v is False: return ''
-    if hasattr(v, '__html__'): return prefix + v.__html__().replace('"', '&#34;') + '"'
+    if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
     return f'{prefix}{esc(str(v))}"'
 
 # %% ../nbs/api/00_element.ipynb #7878ad1a
@@ -416,7 +416,7 @@ class FT(_Changeable):
         self.changed()
 
     def __delattr__(self, k: str) -> None: setattr(self, k, None)
-    def __copy__(self) -> 'FT': return _rebuild(type(self), self._t, self._c, self._a and type(self._a)(self._a), _own(self))
+    def __copy__(self) -> 'FT': return _rebuild(type(self), self._t, self._c, _like(self._a), _own(self))
     def __deepcopy__(self, memo: dict) -> 'FT': return _deep_copy(self, memo)
     def __reduce__(self) -> tuple: return _rebuild, (type(self), self._t, self._c, self._a, _own(self))
 
@@ -445,6 +445,10 @@ def _check_void(tag: _Tag, kids: tuple) -> None:
 
 def _own(el: FT) -> dict: return getattr(el, '__dict__', {})   # what a subclass stores of its own
 
+def _like(a: dict | None, f: Callable = lambda v: v) -> dict | None:
+    "A copy of the attributes `a`, with `f` of each value and without listeners"
+    return None if a is None else type(a)({k: f(v) for k, v in a.items()})
+
 def _rebuild(cls: type, tag: _Tag, kids: tuple, a: dict | None, own: dict = {}) -> FT:
     el = cls.__new__(cls)
     _set_t(el, tag); _set_a(el, a); _set_c(el, kids)
@@ -464,7 +468,7 @@ def _deep_copy(el: FT, memo: dict) -> FT:
         old = todo.pop()
         new = memo[id(old)]
         _set_c(new, tuple(blank(o) if isinstance(o, FT) else o if type(o) in _plain else copy.deepcopy(o, memo) for o in old._c))
-        _set_a(new, old._a and type(old._a)({k: copy.deepcopy(v, memo) for k, v in old._a.items()}))
+        _set_a(new, _like(old._a, lambda v: copy.deepcopy(v, memo)))
         for k, v in _own(old).items(): object.__setattr__(new, k, copy.deepcopy(v, memo))
     return res
 
@@ -634,7 +638,7 @@ def _slow_attrs(el: FT) -> str:
     res = ''
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue   # a note on the element, not for the page
-        if k in _url_attrs and not isinstance(v, bool) and not hasattr(v, '__html__'): v = safe_url(k, str(v))
+        if k in _url_attrs and not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
     return res
 
@@ -657,7 +661,7 @@ def content(t: _Tag, kids: tuple) -> tuple:
     if t.text is esc or not kids: return kids
     first = kids[0]
     while type(first) is Fragment and first._c: first = first._c[0]
-    if not isinstance(first, FT) and hasattr(type(first), '__html__'): first = first.__html__()
+    if not isinstance(first, FT) and hasattr(type(first), '__html__'): first = str(first.__html__())
     return (Safe('\n'), *kids) if isinstance(first, str) and first[:1] == '\n' else kids
 
 def _other(c: Any) -> Any:
