@@ -350,6 +350,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'fasthtml.forms._step': ('api/forms.html#_step', 'fasthtml/forms.py'),
                                 'fasthtml.forms._text': ('api/forms.html#_text', 'fasthtml/forms.py'),
                                 'fasthtml.forms._toggle': ('api/forms.html#_toggle', 'fasthtml/forms.py'),
+                                'fasthtml.forms._visible_fields': ('api/forms.html#_visible_fields', 'fasthtml/forms.py'),
                                 'fasthtml.forms.errors_left': ('api/forms.html#errors_left', 'fasthtml/forms.py'),
                                 'fasthtml.forms.fill_dataclass': ('api/forms.html#fill_dataclass', 'fasthtml/forms.py'),
                                 'fasthtml.forms.fill_form': ('api/forms.html#fill_form', 'fasthtml/forms.py'),
