@@ -707,6 +707,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.requests.has_body': ('api/requests.html#has_body', 'fasthtml/requests.py'),
                                    'fasthtml.requests.is_json': ('api/requests.html#is_json', 'fasthtml/requests.py'),
                                    'fasthtml.requests.json_body': ('api/requests.html#json_body', 'fasthtml/requests.py'),
+                                   'fasthtml.requests.parse_fields': ('api/requests.html#parse_fields', 'fasthtml/requests.py'),
                                    'fasthtml.requests.parse_json': ('api/requests.html#parse_json', 'fasthtml/requests.py'),
                                    'fasthtml.requests.read_body': ('api/requests.html#read_body', 'fasthtml/requests.py'),
                                    'fasthtml.requests.wants_json': ('api/requests.html#wants_json', 'fasthtml/requests.py')},

