@@ -11,7 +11,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith('_'): raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
     from importlib import import_module
     from importlib.util import find_spec
-    if find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
+    if name != 'ft' and find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
     for room in (*_light, 'common'):
         module = import_module(f'fasthtml.{room}')
         if name in module.__all__: return getattr(module, name)

@@ -46,6 +46,7 @@ from .element import Safe, NotStr, FT, Fragment, attrmap, ft, valmap, voids
 from .fastapp import fast_app
 from .js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
 from .live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
+from .tags import mk_getattr
 from .params import BadInput, Errors, FieldError
 from .render import dict2xml, highlight, showtags, to_xml
 

@@ -17,7 +17,8 @@ from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response,
+                                 StreamingResponse)
 from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.routing import Host, Match, Mount, Route, Router, WebSocketRoute, compile_path
 from starlette.staticfiles import StaticFiles
@@ -32,7 +33,7 @@ __all__ = [
     'BackgroundTask', 'BackgroundTasks', 'CORSMiddleware', 'CommaSeparatedStrings', 'Config', 'Convertor',
     'FileResponse', 'FormData', 'HTMLResponse', 'HTTPConnection', 'HTTPEndpoint', 'HTTPException',
     'HTTPSRedirectMiddleware', 'Headers', 'Host', 'JSONResponse', 'JSONResponseOrig', 'Match', 'Message', 'Middleware',
-    'Mount', 'Receive', 'RedirectResponse', 'Request', 'Response', 'Route', 'Router', 'Scope', 'Secret', 'Send',
+    'Mount', 'PlainTextResponse', 'Receive', 'RedirectResponse', 'Request', 'Response', 'Route', 'Router', 'Scope', 'Secret', 'Send',
     'SessionMiddleware', 'SimpleUser', 'Starlette', 'State', 'StaticFiles', 'StreamingResponse', 'StringConvertor',
     'TrustedHostMiddleware', 'URLPath', 'UploadFile', 'WebSocket', 'WebSocketDisconnect', 'WebSocketEndpoint',
     'WebSocketException', 'WebSocketRoute', 'compile_path', 'is_async_callable', 'register_url_convertor', 'requires',
