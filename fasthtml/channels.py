@@ -84,6 +84,10 @@ class Message:
         if self._texts is None: self._texts, self._content = wire_texts(self._content), None
         return self._texts
 
+    def set_texts(self, data: str, frame: str) -> None:
+        "What another process has rendered"
+        self._texts, self._content = (data, frame), None
+
     @property
     def text(self) -> str: return self.texts()[0]
 
@@ -337,15 +341,18 @@ class Seats:
         self.loop = loop
         self.members: dict[Member, int] = {}   # Member → `seq` of the last message before it joined
         self.queue: deque[Message] = deque()   # To be said here
-        self.walking = False
+        self.walking = self.woken = False
 
     def wake(self) -> None:
         "Have the queue walked, here or in the loop where the members are"
         if asyncio._get_running_loop() is self.loop: self.walk()
-        elif not self.loop.is_closed(): self.loop.call_soon_threadsafe(self.walk)
+        elif not self.woken and not self.loop.is_closed():
+            self.woken = True
+            self.loop.call_soon_threadsafe(self.walk)
 
     def walk(self) -> None:
         "Offer what is queued to every member"
+        self.woken = False
         if self.walking: return
         self.walking = True
         try:
@@ -517,7 +524,6 @@ class Channel(Feed):
 
     def open(self) -> None:
         "Have the broker feed it, and keep it while somebody listens or there is a history"
-        if self.name in self._kept: return
         self._kept[self.name] = self
         self.broker.open(self)
 
