@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import uvicorn
+
+from fasthtml.app import FastHTML
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_MODULES = ROOT/'node_modules'
@@ -68,6 +70,7 @@ class Served:
     port: int
     server: uvicorn.Server
     thread: threading.Thread
+    app: Any = None
 
     @property
     def url(self) -> str: return f'http://127.0.0.1:{self.port}'
@@ -76,7 +79,9 @@ class Served:
     def ws_url(self) -> str: return f'ws://127.0.0.1:{self.port}'
 
     def stop(self, deadline: float = DEADLINE) -> None:
-        "Ask the server to end, and fail if it does not"
+        "Ask the server to end, and fail if it does not. A thread gets no signal, so an app of ours is drained first"
+        if isinstance(self.app, FastHTML):
+            self.app.lifecycle.drain_sync()
         self.server.should_exit = True
         self.thread.join(deadline)
         assert not self.thread.is_alive(), f'the server was still running {deadline} s after it was asked to stop'
@@ -93,7 +98,7 @@ def serve(app, **config) -> Iterator[Served]:
     try:
         wait_until(lambda: server.started or not thread.is_alive(), what='the server to start')
         assert server.started, 'the server ended while it was starting'
-        served = Served(sock.getsockname()[1], server, thread)
+        served = Served(sock.getsockname()[1], server, thread, app)
         yield served
         served.stop()
     finally:
