@@ -47,6 +47,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'fasthtml.app.error_page': ('api/app.html#error_page', 'fasthtml/app.py'),
                               'fasthtml.app.http_error': ('api/app.html#http_error', 'fasthtml/app.py'),
                               'fasthtml.app.is_body_attr': ('api/app.html#is_body_attr', 'fasthtml/app.py'),
+                              'fasthtml.app.make_broker': ('api/app.html#make_broker', 'fasthtml/app.py'),
                               'fasthtml.app.session_layer': ('api/app.html#session_layer', 'fasthtml/app.py'),
                               'fasthtml.app.status_phrase': ('api/app.html#status_phrase', 'fasthtml/app.py')},
             'fasthtml.auth': { 'fasthtml.auth.BasicAuthMiddleware': ('api/auth.html#basicauthmiddleware', 'fasthtml/auth.py'),

@@ -159,7 +159,8 @@ class Cast:
 # %% ../nbs/api/10_casts.ipynb #b37ef3b4
 scalars: Mapping[Any, Cast] = types.MappingProxyType({
     str: Cast(_text, 'text'), int: Cast(_int, 'a whole number'), float: Cast(_float, 'a number'),
-    bool: Cast(_bool, 'yes or no'), Decimal: Cast(_decimal, 'a number'), bytes: Cast(_bytes, 'text or a file'), UUID: Cast(_uuid, 'a UUID'),
+    bool: Cast(_bool, 'yes or no'), Decimal: Cast(_decimal, 'a number'), UUID: Cast(_uuid, 'a UUID'),
+    bytes: Cast(_bytes, 'text or a file'),
     date: Cast(_iso(date), 'a date like 2025-01-31'),
     datetime: Cast(_iso(datetime), 'a date and time like 2025-01-31T14:30'),
     time: Cast(_iso(time), 'a time like 14:30'),

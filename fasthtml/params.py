@@ -95,19 +95,19 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
     "One ordinary field"
     find, convert, many, file = make_find(keys, sources), cast.fn, cast.many, cast.file and not cast.many
     absent = _absent(name, cast, default)
-    def get(src):
-        values = find(src)
-        if not values:
-            if values is None and many and src.body and isinstance(src.body.json, list): values = src.body.json
-            elif values is None or not many: return absent()
-        value = values if many else values[-1]
-        if file and is_empty_file(value): return absent()
-        try: return convert(value)
-        except Exception: return refuse(value, src)
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
-    return get
+    def one(src):
+        values = find(src)
+        if not values or (file and is_empty_file(values[-1])): return absent()
+        try: return convert(values[-1])
+        except Exception: return refuse(values[-1], src)
+    def all_of(src):
+        values = find(src)
+        if values is None: values = src.body.json if src.body and isinstance(src.body.json, list) else None
+        return absent() if values is None else refuse(values, src)
+    return all_of if many else one
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
     return [FieldError(join_path(name, f.path), source, f.expected, f.got) for f in error.faults]

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXFIELDS', 'Connection', 'Request', 'has_body', 'wants_json', 'is_json', 'Body',
-           'form2dict', 'group', 'BadJson', 'parse_json', 'json_body', 'read_body', 'FrameHeaders', 'frame_body']
+           'form2dict', 'group', 'parse_fields', 'BadJson', 'parse_json', 'json_body', 'read_body', 'FrameHeaders',
+           'frame_body']
 
 # %% ../nbs/api/10_requests.ipynb #6a3c8cb6
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile, URLPath
@@ -135,14 +136,26 @@ class Body:
 
 def form2dict(form: Any) -> dict[str, Any]:
     "Fields of a Starlette form: bare when single, a list when repeated"
-    out: dict[str, list] = {}
-    for k, v in form.multi_items(): out.setdefault(k, []).append(v)
-    return Body(out).data
+    return Body(group(form.multi_items())).data
 
-def group(pairs: list[tuple[str, Any]]) -> dict[str, list]:
+def group(pairs: Iterable[tuple[str, Any]]) -> dict[str, list]:
     "Pairs → field → all its values, in order"
     out: dict[str, list] = {}
     for k, v in pairs: out.setdefault(k, []).append(v)
+    return out
+
+# %% ../nbs/api/10_requests.ipynb #cd3f81b6
+def parse_fields(
+    raw: bytes,                 # `a=1&b=x+y`
+) -> dict[str, list[str]]:      # Field → all its values, in order
+    "The fields of a query string or an urlencoded body"
+    out: dict[str, list[str]] = {}
+    for pair in raw.decode('utf-8', 'replace').split('&'):
+        if not pair: continue
+        name, _, value = pair.partition('=')
+        if '%' in pair or '+' in pair: name, value = unquote_plus(name), unquote_plus(value)
+        if name in out: out[name].append(value)
+        else: out[name] = [value]
     return out
 
 # %% ../nbs/api/10_requests.ipynb #41f2fb48
@@ -208,9 +221,10 @@ async def read_body(
 def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
     "Fields of an `application/x-www-form-urlencoded` body, always UTF-8 (WHATWG URL §5.1)"
     if raw.count(b'&') >= max_fields: raise HTTPException(413, f'The form has more than the {max_fields:,} fields allowed.')
-    pairs = parse_qsl(raw.decode('utf-8', 'replace'), keep_blank_values=True)
-    if len(raw) > max_part_size and any(len(v.encode()) > max_part_size for _, v in pairs): raise _too_large(max_part_size)
-    return Body(group(pairs), raw, 'form')
+    fields = parse_fields(raw)
+    if len(raw) > max_part_size and any(len(v.encode()) > max_part_size for vs in fields.values() for v in vs):
+        raise _too_large(max_part_size)
+    return Body(fields, raw, 'form')
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"

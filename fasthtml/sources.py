@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import Receive, Scope, Send
 
-from .requests import Body, Request, group
+from .requests import Body, Request, parse_fields
 
 # %% ../nbs/api/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
@@ -58,8 +57,8 @@ class Source:
     def query(self) -> Mapping[str, list[str]]:
         "Query fields → all their values"
         if self._query is None:
-            text = self.scope['query_string']
-            self._query = group(parse_qsl(text.decode('latin-1'), keep_blank_values=True)) if text else _EMPTY
+            raw = self.scope['query_string']
+            self._query = parse_fields(raw) if raw else _EMPTY
         return self._query
 
     @property
@@ -139,12 +138,13 @@ def make_find(
             if (found := f(src)) is not None: return found
         return None
     if sources[:3] != SAID: return rest[0] if len(rest) == 1 else found_in_rest
-    name = keys[0]
+    name, others = keys[0], keys[1:]
     def find(src):
         if name in src.path: return [src.path[name]]
         for fields in (src.query, src.fields):
             if fields:
-                for k in keys:
+                if name in fields: return fields[name]
+                for k in others:
                     if k in fields: return fields[k]
         return found_in_rest(src) if rest else None
     return find

@@ -12,11 +12,14 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, TypedDict, Union
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 import msgspec
 import pydantic
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from params_kit import Called
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
@@ -548,6 +551,7 @@ def test_absent_optional_is_none_and_absent_list_is_empty():
 
 
 # ---------------------------------------------------------------- 4. casts
+from fasthtml.requests import parse_fields
 
 
 class Colour(Enum):
@@ -1249,3 +1253,15 @@ def test_frames_that_are_no_object_are_a_value_error(text):
 def test_frame_keeps_a_field_called_headers_that_is_not_an_object():
     body, headers = frame_body('{"headers": "mine", "values": 3, "body": "text"}')
     assert body.data == {'headers': 'mine', 'values': 3, 'body': 'text'} and headers == {}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=5).map(lambda ps: urlencode(ps).encode())
+)
+def test_urlencoded_fields_are_read_as_the_standard_library_reads_them(raw):
+    expected = {}
+    for name, value in parse_qsl(raw.decode('utf-8', 'replace'), keep_blank_values=True):
+        expected.setdefault(name, []).append(value)
+    assert parse_fields(raw) == expected
