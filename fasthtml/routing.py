@@ -413,7 +413,10 @@ class HostRoute(HttpRoute):
         super().__init__(path, app, host=host, methods=methods, endpoint=endpoint, **kwargs)
 
 # %% ../nbs/api/13_routing.ipynb #be5deaa0
-def _rank(route: Any) -> int: return 2 if getattr(route, 'last', False) else 0 if getattr(route, 'host_pattern', None) else 1
+def _rank(place: int, route: Any) -> tuple:
+    "Sort key: hosts, others, last resorts; the latter by how much of the path they fix, then the newest first"
+    if getattr(route, 'last', False): return 2, -len(_fixed_start(route)), -place
+    return (0 if getattr(route, 'host_pattern', None) else 1), 0, place
 
 def _known(route: Any) -> bool:
     "Whether the route's `path_regex` alone says which paths it can match"
@@ -428,7 +431,7 @@ def _fixed_start(route: Any) -> str: return route.path.partition('{')[0] if _kno
 class RouteTable:
     "Routes in the order of matching, with a short way to those that can match a path"
     def __init__(self, routes: Iterable[Any]):
-        self.order = sorted(routes, key=_rank)
+        self.order = [r for _, r in sorted(enumerate(routes), key=lambda pair: _rank(*pair))]
         literals = {r.path for r in self.order if isinstance(r, _Located) and r.pattern.literal}
         self.exact = {p: [r for r in self.order if _may_match(r, p)] for p in literals}
         self.others = [(_fixed_start(r), r) for r in self.order if not (isinstance(r, _Located) and r.pattern.literal)]
