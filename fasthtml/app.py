@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'http_error', 'bad_input', 'status_phrase', 'error_page',
            'ServerErrors', 'SiteRouter', 'Routing', 'Realtime', 'Tested', 'Settings', 'Serving', 'asset_place',
-           'app_heads', 'session_layer', 'csp_policy', 'FastHTML']
+           'app_heads', 'session_layer', 'csp_policy', 'make_broker', 'FastHTML']
 
 # %% ../nbs/api/33_app.ipynb #d185f611
 import functools
@@ -31,7 +31,7 @@ from starlette.routing import BaseRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../nbs/api/33_app.ipynb #ae70065a
-from .channels import Channel, Hub, connection_table
+from .channels import Broker, Channel, Hub, connection_table
 from .element import FT, ft, to_html
 from .handlers import Endpoint, ErrorHandler, Site
 from .heads import csp_hdrs, def_hdrs, ext_hdrs, htmx_version, iframe_scr, placed
@@ -381,6 +381,19 @@ def csp_policy(csp: bool|Mapping[str, Any]) -> Callable[[str], str]|None:
 # %% ../nbs/api/33_app.ipynb #27b7213d
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
+# %% ../nbs/api/33_app.ipynb #adddc14c
+def make_broker(
+    broker: Broker | str | None, # A broker, its address, or None for this process alone
+) -> Broker | None:
+    "The broker at an address"
+    if not isinstance(broker, str): return broker
+    scheme, _, rest = broker.partition('://')
+    if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
+    if scheme not in ('redis', 'rediss', 'unix') or not rest:
+        raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
+    from fasthtml.redis_broker import RedisBroker
+    return RedisBroker(f'{scheme}://{rest}')
+
 # %% ../nbs/api/33_app.ipynb #205e62d1
 class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
@@ -437,7 +450,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, frozenset(), max_body_size, max_part_size, max_fields,
-                         self.lifecycle, Hub(broker), broker)
+                         self.lifecycle, hub := Hub(make_broker(broker)), hub.broker)
         self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []
         if sess_cls is not None:
             cookie = dict(path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)

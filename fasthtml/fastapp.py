@@ -80,18 +80,16 @@ def fast_app(
     middleware: Any = None,               # ASGI middleware
     live: bool = False,                   # Reload the browser when the program restarts
     debug: bool = False,                  # Show crashes in the browser
-    title: Any = 'FastHTML page',         # For pages that give none
     *,
     pico: bool|None = None,               # Pico's style sheet? By default with the other default heads
     default_hdrs: bool = True,            # The default head
     static_path: str|os.PathLike|None = None, # Folder of files; `public` if there is one, else this one (web assets only)
     reload_attempts: int = 1,             # With `live`: how often the browser asks whether the server is back
     reload_interval: float = 1000,        # With `live`: milliseconds between these
-    **kwargs,                             # Options of `FastHTML`, columns, tables, body attributes
+    **kwargs,                             # Options of `FastHTML` (`title` ...), columns, tables, body attributes
 ) -> tuple: # The app, its `route` decorator, and what the database gave
     "An app with Pico, static files and perhaps a database"
-    if db_file: columns, tables, options = sort_keywords(kwargs | {'title': title})
-    else: columns, tables, options = {}, {}, kwargs | {'title': title}
+    columns, tables, options = sort_keywords(kwargs) if db_file else ({}, {}, kwargs)
     heads = [*(_pico(options) if pico or (pico is None and default_hdrs) else ()), *as_list(hdrs)]
     common = dict(hdrs=heads, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
     app = FastHTML(**common, **options)

@@ -349,13 +349,16 @@ class into:
         self.own = [p for p in inspect.signature(func, eval_str=True).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
     def __call__(self, handler: Callable) -> Callable:
-        theirs = set(inspect.signature(handler).parameters)
+        sig = inspect.signature(handler, eval_str=True)
+        theirs = set(sig.parameters)
         @functools.wraps(handler)
         async def piped(*args, **kwargs):
-            own = {p.name: kwargs[p.name] if p.name in theirs else kwargs.pop(p.name) for p in self.own if p.name in kwargs}
+            mine = {p.name: kwargs.pop(p.name) for p in self.own if p.name not in theirs and p.name in kwargs}
+            given = sig.bind(*args, **kwargs).arguments
+            own = mine | {p.name: given[p.name] for p in self.own if p.name in given}
             result = await _maybe_thread(handler, *args, **kwargs)
             return await _maybe_thread(self.func, *(result if isinstance(result, tuple) else (result,)), **own)
-        piped.__signature__ = inspect.signature(handler, eval_str=True)
+        piped.__signature__ = sig
         for p in self.own:
             if p.name not in theirs: add_sig_param(piped, p.name, None if p.annotation is p.empty else p.annotation, default=p.default)
         return piped

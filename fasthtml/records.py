@@ -124,6 +124,8 @@ def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     if cls.__init__ is object.__init__ and cls.__new__ is object.__new__:
         raise TypeError(f'{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.')
     params = inspect.signature(cls).parameters
+    if dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in params.values()):   # rows of fastlite
+        return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}
     return {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
 
 def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:

@@ -1,0 +1,620 @@
+"The app and its options (contract 1.4), judged with Starlette's test client, raw ASGI calls and selectolax."
+import asyncio
+import contextlib
+import json
+import threading
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+from support import serve as served
+
+from fasthtml.common import *
+
+HX = {'HX-Request': 'true'}
+EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
+
+
+def new_app(**options): return FastHTML(**{'secret_key': 'test', **options})
+
+
+def client(app, **kw): return TestClient(app, follow_redirects=False, **kw)
+
+
+def scripts(app): return [n.attributes.get('src') for n in LexborHTMLParser(client(app).get('/').text).css('head > script[src]')]
+
+
+def with_home(**options):
+    app = new_app(**options)
+    @app.get('/')
+    async def home(): return P('home')
+    return app
+
+
+# ---------------------------------------------------------------- options
+
+@pytest.mark.parametrize('maker', [FastHTML, fast_app])
+@pytest.mark.parametrize('wrong, near', [('titel', 'title'), ('debgu', 'debug'), ('excption_handlers', 'exception_handlers'), ('hdr', 'hdrs')])
+def test_a_misspelt_option_is_an_error_that_names_the_right_one(maker, wrong, near):
+    "P4: FastHTML and fast_app alike"
+    with pytest.raises(TypeError, match=f"Did you mean '{near}'"): maker(**{wrong: True})
+
+
+@pytest.mark.parametrize('maker', [FastHTML, lambda **kw: fast_app(**kw)[0]])
+def test_body_attributes_may_be_given_as_options(maker):
+    app = maker(secret_key='x', hx_boost='true', data_theme='dark', aria_label='a', onclick='f()', cls='c', id='i', lang='de',
+                bodykw={'odd-one': '1'})
+    app.get('/')(lambda: P())
+    assert LexborHTMLParser(client(app).get('/').text).body.attributes == {
+        'hx-boost': 'true', 'data-theme': 'dark', 'aria-label': 'a', 'onclick': 'f()', 'class': 'c', 'id': 'i', 'lang': 'de', 'odd-one': '1'}
+
+
+def test_the_first_article_s_option_loads_the_extension():
+    for options in ({'ws_hdr': True}, {'exts': 'ws'}, {'exts': ['ws']}, {'ws_hdr': True, 'exts': ['ws']}):
+        assert [s for s in scripts(with_home(**options)) if s.endswith('ws.min.js')] == [
+            'https://cdn.jsdelivr.net/npm/htmx-ext-ws@2.0.4/dist/ws.min.js']
+
+
+@pytest.mark.parametrize('options, file', [({}, 'htmx.org@2.0.11'), ({'htmx': 2}, 'htmx.org@2.0.11'), ({'htmx': 4}, 'htmx.org@4.0.1'),
+                                           ({'htmx4': True}, 'htmx.org@4.0.1')])
+def test_version_of_htmx(options, file):
+    assert [s for s in scripts(with_home(**options)) if '/htmx.org@' in s] == [f'https://cdn.jsdelivr.net/npm/{file}/dist/htmx.min.js']
+
+
+def test_extensions_resolve_for_each_version():
+    assert any('htmx-ext-sse@' in s for s in scripts(with_home(exts='sse')))
+    assert any('dist/ext/hx-sse' in s for s in scripts(with_home(exts='sse', htmx=4)))
+    with pytest.raises(ValueError, match="Did you mean 'preload'"): new_app(exts='prelod')
+    with pytest.raises(ValueError, match='htmx=False'): new_app(exts='ws', htmx=False)
+    with pytest.raises(ValueError, match='htmx=4'): new_app(htmx=3)
+
+
+def test_all_scripts_from_elsewhere_carry_integrity():
+    page = LexborHTMLParser(client(with_home(exts=['ws', 'sse'])).get('/').text)
+    assert all(n.attributes['integrity'].startswith('sha384-') and n.attributes['crossorigin'] for n in page.css('script[src]'))
+
+
+def test_switching_heads_off():
+    assert scripts(with_home(default_hdrs=False)) == []
+    assert not any('htmx' in s for s in scripts(with_home(htmx=False)))
+    assert scripts(with_home(surreal=False, htmx=False)) == []
+
+
+def test_assets_from_an_address_and_from_this_machine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    assert scripts(with_home(assets='https://cdn.example/npm'))[0] == 'https://cdn.example/npm/htmx.org@2.0.11/dist/htmx.min.js'
+    local = with_home(assets=tmp_path)
+    assert scripts(local)[0] == '/_assets/htmx.org@2.0.11/dist/htmx.min.js'
+    assert client(local).get('/_assets/htmx.org@2.0.11/dist/htmx.min.js').status_code == 404
+    with pytest.raises(ValueError, match='is no folder'): new_app(assets='no/such/folder')
+
+
+def test_local_assets_follow_a_mount_and_a_proxy(tmp_path):
+    sub = with_home(assets=tmp_path)
+    outer = Starlette()
+    outer.mount('/sub', sub)
+    assert '"/sub/_assets/htmx' in client(outer).get('/sub/').text
+    assert '"/proxy/_assets/htmx' in TestClient(sub, root_path='/proxy').get('/').text
+
+
+# ---------------------------------------------------------------- policy
+
+def test_content_security_policy_has_a_fresh_nonce_that_every_script_carries():
+    app = new_app(csp=True, exts='ws', hdrs=[Style('p {}')], ftrs=[Script('1')])
+    @app.get('/')
+    async def home(): return Script('2'), NotStr('<script>3</script>'), P('x')
+    c = client(app)
+    first, second = c.get('/'), c.get('/')
+    nonces = []
+    for response in (first, second):
+        page = LexborHTMLParser(response.text)
+        found = {n.attributes.get('nonce') for n in page.css('script, style')} - {None}
+        assert len(found) == 1
+        nonce = found.pop()
+        assert f"'nonce-{nonce}'" in response.headers['content-security-policy'] and 'nonce-goes-here' not in response.text
+        assert [n.text() for n in page.css('script:not([nonce])')] == ['3'], 'only the one inside raw HTML'
+        assert nonce in page.css_first('meta[name=htmx-config]').attributes['content']
+        nonces.append(nonce)
+    assert nonces[0] != nonces[1]
+    assert 'content-security-policy' not in c.get('/', headers=HX).headers
+
+
+def test_directives_of_the_policy_can_be_set():
+    assert "img-src 'none'" in client(with_home(csp={'img_src': "'none'"})).get('/').headers['content-security-policy']
+    assert 'content-security-policy' not in client(with_home()).get('/').headers
+
+
+@pytest.mark.parametrize('method', ['POST', 'PUT', 'PATCH', 'DELETE'])
+def test_another_site_cannot_change_anything(method):
+    app = new_app()
+    app.route('/', methods=['GET', method])(lambda: P('done'))
+    c = client(app)
+    assert c.request(method, '/', headers=EVIL).status_code == 403
+    assert c.request(method, '/', headers={'Origin': 'https://evil.example'}).status_code == 403
+    assert c.request(method, '/', headers={'Origin': 'http://testserver', 'Sec-Fetch-Site': 'same-origin'}).status_code == 200
+    assert c.request(method, '/').status_code == 200, 'no browser'
+    assert c.get('/', headers=EVIL).status_code == 200, 'links lead here from anywhere'
+
+
+def test_trusted_origins_and_those_of_cors_may():
+    from starlette.middleware.cors import CORSMiddleware
+    cors = Middleware(CORSMiddleware, allow_origins=['https://evil.example'])
+    for options in ({'trusted_origins': 'https://evil.example'}, {'trusted_origins': ['https://evil.example']}, {'middleware': [cors]}):
+        app = new_app(**options)
+        app.post('/')(lambda: P('done'))
+        assert client(app).post('/', headers=EVIL).status_code == 200
+
+
+def test_the_origin_check_covers_mounts_and_can_be_restyled():
+    app = new_app(exception_handlers={403: lambda req, exc: P('Not from there')})
+    inner = Starlette()
+    inner.add_route('/', lambda request: PlainTextResponse('done'), methods=['POST'])
+    app.mount('/in', inner)
+    response = client(app).post('/in/', headers=EVIL | HX)
+    assert (response.status_code, response.text) == (403, '<p>Not from there</p>')
+
+
+# ---------------------------------------------------------------- errors
+
+def test_default_404_is_a_page_a_fragment_or_json():
+    c = client(new_app(title='Mine'))
+    page = LexborHTMLParser(c.get('/no').text)
+    assert page.css_first('h1').text() == '404 Not Found' == page.css_first('title').text()
+    assert c.get('/no', headers=HX).text.endswith('<main class="container"><h1>404 Not Found</h1></main>')
+    assert c.get('/no', headers={'Accept': 'application/json'}).json() == {'status': 404, 'error': 'Not Found'}
+    assert c.get('/no').status_code == 404
+
+
+def test_wrong_method_is_405_with_the_right_ones():
+    app = with_home()
+    response = client(app).delete('/')
+    assert response.status_code == 405 and set(response.headers['allow'].split(', ')) == {'GET', 'HEAD'}
+
+
+class Odd(Exception): pass
+
+
+@pytest.mark.parametrize('key, error', [(404, HTTPException(404)), (418, HTTPException(418)), (Odd, Odd('x')), (ValueError, UnicodeError('x')),
+                                        (HTTPException, HTTPException(402))])
+@pytest.mark.parametrize('make_async', [False, True])
+def test_exception_handlers_by_status_and_by_class(key, error, make_async):
+    "D17"
+    def answer(req, exc): return Title('Oops'), P(type(exc).__name__, ' at ', req.url.path)
+    async def answer_async(req, exc): return answer(req, exc)
+    app = new_app(exception_handlers={key: answer_async if make_async else answer})
+    @app.get('/')
+    async def fail(): raise error
+    c = client(app)
+    status = getattr(error, 'status_code', 500)
+    fragment = c.get('/', headers=HX)
+    assert (fragment.status_code, fragment.text) == (status, f'<title>Oops</title><p>{type(error).__name__} at /</p>')
+    page = LexborHTMLParser(c.get('/').text)
+    assert page.css_first('head > title').text() == 'Oops' and page.css_first('body > p')
+
+
+def test_handler_of_500_and_of_exception_answer_crashes():
+    for key in (500, Exception):
+        app = new_app(exception_handlers={key: lambda req, exc: P('Sorry')})
+        @app.get('/')
+        async def fail(): raise KeyError('secret')
+        response = client(app, raise_server_exceptions=False).get('/', headers=HX)
+        assert (response.status_code, response.text) == (500, '<p>Sorry</p>')
+
+
+def test_exception_handlers_take_injected_parameters_in_any_order():
+    seen = {}
+    def handler(session, exc: Odd, q: str = 'none', htmx: HtmxHeaders = None):
+        seen.update(session=session, exc=exc, q=q, target=htmx.target)
+        return FtResponse(P('x'), 409)
+    app = new_app(exception_handlers={Odd: handler})
+    @app.get('/')
+    async def fail(session):
+        session['a'] = 1
+        raise Odd('x')
+    assert client(app).get('/?q=1', headers=HX | {'HX-Target': 't'}).status_code == 409
+    assert seen['session']['a'] == 1 and isinstance(seen['exc'], Odd) and (seen['q'], seen['target']) == ('1', 't')
+
+
+def test_exception_handlers_may_want_nothing_or_any_return_value():
+    app = new_app(exception_handlers={Odd: lambda: Redirect('/login'), 403: lambda req, e: {'error': e.detail}})
+    @app.get('/odd')
+    async def odd(): raise Odd
+    @app.get('/no')
+    async def no(): raise HTTPException(403, 'no', headers={'X-Why': 'because'})
+    c = client(app)
+    assert c.get('/odd').headers['location'] == '/login'
+    response = c.get('/no')
+    assert (response.status_code, response.json(), response.headers['x-why']) == (403, {'error': 'no'}, 'because')
+
+
+def test_exception_handlers_added_later():
+    app = with_home()
+    c = client(app)
+    assert c.get('/no').status_code == 404
+    @app.exception_handler(404)
+    def lost(req, exc): return P('lost')
+    assert c.get('/no', headers=HX).text == '<p>lost</p>'
+
+
+def test_a_form_that_was_sent_can_be_seen_by_the_error_handler():
+    app = new_app(exception_handlers={Odd: lambda data: P(data['name'])})
+    @app.post('/')
+    async def fail(name: str): raise Odd
+    assert client(app).post('/', data={'name': 'Ann'}, headers=HX).text == '<p>Ann</p>'
+
+
+def test_python_s_words_stay_inside_unless_debug():
+    for debug in (False, True):
+        app = new_app(debug=debug)
+        @app.get('/boom/{n}')
+        async def boom(n: int): raise KeyError('top <secret>')
+        response = client(app, raise_server_exceptions=False).get('/boom/7?q=1', headers={'Accept': 'text/html', 'Cookie': 'key=hid' + 'den'})
+        assert response.status_code == 500 and ('KeyError' in response.text) == debug
+    page = LexborHTMLParser(response.text)
+    assert 'top <secret>' in page.css_first('h1').text() and "raise KeyError('top <secret>')" in page.css_first('pre b').text()
+    text = page.body.text()
+    assert 'boom' in text and '/boom/7?q=1' in text and "'n': " in text and 'test_app.py' in text and 'hid' + 'den' not in text
+
+
+def test_debug_gives_programs_plain_text():
+    app = new_app(debug=True)
+    @app.get('/')
+    async def boom(): raise KeyError('x')
+    response = client(app, raise_server_exceptions=False).get('/', headers={'Accept': 'application/json'})
+    assert response.headers['content-type'].startswith('text/plain') and 'KeyError' in response.text
+
+
+# ---------------------------------------------------------------- guards
+
+def test_guards_run_in_order_and_skip_whole_paths():
+    seen = []
+    def first(req): seen.append(f'first {req.url.path}')
+    async def second(session):
+        seen.append('second')
+        if not session.get('user'): return Redirect('/login')
+    def own(req): seen.append('own')
+    app = new_app(before=[first, Beforeware(second, skip=['/login', r'/static/.*'])])
+    for path in ('/', '/login', '/login-as-admin', '/static/a/b'): app.get(path, before=own)(lambda: P('ok'))
+    c = client(app)
+    assert c.get('/').headers['location'] == '/login' and seen == ['first /', 'second']
+    seen.clear()
+    assert c.get('/login', headers=HX).text == '<p>ok</p>' and seen == ['first /login', 'own']
+    assert c.get('/login-as-admin').status_code == 303 and c.get('/static/a/b').status_code == 200
+
+
+def test_what_a_guard_returns_is_rendered_even_an_empty_element():
+    app = new_app(before=lambda: Div())
+    app.get('/')(lambda: P('never'))
+    assert client(app).get('/', headers=HX).text == '<div></div>'
+
+
+def test_a_guard_may_read_the_form_that_the_handler_reads_too():
+    def check(data):
+        if data.get('key') != '1': return FtResponse('no', 403)
+    app = new_app(before=check)
+    @app.post('/')
+    async def save(name: str): return P(name)
+    c = client(app)
+    assert c.post('/', data={'key': '1', 'name': 'Ann'}, headers=HX).text == '<p>Ann</p>'
+    assert c.post('/', data={'key': '2', 'name': 'Ann'}).status_code == 403
+
+
+def test_guards_added_after_the_routes_count():
+    app = with_home()
+    app.before.append(lambda: P('guarded'))
+    app.after += [lambda resp: (resp, P('after'))]
+    assert client(app).get('/', headers=HX).text == '<p>guarded</p><p>after</p>'
+
+
+# ---------------------------------------------------------------- life
+
+def test_startup_lifespan_and_shutdown_in_order():
+    seen = []
+    async def up(): seen.append('startup')
+    def down(): seen.append('shutdown')
+    async def life(app):
+        seen.append('life begins')
+        yield {'db': 'open'}
+        seen.append('life ends')
+    app = new_app(on_startup=up, on_shutdown=[down], lifespan=life)
+    @app.on_event('startup')
+    async def late(): seen.append('late')
+    @app.get('/')
+    async def home(request): return P(request.state.db)
+    with client(app) as c: assert c.get('/', headers=HX).text == '<p>open</p>'
+    assert seen == ['startup', 'late', 'life begins', 'life ends', 'shutdown']
+
+
+def test_lifespan_as_a_context_manager_and_set_later():
+    seen = []
+    @contextlib.asynccontextmanager
+    async def life(app):
+        seen.append('up')
+        yield
+        seen.append('down')
+    app = with_home()
+    app.set_lifespan(life)
+    with client(app): pass
+    assert seen == ['up', 'down']
+
+
+def test_state_of_the_app_reaches_handlers():
+    app = new_app()
+    app.state.n = 3
+    @app.get('/')
+    async def home(state, app): return P(state.n, app.state.n)
+    assert client(app).get('/', headers=HX).text == '<p>33</p>'
+
+
+def test_an_app_makes_no_file_until_a_session_is_used(tmp_path, monkeypatch):
+    "D29"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('FASTHTML_SECRET_KEY', raising=False)
+    app = FastHTML()
+    app.get('/')(lambda: P('x'))
+    @app.get('/in')
+    async def log_in(session): session['user'] = 'Ann'
+    c = client(app)
+    c.get('/')
+    assert not (tmp_path/'.sesskey').exists()
+    c.get('/in')
+    assert (tmp_path/'.sesskey').stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_session_the_mend_is_named():
+    app = new_app(sess_cls=None)
+    @app.get('/')
+    async def home(session): return P()
+    with pytest.raises(RuntimeError, match='sess_cls'): client(app).get('/')
+
+
+def test_starlette_s_own_session_middleware_works():
+    from starlette.middleware.sessions import SessionMiddleware as Plain
+    app = new_app(sess_cls=Plain, session_cookie='mine')
+    @app.get('/')
+    async def home(session):
+        session['n'] = session.get('n', 0) + 1
+        return P(session['n'])
+    c = client(app)
+    assert [c.get('/', headers=HX).text for _ in range(2)] == ['<p>1</p>', '<p>2</p>'] and 'mine' in c.cookies
+
+
+def test_middleware_runs_outside_the_session_in_the_order_given():
+    seen = []
+    class Note(MiddlewareBase):
+        def __init__(self, app, name): self.app, self.name = app, name
+        async def __call__(self, scope, receive, send):
+            conn = await super().__call__(scope, receive, send)
+            if not conn: return
+            seen.append((self.name, 'session' in scope))
+            await self.app(scope, receive, send)
+    app = with_home(middleware=[Middleware(Note, 'a'), Middleware(Note, name='b')])
+    with client(app) as c: c.get('/')
+    assert seen == [('a', False), ('b', False)]
+
+
+# ---------------------------------------------------------------- routes of the app
+
+def test_sync_handlers_run_in_threads_and_async_ones_do_not():
+    app, here = new_app(), {}
+    @app.get('/s')
+    def sync(): here['sync'] = threading.current_thread()
+    @app.get('/a')
+    async def asyn(): here['async'] = threading.current_thread()
+    with served(app) as server:
+        import httpx2
+        for path in 'sa': assert httpx2.get(f'{server.url}/{path}').status_code == 200
+    assert here['sync'] is not here['async'] and 'AnyIO' in here['sync'].name
+
+
+def test_registering_again_replaces():
+    app = new_app()
+    for text in 'ab':
+        @app.get('/x')
+        def page(text=text): return P(text)
+    assert client(app).get('/x', headers=HX).text == '<p>b</p>' and len([r for r in app.routes if r.path == '/x']) == 1
+
+
+def test_routes_of_starlette_and_add_route():
+    from starlette.routing import Route as PlainRoute
+    app = new_app(routes=[PlainRoute('/plain', lambda request: PlainTextResponse('plain'))])
+    app.add_route(PlainRoute('/more', lambda request: PlainTextResponse('more')))
+    app.add_route('/own', lambda: P('own'))
+    assert [client(app).get(p, headers=HX).text for p in ('/plain', '/more', '/own')] == ['plain', 'more', '<p>own</p>']
+
+
+def test_mounted_apps_keep_their_own_pages_guards_and_errors():
+    inner = new_app(title='Inner', before=lambda req: P('guarded') if req.url.path.endswith('/closed') else None,
+                    exception_handlers={404: lambda req, exc: P('inner 404')})
+    inner.get('/')(lambda: P('x'))
+    inner.get('/closed')(lambda: P('never'))
+    app = with_home(title='Outer')
+    app.mount('/in', inner)
+    c = client(app)
+    assert '<title>Inner</title>' in c.get('/in/').text and '<title>Outer</title>' in c.get('/').text
+    assert c.get('/in/closed', headers=HX).text == '<p>guarded</p>' and c.get('/in/no', headers=HX).text == '<p>inner 404</p>'
+
+
+def test_setup_ws_sends_to_everybody():
+    "D5"
+    app = new_app()
+    send = app.setup_ws()
+    @app.post('/say')
+    async def say(): await send(Div('hello', id='a'))
+    with client(app) as c, c.websocket_connect('/ws') as one, c.websocket_connect('/ws') as two:
+        c.post('/say')
+        assert [LexborHTMLParser(ws.receive_text()).css_first('#a').text() for ws in (one, two)] == ['hello', 'hello']
+
+
+def test_devtools_know_the_folder(tmp_path):
+    app = new_app()
+    app.devtools_json(path=str(tmp_path), uuid='u')
+    answer = client(app).get('/.well-known/appspecific/com.chrome.devtools.json').json()
+    assert answer == {'workspace': {'root': str(tmp_path), 'uuid': 'u'}}
+
+
+# ---------------------------------------------------------------- helpers
+
+def test_cancel_on_disconnect_ends_the_handler_of_a_client_that_left():
+    app, ended, started = new_app(), threading.Event(), threading.Event()
+    @app.get('/')
+    @cancel_on_disconnect
+    async def slow(q: str = ''):
+        started.set()
+        try: await asyncio.Event().wait()
+        finally: ended.set()
+    with served(app) as server:
+        import socket
+        with socket.create_connection(('127.0.0.1', server.port)) as sock:
+            sock.sendall(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+            assert started.wait(5)
+        assert ended.wait(5)
+
+
+def test_cancel_on_disconnect_passes_results_and_times_out():
+    app = new_app()
+    @app.post('/ok')
+    @cancel_on_disconnect
+    async def ok(name: str): return P(name)
+    @app.get('/slow')
+    @cancel_on_disconnect(timeout=0.01)
+    async def slow(): await asyncio.Event().wait()
+    with served(app) as server:
+        import httpx2
+        assert httpx2.post(f'{server.url}/ok', data={'name': 'Ann'}, headers=HX).text == '<p>Ann</p>'
+        assert httpx2.get(f'{server.url}/slow').status_code == 504
+
+
+def test_into_pipes_the_result_and_takes_parameters_of_its_own():
+    def layout(*content, user: str = 'guest', q: str = ''): return Header(user, q), Main(*content)
+    app = new_app()
+    @app.get('/')
+    @into(layout)
+    async def home(q: str): return P(q), P('b')
+    assert client(app).get('/?q=1&user=Ann', headers=HX).text == '<header>Ann1</header><main><p>1</p><p>b</p></main>'
+
+
+# ---------------------------------------------------------------- fast_app
+
+def test_fast_app_has_pico_unless_told_otherwise():
+    def styles(app):
+        app.get('/')(lambda: P())
+        return 'pico' in client(app).get('/').text
+    assert [styles(fast_app(secret_key='x', **kw)[0]) for kw in ({}, {'pico': False}, {'default_hdrs': False}, {'default_hdrs': False, 'pico': True})] \
+        == [True, False, False, True]
+
+
+def test_fast_app_tables_and_rows_that_show_themselves(tmp_path):
+    db = tmp_path/'a.db'
+    app, rt, todos, Todo = fast_app(db, id=int, title=str, done=bool, render=lambda t: Li(t.title), secret_key='x')
+    "D18: `title` is a column"
+    assert [c.name for c in todos.columns] == ['id', 'title', 'done']
+    @rt('/')
+    def home(): return Ul(*todos())
+    @rt('/new')
+    def post(todo: Todo): return todos.insert(todo)
+    c = client(app)
+    assert c.post('/new', data={'title': 'a<b'}, headers=HX).text == '<li>a&lt;b</li>'
+    assert c.get('/', headers=HX).text == '<ul><li>a&lt;b</li></ul>'
+
+
+def test_fast_app_with_several_tables_and_title_as_option(tmp_path):
+    made = fast_app(tmp_path/'a.db', title='My page', secret_key='x', tbls={'cats': {'name': str, 'pk': 'name'}}, dogs={'id': int, 'name': str})
+    app, rt, (cats, Cat), (dogs, Dog) = made
+    assert app.title == 'My page' and cats.insert(name='Tom').name == 'Tom' and dogs.insert(name='Rex').id == 1
+
+
+def test_fast_app_adds_columns_and_keeps_data(tmp_path):
+    for columns in ({'id': int, 'name': str}, {'id': int, 'age': int}):
+        app, rt, items, Item = fast_app(tmp_path/'a.db', secret_key='x', **columns)
+        items.insert(**({'name': 'Ann'} if 'name' in columns else {'age': 3}))
+    assert [(i.name, i.age) for i in items()] == [('Ann', None), (None, 3)]
+
+
+def test_files_never_shadow_routes(tmp_path):
+    "D18"
+    (tmp_path/'robots.txt').write_text('from file')
+    (tmp_path/'site.css').write_text('p {}')
+    app, rt = fast_app(static_path=tmp_path, secret_key='x')
+    robots_txt(app)
+    app.mount('/m', Starlette(routes=[]))
+    c = client(app)
+    assert 'from file' not in c.get('/robots.txt').text and c.get('/site.css').text == 'p {}'
+    assert c.get('/..%2fetc%2fpasswd').status_code == 404
+
+
+def test_fast_app_live_reloads(tmp_path):
+    app, rt = fast_app(live=True, secret_key='x')
+    rt('/')(lambda: P())
+    assert 'WebSocket' in client(app).get('/').text
+
+
+# ---------------------------------------------------------------- serve
+
+PROGRAM = '''
+import sys, json
+sys.path.insert(0, {root!r})
+import uvicorn
+uvicorn.run = lambda *a, **kw: print(json.dumps([a, kw]))
+from fasthtml.common import *
+app, rt = fast_app()
+serve({args})
+'''
+
+
+def run_program(tmp_path, args='', name='main.py', env=None, text=PROGRAM):
+    "The arguments with which a program's `serve()` would run uvicorn, and what it printed"
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+    root = str(Path(__file__).parent.parent.parent)
+    (tmp_path/name).write_text(text.format(root=root, args=args))
+    clean = {k: v for k, v in os.environ.items() if k not in ('PORT', 'HOST', 'PROCS')}
+    done = subprocess.run([sys.executable, name], cwd=tmp_path, env=clean | (env or {}), text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    *printed, last = done.stdout.strip().splitlines() or ['']
+    return printed, json.loads(last) if last.startswith('[') else last
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def test_serve_listens_on_this_machine_unless_a_platform_sets_the_port(tmp_path):
+    port = free_port()
+    printed, (args, options) = run_program(tmp_path, f'port={port}')
+    assert args == ['main:app'] and (options['host'], options['port'], options['reload']) == ('127.0.0.1', port, True)
+    assert f'http://localhost:{port}' in printed[-1] and 'serve(host="0.0.0.0")' in printed[-1]
+    _, (args, options) = run_program(tmp_path, 'reload=False', env={'PORT': str(port)})
+    assert (options['host'], options['port'], options['reload']) == ('0.0.0.0', port, False)
+    _, (args, options) = run_program(tmp_path, 'host="127.0.0.1"', env={'PORT': str(port), 'HOST': '10.0.0.1'})
+    assert options['host'] == '127.0.0.1'
+
+
+def test_serve_does_nothing_when_the_server_imports_the_program(tmp_path):
+    run_program(tmp_path, f'port={free_port()}')
+    importer = ('import sys\nsys.path.insert(0, {root!r})\nfrom uvicorn.importer import import_from_string\n'
+                'import_from_string("main:app")\nprint("nothing ran")\n')
+    printed, last = run_program(tmp_path, name='server.py', text=importer)
+    assert last == 'nothing ran' and not printed
+
+
+def test_serve_runs_when_the_started_program_imports_the_app(tmp_path):
+    run_program(tmp_path, f'port={free_port()}')
+    printed, (args, options) = run_program(tmp_path, name='start.py', text='import sys\nsys.path.insert(0, {root!r})\nimport main\n')
+    assert args == ['main:app']
+
+
+def test_a_busy_port_is_named(tmp_path):
+    import socket
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        s.listen()
+        with pytest.raises(AssertionError, match='Cannot listen on 127.0.0.1'): run_program(tmp_path, f'port={s.getsockname()[1]}')
