@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 # %% ../nbs/api/04_composed.ipynb #073daf99
-from .element import FT, Fragment, Safe
+from .element import FT, Safe
 from .htmx import Asset, asset_url, assets
 from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, ft_hx, _Lazy
 

@@ -175,13 +175,22 @@ def fill_form(
         else: el.children = (_field_text(take(value) if _is_many(value) else value) or '',)
     return form
 
-# %% ../nbs/api/05_forms.ipynb #f18094ac
+# %% ../nbs/api/05_forms.ipynb #0ad4e637
 def _messages(errors: Any) -> dict[str, list[str]]:
     "field → messages"
-    pairs = errors.items() if isinstance(errors, Mapping) else ((e.field, getattr(e, 'message', None) or str(e)) for e in errors or ())
+    pairs = errors.items() if isinstance(errors, Mapping) else [(e.field, e) for e in errors or ()]
     found: dict[str, list[str]] = {}
     for name, text in pairs: found.setdefault(name, []).extend(map(str, text if isinstance(text, list | tuple) else [text]))
     return found
+
+def _visible_fields(found: Iterable[FT]) -> Iterator[tuple[FT, tuple[str, str]]]:
+    "Each field that can be seen, with its name and its name and number: `tags`, `tags[1]`"
+    count: Counter[str] = Counter()
+    for el in found:
+        name = el.attrs.get('name')
+        if el.tag not in ('input', 'select', 'textarea') or not name or el.attrs.get('type') == 'hidden': continue
+        yield el, (name, f'{name}[{count[name]}]')
+        count[name] += 1
 
 def mark_errors(
     form: Any,                 # Form, or any element or tuple of elements with fields inside
@@ -190,20 +199,19 @@ def mark_errors(
 ) -> Any:                      # New tree of the same shape
     "A copy of `form` with each wrong field marked and its messages after it; the page's first wrong field gets the focus"
     form, found = _copied(form, skip=False)
-    messages, marked = _messages(errors), set()
+    messages, told = _messages(errors), set()
     parents = {id(c): e for e in found for c in e.children}
-    for el in found:
-        name = el.attrs.get('name')
-        if el.tag not in ('input', 'select', 'textarea') or name not in messages or el.attrs.get('type') == 'hidden': continue
-        mark = f'{el.attrs.get("id") or name}-error'
+    for el, names in _visible_fields(found):
+        wrong = next((n for n in names if n in messages), None)
+        if wrong is None: continue
+        mark = f'{el.attrs.get("id") or wrong}-error'
         el.attrs |= {'aria-invalid': 'true', 'aria-describedby': mark}
-        if not marked: el.attrs['autofocus'] = True
-        if name in marked or id(el) not in parents: continue
-        marked.add(name)
+        if not told: el.attrs['autofocus'] = True
+        if wrong in told or id(el) not in parents: continue
+        told.add(wrong)
+        said = note('; '.join(messages[wrong]), id=mark, role='alert')
         parent = parents[id(el)]
-        at = next(i for i, c in enumerate(parent.children) if c is el) + 1
-        said = note('; '.join(messages[name]), id=mark, role='alert')
-        parent.children = (*parent.children[:at], said, *parent.children[at:])
+        parent.children = tuple(o for c in parent.children for o in ((c, said) if c is el else (c,)))
     return form
 
 # %% ../nbs/api/05_forms.ipynb #5e489e7c
@@ -212,7 +220,8 @@ def errors_left(
     errors: Any,               # As for `mark_errors`
 ) -> dict[str, list[str]]:     # field name → messages
     "The errors that `mark_errors` finds no visible field for"
-    shown = {e.attrs.get('name') for e in find_inputs(form, ['input', 'select', 'textarea']) if e.attrs.get('type') != 'hidden'}
+    roots = [to_node(o) for o in (form if isinstance(form, list | tuple) else [form])]
+    shown = {n for root in roots if isinstance(root, FT) for _, names in _visible_fields(_elements(root)) for n in names}
     return {k: v for k, v in _messages(errors).items() if k not in shown}
 
 # %% ../nbs/api/05_forms.ipynb #e172d218

@@ -32,14 +32,15 @@ def _parse(html: str) -> tuple[list[Any], bool]:
 
 # %% ../nbs/api/06_html2ft.ipynb #457f7f16
 _own_names = {'class': 'cls', 'for': 'fr'}
-_booleans = frozenset('''allowfullscreen async autofocus autoplay checked controls default defer disabled formnovalidate hidden inert
-    ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly required reversed selected'''.split())
+_booleans = frozenset('''allowfullscreen async autofocus autoplay checked controls default defer disabled formnovalidate hidden
+    inert ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly required reversed selected'''.split())
 
 def _keyword(name: str) -> str:
     "The keyword that stands for an attribute, or '' if none does"
     key = _own_names.get(name) or re.sub('[-:]', '_', name)
     if keyword.iskeyword(key): key = '_' + key
-    return key if key.isidentifier() and attrmap_x(key) == name and key not in ('target_id', 'attrmap', 'valmap', 'ft_cls') else ''
+    special = key in ('target_id', 'attrmap', 'valmap', 'ft_cls')
+    return key if key.isidentifier() and attrmap_x(key) == name and not special else ''
 
 def _value(name: str, value: Any) -> str:
     "Source text of an attribute's value"
@@ -67,11 +68,12 @@ def _attrs(tag: str, attrs: dict[str, Any], html: bool) -> list[str]:
     return said + (['**{' + ', '.join(f'{k!r}: {v}' for k, v in odd.items()) + '}'] if odd else [])
 
 # %% ../nbs/api/06_html2ft.ipynb #38ae547c
-_blocks = frozenset('''address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset figcaption
-    figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li listing main menu nav ol optgroup option p plaintext
-    pre search section summary table tbody td tfoot th thead tr ul xmp'''.split())
+_blocks = frozenset('''address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt
+    fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li listing main menu
+    nav ol optgroup option p plaintext pre search section summary table tbody td tfoot th thead tr ul xmp'''.split())
 _boxes = frozenset('audio button canvas iframe meter object progress select svg template textarea video'.split())
-_hidden = frozenset('area base datalist link meta noembed noframes noscript param rp script source style template title track'.split())
+_hidden = frozenset('''area base datalist link meta noembed noframes noscript param rp script source style template title
+    track'''.split())
 _no_text = frozenset('''audio colgroup datalist dl head html menu ol optgroup picture select table tbody tfoot thead tr ul video
     svg g defs symbol marker mask pattern clipPath filter linearGradient radialGradient switch math mrow'''.split())
 _keeps_space = frozenset('pre textarea script style listing xmp plaintext iframe noembed noframes'.split())
@@ -109,7 +111,8 @@ def _call(f: str, kids: list[str], attrs: list[str], attr1st: bool) -> str:
     "Source text of one call"
     def args(parts: list[str]) -> str:
         one = ', '.join(parts)
-        return f'({one})' if len(one) < _width - len(f) and '\n' not in one else '(\n' + indent(',\n'.join(parts), '    ') + ')'
+        if len(one) < _width - len(f) and '\n' not in one: return f'({one})'
+        return '(\n' + indent(',\n'.join(parts), '    ') + ')'
     first, sep, name = f.partition('(')
     named_first = [name.rstrip(')')] if sep else []
     if attr1st and attrs and kids: return first + args(named_first + attrs) + args(kids)

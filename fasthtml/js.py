@@ -78,14 +78,16 @@ def _event_names(name: str) -> list[str]:
     "The spellings of one htmx event"
     words = re.findall(r'[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+', re.sub(r'^htmx[:-]', '', name))
     low = [w.lower() for w in words]
-    return list(dict.fromkeys(['htmx:' + low[0] + ''.join(w.capitalize() for w in low[1:]), 'htmx:' + ':'.join(low), 'htmx-' + '-'.join(low)]))
+    camel = low[0] + ''.join(w.capitalize() for w in low[1:])
+    return list(dict.fromkeys([f'htmx:{camel}', f"htmx:{':'.join(low)}", f"htmx-{'-'.join(low)}"]))
 
 def HtmxOn(
     eventname: str,            # As `afterSwap`, `after:swap` or `after-swap`
     code: str,                 # JavaScript; `event` is the event
 ) -> FT:                       # A `<script>` element
     "Run code on an htmx event anywhere in the page"
-    if not re.search('[a-zA-Z]', eventname): raise ValueError(f"HtmxOn needs the name of an htmx event such as 'afterSwap', got {eventname!r}.")
+    if not re.search('[a-zA-Z]', eventname):
+        raise ValueError(f"HtmxOn needs the name of an htmx event such as 'afterSwap', got {eventname!r}.")
     return Script(f'''domReadyExecute(() => {{
 for (const name of {to_js(_event_names(eventname))}) document.body.addEventListener(name, function(event) {{
 {code}
@@ -102,7 +104,8 @@ def run_js(
     if id is None: id = re.sub(r'\W', '_', sys._getframe(1).f_code.co_name)
     try: code = js.format(**{k: to_js(v) for k, v in kw.items()})
     except (KeyError, ValueError, IndexError) as e:
-        raise ValueError(f"run_js could not fill {js!r} ({type(e).__name__}: {e}). Give a value for each {{name}}, and write braces of the code itself double: {{{{ }}}}.") from None
+        raise ValueError(f'run_js could not fill {js!r} ({type(e).__name__}: {e}). Give a value for each {{name}}, and write '
+                         'braces of the code itself double: {{ }}.') from None
     return Div(Script(f'document.currentScript.remove();\n{code}', id=id), hx_swap_oob='beforeend:body')
 
 # %% ../nbs/api/08_js.ipynb #2994f3e9
@@ -151,8 +154,12 @@ def MarkdownJS(
 
 # %% ../nbs/api/08_js.ipynb #124a0feb
 _katex = r'''const tex = (text, displayMode) => katex.renderToString(text, {{displayMode, throwOnError: false, trust: false}});
-const rule = (name, level, found) => ({{name, level, start: src => {{ const i = src.search(found); return i < 0 ? undefined : i; }},
-  tokenizer: src => {{ const m = src.match(new RegExp('^(?:' + found.source + ')')); if (m) return {{type: name, raw: m[0], text: m[1] ?? m[0]}}; }},
+const rule = (name, level, found) => ({{name, level,
+  start: src => {{ const i = src.search(found); return i < 0 ? undefined : i; }},
+  tokenizer: src => {{
+    const m = src.match(new RegExp('^(?:' + found.source + ')'));
+    if (m) return {{type: name, raw: m[0], text: m[1] ?? m[0]}};
+  }},
   renderer: token => tex(token.text, name !== 'inlineTex') + (level === 'block' ? '\n' : '')}});
 md.use({{extensions: [rule('envTex', 'block', {env}), rule('displayTex', 'block', {display}),
   rule('displayInTex', 'inline', {display}), rule('envInTex', 'inline', {env}), rule('inlineTex', 'inline', {inline})]}});'''
@@ -171,9 +178,11 @@ def KatexMarkdownJS(
     def regex(pattern: str) -> str: return f'new RegExp({to_js(pattern)})'
     show, line = re.escape(display_delim), re.escape(inline_delim)
     envs = '|'.join(map(re.escape, _math_envs if math_envs is None else math_envs))
-    extension = _katex.format(display=regex(rf'{show}([\s\S]+?){show}'), inline=regex(rf'{line}(?!\s)((?:\\.|[^\\\n])+?){line}(?!\d)'),
+    extension = _katex.format(display=regex(rf'{show}([\s\S]+?){show}'),
+                              inline=regex(rf'{line}(?!\s)((?:\\.|[^\\\n])+?){line}(?!\d)'),
                               env=regex(rf'\\begin\{{(?:{envs})\*?\}}[\s\S]+?\\end\{{(?:{envs})\*?\}}') if envs else '/(?!)/')
-    return _each(sel, _markdown_js(extension, html), asset_tag('katex-css', base), asset_tag('katex', base, defer=True), asset_tag('marked', base, defer=True))
+    libraries = asset_tag('katex-css', base), asset_tag('katex', base, defer=True), asset_tag('marked', base, defer=True)
+    return _each(sel, _markdown_js(extension, html), *libraries)
 
 # %% ../nbs/api/08_js.ipynb #37dcfa19
 def MermaidJS(
@@ -182,7 +191,8 @@ def MermaidJS(
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
     "Draw Mermaid diagrams"
-    body = f"mermaid.initialize({{startOnLoad: false, securityLevel: 'strict', theme: {to_js(theme)}}});\nmermaid.run({{nodes: [e]}});"
+    options = to_js(dict(startOnLoad=False, securityLevel='strict', theme=theme))
+    body = f'mermaid.initialize({options});\nmermaid.run({{nodes: [e]}});'
     return _each(sel, body, asset_tag('mermaid', base, defer=True))
 
 def SortableJS(
@@ -191,11 +201,13 @@ def SortableJS(
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
     "Let people reorder the children of an element"
-    return _each(sel, f'new Sortable(e, {{animation: 150, ghostClass: {to_js(ghost_class)}}});', asset_tag('sortable', base, defer=True))
+    options = to_js(dict(animation=150, ghostClass=ghost_class))
+    return _each(sel, f'new Sortable(e, {options});', asset_tag('sortable', base, defer=True))
 
 # %% ../nbs/api/08_js.ipynb #052227df
-_highlight_core = frozenset('''bash c cpp csharp css diff go graphql ini java javascript json kotlin less lua makefile markdown objectivec perl
-    php php-template plaintext python python-repl r ruby rust scss shell sql swift typescript vbnet wasm xml yaml'''.split())
+_highlight_core = frozenset('''bash c cpp csharp css diff go graphql ini java javascript json kotlin less lua makefile
+    markdown objectivec perl php php-template plaintext python python-repl r ruby rust scss shell sql swift typescript vbnet wasm
+    xml yaml'''.split())
 
 @cache
 def _highlight_files() -> dict[str, Any]:
@@ -206,9 +218,11 @@ def _highlight_asset(folder: str, name: str) -> Asset:
     data = _highlight_files()
     if name not in data[folder]:
         near = difflib.get_close_matches(name, data[folder], 3)
-        raise ValueError(f"highlight.js has no {folder[:-1]} {name!r}. " + (f"Did you mean {' or '.join(near)}?" if near else "See highlightjs.org for their names."))
-    file = f'{folder}/{name}.min.{"css" if folder == "styles" else "js"}'
-    return Asset(f'highlight-{name}', data['package'], data['version'], file, f'sha384-{data[folder][name]}', 'style' if folder == 'styles' else 'script')
+        hint = f"Did you mean {' or '.join(near)}?" if near else 'See highlightjs.org for their names.'
+        raise ValueError(f'highlight.js has no {folder[:-1]} {name!r}. {hint}')
+    end, kind = ('css', 'style') if folder == 'styles' else ('js', 'script')
+    file, integrity = f'{folder}/{name}.min.{end}', f'sha384-{data[folder][name]}'
+    return Asset(f'highlight-{name}', data['package'], data['version'], file, integrity, kind)
 
 def HighlightJS(
     sel: str = 'pre code:not([data-highlighted="yes"])', # Which elements hold code
@@ -219,7 +233,8 @@ def HighlightJS(
 ) -> Fragment:                 # For `hdrs`
     "Colour code"
     langs = [langs] if isinstance(langs, str) else langs
-    styles = [asset_tag(_highlight_asset('styles', o), base, media=f'(prefers-color-scheme: {scheme})') for o, scheme in ((light, 'light'), (dark, 'dark'))]
+    styles = [asset_tag(_highlight_asset('styles', o), base, media=f'(prefers-color-scheme: {scheme})')
+              for o, scheme in ((light, 'light'), (dark, 'dark'))]
     more = [asset_tag(_highlight_asset('languages', o), base, defer=True) for o in langs if o not in _highlight_core]
     return _each(sel, 'hljs.highlightElement(e);', *styles, asset_tag('highlight', base, defer=True), *more)
 

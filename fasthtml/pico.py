@@ -28,7 +28,8 @@ def set_pico_cls() -> Any:
     "In a notebook: give all outputs the class `pico`"
     from IPython.display import Javascript
     return Javascript('''(() => {
-const mark = () => document.querySelectorAll('.cell-output, .output_area, .jp-OutputArea-output').forEach(e => e.classList.add('pico'));
+const outputs = '.cell-output, .output_area, .jp-OutputArea-output';
+const mark = () => document.querySelectorAll(outputs).forEach(e => e.classList.add('pico'));
 mark();
 new MutationObserver(mark).observe(document.body, {childList: true, subtree: true});
 })();''')
@@ -98,4 +99,5 @@ def DialogX(
 def PicoBusy() -> Fragment:
     "A spinner on the element that waits for htmx"
     who = '(event.detail.elt || event.detail.ctx.sourceElement)'
-    return Fragment(HtmxOn('beforeRequest', f"{who}.setAttribute('aria-busy', 'true');"), HtmxOn('afterRequest', f"{who}.removeAttribute('aria-busy');"))
+    return Fragment(HtmxOn('beforeRequest', f"{who}.setAttribute('aria-busy', 'true');"),
+                    HtmxOn('afterRequest', f"{who}.removeAttribute('aria-busy');"))

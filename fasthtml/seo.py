@@ -38,11 +38,12 @@ def Socials(
     "What a link to this page looks like elsewhere"
     site = site_name if '://' in site_name else f'https://{site_name}'
     page, picture = urljoin(site, url or ''), urljoin(site.rstrip('/') + '/', image)
-    og = {'og:image': picture, 'og:site_name': site_name, 'og:image:type': f'image/{_image_type(image)}', 'og:image:width': w, 'og:image:height': h, 'og:type': 'website',
-          'og:url': page, 'og:title': title, 'og:description': description}
+    og = {'og:image': picture, 'og:site_name': site_name, 'og:image:type': f'image/{_image_type(image)}', 'og:image:width': w,
+          'og:image:height': h, 'og:type': 'website', 'og:url': page, 'og:title': title, 'og:description': description}
     x = {'twitter:image': picture, 'twitter:site': twitter_site, 'twitter:creator': creator, 'twitter:title': title,
          'twitter:description': description, 'twitter:card': card}
-    return (*[Meta(property=k, content=v) for k, v in og.items()], *[Meta(name=k, content=v) for k, v in x.items() if v is not None])
+    return (*[Meta(property=k, content=v) for k, v in og.items()],
+            *[Meta(name=k, content=v) for k, v in x.items() if v is not None])
 
 def _image_type(image: str) -> str:
     "The subtype of a picture's media type, from the end of its address"
@@ -61,7 +62,8 @@ def LdJson(
     said = {'@type': typ} | {k: v for k, v in {**data, **(extra or {}), **kwargs}.items() if v not in (None, '', [], {})}
     return Script(to_js({'@context': 'https://schema.org', **said}), type='application/ld+json') if script else said
 
-def LdContactPoint(contact_type: str, email: str | None = None, phone: str | None = None, script: bool = False, **extra: Any) -> dict[str, Any] | FT:
+def LdContactPoint(contact_type: str, email: str | None = None, phone: str | None = None, script: bool = False,
+                   **extra: Any) -> dict[str, Any] | FT:
     "A way to reach an organisation"
     return LdJson('ContactPoint', dict(contactType=contact_type, email=email, telephone=phone), script, extra)
 
@@ -76,7 +78,8 @@ def LdOrg(
     **extra: Any,              # More properties
 ) -> dict[str, Any] | FT:
     "An organisation"
-    return LdJson('Organization', dict(name=name, url=url, logo=logo, alternateName=alt_name, sameAs=same_as, contactPoint=contact_points), script, extra)
+    data = dict(name=name, url=url, logo=logo, alternateName=alt_name, sameAs=same_as, contactPoint=contact_points)
+    return LdJson('Organization', data, script, extra)
 
 def LdWebsite(name: str, url: str, script: bool = False, **extra: Any) -> dict[str, Any] | FT:
     "A web site"
@@ -95,7 +98,8 @@ def LdCourseInstance(
     "One run of a course"
     if isinstance(instructor, str): instructor = LdJson('Person', dict(name=instructor))
     dates = dict(startDate=_iso(start_date), endDate=_iso(end_date))
-    return LdJson('CourseInstance', dict(courseMode=course_mode, **dates, location=location, instructor=instructor), script, extra)
+    data = dict(courseMode=course_mode, **dates, location=location, instructor=instructor)
+    return LdJson('CourseInstance', data, script, extra)
 
 def LdCourse(
     name: str,                 # Title
@@ -107,7 +111,8 @@ def LdCourse(
 ) -> dict[str, Any] | FT:
     "A course"
     if isinstance(provider, str): provider = LdOrg(provider)
-    return LdJson('Course', dict(name=name, description=description, provider=provider, hasCourseInstance=course_instance), script, extra)
+    data = dict(name=name, description=description, provider=provider, hasCourseInstance=course_instance)
+    return LdJson('Course', data, script, extra)
 
 def _iso(day: Any) -> Any: return day.isoformat() if isinstance(day, date) else day
 
@@ -118,7 +123,8 @@ def _robots_text(allow_all: bool, disallow_paths: Iterable[str], sitemap_url: st
     if allow_all and len(lines) == 1: lines.append('Allow: /')
     if crawl_delay is not None: lines.append(f'Crawl-delay: {crawl_delay}')
     if sitemap_url: lines += ['', f'Sitemap: {sitemap_url}']
-    if bad := [o for o in lines if '\n' in o or '\r' in o]: raise ValueError(f"a rule of robots.txt is one line, got {bad[0]!r}.")
+    if bad := [o for o in lines if '\n' in o or '\r' in o]:
+        raise ValueError(f"a rule of robots.txt is one line, got {bad[0]!r}.")
     return '\n'.join(lines) + '\n'
 
 def _serve(app: Any, path: str, text: str, media_type: str) -> None:
@@ -134,7 +140,8 @@ def robots_txt(
     crawl_delay: float | None = None, # Seconds between requests
 ) -> None:
     "Serve `/robots.txt`"
-    _serve(app, '/robots.txt', _robots_text(allow_all, disallow_paths or (), sitemap_url, crawl_delay), 'text/plain; charset=utf-8')
+    text = _robots_text(allow_all, disallow_paths or (), sitemap_url, crawl_delay)
+    _serve(app, '/robots.txt', text, 'text/plain; charset=utf-8')
 
 # %% ../nbs/api/15_seo.ipynb #645b6f63
 def sitemap_url(
@@ -146,7 +153,8 @@ def sitemap_url(
     elif not isinstance(url_info, Mapping): url_info = dict(zip(('loc', 'lastmod', 'changefreq', 'priority'), url_info))
     if not url_info.get('loc'): raise ValueError(f"a page of a sitemap needs `loc`, got {url_info!r}.")
     info = {**url_info, 'loc': f'{loc_base}{url_info["loc"]}'}
-    parts = [f'<{k}>{escape(str(_iso(info[k])))}</{k}>' for k in ('loc', 'lastmod', 'changefreq', 'priority') if info.get(k) is not None]
+    keys = [k for k in ('loc', 'lastmod', 'changefreq', 'priority') if info.get(k) is not None]
+    parts = [f'<{k}>{escape(str(_iso(info[k])))}</{k}>' for k in keys]
     return '<url>' + ''.join(parts) + '</url>'
 
 def sitemap_xml(

@@ -114,17 +114,20 @@ def Svg(
 def Rect(width: Any, height: Any, x: Any = 0, y: Any = 0, fill: Any = None, stroke: Any = None, stroke_width: Any = None,
          rx: Any = None, ry: Any = None, **kwargs: Any) -> FT:
     "A rectangle; `rx` and `ry` round its corners"
-    return ft_svg('rect', width=width, height=height, x=x, y=y, fill=fill, stroke=stroke, stroke_width=stroke_width, rx=rx, ry=ry, **kwargs)
+    return ft_svg('rect', width=width, height=height, x=x, y=y, fill=fill, stroke=stroke, stroke_width=stroke_width,
+                  rx=rx, ry=ry, **kwargs)
 
 def Circle(r: Any, cx: Any = 0, cy: Any = 0, fill: Any = None, stroke: Any = None, stroke_width: Any = None, **kwargs: Any) -> FT:
     "A circle of radius `r` around (`cx`, `cy`)"
     return ft_svg('circle', r=r, cx=cx, cy=cy, fill=fill, stroke=stroke, stroke_width=stroke_width, **kwargs)
 
-def Ellipse(rx: Any, ry: Any, cx: Any = 0, cy: Any = 0, fill: Any = None, stroke: Any = None, stroke_width: Any = None, **kwargs: Any) -> FT:
+def Ellipse(rx: Any, ry: Any, cx: Any = 0, cy: Any = 0, fill: Any = None, stroke: Any = None, stroke_width: Any = None,
+            **kwargs: Any) -> FT:
     "An ellipse with radii `rx`, `ry` around (`cx`, `cy`)"
     return ft_svg('ellipse', rx=rx, ry=ry, cx=cx, cy=cy, fill=fill, stroke=stroke, stroke_width=stroke_width, **kwargs)
 
-def Line(x1: Any, y1: Any, x2: Any = 0, y2: Any = 0, stroke: Any = 'black', w: Any = None, stroke_width: Any = 1, **kwargs: Any) -> FT:
+def Line(x1: Any, y1: Any, x2: Any = 0, y2: Any = 0, stroke: Any = 'black', w: Any = None, stroke_width: Any = 1,
+         **kwargs: Any) -> FT:
     "A line from (`x1`, `y1`) to (`x2`, `y2`); `w` is short for `stroke_width`"
     return ft_svg('line', x1=x1, y1=y1, x2=x2, y2=y2, stroke=stroke, stroke_width=stroke_width if w is None else w, **kwargs)
 
@@ -136,19 +139,22 @@ def _points(args: Sequence[Any], points: Any) -> tuple[list[Any], str | None]:
     pairs += [o for o in args if not isinstance(o, FT)]
     return kids, ' '.join(o if isinstance(o, str) else ','.join(map(str, o)) for o in pairs) or None
 
-def Polyline(*args: Any, points: Any = None, fill: Any = None, stroke: Any = None, stroke_width: Any = None, **kwargs: Any) -> FT:
+def Polyline(*args: Any, points: Any = None, fill: Any = None, stroke: Any = None, stroke_width: Any = None,
+             **kwargs: Any) -> FT:
     "Lines from point to point: `Polyline((0,0), (10,5))` or `Polyline(points='0,0 10,5')`"
     kids, points = _points(args, points)
     return ft_svg('polyline', *kids, points=points, fill=fill, stroke=stroke, stroke_width=stroke_width, **kwargs)
 
-def Polygon(*args: Any, points: Any = None, fill: Any = None, stroke: Any = None, stroke_width: Any = None, **kwargs: Any) -> FT:
+def Polygon(*args: Any, points: Any = None, fill: Any = None, stroke: Any = None, stroke_width: Any = None,
+            **kwargs: Any) -> FT:
     "An area with corners at these points"
     kids, points = _points(args, points)
     return ft_svg('polygon', *kids, points=points, fill=fill, stroke=stroke, stroke_width=stroke_width, **kwargs)
 
 # %% ../nbs/api/07_svg.ipynb #82fd06d2
-def Text(*args: Any, x: Any = 0, y: Any = 0, font_family: Any = None, font_size: Any = None, fill: Any = None, text_anchor: Any = None,
-         dominant_baseline: Any = None, font_weight: Any = None, font_style: Any = None, text_decoration: Any = None, **kwargs: Any) -> FT:
+def Text(*args: Any, x: Any = 0, y: Any = 0, font_family: Any = None, font_size: Any = None, fill: Any = None,
+         text_anchor: Any = None, dominant_baseline: Any = None, font_weight: Any = None, font_style: Any = None,
+         text_decoration: Any = None, **kwargs: Any) -> FT:
     "Text in a drawing"
     return ft_svg('text', *args, x=x, y=y, font_family=font_family, font_size=font_size, fill=fill, text_anchor=text_anchor,
                   dominant_baseline=dominant_baseline, font_weight=font_weight, font_style=font_style,
@@ -188,7 +194,8 @@ class PathFT(FT):
     def T(self, x: float, y: float) -> 'PathFT':
         "Quadratic curve that goes on smoothly"
         return self._stroke('T', x, y)
-    def A(self, rx: float, ry: float, x_axis_rotation: float, large_arc_flag: bool, sweep_flag: bool, x: float, y: float) -> 'PathFT':
+    def A(self, rx: float, ry: float, x_axis_rotation: float, large_arc_flag: bool, sweep_flag: bool,
+          x: float, y: float) -> 'PathFT':
         "Arc of an ellipse"
         return self._stroke('A', rx, ry, x_axis_rotation, large_arc_flag, sweep_flag, x, y)
 

@@ -43,23 +43,28 @@ def again(html, **options):
     return element.to_html(*made) if type(made) is tuple else element.to_html(made)
 
 
-TAGS = '''div p span a b i ul li table tbody tr td th form input button select option optgroup textarea label pre h1 br img svg path
-    linearGradient math mi title script style template iframe noscript custom-tag article details summary ruby rt video source'''.split()
-ATTRS = '''id class for name value href title style checked disabled async hx-get hx-on:click hx-on::after-request @click.away :class
-    x-on:click data-x data_x _ viewbox stroke-width xlink:href target-id klass sse-connect hx-sse:connect hx-target:inherited
-    aria-label contenteditable lambda'''.split()
-TEXTS = ['', ' ', '\n  ', 'a', ' b ', 'x<y', '&amp;', '&lt;i&gt;', '"', "'", 'ü\u2028', '\\n', '{x}', '<!-- c -->', '&nbsp;', '\n']
+TAGS = '''div p span a b i ul li table tbody tr td th form input button select option optgroup textarea label pre h1 br img svg
+    path linearGradient math mi title script style template iframe noscript custom-tag article details summary ruby rt video
+    source'''.split()
+ATTRS = '''id class for name value href title style checked disabled async hx-get hx-on:click hx-on::after-request
+    @click.away :class x-on:click data-x data_x _ viewbox stroke-width xlink:href target-id klass sse-connect hx-sse:connect
+    hx-target:inherited aria-label contenteditable lambda'''.split()
+TEXTS = ['', ' ', '\n  ', 'a', ' b ', 'x<y', '&amp;', '&lt;i&gt;', '"', "'", 'ü\u2028', '\\n', '{x}', '<!-- c -->', '&nbsp;',
+         '\n']
 attribute = st.builds(lambda k, v, q: f' {k}={q}{v.replace(q, "")}{q}', st.sampled_from(ATTRS),
-                      st.sampled_from([*TEXTS, 'javascript:go(1)', 'a b', 'true']), st.sampled_from(['"', "'"]))
-opening = st.builds(lambda t, a, e: f'<{t}{"".join(a)}{e}>', st.sampled_from(TAGS), st.lists(attribute, max_size=3), st.sampled_from(['', '', ' /']))
-soup = st.lists(st.one_of(opening, st.sampled_from(TAGS).map(lambda t: f'</{t}>'), st.sampled_from(TEXTS)), max_size=25).map(''.join)
+                      st.sampled_from([*TEXTS, 'javascript:go(1)', 'a b', 'true']), st.sampled_from('"\''))
+opening = st.builds(lambda t, a, e: f'<{t}{"".join(a)}{e}>', st.sampled_from(TAGS), st.lists(attribute, max_size=3),
+                    st.sampled_from(['', '', ' /']))
+closing = st.sampled_from(TAGS).map(lambda t: f'</{t}>')
+soup = st.lists(st.one_of(opening, closing, st.sampled_from(TEXTS)), max_size=25).map(''.join)
 
 
 def settled(html):
     "The HTML as a parser writes it back, if that is stable: broken HTML may parse to trees that no HTML text stands for"
     mended = parse_fragment(html, 'template').inner_html
     assume(read(mended) == read(html))
-    assume(not any(UNWRITABLE.search(o[0]) for o in read(html) if isinstance(o, tuple)))   # `a<b` makes a tag of that name
+    # `a<b` makes a tag of that name
+    assume(not any(UNWRITABLE.search(o[0]) for o in read(html) if isinstance(o, tuple)))
     return mended
 
 
@@ -83,18 +88,22 @@ def test_without_layout_only_white_space_is_lost(html):
 
 
 def words(html):
-    "The words as a browser would show them: a block ends a line, the inside of a box such as a button is a line of its own"
-    shown = []
+    "The words as a browser shows them: a block ends a line, the inside of a box is a line of its own, what is hidden is not there"
+    shown, hidden = [], 0
     for o in read(html):
-        tag = o.lstrip('/') if isinstance(o, str) else o[0]
-        if isinstance(o, list): shown.append(o[0])
-        elif tag in BOXES: shown.append(']' if isinstance(o, str) else '[')
+        closing, tag = isinstance(o, str), o.lstrip('/') if isinstance(o, str) else o[0]
+        if tag in HIDDEN: hidden += -1 if closing else 1
+        elif hidden: continue
+        elif isinstance(o, list): shown.append(o[0])
+        elif tag in BOXES: shown.append(']' if closing else '[')
         elif tag in BLOCKS: shown.append('\n')
-    return re.sub(r' *\n *', '\n', re.sub(r'(?<=\[) | (?=\])', '', re.sub(r'[ \t\f]+', ' ', re.sub(r'\s*\n\s*', lambda m: m[0], ''.join(shown))))).split()
+    line = re.sub(r'\s+', ' ', ''.join(shown))
+    return re.sub(r'(?<=\[) +| +(?=\])', '', line).split()
 
 
 BLOCKS = set('div p ul li table tbody tr td th form option optgroup pre h1 br article details summary html head body'.split())
-BOXES = set('button textarea select svg video iframe template'.split())
+BOXES = set('button textarea select svg video iframe'.split())
+HIDDEN = set('title script style noscript template source'.split())
 
 PAGE = '''<?xml version="1.0"?><!DOCTYPE html><html lang="en"><head><meta charset=utf-8><title>A &amp; B</title>
 <script>if (a<b && c) { x = "<\\/script>" }</script><style>a > b { c: "d" }</style></head>
@@ -126,7 +135,8 @@ def test_documentation_of_python_itself_comes_back():
 
 
 def test_long_generated_page_comes_back():
-    rows = ''.join(f'<tr class="r{i % 3}"><td>{i}</td><td><a href="/item/{i}?q=&quot;{i}&quot;">Item &lt;{i}&gt;</a></td></tr>' for i in range(3000))
+    rows = ''.join(f'<tr class="r{i % 3}"><td>{i}</td><td><a href="/item/{i}?q=&quot;{i}&quot;">Item &lt;{i}&gt;</a></td></tr>'
+                   for i in range(3000))
     html = f'<!doctype html><html><head></head><body><table><tbody>{rows}</tbody></table></body></html>'
     assert read(again(html)) == read(html)
 
@@ -138,8 +148,9 @@ def test_depth_is_no_matter_for_html2ft():
     assert source.count('B(') == depth
 
 
-@pytest.mark.parametrize('html', ['<tr><td>1</td></tr>', '<td>1</td>', '<option>1</option>', '<li>a</li><li>b</li>', 'text', '', ' <p>a</p> ',
-                                  '<head><title>x</title></head>', '<body class="a">x</body>'])
+@pytest.mark.parametrize('html', [
+    '<tr><td>1</td></tr>', '<td>1</td>', '<option>1</option>', '<li>a</li><li>b</li>', 'text', '', ' <p>a</p> ',
+    '<head><title>x</title></head>', '<body class="a">x</body>'])
 def test_fragments_of_any_kind_are_kept(html):
     "A lone row is no row to a parser that expects a paragraph"
     assert again(html) == html.strip()
