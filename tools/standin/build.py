@@ -1,5 +1,4 @@
 "Turn the notebooks of `_proc` into a site, or one of them into README.md."
-import html
 import os
 import re
 import shutil
@@ -123,8 +122,18 @@ def page_text(name: str, notebooks: Notebooks) -> PageText:
 
 
 def plain_text(markdown: str) -> str:
-    "Markdown without its marks, for attributes and short lines"
-    return html.unescape(pandoc(markdown, 'plain').replace('\n', ' ').strip()) if markdown else ''
+    "A sentence without the marks for code and links, for attributes and short lines"
+    return re.sub(r'\[([^\]]+)\]\([^)]*\)', r'\1', markdown).replace('`', '').strip()
+
+
+def common_markdown(markdown: str) -> str:
+    "Markdown without what only pandoc understands: fenced divisions and attributes"
+    markdown = re.sub(r'(?m)^:::+.*\n?', '', markdown)
+    markdown = re.sub(r'(?m)^<!-- WARNING.*\n', '', markdown)
+    markdown = re.sub(r'(?m)^(`{3,}) \{\.cell-output[^}]*\}$', r'\1text', markdown)
+    markdown = re.sub(r'(?m)^(`{3,}) \{\.(\w+)[^}]*\}$', r'\1\2', markdown)
+    markdown = re.sub(r'(?m)^(#+ .*?) \{#[^}]*\}$', r'\1', markdown)
+    return re.sub(r'\n{3,}', '\n\n', markdown)
 
 
 def copy_other_files(root: Path, out: Path) -> None:
@@ -144,7 +153,8 @@ def write_page(name: str, notebooks: Notebooks, frame: SiteFrame, out: Path) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_page(frame, page), encoding='utf-8')
     twin = read_notebook(notebooks.root/name, plain=True)
-    text = pandoc(f'# {twin.title}\n\n> {twin.description}\n\n{twin.markdown}', 'gfm')
+    prose = common_markdown(relative_links(twin.markdown, name, notebooks))
+    text = f'# {twin.title}\n\n> {twin.description}\n\n{prose}\n'
     path.with_name(path.name + '.md').write_text(text, encoding='utf-8')
 
 
