@@ -1,0 +1,133 @@
+"""The example apps, used as a visitor uses them."""
+import base64
+import importlib.util
+
+import pytest
+from support import ROOT, serve, wait_until
+
+PNG = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
+
+
+def load_example(name: str):
+    "`examples/{name}.py` as a fresh module"
+    spec = importlib.util.spec_from_file_location(f'example_{name}', ROOT/'examples'/f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def todo(tmp_path, monkeypatch):
+    monkeypatch.setenv('TODO_DB', str(tmp_path/'todo.db'))
+    with serve(load_example('todo').app) as server:
+        yield server.url
+
+
+def test_a_list_is_filled_searched_ticked_and_emptied(todo, page):
+    page.goto(todo)
+    for text in 'Buy milk', 'Buy <b>bread</b>', 'Write':
+        page.fill('#text', text)
+        page.press('#text', 'Enter')
+        page.wait_for_selector(f'#list li:has-text("{text}")')
+        page.wait_for_function("document.getElementById('text').value == ''")
+    assert page.inner_text('#left') == '3 to do'
+    page.type('[name=q]', 'buy')
+    page.wait_for_function("document.querySelectorAll('#list li').length == 2")
+    page.check('[aria-label="Done: Buy milk"]')
+    page.wait_for_selector('#left:has-text("2 to do")')
+    page.click('[aria-label="Delete: Buy milk"]')
+    page.wait_for_function("document.querySelectorAll('#list li').length == 1")
+    page.fill('[name=q]', '')
+    page.wait_for_function("document.querySelectorAll('#list li').length == 2")
+    page.reload()
+    assert page.locator('#list li').all_inner_texts() == ['Buy <b>bread</b>\nDelete', 'Write\nDelete']
+    assert not page.problems
+
+
+def test_an_entry_that_somebody_else_deleted_says_so(todo, new_page):
+    mine, theirs = new_page(), new_page()
+    mine.goto(todo)
+    mine.fill('#text', 'Shared')
+    mine.press('#text', 'Enter')
+    mine.wait_for_selector('#list li')
+    theirs.goto(todo)
+    theirs.click('text=Delete')
+    theirs.wait_for_function("document.querySelectorAll('#list li').length == 0")
+    mine.click('[aria-label="Done: Shared"]')
+    mine.wait_for_selector('#list li:has-text("somebody else deleted it")')
+    assert not mine.problems + theirs.problems
+
+
+@pytest.fixture
+def gallery(tmp_path, monkeypatch):
+    monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+    with serve(load_example('gallery').app) as server:
+        yield server.url
+
+
+def test_a_visitor_signs_in_uploads_and_leaves(gallery, page, tmp_path):
+    page.goto(f'{gallery}/?from=mail')
+    page.fill('#name', 'Ada <3')
+    page.fill('#password', 'wrong')
+    with page.expect_response(lambda response: response.status == 403):
+        page.click('text=Sign in')
+    page.wait_for_selector('text=That is not the password.')
+    page.problems.clear()  # the browser logs the 403 that was asked for
+    page.fill('#name', 'Ada <3')
+    page.fill('#password', 'let me in')
+    page.click('text=Sign in')
+    page.wait_for_selector('.fh-toast:has-text("Welcome, Ada <3")')
+    (tmp_path/'notes.txt').write_text('no picture')
+    (tmp_path/'dot.png').write_bytes(PNG)
+    page.set_input_files('[name=files]', [tmp_path/'dot.png', tmp_path/'notes.txt'])
+    page.click('text=Upload')
+    page.wait_for_selector('#pictures img')
+    page.wait_for_selector('.fh-toast:has-text("notes.txt is not a picture")')
+    page.wait_for_function("document.querySelector('#pictures img').naturalWidth == 1")
+    assert page.evaluate("document.getElementById('uploadprog').value") == 100
+    page.click('text=Sign out')
+    page.wait_for_selector('text=Sign in')
+    assert not page.problems
+
+
+@pytest.fixture
+def words():
+    module = load_example('stream_text')
+    with serve(module.app) as server:
+        yield server.url, module
+
+
+def test_an_answer_arrives_word_by_word(words, page):
+    url, _ = words
+    page.goto(url)
+    page.fill('#question', 'Something about rain')
+    page.click('text=Ask')
+    page.wait_for_selector('article p:has-text("Rain is water")')
+    assert 'something to say' not in page.inner_text('article')
+    page.wait_for_selector('article p:has-text("something to say.")')
+    assert page.locator('article .cursor').count() == 0
+    assert not page.problems
+
+
+def test_stop_closes_the_generator(words, page, monkeypatch):
+    url, module = words
+    closed = []
+
+    async def endless(question):
+        try:
+            while True:
+                yield 'on and '
+                await module.asyncio.sleep(0.05)
+        finally:
+            closed.append(question)
+
+    monkeypatch.setattr(module, 'words_of', endless)
+    page.goto(url)
+    page.fill('#question', 'Tell me all')
+    page.click('text=Ask')
+    page.wait_for_selector('article p:has-text("on and on and")')
+    page.click('text=Stop')
+    page.wait_for_selector('text=Stopped')
+    wait_until(lambda: closed == ['Tell me all'], what='the generator to be closed')
+    assert not page.problems
