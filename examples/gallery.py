@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, Response
 
 from fasthtml.common import *
-from fasthtml.pico import Card, picolink
+from fasthtml.pico import Card, Group, picolink
 from fasthtml.security import local_target
 
 FOLDER = Path(os.environ.get('GALLERY_FOLDER', 'pictures'))
@@ -28,7 +28,8 @@ def guard(req, session):
 
 
 css = Style('''
-main {max-width: 60rem} .bar {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
+main {max-width: 60rem} .bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
+.bar form, .bar button {margin: 0; white-space: nowrap}
 .grid-pictures {display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem}
 .grid-pictures figure {margin: 0} .grid-pictures img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .5rem}
 .error {color: var(--pico-del-color)} .login {max-width: 24rem; margin: 10vh auto}
@@ -74,8 +75,8 @@ def picture(name):
 @app.get('/')
 def home(auth):
     names = sorted((p.name for p in FOLDER.iterdir()), reverse=True) if FOLDER.is_dir() else []
-    upload = Form(Input(type='file', name='files', multiple=True, accept='image/*', required=True, aria_label='Pictures'),
-                  Button('Upload'), Progress(id='uploadprog', value=0, max=100),
+    choose = Input(type='file', name='files', multiple=True, accept='image/*', required=True, aria_label='Pictures')
+    upload = Form(Group(choose, Button('Upload')), Progress(id='uploadprog', value=0, max=100),
                   hx_post='/upload', target_id='pictures', hx_swap='afterbegin', **upload_pb_attrs())
     leave = Form(Button('Sign out', cls='secondary outline'), method='post', action='/logout')
     return Title('Gallery'), Main(Div(H1('Gallery'), Div(Small(f'Signed in as {auth}'), leave), cls='bar'),

@@ -294,6 +294,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.element._figure': ('api/element.html#_figure', 'fasthtml/element.py'),
                                   'fasthtml.element._final_attrs': ('api/element.html#_final_attrs', 'fasthtml/element.py'),
                                   'fasthtml.element._final_form': ('api/element.html#_final_form', 'fasthtml/element.py'),
+                                  'fasthtml.element._first_char': ('api/element.html#_first_char', 'fasthtml/element.py'),
                                   'fasthtml.element._fuse': ('api/element.html#_fuse', 'fasthtml/element.py'),
                                   'fasthtml.element._fused_html': ('api/element.html#_fused_html', 'fasthtml/element.py'),
                                   'fasthtml.element._kids': ('api/element.html#_kids', 'fasthtml/element.py'),
