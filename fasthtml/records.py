@@ -134,6 +134,9 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
     needed = _required(cls, hints)
     members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required) for n, required in needed.items())
+    if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
+        defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
+        return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
     def draft(values):
         try: return cls(**{n: None for n, required in needed.items() if required} | values)
         except Exception: return SimpleNamespace(**values)      # its constructor checks; a form needs only the values

@@ -125,7 +125,7 @@ RECORDS = [
     (Point, Point(1)),
     (PointDict, {'x': 1}),
     (PointTuple, PointTuple(1)),
-    (PointSpace, PointSpace(x=1)),
+    (PointSpace, PointSpace(x=1, y=5)),
     (PointModel, PointModel(x=1)),
     (PointStruct, PointStruct(1)),
     (PointPlain, PointPlain(1)),
