@@ -14,7 +14,7 @@ from typing import Any
 
 # %% ../nbs/api/06_html2ft.ipynb #30d9230a
 import fasthtml.tags as tags
-from .element import attrmap_x, check_name, esc, named
+from .element import attrmap_x, check_name, esc, named, voids
 
 # %% ../nbs/api/06_html2ft.ipynb #1acc1333
 _starts_document = re.compile(r'(?:\s|\ufeff|<!--.*?-->|<\?.*?>)*<(!doctype|html|head|body)\b', re.I | re.S)
@@ -138,11 +138,15 @@ def _kids(node: Any, done: dict[int, str], keep_space: bool, parent: str | None)
     return [x if tag else raw.format(_text(x)) for tag, x in found if tag or x]
 
 # %% ../nbs/api/06_html2ft.ipynb #08ea8f74
+# Tags that mean something else inside SVG and MathML: tag → pattern of the text that `ft_hx` would write as HTML wants it
+_unlike_html = {o: '' for o in (*voids, *named, 'pre', 'listing')} | {'script': '[<&]', 'style': '[<&]'}
+
 def _element(el: Any, kids: list[str], attr1st: bool, doctype: bool) -> str:
     "Source text of one element"
     html = el.namespace.name == 'HTML'
     attrs = _attrs(el.tag, dict(el.attrs), html)
-    if html and el.tag in ('script', 'style') and re.search('<!--|</', el.text): return f'NotStr({el.html!r})'
+    unsayable = ('<!--|</' if el.tag in ('script', 'style') else None) if html else _unlike_html.get(el.tag)
+    if unsayable is not None and re.search(unsayable, el.text): return f'NotStr({el.html!r})'
     f = el.tag.capitalize()
     if el.tag == 'html' and html:
         if not doctype: attrs.append('doctype=False')

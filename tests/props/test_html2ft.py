@@ -88,7 +88,7 @@ def test_without_layout_only_white_space_is_lost(html):
 
 
 def words(html):
-    "The words as a browser shows them: a block ends a line, the inside of a box is a line of its own, what is hidden is not there"
+    "The words as a browser shows them: a block ends a line, a box has lines of its own, what is hidden is not there"
     shown, hidden = [], 0
     for o in read(html):
         closing, tag = isinstance(o, str), o.lstrip('/') if isinstance(o, str) else o[0]
