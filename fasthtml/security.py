@@ -70,7 +70,7 @@ def cross_origin(
     site, origin = headers.get('sec-fetch-site', ''), headers.get('origin', '')
     if site in ('same-origin', 'none') or not (site or origin): return None
     if origin and is_trusted(origin, trusted): return None
-    if site: return f'The browser says that this {method} comes from another origin ({site[:20]}).'
+    if site: return f'The browser says that this {method} comes from another origin.'
     page = parse_origin(origin)
     if page and same_host(page, scheme, host): return None
     return f'This {method} comes from another origin than the host it is sent to.'
