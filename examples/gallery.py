@@ -29,7 +29,7 @@ def guard(req, session):
 
 css = Style('''
 main {max-width: 60rem} .bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
-.bar form, .bar button {margin: 0; white-space: nowrap}
+.bar {margin-bottom: 1.5rem} .bar form, .bar button, .bar h1 {margin: 0; white-space: nowrap}
 .grid-pictures {display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem}
 .grid-pictures figure {margin: 0} .grid-pictures img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .5rem}
 .error {color: var(--pico-del-color)} .login {max-width: 24rem; margin: 10vh auto}
@@ -84,11 +84,11 @@ def home(auth):
 
 
 @rt('/upload')
-async def post(files: list[UploadFile], session):
+def post(files: list[UploadFile], session):
     FOLDER.mkdir(exist_ok=True)
     saved = []
     for file in files:
-        content = await file.read()
+        content = file.file.read()
         ending = next((ending for start, ending in KINDS.items() if content.startswith(start)), None)
         if not ending:
             add_toast(session, f'{file.filename} is not a picture of a kind we know.', 'error')
