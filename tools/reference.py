@@ -22,16 +22,16 @@ def source_of(symbol) -> str | None:
     try:
         return textwrap.dedent(inspect.getsource(symbol)).rstrip()
     except (OSError, TypeError):
-        return exported_source(symbol.__name__) if inspect.isclass(symbol) else None
+        return exported_source(symbol.__name__, symbol.__doc__) if inspect.isclass(symbol) else None
 
 
 @cache
-def exported_source(name: str) -> str | None:
-    "A class that a notebook cell has defined has no file; its twin in the package has"
+def exported_source(name: str, doc: str | None) -> str | None:
+    "A class that a notebook cell has defined has no file; its twin in the package has. The docstring tells namesakes apart"
     for path in sorted(PACKAGE.glob('*.py')):
         text = path.read_text(encoding='utf-8')
         for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
+            if isinstance(node, ast.ClassDef) and node.name == name and ast.get_docstring(node, clean=False) == doc:
                 first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
                 return '\n'.join(text.splitlines()[first - 1:node.end_lineno])
     return None

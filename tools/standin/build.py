@@ -183,7 +183,8 @@ def render_readme(notebook: Path, output: str, to: str) -> None:
     document = read_notebook(notebook, plain=True)
     out = notebook.parent/read_config(notebook.parent)['project']['output-dir']
     out.mkdir(exist_ok=True)
-    text = f'# {document.title}\n\n> {document.description}\n\n{readme_links(document.markdown)}'
+    prose = common_markdown(readme_links(document.markdown))
+    text = f'# {document.title}\n\n> {document.description}\n\n{prose}'
     (out/output).write_text(pandoc(text, to), encoding='utf-8')
 
 
