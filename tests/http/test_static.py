@@ -1,4 +1,4 @@
-"Static files: what is served, what never is, and for how long it may be kept. Over real sockets where a client would tidy the path."
+"Static files: what is served, what never is, how long it may be kept. Over raw sockets where a client would tidy the path."
 import hashlib
 import os
 from base64 import b64encode
@@ -22,8 +22,9 @@ SECRET = 'the secret outside'
 def project(tmp_path, monkeypatch):
     "A project folder with public/, and things beside and inside it that nobody may have"
     root = tmp_path/'project'
-    files = {'public/site.css': 'p {color: teal}', 'public/a/deep.js': 'let a', 'public/read.txt': 'read me', 'public/.env': SECRET,
-             'public/.git/config.txt': SECRET, 'public/UPPER.PNG': 'png', 'secret.txt': SECRET, 'data.csv': SECRET, 'app.css': 'own css',
+    files = {'public/site.css': 'p {color: teal}', 'public/a/deep.js': 'let a', 'public/read.txt': 'read me',
+             'public/.env': SECRET, 'public/.git/config.txt': SECRET, 'public/UPPER.PNG': 'png', 'secret.txt': SECRET,
+             'data.csv': SECRET, 'app.css': 'own css',
              '../secret.txt': SECRET, '../secret.css': SECRET, 'publicity/x.css': SECRET}
     for name, text in files.items():
         (root/name).parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +39,11 @@ def project(tmp_path, monkeypatch):
 
 
 ESCAPES = ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/%2e%2e%2fsecret.txt', '/a/../../secret.txt',
-           '/a/..%2f..%2fsecret.txt', '/..%5csecret.txt', '/..\\secret.txt', '/%2e%2e%5c%2e%2e%5csecret.txt', '//etc/hosts.txt', '/%2fetc%2fhosts.txt', '/out/secret.txt',
-           '/link.txt', '/env.txt', '/.env', '/.git/config.txt', '/%2eenv', '/..%00/secret.txt', '/secret.txt%00.css', '/site.css%00',
-           '/../publicity/x.css', '/..%2fpublicity%2fx.css', '/%252e%252e/secret.txt', '/pipe.txt', '/a/.%2e/.%2e/secret.css', '/./.env',
+           '/a/..%2f..%2fsecret.txt', '/..%5csecret.txt', '/..\\secret.txt', '/%2e%2e%5c%2e%2e%5csecret.txt',
+           '//etc/hosts.txt', '/%2fetc%2fhosts.txt', '/out/secret.txt',
+           '/link.txt', '/env.txt', '/.env', '/.git/config.txt', '/%2eenv', '/..%00/secret.txt', '/secret.txt%00.css',
+           '/site.css%00', '/../publicity/x.css', '/..%2fpublicity%2fx.css', '/%252e%252e/secret.txt', '/pipe.txt',
+           '/a/.%2e/.%2e/secret.css', '/./.env',
            '/a//../site.css/../../secret.txt', '/C:/secret.txt', '/....//secret.txt', '/%c0%ae%c0%ae/secret.txt']
 
 
@@ -140,7 +143,8 @@ def test_without_a_word_the_public_folder_is_served_else_only_what_pages_load(pr
     assert (client.get('/read.txt').status_code, client.get('/app.css').status_code) == (200, 404)
     (project/'public').rename(project/'other')
     client = TestClient(fast_app(secret_key='k')[0])
-    assert [client.get(p).status_code for p in ('/app.css', '/secret.txt', '/data.csv', '/other/site.css')] == [200, 404, 404, 200]
+    paths = ('/app.css', '/secret.txt', '/data.csv', '/other/site.css')
+    assert [client.get(p).status_code for p in paths] == [200, 404, 404, 200]
 
 
 def test_a_folder_that_is_named_serves_documents_too(project):
@@ -194,7 +198,8 @@ def test_ranges_are_served(files):
 
 
 @pytest.mark.parametrize('name, kind', {'x.css': 'text/css', 'x.js': 'text/javascript', 'x.mjs': 'text/javascript',
-                                        'x.svg': 'image/svg+xml', 'x.webp': 'image/webp', 'x.woff2': 'font/woff2', 'x.WASM': 'application/wasm', 'x.txt': 'text/plain',
+                                        'x.svg': 'image/svg+xml', 'x.webp': 'image/webp', 'x.woff2': 'font/woff2',
+                                        'x.WASM': 'application/wasm', 'x.txt': 'text/plain',
                                         'x.webmanifest': 'application/manifest+json', 'x.avif': 'image/avif'}.items())
 def test_types_do_not_depend_on_the_machine(files, project, name, kind):
     (project/'public'/name).write_text('x')
