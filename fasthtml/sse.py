@@ -300,7 +300,9 @@ async def settle(
 
 async def end(connection: StreamConnection) -> None:
     "Say the last words, if there is anybody to hear them, and terminate the body"
-    if connection.why in ('slow', 'aborted'): return connection.cut()
+    if connection.why in ('slow', 'aborted'):
+        connection.cut()
+        return await asyncio.sleep(0.01)  # the server must have noticed before we return, or it complains of half an answer
     if connection.why in ('gone', 'head'): return connection.mailbox.close('ended')
     words = last_words(connection.why, connection.last, jitter(connection.retry))
     try:
