@@ -17,7 +17,7 @@ from .tags import (A, Abbr, Address, Area, Article, Aside, Audio, B, Base, Bdi, 
                    Rtc, Ruby, S, Samp, Script, Search, Section, Select, Selectedcontent, Slot, Small, Source, Span,
                    Strike, Strong, Style, Sub, Summary, Sup, Svg, Table, Tbody, Td, Template, Textarea, Tfoot, Th,
                    Thead, Time, Title, Tr, Track, Tt, U, Ul, Var, Video, Wbr, ft_html, ft_hx, html_attrs, show)
-from .forms import (fill_dataclass, fill_form, find_inputs, mark_errors)
+from .forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
 from .html2ft import html2ft
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = [
     'Rtc', 'Ruby', 'S', 'Samp', 'Script', 'Search', 'Section', 'Select', 'Selectedcontent', 'Slot', 'Small',
     'Source', 'Span', 'Strike', 'Strong', 'Style', 'Sub', 'Summary', 'Sup', 'Svg', 'Table', 'Tbody', 'Td',
     'Template', 'Textarea', 'Tfoot', 'Th', 'Thead', 'Time', 'Title', 'Tr', 'Track', 'Tt', 'U', 'Ul', 'Var', 'Video',
-    'Wbr', 'attrmap_x', 'evt_attrs', 'fill_dataclass', 'fill_form', 'find_inputs', 'ft_html', 'ft_hx', 'html2ft',
+    'Wbr', 'attrmap_x', 'errors_left', 'evt_attrs', 'fill_dataclass', 'fill_form', 'find_inputs', 'ft_html', 'ft_hx', 'html2ft',
     'html_attrs', 'hx_attrs', 'hx_attrs_4only', 'hx_attrs_annotations', 'hx_evt_attrs', 'hx_evts', 'hx_evts_4only',
     'js_evt_attrs', 'js_evts', 'mark_errors', 'named', 'show', 'sse_message',
 ]

@@ -197,21 +197,24 @@ def mark_errors(
     errors: Any,               # `errors` of a handler, or a dict: field name → message or list of messages
     note: Callable[..., FT] = Small, # Element that shows the messages of one field
 ) -> Any:                      # New tree of the same shape
-    "A copy of `form` with each wrong field marked and its messages after it; the page's first wrong field gets the focus"
+    "A copy of `form` with each wrong field marked and its messages after it; the first wrong field gets the focus"
     form, found = _copied(form, skip=False)
-    messages, told = _messages(errors), set()
+    messages: dict[str, list[str]] = _messages(errors)
+    told: dict[str, str] = {}    # name → id of the note that tells its messages
     parents = {id(c): e for e in found for c in e.children}
     for el, names in _visible_fields(found):
-        wrong = next((n for n in names if n in messages), None)
-        if wrong is None: continue
-        mark = f'{el.attrs.get("id") or wrong}-error'
-        el.attrs |= {'aria-invalid': 'true', 'aria-describedby': mark}
+        wrong = [n for n in names if n in messages]
+        if not wrong: continue
+        el.attrs['aria-invalid'] = 'true'
         if not told: el.attrs['autofocus'] = True
-        if wrong in told or id(el) not in parents: continue
-        told.add(wrong)
-        said = note('; '.join(messages[wrong]), id=mark, role='alert')
-        parent = parents[id(el)]
-        parent.children = tuple(o for c in parent.children for o in ((c, said) if c is el else (c,)))
+        if (new := [n for n in wrong if n not in told]) and id(el) in parents:
+            mark = f'{el.attrs.get("id") or new[-1]}-error'
+            if mark in told.values(): mark += f'-{len(told)}'
+            told |= dict.fromkeys(new, mark)
+            said = note('; '.join(m for n in new for m in messages[n]), id=mark, role='alert')
+            parent = parents[id(el)]
+            parent.children = tuple(o for c in parent.children for o in ((c, said) if c is el else (c,)))
+        if marks := dict.fromkeys(told[n] for n in wrong if n in told): el.attrs['aria-describedby'] = ' '.join(marks)
     return form
 
 # %% ../nbs/api/05_forms.ipynb #5e489e7c
