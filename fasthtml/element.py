@@ -158,14 +158,14 @@ def _pre_text(s: str) -> str: return '\n' + esc(s) if s[:1] == '\n' else esc(s)
 
 class _Tag:
     "What rendering needs to know of a tag"
-    __slots__ = ('name', 'void', 'open', 'lt', 'close', 'text', 'raw', 'named', 'fuses', 'between', 'make')
+    __slots__ = ('name', 'void', 'open', 'lt', 'close', 'text', 'raw', 'named', 'between', 'make')
     def __init__(self, name: str, void: bool):
         self.name, self.void, self.named, self.make = name, void, name in named, None
         self.open, self.lt, self.close = f'<{name}>', f'<{name}', '' if void else f'</{name}>'
         if not name: self.open = self.lt = self.close = ''
         self.raw = name in ('script', 'style')
         self.text = {'script': _script_text, 'style': _style_text}.get(name) or (_pre_text if name in ('pre', 'textarea', 'listing') else esc)
-        self.fuses, self.between = self.text is esc and not self.void, self.close + self.open
+        self.between = self.close + self.open
     def __reduce__(self) -> tuple: return _tag, (self.name, self.void)
 
 # %% ../nbs/api/00_element.ipynb #96388d9e
@@ -209,9 +209,15 @@ class _Attrs(dict):
 
 def _normal(el: 'FT') -> tuple[tuple, _Attrs]:
     "Children and attributes of `el` in their final form; `el` itself stays as it is"
-    kids, a = el._c, el._a
+    kids, a = _kids(el), el._a
     if type(a) is _Attrs: return kids, a
     return tuple(_unfused(kids)), _final_attrs(a or {})
+
+def _kids(el: 'FT') -> tuple:
+    "The children as they are stored; one that is alone is stored without a tuple round it"
+    return _as_tuple(el._c)
+
+def _as_tuple(kids: Any) -> tuple: return kids if type(kids) is tuple else (kids,)
 
 def _final_attrs(written: Mapping) -> _Attrs:
     "Names and values as HTML has them. Later spellings of a name win; `target_id` wins over `hx_target`"
@@ -236,18 +242,15 @@ def unqid(seeded: bool = False) -> str:
     return '_' + base64.urlsafe_b64encode(bits).decode().rstrip('=')
 
 # %% ../nbs/api/00_element.ipynb #855e63e8
-def _settle(kids: tuple, kw: dict) -> tuple:
-    "`kids` flattened, with generators read and mappings moved to `kw`"
-    if len(kids) == 1 and type(kids[0]) is map:
-        kids = _fuse(kids[0]),
-        if type(kids[0]) is _Fused: return kids
-    res, todo = [], [(iter(kids), True)]
+def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
+    "`kids` flattened, with generators read and mappings (only where `direct`) moved to `kw`"
+    res, todo = [], [(iter(kids), direct)]
     while todo:
         it, direct = todo.pop()
         for x in it:
             k = type(x)
             if k in _plain: res.append(x)
-            elif k is map and type(x := _fuse(x)) is _Fused: res.append(x)
+            elif k is map: res += _as_tuple(_fuse(x, kw))
             elif isinstance(x, (list, tuple, Iterator)) and not _draws(k):
                 todo += [(it, direct), (iter(x), direct and isinstance(x, tuple))]
                 break
@@ -263,19 +266,22 @@ def _draws(cls: type) -> bool: return hasattr(cls, '__ft__') or hasattr(cls, '__
 class _Fused:
     "Elements of one tag which hold one text each, not made yet"
     __slots__ = ('tag', 'items')
-    def __init__(self, tag: _Tag, items: tuple): self.tag, self.items = tag, items
 
-def _fuse(m: map) -> '_Fused | map':
-    "The elements of `map(tag function, texts)` before they are made; any other map as it is"
-    parts = m.__reduce__()
-    if len(parts) != 2 or len(parts[1]) != 2: return m
-    f, it = parts[1]
-    tag = getattr(f, '_tag', None)
-    if tag is None or tag.make is not f or not tag.fuses or _altered: return m
+_fusible: dict[Callable, _Tag] = {}   # tag function → its tag, for tags whose text is escaped in the usual way
+
+def _fuse(m: map, kw: dict) -> 'tuple | _Fused':
+    "The elements of `map(tag function, texts)` as one thing; the items of any other map"
+    if _altered: return _settle(m, kw, False)
+    try:
+        _, (f, it) = m.__reduce__()
+        tag = _fusible[f]
+    except (ValueError, TypeError, KeyError): return _settle(m, kw, False)
     items = tuple(it)
     for x in items:
-        if type(x) is not str: return map(tag.make, items)
-    return _Fused(tag, items)
+        if type(x) is not str: return _settle(map(f, items), kw, False)
+    res = _Fused()
+    res.tag, res.items = tag, items
+    return res
 
 def _unfused(kids: tuple) -> Iterator:
     "`kids` without None, and with elements in the place of fused ones"
@@ -350,7 +356,7 @@ class _Changeable(_Readable):
         kids = _settle(c, kw)
         if kids: _check_void(self._t, kids)
         if kw: _final_form(self)._a.update(_final_attrs(_with_id(kw)))
-        if kids: _set_c(self, self._c + kids)
+        if kids: _set_c(self, _kids(self) + kids)
         return self.changed()
 
     def set(self, *c: Node, **kw: Attribute) -> 'FT':
@@ -467,7 +473,7 @@ def _deep_copy(el: FT, memo: dict) -> FT:
     while todo:
         old = todo.pop()
         new = memo[id(old)]
-        _set_c(new, tuple(blank(o) if isinstance(o, FT) else o if type(o) in _plain else copy.deepcopy(o, memo) for o in old._c))
+        _set_c(new, tuple(blank(o) if isinstance(o, FT) else o if type(o) in _plain else copy.deepcopy(o, memo) for o in _kids(old)))
         _set_a(new, _like(old._a, lambda v: copy.deepcopy(v, memo)))
         for k, v in _own(old).items(): object.__setattr__(new, k, copy.deepcopy(v, memo))
     return res
@@ -524,7 +530,10 @@ def tag_factory(name: str) -> Callable[..., FT]:
     def make(*c: Node, **kw: Attribute) -> FT:
         if _altered: return _configured(t, c, kw)
         if len(c) == 1:
-            if type(c[0]) not in _plain: c = _settle(c, kw)
+            x = c[0]
+            if type(x) is str: c = x
+            elif type(x) is map: c = _fuse(x, kw)
+            elif type(x) not in _plain: c = _settle(c, kw)
         else:
             for x in c:
                 if type(x) not in _plain:
@@ -544,6 +553,7 @@ def tag_factory(name: str) -> Callable[..., FT]:
     make.__doc__ = f'Make a `<{t.name}>` element'
     make._tag = t
     t.make = make
+    if t.text is esc and not t.void: _fusible[make] = t
     return make
 
 def _careful(t: _Tag) -> Callable[..., FT]:
@@ -600,16 +610,14 @@ def to_html(*children: Node) -> str:
                 except KeyError: s = t.lt + _slow_attrs(c)   # a name seen for the first time, or an unusual one
                 s = s + '>' if t.lt else ''
             else: s = t.open
-            if len(kids) == 1:
-                x = kids[0]
-                if type(x) is str:
-                    add(f'{s}{t.text(x)}{t.close}')
-                    continue
-                if type(x) is _Fused:
-                    add(f'{s}{_fused_html(x)}{t.close}')
-                    continue
-            elif not kids:
+            if type(kids) is str:
+                add(f'{s}{t.text(kids)}{t.close}')
+                continue
+            if not kids:
                 add(s + t.close)
+                continue
+            if type(kids) is _Fused:
+                add(f'{s}{_fused_html(kids)}{t.close}')
                 continue
             if t.text is not esc: kids = content(t, kids)
             add(s)
@@ -658,11 +666,17 @@ def _fused_html(x: _Fused) -> str:
 def content(t: _Tag, kids: tuple) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
     if t.raw: return Safe(t.text(''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids]))),
-    if t.text is esc or not kids: return kids
-    first = kids[0]
-    while type(first) is Fragment and first._c: first = first._c[0]
-    if not isinstance(first, FT) and hasattr(type(first), '__html__'): first = str(first.__html__())
-    return (Safe('\n'), *kids) if isinstance(first, str) and first[:1] == '\n' else kids
+    return (Safe('\n'), *kids) if t.text is _pre_text and _first_char(kids) == '\n' else kids
+
+def _first_char(kids: tuple) -> str:
+    "The character that `kids` begin with, if it is text"
+    todo = list(reversed(kids))
+    while todo:
+        x = to_node(todo.pop())
+        if type(x) is Fragment: todo += reversed(_kids(x))
+        elif isinstance(x, FT): return ''
+        elif text := x if type(x) is str else _other(x): return text[:1] if isinstance(text, str) else ''
+    return ''
 
 def _other(c: Any) -> Any:
     "A child that is neither `str` nor `FT`: its HTML as a `str`, or elements to go on with"

@@ -96,7 +96,7 @@ def iter_chunks(
             if n >= size:
                 yield ''.join(out)
                 out, n = [], 0
-            deep = isinstance(c, FT) and c._t.name in _spine and c._c
+            deep = isinstance(c, FT) and c._t.name in _spine and type(c._c) is tuple
             if deep: s = open_tag(c)
             elif isinstance(c, FT) or type(c) is str: s = to_html(c)
             else: s = _other(c)

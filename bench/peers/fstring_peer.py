@@ -1,6 +1,7 @@
 "The limit: literals escaped ahead, one C escape for each value, one join"
-from markupsafe._speedups import _escape_inner as esc
 import data
+from markupsafe._speedups import _escape_inner as esc
+
 
 def _table(rows):
     body = ''.join([f'<tr>{"".join([f"<td>{esc(c)}</td>" for c in r])}</tr>' for r in rows])

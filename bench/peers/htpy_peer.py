@@ -1,6 +1,7 @@
 "htpy"
-import htpy as h
 import data
+import htpy as h
+
 
 def build_table(rows=data.rows): return h.table('.data')[h.tbody[[h.tr[[h.td[c] for c in r]] for r in rows]]]
 def table(): return str(build_table())

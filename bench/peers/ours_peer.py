@@ -1,8 +1,45 @@
 "This library"
-from fasthtml.tags import (A, Article, B, Body, Button, Div, Em, Footer, Form, H1, H2, Head, Header, Html, Input, Label, Li, Link, Main, Meta, Nav, Option, P, Script,
-    Section, Select, Small, Span, Table, Tbody, Td, Time, Title, Tr, Ul)
-from fasthtml.element import to_html
 import data
+
+from fasthtml.element import to_html
+from fasthtml.tags import (
+    H1,
+    H2,
+    A,
+    Article,
+    B,
+    Body,
+    Button,
+    Div,
+    Em,
+    Footer,
+    Form,
+    Head,
+    Header,
+    Html,
+    Input,
+    Label,
+    Li,
+    Link,
+    Main,
+    Meta,
+    Nav,
+    Option,
+    P,
+    Script,
+    Section,
+    Select,
+    Small,
+    Span,
+    Table,
+    Tbody,
+    Td,
+    Time,
+    Title,
+    Tr,
+    Ul,
+)
+
 
 def build_table(rows=data.rows): return Table(Tbody(*[Tr(*[Td(c) for c in r]) for r in rows]), cls='data')
 def table(): return to_html(build_table())

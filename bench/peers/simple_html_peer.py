@@ -1,7 +1,44 @@
 "simple_html (compiled with mypyc)"
-from simple_html import (a, article, b, body, button, em, footer, form, h1, h2, head, header, html, input_, label, li, link, main, meta, nav, option, p,
-    render as _render, script, section, select, small, span, table as table_, tbody, td, time, title, tr, ul, div)
 import data
+from simple_html import (
+    a,
+    article,
+    b,
+    body,
+    button,
+    div,
+    em,
+    footer,
+    form,
+    h1,
+    h2,
+    head,
+    header,
+    html,
+    input_,
+    label,
+    li,
+    link,
+    main,
+    meta,
+    nav,
+    option,
+    p,
+    script,
+    section,
+    select,
+    small,
+    span,
+    tbody,
+    td,
+    time,
+    title,
+    tr,
+    ul,
+)
+from simple_html import render as _render
+from simple_html import table as table_
+
 
 def build_table(rows=data.rows): return table_({'class': 'data'}, tbody(*[tr(*[td(c) for c in r]) for r in rows]))
 def table(): return _render(build_table())

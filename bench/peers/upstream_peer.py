@@ -1,6 +1,8 @@
 "python-fasthtml, in an environment of its own"
-from fasthtml.common import *
 import data
+
+from fasthtml.common import *
+
 
 def build_table(rows=data.rows): return Table(Tbody(*[Tr(*[Td(c) for c in r]) for r in rows]), cls='data')
 def table(): return to_xml(build_table(), indent=False)
