@@ -258,7 +258,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.element._Fused': ('api/element.html#_fused', 'fasthtml/element.py'),
                                   'fasthtml.element._NonceTag': ('api/element.html#_noncetag', 'fasthtml/element.py'),
                                   'fasthtml.element._NonceTag.lt': ('api/element.html#_noncetag.lt', 'fasthtml/element.py'),
-                                  'fasthtml.element._NonceTag.open': ('api/element.html#_noncetag.open', 'fasthtml/element.py'),
                                   'fasthtml.element._Raw': ('api/element.html#_raw', 'fasthtml/element.py'),
                                   'fasthtml.element._Readable': ('api/element.html#_readable', 'fasthtml/element.py'),
                                   'fasthtml.element._Readable.__add__': ('api/element.html#_readable.__add__', 'fasthtml/element.py'),

@@ -39,7 +39,8 @@ from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, wants_json
 from .responses import JSONResponse, PageConfig, noop_body
-from .routing import add_route, AppRouter, HttpRoute, RouteSpec, Verbs, decorate, give_to, path_pattern, route_specs, wrap_route
+from .paths import path_pattern
+from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from .security import cross_origin, csp_header
 from .sessions import SessionMiddleware, decode_session, get_key
 from .static import StaticRoutes, asset_handler

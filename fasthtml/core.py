@@ -12,7 +12,9 @@ from .lifecycle import Lifespan, signal_shutdown
 from .requests import DEF_MAXPART, Request, form2dict
 from .responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,
                         noop_body, parse_form, respond, snake2hyphens)
-from .routing import (APIRouter, HostRoute, RouteFuncs, all_meths, decode_uri, nested_name, qp, reg_re_param, uri)
+from .paths import qp, reg_re_param
+from .routers import APIRouter, RouteFuncs
+from .routing import HostRoute, all_meths, decode_uri, nested_name, uri
 from .sessions import SessionMiddleware, get_key
 from .sse import EventStream, sse_message
 from .starlette import StringConvertor

@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 
 from fasthtml.app import FastHTML
 from fasthtml.composed import A
-from fasthtml.routing import APIRouter, AppRouter, HttpRoute, nested_name, qp, reg_re_param, uri
+from fasthtml.paths import qp, reg_re_param
+from fasthtml.routers import APIRouter
+from fasthtml.routing import AppRouter, HttpRoute, nested_name, uri
 from fasthtml.tags import Button, Div
 
 
