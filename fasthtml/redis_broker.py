@@ -15,7 +15,7 @@ import os
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -88,31 +88,42 @@ def from_fields(fields: Mapping[bytes, bytes]) -> Message:
 # %% ../nbs/api/24_redis.ipynb #57bdc9ec
 class LoopThread:
     "A thread with an event loop, started when it is needed"
-    def __init__(self, name: str, main: Callable[[], Any]):
-        self.name, self.main = name, main
-        self.loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, name: str, main: Callable[[], Awaitable[None]]):
+        self.name, self.main = name, main  # `main` runs until it is cancelled
         self._lock, self._pid, self._thread = threading.Lock(), 0, None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task | None = None
+
+    def _runs(self) -> bool: return self._pid == os.getpid() and self._thread.is_alive()
 
     def start(self) -> None:
-        "Start it, unless it runs"
-        if self._pid == os.getpid() and self._thread.is_alive(): return
+        "Start it, unless it runs; returns when `main` waits for the first time"
+        if self._runs(): return
         with self._lock:
-            if self._pid == os.getpid() and self._thread.is_alive(): return
-            self.loop, self._pid = asyncio.new_event_loop(), os.getpid()
-            self._thread = threading.Thread(target=self._run, args=(self.loop,), name=self.name, daemon=True)
+            if self._runs(): return
+            ready = threading.Event()
+            self._pid = os.getpid()
+            self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), name=self.name, daemon=True)
             self._thread.start()
+            ready.wait()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner: runner.run(self.main())
+    async def _main(self, ready: threading.Event) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(self.main())
+        self._loop.call_soon(ready.set)  # After the first step of the task
+        await asyncio.wait([self._task])
+        if not self._task.cancelled(): log.error('the broker ended', exc_info=self._task.exception())
 
     def soon(self, f: Callable, *args: Any) -> None:
         "Call `f` in the thread, starting it if need be"
         self.start()
-        self.loop.call_soon_threadsafe(f, *args)
+        self._loop.call_soon_threadsafe(f, *args)
 
-    def join(self) -> None:
-        "Wait until it has ended"
-        if self._thread: self._thread.join()
+    def stop(self) -> None:
+        "Cancel `main` and wait until the thread has ended"
+        with self._lock:
+            if not self._runs(): return
+            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._thread.join()
 
 # %% ../nbs/api/24_redis.ipynb #b2e9dc2a
 @dataclass
@@ -150,22 +161,27 @@ class Outbox:
 
     async def run(self, client: redis.asyncio.Redis) -> None:
         "Send, until cancelled"
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while batch := [self._queue.popleft() for _ in range(min(500, len(self._queue)))]:
-                wanted = [p for p in batch if p.future.set_running_or_notify_cancel()]
-                if wanted: await self._send(client, wanted)
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                while batch := [self._queue.popleft() for _ in range(min(500, len(self._queue)))]:
+                    wanted = [p for p in batch if p.future.set_running_or_notify_cancel()]
+                    if wanted: await self._send(client, wanted)
+        finally:
+            for p in self._queue: p.future.cancel()
 
     async def _send(self, client: redis.asyncio.Redis, batch: list[Pending]) -> None:
         try:
             if not self._reached: await self._reach(client)
             answers = await add_all(client, batch)
-        except (RedisError, OSError) as e:
+        except (RedisError, OSError, asyncio.CancelledError) as e:
             self._reached, answers = False, [e] * len(batch)
-        for p, answer in zip(batch, answers):
-            if isinstance(answer, bytes): p.future.set_result(answer.decode())
-            else: p.future.set_exception(BrokerError(f'The broker did not confirm the message: {answer}'))
+            if isinstance(e, asyncio.CancelledError): raise
+        finally:
+            for p, answer in zip(batch, answers):
+                if isinstance(answer, bytes): p.future.set_result(answer.decode())
+                else: p.future.set_exception(BrokerError(f'The broker did not confirm the message: {answer!r}'))
 
     async def _reach(self, client: redis.asyncio.Redis) -> None:
         "Try again and again to reach the server; raises what went wrong last when the time is over"
@@ -282,7 +298,6 @@ class RedisBroker:
         self._thread = LoopThread('fasthtml-redis', self._main)
         self._outbox: Outbox | None = None
         self._reader: Reader | None = None
-        self._closing: asyncio.Event | None = None
 
     def open(self, channel: Channel) -> None:
         "Feed this channel from now on"
@@ -292,7 +307,7 @@ class RedisBroker:
         self._thread.soon(self._look_again, key)
 
     def _look_again(self, key: str) -> None:
-        if not self._streams[key].cursor and self._reader: self._reader.changed()
+        if not self._streams[key].cursor: self._reader.changed()
 
     def shut(self, channel: Channel) -> None:
         "Nobody listens any more"
@@ -326,20 +341,14 @@ class RedisBroker:
 
     async def close(self) -> None:
         "End the thread; it starts again if it is needed again"
-        if self._closing is None: return
-        closing, self._closing = self._closing, None
-        self._thread.soon(closing.set)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.stop)
 
     async def _main(self) -> None:
-        "What the thread does"
-        closing, self._closing = (asyncio.Event(),) * 2
+        "What the thread does, until it is cancelled"
         self._outbox, self._reader = Outbox(self.timeout), Reader(self._listening, self._streams)
         for stream in self._streams.values(): stream.checked = False
-        client = redis.asyncio.Redis.from_url(self.url, protocol=2, socket_timeout=10, retry=Retry(NoBackoff(), 0))
-        tasks = [asyncio.create_task(part.run(client)) for part in (self._outbox, self._reader)]
-        await asyncio.wait([*tasks, asyncio.create_task(closing.wait())], return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks: task.cancel()
-        for failed in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(failed, Exception): log.error('the broker failed', exc_info=failed)
-        await client.aclose()
+        async with (
+            redis.asyncio.Redis.from_url(self.url, protocol=2, socket_timeout=10, retry=Retry(NoBackoff(), 0)) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for part in self._outbox, self._reader: tasks.create_task(part.run(client))

