@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support import DEADLINE, raw_connection, serve, serve_process, until, wait_until
+from support import DEADLINE, parse_events, raw_connection, serve, serve_process, until, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 APP = (Path(__file__).parent/'drain_app.py').read_text(encoding='utf-8')
+FASTHTML = (Path(__file__).parent/'drain_fasthtml.py').read_text(encoding='utf-8')
 PY = [sys.executable, '-m']
 UVICORN = [*PY, 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', '0']
 HYPERCORN = [*PY, 'hypercorn', 'app:app', '-b', '127.0.0.1:0']
@@ -61,10 +62,10 @@ def free_port():
 
 
 @contextlib.contextmanager
-def launch(tmp_path, command, **env):
+def launch(tmp_path, command, app=APP, **env):
     command = [free_port() if part == 'FREE' else part for part in command]
     env = {'JOURNAL': str(tmp_path/'journal'), **{k.upper(): str(v) for k, v in env.items()}}
-    with serve_process(APP, tmp_path, command, env) as process:
+    with serve_process(app, tmp_path, command, env) as process:
         server = Server(process, tmp_path)
         workers = int((re.findall(r'(?:-w|--workers) (\d)', ' '.join(command)) or ['1'])[0])
         wait_until(lambda: server.journal.count('startup') == max(workers, 1), what='startup')
@@ -73,18 +74,21 @@ def launch(tmp_path, command, **env):
 
 class StreamClient:
     "An event stream read from a raw socket"
-    async def open(self, port):
+    async def open(self, port, path='/events'):
         async def ready():
             while True:
                 try: return await asyncio.open_connection('127.0.0.1', port)
                 except ConnectionRefusedError: await asyncio.sleep(0.02)
         self.reader, self.writer = await asyncio.wait_for(ready(), DEADLINE)
-        self.writer.write(b'GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
+        self.writer.write(f'GET {path} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
         self.head = await self.reader.readuntil(b'\r\n\r\n')
         self.body, self.terminated = b'', False
         self.task = asyncio.create_task(self.read())
-        await until(lambda: b'hello' in self.body)
         return self
+
+    @property
+    def events(self):
+        return parse_events(self.body.decode())
 
     async def read(self):
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -128,11 +132,11 @@ async def all_read(clients, deadline=DEADLINE):
 
 
 def check_farewells(streams, sockets, last=None):
-    wrong = [s.body[-80:] for s in streams if not (s.body.endswith(b'event: shutdown\ndata:\n\n') and s.terminated)]
+    wrong = [s.body[-80:] for s in streams if s.events[-1].event != 'shutdown' or not s.terminated]
     assert not wrong, f'{len(wrong)} of {len(streams)} streams without farewell or end: {wrong[:3]}'
     assert {s.code for s in sockets} == {1012}
     if last:
-        assert all(f'data: {last}\n\n'.encode() in s.body for s in streams)
+        assert all(s.events[-2].data == last for s in streams)
         assert all(s.messages[-1:] == [last] for s in sockets)
 
 
@@ -171,6 +175,24 @@ async def test_everybody_hears_goodbye_and_lifespan_shutdown_runs(tmp_path, name
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
 
 
+@pytest.mark.parametrize('name', LAUNCHES)
+async def test_a_whole_program_says_goodbye_with_every_server(tmp_path, name):
+    "S3, with the streams and sockets of the library"
+    with launch(tmp_path, LAUNCHES[name], FASTHTML) as server:
+        await stop_and_check(server, 50, to_the_process, workers=2 if '2' in name else 1)
+
+
+async def test_a_source_that_watches_the_event_may_say_its_own_last_words(tmp_path):
+    with launch(tmp_path, UVICORN, FASTHTML) as server:
+        stream = await StreamClient().open(server.process.port, '/own')
+        await until(lambda: b'hello' in stream.body)
+        server.process.signal(signal.SIGTERM)
+        await all_read([stream])
+        assert [e.data for e in stream.events][:2] == ['hello', 'my own last words']
+        assert stream.events[-1].event == 'shutdown' and stream.terminated
+        assert await asyncio.to_thread(server.process.wait) == -signal.SIGTERM
+
+
 # Clients that hold the drain
 
 async def stall(port, kind, n=2):
@@ -189,9 +211,10 @@ async def flood(port, n):
 STALLING = ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --workers 2', 'hypercorn', 'hypercorn -w 0', 'granian']
 
 
-@pytest.mark.parametrize('name', STALLING)
-async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name):
-    with launch(tmp_path, LAUNCHES[name], grace=1) as server:
+@pytest.mark.parametrize('name,app', [(name, APP) for name in STALLING] + [(name, FASTHTML) for name in STALLING],
+                         ids=[f'{kind} {name}' for kind in ('bare', 'program') for name in STALLING])
+async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name, app):
+    with launch(tmp_path, LAUNCHES[name], app, grace=1) as server:
         port, process = server.process.port, server.process
         streams, sockets = await crowd(port, 5)
         stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
