@@ -182,6 +182,14 @@ async def test_a_whole_program_says_goodbye_with_every_server(tmp_path, name):
         await stop_and_check(server, 50, to_the_process, workers=2 if '2' in name else 1)
 
 
+@pytest.mark.parametrize('stop', [to_the_process, to_the_group], ids=['SIGTERM', 'Ctrl-C'])
+@pytest.mark.parametrize('reload', [True, False])
+async def test_serve_drains_a_program_started_as_a_script(tmp_path, reload, stop):
+    script = FASTHTML + f'\nfrom fasthtml.common import serve\nserve(port=0, reload={reload})\n'
+    with launch(tmp_path, [sys.executable, 'app.py'], script) as server:
+        await stop_and_check(server, 10, stop)
+
+
 async def test_a_source_that_watches_the_event_may_say_its_own_last_words(tmp_path):
     with launch(tmp_path, UVICORN, FASTHTML) as server:
         stream = await StreamClient().open(server.process.port, '/own')
