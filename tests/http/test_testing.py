@@ -20,6 +20,7 @@ from support import parse_events, serve
 
 from fasthtml.app import FastHTML
 from fasthtml.htmx import HtmxHeaders, wants_fragment
+from fasthtml.live_clients import EventParser
 from fasthtml.sessions import SessionMiddleware
 from fasthtml.sse import EventStream, sse_message
 from fasthtml.tags import Div, Li, Ul
@@ -28,7 +29,6 @@ from fasthtml.testing import (
     Client,
     Closed,
     Event,
-    EventParser,
     Html,
     StillWaiting,
     StreamEnded,
