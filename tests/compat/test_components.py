@@ -34,6 +34,9 @@ def html(*els):
     return to_html(*els)
 
 
+def tree(text): return [(e.tag, dict(e.attrs)) for e in parse_fragment(text).descendants if hasattr(e, 'tag')]
+
+
 @pytest.mark.parametrize('module, name', [(m, n) for m, names in NAMES.items() for n in names.split()])
 def test_name_is_where_programs_look_for_it(module, name):
     assert getattr(importlib.import_module(f'fasthtml.{module}'), name) is not None
@@ -96,6 +99,20 @@ def test_editors_see_the_attributes_of_composed_tags():
         names = list(inspect.signature(f).parameters)
         assert {'hx_post', 'hx_target', 'hidden', 'hx_on_click'} <= set(names) and len(names) == len(set(names))
     assert list(inspect.signature(AX).parameters)[:5] == ['txt', 'hx_get', 'target_id', 'hx_swap', 'href']
+
+
+def test_what_html2ft_writes_works_after_the_star_import():
+    "Each element comes back as it was, and no other name of common is in its way"
+    from fasthtml import tags
+    from fasthtml.html2ft import html2ft
+    names, alone = {}, 'body caption col colgroup frame head html tbody td tfoot th thead tr'.split()
+    exec('from fasthtml.common import *', names)
+    for name in tags.__all__:
+        tag = getattr(getattr(tags, name), '_tag', None)
+        if tag is None or tag.name in alone: continue
+        text = html(getattr(tags, name)({'hx-get': '/x', 'data_y': '1'}, id='i'))
+        made = eval(html2ft(text), names)
+        assert tree(html(*made if type(made) is tuple else [made])) == tree(text)
 
 
 # Idioms
