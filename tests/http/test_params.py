@@ -24,6 +24,7 @@ from params_kit import Called
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.datastructures import State, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
@@ -32,6 +33,7 @@ from starlette.requests import Request as StarletteRequest
 from fasthtml.casts import BadValue
 from fasthtml.htmx import HtmxHeaders
 from fasthtml.params import Errors, Request, Source, cookie, form, frame_body, header, make_plan, path, query
+from fasthtml.requests import parse_fields, read_body
 
 # ---------------------------------------------------------------- 1. by annotation class
 
@@ -403,6 +405,17 @@ def test_hostile_names_are_fields_when_annotated():
     assert Called(f).value(data=values) == ('0', 1, *map(str, range(2, 10)), 10, '11', '12', '13')
 
 
+def test_send_is_a_field_when_it_is_annotated_as_text_and_a_function_when_not():
+    def f(send: str):
+        return send
+
+    def g(send):
+        return send
+
+    assert Called(f, extra={'send': print}).value('/?send=a') == 'a'
+    assert Called(g, extra={'send': print}).value('/?send=a') is print
+
+
 def test_path_parameters_need_no_annotation():
     def f(name, r):
         return name, r
@@ -551,7 +564,6 @@ def test_absent_optional_is_none_and_absent_list_is_empty():
 
 
 # ---------------------------------------------------------------- 4. casts
-from fasthtml.requests import parse_fields
 
 
 class Colour(Enum):
@@ -829,6 +841,18 @@ def test_empty_file_box_is_no_file():
     assert Called(f).value(content=content, headers=headers) == ([], None)
     assert Called(g).errors(content=content, headers=headers) == {'one': ('a file', None)}
 
+    @dataclass
+    class Letter:
+        one: UploadFile | None
+        many: list[UploadFile]
+        maybe: UploadFile = None
+
+    def h(letter: Letter):
+        return letter
+
+    assert Called(h).value(content=content, headers=headers) == Letter(None, [], None)
+    assert Called(h).value(files={'one': ('a', b'x')}).one.filename == 'a'
+
 
 # ---------------------------------------------------------------- bodies
 
@@ -930,6 +954,19 @@ def test_whole_body_is_limited(request_):
 
     assert Called(f, max_body_size=100)(**request_).status_code == 413
     assert Called(f, max_body_size=100_000)(**request_).status_code == 200
+
+
+def test_body_that_is_declared_too_long_is_refused_before_it_is_read():
+    async def receive():
+        raise AssertionError('nothing should be read')
+
+    async def read():
+        scope = {'type': 'http', 'method': 'POST', 'path': '/', 'headers': [(b'content-length', b'1000')]}
+        with pytest.raises(HTTPException) as e:
+            await read_body(Request(scope, receive), max_body_size=999)
+        return e.value.status_code
+
+    assert asyncio.run(read()) == 413
 
 
 def test_body_without_a_declared_length_is_limited_while_reading():
@@ -1090,7 +1127,7 @@ def test_number_of_reported_faults_is_bounded():
     def f(xs: list[int]): ...
 
     called = Called(f)
-    called('/?' + 'xs=a&' * 5000)
+    called('/?' + '&'.join(f'xs=a{i}' for i in range(5000)))
     assert called.response.status_code == 400 and 0 < called.response.text.count('<li>') <= 20
 
 
