@@ -14,7 +14,7 @@ help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/' | expand -t 14
 
 run: $(DONE)/run $(DONE)/js  ## install what it needs and serve the demo
-	@exec $(BIN)/python examples/live.py
+	@ASSETS=local exec $(BIN)/python -u examples/live.py
 
 test: $(DONE)/dev $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
 	@exec $(BIN)/python tools/check.py

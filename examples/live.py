@@ -142,4 +142,4 @@ def home():
         cls='container')
 
 if __name__ == '__main__':
-    serve()
+    serve(reload=False)

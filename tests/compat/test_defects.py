@@ -17,7 +17,6 @@ from typing import Literal
 
 import httpx2
 import pytest
-from fasthtml.common import *
 from selectolax.lexbor import LexborHTMLParser
 from support import (
     ROOT,
@@ -32,6 +31,8 @@ from support import (
 )
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from fasthtml.common import *
 
 QUIET = dict(log_level='critical')  # uvicorn's own complaints about what a test does on purpose
 
