@@ -1061,6 +1061,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.routers._play_socket': ('api/routers.html#_play_socket', 'fasthtml/routers.py'),
                                   'fasthtml.routers._several': ('api/routers.html#_several', 'fasthtml/routers.py')},
             'fasthtml.routing': { 'fasthtml.routing.AppRouter': ('api/routing.html#approuter', 'fasthtml/routing.py'),
+                                  'fasthtml.routing.AppRouter.__init__': ('api/routing.html#approuter.__init__', 'fasthtml/routing.py'),
                                   'fasthtml.routing.AppRouter.app': ('api/routing.html#approuter.app', 'fasthtml/routing.py'),
                                   'fasthtml.routing.AppRouter.dispatch': ('api/routing.html#approuter.dispatch', 'fasthtml/routing.py'),
                                   'fasthtml.routing.AppRouter.routes': ('api/routing.html#approuter.routes', 'fasthtml/routing.py'),

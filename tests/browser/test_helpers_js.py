@@ -11,7 +11,20 @@ from fasthtml.app import FastHTML
 from fasthtml.composed import CheckboxX, Form, Script
 from fasthtml.forms import fill_form, mark_errors
 from fasthtml.js import (
-    AnyNow, HighlightJS, HtmxOn, KatexMarkdownJS, MarkdownJS, Now, On, Prev, SortableJS, Surreal, run_js, sid_scr, with_sid)
+    AnyNow,
+    HighlightJS,
+    HtmxOn,
+    KatexMarkdownJS,
+    MarkdownJS,
+    Now,
+    On,
+    Prev,
+    SortableJS,
+    Surreal,
+    run_js,
+    sid_scr,
+    with_sid,
+)
 from fasthtml.pico import PicoBusy
 from fasthtml.svg import Circle, Svg, SvgInb, SvgOob
 from fasthtml.tags import Button, Code, Div, Input, Li, Optgroup, Option, P, Pre, Select, Span, Textarea, Ul
@@ -61,7 +74,8 @@ def test_me_and_any_have_chained_calls_and_leave_prototypes_alone(show):
     page = show({'/': lambda: Div(P('a', cls='x'), P('b', cls='x'), Button('go', id='go'), id='box')}, htmx=False)
     got = page.evaluate('''() => {
         const seen = [];
-        any('.x').classAdd('one two').styles({color: 'red', fontWeight: 'bold'}).attribute('title', 't').on('ping', ev => seen.push(me(ev).textContent));
+        any('.x').classAdd('one two').styles({color: 'red', fontWeight: 'bold'}).attribute('title', 't')
+                 .on('ping', ev => seen.push(me(ev).textContent));
         any('.x').send('ping');
         const one = me('#box'), same = me(one) === one && one === document.querySelector('#box');
         one.classToggle('open').run(e => seen.push(e.className));
@@ -71,8 +85,8 @@ def test_me_and_any_have_chained_calls_and_leave_prototypes_alone(show):
         const wasDisabled = b.disabled;
         b.enable();
         me('.x').remove();
-        return [seen, same, $$('.x').map(e => [e.className, e.style.color, e.title]), answer, wasDisabled, b.disabled, me('.none'), any('.none').length,
-                'classAdd' in Element.prototype, 'classAdd' in document.body];
+        return [seen, same, $$('.x').map(e => [e.className, e.style.color, e.title]), answer, wasDisabled, b.disabled,
+                me('.none'), any('.none').length, 'classAdd' in Element.prototype, 'classAdd' in document.body];
     }''')
     assert got == [['a', 'b', 'open'], True, [['x two', 'red', 't']], 't', True, False, None, 0, False, False]
     assert not page.problems
@@ -93,7 +107,8 @@ def test_names_that_a_page_has_already_are_left_to_it(show):
 
 @pytest.mark.parametrize('options', VERSIONS)
 def test_proc_htmx_runs_once_for_each_element_also_for_later_ones(show, options):
-    page = show({'/': lambda: (Div(Span('a', cls='hot'), id='box'), Button('more', hx_get='/more', hx_target='#box', hx_swap='beforeend')),
+    more = Button('more', hx_get='/more', hx_target='#box', hx_swap='beforeend')
+    page = show({'/': lambda: (Div(Span('a', cls='hot'), id='box'), more),
                  '/more': lambda: Div(Span('b', cls='hot'))},
                 hdrs=Script("let runs = 0; proc_htmx('.hot', e => { e.append('!'); runs++; });"), **options)
     assert page.inner_text('#box') == 'a!'
@@ -118,8 +133,8 @@ def beside():
 @pytest.mark.parametrize('options', KINDS)
 @pytest.mark.parametrize('arrives', ['page', 'swap'])
 def test_scripts_know_where_they_stand(show, options, arrives):
-    routes = {'/': beside if arrives == 'page' else lambda: Button('get', id='get', hx_get='/part', hx_target='this', hx_swap='outerHTML'),
-              '/part': beside}
+    button = Button('get', id='get', hx_get='/part', hx_target='this', hx_swap='outerHTML')
+    routes = {'/': beside if arrives == 'page' else lambda: button, '/part': beside}
     page = show(routes, **options)
     if arrives == 'swap': page.click('#get')
     until(page, "document.querySelector('#sur')?.dataset.who")
@@ -128,7 +143,8 @@ def test_scripts_know_where_they_stand(show, options, arrives):
     page.dispatch_event('.b >> nth=1', 'dblclick')
     assert page.evaluate("$('#on').lastChild.textContent") == '+click'
     assert page.inner_text('#prev') == 'before-'
-    assert page.inner_text('#now').endswith('now') and [e.inner_text() for e in page.query_selector_all('.each')] == ['each', 'each']
+    assert page.inner_text('#now').endswith('now')
+    assert [e.inner_text() for e in page.query_selector_all('.each')] == ['each', 'each']
     assert page.get_attribute('#sur', 'data-who') == 'nobody'
     assert [e.inner_text() for e in page.query_selector_all('.b')] == ['b', 'b!']
     assert not page.problems
@@ -161,9 +177,11 @@ def test_htmx_on_hears_each_event_once(show, options, name):
 
 @pytest.mark.parametrize('options', VERSIONS)
 def test_pico_busy_marks_who_waits(show, options):
-    page = show({'/': lambda: (Button('go', id='go', hx_get='/x', hx_swap='none'), P('x')), '/x': lambda: 'ok'}, hdrs=PicoBusy(), **options)
+    routes = {'/': lambda: (Button('go', id='go', hx_get='/x', hx_swap='none'), P('x')), '/x': lambda: 'ok'}
+    page = show(routes, hdrs=PicoBusy(), **options)
     page.evaluate('''() => { globalThis.busy = [];
-        new MutationObserver(() => busy.push($('#go').getAttribute('aria-busy'))).observe($('#go'), {attributes: true, attributeFilter: ['aria-busy']}); }''')
+        new MutationObserver(() => busy.push($('#go').getAttribute('aria-busy')))
+            .observe($('#go'), {attributes: true, attributeFilter: ['aria-busy']}); }''')
     page.click('#go')
     until(page, 'busy.length >= 2 || busy.at(-1) === null && busy.length')
     assert page.get_attribute('#go', 'aria-busy') is None and 'true' in page.evaluate('busy')
@@ -245,7 +263,8 @@ def test_formulas_in_markdown(show, options):
 
 @pytest.mark.parametrize('options', VERSIONS)
 def test_code_is_coloured(show, options):
-    page = show({'/': lambda: (Pre(Code('def f(): return "x"', cls='language-python')), Pre(Code('main = putStrLn "x"', cls='language-haskell')))},
+    python, haskell = Code('def f(): return "x"', cls='language-python'), Code('main = putStrLn "x"', cls='language-haskell')
+    page = show({'/': lambda: (Pre(python), Pre(haskell))},
                 hdrs=HighlightJS(langs=['python', 'haskell']), **options)
     until(page, "document.querySelectorAll('[data-highlighted=yes]').length == 2")
     assert page.inner_text('.hljs-keyword') == 'def' and page.query_selector('.language-haskell .hljs-string')
@@ -256,8 +275,8 @@ def test_code_is_coloured(show, options):
 def test_sorting_tells_htmx_and_shows_the_ghost(show, options):
     def order(item: list[str]): return ' '.join(item)
 
-    page = show({'/': lambda: (Form(Ul(*[Li(Input(type='hidden', name='item', value=i), f'item {i}') for i in range(3)], cls='sortable'),
-                                    hx_post='/order', hx_trigger='end', hx_target='#out'), Div(id='out')),
+    items = Ul([Li(Input(type='hidden', name='item', value=i), f'item {i}') for i in range(3)], cls='sortable')
+    page = show({'/': lambda: (Form(items, hx_post='/order', hx_trigger='end', hx_target='#out'), Div(id='out')),
                  '/order': order}, hdrs=SortableJS(ghost_class='gap'), **options)
     page.evaluate('''() => { globalThis.ghosts = 0;
         new MutationObserver(() => ghosts += $$('.gap').length).observe($('.sortable'), {attributes: true, subtree: true}); }''')
@@ -284,8 +303,8 @@ def test_a_browser_sends_what_fill_form_filled(show):
                 when=datetime(2026, 2, 3, 4, 5), amount=Decimal('1.50'), note='\n  first\nsecond', colour='#ff8800')
     page = show({'/': lambda: fill_form(form, data)}, htmx=False)
     sent = page.evaluate("Array.from(new FormData($('form')))")
-    assert sent == [['title', data['title']], ['done', ''], ['done', '1'], ['off', ''], ['n', '2'], ['many', 'a'], ['many', 'c'], ['r', 'z'],
-                    ['tag', 'k'], ['tag', 'm'], ['day', '2026-02-03'], ['when', '2026-02-03T04:05'], ['amount', '1.50'],
+    assert sent == [['title', data['title']], ['done', ''], ['done', '1'], ['off', ''], ['n', '2'], ['many', 'a'],
+                    ['many', 'c'], ['r', 'z'], ['tag', 'k'], ['tag', 'm'], ['day', '2026-02-03'], ['when', '2026-02-03T04:05'], ['amount', '1.50'],
                     ['note', '\r\n  first\r\nsecond'.replace('\r', '')], ['colour', '#ff8800']]
     assert not page.problems
 
@@ -299,8 +318,9 @@ def test_marked_errors_are_read_out_and_the_first_has_the_focus(show):
 
 @pytest.mark.parametrize('options', VERSIONS)
 def test_shapes_are_swapped_into_a_drawing(show, options):
-    page = show({'/': lambda: (Svg(Circle(5, 10, 10, id='dot'), w=40, h=40, id='pic'), Button('in', id='in', hx_get='/inband', hx_target='#pic', hx_swap='beforeend'),
-                               Button('oob', id='oob', hx_get='/oob', hx_swap='none')),
+    buttons = (Button('in', id='in', hx_get='/inband', hx_target='#pic', hx_swap='beforeend'),
+               Button('oob', id='oob', hx_get='/oob', hx_swap='none'))
+    page = show({'/': lambda: (Svg(Circle(5, 10, 10, id='dot'), w=40, h=40, id='pic'), buttons),
                  '/inband': lambda: SvgInb(Circle(3, 30, 30, id='second')),
                  '/oob': lambda: SvgOob(Circle(9, 10, 10, id='dot', hx_swap_oob='true'))}, **options)
     page.click('#in')
