@@ -27,7 +27,7 @@ docs: $(DONE)/dev  ## build the documentation and serve it
 	@exec $(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(or $(PORT),8000)
 
 lab: $(DONE)/lab $(DONE)/js  ## JupyterLab on the notebooks
-	@exec $(BIN)/jupyter lab nbs
+	@exec $(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) nbs
 
 bench: $(DONE)/bench $(DONE)/js  ## compare speed and memory with other libraries
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
