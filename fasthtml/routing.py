@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
+from itertools import takewhile
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
@@ -282,22 +283,40 @@ def _may_match(route: Any, path: str) -> bool:
     if not _known(route): return True
     return (route.path_regex.fullmatch if isinstance(route, _Located) else route.path_regex.match)(path) is not None
 
-def _fixed_start(route: Any) -> str: return route.path.partition('{')[0] if _known(route) else ''
+def _fixed_start(route: Any) -> str:
+    if not _known(route): return ''
+    return (route.path + '/' if isinstance(route, Mount) else route.path).partition('{')[0]
+
+def _first(path: str) -> str | None:
+    "The first segment of a path, if it is complete"
+    segment, slash, _ = path[1:].partition('/')
+    return segment if slash else None
+
+def _literal(route: Any) -> bool: return isinstance(route, _Located) and route.pattern.literal
+
+def _sure(route: Any) -> bool:
+    "Whether path and method alone say that the route answers"
+    return _literal(route) and not route.host_pattern and getattr(route, 'methods', True) is not None
 
 class RouteTable:
     "Routes in the order of matching, with a short way to those that can match a path"
     def __init__(self, routes: Iterable[Any]):
         self.order = [r for _, r in sorted(enumerate(routes), key=lambda pair: _rank(*pair))]
-        literals = {r.path for r in self.order if isinstance(r, _Located) and r.pattern.literal}
-        self.exact = {p: [r for r in self.order if _may_match(r, p)] for p in literals}
-        self.others = [(_fixed_start(r), r) for r in self.order if not (isinstance(r, _Located) and r.pattern.literal)]
+        self.exact = {p: [r for r in self.order if _may_match(r, p)] for p in {r.path for r in self.order if _literal(r)}}
+        self.sure = {(path, m): r for path, found in self.exact.items()
+                     for r in reversed([*takewhile(_sure, found)]) for m in getattr(r, 'methods', ['websocket'])}
+        others = [(_fixed_start(r), r) for r in self.order if not _literal(r)]
+        firsts = {_first(start) for start, _ in others}
+        self.buckets = {f: [(start, r) for start, r in others if _first(start) in (f, None)] for f in firsts | {None}}
         named = [r for r in reversed(self.order) if isinstance(r, _Located)]
         self.named = {getattr(r.endpoint, '__name__', ''): r for r in named} | {r.name: r for r in named}
 
     def candidates(self, path: str) -> list[Any]:
         "Routes worth asking about `path`, in order"
         found = self.exact.get(path)
-        return [r for start, r in self.others if path.startswith(start)] if found is None else found
+        if found is not None: return found
+        buckets = self.buckets
+        return [r for start, r in buckets.get(_first(path)) or buckets[None] if path.startswith(start)]
 
 # %% ../nbs/api/13_routing.ipynb #40264ce1
 class RouteList(list):
@@ -343,6 +362,10 @@ def other_slash(
 # %% ../nbs/api/13_routing.ipynb #2acdc1c1
 class AppRouter(Router):
     "Starlette's router, with a lookup table and knowledge of where it is"
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._home = Place(self, '', None)  # where most requests find it
+
     @property
     def routes(self) -> RouteList: return self._routes
     @routes.setter
@@ -351,14 +374,21 @@ class AppRouter(Router):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await super().app(scope, receive, send)
         if 'router' not in scope: scope['router'] = self
-        token = links.set(Place(self, scope.get('root_path', ''), links.get()))
+        root, outer = scope.get('root_path', ''), links.get()
+        token = links.set(self._home if outer is None and not root else Place(self, root, outer))
         try: await self.dispatch(scope, receive, send)
         finally: links.reset(token)
 
     async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Give the request to the first route that matches"
-        path, wrong_method = route_path(scope), []
-        for route in self._routes.table.candidates(path):
+        path, table = route_path(scope), self._routes.table
+        route = table.sure.get((path, scope.get('method', 'websocket')))
+        if route is not None:
+            scope['route'], scope['endpoint'] = route, route.endpoint
+            if 'path_params' not in scope: scope['path_params'] = {}
+            return await route.app(scope, receive, send)
+        wrong_method = []
+        for route in table.candidates(path):
             match, child = route.matches(scope)
             if match is Match.FULL:
                 scope['route'] = route
@@ -366,7 +396,7 @@ class AppRouter(Router):
                 return await (route.app if isinstance(route, _Located) else route.handle)(scope, receive, send)
             if match is Match.PARTIAL: wrong_method.append((route, child))
         if wrong_method: return await refuse_method(wrong_method, scope, receive, send)
-        if scope['type'] == 'http' and self.redirect_slashes and (location := other_slash(self._routes.table, scope)):
+        if scope['type'] == 'http' and self.redirect_slashes and (location := other_slash(table, scope)):
             return await RedirectResponse(location)(scope, receive, send)
         await self.default(scope, receive, send)
 

@@ -113,14 +113,14 @@ def decode_session(
 # %% ../nbs/api/30_sessions.ipynb #313877b4
 class Session(dict):
     "What is kept for one visitor; read from the cookie when first touched"
-    __slots__ = ('_source', '_before', '_late', '_renew', '_save', 'cookie')
+    _before, _late, _renew, _save = '', '', False, None  # JSON text that came in; why a change is lost; set later
 
     def __init__(
         self,
         source: Callable[[], str] | None = None, # Gives the content as JSON text
         cookie: str = '',                        # Name of the cookie it belongs to
     ):
-        self._source, self._before, self._late, self._renew, self._save, self.cookie = source, '', '', False, None, cookie
+        self._source, self.cookie = source, cookie
 
     @property
     def touched(self) -> bool: return self._source is None
