@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 # %% ../nbs/api/38_fastapp.ipynb #cd1c6ebd
-from .app import FastHTML, as_list, asset_place
-from .heads import load
+from .app import FastHTML, as_list
+from .heads import asset_place, load
 from .live_reload import setup_live_reload
 from .pico import picolink
 from .static import default_static

@@ -4,12 +4,15 @@
 
 # %% auto #0
 __all__ = ['charset', 'viewport', 'fhjsscr', 'htmxsrc', 'htmx4src', 'scopesrc', 'surrsrc', 'iframe_scr', 'slim_js', 'Rooted',
-           'load', 'placed', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs']
+           'load', 'placed', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs', 'asset_place', 'app_heads',
+           'csp_policy']
 
 # %% ../nbs/api/16_heads.ipynb #4328b0a2
+import functools
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from difflib import get_close_matches
 from typing import Any
@@ -21,6 +24,7 @@ from .htmx import asset_url, assets, htmx_exts
 from .js import helpers_js
 from .responses import nonce_mark
 from .routing import root_of
+from .security import csp_header
 
 # %% ../nbs/api/16_heads.ipynb #a985c4bc
 charset = ft('meta', charset='utf-8')
@@ -127,3 +131,34 @@ const tell = () => parent.postMessage({height: document.documentElement.offsetHe
 new ResizeObserver(tell).observe(document.documentElement);
 addEventListener('load', tell);
 })();''')
+
+# %% ../nbs/api/16_heads.ipynb #040fc087
+def asset_place(
+    assets: str|os.PathLike # 'cdn', 'local', a folder, or an address
+) -> tuple[str, str|None]:  # Where pages load from ('cdn', an address, a path of this app), and the folder to serve there
+    "Where scripts come from"
+    where = str(assets)
+    if where == 'cdn' or where.startswith(('http://', 'https://', '//')): return where, None
+    if where == 'local': return '/_assets', ''
+    if os.path.isdir(where): return '/_assets', where
+    if where.startswith('/'): return where, None
+    raise ValueError(f"assets={where!r} is no folder here. Give 'cdn', 'local', a folder that exists, or an address.")
+
+def app_heads(
+    version: int|None,    # Of htmx
+    exts: Iterable[str],  # Names of its extensions
+    hdrs: Iterable[Any],  # The app's own elements
+    *,
+    place: str,           # Where scripts come from
+    defaults: bool = True, surreal: bool = True, csp: bool = False, notebook: bool = False,
+) -> list[FT]:
+    "The head of an app's pages: defaults, the app's own, extensions"
+    heads = def_hdrs(version or False, surreal=surreal, assets=place) if defaults else []
+    if csp: heads = csp_hdrs(version) + heads
+    scripts = ext_hdrs(dict.fromkeys(exts), version, place)
+    return [*heads, *placed(hdrs, place), *scripts, *([iframe_scr] if notebook else [])]
+
+# %% ../nbs/api/16_heads.ipynb #414fe371
+def csp_policy(csp: bool|Mapping[str, Any]) -> Callable[[str], str]|None:
+    "Nonce → policy, if there is to be one"
+    return functools.partial(csp_header, **(csp if isinstance(csp, Mapping) else {})) if csp else None
