@@ -122,13 +122,13 @@ _written: dict[str, str] = {}   # name as written → the text before its value;
 _final: dict[str, str] = {}     # name as HTML has it → the same
 _usual = {'class': 'cls', 'for': 'fr'}
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
-_apart = frozenset(['target_id', 'attrmap', 'valmap', 'sse_connect', 'hx_sse_connect', *_link_attrs])
+_apart = frozenset(['target_id', 'attrmap', 'valmap', 'sse_connect', 'hx_sse_connect', 'nonce', *_link_attrs])
 
 def _prefix(name: str) -> str:
     "The text before the value of the attribute `name`"
     if res := _final.get(name): return res
     res = f' {check_name(name)}="'
-    if len(_final) < 4096 and (name[-1] != '_' or name == '_') and name not in _link_attrs: _final[name] = res
+    if len(_final) < 4096 and (name[-1] != '_' or name == '_') and name not in _apart: _final[name] = res
     return res
 
 def _learn(key: str) -> None:
@@ -158,15 +158,14 @@ def _pre_text(s: str) -> str: return '\n' + esc(s) if s[:1] == '\n' else esc(s)
 
 class _Tag:
     "What rendering needs to know of a tag"
-    __slots__ = ('name', 'void', 'open', 'lt', 'close', 'text', 'raw', 'named', 'between', 'make')
+    __slots__ = ('name', 'void', 'lt', 'close', 'text', 'raw', 'named', 'between', 'make')
     def __init__(self, name: str, void: bool):
         self.name, self.void, self.named, self.make = name, void, name in named, None
-        self.open, self.lt, self.close = f'<{name}>', f'<{name}', '' if void else f'</{name}>'
-        if not name: self.open = self.lt = self.close = ''
+        self.lt, self.close = f'<{name}', '' if void or not name else f'</{name}>'
         self.raw = name in ('script', 'style')
         self.text = {'script': _script_text, 'style': _style_text}.get(name) or (_pre_text if name in ('pre', 'textarea', 'listing') else esc)
-        self.between = self.close + self.open
-    def __reduce__(self) -> tuple: return _tag, (self.name, self.void)
+        self.between = f'{self.close}{self.lt}>'
+    def __reduce__(self) -> Any: return (_tag, (self.name, self.void)) if self.name else '_no_tag'
 
 # %% ../nbs/api/00_element.ipynb #96388d9e
 csp_nonce: ContextVar[str | None] = ContextVar('csp_nonce', default=None)  # The nonce of the page that is being rendered
@@ -181,10 +180,6 @@ class _NonceTag(_Tag):
         return f'<{self.name} nonce="{esc(nonce)}"' if nonce else f'<{self.name}'
     @lt.setter
     def lt(self, value: str) -> None: pass
-    @property
-    def open(self) -> str: return self.lt + '>'
-    @open.setter
-    def open(self, value: str) -> None: pass
 
 # %% ../nbs/api/00_element.ipynb #ec77fdbd
 _tags: dict[tuple[str, bool], _Tag] = {}   # (tag as written, void) → what is known; at most 4096
@@ -194,7 +189,7 @@ def _tag(name: str, void: bool = False) -> _Tag:
     if t := _tags.get((name, void)): return t
     low = name.lower()
     low = _svg_tags.get(low, low)
-    if low: check_name(low, 'element')
+    check_name(low, 'element')
     t = _tags.get((low, void)) or (_NonceTag if low in _nonced else _Tag)(low, void or low in voids)
     if len(_tags) < 4096: t = _tags.setdefault((name, void), _tags.setdefault((low, void), t))
     return t
@@ -599,28 +594,27 @@ def to_html(*children: Node) -> str:
                     it, end = iter(c), ''
                     break
             kids, a, t = c._c, c._a, c._t   # children before attributes, see `_final_form`
+            s = t.lt
             if a:
-                s = t.lt
                 try:
                     names = _written if type(a) is dict else _final
                     for k, v in a.items():
                         if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
-                        else: s += _attr(names[k], v)
+                        elif v is True: s += names[k][:-2]
+                        elif v is not None and v is not False: s += _attr(names[k], v)
                     if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(c)
                 except KeyError: s = t.lt + _slow_attrs(c)   # a name seen for the first time, or an unusual one
-                s = s + '>' if t.lt else ''
-            else: s = t.open
             if type(kids) is str:
-                add(f'{s}{t.text(kids)}{t.close}')
+                add(f'{s}>{t.text(kids)}{t.close}')
                 continue
             if not kids:
-                add(s + t.close)
+                add(f'{s}>{t.close}')
                 continue
             if type(kids) is _Fused:
-                add(f'{s}{_fused_html(kids)}{t.close}')
+                add(f'{s}>{_fused_html(kids)}{t.close}')
                 continue
             if t.text is not esc: kids = content(t, kids)
-            add(s)
+            add(s + '>')
             above = it, end, above
             it, end = iter(kids), t.close
             break
@@ -646,13 +640,15 @@ def _slow_attrs(el: FT) -> str:
     res = ''
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue   # a note on the element, not for the page
+        if k == 'nonce' and 'nonce=' in el._t.lt: continue
         if k in _url_attrs and not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
     return res
 
 def open_tag(el: FT) -> str:
     "The opening tag of `el`"
-    return f'{el._t.lt}{_slow_attrs(el)}>' if el._a and el._t.lt else el._t.open
+    if not el._t.name: return ''
+    return f'{el._t.lt}{_slow_attrs(el) if el._a else ""}>'
 
 def _fused_html(x: _Fused) -> str:
     "Elements of one tag with a text each: the texts are escaped together, with NUL between them"
@@ -661,7 +657,7 @@ def _fused_html(x: _Fused) -> str:
     texts = '\0'.join(items)
     if texts.count('\0') >= len(items): return to_html(*map(tag.make, items))
     texts = esc(texts).replace('\0', tag.between)
-    return f'{tag.open}{texts}{tag.close}'
+    return f'{tag.lt}>{texts}{tag.close}'
 
 def content(t: _Tag, kids: tuple) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
@@ -682,7 +678,7 @@ def _other(c: Any) -> Any:
     "A child that is neither `str` nor `FT`: its HTML as a `str`, or elements to go on with"
     if c is None: return ''
     cls = type(c)
-    if isinstance(c, FT): return c
+    if isinstance(c, FT): return c if c._t.name else _kids(c)
     if cls is int or cls is float or cls is bool: return str(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
@@ -712,10 +708,13 @@ def _figure(c: Any) -> str:
     return ''
 
 # %% ../nbs/api/00_element.ipynb #fee73a23
+_no_tag = _Tag('', False)
+
 class Fragment(FT):
     "Children without an element round them"
     __slots__ = ()
-    def __init__(self, *c: Node): super().__init__('', c)
+    def __init__(self, *c: Node):
+        _set_t(self, _no_tag); _set_c(self, _settle(c, {})); _set_a(self, _Attrs())
 
 def to_node(x: Any) -> Any:
     "`x`, or what it becomes through `__ft__`"
