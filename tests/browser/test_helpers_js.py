@@ -26,6 +26,7 @@ from fasthtml.js import (
     with_sid,
 )
 from fasthtml.pico import PicoBusy
+from fasthtml.sse import EventStream
 from fasthtml.svg import Circle, Svg, SvgInb, SvgOob
 from fasthtml.tags import Button, Code, Div, Input, Li, Optgroup, Option, P, Pre, Select, Span, Textarea, Ul
 
@@ -161,6 +162,38 @@ def test_run_js_runs_on_every_answer_and_leaves_nothing(show, options):
         until(page, f"document.body.dataset.said == {json.dumps(text)}.repeat({n})")
     assert page.evaluate("$$('body script').length") == 0
     assert not page.problems
+
+
+@pytest.mark.parametrize('options', KINDS)
+def test_scripts_run_when_they_are_pushed(page, options):
+    "Over a WebSocket and as events: `run_js`, and scripts beside elements"
+    app = FastHTML(secret_key='k', canonical=False, exts=['ws', 'sse'], **options)
+
+    @app.route('/')
+    def home():
+        v4 = options['htmx'] == 4
+        socket = {'hx-ws:connect': '/ws'} if v4 else {'hx-ext': 'ws', 'ws-connect': '/ws'}
+        events = {'hx-sse:connect': '/events'} if v4 else {'hx-ext': 'sse', 'sse-connect': '/events', 'sse-swap': 'message'}
+        return Div(Div(id='pushed'), socket), Div(events, id='stream')
+
+    async def conn(send):
+        await send(run_js("document.body.dataset.ws = {x};", x='over ws'))
+        await send(Div('click', On("e.append('ed')"), id='pushed'))
+
+    @app.ws('/ws', conn=conn)
+    async def ws(send): pass
+
+    @app.get('/events')
+    async def events(): return EventStream([Div('click', On("e.append('ed')"), id='event')])
+
+    with serve(app) as server:
+        page.goto(server.url)
+        until(page, "document.body.dataset.ws == 'over ws' && $('#pushed').textContent.startsWith('click') && $('#event')")
+        page.click('#pushed')
+        page.click('#event')
+        until(page, "$$('#pushed, #event').every(e => e.textContent.endsWith('ed'))")
+        assert not page.problems
+        page.goto('about:blank')
 
 
 @pytest.mark.parametrize('options', KINDS)
@@ -304,8 +337,8 @@ def test_a_browser_sends_what_fill_form_filled(show):
     page = show({'/': lambda: fill_form(form, data)}, htmx=False)
     sent = page.evaluate("Array.from(new FormData($('form')))")
     assert sent == [['title', data['title']], ['done', ''], ['done', '1'], ['off', ''], ['n', '2'], ['many', 'a'],
-                    ['many', 'c'], ['r', 'z'], ['tag', 'k'], ['tag', 'm'], ['day', '2026-02-03'], ['when', '2026-02-03T04:05'], ['amount', '1.50'],
-                    ['note', '\r\n  first\r\nsecond'.replace('\r', '')], ['colour', '#ff8800']]
+                    ['many', 'c'], ['r', 'z'], ['tag', 'k'], ['tag', 'm'], ['day', '2026-02-03'],
+                    ['when', '2026-02-03T04:05'], ['amount', '1.50'], ['note', data['note']], ['colour', '#ff8800']]
     assert not page.problems
 
 
