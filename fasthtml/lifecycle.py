@@ -216,35 +216,33 @@ def answer(
 
 # %% ../nbs/api/20_lifecycle.ipynb #2428a9f3
 class WakeupHold:
-    "Keeps SIGINT and SIGTERM from a loop's wakeup fd until `release`"
+    "Keeps some signals from a loop's wakeup fd until `release`"
     def __init__(self, loop: asyncio.AbstractEventLoop, signals: Iterable[int]):
-        self.loop, self.signals = loop, frozenset(signals)
-        self._ours: tuple[socket.socket, socket.socket] | None = None
-        self._fd = -1
-        self._timer = loop.call_later(0.05, self._start)  # uvloop sets its fd each time it begins to run
+        self.loop, self.signals, self._fd = loop, frozenset(signals), -1  # `_fd` is the loop's own
+        self._read, self._write = socket.socketpair()
+        for end in self._read, self._write: end.setblocking(False)
+        loop.add_reader(self._read, self._forward)
+        self._take_place()
+        self._timers = [loop.call_later(seconds, self._take_place) for seconds in (0, 0.001, 0.005, 0.02, 0.05, 0.2, 1)]
 
-    def _start(self) -> None:
-        self._ours = read, write = socket.socketpair()
-        for end in self._ours: end.setblocking(False)
-        self._fd = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
-        self.loop.add_reader(read, self._forward)
+    def _take_place(self) -> None:
+        before = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        if before != self._write.fileno(): self._fd = before
 
-    def _forward(self) -> None:
-        self._write(bytes(n for n in self._ours[0].recv(4096) if n not in self.signals))
+    def _forward(self) -> None: self._tell(n for n in self._read.recv(4096) if n not in self.signals)
 
-    def _write(self, numbers: bytes) -> None:
-        if numbers and self._fd >= 0: os.write(self._fd, numbers)
+    def _tell(self, numbers: Iterable[int]) -> None:
+        if (data := bytes(numbers)) and self._fd >= 0: os.write(self._fd, data)
 
     def release(self, *signals: int) -> None:
-        "Give the fd back, and hand over these signals"
-        self._timer.cancel()
-        if self._ours:
-            read, write = self._ours
-            self._ours = None
-            self.loop.remove_reader(read)
-            if signal.set_wakeup_fd(self._fd) not in (write.fileno(), -1): log.debug('the wakeup fd was not ours any more')
-            read.close(), write.close()
-        self._write(bytes(signals))
+        "Give the place back, once, and hand over these signals"
+        for timer in self._timers: timer.cancel()
+        if self._read.fileno() >= 0:
+            self.loop.remove_reader(self._read)
+            signal.set_wakeup_fd(self._fd)
+            self._read.close()
+            self._write.close()
+        self._tell(signals)
 
 # %% ../nbs/api/20_lifecycle.ipynb #a7e5b276
 class SignalGate:
