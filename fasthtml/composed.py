@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 # %% ../nbs/api/04_composed.ipynb #073daf99
-from .element import FT, Safe
+from .element import FT, Safe, tag_factory
 from .htmx import Asset, asset_url, assets
-from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, ft_hx, _Lazy
+from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy
 
 # %% ../nbs/api/04_composed.ipynb #f920d8b5
 class _WithAttributes(_Lazy):
@@ -151,17 +151,16 @@ def jsd(
     return url
 
 # %% ../nbs/api/04_composed.ipynb #e13d09f1
+_a, _form = tag_factory('a'), tag_factory('form')
+
 @takes_attributes
 def A(
     *c: Any,                   # What to click on
     href: Any = '#',           # Address; a route works too
-    hx_get: Any = None,        # Address that htmx fetches
-    target_id: str | None = None, # id of the element to change
-    hx_swap: str | None = None,# How to change it
-    **kwargs: Any,             # More attributes
+    **kwargs: Any,             # Attributes
 ) -> FT:                       # An `<a>` element
     "A link; by default to `#`, for htmx to follow"
-    return ft_hx('a', *c, href=href, hx_get=hx_get, target_id=target_id, hx_swap=hx_swap, **kwargs)
+    return _a(*c, href=href, **kwargs)
 
 @takes_attributes
 def AX(
@@ -173,7 +172,7 @@ def AX(
     **kwargs: Any,             # More attributes
 ) -> FT:                       # An `<a>` element
     "A link for htmx: `AX('More', '/more', 'list')`"
-    return ft_hx('a', txt, href=href, hx_get=hx_get, target_id=target_id, hx_swap=hx_swap, **kwargs)
+    return _a(txt, href=href, hx_get=hx_get, target_id=target_id, hx_swap=hx_swap, **kwargs)
 
 # %% ../nbs/api/04_composed.ipynb #a82630a5
 @takes_attributes
@@ -183,7 +182,7 @@ def Form(
     **kwargs: Any,             # Attributes, e.g. `hx_post=`, `action=`, `method=`
 ) -> FT:                       # A `<form>` element
     "A form that can carry files"
-    return ft_hx('form', *c, enctype=enctype, **kwargs)
+    return _form(*c, enctype=enctype, **kwargs)
 
 @takes_attributes
 def Hidden(
@@ -192,7 +191,7 @@ def Hidden(
     **kwargs: Any,             # More attributes
 ) -> FT:                       # An `<input type="hidden">` element
     "A field that is sent and not shown"
-    return ft_hx('input', type='hidden', value=value, id=id, **kwargs)
+    return Input(type='hidden', value=value, id=id, **kwargs)
 
 # %% ../nbs/api/04_composed.ipynb #f3b24a44
 @takes_attributes
@@ -206,8 +205,8 @@ def CheckboxX(
 ) -> tuple[FT, FT]:            # Hidden field and checkbox (in a label)
     "A checkbox that also sends when it is off"
     if name is not None: kwargs['name'] = name
-    box = ft_hx('input', type='checkbox', value=value, checked=bool(checked), id=id, **kwargs)
-    off = ft_hx('input', type='hidden', value='', name=box.get('name'), skip=True)
+    box = Input(type='checkbox', value=value, checked=bool(checked), id=id, **kwargs)
+    off = Input(type='hidden', value='', name=box.get('name'), skip=True)
     return off, (box if label is None else Label(box, label))
 
 # %% ../nbs/api/04_composed.ipynb #0784260d
