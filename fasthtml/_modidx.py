@@ -952,7 +952,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.requests.Request': ('api/requests.html#request', 'fasthtml/requests.py'),
                                    'fasthtml.requests.Request.stream': ('api/requests.html#request.stream', 'fasthtml/requests.py'),
                                    'fasthtml.requests._bad_form': ('api/requests.html#_bad_form', 'fasthtml/requests.py'),
-                                   'fasthtml.requests._clean': ('api/requests.html#_clean', 'fasthtml/requests.py'),
                                    'fasthtml.requests._declared_length': ('api/requests.html#_declared_length', 'fasthtml/requests.py'),
                                    'fasthtml.requests._header': ('api/requests.html#_header', 'fasthtml/requests.py'),
                                    'fasthtml.requests._json_fields': ('api/requests.html#_json_fields', 'fasthtml/requests.py'),

@@ -1,7 +1,7 @@
 "Names that programs import from fasthtml.core, gathered from the rooms that own them."
 from inspect import Parameter
 
-from .app import FastHTML, cors_allow
+from .app import Client, FastHTML, cors_allow
 from .casts import parsed_date
 from .element import fh_cfg, unqid
 from .fastapp import serve
@@ -19,7 +19,6 @@ from .sessions import SessionMiddleware, get_key
 from .sse import EventStream, sse_message
 from .starlette import StringConvertor
 from .static import StaticImmutable, StaticNoCache, devtools_loc, vurl
-from .testing import Client
 
 empty = Parameter.empty
 
