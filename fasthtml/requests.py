@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile, URLPath
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -199,6 +200,8 @@ def _json_fields(obj: Mapping) -> dict[str, list]:
     return {k: v if type(v) is list else [v] for k, v in obj.items() if v is not None}
 
 # %% ../nbs/api/10_requests.ipynb #1fe3c354
+_charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', b'latin-1', b'latin1', b'windows-1252'))
+
 async def read_body(
     request: Request,                       # Whose body is to be read
     *,
@@ -228,6 +231,8 @@ def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
+    charset = parse_options_header(_header(request.scope, b'content-type'))[1].get(b'charset', b'utf-8')
+    if charset.lower() not in _charsets: raise HTTPException(415, 'The form has a charset that is not read here. Send UTF-8.')
     try: form = await request.form(max_files=max_fields, max_fields=max_fields, max_part_size=max_part_size)
     except HTTPException as e:
         if e.status_code == 400: raise _bad_form(e.detail) from e
@@ -235,17 +240,12 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     except MultiPartException as e: raise _bad_form(e.message) from e
     except (FormParserError, ValueError, KeyError) as e: raise _bad_form('') from e
     request.streamed = True
-    return Body(group([(_clean(k), _clean(v)) for k, v in form.multi_items()]), b'', 'multipart')
+    return Body(group(form.multi_items()), b'', 'multipart')
 
 def _bad_form(reason: str) -> HTTPException:
     "What Starlette's parser refused: too much, or malformed"
     if 'maximum' in reason.lower(): return HTTPException(413, f'The form is too large. {reason}')
     return HTTPException(400, 'The form is malformed.')
-
-def _clean(value: Any) -> Any:
-    "Text without lone surrogates, which an odd charset may smuggle in; files as they are"
-    if not isinstance(value, str) or value.isascii(): return value
-    return value.encode('utf-8', 'replace').decode()
 
 # %% ../nbs/api/10_requests.ipynb #3d505df8
 class FrameHeaders(Mapping):
