@@ -60,7 +60,8 @@ def in_sync() -> str:
         run('nbdev-export')
         run(sys.executable, 'tools/stubs.py')
         run('nbdev-clean')
-    unchanged(('pyproject.toml', 'fasthtml/**/*.py', 'fasthtml/**/*.pyi', 'nbs/**/*.ipynb'), update)
+        run(sys.executable, 'tools/guide.py')
+    unchanged(('pyproject.toml', 'fasthtml/guide.md', 'fasthtml/**/*.py', 'fasthtml/**/*.pyi', 'nbs/**/*.ipynb'), update)
     return 'generated files are up to date'
 
 
