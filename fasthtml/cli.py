@@ -51,7 +51,7 @@ def template_names(
     folder: Path,   # Where templates are
 ) -> list[str]:
     "What `new` can begin with"
-    return sorted(p.name for p in folder.iterdir() if (p/'main.py').is_file())
+    return sorted(p.name for p in folder.iterdir() if (p/'main.py.txt').is_file())
 
 def new_app(
     name: str,                          # Folder to make; its name is the app's
@@ -61,12 +61,13 @@ def new_app(
     "Write a small app with tests and a README"
     target, known = Path(name), template_names(folder)
     if template not in known: raise Misuse(f'There is no template {template!r}. There are: {", ".join(known)}.')
-    if not re.fullmatch(r'\w[\w .-]*', target.name): raise Misuse(f'{target.name!r} cannot be the name of an app: use letters, digits, - and _.')
+    if not re.fullmatch(r'\w[\w .-]*', target.name):
+        raise Misuse(f'{target.name!r} cannot be the name of an app: use letters, digits, - and _.')
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Misuse(f'{name} is there already and not empty. Choose another name, or remove it first.')
     target.mkdir(parents=True, exist_ok=True)
     title = target.name.replace('-', ' ').replace('_', ' ').capitalize()
-    sources = {'README.md': folder/'README.md', **{p.name: p for p in sorted((folder/template).glob('*.py'))}}
+    sources = {'README.md': folder/'README.md', **{p.stem: p for p in sorted((folder/template).glob('*.py.txt'))}}
     for file, source in sources.items():
         text = source.read_text(encoding='utf-8').replace('{title}', title).replace('{note}', _notes.get(template, ''))
         (target/file).write_text(text.rstrip() + '\n', encoding='utf-8')
@@ -82,7 +83,9 @@ def find_module(
     module, _, variable = (target or '').partition(':')
     if not module:
         module = next((name for name in ('main', 'app') if (folder/f'{name}.py').is_file()), '')
-        if not module: raise Misuse('There is no main.py or app.py here. Name your app, for example `shop.web:app`, or begin one with `fasthtml new NAME`.')
+        if not module:
+            raise Misuse('There is no main.py or app.py here. '
+                         'Name your app, for example `shop.web:app`, or begin one with `fasthtml new NAME`.')
     module = re.sub(r'[/\\]', '.', module.removeprefix('./').removesuffix('.py'))
     bad = [part for part in module.split('.') if not part.isidentifier() or keyword.iskeyword(part)]
     if bad: raise Misuse(f'{target!r} does not name a Python module. Write it as `main`, `main.py` or `shop.web:app`.')
@@ -153,7 +156,8 @@ def wanted_assets(
     "Which files to fetch"
     if unknown := [o for o in names if o not in assets]:
         near = get_close_matches(unknown[0], assets, 1)
-        raise Misuse(f'There is no asset {unknown[0]!r}.' + (f' Did you mean {near[0]!r}?' if near else '') + f' There are: {", ".join(sorted(assets))}.')
+        guess = f' Did you mean {near[0]!r}?' if near else ''
+        raise Misuse(f'There is no asset {unknown[0]!r}.{guess} There are: {", ".join(sorted(assets))}.')
     chosen = list(names) or [f'htmx{htmx}', *dict.fromkeys(htmx_exts(htmx).values()), 'css-scope-inline', 'pico']
     return [assets[o] for o in dict.fromkeys(chosen)]
 
@@ -173,7 +177,8 @@ def from_cdn(asset: Asset) -> bytes:
 def from_npm(asset: Asset) -> bytes:
     "The file of an asset, out of the package that `npm` fetches"
     with tempfile.TemporaryDirectory() as folder:
-        packed = subprocess.run(['npm', 'pack', '--json', f'{asset.package}@{asset.version}'], cwd=folder, capture_output=True, text=True)
+        command = ['npm', 'pack', '--json', f'{asset.package}@{asset.version}']
+        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if packed.returncode: raise OSError(packed.stderr.strip().splitlines()[-1] if packed.stderr.strip() else 'npm pack failed')
         told = json.loads(packed.stdout)
         first = told[0] if isinstance(told, list) else next(iter(told.values()))  # npm 11 answers with a mapping

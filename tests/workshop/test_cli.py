@@ -42,7 +42,8 @@ def made(request, tmp_path):
 
 
 def test_a_new_app_passes_its_own_tests(made):
-    result = subprocess.run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'], cwd=made, capture_output=True, text=True, timeout=80)
+    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
+    result = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=80)
     assert result.returncode == 0, result.stdout[-3000:]
     assert re.search(r'\d passed', result.stdout)
 
