@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
+from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,7 +30,7 @@ class AppCall:
         self.scope, self.inbox, self.sent, self.gone = scope, asyncio.Queue(), deque(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
         for message in first: self.inbox.put_nowait(message)
-        self.task = asyncio.create_task(app(scope, self.inbox.get, self._send))
+        self.task = asyncio.ensure_future(app(scope, self.inbox.get, self._send))
         self.task.add_done_callback(lambda _: self._news.set())
 
     async def _send(self, message: Message) -> None:
@@ -194,6 +195,9 @@ class AppTransport(httpx2.AsyncBaseTransport):
         except BaseException:
             await call.leave({'type': 'http.disconnect'})
             raise
+        if start is not None and start['type'] != 'http.response.start':
+            await call.leave({'type': 'http.disconnect'})
+            raise RuntimeError(f'The app began its response with {start["type"]!r}, expected \'http.response.start\'.')
         if start is None:
             if call.error and client.raise_errors: raise call.error
             start = {'status': 500, 'headers': []}
@@ -209,13 +213,13 @@ class ClockLoop(asyncio.SelectorEventLoop):
     "An event loop whose clock can be put forward"
     def __init__(self):
         super().__init__()
-        self._ahead, self._timers = 0.0, weakref.WeakSet()
+        self._ahead, self._timers, self._number = 0.0, weakref.WeakValueDictionary(), count()
 
     def time(self) -> float: return super().time() + getattr(self, '_ahead', 0.0)
 
     def call_at(self, when: float, callback: Callable, *args: Any, context: Any = None) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
-        self._timers.add(handle)
+        self._timers[next(self._number)] = handle
         return handle
 
     async def advance(
@@ -225,7 +229,8 @@ class ClockLoop(asyncio.SelectorEventLoop):
         "Put the clock forward, firing timers one after the other"
         end = self.time() + seconds
         while True:
-            due = min((h.when() for h in self._timers if not h.cancelled() and h.when() > self.time()), default=end)
+            waiting = [h.when() for h in self._timers.values() if not h.cancelled()]
+            due = min((when for when in waiting if when > self.time()), default=end)
             self._ahead += max(0, min(due, end) - self.time())
             for _ in range(20): await asyncio.sleep(0)
             if due >= end: return

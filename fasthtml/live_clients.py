@@ -85,7 +85,7 @@ class AsyncEvents:
         method, url, kw = self._request
         headers = {'Accept': 'text/event-stream', 'Cache-Control': 'no-store', **(kw.get('headers') or {})}
         if self.last_event_id: headers['Last-Event-ID'] = quote(self.last_event_id, safe=''.join(map(chr, range(32, 127))))
-        self.response = await self._client._start(method, url, **{**kw, 'headers': headers})
+        self.response = await self._client.begin(method, url, **{**kw, 'headers': headers})
         kind = self.response.headers.get('content-type', '')
         if self.response.status_code == 200 and kind.startswith('text/event-stream'):
             self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
@@ -95,7 +95,7 @@ class AsyncEvents:
 
     async def _item(self, timeout: float | None, kind: type) -> Any:
         "The next thing of a kind; None at the end"
-        async with self._client._within(timeout, f'{"a comment" if kind is Comment else "an event"} on {self._request[1]}'):
+        async with self._client.within(timeout, f'{"a comment" if kind is Comment else "an event"} on {self._request[1]}'):
             while True:
                 if (found := next((e for e in self._waiting if isinstance(e, kind)), None)) is not None:
                     self._waiting.remove(found)
@@ -156,7 +156,7 @@ class AsyncStream:
     async def open(self) -> Self:
         "Send the request; `response` has status and headers then"
         method, url, kw = self._request
-        self.response = await self._client._start(method, url, **kw)
+        self.response = await self._client.begin(method, url, **kw)
         return self
 
     async def next(
@@ -164,7 +164,7 @@ class AsyncStream:
         timeout: float | None = None, # Seconds to wait; None: the client's
     ) -> bytes:
         "The next piece; b'' at the end"
-        async with self._client._within(timeout, f'more of {self._request[1]}'): return await self.response.body.piece()
+        async with self._client.within(timeout, f'more of {self._request[1]}'): return await self.response.body.piece()
 
     async def close(self) -> None:
         "Leave"
@@ -235,12 +235,16 @@ class AsyncSocket:
 
     async def open(self) -> Self:
         "Connect; `Closed` if the app does not accept"
+        await self._client.ready()
         self.call = AppCall(self._client.app, self._scope(), {'type': 'websocket.connect'})
-        async with self._client._within(None, f'{self.url} to accept'): message = await self.call.next()
-        if message is None: self._ended()
-        if message['type'] == 'websocket.close': raise Closed(message.get('code', 1000), message.get('reason') or '', 'refused')
-        if message['type'] == 'websocket.http.response.start': raise Closed(message['status'], 'HTTP', 'refused')
-        self.subprotocol = message.get('subprotocol')
+        try:
+            async with self._client.within(None, f'{self.url} to accept'): message = await self.call.next()
+            if message is None: self._ended()
+            if message['type'] == 'websocket.accept': self.subprotocol = message.get('subprotocol')
+            else: raise Closed(message.get('code', message.get('status', 1000)), message.get('reason') or '', 'refused')
+        except BaseException:
+            await self.call.leave({'type': 'websocket.disconnect', 'code': 1006})
+            raise
         return self
 
     def _ended(self) -> None:
@@ -260,9 +264,10 @@ class AsyncSocket:
 
     async def hx(self, source: Any = None, /, **fields) -> None:
         "Send the fields of a form as htmx does"
-        headers = htmx_headers(self._client.htmx, source=source, url=str(self._client.http.base_url))
-        headers.pop('Sec-Fetch-Site')
-        await self.send({**fields, 'HEADERS' if self._client.htmx == 2 else 'headers': headers})
+        headers = htmx_headers(self._client.htmx, source=source, target=source, url=str(self._client.http.base_url))
+        for name in ('Sec-Fetch-Site', 'HX-Request-Type', 'Accept'): headers.pop(name, None)
+        if self._client.htmx == 2: await self.send({**fields, 'HEADERS': {**headers, 'HX-Trigger-Name': None}})
+        else: await self.send({**fields, 'headers': headers})
 
     async def receive(
         self,
@@ -270,7 +275,7 @@ class AsyncSocket:
     ) -> Html | bytes:
         "The next frame; `Closed` if the server has closed"
         if self.code is not None: raise Closed(self.code, self.reason)
-        async with self._client._within(timeout, f'a frame on {self.url}'): message = await self.call.next()
+        async with self._client.within(timeout, f'a frame on {self.url}'): message = await self.call.next()
         if message is None: self._ended()
         if message['type'] == 'websocket.close':
             self.code, self.reason = message.get('code', 1000), message.get('reason') or ''

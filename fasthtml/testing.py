@@ -88,7 +88,8 @@ class HtmxVerbs(HttpVerbs):
 # %% ../nbs/api/32_testing.ipynb #33d12ace
 class _Visit:
     "The parts of a client that outlive a request: cookies and the lifespan"
-    async def _put_session(self) -> None:
+    async def ready(self) -> None:
+        "Put in the session that the client was made with"
         if self._session is None: return
         session, self._session = self._session, None
         await self.write_session(session)
@@ -107,7 +108,7 @@ class _Visit:
 
     async def read_session(self) -> dict:
         "The visitor's session"
-        await self._put_session()
+        await self.ready()
         setup = session_setup(self.app)
         value = next((c.value for c in self.http.cookies.jar if c.name == setup.cookie), None)
         if not value: return {}
@@ -119,7 +120,7 @@ class _Visit:
         "Run the startup of the app"
         life = AppCall(self.app, {'type': 'lifespan', 'asgi': {'version': '3.0', 'spec_version': '2.0'}, 'state': self.state},
                        {'type': 'lifespan.startup'})
-        async with self._within(None, 'the app to start'): answer = await life.next()
+        async with self.within(None, 'the app to start'): answer = await life.next()
         if answer and answer['type'] == 'lifespan.startup.complete': self._life = life
         elif answer: raise life.error or RuntimeError(f'The app did not start: {answer.get("message", "")}')
 
@@ -128,7 +129,7 @@ class _Visit:
         life, self._life = self._life, None
         if life:
             life.inbox.put_nowait({'type': 'lifespan.shutdown'})
-            async with self._within(self.timeout + 10, 'the app to shut down'): answer = await life.next()
+            async with self.within(self.timeout + 10, 'the app to shut down'): answer = await life.next()
             await asyncio.wait({life.task}, timeout=self.timeout)
             if life.error: raise life.error
             if answer and answer['type'] == 'lifespan.shutdown.failed':
@@ -169,7 +170,7 @@ class AsyncClient(HttpVerbs, _Visit):
         self.state, self._life, self._session = {}, None, session
 
     @asynccontextmanager
-    async def _within(self, timeout: float | None, what: str) -> AsyncIterator[None]:
+    async def within(self, timeout: float | None, what: str) -> AsyncIterator[None]:
         "A bound for a wait, and what to say when it is reached"
         seconds = self.timeout if timeout is None else timeout
         try:
@@ -178,21 +179,21 @@ class AsyncClient(HttpVerbs, _Visit):
             if not bound.expired(): raise
             raise StillWaiting(f'Waited {seconds:g} s for {what}.') from e
 
-    async def _start(self, method: str, url: str, **kwargs) -> Response:
+    async def begin(self, method: str, url: str, **kwargs) -> Response:
         "A response whose body is still to come"
-        await self._put_session()
+        await self.ready()
         follow = {k: kwargs.pop(k) for k in ('follow_redirects', 'auth') if k in kwargs}
         request = self.http.build_request(method, url, **kwargs)
-        async with self._within(None, f'{method} {url} to start its response'):
+        async with self.within(None, f'{method} {url} to start its response'):
             return await self.http.send(request, stream=True, **follow)
 
     async def request(self, method: str, url: str, **kwargs) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
-        r = await self._start(method, url, **kwargs)
+        r = await self.begin(method, url, **kwargs)
         kind = r.headers.get('content-type', 'no content type')
         what = f'the end of {method} {url} ({kind}). For a response that goes on, use `sse` or `stream`'
         try:
-            async with self._within(None, what): await r.aread()
+            async with self.within(None, what): await r.aread()
         except BaseException:
             await r.body.aclose()
             raise
