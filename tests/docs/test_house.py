@@ -12,7 +12,7 @@ from support import ROOT
 
 PACKAGE, NOTEBOOKS = ROOT/'fasthtml', ROOT/'nbs'
 # Modules without a notebook: they only gather names under the import paths that programs already use
-GATHERERS = {'__init__', '_modidx', 'authmw', 'basics', 'components', 'core', 'ft', 'starlette', 'toaster', 'xtend'}
+GATHERERS = {'__init__', '__main__', '_modidx', 'authmw', 'basics', 'components', 'core', 'ft', 'starlette', 'toaster', 'xtend'}
 
 
 def rooms() -> dict[str, int]:

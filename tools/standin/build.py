@@ -158,6 +158,18 @@ def write_page(name: str, notebooks: Notebooks, frame: SiteFrame, out: Path) -> 
     path.with_name(path.name + '.md').write_text(text, encoding='utf-8')
 
 
+def llms_text(frame: SiteFrame, notebooks: Notebooks) -> str:
+    "A table of contents for readers that want text: each page with its sentence and its Markdown twin (llmstxt.org)"
+    about = {notebooks.page(name): plain_text(document.description) for name, document in notebooks.documents.items()}
+    lines, section = [f'# {frame.title}', '', f'> {frame.description}'], None
+    for title, page in frame.pages():
+        if title != section:
+            section = title
+            lines += ['', f'## {title or "Start"}', '']
+        lines.append(f'- [{page.title}]({page.href}.md): {about[page.href]}')
+    return '\n'.join(lines) + '\n'
+
+
 def render_site(root: Path, out: Path | None = None) -> None:
     "Write every page, its Markdown twin, the style and the search index"
     config = read_config(root)
@@ -173,6 +185,7 @@ def render_site(root: Path, out: Path | None = None) -> None:
             pass
     for name in 'site.css', 'site.js':
         shutil.copy(HERE/name, out/'site'/name)
+    (out/'llms.txt').write_text(llms_text(frame, notebooks), encoding='utf-8')
     copy_other_files(root, out)
     subprocess.run([sys.executable, '-m', 'pagefind', '--site', str(out), '--quiet'], check=True)
     print(f'{len(notebooks.documents)} pages in {out.name}')

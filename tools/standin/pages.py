@@ -122,7 +122,7 @@ def render_page(frame: SiteFrame, page: PageText) -> str:
             data_pagefind_body=True,
         ),
         page_turner(frame, page),
-        h.Footer(h.P(frame.description)),
+        h.Footer(h.P(frame.description, ' ', h.A('As text', href=page.up + 'llms.txt'))),
         id='text',
     )
     contents = None
