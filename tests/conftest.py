@@ -1,5 +1,6 @@
 "Fixtures that every test may ask for."
 import pytest
+
 from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
 CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',

@@ -6,6 +6,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
+
 from support import Event, SseClient, npm_file, parse_events, raw_exchange, serve, serve_process, wait_until
 
 STREAMING = '''

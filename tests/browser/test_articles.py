@@ -1,5 +1,6 @@
 """The two articles' examples in Chromium, with htmx 2 and 4. Their code is `tests/articles.py`, letter for letter."""
 import pytest
+
 from articles import sse_page, websocket_app
 from support import serve
 

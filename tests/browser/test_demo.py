@@ -2,6 +2,7 @@
 import importlib.util
 
 import pytest
+
 from support import ROOT, serve
 
 

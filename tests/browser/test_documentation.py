@@ -3,6 +3,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+
 from support import ROOT, missing, serve
 
 SITE = ROOT/'_docs'

@@ -3,6 +3,7 @@ import base64
 import importlib.util
 
 import pytest
+
 from support import ROOT, serve, wait_until
 
 PNG = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')

@@ -5,7 +5,6 @@
 import json
 
 import pytest
-from support import serve, wait_until
 
 from fasthtml.app import FastHTML
 from fasthtml.composed import CheckboxX, Form, Script
@@ -29,6 +28,7 @@ from fasthtml.pico import PicoBusy
 from fasthtml.sse import EventStream
 from fasthtml.svg import Circle, Svg, SvgInb, SvgOob
 from fasthtml.tags import Button, Code, Div, Input, Li, Optgroup, Option, P, Pre, Select, Span, Textarea, Ul
+from support import serve, wait_until
 
 KINDS = [pytest.param({'htmx': 2}, id='htmx2'), pytest.param({'htmx': 4}, id='htmx4'),
          pytest.param({'htmx': 2, 'csp': True}, id='htmx2-csp'), pytest.param({'htmx': 4, 'csp': True}, id='htmx4-csp')]

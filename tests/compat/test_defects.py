@@ -18,6 +18,10 @@ from typing import Literal
 import httpx2
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from fasthtml.common import *
 from support import (
     ROOT,
     Event,
@@ -29,10 +33,6 @@ from support import (
     serve_process,
     wait_until,
 )
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-
-from fasthtml.common import *
 
 QUIET = dict(log_level='critical')  # uvicorn's own complaints about what a test does on purpose
 

@@ -7,6 +7,7 @@ import zipfile
 from configparser import ConfigParser
 
 import pytest
+
 from support import ROOT, missing
 
 

@@ -9,9 +9,9 @@ from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from support import serve as served
 
 from fasthtml.common import *
+from support import serve as served
 
 HX = {'HX-Request': 'true'}
 EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}

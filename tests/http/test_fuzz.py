@@ -22,12 +22,12 @@ import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from params_kit import Called
 from selectolax.lexbor import LexborHTMLParser
 from starlette.datastructures import UploadFile
 
 from fasthtml.params import cookie, frame_body, header, make_plan
 from fasthtml.requests import BadJson
+from params_kit import Called
 
 
 class Colour(Enum):

@@ -20,7 +20,6 @@ import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from params_kit import Called
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.datastructures import State, UploadFile
@@ -34,6 +33,7 @@ from fasthtml.casts import BadValue
 from fasthtml.htmx import HtmxHeaders
 from fasthtml.params import Errors, Request, Source, cookie, form, frame_body, header, make_plan, path, query
 from fasthtml.requests import parse_fields, read_body
+from params_kit import Called
 
 # ---------------------------------------------------------------- 1. by annotation class
 

@@ -15,9 +15,9 @@ import httpx2
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.testclient import TestClient
-from support import serve as served
 
 from fasthtml.common import *
+from support import serve as served
 
 HX = {'HX-Request': 'true'}
 

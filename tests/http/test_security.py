@@ -7,9 +7,9 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import missing
 
 from fasthtml.security import cross_origin, csp_header, is_local_target, local_target, parse_origin, ws_origin_ok
+from support import missing
 
 RESOLVE = """
 const out = JSON.parse(require('fs').readFileSync(0, 'utf8')).map(([target, base]) => {

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
-from support import NODE_MODULES, raw_exchange, serve
 
 from fasthtml.app import FastHTML
 from fasthtml.common import fast_app
 from fasthtml.handlers import Beforeware
 from fasthtml.htmx import assets
 from fasthtml.static import SafeStatic, StaticImmutable, StaticNoCache, default_static, find_asset, safe_file, vurl
+from support import NODE_MODULES, raw_exchange, serve
 
 SECRET = 'the secret outside'
 

@@ -7,10 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, NotRequired, Optional, TypedDict
 
 import pytest
-from params_kit import Called
 from starlette.requests import Request
 
 from fasthtml.params import header, make_plan
+from params_kit import Called
 
 if TYPE_CHECKING:
     from decimal import Decimal

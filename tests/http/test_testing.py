@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
-from support import parse_events, serve
 
 from fasthtml.app import FastHTML
 from fasthtml.htmx import HtmxHeaders, wants_fragment
@@ -36,6 +35,7 @@ from fasthtml.testing import (
     get_testclient,
     htmx_headers,
 )
+from support import parse_events, serve
 
 
 def app_of(*routes, **kw): return Starlette(routes=list(routes), **kw)

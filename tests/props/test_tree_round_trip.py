@@ -5,10 +5,10 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trees import PARSERS, joined
 
 from fasthtml.element import FT, Fragment, Safe, tag_factory, to_html
 from fasthtml.render import iter_chunks, to_xml
+from trees import PARSERS, joined
 
 # A parser changes CR, NUL and lone surrogates before it looks at anything (WHATWG HTML 13.2.3), so no serialiser can keep them
 text = st.text(st.characters(exclude_characters='\0\r', exclude_categories=['Cs']), max_size=12)

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support import missing
 
 from fasthtml.channels import Hub, MemoryBroker
+from support import missing
 
 _prefixes = itertools.count()
 

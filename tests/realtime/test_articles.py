@@ -6,11 +6,12 @@ import time
 import urllib.request
 
 import pytest
-from articles import SSE, WEBSOCKET
 from selectolax.lexbor import LexborHTMLParser
-from support import SseClient, serve_process, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from articles import SSE, WEBSOCKET
+from support import SseClient, serve_process, wait_until
 
 # What stands around the second article's code: imports, `get_updated_data`, and something to look at from outside
 BEFORE_EVENTS = '''

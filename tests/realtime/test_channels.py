@@ -4,12 +4,12 @@ import random
 import threading
 
 import pytest
-from channel_kit import Client, numbers, texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import until
 
+from channel_kit import Client, numbers, texts
 from fasthtml.channels import RESYNC, Channel, Hub
+from support import until
 
 
 async def test_every_member_gets_every_message_in_order(hub):

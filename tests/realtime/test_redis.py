@@ -4,11 +4,11 @@ import signal
 import sys
 
 import pytest
-from channel_kit import Client, numbers, texts
-from support import SseClient, serve_process, until, wait_until
 
+from channel_kit import Client, numbers, texts
 from fasthtml.channels import RESYNC, Hub
 from fasthtml.redis_broker import BrokerError, RedisBroker, backoff
+from support import SseClient, serve_process, until, wait_until
 
 APP = '''
 import os

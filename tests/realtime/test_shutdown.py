@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support import DEADLINE, parse_events, raw_connection, serve, serve_process, until, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+
+from support import DEADLINE, parse_events, raw_connection, serve, serve_process, until, wait_until
 
 APP = (Path(__file__).parent/'drain_app.py').read_text(encoding='utf-8')
 FASTHTML = (Path(__file__).parent/'drain_fasthtml.py').read_text(encoding='utf-8')

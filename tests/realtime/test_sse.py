@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from support import DEADLINE, Event, SseClient, parse_events, raw_connection, serve, wait_until
 
 from fasthtml.common import Div, EventStream, FastHTML, NotStr, P, Span, sse_message
 from fasthtml.sse import EventText, event_text, jitter, to_bytes
+from support import DEADLINE, Event, SseClient, parse_events, raw_connection, serve, wait_until
 
 
 def normal(text: str) -> str:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.responses import RedirectResponse
-from support import DEADLINE, raw_connection, serve, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import Beforeware, Div, FastHTML, P
 from fasthtml.ws import Socket, setup_ws
+from support import DEADLINE, raw_connection, serve, wait_until
 
 
 def fields(**kw) -> str: return json.dumps(kw)

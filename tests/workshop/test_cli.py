@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from support import NODE_MODULES, missing, wait_until
 
 COMMAND = [sys.executable, '-m', 'fasthtml']
