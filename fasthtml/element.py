@@ -495,8 +495,8 @@ def ft(
     tag: str,                              # Name of the element
     *c: Node,                              # Children
     void_: bool = False,                   # No closing tag? Known for HTML's own elements
-    attrmap: Callable = attrmap_x,         # Written name → HTML name
-    valmap: Callable = valmap,             # Value → value that is written
+    attrmap: Callable[[str], str] = attrmap_x, # Written name → HTML name
+    valmap: Callable[[Any], Any] = valmap, # Value → value that is written
     ft_cls: type[FT] = FT,                 # Class of the element
     **kw: Attribute,                       # Attributes
 ) -> FT:
