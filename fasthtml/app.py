@@ -263,10 +263,12 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        if 'fasthtml.raw' not in scope: scope['fasthtml.raw'], scope['fasthtml.lifecycle'] = (receive, send), self.lifecycle
-        scope['app'] = self
+        scope['app'], outermost = self, 'fasthtml.raw' not in scope
+        if outermost: scope['fasthtml.raw'], scope['fasthtml.lifecycle'] = (receive, send), self.lifecycle
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        await self.middleware_stack(scope, receive, send)
+        try: await self.middleware_stack(scope, receive, send)
+        finally:
+            if outermost: del scope['fasthtml.raw']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"

@@ -111,8 +111,10 @@ class ErrorTable:
         "Answer the request with the handler for `exc`, or raise it again"
         handler, sent = self.find(exc), scope.get('fasthtml.sent')
         if handler is None or (sent is not None and sent.started): raise exc
-        response = await handler(Request(scope, receive, send), exc)
-        await response(scope, receive, send)
+        try:
+            response = await handler(Request(scope, receive, send), exc)
+            await response(scope, receive, send)
+        finally: scope.pop('fasthtml.source', None)
         exc.__traceback__ = None   # an exception kept in a module would otherwise collect the frames of every request
 
 # %% ../nbs/api/17_errors.ipynb #91788dbe

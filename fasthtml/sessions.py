@@ -186,6 +186,8 @@ class SessionCookie:
         MutableHeaders(scope=message).append('set-cookie', f'{self.name}={value or ""}; {life}{self.flags}')
 
 # %% ../nbs/api/30_sessions.ipynb #5fece028
+def _empty() -> str: return ''
+
 async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
                             scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session that travels in its cookie"
@@ -213,7 +215,8 @@ async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signin
                              'Change the session before streaming, or use a session store.')
         return send(message)   # handed through: one coroutine less for each message
 
-    await app(scope, receive, send_with_cookie)
+    try: await app(scope, receive, send_with_cookie)
+    finally: session._source = session._source and _empty   # `read` knows the scope, which holds the session: no cycle is left behind
 
 # %% ../nbs/api/30_sessions.ipynb #65e711b0
 class Stored(NamedTuple):

@@ -36,7 +36,8 @@ def with_home(**options):
 # ---------------------------------------------------------------- options
 
 @pytest.mark.parametrize('maker', [FastHTML, fast_app])
-@pytest.mark.parametrize('wrong, near', [('titel', 'title'), ('debgu', 'debug'), ('excption_handlers', 'exception_handlers'), ('hdr', 'hdrs')])
+@pytest.mark.parametrize('wrong, near', [('titel', 'title'), ('debgu', 'debug'), ('excption_handlers', 'exception_handlers'),
+                                         ('hdr', 'hdrs')])
 def test_a_misspelt_option_is_an_error_that_names_the_right_one(maker, wrong, near):
     "P4: FastHTML and fast_app alike"
     with pytest.raises(TypeError, match=f"Did you mean '{near}'"): maker(**{wrong: True})
@@ -48,7 +49,8 @@ def test_body_attributes_may_be_given_as_options(maker):
                 bodykw={'odd-one': '1'})
     app.get('/')(lambda: P())
     assert LexborHTMLParser(client(app).get('/').text).body.attributes == {
-        'hx-boost': 'true', 'data-theme': 'dark', 'aria-label': 'a', 'onclick': 'f()', 'class': 'c', 'id': 'i', 'lang': 'de', 'odd-one': '1'}
+        'hx-boost': 'true', 'data-theme': 'dark', 'aria-label': 'a', 'onclick': 'f()', 'class': 'c', 'id': 'i', 'lang': 'de',
+        'odd-one': '1'}
 
 
 def test_the_first_article_s_option_loads_the_extension():
@@ -177,8 +179,8 @@ def test_wrong_method_is_405_with_the_right_ones():
 class Odd(Exception): pass
 
 
-@pytest.mark.parametrize('key, error', [(404, HTTPException(404)), (418, HTTPException(418)), (Odd, Odd('x')), (ValueError, UnicodeError('x')),
-                                        (HTTPException, HTTPException(402))])
+@pytest.mark.parametrize('key, error', [(404, HTTPException(404)), (418, HTTPException(418)), (Odd, Odd('x')),
+                                        (ValueError, UnicodeError('x')), (HTTPException, HTTPException(402))])
 @pytest.mark.parametrize('make_async', [False, True])
 def test_exception_handlers_by_status_and_by_class(key, error, make_async):
     "D17"
@@ -251,7 +253,8 @@ def test_python_s_words_stay_inside_unless_debug():
         app = new_app(debug=debug)
         @app.get('/boom/{n}')
         async def boom(n: int): raise KeyError('top <secret>')
-        response = client(app, raise_server_exceptions=False).get('/boom/7?q=1', headers={'Accept': 'text/html', 'Cookie': 'key=hid' + 'den'})
+        headers = {'Accept': 'text/html', 'Cookie': 'key=hid' + 'den'}
+        response = client(app, raise_server_exceptions=False).get('/boom/7?q=1', headers=headers)
         assert response.status_code == 500 and ('KeyError' in response.text) == debug
     page = LexborHTMLParser(response.text)
     assert 'top <secret>' in page.css_first('h1').text() and "raise KeyError('top <secret>')" in page.css_first('pre b').text()
@@ -414,7 +417,7 @@ def test_registering_again_replaces():
     app = new_app()
     for text in 'ab':
         @app.get('/x')
-        def page(text=text): return P(text)
+        def page(text: str = text): return P(text)
     assert client(app).get('/x', headers=HX).text == '<p>b</p>' and len([r for r in app.routes if r.path == '/x']) == 1
 
 
@@ -503,8 +506,8 @@ def test_fast_app_has_pico_unless_told_otherwise():
     def styles(app):
         app.get('/')(lambda: P())
         return 'pico' in client(app).get('/').text
-    assert [styles(fast_app(secret_key='x', **kw)[0]) for kw in ({}, {'pico': False}, {'default_hdrs': False}, {'default_hdrs': False, 'pico': True})] \
-        == [True, False, False, True]
+    cases = {}, {'pico': False}, {'default_hdrs': False}, {'default_hdrs': False, 'pico': True}
+    assert [styles(fast_app(secret_key='x', **kw)[0]) for kw in cases] == [True, False, False, True]
 
 
 def test_fast_app_tables_and_rows_that_show_themselves(tmp_path):
@@ -522,8 +525,8 @@ def test_fast_app_tables_and_rows_that_show_themselves(tmp_path):
 
 
 def test_fast_app_with_several_tables_and_title_as_option(tmp_path):
-    made = fast_app(tmp_path/'a.db', title='My page', secret_key='x', tbls={'cats': {'name': str, 'pk': 'name'}}, dogs={'id': int, 'name': str})
-    app, rt, (cats, Cat), (dogs, Dog) = made
+    cats, dogs = {'name': str, 'pk': 'name'}, {'id': int, 'name': str}
+    app, rt, (cats, Cat), (dogs, Dog) = fast_app(tmp_path/'a.db', title='My page', secret_key='x', tbls={'cats': cats}, dogs=dogs)
     assert app.title == 'My page' and cats.insert(name='Tom').name == 'Tom' and dogs.insert(name='Rex').id == 1
 
 
@@ -618,3 +621,44 @@ def test_a_busy_port_is_named(tmp_path):
         s.bind(('127.0.0.1', 0))
         s.listen()
         with pytest.raises(AssertionError, match='Cannot listen on 127.0.0.1'): run_program(tmp_path, f'port={s.getsockname()[1]}')
+
+
+# ---------------------------------------------------------------- what a request leaves behind
+
+class Cycle:
+    "A request as servers hold it: the object whose `send` is called knows the scope"
+    def __init__(self, path, headers=()):
+        self.scope = dict(type='http', method='GET', path=path, raw_path=path.encode(), query_string=b'', root_path='', scheme='http',
+                          headers=[(b'host', b'x'), *headers], http_version='1.1', asgi={'version': '3.0'})
+        self.sent = []
+    async def receive(self): return {'type': 'http.request', 'body': b''}
+    async def send(self, message): self.sent.append(message)
+
+
+@pytest.mark.parametrize('path', ['/page', '/session', '/injected', '/lost', '/error'])
+async def test_a_request_leaves_nothing_for_the_garbage_collector(path):
+    "A cycle in each request would cost a third of its time under load"
+    import gc
+    app = new_app(before=lambda req: None, after=lambda resp: None, exception_handlers={Odd: lambda req, exc: P('odd')})
+    @app.get('/page')
+    async def page(): return Titled('x', P('y'))
+    @app.get('/session')
+    async def session(session):
+        session['n'] = 1
+        return P()
+    @app.get('/injected')
+    async def injected(req, hdrs, htmx: HtmxHeaders, q: str = ''): return P(q)
+    @app.get('/error')
+    async def error(): raise Odd
+    async def one():
+        cycle = Cycle(path)
+        await app(cycle.scope, cycle.receive, cycle.send)
+        return cycle.sent[0]['status']
+    for _ in range(3): status = await one()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10): await one()
+        left = gc.collect()
+    finally: gc.enable()
+    assert left < 10 and status == {'/lost': 404, '/error': 500}.get(path, 200)
