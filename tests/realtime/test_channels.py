@@ -6,10 +6,14 @@ import threading
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from channel_kit import Client, numbers, texts
+from fasthtml.app import FastHTML
 from fasthtml.channels import RESYNC, Channel, Hub
-from support import until
+from fasthtml.sse import EventStream
+from support import serve, until
 
 
 async def test_every_member_gets_every_message_in_order(hub):
@@ -321,3 +325,75 @@ async def test_two_hubs_do_not_hear_each_other():
     await one.channel('news').publish('x')
     await two.channel('news').publish('y')
     await until(lambda: client.texts == ['y'])
+
+
+# With a real server: what clients that are not ours receive
+
+SIZES = [0, 1, 125, 126, 127, 65535, 65536, 200_000]
+
+
+@pytest.mark.parametrize('compression', [None, 'deflate'])
+@pytest.mark.parametrize('config', [{}, {'ws': 'wsproto'}, {'ws': 'websockets'}, {'ws_per_message_deflate': False}], ids=str)
+async def test_frames_of_any_length_arrive_whole_and_in_order_between_replies(config, compression):
+    "The frame whose bytes are shared must be one that a client of RFC 6455 understands; W3"
+    app = FastHTML(secret_key='x')
+    room = app.channel('room')
+
+    @app.ws('/ws', channels=[room])
+    async def ws(msg: str, send):
+        for n in SIZES:
+            await room.publish('ä\u2028😀'[n % 3] * n)
+            await send(f'{msg} {n}')
+
+    with serve(app, **config) as server:
+        async with connect(f'{server.ws_url}/ws', compression=compression, max_size=None) as one, \
+                connect(f'{server.ws_url}/ws', compression=compression, max_size=None) as other:
+            await one.send('{"msg": "after"}')
+            for n in SIZES:
+                text = 'ä\u2028😀'[n % 3] * n
+                assert await one.recv() == text and await other.recv() == text
+                assert await one.recv() == f'after {n}'
+
+
+async def test_a_socket_whose_broker_lost_messages_is_closed_so_that_it_connects_anew():
+    "C3 for WebSockets: 1012 makes htmx connect again, and `conn` sends the whole state"
+    app = FastHTML(secret_key='x')
+    room = app.channel('room')
+
+    @app.ws('/ws', channels=[room])
+    async def ws(): pass
+
+    with serve(app) as server:
+        async with connect(f'{server.ws_url}/ws') as client:
+            await until(lambda: len(room) == 1)
+            room.lose('other-0')
+            with pytest.raises(ConnectionClosed): await client.recv()
+            assert client.close_code == 1012
+
+
+async def test_a_thousand_clients_that_come_back_at_once_each_get_what_they_missed():
+    "C2 under a herd"
+    app = FastHTML(secret_key='x')
+    news = app.channel('news', history=100)
+
+    @app.get('/events')
+    async def events(): return EventStream(news)
+
+    start = news.last_id
+    for n in range(50): await news.publish(str(n))
+    want = ''.join(f'data: {n}\n\n' for n in range(50))
+
+    async def client(port):
+        reader, writer = await asyncio.open_connection('127.0.0.1', port)
+        writer.write(f'GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {start}\r\n\r\n'.encode())
+        text = (await reader.readuntil(b'data: live\n\n')).decode()
+        writer.transport.abort()
+        return text
+    with serve(app, backlog=2048) as server:
+        clients = [asyncio.create_task(client(server.port)) for _ in range(1000)]
+        await until(lambda: len(news) == 1000, 60)
+        await asyncio.to_thread(news.publish_sync, 'live')
+        for text in await asyncio.wait_for(asyncio.gather(*clients), 60):
+            data = [line for line in text.splitlines() if line.startswith('data:')]
+            assert data == [*want.split('\n\n')[:-1], 'data: live']
+        await until(lambda: len(news) == 0)
