@@ -1,5 +1,5 @@
 "html2ft writes Python that makes the same tree again (R2), for generated HTML and for whole pages."
-import argparse
+import importlib
 import pydoc
 import re
 import sys
@@ -130,8 +130,6 @@ def test_a_page_comes_back_judged_by_a_second_parser():
 @pytest.mark.parametrize('module', ['argparse', 'pathlib', 'typing'])
 def test_documentation_of_python_comes_back(module):
     "Pages of thousands of elements, as pydoc writes them: tables, nested lists, old attributes"
-    import importlib
-    import pydoc
     doc = pydoc.HTMLDoc()
     html = doc.page(module, doc.document(importlib.import_module(module)))
     assert len(read(html)) > 2000 and read(again(html, keep_space=True)) == read(html)
