@@ -207,10 +207,11 @@ def union_cast(
     def first(value):
         if optional and (value is None or (value == '' and not text)): return None
         if type(value) in kept: return value
+        if len(casts) == 1: return casts[0](value)
         for c in casts:
             try: return c(value) if c.many else c.of(value)
-            except BadValue as e: error = e
-        raise error if len(casts) == 1 else BadValue(expected, value)
+            except BadValue: pass
+        raise BadValue(expected, value)
     record = casts[0].record if len(casts) == 1 else None
     return Cast(first, expected, any(c.many for c in casts), optional, any(c.file for c in casts), record)
 

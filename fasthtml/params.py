@@ -260,7 +260,7 @@ class Plan:
 
     async def abind(self, source: Source) -> tuple[list, dict]:
         "As `bind`, for handlers with parameters that must be awaited"
-        for get in self.built: source.fetched = {**(source.fetched or {}), get: await get.fetch(source)}
+        for get in self.built: source.fetched = {**source.fetched, get: await get.fetch(source)}
         return self.bind(source)
 
     def _settle(self, source: Source) -> tuple[list, dict]:
@@ -282,13 +282,13 @@ def _innermost(fn: Callable) -> Callable:
     while True:
         if isinstance(fn, functools.partial): fn = fn.func
         elif inspect.ismethod(fn): fn = fn.__func__
-        elif hasattr(fn, '__wrapped__'): fn = fn.__wrapped__
+        elif inner := getattr(fn, '__wrapped__', None): fn = inner
         elif not inspect.isroutine(fn) and not isinstance(fn, type): fn = type(fn).__call__
         else: return fn
 
 def _given(fn: Callable) -> frozenset[str]:
     "Names that a partial has fixed; no request may change them"
-    while hasattr(fn, '__wrapped__'): fn = fn.__wrapped__
+    while inner := getattr(fn, '__wrapped__', None): fn = inner
     return frozenset(fn.keywords) if isinstance(fn, functools.partial) else frozenset()
 
 def where(fn: Callable) -> str:

@@ -180,7 +180,7 @@ def parse_json(
     if not raw or raw.isspace(): return {}
     try:
         out = _loads(raw) if isinstance(raw, str) else json.loads(raw, parse_constant=_no_constant)
-        if (b'\\u' if isinstance(raw, bytes) else '\\u') in raw: json.dumps(out, ensure_ascii=False).encode()
+        if '\\u' in raw if isinstance(raw, str) else b'\\u' in raw: json.dumps(out, ensure_ascii=False).encode()
     except RecursionError: raise BadJson('The JSON is nested too deeply.') from None
     except ValueError as e: raise BadJson('The JSON is malformed.') from e
     return out

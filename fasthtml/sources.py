@@ -36,11 +36,16 @@ class Source:
         extra: Mapping[str, Any] = _EMPTY,          # Special values by name: `send`, `resp`, `hdrs` ...
         app: Any = None,                            # The app, if it is not the one in the scope
     ):
-        self.scope = conn.scope if scope is None else scope
-        self._conn, self._io, self.frame, self.extra, self._app = conn, (receive, send), headers, extra, app
-        self.path = self.scope.get('path_params') or _EMPTY
-        self._query = self._cookies = self.fetched = None
-        self.errors = _EMPTY
+        if scope is None:
+            if conn is None: raise TypeError('A Source needs `conn`, or `scope`.')
+            scope = conn.scope
+        self.scope: Scope = scope
+        self._conn, self.frame, self.extra, self._app = conn, headers, extra, app
+        self._io: Any = receive, send
+        self.path: Mapping[str, Any] = scope.get('path_params') or _EMPTY
+        self._query = self._cookies = None
+        self.errors: Mapping[str, Any] = _EMPTY         # what `Plan.bind` found wrong, for a handler that asks
+        self.fetched: Mapping[Any, Any] = _EMPTY        # what `Plan.abind` awaited
         self.set_body(body)
 
     def set_body(self, body: Body | None) -> None:
