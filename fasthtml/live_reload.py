@@ -6,6 +6,7 @@
 __all__ = ['live_path', 'LiveReloadJs', 'live_reload_ws', 'setup_live_reload', 'FastHTMLWithLiveReload']
 
 # %% ../nbs/api/37_live_reload.ipynb #fae7aa63
+import json
 from typing import Any
 
 # %% ../nbs/api/37_live_reload.ipynb #b3c12f4e
@@ -36,12 +37,13 @@ _js = '''
 def LiveReloadJs(
     reload_attempts: int = 20,      # How often to look for a server that has gone
     reload_interval: int = 1000,    # Milliseconds between two attempts
+    path: str = live_path,          # Where the socket is
     **kwargs: Any,                  # Attributes of the script
 ) -> FT:
     "The script that loads the page again when the server has restarted"
     for name, value in dict(reload_attempts=reload_attempts, reload_interval=reload_interval).items():
         if not isinstance(value, int) or value < 0: raise ValueError(f'`{name}` is a whole number, 0 or more; got {value!r}.')
-    return Script(_js % dict(attempts=reload_attempts, interval=reload_interval, path=f"'{live_path}'"), **kwargs)
+    return Script(_js % dict(attempts=reload_attempts, interval=reload_interval, path=json.dumps(path)), **kwargs)
 
 # %% ../nbs/api/37_live_reload.ipynb #86590570
 def live_reload_ws(data: dict) -> None:
@@ -51,12 +53,15 @@ def setup_live_reload(
     app: FastHTML,                  # The app to prepare
     reload_attempts: int = 20,      # How often a page looks for a server that has gone
     reload_interval: int = 1000,    # Milliseconds between two attempts
+    path: str = live_path,          # Where the socket is
 ) -> None:
     "Make the pages of `app` follow its restarts"
-    token = unqid()
-    async def say_who(send): await send(token)
-    app.hdrs = [*app.hdrs, LiveReloadJs(reload_attempts, reload_interval)]
-    app.ws(live_path, conn=say_who)(live_reload_ws)
+    tokens = [unqid()]
+    def renew(): tokens[0] = unqid()
+    async def say_who(send): await send(tokens[0])
+    app.on_event('startup')(renew)
+    app.hdrs = [*app.hdrs, LiveReloadJs(reload_attempts, reload_interval, path)]
+    app.ws(path, conn=say_who)(live_reload_ws)
 
 class FastHTMLWithLiveReload(FastHTML):
     "A `FastHTML` app whose pages follow its restarts; for development"
