@@ -266,13 +266,15 @@ class Plan:
     def _settle(self, source: Source) -> tuple[list, dict]:
         "Once more, gathering all errors: for BadInput, or for the handler that asked for them"
         errors: list[FieldError] = []
+        causes: list[BaseException | None] = []     # for the log and the debugger; clients do not see them
         def one(get):
             try: return get(source)
             except _Refused as e:
                 errors.extend(e.errors)
+                causes.append(e.__cause__)
                 return get.sketch(source) if isinstance(get, _RecordGetter) else e.shown
         args, kwargs = [one(get) for get in self.args], {n: one(get) for n, get in self.kwargs.items()}
-        if not self.needs_errors or any(e.source == 'path' for e in errors): raise BadInput(dict.fromkeys(errors))
+        if not self.needs_errors or any(e.source == 'path' for e in errors): raise BadInput(dict.fromkeys(errors)) from causes[0]
         for e in errors: _errors(source).setdefault(e.field, e)
         return args, kwargs
 
@@ -412,9 +414,11 @@ def _special(p: _Param, special: str) -> Getter:
 
 def _built(p: _Param, cls: Any) -> Getter:
     "A class with `__from_request__`"
+    if not isinstance(inspect.getattr_static(cls, '__from_request__'), (classmethod, staticmethod)):
+        raise TypeError(f'{cls.__qualname__}.__from_request__ is called before there is an object. Decorate it with @classmethod.')
     plan = make_plan(cls.__from_request__, path_names=p.path_names, extra=p.extra)
     get = _BuiltGetter(p.name, cls, plan)
-    p.plan.specials |= plan.specials
+    p.plan.specials |= plan.specials - {'errors'}       # its errors are its own business
     p.plan.needs_body |= plan.needs_body
     if get.must_await: p.plan.built.append(get)
     return get

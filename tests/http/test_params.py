@@ -31,7 +31,7 @@ from starlette.requests import Request as StarletteRequest
 
 from fasthtml.casts import BadValue
 from fasthtml.htmx import HtmxHeaders
-from fasthtml.params import Errors, Request, Source, cookie, form, frame_body, header, make_plan, path, query
+from fasthtml.params import BadInput, Errors, Request, Source, cookie, form, frame_body, header, make_plan, path, query
 from fasthtml.requests import parse_fields, read_body
 from params_kit import Called
 
@@ -237,6 +237,47 @@ def test_object_that_refuses_to_be_built_is_bad_input_without_its_words():
 
     assert Called(f).value('/?n=2') == 2
     assert Called(f).errors('/?n=3') == {'e': ('a valid Even', None)}
+
+
+def test_object_that_asks_for_errors_does_not_speak_for_the_handler():
+    class Lenient:
+        @classmethod
+        def __from_request__(cls, n: int, errors):
+            return n, list(errors)
+
+    def f(x: Lenient, m: int):
+        return x, m
+
+    assert Called(f).value('/?n=a&m=1') == (('a', ['n']), 1)
+    assert Called(f).errors('/?n=1&m=b') == {'m': ('a whole number', "'b'")}
+
+
+def test_from_request_that_needs_an_object_is_an_error_at_registration():
+    class Wrong:
+        def __from_request__(self, req):
+            return req
+
+    def f(x: Wrong): ...
+
+    with pytest.raises(TypeError, match='@classmethod'):
+        make_plan(f)
+
+
+def test_what_the_constructor_said_is_there_for_the_log():
+    @dataclass
+    class Even:
+        n: int
+
+        def __post_init__(self):
+            if self.n % 2:
+                raise ValueError('odd')
+
+    def f(e: Even): ...
+
+    scope = {'type': 'http', 'method': 'GET', 'path': '/', 'query_string': b'n=1', 'headers': []}
+    with pytest.raises(BadInput) as e:
+        make_plan(f).bind(Source(scope=scope))
+    assert 'odd' in str(e.value.__cause__.__cause__) and 'odd' not in str(e.value)
 
 
 def test_constructor_that_refuses_is_bad_input_and_badvalue_speaks():
