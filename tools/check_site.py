@@ -13,18 +13,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 class Page(HTMLParser):
-    "The ids and the addresses of one page"
+    "The ids and the addresses of one page, without those in what a cell has shown: an app's links lead into the app"
 
     def __init__(self, path: Path):
         super().__init__()
-        self.ids, self.addresses = set(), []
+        self.ids, self.addresses, self.shown = set(), [], 0  # `shown`: open divisions from that of an output on
         self.feed(path.read_text(encoding='utf-8'))
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
+        if tag == 'div' and (self.shown or (values.get('class') or '').startswith('cell-output')):
+            self.shown += 1
+        if self.shown:
+            return
         if values.get('id'):
             self.ids.add(values['id'])
         self.addresses += [values[name] for name in ('href', 'src') if values.get(name)]
+
+    def handle_endtag(self, tag):
+        if tag == 'div' and self.shown:
+            self.shown -= 1
 
 
 def broken_links(site: Path, pages: dict[Path, Page]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What `show_doc` writes into the documentation: a name's signature as its author wrote it, its docstring, its members
-and its source. nbdev finds `Reference` as its `renderer` and `unlink_private` among its `doc_procs` (pyproject.toml),
-so any program may render the pages.
+and its source; and what becomes of exported cells that `show_doc` has nothing to say about. nbdev finds `Reference` as
+its `renderer` and the functions as its `doc_procs` (pyproject.toml), so any program may render the pages.
 """
 import ast
 import inspect
@@ -145,3 +145,28 @@ def unlink_private(cell) -> None:
     for output in cell.get('outputs', []):
         if 'text/markdown' in output.get('data', {}):
             output['data']['text/markdown'] = unlinked(output['data']['text/markdown'])
+
+
+def show_private(cell) -> None:
+    """Instead of nbdev's `rm_export`, which takes all exported cells out of the page.
+
+    What a cell defines for everybody has an entry, but a table or a helper that the text speaks of would be missing:
+    such a cell is shown, folded if it is long.
+    """
+    directives = set(cell.directives_ or ()) if cell.cell_type == 'code' else set()
+    if not directives & {'export', 'exporti', 'hide', 'default_exp'}:
+        return
+    if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or only_imports(cell.source):
+        del cell['source']
+    elif cell.source.count('\n') > 15:
+        cell.source = '#| code-fold: true\n#| code-summary: "Source"\n' + cell.source
+
+
+def has_entry(source: str) -> bool:
+    "Whether `show_doc` writes about something in this cell"
+    definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return any(isinstance(node, definitions) and not node.name.startswith('_') for node in ast.parse(source).body)
+
+
+def only_imports(source: str) -> bool:
+    return all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source).body)
