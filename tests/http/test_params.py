@@ -28,6 +28,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
+from typing_extensions import TypeAliasType
 
 from fasthtml.casts import BadValue
 from fasthtml.htmx import HtmxHeaders
@@ -667,6 +668,7 @@ CASTS = [
     (Any, 'x', 'x'),
     (object, 'x', 'x'),
     (UserId, '5', 5),
+    (TypeAliasType('Age', int), '5', 5),
     (Slug, 'a-b', Slug('a-b')),
     (Annotated[int, 'a note'], '5', 5),
     (Annotated[int, pydantic.Field(gt=3)], '5', 5),

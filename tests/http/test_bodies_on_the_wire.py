@@ -1,0 +1,109 @@
+"Request bodies over a real connection: in pieces, too long, broken off, large."
+import gc
+import hashlib
+import logging
+import os
+import socket
+import threading
+from tempfile import SpooledTemporaryFile
+
+import httpx2
+import pytest
+
+from fasthtml.common import *
+from support import raw_connection, raw_exchange, serve, wait_until
+
+HEAD = b'POST /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n'
+FORM = b'Content-Type: application/x-www-form-urlencoded\r\n'
+
+
+def status(answer: bytes) -> int: return int(answer.split(b' ', 2)[1])
+
+
+@pytest.fixture(scope='module')
+def server():
+    app = FastHTML(secret_key='for tests', max_body_size=1_000_000)
+    app.seen = []
+
+    @app.route('/field')
+    def field(a: str, b: int = 0): return P(f'{len(a)} {b}')
+
+    @app.route('/photo')
+    async def photo(photo: UploadFile, note: str = ''):
+        app.seen.append(photo)
+        return P(hashlib.sha256(await photo.read()).hexdigest(), note)
+
+    @app.route('/nothing')
+    def nothing(): return P('nothing was asked')
+
+    with serve(app) as running:
+        running.app = app
+        yield running
+
+
+def test_a_body_in_pieces_is_put_together(server):
+    pieces = b'a=%C3', b'%A9&b=', b'7'
+    chunked = b''.join(b'%x\r\n%s\r\n' % (len(p), p) for p in pieces) + b'0\r\n\r\n'
+    answer = raw_exchange(server.port, HEAD % b'field' + FORM + b'Transfer-Encoding: chunked\r\n\r\n' + chunked)
+    assert status(answer) == 200 and b'1 7' in answer
+
+
+def test_a_body_that_says_it_is_too_long_is_refused_before_it_is_sent(server):
+    answer = raw_exchange(server.port, HEAD % b'field' + FORM + b'Content-Length: 99999999999\r\n\r\n')
+    assert status(answer) == 413 and b'1,000,000 bytes' in answer
+
+
+def test_a_body_that_never_ends_is_refused_when_it_is_too_long(server):
+    "The client sends without pause, and need not be listened to for ever"
+    sent = 0
+    with raw_connection(server.port, HEAD % b'field' + FORM + b'Transfer-Encoding: chunked\r\n\r\n') as sock:
+        piece = b'%x\r\n%s\r\n' % (50_000, b'a' * 50_000)
+        try:
+            for _ in range(400):
+                sock.sendall(piece)
+                sent += 50_000
+        except OSError: pass        # the server has closed: what it said may be lost, as TCP has it
+        try: answer = sock.recv(65536)
+        except OSError: answer = b''
+    assert not answer or status(answer) == 413
+    assert answer or sent < 20_000_000
+
+
+def test_a_client_that_breaks_off_leaves_no_error_and_no_open_file(server, caplog):
+    body = b'--B\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n' + b'x' * 200_000
+    head = HEAD % b'photo' + b'Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 900000\r\n\r\n'
+    gc.collect()
+    before = {id(o) for o in gc.get_objects() if isinstance(o, SpooledTemporaryFile) and not o.closed}
+    with caplog.at_level(logging.WARNING):
+        with raw_connection(server.port, head + body) as sock:
+            wait_until(lambda: any(isinstance(o, SpooledTemporaryFile) and id(o) not in before for o in gc.get_objects()))
+            sock.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not [o for o in gc.get_objects() if isinstance(o, SpooledTemporaryFile)
+                                and id(o) not in before and not o.closed])
+        assert httpx2.get(f'{server.url}/nothing').status_code == 200
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
+
+
+def test_an_upload_arrives_whole_and_its_file_is_closed_afterwards(server):
+    content = os.urandom(700_000)
+    answer = httpx2.post(f'{server.url}/photo', files={'photo': ('a.jpg', content)}, data={'note': 'ok'})
+    assert hashlib.sha256(content).hexdigest() in answer.text and 'ok' in answer.text
+    wait_until(lambda: server.app.seen[-1].file.closed)
+
+
+def test_uploads_at_the_same_time_do_not_mix(server):
+    contents = [os.urandom(100_000 + i) for i in range(8)]
+    answers = [''] * len(contents)
+    def post(i): answers[i] = httpx2.post(f'{server.url}/photo', files={'photo': ('a', contents[i])}, data={'note': f'n{i}'}).text
+    threads = [threading.Thread(target=post, args=(i,)) for i in range(len(contents))]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    for i, (content, answer) in enumerate(zip(contents, answers, strict=True)):
+        assert hashlib.sha256(content).hexdigest() in answer and f'n{i}<' in answer
+
+
+def test_a_handler_that_asks_for_nothing_leaves_the_body_and_the_connection_goes_on(server):
+    with httpx2.Client(base_url=server.url) as client:
+        for _ in range(3):
+            assert client.post('/nothing', content=b'x' * 300_000).status_code == 200
+            assert client.post('/field', data={'a': 'xyz'}).text.count('3 0') == 1
