@@ -37,12 +37,12 @@ log = logging.getLogger('fasthtml.sessions')
 
 # %% ../nbs/api/30_sessions.ipynb #9d1ad2f0
 def get_key(
-    key: str | None = None,              # The key, if the program has one
+    key: str | Sequence[str] | None = None, # The key, if the program has one; or several: the last signs, all open
     fname: str | os.PathLike = '.sesskey', # File that keeps a key made here
-) -> str:                                # The key to sign with
+) -> str | Sequence[str]:                # What to sign with
     "Key for signing: `key`, else `$FASTHTML_SECRET_KEY`, else the content of a file, made if need be"
     key = key or os.environ.get('FASTHTML_SECRET_KEY')
-    if key: return str(key)
+    if key: return key if isinstance(key, list | tuple) else str(key)
     path = Path(fname)
     if not path.exists(): _make_key(path)
     key = path.read_text().strip()

@@ -230,6 +230,18 @@ def test_new_keys_sign_and_old_ones_still_open():
     assert decode_session(cookie_of(client), 'new') == {'n': 6} and decode_session(cookie_of(client), 'old') == {}
 
 
+def test_an_app_takes_several_keys():
+    app = FastHTML(secret_key=['old', 'new'])
+    @app.get('/n')
+    def n(session):
+        session['n'] = session.get('n', 0) + 1
+        return str(session['n'])
+    client = TestClient(app)
+    client.cookies.set('session_', encode_session({'n': 7}, 'old'))
+    assert client.get('/n').text == '8'
+    assert app.decode_session(encode_session({'n': 7}, 'new')) == {'n': 7}
+
+
 def test_a_socket_reads_the_session_and_says_when_a_change_is_lost(caplog):
     client = visitor()
     client.get('/count')
