@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from starlette.datastructures import UploadFile
 
+from fasthtml.app import FastHTML
+from fasthtml.element import ft
 from fasthtml.params import cookie, frame_body, header, make_plan
 from fasthtml.requests import BadJson
 from params_kit import Called
@@ -482,3 +484,66 @@ def test_no_frame_does_more_than_a_bad_json(text):
     else:
         assert all(isinstance(v, str) for v in headers.values())
         json.dumps(body.data, ensure_ascii=False).encode()
+
+
+@functools.cache
+def socket_app():
+    "One WebSocket route per handler above that needs no upload; each answers with what it was called with"
+    app = FastHTML(secret_key='for tests')
+    names = []
+    for handler in handlers():
+        if handler.__name__ in ('files', 'built', 'special'):
+            continue
+
+        def shown(handler=handler):
+            @functools.wraps(handler)
+            def inner(*args, **kwargs):
+                return ft('p', repr(handler(*args, **kwargs)), id='out')
+
+            return inner
+
+        app.ws(f'/{handler.__name__}')(shown())
+        names.append(handler.__name__)
+    return app, names
+
+
+def talk(app, path, text):
+    "One WebSocket connection with one message; what the app sent"
+    sent, inbox = [], [{'type': 'websocket.connect'}, {'type': 'websocket.receive', 'text': text}]
+    scope = {
+        'type': 'websocket',
+        'asgi': {'version': '3.0'},
+        'path': path,
+        'raw_path': path.encode(),
+        'root_path': '',
+        'scheme': 'ws',
+        'query_string': b'',
+        'headers': [(b'host', b'x')],
+        'subprotocols': [],
+        'client': ('1', 1),
+        'server': ('x', 80),
+    }
+
+    async def receive():
+        return inbox.pop(0) if inbox else {'type': 'websocket.disconnect', 'code': 1001}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize('name', socket_app()[1])
+@MANY
+@given(
+    text=jsons.map(json.dumps)
+    | st.text()
+    | st.dictionaries(names, leaves | jsons, max_size=4).map(lambda d: json.dumps(d | {'HEADERS': {'HX-Request': 'true'}}))
+)
+def test_no_message_breaks_a_socket_or_comes_back_unescaped(name, text):
+    sent = talk(socket_app()[0], f'/{name}', text)
+    assert sent[0]['type'] == 'websocket.accept'
+    for message in sent[1:]:
+        assert message.get('code', 1003) in (1003, 1001, 1000)
+        assert not LexborHTMLParser(message.get('text', '')).css('xss')
