@@ -1,9 +1,10 @@
 #!/usr/bin/env python
 """Compare request handling: `python bench/http.py [--rounds 5] [--requests 4000] [--peers ours,starlette,...]`
 
-A page of ten items with the default head, built from elements by us and by python-fasthtml, sent as ready bytes (ours) by the others; and a JSON answer from three
-typed parameters. Every server runs in a process of its own on core 0, the client in this process on core 1. In a round every peer is measured once, one after the other; a figure is
-the median over the rounds, a ratio is taken within each round. CPU is the server's own, from the scheduler's nanosecond counters.
+A page of ten items with the default head, built from elements by us and by python-fasthtml, sent as ready bytes (ours) by the others;
+and a JSON answer from three typed parameters. Every server runs in a process of its own on core 0, the client in this process on core 1.
+In a round every peer is measured once, one after the other; a figure is the median over the rounds, a ratio is taken within each round.
+CPU is the server's own, from the scheduler's nanosecond counters; in process it is the least of several batches.
 python-fasthtml, whose package has our name, gets an environment of its own in bench/.venv-upstream.
 """
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 
 sys.path.pop(0)   # or `import http` would find this file
 
-import psutil  # noqa: E402
+import psutil
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE/'.venv-upstream'

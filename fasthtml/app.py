@@ -38,9 +38,9 @@ from .static import StaticRoutes, asset_handler
 from .ws import setup_ws, ws_route
 
 # %% ../nbs/api/33_app.ipynb #fc6495d4
-_body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert inputmode is
-    itemid itemprop itemref itemscope itemtype lang nonce popover role slot spellcheck style tabindex translate writingsuggestions
-    id cls klass ws_connect ws_send sse_connect sse_swap sse_close _'''.split())
+_body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
+    inputmode is itemid itemprop itemref itemscope itemtype lang nonce popover role slot spellcheck style tabindex translate
+    writingsuggestions id cls klass ws_connect ws_send sse_connect sse_swap sse_close _'''.split())
 _body_prefixes = ('hx_', 'hx-', 'data_', 'data-', 'aria_', 'aria-', 'on', 'x_', 'x-', '_at_', '@', ':')
 
 def is_body_attr(
@@ -127,8 +127,8 @@ class Routing(Verbs):
         self.add_route(route)
         return url
 
-    def add_route(self, path: BaseRoute|str, route: Callable|None = None, methods: Collection[str]|None = None, name: str|None = None,
-                  include_in_schema: bool = True) -> None:
+    def add_route(self, path: BaseRoute|str, route: Callable|None = None, methods: Collection[str]|None = None,
+                  name: str|None = None, include_in_schema: bool = True) -> None:
         "Add a route object; or, as in Starlette, a path and a handler"
         if not isinstance(path, BaseRoute):
             self.route(path, methods, name, include_in_schema)(route)
@@ -156,14 +156,15 @@ class Realtime:
         host: str|None = None,                 # Only for this host
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
+        options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
+                       channels=channels, on_error=on_error, max_size=max_size, host=host)
         def register(f: Callable) -> Callable:
-            self.add_route(ws_route(self.site, path, f, conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before),
-                                    origins=origins, channels=channels, on_error=on_error, max_size=max_size, host=host))
+            self.add_route(ws_route(self.site, path, f, **options))
             return f
         return register
 
-    def add_websocket_route(self, path: str, func: Callable, conn: Callable|None = None, disconn: Callable|None = None, name: str|None = None,
-                            middleware: Sequence[Middleware]|None = None) -> None:
+    def add_websocket_route(self, path: str, func: Callable, conn: Callable|None = None, disconn: Callable|None = None,
+                            name: str|None = None, middleware: Sequence[Middleware]|None = None) -> None:
         "As `ws`, called instead of decorating"
         self.ws(path, conn, disconn, name, middleware)(func)
 
@@ -258,8 +259,8 @@ class Serving(Starlette):
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
         self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
         if folder is not None:
-            route = HttpRoute('/_assets/{path:path}', request_response(asset_handler(folder or None)), methods=['GET'], name='_assets', include_in_schema=False)
-            self.router.routes.append(route)
+            serve = request_response(asset_handler(folder or None))
+            self.router.routes.append(HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
@@ -380,13 +381,16 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         if kwargs: check_options(kwargs, inspect.signature(FastHTML).parameters)
         version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
         exts = [*as_list(exts), *(['ws'] if ws_hdr else [])]
-        heads = app_heads(version, exts, as_list(hdrs), place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
+        heads = app_heads(version, exts, as_list(hdrs), place=place, defaults=default_hdrs, surreal=surreal,
+                          csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
-        self.site = Site(self, page, as_list(before), as_list(after), debug, version, frozenset(), max_body_size, max_part_size, max_fields,
-                         self.lifecycle, hub := Hub(make_broker(broker)), hub.broker)
+        hub = Hub(make_broker(broker))
+        self.site = Site(self, page, as_list(before), as_list(after), debug, version, frozenset(), max_body_size,
+                         max_part_size, max_fields, self.lifecycle, hub, hub.broker)
         self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []
         if sess_cls is not None:
-            cookie = dict(path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, session_cookie=session_cookie, max_age=max_age, **cookie)]
+            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
+                          https_only=sess_https_only, domain=sess_domain)
+            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         self._assemble(routes, [*(middleware or ()), *sessions], exception_handlers, as_list(trusted_origins), folder)

@@ -51,8 +51,8 @@ from .params import BadInput, Errors, FieldError
 from .render import dict2xml, highlight, showtags, to_xml
 
 # %% ../nbs/api/50_common.ipynb #197df286
-_moved = dict.fromkeys('picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split(), 'fasthtml.pico') \
-    | dict.fromkeys('database Database NotFoundError'.split(), 'fastlite')
+_pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split()
+_moved = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite')
 
 def __getattr__(name: str):
     "Point to where a name that is not here can be found"

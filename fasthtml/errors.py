@@ -11,7 +11,7 @@ import inspect
 import linecache
 import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -118,9 +118,17 @@ class ErrorTable:
         exc.__traceback__ = None   # an exception kept in a module would otherwise collect the frames of every request
 
 # %% ../nbs/api/17_errors.ipynb #91788dbe
-_debug_css = '''body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #222; background: #fff}
-h1 {font-size: 1.4rem; color: #a00} code, pre {font: 14px/1.5 ui-monospace, monospace} pre {overflow: auto; background: #f5f5f5; padding: .5rem}
-pre b {display: block; background: #fdd} summary {cursor: pointer} dt {font-weight: 600} dd {margin: 0 0 .5rem} dd code {word-break: break-all}'''
+_debug_css = '''
+body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #222; background: #fff}
+h1 {font-size: 1.4rem; color: #a00}
+code, pre {font: 14px/1.5 ui-monospace, monospace}
+pre {overflow: auto; background: #f5f5f5; padding: .5rem}
+pre b {display: block; background: #fdd}
+summary {cursor: pointer}
+dt {font-weight: 600}
+dd {margin: 0 0 .5rem}
+dd code {word-break: break-all}
+'''
 
 def your_frame(exc: BaseException) -> traceback.FrameSummary:
     "The innermost frame that is not in a library, if there is one"

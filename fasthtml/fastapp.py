@@ -30,14 +30,12 @@ def sort_keywords(
     kw: Mapping[str, Any] # All keywords of `fast_app`
 ) -> tuple[dict, dict, dict]: # Columns (with the words of the table maker), tables, options
     "Columns, tables and options among keywords"
-    columns, tables, options = {}, {}, {}
+    columns, tables, options, known = {}, {}, {}, inspect.signature(FastHTML).parameters
     for name, value in kw.items():
         if isinstance(value, type) and name not in _class_options or name in _table_words: columns[name] = value
-        elif isinstance(value, Mapping) and name not in _app_options() and any(isinstance(v, type) for v in value.values()): tables[name] = value
+        elif name not in known and isinstance(value, Mapping) and any(isinstance(v, type) for v in value.values()): tables[name] = value
         else: options[name] = value
     return columns, tables, options
-
-def _app_options() -> set[str]: return set(inspect.signature(FastHTML).parameters)
 
 # %% ../nbs/api/38_fastapp.ipynb #17176dc1
 def open_db(
@@ -124,8 +122,8 @@ def welcome(
 ) -> str: # A line for the terminal
     "How to open the app"
     if host in ('0.0.0.0', '::'): return f'Link: http://localhost:{port}'
-    local = host in ('127.0.0.1', 'localhost', '::1')
-    return f'Link: http://{"localhost" if local else host}:{port}' + (' (this machine only; serve(host="0.0.0.0") opens it to others)' if local else '')
+    if host not in ('127.0.0.1', 'localhost', '::1'): return f'Link: http://{host}:{port}'
+    return f'Link: http://localhost:{port} (this machine only; serve(host="0.0.0.0") opens it to others)'
 
 # %% ../nbs/api/38_fastapp.ipynb #de6fdfc3
 def is_main(
@@ -168,7 +166,8 @@ def _refuse_busy(host: str, port: int) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try: s.bind((host, port))
-        except OSError as e: sys.exit(f'Cannot listen on {host}:{port}: {e.strerror}. Another program may use it; choose one with serve(port=...) or $PORT.')
+        except OSError as e:
+            sys.exit(f'Cannot listen on {host}:{port}: {e.strerror}. Another program may use it; choose one with serve(port=...) or $PORT.')
 
 def _serve_many(target: str, host: str, port: int, count: int, options: dict) -> None:
     "One process for each of `count` ports"

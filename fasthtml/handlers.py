@@ -282,7 +282,8 @@ def cancel_on_disconnect(
     "Decorator: cancel the handler when the client leaves"
     if f is None: return functools.partial(cancel_on_disconnect, timeout=timeout)
     if not inspect.iscoroutinefunction(f):
-        raise TypeError(f"@cancel_on_disconnect needs an async handler, but {f.__name__!r} is a plain function: a thread cannot be cancelled.")
+        raise TypeError(f"@cancel_on_disconnect needs an async handler. {f.__name__!r} is a plain function, which runs in a thread, "
+                        "and a thread cannot be cancelled.")
     @functools.wraps(f)
     async def cancellable(*args, **kwargs):
         exchange = current_exchange.get()

@@ -347,7 +347,9 @@ class PageConfig:
             top, mid = '<!doctype html>' + open_tag('html', self.htmlkw), open_tag('body', self.bodykw)
         seen = tuple(o.copy() if isinstance(o, list|dict) else o for o in now)
         title = to_html(ft('title', self.title))
-        return Frame((top + '<head>').encode(), title, head.encode(), ('</head>' + mid).encode(), (foot + '</body></html>').encode(), seen)
+        parts = top + '<head>', head, '</head>' + mid, foot + '</body></html>'
+        top, head, mid, bottom = (part.encode('utf-8', 'replace') for part in parts)
+        return Frame(top, title, head, mid, bottom, seen)
 
 # %% ../nbs/api/12_responses.ipynb #ce9f2873
 _head_tags = frozenset({'title', 'meta', 'link', 'style', 'base'})
@@ -539,8 +541,8 @@ def respond_to(
     nonce = secrets.token_urlsafe(16) if page.csp and not fragment else ''
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
-    if isinstance(content, list): body = to_html(*content) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
-    else: body = content or ''
+    if not isinstance(content, list): body = content or ''
+    else: body = to_html(*content) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
     if cls not in (None, HTMLResponse): return _with_extras(cls(body.decode(), status_code=status), reply)
     return _wire(status, _html, bytes(body), reply)
@@ -555,7 +557,7 @@ def _elements(result: Any) -> Iterable[FT]|None:
 
 # %% ../nbs/api/12_responses.ipynb #f4abd2fb
 def _with_extras(response: Response, reply: Reply) -> Response:
-    "A ready response, with the headers and tasks that stood beside it. A copy, since a program may keep the response and send it again"
+    "A ready response with the headers and tasks that stood beside it: a copy, since a program may keep it and send it again"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
     if not reply.headers and reply.background is None: return response
     kept, response = response, copy.copy(response)

@@ -12,9 +12,9 @@ HEADERS = [(b'host', b'127.0.0.1:8000'), (b'user-agent', b'bench'), (b'accept', 
 
 
 def scope(path: str, query: bytes) -> dict:
-    return dict(type='http', asgi={'version': '3.0', 'spec_version': '2.3'}, http_version='1.1', method='GET', scheme='http', path=path,
-                raw_path=path.encode(), query_string=query, root_path='', headers=HEADERS, client=('127.0.0.1', 1), server=('127.0.0.1', 8000),
-                state={})
+    return dict(type='http', asgi={'version': '3.0', 'spec_version': '2.3'}, http_version='1.1', method='GET', scheme='http',
+                path=path, raw_path=path.encode(), query_string=query, root_path='', headers=HEADERS, client=('127.0.0.1', 1),
+                server=('127.0.0.1', 8000), state={})
 
 
 async def call_in_process(app, calls: int) -> float:
