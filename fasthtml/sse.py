@@ -231,10 +231,12 @@ class StreamConnection(Member):
     async def flush(self) -> bool:
         "Hand over what was added, and wait while too much is pending; False when nobody takes it any more"
         texts, self.written, self.size = self.written, [], 0
-        try: return await self.mailbox.put(to_bytes(''.join(texts)))
+        try: taken = await self.mailbox.put(to_bytes(''.join(texts)))
         except CancelledError:
             self.written = texts + self.written
             raise
+        await asyncio.sleep(0)  # a source that never waits must not keep everybody else from running
+        return taken
 
     def take(self) -> bytes:
         "What was added and not handed over"
@@ -324,7 +326,7 @@ async def watch(connection: StreamConnection, receive: Receive) -> None:
 class SourceStream(Response):
     "Server-sent events from a source"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = _lifecycle = _loop = None
+    background = connection = _lifecycle = _loop = _opening = None
     _held = _finished = False
 
     def __init__(self, source: Any, options: tuple, headers: Mapping[str, str] | None = None, background: Any = None):
@@ -386,8 +388,10 @@ class SourceStream(Response):
         if self._finished:
             if exc: raise exc
             return
-        self._finished, connection, outside = True, self.connection, exc
+        self._finished, outside = True, exc
         try:
+            if self._opening and not self._opening.done() and not (await asyncio.wait([self._opening], timeout=1))[0]: self._opening.cancel()
+            connection = self.connection
             if connection is not None:
                 outside = await settle(connection, exc)
                 ticker().discard(connection)
@@ -396,7 +400,7 @@ class SourceStream(Response):
                 await end(connection)
         finally:
             if close := getattr(self.source, 'aclose', None): await close()
-            if self._lifecycle: self._lifecycle.discard(connection)
+            if self._lifecycle: self._lifecycle.discard(self.connection)
         if outside: raise exc
 
 # %% ../nbs/api/23_sse.ipynb #7d8b9144
@@ -416,7 +420,7 @@ async def refuse(connection: StreamConnection) -> None:
 
 class EventStream(SourceStream):
     "Server-sent events from a source, or from whoever calls `send`"
-    _exchange = _opening = None
+    _exchange = None
 
     def __init__(self,
         source: Any = None,           # Iterator, generator, list or `Channel`; none to use `send`
@@ -463,7 +467,7 @@ class EventStream(SourceStream):
     def _in_loop(self, coro) -> Any:
         "`coro` itself in the stream's loop; elsewhere run it there, and in a thread without a loop wait for it"
         running = asyncio._get_running_loop()
-        if running is self._loop or self._loop is None and running: return coro
+        if running and self._loop in (running, None): return coro
         if self._loop is None:
             coro.close()
             raise RuntimeError(_not_here)

@@ -179,8 +179,8 @@ _http_only = (HttpHeader, Redirect, Response, BackgroundTask)
 # %% ../nbs/api/22_ws.ipynb #c23ac585
 class Sender:
     "The injected `send`: pushes to one client"
-    __slots__ = ('_socket',)
-    def __init__(self, socket: Socket): self._socket = socket
+    __slots__ = ('_count', '_socket')
+    def __init__(self, socket: Socket): self._socket, self._count = socket, 0
 
     def __call__(self,
         x: Any,             # Element, tuple, generator, text, or mapping
@@ -197,7 +197,8 @@ class Sender:
         socket = self._socket
         if not mine: return not socket.code and (not text or socket.mailbox.offer(text))
         if text or socket.code: await socket.write(text)
-        if not socket.mailbox.sent & 63: await asyncio.sleep(0)  # a loop that only sends must not keep everybody else from running
+        self._count += 1
+        if not self._count & 63: await asyncio.sleep(0)  # a loop that only sends must not keep everybody else from running
         return True
 
 # %% ../nbs/api/22_ws.ipynb #3440faed
