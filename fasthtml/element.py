@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'valmap', 'safe_url', 'unqid', 'FT', 'ft', 'tag_factory', 'to_html', 'open_tag', 'content',
-           'Fragment', 'to_node']
+           'check_name', 'valmap', 'safe_url', 'unqid', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html',
+           'open_tag', 'content']
 
 # %% ../nbs/api/00_element.ipynb #7c390c33
 import base64, copy, json, os, re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 # %% ../nbs/api/00_element.ipynb #470797f2
@@ -30,14 +31,17 @@ class Safe(str):
     __slots__ = ()
     def __html__(self) -> str: return str(self)
     def _repr_html_(self) -> str: return str(self)
+    def __add__(self, other: str) -> str:
+        "HTML and HTML is HTML; HTML and text is text, and will be escaped"
+        res = str(self) + str(other)
+        return Safe(res) if hasattr(other, '__html__') else res
 
-NotStr = Safe
+NotStr = Safe   # the name that older programs use
 
 # %% ../nbs/api/00_element.ipynb #b4ec3cc6
 _verbatim = re.compile(r'[@.\-!~:\[\](){}$%^&*+=|/?<>,`\s"\'\x00]')
 _words = dict(cls='class', klass='class', _class='class', htmlclass='class', fr='for', _for='for', htmlfor='for')
 _hx_colon = re.compile(r'hx-(sse|ws|status)-|-(inherited|append)(?=-|$)')
-# SVG attribute names are case-sensitive outside HTML; a parser of HTML adjusts them itself (WHATWG 13.2.6.1)
 _svg_names = {o.lower(): o for o in '''attributeName attributeType baseFrequency baseProfile calcMode clipPathUnits diffuseConstant edgeMode
     filterUnits glyphRef gradientTransform gradientUnits kernelMatrix kernelUnitLength keyPoints keySplines keyTimes lengthAdjust
     limitingConeAngle markerHeight markerUnits markerWidth maskContentUnits maskUnits numOctaves pathLength patternContentUnits
@@ -69,8 +73,8 @@ def check_name(
 ) -> str:
     "`name`, if it can be written in HTML"
     if not name or _bad_name.search(name) or kind == 'element' and not (name[0].isascii() and name[0].isalpha() or name == '!doctype'):
-        raise ValueError(f"{name!r} cannot be the name of an {kind}: names hold no space, quote, <, >, / or =, and elements begin with a letter. "
-                         f"Check where the name comes from; if it is a value, give it as the value of an {kind}.")
+        raise ValueError(f"{name!r} cannot be the name of an {kind}: names hold no space, quote, <, >, / or =, and elements begin "
+                         "with a letter. Check where the name comes from: it looks like data.")
     return name
 
 # %% ../nbs/api/00_element.ipynb #fc256334
@@ -86,10 +90,11 @@ def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"
     if type(v) is str or v is None or isinstance(v, (bool, int, float)): return v
     if isinstance(v, FT):
-        if not v.id: raise ValueError(f"`{name}` refers to an element without an id: {to_html(v)[:80]}. Give that element one, e.g. `id=True`.")
+        if not v.id: raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
         return f'#{v.id}' if name.split(':')[0] in _selectors else v.id
     if isinstance(v, Mapping) and name.startswith('hx-'): return json.dumps(dict(v), default=str)
-    if hasattr(type(v), '__next__'): raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Use a list: `{name}=list(...)`.")
+    if hasattr(type(v), '__next__'):
+        raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
     return valmap(v)
 
 # %% ../nbs/api/00_element.ipynb #0934488e
@@ -97,15 +102,20 @@ _url_attrs = frozenset("""href src action formaction data poster background cite
     hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-push-url hx-replace-url""".split())
 _script_url = '[\x00-\x20]*' + '[\t\n\r]*'.join('javascript:')
 _is_script_url = re.compile(_script_url, re.I).match
-_holds_script_url = re.compile('="' + _script_url, re.I).search
+_holds_script_url = re.compile('(?:="|;)' + _script_url, re.I).search
 _does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch
 
-def safe_url(name: str, v: str) -> str:
-    "`v`, the value of a URL attribute, made inert if a browser would run it"
-    if not _is_script_url(v) or _does_nothing(v): return v
+def safe_url(
+    name: str, # Name of the attribute, for the log
+    v: str,    # Its value
+) -> str:      # The value, inert if a browser would have run it
+    "What may stand in an attribute that holds a URL"
+    parts = v.split(';') if name == 'values' else [v]   # an SVG animation has a list of values
+    if not any(map(_is_script_url, parts)) or _does_nothing(v): return v
     import logging
-    logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. If it is meant, write `{name}=Safe(...)`.")
-    return 'unsafe:' + v.strip()
+    logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. "
+                                          f"If it is meant, write `{name}=Safe(...)`.")
+    return 'unsafe:' + v.strip().replace(';', ';unsafe:') if len(parts) > 1 else 'unsafe:' + v.strip()
 
 # %% ../nbs/api/00_element.ipynb #c5de376f
 def _attr(prefix: str, v: Any) -> str:
@@ -144,6 +154,8 @@ _svg_tags = {o.lower(): o for o in '''altGlyph altGlyphDef altGlyphItem animateC
     feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG
     feFuncR feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset fePointLight feSpecularLighting feSpotLight feTile feTurbulence
     foreignObject glyphRef linearGradient radialGradient textPath'''.split()}
+
+# %% ../nbs/api/00_element.ipynb #8ebfe935
 _ends_script, _ends_style = re.compile('<(?=/script|!--)', re.I), re.compile('</(?=style)', re.I)
 
 def _script_text(s: str) -> str:
@@ -156,14 +168,17 @@ def _style_text(s: str) -> str:
 
 def _pre_text(s: str) -> str: return '\n' + esc(s) if s[:1] == '\n' else esc(s)
 
+# %% ../nbs/api/00_element.ipynb #ffc548de
+_texts = dict(script=_script_text, style=_style_text, pre=_pre_text, textarea=_pre_text, listing=_pre_text)   # how text is written
+
 class _Tag:
     "What rendering needs to know of a tag"
-    __slots__ = ('name', 'void', 'lt', 'close', 'text', 'raw', 'named', 'between', 'make')
+    __slots__ = ('name', 'void', 'named', 'raw', 'lt', 'text', 'close', 'between', 'make')
     def __init__(self, name: str, void: bool):
         self.name, self.void, self.named, self.make = name, void, name in named, None
         self.lt, self.close = f'<{name}', '' if void or not name else f'</{name}>'
         self.raw = name in ('script', 'style')
-        self.text = {'script': _script_text, 'style': _style_text}.get(name) or (_pre_text if name in ('pre', 'textarea', 'listing') else esc)
+        self.text = _texts.get(name, esc)
         self.between = f'{self.close}{self.lt}>'
     def __reduce__(self) -> Any: return (_tag, (self.name, self.void)) if self.name else '_no_tag'
 
@@ -195,24 +210,12 @@ def _tag(name: str, void: bool = False) -> _Tag:
     return t
 
 # %% ../nbs/api/00_element.ipynb #d0df32cd
-Node: TypeAlias = Any       # What may be a child: FT, text, number, None, list or generator of these, anything with `__ft__` or `__html__`
+Node: TypeAlias = Any       # What may be a child: FT, text, number, None, list or generator of these, what has `__ft__` or `__html__`
 Attribute: TypeAlias = Any  # What may be a value: text, number, bool, None, list, dict, a route, an FT (its id)
 
 class _Attrs(dict):
     "Attributes in their final form: HTML name → value"
     __slots__ = ('listeners',)
-
-def _normal(el: 'FT') -> tuple[tuple, _Attrs]:
-    "Children and attributes of `el` in their final form; `el` itself stays as it is"
-    kids, a = _kids(el), el._a
-    if type(a) is _Attrs: return kids, a
-    return tuple(_unfused(kids)), _final_attrs(a or {})
-
-def _kids(el: 'FT') -> tuple:
-    "The children as they are stored; one that is alone is stored without a tuple round it"
-    return _as_tuple(el._c)
-
-def _as_tuple(kids: Any) -> tuple: return kids if type(kids) is tuple else (kids,)
 
 def _final_attrs(written: Mapping) -> _Attrs:
     "Names and values as HTML has them. Later spellings of a name win; `target_id` wins over `hx_target`"
@@ -224,40 +227,55 @@ def _final_attrs(written: Mapping) -> _Attrs:
         v = _value(name, values(v))
         if v is not None: res[name] = v
     if target: res['hx-target'] = f'#{_value("id", target)}'
-    for o in 'sse-connect', 'hx-sse:connect':
+    for o in 'sse-connect', 'hx-sse:connect':   # without it htmx would reconnect to a stream that has ended
         if o in res: res.setdefault(o.replace('connect', 'close'), 'close')
     return res
 
-def unqid(seeded: bool = False) -> str:
-    "A new id nobody else has, right in HTML, CSS and URLs; `seeded`: from `random`, so that a seed repeats it"
+# %% ../nbs/api/00_element.ipynb #855e63e8
+def unqid(
+    seeded: bool = False, # From `random`, so that a seed repeats it?
+) -> str:                 # 23 characters that are right in HTML, CSS and URLs
+    "A new id"
     if seeded:
         import random
         bits = random.getrandbits(128).to_bytes(16, 'big')
     else: bits = os.urandom(16)
     return '_' + base64.urlsafe_b64encode(bits).decode().rstrip('=')
 
-# %% ../nbs/api/00_element.ipynb #855e63e8
+def _with_id(kw: dict) -> dict:
+    "`kw` with `id=True` and `id=element` replaced by the id that is meant"
+    if 'id' in kw and type(v := kw['id']) is not str: kw['id'] = unqid() if v is True else _value('id', v)
+    return kw
+
+# %% ../nbs/api/00_element.ipynb #f53bffb9
+_drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
+_groups = frozenset([list, tuple, map, filter, type(o for o in ())])
+
+def _is_group(x: Any) -> bool:
+    "Does `x` stand for the things in it?"
+    k = type(x)
+    if k in _groups: return True
+    if not isinstance(x, (Iterator, Collection)) or isinstance(x, (str, bytes, bytearray, memoryview, Mapping, FT, type)): return False
+    return not any(hasattr(k, o) for o in _drawing)
+
 def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
     "`kids` flattened, with generators read and mappings (only where `direct`) moved to `kw`"
     res, todo = [], [(iter(kids), direct)]
     while todo:
         it, direct = todo.pop()
         for x in it:
-            k = type(x)
-            if k in _plain: res.append(x)
-            elif k is map: res += _as_tuple(_fuse(x, kw))
-            elif isinstance(x, (list, tuple, Iterator)) and not _draws(k):
-                todo += [(it, direct), (iter(x), direct and isinstance(x, tuple))]
+            if type(x) in _plain: res.append(x)
+            elif type(x) is map: res += _as_tuple(_fuse(x, kw))
+            elif _is_group(x):
+                todo += [(it, direct), (iter(x), direct and type(x) is tuple)]
                 break
-            elif isinstance(x, Mapping) and not _draws(k):
-                if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:80]}. Children are text, elements, or things that can draw themselves; make an element of each dict.")
+            elif isinstance(x, Mapping) and not any(hasattr(type(x), o) for o in _drawing):
+                if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 kw.update(x)
             else: res.append(x)
     return tuple(res)
 
-def _draws(cls: type) -> bool: return hasattr(cls, '__ft__') or hasattr(cls, '__html__')
-
-# %% ../nbs/api/00_element.ipynb #f53bffb9
+# %% ../nbs/api/00_element.ipynb #2315a92e
 class _Fused:
     "Elements of one tag which hold one text each, not made yet"
     __slots__ = ('tag', 'items')
@@ -278,13 +296,46 @@ def _fuse(m: map, kw: dict) -> 'tuple | _Fused':
     res.tag, res.items = tag, items
     return res
 
-def _unfused(kids: tuple) -> Iterator:
+def _unfused(kids: tuple) -> tuple:
     "`kids` without None, and with elements in the place of fused ones"
-    for x in kids:
-        if type(x) is _Fused: yield from map(x.tag.make, x.items)
-        elif x is not None: yield x
+    if _Fused not in (types := set(map(type, kids))) and type(None) not in types: return kids
+    lists = [map(x.tag.make, x.items) if type(x) is _Fused else () if x is None else (x,) for x in kids]
+    return tuple(o for xs in lists for o in xs)
 
-# %% ../nbs/api/00_element.ipynb #2315a92e
+def _as_tuple(kids: Any) -> tuple: return kids if type(kids) is tuple else (kids,)
+
+def _kids(el: 'FT') -> tuple:
+    "The children as they are stored; one that is alone is stored without a tuple round it"
+    return _as_tuple(el._c)
+
+# %% ../nbs/api/00_element.ipynb #819997dd
+def _normal(el: 'FT') -> tuple[tuple, _Attrs]:
+    "Children and attributes of `el` in their final form; `el` itself stays as it is"
+    a, kids = el._a, _kids(el)   # attributes first: who finds them final finds final children
+    return (kids, a) if type(a) is _Attrs else (_unfused(kids), _final_attrs(a or {}))
+
+def _final_form(el: 'FT') -> 'FT':
+    "`el`, with its names and values in their final form from now on"
+    if type(el._a) is not _Attrs:
+        kids, a = _normal(el)
+        _set_c(el, kids)
+        _set_a(el, a)
+    return el
+
+def _same(a: 'FT', b: 'FT') -> bool:
+    "Are the trees equal?"
+    todo = [(a, b)]
+    while todo:
+        a, b = todo.pop()
+        if not (isinstance(a, _Readable) and isinstance(b, _Readable)):
+            if a != b: return False
+        elif a is not b:
+            (ac, aa), (bc, ba) = _normal(a), _normal(b)
+            if a.tag != b.tag or len(ac) != len(bc) or dict.__ne__(aa, ba): return False
+            todo += zip(ac, bc)
+    return True
+
+# %% ../nbs/api/00_element.ipynb #65b62f3a
 class _Readable:
     "The half of an element that answers questions"
     __slots__ = ()
@@ -293,15 +344,15 @@ class _Readable:
     @property
     def void_(self) -> bool: return self._t.void
     @property
-    def children(self) -> tuple: return _final_form(self)._c
+    def children(self) -> tuple[Any, ...]: return _final_form(self)._c
     @property
-    def attrs(self) -> dict: return _final_form(self)._a
+    def attrs(self) -> dict[str, Any]: return _final_form(self)._a
     @property
     def list(self) -> list: return [self.tag, self.children, self.attrs]
 
     def get(self, k: str, default: Any = None) -> Any:
         "Attribute `k`, written as in a call or as in HTML"
-        return self.attrs.get(attrmap_x(k), default)
+        return self.attrs.get(_spelled(k), default)
 
     def __getitem__(self, i: int) -> Any: return self.children[i]
     def __iter__(self) -> Iterator: return iter(self.children)
@@ -314,49 +365,35 @@ class _Readable:
     def _repr_html_(self) -> str: return to_html(self)
     def _repr_markdown_(self) -> str: return f'```html\n{to_html(self)}\n```'
     def __repr__(self) -> str: return to_html(self)
-    def __str__(self) -> str:
-        "The id if there is one, so that `f'#{el}'` is a selector; else the HTML"
-        return str(self.attrs.get('id') or to_html(self))
+    def __str__(self) -> str: return str(self.attrs.get('id') or to_html(self))
     def __add__(self, b: Any) -> str: return f'{self}{b}'
     def __radd__(self, a: Any) -> str: return f'{a}{self}'
 
-def _final_form(el: 'FT') -> 'FT':
-    "`el`, with its names and values in their final form from now on"
-    if type(el._a) is not _Attrs:
-        kids, a = _normal(el)
-        _set_a(el, a)   # before the children: a thread that renders meanwhile reads children first
-        _set_c(el, kids)
-    return el
+# %% ../nbs/api/00_element.ipynb #9c83f9a2
+def _check_void(tag: _Tag, kids: tuple) -> None:
+    "Refuse children of a void element"
+    if tag.void and (found := [o for o in kids if o is not None]):
+        raise ValueError(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}. "
+                         "Put it into an attribute, or beside the element.")
 
-def _same(a: 'FT', b: 'FT') -> bool:
-    "Are the trees equal? With a list of what is left to compare, not by recursion"
-    todo = [(a, b)]
-    while todo:
-        a, b = todo.pop()
-        if not (isinstance(a, _Readable) and isinstance(b, _Readable)):
-            if a != b: return False
-            continue
-        if a is b: continue
-        (ac, aa), (bc, ba) = _normal(a), _normal(b)
-        if a._t.name != b._t.name or len(ac) != len(bc) or dict.__ne__(aa, ba): return False
-        todo += zip(ac, bc)
-    return True
+def _spelled(k: str) -> str:
+    "The name in HTML of an attribute that is read or set by name; `note_` is a note on the element, which is not rendered"
+    return k if k[-1:] == '_' else attrmap_x(k)
 
-# %% ../nbs/api/00_element.ipynb #819997dd
 class _Changeable(_Readable):
     "The half of an element that can be changed"
     __slots__ = ()
     def __call__(self, *c: Node, **kw: Attribute) -> 'FT':
         "Add children and attributes"
-        kids = _settle(c, kw)
+        kids = _unfused(_settle(c, kw))
         if kids: _check_void(self._t, kids)
-        if kw: _final_form(self)._a.update(_final_attrs(_with_id(kw)))
+        if kw: self.attrs.update(_final_attrs(_with_id(kw)))
         if kids: _set_c(self, _kids(self) + kids)
         return self.changed()
 
     def set(self, *c: Node, **kw: Attribute) -> 'FT':
         "Put `c` in the place of the children and, if there are keywords, `kw` in the place of all attributes but `id` and `name`"
-        kids = _settle(c, kw)
+        kids = _unfused(_settle(c, kw))
         if kids: _check_void(self._t, kids)
         a = self.attrs
         if kw:
@@ -381,9 +418,9 @@ class _Changeable(_Readable):
         for f in getattr(self._a, 'listeners', ()): f(self)
         return self
 
-# %% ../nbs/api/00_element.ipynb #65b62f3a
+# %% ../nbs/api/00_element.ipynb #79f70f25
 class _Raw(_Changeable):
-    "An `FT` while it is made: the same slots, but storing in them costs nothing extra"
+    "An `FT` while it is made"
     __slots__ = ('_t', '_c', '_a')
 
 class FT(_Changeable):
@@ -391,30 +428,31 @@ class FT(_Changeable):
     __slots__ = ('_t', '_c', '_a')
     def __init__(self,
         tag: str,                       # Name of the element
-        cs: tuple = (),                 # Children
-        attrs: Mapping | None = None,   # Attributes by their HTML names
+        cs: tuple[Node, ...] = (),      # Children
+        attrs: Mapping[str, Any] | None = None, # Attributes by their HTML names
         void_: bool = False,            # No closing tag? Known for HTML's own elements
         **kwargs: Attribute,            # More attributes, written as in a call
     ):
-        if not isinstance(cs, (tuple, list)): raise TypeError(f"The children of FT({tag!r}, ...) must be a tuple, got {type(cs).__name__}. For one child write `({cs!r},)`.")
-        a = _Attrs(attrs or {})
-        kids = _settle(cs, kwargs)
+        if not isinstance(cs, (tuple, list)):
+            raise TypeError(f"The children of FT({tag!r}, ...) must be a tuple, got {type(cs).__name__}. For one child write `({cs!r},)`.")
+        a, kids = _Attrs(attrs or {}), _unfused(_settle(cs, kwargs))
         if kwargs: a.update(_final_attrs(_with_id(kwargs)))
-        _set_t(self, _tag(tag, void_)); _set_a(self, a); _set_c(self, kids)
-        if kids: _check_void(self._t, kids)
+        _set_t(self, _tag(tag, void_)); _set_c(self, kids); _set_a(self, a)
+        _check_void(self._t, kids)
 
     def __getattr__(self, k: str) -> Any:
-        if k[:2] == '__' or k.startswith(('_repr_', '_ipython_')): raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
-        return self.get(k)
+        if k[:2] != '__' and not k.startswith(('_repr_', '_ipython_')): return self.get(k)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
 
     def __setattr__(self, k: str, v: Any) -> None:
-        if k in _stores: return _stores[k](self, v)
-        if k[:2] == '__' or hasattr(getattr(type(self), k, None), '__set__') and not isinstance(getattr(FT, k, None), property): return object.__setattr__(self, k, v)
-        name = check_name(k if k[-1:] == '_' else attrmap_x(k))
-        a, v = self.attrs, _value(name, unqid() if name == 'id' and v is True else v)
-        if v is None: a.pop(name, None)
-        else: a[name] = v
-        self.changed()
+        if k in _parts: _parts[k](self, v)
+        elif k[:2] == '__' or _is_field(type(self), k): object.__setattr__(self, k, v)
+        else:
+            name = check_name(_spelled(k))
+            if name[-1] != '_': v = _value(name, unqid() if name == 'id' and v is True else v)
+            if v is None: self.attrs.pop(name, None)
+            else: self.attrs[name] = v
+            self.changed()
 
     def __delattr__(self, k: str) -> None: setattr(self, k, None)
     def __copy__(self) -> 'FT': return _rebuild(type(self), self._t, self._c, _like(self._a), _own(self))
@@ -422,44 +460,42 @@ class FT(_Changeable):
     def __reduce__(self) -> tuple: return _rebuild, (type(self), self._t, self._c, self._a, _own(self))
 
 _set_t, _set_c, _set_a = (getattr(FT, o).__set__ for o in ('_t', '_c', '_a'))
+_plain = frozenset([str, FT, int, float, bool, type(None), Safe])   # children of these types can wait as they are
 
-# %% ../nbs/api/00_element.ipynb #9c83f9a2
+# %% ../nbs/api/00_element.ipynb #855948ba
 def _set_attrs(el: FT, attrs: Mapping) -> None:
     new = _Attrs(attrs)
     if fs := getattr(el.attrs, 'listeners', ()): new.listeners = fs
     _set_a(el, new)
     el.changed()
 
-_stores = dict(
+_parts: dict[str, Callable[[FT, Any], Any]] = dict(
     tag=lambda el, v: _set_t(el, _tag(v, el.void_)),
     void_=lambda el, v: _set_t(el, _tag(el.tag, v)),
     children=lambda el, v: el.set(*v),
     attrs=_set_attrs)
 
-def _with_id(kw: dict) -> dict:
-    "`kw` with `id=True` and `id=element` replaced by the id that is meant"
-    if 'id' in kw and type(v := kw['id']) is not str: kw['id'] = unqid() if v is True else _value('id', v)
-    return kw
+def _is_field(cls: type, k: str) -> bool:
+    "Has a subclass a field of its own called `k`?"
+    return hasattr(getattr(cls, k, None), '__set__') and not hasattr(FT, k)
 
-def _check_void(tag: _Tag, kids: tuple) -> None:
-    if tag.void and (kids := tuple(o for o in kids if o is not None)): raise ValueError(f"<{tag.name}> is a void element, which HTML gives no content; got {str(kids[0])[:60]!r}. Put it into an attribute, or beside the element.")
-
+# %% ../nbs/api/00_element.ipynb #18c3f3d2
 def _own(el: FT) -> dict: return getattr(el, '__dict__', {})   # what a subclass stores of its own
 
-def _like(a: dict | None, f: Callable = lambda v: v) -> dict | None:
-    "A copy of the attributes `a`, with `f` of each value and without listeners"
+def _like(a: dict | None, f: Callable[[Any], Any] = lambda v: v) -> dict | None:
+    "A copy of the attributes `a`, with `f` of each value"
     return None if a is None else type(a)({k: f(v) for k, v in a.items()})
 
-def _rebuild(cls: type, tag: _Tag, kids: tuple, a: dict | None, own: dict = {}) -> FT:
+def _rebuild(cls: type, tag: _Tag, kids: Any, a: dict | None, own: Mapping = MappingProxyType({})) -> FT:
     el = cls.__new__(cls)
-    _set_t(el, tag); _set_a(el, a); _set_c(el, kids)
+    _set_t(el, tag); _set_c(el, kids); _set_a(el, a)
     for k, v in own.items(): object.__setattr__(el, k, v)
     return el
 
 def _deep_copy(el: FT, memo: dict) -> FT:
-    "A copy of the tree; listeners stay with the original. With a list of what is left to do, not by recursion"
+    "A copy of the tree, with a list of what is left to copy"
     todo = []
-    def blank(old):
+    def blank(old: FT) -> FT:
         if id(old) not in memo:
             memo[id(old)] = _rebuild(type(old), old._t, (), None)
             todo.append(old)
@@ -468,43 +504,45 @@ def _deep_copy(el: FT, memo: dict) -> FT:
     while todo:
         old = todo.pop()
         new = memo[id(old)]
-        _set_c(new, tuple(blank(o) if isinstance(o, FT) else o if type(o) in _plain else copy.deepcopy(o, memo) for o in _kids(old)))
+        kids = [blank(o) if isinstance(o, FT) else o if type(o) in _plain else copy.deepcopy(o, memo) for o in _kids(old)]
+        _set_c(new, tuple(kids))
         _set_a(new, _like(old._a, lambda v: copy.deepcopy(v, memo)))
         for k, v in _own(old).items(): object.__setattr__(new, k, copy.deepcopy(v, memo))
     return res
 
-# %% ../nbs/api/00_element.ipynb #79f70f25
-class _Config(dict):
-    "A dict whose items are attributes too; a change tells `tag_factory`'s functions to look at it"
-    def __getattr__(self, k: str) -> Any:
-        try: return self[k]
-        except KeyError: raise AttributeError(k) from None
-    def __setattr__(self, k: str, v: Any) -> None: self[k] = v
-    def __setitem__(self, k: str, v: Any) -> None:
-        global _altered
-        super().__setitem__(k, v)
-        _altered = any(self.get(k) != v for k, v in _defaults.items())
-    def update(self, *a: Any, **kw: Any) -> None:
-        for k, v in dict(*a, **kw).items(): self[k] = v
-
-_defaults = dict(attrmap=attrmap_x, valmap=valmap, ft_cls=FT, auto_id=False, auto_name=True)
-_altered = False
-fh_cfg = _Config(indent=True, **_defaults)
-
+# %% ../nbs/api/00_element.ipynb #c5cc2338
 def ft(
-    tag: str,                              # Name of the element
-    *c: Node,                              # Children
-    void_: bool = False,                   # No closing tag? Known for HTML's own elements
+    tag: str,                                  # Name of the element
+    *c: Node,                                  # Children; a mapping adds attributes
+    void_: bool = False,                       # No closing tag? Known for HTML's own elements
     attrmap: Callable[[str], str] = attrmap_x, # Written name → HTML name
-    valmap: Callable[[Any], Any] = valmap, # Value → value that is written
-    ft_cls: type[FT] = FT,                 # Class of the element
-    **kw: Attribute,                       # Attributes
+    valmap: Callable[[Any], Any] = valmap,     # Value → value that is written
+    ft_cls: type[FT] = FT,                     # Class of the element
+    **kw: Attribute,                           # Attributes
 ) -> FT:
     "Make an element of any tag"
     kids = _settle(c, kw)
     if attrmap is not attrmap_x: kw['attrmap'] = attrmap
     if valmap is not _defaults['valmap']: kw['valmap'] = valmap
     return ft_cls(tag, kids, _final_attrs(_with_id(kw)), void_=void_)
+
+# %% ../nbs/api/00_element.ipynb #a869c687
+class _Config(dict):
+    "A dict whose items are attributes too; it raises a flag when they are not the defaults"
+    def __getattr__(self, k: str) -> Any:
+        try: return self[k]
+        except KeyError: raise AttributeError(f"fh_cfg has no {k!r}; it has {', '.join(self)}.") from None
+    def __setattr__(self, k: str, v: Any) -> None: self[k] = v
+    def __setitem__(self, k: str, v: Any) -> None:
+        global _altered
+        super().__setitem__(k, v)
+        _altered = any(self.get(o) != default for o, default in _defaults.items())
+    def update(self, *a: Any, **kw: Any) -> None:
+        for k, v in dict(*a, **kw).items(): self[k] = v
+
+_defaults = dict(attrmap=attrmap_x, valmap=valmap, ft_cls=FT, auto_id=False, auto_name=True)
+_altered = False   # is fh_cfg other than _defaults?
+fh_cfg = _Config(indent=True, **_defaults)
 
 def _configured(t: _Tag, c: tuple, kw: dict, **options: Any) -> FT:
     "Make an element as `fh_cfg` and `options` say"
@@ -515,11 +553,11 @@ def _configured(t: _Tag, c: tuple, kw: dict, **options: Any) -> FT:
     if t.named and cfg['auto_name'] and kw.get('id') and 'name' not in kw: kw['name'] = kw['id']
     return ft(t.name, *kids, void_=t.void, attrmap=cfg['attrmap'], valmap=cfg['valmap'], ft_cls=cfg['ft_cls'], **kw)
 
-# %% ../nbs/api/00_element.ipynb #18c3f3d2
-_plain = frozenset([str, FT, int, float, bool, type(None), Safe])   # children of these types can wait as they are
-
-def tag_factory(name: str) -> Callable[..., FT]:
-    "The function that makes elements of tag `name`"
+# %% ../nbs/api/00_element.ipynb #5945b622
+def tag_factory(
+    name: str,            # Name of the element
+) -> Callable[..., FT]:   # `f(*children, **attributes)`; the same one for the same name
+    "The function that makes elements of one tag"
     t = _tag(name)
     if t.make: return t.make
     def make(*c: Node, **kw: Attribute) -> FT:
@@ -551,8 +589,9 @@ def tag_factory(name: str) -> Callable[..., FT]:
     if t.text is esc and not t.void: _fusible[make] = t
     return make
 
+# %% ../nbs/api/00_element.ipynb #b917d8c8
 def _careful(t: _Tag) -> Callable[..., FT]:
-    "As `make` above, for the tags whose `name` follows their `id`, and for those without content"
+    "As `make` above, for the tags whose `name` follows their `id`, and for void ones"
     def make(*c: Node, **kw: Attribute) -> FT:
         if _altered: return _configured(t, c, kw)
         for x in c:
@@ -572,6 +611,20 @@ def _careful(t: _Tag) -> Callable[..., FT]:
         o.__class__ = FT
         return o
     return make
+
+# %% ../nbs/api/00_element.ipynb #e7dcc35b
+_no_tag = _Tag('', False)
+
+class Fragment(FT):
+    "Children without an element round them"
+    __slots__ = ()
+    def __init__(self, *c: Node):
+        _set_t(self, _no_tag); _set_c(self, _unfused(_settle(c, {}))); _set_a(self, _Attrs())
+
+def to_node(x: Any) -> Any:
+    "`x`, or what it becomes through `__ft__`"
+    while hasattr(type(x), '__ft__'): x = x.__ft__()
+    return x
 
 # %% ../nbs/api/00_element.ipynb #3a6e1569
 def to_html(*children: Node) -> str:
@@ -639,19 +692,19 @@ def _slow_attrs(el: FT) -> str:
         for k in el._a: _learn(k)
     res = ''
     for k, v in _linked(_normal(el)[1]).items():
-        if k[-1:] == '_' and k != '_': continue   # a note on the element, not for the page
-        if k == 'nonce' and 'nonce=' in el._t.lt: continue
+        if k[-1:] == '_' and k != '_': continue             # a note on the element, not for the page
+        if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
         if k in _url_attrs and not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
     return res
 
 def open_tag(el: FT) -> str:
     "The opening tag of `el`"
-    if not el._t.name: return ''
-    return f'{el._t.lt}{_slow_attrs(el) if el._a else ""}>'
+    return f'{el._t.lt}{_slow_attrs(el) if el._a else ""}>' if el._t.name else ''
 
+# %% ../nbs/api/00_element.ipynb #e2391abe
 def _fused_html(x: _Fused) -> str:
-    "Elements of one tag with a text each: the texts are escaped together, with NUL between them"
+    "The HTML of elements that were not made"
     tag, items = x.tag, x.items
     if not items: return ''
     texts = '\0'.join(items)
@@ -659,6 +712,45 @@ def _fused_html(x: _Fused) -> str:
     texts = esc(texts).replace('\0', tag.between)
     return f'{tag.lt}>{texts}{tag.close}'
 
+# %% ../nbs/api/00_element.ipynb #b4c39c32
+def _other(c: Any) -> Any:
+    "A child that is neither `str` nor `FT`: its HTML as a `str`, or what to go on with"
+    cls = type(c)
+    if c is None: return ''
+    if cls is Safe or cls is int or cls is float or cls is bool: return str(c)
+    if cls is _Fused: return _fused_html(c)
+    if isinstance(c, FT): return c if c._t.name else _kids(c)
+    if hasattr(cls, '__ft__'): return (c.__ft__(),)
+    if hasattr(cls, '__html__'): return str(c.__html__())
+    if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
+    if isinstance(c, Mapping) and not _figure(c):
+        raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
+    return c if _is_group(c) else _figure(c) or esc(str(c))
+
+# %% ../nbs/api/00_element.ipynb #ce5bd5c1
+def _figure(c: Any) -> str:
+    "The picture or table that `c` draws of itself, or ''"
+    cls, forms = type(c), {}
+    if cls is type: return ''
+    if hasattr(cls, '_repr_mimebundle_'):
+        forms = c._repr_mimebundle_(include=None, exclude=None) or {}
+        if isinstance(forms, tuple): forms = forms[0]   # (data, metadata)
+    def form(mime: str, method: str) -> Any:
+        res = forms.get(mime) or (getattr(c, method)() if hasattr(cls, method) else None)
+        return res[0] if isinstance(res, tuple) else res
+    if html := form('text/html', '_repr_html_') or form('image/svg+xml', '_repr_svg_'): return str(html)
+    png = form('image/png', '_repr_png_') or (_saved(c) if hasattr(cls, 'savefig') else None)
+    if isinstance(png, bytes): png = base64.b64encode(png).decode()
+    return f'<img src="data:image/png;base64,{esc("".join(png.split()))}">' if png else ''
+
+def _saved(figure: Any) -> bytes:
+    "The PNG that a matplotlib figure saves"
+    import io
+    file = io.BytesIO()
+    figure.savefig(file, format='png', bbox_inches='tight')
+    return file.getvalue()
+
+# %% ../nbs/api/00_element.ipynb #4a20271c
 def content(t: _Tag, kids: tuple) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
     if t.raw: return Safe(t.text(''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids]))),
@@ -673,50 +765,3 @@ def _first_char(kids: tuple) -> str:
         elif isinstance(x, FT): return ''
         elif text := x if type(x) is str else _other(x): return text[:1] if isinstance(text, str) else ''
     return ''
-
-def _other(c: Any) -> Any:
-    "A child that is neither `str` nor `FT`: its HTML as a `str`, or elements to go on with"
-    if c is None: return ''
-    cls = type(c)
-    if isinstance(c, FT): return c if c._t.name else _kids(c)
-    if cls is int or cls is float or cls is bool: return str(c)
-    if hasattr(cls, '__ft__'): return (c.__ft__(),)
-    if hasattr(cls, '__html__'): return str(c.__html__())
-    if cls is _Fused: return _fused_html(c)
-    if isinstance(c, str): return esc(str(c))
-    if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
-    if isinstance(c, (list, tuple, Iterator)): return c
-    if isinstance(c, Mapping): raise TypeError(f"A dict is not content: {str(c)[:80]}. Among the children of an element it adds attributes; as content, make an element of it.")
-    return _figure(c) or esc(str(c))
-
-# %% ../nbs/api/00_element.ipynb #e2391abe
-def _figure(c: Any) -> str:
-    "The picture or table that `c` draws of itself, or ''"
-    cls, forms = type(c), {}
-    if cls is type: return ''
-    if hasattr(cls, '_repr_mimebundle_'):
-        forms = c._repr_mimebundle_(include=None, exclude=None) or {}
-        if isinstance(forms, tuple): forms = forms[0]
-    def form(mime: str, method: str) -> Any:
-        return forms.get(mime) or (getattr(c, method)() if hasattr(cls, method) else None)
-    if html := form('text/html', '_repr_html_'): return str(html)
-    if svg := form('image/svg+xml', '_repr_svg_'): return str(svg)
-    if png := form('image/png', '_repr_png_'):
-        if isinstance(png, tuple): png = png[0]
-        if isinstance(png, bytes): png = base64.b64encode(png).decode()
-        return f'<img src="data:image/png;base64,{esc("".join(png.split()))}">'
-    return ''
-
-# %% ../nbs/api/00_element.ipynb #fee73a23
-_no_tag = _Tag('', False)
-
-class Fragment(FT):
-    "Children without an element round them"
-    __slots__ = ()
-    def __init__(self, *c: Node):
-        _set_t(self, _no_tag); _set_c(self, _settle(c, {})); _set_a(self, _Attrs())
-
-def to_node(x: Any) -> Any:
-    "`x`, or what it becomes through `__ft__`"
-    while hasattr(type(x), '__ft__'): x = x.__ft__()
-    return x
