@@ -508,8 +508,9 @@ def socket_app():
 
 
 def talk(app, path, text):
-    "One WebSocket connection with one message; what the app sent"
-    sent, inbox = [], [{'type': 'websocket.connect'}, {'type': 'websocket.receive', 'text': text}]
+    "One WebSocket connection with one message; what the app sent. A second message that is no object makes it close"
+    sent, closed = [], asyncio.Event()
+    inbox = [{'type': 'websocket.connect'}, *({'type': 'websocket.receive', 'text': t} for t in (text, '5'))]
     scope = {
         'type': 'websocket',
         'asgi': {'version': '3.0'},
@@ -525,10 +526,15 @@ def talk(app, path, text):
     }
 
     async def receive():
-        return inbox.pop(0) if inbox else {'type': 'websocket.disconnect', 'code': 1001}
+        if inbox:
+            return inbox.pop(0)
+        await closed.wait()
+        return {'type': 'websocket.disconnect', 'code': 1003}
 
     async def send(message):
         sent.append(message)
+        if message['type'] == 'websocket.close':
+            closed.set()
 
     asyncio.run(app(scope, receive, send))
     return sent
@@ -543,7 +549,17 @@ def talk(app, path, text):
 )
 def test_no_message_breaks_a_socket_or_comes_back_unescaped(name, text):
     sent = talk(socket_app()[0], f'/{name}', text)
-    assert sent[0]['type'] == 'websocket.accept'
-    for message in sent[1:]:
-        assert message.get('code', 1003) in (1003, 1001, 1000)
+    assert sent[0]['type'] == 'websocket.accept' and sent[-1]['code'] == 1003
+    for message in sent[1:-1]:
         assert not LexborHTMLParser(message.get('text', '')).css('xss')
+
+
+@pytest.mark.parametrize('name', socket_app()[1])
+def test_a_good_message_is_answered(name):
+    "Else the test above would hold of a socket that says nothing"
+    good = next(good for handler, good in handlers().items() if handler.__name__ == name)
+    assert [m['type'] for m in talk(socket_app()[0], f'/{name}', json.dumps(good))] == [
+        'websocket.accept',
+        *(['websocket.send'] if name != 'pinned' else []),
+        'websocket.close',
+    ]
