@@ -99,7 +99,8 @@ def wants_json(
     "True when the client asks for JSON, or sends JSON and does not say what it wants back"
     accept = headers.get('accept', '')
     if 'json' in accept: return 'html' not in accept or accept.index('json') < accept.index('html')
-    return accept in ('', '*/*') and is_json(headers.get('content-type', ''))
+    if accept not in ('', '*/*') or 'hx-request' in headers: return False      # htmx swaps HTML, also when it sends JSON
+    return is_json(headers.get('content-type', ''))
 
 def is_json(content_type: str) -> bool:
     "True for `application/json` and its kin (`application/ld+json`), with or without a charset"

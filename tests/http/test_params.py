@@ -1132,6 +1132,7 @@ def test_json_clients_get_json():
         assert called(**request).json()['errors'][0]['field'] == 'n'
     assert '<li>' in called(headers={'accept': 'text/html,application/xhtml+xml,*/*;q=0.8'}).text
     assert '<li>' in called(data={'n': 'x'}).text
+    assert '<li>' in called(json={'n': 'x'}, headers={'hx-request': 'true'}).text
 
 
 def test_handler_that_asks_for_errors_gets_them_and_the_raw_text():
