@@ -232,6 +232,8 @@ class SessionStore(Protocol):
         "Write and remove entries, and let the session live for `max_age` seconds from now"
     async def drop(self, id: str) -> None:
         "Forget the session"
+    async def close(self) -> None:
+        "Let go of files and connections: the app has ended"
 
 _day = 24*60*60
 
@@ -320,6 +322,9 @@ class SessionMiddleware:
         self.cookie = SessionCookie(session_cookie, max_age, path, same_site, https_only, domain, partitioned)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] == 'lifespan' and self.store:
+            try: return await self.app(scope, receive, send)
+            finally: await self.store.close()
         outer = scope.get('session')
         if scope['type'] not in ('http', 'websocket') or isinstance(outer, Session) and outer.cookie == self.cookie.name:
             await self.app(scope, receive, send)
@@ -372,8 +377,8 @@ class SqliteSessions:
     def _drop(self, db: sqlite3.Connection, id: str) -> None:
         for table in ('session_life', 'session_value'): db.execute(f'delete from {table} where id=?', [id])
 
-    def close(self) -> None:
-        "Close the file"
+    async def close(self) -> None:
+        "Close the file; it is opened again when needed"
         with self._lock:
             if self._db: self._db.close()
             self._db = None
@@ -414,6 +419,11 @@ class RedisSessions:
 
     async def drop(self, id: str) -> None: await self.client.delete(self.prefix + id)
 
+    async def close(self) -> None:
+        "Close the connections of this event loop"
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client: await client.aclose()
+
 # %% ../nbs/api/30_sessions.ipynb #50c7c0e8
 def session_store(
     where: SessionStore | str, # A store; or `sqlite:///path`, `redis://host:port/db`
@@ -424,4 +434,4 @@ def session_store(
     if scheme == 'sqlite' and rest: return SqliteSessions(rest.removeprefix('/') if not rest.startswith('//') else rest[1:])
     if scheme in ('redis', 'rediss', 'unix'): return RedisSessions(where)
     raise ValueError(f"Unknown session store {where!r}. Write 'sqlite:///sessions.db', 'redis://localhost:6379/0', "
-                     'or give an object with async `load`, `save` and `drop`.')
+                     'or give an object with async `load`, `save`, `drop` and `close`.')

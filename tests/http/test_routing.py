@@ -17,7 +17,7 @@ from fasthtml.app import FastHTML
 from fasthtml.composed import A
 from fasthtml.paths import qp, reg_re_param
 from fasthtml.routers import APIRouter
-from fasthtml.routing import AppRouter, HttpRoute, nested_name, uri
+from fasthtml.routing import AppRouter, HostRoute, HttpRoute, nested_name, uri
 from fasthtml.tags import Button, Div
 
 
@@ -236,6 +236,14 @@ def test_routes_with_a_host_come_first(app):
     def at(host): return client.get('/', headers={'host': host, 'hx-request': 'true'}).text
     asked = ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')
     assert [at(h) for h in asked] == ['any', 'host a', 'host A', 'any']
+
+
+def test_a_starlette_endpoint_can_be_kept_for_a_host():
+    async def hello(request): return PlainTextResponse(f'hello {request.path_params["sub"]}')
+    app = FastHTML(secret_key='k', routes=[HostRoute('/', hello, host='{sub}.example.com')])
+    client = TestClient(app)
+    assert client.get('/', headers={'host': 'ann.example.com'}).text == 'hello ann'
+    assert [client.get('/').status_code, client.post('/', headers={'host': 'ann.example.com'}).status_code] == [404, 405]
 
 
 # Which route answers

@@ -292,7 +292,7 @@ def make_store(request, tmp_path):
         stores.append(SqliteSessions(tmp_path/'s.db', **kw))
         return stores[-1]
     yield make
-    for s in stores: s.close()
+    for s in stores: anyio.run(s.close)
 
 
 def test_a_store_keeps_sessions_and_the_cookie_only_an_id(make_store):
@@ -380,7 +380,7 @@ def test_a_stored_session_ends_with_its_age(tmp_path):
     assert client.get('/look').json() == {}
     other = visitor(store=store, max_age=100)
     other.get('/count')
-    store.close()
+    anyio.run(store.close)
     rows = sqlite3.connect(tmp_path/'s.db').execute('select count(*) from session_value').fetchone()
     assert rows == (1,)  # the one that ended was swept away
 
@@ -390,6 +390,19 @@ def test_a_copy_of_the_store_opens_no_sessions(tmp_path):
     client.get('/count')
     dump = '\n'.join(sqlite3.connect(tmp_path/'s.db').iterdump())
     assert 'session_value' in dump and cookie_of(client) not in dump
+
+
+def test_the_store_is_closed_when_the_app_ends(make_store):
+    store, closed = make_store(), []
+    close = store.close
+    async def note():
+        closed.append(1)
+        await close()
+    store.close = note
+    with TestClient(SessionMiddleware(Starlette(routes=ROUTES), store=store)) as client:
+        assert client.get('/count').json() == {'n': 1}
+        assert not closed
+    assert closed == [1]
 
 
 def test_an_app_takes_a_store_by_its_address(tmp_path):
