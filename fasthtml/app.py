@@ -30,7 +30,7 @@ from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .paths import path_pattern
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
-from .responses import PageConfig, noop_body
+from .responses import PageConfig, is_collection, noop_body
 from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from .security import cross_origin
 from .sessions import SessionMiddleware, decode_session, get_key
@@ -64,7 +64,7 @@ def check_options(
 def as_list(o: Any) -> list:
     "None, one thing, or several, as a list"
     if o is None: return []
-    return list(o) if isinstance(o, list|tuple) else [o]
+    return list(o) if is_collection(o) else [o]
 
 # %% ../nbs/api/33_app.ipynb #85ca70d6
 _safe_methods = frozenset({'GET', 'HEAD', 'OPTIONS', 'TRACE'})

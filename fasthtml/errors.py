@@ -76,7 +76,7 @@ def status_phrase(status: int) -> str:
 def http_error(req, exc: HTTPException) -> Any:
     "The default answer to an HTTPException"
     if exc.status_code in (204, 304): return Response(status_code=exc.status_code)
-    if wants_json(req.headers): return JSONResponse({'status': exc.status_code, 'error': exc.detail}, exc.status_code)
+    if wants_json(req.headers): return JSONResponse({'detail': exc.detail}, exc.status_code)
     heading = f'{exc.status_code} {status_phrase(exc.status_code)}'
     detail = ft('p', exc.detail) if exc.detail != status_phrase(exc.status_code) else None
     return ft('title', heading), ft('main', ft('h1', heading), detail, cls='container')

@@ -490,7 +490,12 @@ class HtmlStream(StreamingResponse):
     media_type = 'text/html'
 
     async def stream_response(self, send: Send) -> None:
-        async with aclosing(self.body_iterator): await super().stream_response(send)
+        async with aclosing(self.body_iterator) as parts:
+            first = await anext(parts, b'')
+            await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
+            await send({'type': 'http.response.body', 'body': first, 'more_body': True})
+            async for part in parts: await send({'type': 'http.response.body', 'body': part, 'more_body': True})
+        await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[bytes]:
     "The text of a streamed page (`edges` makes what surrounds it, from the first nodes) or fragment (without)"

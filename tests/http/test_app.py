@@ -78,6 +78,14 @@ def test_all_scripts_from_elsewhere_carry_integrity():
     assert all(n.attributes['integrity'].startswith('sha384-') and n.attributes['crossorigin'] for n in page.css('script[src]'))
 
 
+def test_heads_may_come_from_a_generator():
+    app = with_home(hdrs=(Meta(name=n) for n in 'ab'), ftrs=map(Footer, 'cd'))
+    for _ in range(2):
+        app.title += '!'
+        page = LexborHTMLParser(client(app).get('/').text)
+        assert len(page.css('meta[name=a], meta[name=b]')) == 2 and [f.text() for f in page.css('footer')] == ['c', 'd']
+
+
 def test_switching_heads_off():
     assert scripts(with_home(default_hdrs=False)) == []
     assert not any('htmx' in s for s in scripts(with_home(htmx=False)))
@@ -166,7 +174,7 @@ def test_default_404_is_a_page_a_fragment_or_json():
     page = LexborHTMLParser(c.get('/no').text)
     assert page.css_first('h1').text() == '404 Not Found' == page.css_first('title').text()
     assert c.get('/no', headers=HX).text.endswith('<main class="container"><h1>404 Not Found</h1></main>')
-    assert c.get('/no', headers={'Accept': 'application/json'}).json() == {'status': 404, 'error': 'Not Found'}
+    assert c.get('/no', headers={'Accept': 'application/json'}).json() == {'detail': 'Not Found'}
     assert c.get('/no').status_code == 404
 
 

@@ -400,6 +400,24 @@ def test_async_generator_streams_a_page():
     assert get(handler).text == '<title>Slow</title><p>a</p><p>b</p><p>c</p><p>&lt;</p>'
 
 
+def test_until_the_first_part_a_stream_may_fail_properly():
+    async def lost():
+        if True: raise HTTPException(404)
+        yield P()
+    async def remembers(session):
+        session['n'] = 1
+        yield P('x')
+    assert get(lost).status_code == 404 and '404 Not Found' in get(lost).text
+    assert 'session_' in cookies(get(remembers))
+
+
+def test_a_stream_that_fails_in_the_middle_does_not_look_whole():
+    async def breaks():
+        yield P('a')
+        raise KeyError('x')
+    with served(app_of(breaks)) as server, pytest.raises(httpx2.RemoteProtocolError): httpx2.get(server.url)
+
+
 def test_a_stream_takes_headers_and_an_empty_one_is_a_page():
     async def parts():
         for _ in (): yield
