@@ -14,6 +14,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'fasthtml.app.Routing': ('api/app.html#routing', 'fasthtml/app.py'),
                               'fasthtml.app.Routing._add': ('api/app.html#routing._add', 'fasthtml/app.py'),
                               'fasthtml.app.Routing.add_route': ('api/app.html#routing.add_route', 'fasthtml/app.py'),
+                              'fasthtml.app.Routing.mount': ('api/app.html#routing.mount', 'fasthtml/app.py'),
                               'fasthtml.app.Routing.route': ('api/app.html#routing.route', 'fasthtml/app.py'),
                               'fasthtml.app.Serving': ('api/app.html#serving', 'fasthtml/app.py'),
                               'fasthtml.app.Serving.__call__': ('api/app.html#serving.__call__', 'fasthtml/app.py'),

@@ -27,6 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 # %% ../nbs/api/22_ws.ipynb #a47da5c0
 from .channels import Channel, Mailbox, Member, Message, fast_send, wire_texts
 from .element import FT
+from .endings import Canceller, cut_line
 from .handlers import Site, answers, invoke, run_before
 from .htmx import HttpHeader
 from .params import BadInput, Errors, Plan, Source, make_plan
@@ -88,18 +89,16 @@ class Socket(Connection, WebSocket, Member):
         box = Mailbox(raw or send, _frame, max_pending=max_pending, fast=raw is not None, stall=slow, on_close=self._given_up,
                       write=direct_writer(raw))
         Member.__init__(self, box, encode_frame, scope.get('auth'))
-        self.task, self.code, self.reason = asyncio.current_task(), 0, ''  # the code is 0 while it is open
+        self.canceller, self.code, self.reason = Canceller(asyncio.current_task()), 0, ''  # the code is 0 while it is open
         self.sender, self.extra = Sender(self), {}
         self._from_server, self._to_server = receive, send
-        self._listening, self._cancels, self._silent = False, 0, False     # silent: nothing can be sent any more
+        self._listening, self._silent = False, False  # silent: nothing can be sent any more
 
     def stop(self, code: int, reason: str = '') -> None:
         "End the conversation with this code, unless it is ending already"
         if self.code: return
         self.code, self.reason = code, reason
-        if self._listening:
-            self._cancels += 1
-            self.task.cancel()
+        if self._listening: self.canceller.cancel()
 
     async def next_text(self) -> str | None:
         "The client's next message; None at the end, and then `code` says why"
@@ -143,11 +142,9 @@ class Socket(Connection, WebSocket, Member):
         self.stop(1013, 'too slow')
 
     def cut(self) -> None:
-        "End the connection without a word, where the server lets us"
+        "End the connection without a word"
         self._silent = True
-        raw = self.scope.get('fasthtml.raw')
-        transport = getattr(getattr(raw and raw[1], '__self__', None), 'transport', None)
-        if transport is not None: transport.abort()
+        cut_line(self.scope)
 
     def say_goodbye(self) -> None: "The server stops"; self.stop(1012, 'server restarts')
 
@@ -157,8 +154,7 @@ class Socket(Connection, WebSocket, Member):
         "The grace time is over: also a handler at work is interrupted"
         self.cut()
         self.stop(1012)
-        self._cancels += 1
-        self.task.cancel()
+        self.canceller.cancel()
 
 # %% ../nbs/api/22_ws.ipynb #44fe7309
 def frame_of(
@@ -187,7 +183,7 @@ class Sender:
     ) -> Awaitable[bool]:   # Whether it was taken; in a sync function's thread the answer itself
         "Push to the client. `await` it in a coroutine; in a sync function just call it"
         socket, running = self._socket, asyncio._get_running_loop()
-        loop = socket.task.get_loop()
+        loop = socket.canceller.task.get_loop()
         coro = self._send(frame_of(x), current_socket.get() is socket)
         if running is loop: return coro
         future = asyncio.run_coroutine_threadsafe(coro, loop)
@@ -333,17 +329,12 @@ async def answer(endpoint: SocketEndpoint, socket: Socket, text: str) -> None:
 # %% ../nbs/api/22_ws.ipynb #b5b7908a
 async def settle(socket: Socket, failure: BaseException | None) -> bool:
     "Note why the conversation ends; True if we were cancelled from outside, and that must go on"
-    if isinstance(failure, CancelledError):
-        for _ in range(socket._cancels): socket.task.uncancel()
-        socket.stop(1012)
-        return not socket._cancels or socket.task.cancelling() > 0
-    if socket._cancels:  # our own cancellation and the end came in the same instant
-        try: await asyncio.sleep(0)
-        except CancelledError: socket.task.uncancel()
-    if failure:
+    outside = await socket.canceller.settle(failure)
+    if isinstance(failure, Exception):
         log.error('%s: the conversation failed', socket.scope['path'], exc_info=failure)
-        socket.stop(1011)
-    return False
+        socket.code = socket.code or 1011
+    socket.code = socket.code or 1012
+    return outside
 
 async def hang_up(endpoint: SocketEndpoint, socket: Socket, task: asyncio.Task | None, patience: float = 10) -> None:
     "End `conn`, send what is pending, close"
