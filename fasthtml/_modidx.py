@@ -477,6 +477,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.handlers.Guarded': ('api/handlers.html#guarded', 'fasthtml/handlers.py'),
                                    'fasthtml.handlers.Guarded.__call__': ('api/handlers.html#guarded.__call__', 'fasthtml/handlers.py'),
                                    'fasthtml.handlers.Guarded.__init__': ('api/handlers.html#guarded.__init__', 'fasthtml/handlers.py'),
+                                   'fasthtml.handlers.Guarded.router': ('api/handlers.html#guarded.router', 'fasthtml/handlers.py'),
                                    'fasthtml.handlers.MiddlewareBase': ('api/handlers.html#middlewarebase', 'fasthtml/handlers.py'),
                                    'fasthtml.handlers.MiddlewareBase.__call__': ( 'api/handlers.html#middlewarebase.__call__',
                                                                                   'fasthtml/handlers.py'),

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../nbs/api/33_app.ipynb #ae70065a
 from .channels import Broker, Channel, Hub, connection_table
 from .errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
-from .handlers import Endpoint, Site
+from .handlers import Endpoint, Guarded, Site
 from .heads import app_heads, asset_place, csp_policy, htmx_version
 from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
@@ -134,6 +134,17 @@ class Routing(Verbs):
             self.route(path, methods, name, include_in_schema)(route)
             return
         add_route(self.router.routes, path)
+
+    def mount(
+        self,
+        path: str,              # What its addresses begin with
+        app: ASGIApp,           # Any ASGI app: another FastHTML, Starlette, static files
+        name: str|None = None,  # For `url_path_for`
+        before: Any = None      # Guards in front of it; the app's own `before` guards only the app's own handlers
+    ) -> None:
+        "Put another app under `path`"
+        guards = as_list(before)
+        self.router.mount(path, app=Guarded(app, guards, self.site) if guards else app, name=name)
 
 # %% ../nbs/api/33_app.ipynb #561eea92
 class Realtime:

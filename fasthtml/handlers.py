@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['prepared_names', 'log', 'Site', 'Beforeware', 'Guard', 'guard', 'call', 'fill_specials', 'invoke', 'answers',
-           'inner_path', 'run_before', 'response_class', 'Endpoint', 'source_of', 'own_page', 'until_disconnect',
-           'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
+           'inner_path', 'run_before', 'response_class', 'Endpoint', 'source_of', 'own_page', 'Guarded',
+           'until_disconnect', 'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
 
 # %% ../nbs/api/14_handlers.ipynb #ada1d282
 import asyncio
@@ -29,7 +29,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../nbs/api/14_handlers.ipynb #ced22f7d
 from .element import FT
 from .params import Plan, Source, make_plan
-from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Request, has_body, read_body, wants_json
+from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Request, has_body, read_body,
+                               wants_json)
 from .responses import ApiReturn, Exchange, PageConfig, current_exchange, respond_to
 
 # %% ../nbs/api/14_handlers.ipynb #319c6a87
@@ -253,6 +254,31 @@ async def _finish(exchange: Exchange, response: Any) -> None:
     await response(scope, receive, send)
     exchange.send = None
     await task()
+
+# %% ../nbs/api/14_handlers.ipynb #27cb2941
+class Guarded:
+    "An ASGI app behind guards"
+    def __init__(self, app: ASGIApp, before: Iterable[Any], site: Site):
+        self.app, self.site, self.before = app, site, tuple(guard(o, site) for o in before)
+        for ready in self.before:
+            if ready.plan.needs_body:
+                raise TypeError(f"{ready.fn.__name__!r} reads the body, which the mounted app needs itself. Let it look at the "
+                                "session, the query or headers (a parameter that no other source can have: Annotated[str, query]).")
+
+    @property
+    def router(self) -> Any:
+        "The router of the app behind, through which addresses of its routes are found"
+        return self.app.router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
+        source = Source(Connection(scope)) if scope['type'] == 'websocket' else Source(scope=scope, receive=receive, send=send)
+        answer = await run_before(self.before, source, self.site)
+        if not answers(answer): return await self.app(scope, receive, send)
+        if scope['type'] == 'http': return await respond_to(answer, scope, self.site.page)(scope, receive, send)
+        await receive()
+        await send({'type': 'websocket.accept'})
+        await send({'type': 'websocket.close', 'code': 1008})
 
 # %% ../nbs/api/14_handlers.ipynb #2612d8cf
 async def _gone(receive: Receive) -> None:

@@ -449,6 +449,34 @@ def test_mounted_apps_keep_their_own_pages_guards_and_errors():
     assert c.get('/in/closed', headers=HX).text == '<p>guarded</p>' and c.get('/in/no', headers=HX).text == '<p>inner 404</p>'
 
 
+def test_guards_in_front_of_a_mount():
+    inner = new_app()
+    @inner.get('/')
+    def home(): return P('inside')
+    @inner.ws('/ws')
+    async def echo(msg: str): return P(msg)
+    app = new_app()
+    def members(session):
+        if not session.get('user'): return Redirect('/login')
+    app.mount('/in', inner, before=Beforeware(members, skip='/open'))
+    @app.get('/login')
+    def login(session): session['user'] = 'Ann'
+    @app.get('/')
+    def outer(): return A('in', href=home)
+    c = client(app)
+    assert c.get('/', headers=HX).text == '<a href="/in/">in</a>'
+    assert c.get('/in/').headers['location'] == '/login'
+    with pytest.raises(WebSocketDisconnect) as closed, c.websocket_connect('/in/ws') as ws: ws.receive_text()
+    assert closed.value.code == 1008
+    c.get('/login')
+    assert c.get('/in/', headers=HX).text == '<p>inside</p>'
+    with c.websocket_connect('/in/ws') as ws:
+        ws.send_json({'msg': 'hi'})
+        assert ws.receive_text() == '<p>hi</p>'
+    def reads(data): ...
+    with pytest.raises(TypeError, match='reads the body'): app.mount('/x', inner, before=reads)
+
+
 def test_setup_ws_sends_to_everybody():
     "D5"
     app = new_app()
