@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
            'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'HtmxHeaders', 'wants_fragment',
-           'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'asset_url', 'htmx_exts']
+           'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'asset_url', 'htmx_exts']
 
 # %% ../nbs/api/02_htmx.ipynb #b6d9467a
 import difflib, json
@@ -94,7 +94,8 @@ def _id_of(v: str | None) -> str | None:
     "The id in `tag#id`"
     return unquote(v.partition('#')[2]) or None if v else None
 
-htmx_hdrs = MappingProxyType({o.name: f'HX-{o.name.replace("_", "-").title()}'.replace('Url', 'URL') for o in fields(HtmxHeaders)})  # field → header
+_names = [o.name for o in fields(HtmxHeaders)]
+htmx_hdrs = MappingProxyType({o: f'HX-{o.replace("_", "-").title()}'.replace('Url', 'URL') for o in _names})   # field → header
 
 # %% ../nbs/api/02_htmx.ipynb #de7c727f
 def wants_fragment(
@@ -109,9 +110,12 @@ class HttpHeader:
     "A header to be sent with the response"
     k: str  # Name
     v: str  # Value
-    def __post_init__(self):
-        if any(c in f'{self.k}{self.v}' for c in '\r\n\0'):
-            raise ValueError(f"A header is one line, got {self.k!r}: {str(self.v)[:60]!r}. Take the line ends out of the value.")
+    def __post_init__(self) -> None:
+        line = f'{self.k}: {self.v}'
+        if any(c in line for c in '\r\n\0'):
+            raise ValueError(f"A header is one line, got {line[:80]!r}. Take the line ends out of it.")
+        if any(c > '\xff' for c in line):
+            raise ValueError(f"A header holds Latin characters only, got {line[:80]!r}. Send it as JSON, or percent-encoded.")
 
 htmx_resps = frozenset('''location push_url redirect refresh replace_url reswap retarget reselect trigger trigger_after_settle
     trigger_after_swap'''.split())
@@ -158,13 +162,21 @@ class Asset:
         "Path below a CDN of npm packages, or below a folder of ours"
         return f'{self.package}@{self.version}/{self.file}'
 
+
+class UnknownName(KeyError):
+    "There is no entry of that name"
+    def __str__(self) -> str: return self.args[0]
+
 class _Named(dict):
-    "A table which names the nearest entry when one is missing"
-    def __init__(self, what: str, items: Mapping): super().__init__(items); self.what = what
+    "A table which says what could have been meant when an entry is missing"
+    def __init__(self, what: str, items: Mapping, elsewhere: Mapping[str, str] = MappingProxyType({})):
+        super().__init__(items)
+        self.what, self.elsewhere = what, elsewhere   # elsewhere: name → why it is not here
+
     def __missing__(self, key: str) -> Any:
         near = difflib.get_close_matches(str(key), self, 1, 0.4)
-        hint = f"Did you mean {near[0]!r}? " if near else ''
-        raise KeyError(f"{self.what} has no {key!r}. {hint}Known: {', '.join(sorted(self))}.")
+        hint = self.elsewhere.get(key) or (f"Did you mean {near[0]!r}?" if near else '')
+        raise UnknownName(f"{self.what} has no {key!r}. {hint} Known: {', '.join(sorted(self))}.".replace('  ', ' '))
 
 # %% ../nbs/api/02_htmx.ipynb #e8584b75
 # name | package | version | file | SHA-384
@@ -216,14 +228,15 @@ katex-css katex 0.19.1 dist/katex.min.css WwGtaC6ywCHxA5cstpj/3+xIZvTez8dq2IcBQa
 mermaid mermaid 11.17.2 dist/mermaid.min.js EOXBFmc3gx5mb+vn0vPvvGqACToJD24hhacX5Yx+8NUUQrHIle/Qi5Bg9o3zKwW2
 sortable sortablejs 1.15.7 Sortable.min.js DgmC6Xe2bSN2WjTDXzWYbUbxyhNP+NNkGDR/g78pCXV7E7rcVTGxVg0uIVCUUcBc
 highlight @highlightjs/cdn-assets 11.12.0 highlight.min.js wjfDDhOPPdjtva8vWBhWeVprSpmxisEu5aYT3q1JyACqXpdKpo3PWZTMVq24MBix
-'''
+'''  # noqa: E501
 
 def _asset(line: str) -> Asset:
     name, package, version, file, digest = line.split()
     kind = 'style' if file.endswith('.css') else 'module' if file.endswith(('.mjs', '.esm.js')) else 'script'
     return Asset(name, package, version, file, f'sha384-{digest}', kind)
 
-assets: Mapping[str, Asset] = MappingProxyType(_Named('The asset table', {o.name: o for o in map(_asset, _table.strip().splitlines())}))
+_assets = [_asset(line) for line in _table.strip().splitlines()]
+assets: Mapping[str, Asset] = MappingProxyType(_Named('The asset table', {o.name: o for o in _assets}))
 
 # %% ../nbs/api/02_htmx.ipynb #37cfaef5
 def asset_url(
@@ -240,14 +253,17 @@ _exts2 = '''alpine-morph chunked-transfer class-tools client-side-templates debu
 _exts4 = '''alpine-compat browser-indicator compat csp download head history-cache live multipart pending preload prompt ptag sse
     targets upsert ws'''.split()
 
-_ext_tables = {
+_tables = {
     2: {o: o for o in _exts2},
     4: {o: f'{o}4' for o in _exts4} | {f'{o}4': f'{o}4' for o in _exts4}
        | {'head-support': 'head4', 'response-targets': 'targets4', 'htmx-2-compat': 'compat4'}}
+_elsewhere = {
+    2: {o: "It belongs to htmx 4 (`htmx=4`)." for o in _tables[4]},
+    4: {o: "It belongs to htmx 2." for o in _exts2} | {'morph': "htmx 4 has it built in: `hx_swap='outerMorph'`."}}
 
 def htmx_exts(
     version: Literal[2, 4] = 2, # Version of htmx
 ) -> Mapping[str, str]:         # Name of the extension → name of its asset
     "The extensions of a version of htmx"
-    if version not in _ext_tables: raise ValueError(f"htmx {version!r} is not served; use 2 or 4.")
-    return _Named(f'htmx {version}', _ext_tables[version])
+    if version not in _tables: raise ValueError(f"htmx {version!r} is not served; use 2 or 4.")
+    return _Named(f'htmx {version}', _tables[version], _elsewhere[version])
