@@ -1107,6 +1107,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fasthtml.responses.json_text': ('api/responses.html#json_text', 'fasthtml/responses.py'),
                                     'fasthtml.responses.noop_body': ('api/responses.html#noop_body', 'fasthtml/responses.py'),
                                     'fasthtml.responses.open_tag': ('api/responses.html#open_tag', 'fasthtml/responses.py'),
+                                    'fasthtml.responses.own_copy': ('api/responses.html#own_copy', 'fasthtml/responses.py'),
                                     'fasthtml.responses.page_edges': ('api/responses.html#page_edges', 'fasthtml/responses.py'),
                                     'fasthtml.responses.page_parts': ('api/responses.html#page_parts', 'fasthtml/responses.py'),
                                     'fasthtml.responses.parse_form': ('api/responses.html#parse_form', 'fasthtml/responses.py'),

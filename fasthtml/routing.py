@@ -119,12 +119,12 @@ def _mounts(router: Router, target: Router) -> str | None:
 def root_of(
     router: Router | None, # The router whose paths are meant; None: the one in use
 ) -> str:                  # Percent-encoded, without a last `/`
-    "What precedes the paths of `router` in a URL, as seen by the current request"
+    "What precedes the paths of `router` in a URL"
     place = links.get()
-    if place is None: return ''
-    outer = place
-    while router is not None and outer.router is not router and outer.outer: outer = outer.outer
-    root = outer.root if router in (None, outer.router) else outer.root + (_mounts(outer.router, router) or '')
+    while place and router is not None and place.router is not router and place.outer: place = place.outer
+    if place is None: root = getattr(router, 'first_root', '')
+    elif router is None or place.router is router: root = place.root
+    else: root = place.root + (_mounts(place.router, router) or '')
     return quote('/' + root.strip('/')) if root.strip('/') else ''
 
 # %% ../nbs/api/13_routing.ipynb #4528aa47
@@ -365,6 +365,7 @@ class AppRouter(Router):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._home = Place(self, '', None)  # where most requests find it
+        self.first_root = ''                # below which it was first seen
 
     @property
     def routes(self) -> RouteList: return self._routes
@@ -375,6 +376,7 @@ class AppRouter(Router):
         if scope['type'] == 'lifespan': return await super().app(scope, receive, send)
         if 'router' not in scope: scope['router'] = self
         root, outer = scope.get('root_path', ''), links.get()
+        if root and not self.first_root: self.first_root = root
         token = links.set(self._home if outer is None and not root else Place(self, root, outer))
         try: await self.dispatch(scope, receive, send)
         finally: links.reset(token)
