@@ -994,6 +994,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.redis_broker.continuity': ('api/redis.html#continuity', 'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.from_fields': ('api/redis.html#from_fields', 'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.split_id': ('api/redis.html#split_id', 'fasthtml/redis_broker.py'),
+                                       'fasthtml.redis_broker.stopping': ('api/redis.html#stopping', 'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.to_fields': ('api/redis.html#to_fields', 'fasthtml/redis_broker.py')},
             'fasthtml.render': { 'fasthtml.render._lay_out': ('api/render.html#_lay_out', 'fasthtml/render.py'),
                                  'fasthtml.render._text': ('api/render.html#_text', 'fasthtml/render.py'),

@@ -31,7 +31,7 @@ from .element import FT
 from .params import Plan, Source, make_plan
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Request, has_body, read_body,
                                wants_json)
-from .responses import ApiReturn, Exchange, PageConfig, current_exchange, respond_to
+from .responses import ApiReturn, Exchange, PageConfig, current_exchange, own_copy, respond_to
 
 # %% ../nbs/api/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)
@@ -249,7 +249,7 @@ async def _finish(exchange: Exchange, response: Any) -> None:
         return await stream.finish(None)
     task = response.background
     if task is None: return await response(scope, receive, send)
-    if response is not stream: response = copy.copy(response)
+    response = own_copy(response)
     response.background = None
     await response(scope, receive, send)
     exchange.send = None

@@ -7,8 +7,8 @@ __all__ = ['current_exchange', 'nonce_mark', 'Exchange', 'as_plain', 'json_text'
            'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Reply', 'Json', 'shows_itself', 'is_data',
            'is_collection', 'flatten', 'both_tasks', 'split', 'Frame', 'open_tag', 'using_nonce', 'PageConfig', 'Parts',
            'page_parts', 'canonical_url', 'noop_body', 'takes_request', 'page_edges', 'render_page', 'Wire',
-           'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'with_headers', 'flat_tuple', 'flat_xt',
-           'respond', 'parse_form', 'snake2hyphens']
+           'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_headers', 'flat_tuple',
+           'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
 
 # %% ../nbs/api/12_responses.ipynb #1411b4b6
 import asyncio
@@ -561,13 +561,19 @@ def _elements(result: Any) -> Iterable[FT]|None:
     return result
 
 # %% ../nbs/api/12_responses.ipynb #f4abd2fb
+def own_copy(response: Response) -> Response:
+    "A response that may be changed for this request"
+    if not isinstance(response, FileResponse) and not hasattr(response, 'body'): return response
+    mine = copy.copy(response)
+    mine.raw_headers = list(response.raw_headers)
+    if hasattr(mine, '_headers'): del mine._headers
+    return mine
+
 def _with_extras(response: Response, reply: Reply) -> Response:
-    "A ready response with the headers and tasks that stood beside it: a copy, since a program may keep it and send it again"
+    "A ready response with the headers and tasks that stood beside it"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
     if not reply.headers and reply.background is None: return response
-    kept, response = response, copy.copy(response)
-    response.raw_headers = list(kept.raw_headers)
-    vars(response).pop('_headers', None)
+    response = own_copy(response)
     for header in reply.headers: put_header(response.raw_headers, header)
     response.background = both_tasks(response.background, reply.background)
     return response

@@ -462,6 +462,28 @@ def test_a_client_that_leaves_ends_the_stream():
         assert ended.wait(5)
 
 
+def test_an_event_stream_takes_cookies_and_is_still_the_one_that_is_fed():
+    async def handler():
+        stream = EventStream()
+        async def feed():
+            await stream.send('fed', event='tick')
+            await stream.close()
+        handler.task = asyncio.ensure_future(feed())
+        return stream, cookie('a', '1'), BackgroundTask(handler.done.append, 1)
+    handler.done = []
+    with served(app_of(handler)) as server: response = httpx2.get(server.url)
+    assert 'event: tick\ndata: fed\n' in response.text and set(cookies(response)) == {'a'} and handler.done == [1]
+
+
+def test_a_stream_made_after_the_answer_is_refused():
+    failures = []
+    async def too_late():
+        try: await EventStream().send('x')
+        except Exception as e: failures.append(e)
+    response = get(returning((P('x'), BackgroundTask(too_late))))
+    assert response.text == '<p>x</p>' and len(failures) == 1
+
+
 # ---------------------------------------------------------------- before and after
 
 def test_async_after_changes_the_page():
