@@ -45,6 +45,8 @@ def get_key(
     if key: return key if isinstance(key, list | tuple) else str(key)
     path = Path(fname)
     if not path.exists(): _make_key(path)
+    elif os.name == 'posix' and path.stat().st_mode & 0o077:
+        log.warning('Other users of this machine can read the session key: chmod 600 %s', path)
     key = path.read_text().strip()
     if not key: raise RuntimeError(f'The session key file {str(fname)!r} is empty. Delete it, and a new key is made.')
     return key

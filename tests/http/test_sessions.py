@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
+import httpx2
 import itsdangerous
 import pytest
 from hypothesis import given, settings
@@ -18,11 +19,12 @@ from starlette.middleware.sessions import SessionMiddleware as StarletteSessions
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
+from websockets.sync.client import connect
 
 from fasthtml.app import FastHTML
 from fasthtml.sessions import RedisSessions, SessionMiddleware, SqliteSessions, decode_session, encode_session, get_key
 from fasthtml.testing import AsyncClient
-from support import missing
+from support import missing, serve, wait_until
 
 KEY = 'the key of these tests'
 
@@ -107,6 +109,18 @@ def test_the_program_then_the_environment_then_the_file(tmp_path, monkeypatch):
     assert get_key('given', tmp_path/'k') == 'given'
     assert get_key(None, tmp_path/'k') == 'from the environment'
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_others_can_read_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.delenv('FASTHTML_SECRET_KEY', raising=False)
+    (tmp_path/'k').write_text('from an older program')
+    (tmp_path/'k').chmod(0o644)
+    assert get_key(fname=tmp_path/'k') == 'from an older program'
+    assert f'chmod 600 {tmp_path}/k' in caplog.text
+    caplog.clear()
+    (tmp_path/'k').chmod(0o600)
+    get_key(fname=tmp_path/'k')
+    assert not caplog.records
 
 
 def test_where_no_key_can_be_written_the_error_says_what_to_do(tmp_path, monkeypatch):
@@ -390,6 +404,25 @@ def test_a_copy_of_the_store_opens_no_sessions(tmp_path):
     client.get('/count')
     dump = '\n'.join(sqlite3.connect(tmp_path/'s.db').iterdump())
     assert 'session_value' in dump and cookie_of(client) not in dump
+
+
+def test_a_real_server_keeps_what_a_socket_wrote_when_the_browser_leaves(make_store):
+    app = FastHTML(secret_key='k', sess_store=make_store())
+    @app.get('/begin')
+    def begin(session): session['begun'] = True
+    @app.get('/look')
+    def look(session): return JSONResponse(dict(session))
+    @app.ws('/ws')
+    async def on(word: str, session):
+        session.setdefault('said', []).append(word)
+        return f'<p>{len(session["said"])}</p>'
+    with serve(app) as server, httpx2.Client(base_url=server.url) as client:
+        client.get('/begin')
+        headers = {'Cookie': f'session_={client.cookies["session_"]}', 'Origin': server.url}
+        with connect(f'{server.ws_url}/ws', additional_headers=headers) as ws:
+            for word in ('one', 'two'): ws.send(json.dumps({'word': word}))
+            assert '2' in [ws.recv(), ws.recv()][1]
+        wait_until(lambda: client.get('/look').json() == {'begun': True, 'said': ['one', 'two']})
 
 
 def test_the_store_is_closed_when_the_app_ends(make_store):
