@@ -271,6 +271,7 @@ async def end(connection: StreamConnection) -> None:
     except Exception: log.debug('The client left during the farewell', exc_info=True)
 
 # %% ../nbs/api/23_sse.ipynb #5ff2ce54
+_defaults = (15, 30, None, 256*1024)  # heartbeat, slow, retry, max_pending
 _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'content-type', b'text/event-stream; charset=utf-8')]
 
 async def watch(connection: StreamConnection, receive: Receive) -> None:
@@ -373,6 +374,7 @@ async def refuse(connection: StreamConnection) -> None:
         await asyncio.sleep(0)
     raise StreamClosed(f'Nothing can be sent any more ({connection.why}).')
 
+# %% ../nbs/api/23_sse.ipynb #3c222ea2
 class EventStream(SourceStream):
     "Server-sent events from a source, or from whoever calls `send`"
     _exchange = None
@@ -380,10 +382,10 @@ class EventStream(SourceStream):
     def __init__(self,
         source: Any = None,           # Iterator, generator, list or `Channel`; none to use `send`
         *,
-        heartbeat: float = 15,        # Seconds of silence before a comment is sent
-        retry: int | None = None,     # Milliseconds the browser waits before it reconnects
-        max_pending: int = 256*1024,  # Bytes that may wait for a slow client
-        slow: float = 30,             # Seconds a client may take nothing before it is cut off
+        heartbeat: float = _defaults[0],     # Seconds of silence before a comment is sent
+        retry: int | None = None,            # Milliseconds the browser waits before it reconnects
+        max_pending: int = _defaults[3],     # Bytes that may wait for a slow client
+        slow: float = _defaults[1],          # Seconds a client may take nothing before it is cut off
         headers: Mapping[str, str] | None = None, # More response headers
         background: Any = None,       # Work to be done after the stream has ended
     ):
