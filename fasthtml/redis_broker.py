@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'add_script', 'add_sha', 'BrokerError', 'split_id', 'continuity', 'to_fields', 'from_fields', 'LoopThread',
-           'Pending', 'add_all', 'Outbox', 'backoff', 'Stream', 'Reader', 'RedisBroker']
+           'Pending', 'add_all', 'Outbox', 'stopping', 'backoff', 'Stream', 'Reader', 'RedisBroker']
 
 # %% ../nbs/api/24_redis.ipynb #fc994f0d
 import asyncio
@@ -162,7 +162,7 @@ class Outbox:
     async def run(self, client: redis.asyncio.Redis) -> None:
         "Send, until cancelled"
         try:
-            while True:
+            while not stopping():
                 await self._news.wait()
                 self._news.clear()
                 while batch := [self._queue.popleft() for _ in range(min(500, len(self._queue)))]:
@@ -195,6 +195,10 @@ class Outbox:
         except TimeoutError: raise self._trouble from None
         self._reached = True
 
+def stopping() -> bool:
+    "Whether this task was cancelled. The client library may swallow a cancellation while it connects"
+    return asyncio.current_task().cancelling() > 0
+
 def backoff(first: float = 0.05, longest: float = 2.0) -> Iterable[float]:
     "Pauses between attempts, in seconds: twice as long each time, and never the same for two processes"
     pause = first
@@ -226,7 +230,7 @@ class Reader:
     async def run(self, client: redis.asyncio.Redis) -> None:
         "Read, until cancelled; a server that is away is waited for"
         pauses = backoff()
-        while True:
+        while not stopping():
             try:
                 await self._read(client)
                 pauses = backoff()
@@ -245,8 +249,9 @@ class Reader:
         try: await asyncio.wait([reading, changing], return_when=asyncio.FIRST_COMPLETED)
         finally:
             changing.cancel()
+            reading.add_done_callback(lambda task: task.cancelled() or task.exception())
             if not reading.done(): reading.cancel()  # What it may have got is read again: the cursors have not moved
-        if reading.cancelled() or not reading.done(): return
+        if not reading.done(): return
         for key, entries in reading.result() or ():
             for id, fields in entries: self._arrived(self.streams[key.decode()], id.decode(), fields)
 
