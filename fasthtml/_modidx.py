@@ -1560,6 +1560,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                              'fasthtml.ws.SocketEndpoint.run': ('api/ws.html#socketendpoint.run', 'fasthtml/ws.py'),
                              'fasthtml.ws._frame': ('api/ws.html#_frame', 'fasthtml/ws.py'),
                              'fasthtml.ws._quiet': ('api/ws.html#_quiet', 'fasthtml/ws.py'),
+                             'fasthtml.ws._wrapped': ('api/ws.html#_wrapped', 'fasthtml/ws.py'),
                              'fasthtml.ws.answer': ('api/ws.html#answer', 'fasthtml/ws.py'),
                              'fasthtml.ws.callback': ('api/ws.html#callback', 'fasthtml/ws.py'),
                              'fasthtml.ws.connected': ('api/ws.html#connected', 'fasthtml/ws.py'),

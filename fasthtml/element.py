@@ -121,7 +121,7 @@ def safe_url(
 def _attr(prefix: str, v: Any) -> str:
     "The attribute with text `prefix` before its value, for a value of any type"
     if v is None or v is False: return ''
-    if v is True: return prefix[:-2]
+    if v is True: return prefix + 'true"' if prefix[:4] == ' hx-' else prefix[:-2]
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
     if v is None or v is False: return ''
     if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
@@ -653,7 +653,6 @@ def to_html(*children: Node) -> str:
                     names = _written if type(a) is dict else _final
                     for k, v in a.items():
                         if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
-                        elif v is True: s += names[k][:-2]
                         elif v is not None and v is not False: s += _attr(names[k], v)
                     if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(c)
                 except KeyError: s = t.lt + _slow_attrs(c)   # a name seen for the first time, or an unusual one

@@ -120,9 +120,8 @@ search | Controls that search or filter |
 
 # %% ../nbs/api/03_tags.ipynb #ec3f425a
 (P, Hr, Pre, Blockquote, Ol, Ul, Menu, Li, Dl, Dt, Dd, Figure, Figcaption, Div, A, Em, Strong, Small, S, Cite, Q,
- Dfn, Abbr, Ruby, Rt, Rp, Rb, Rtc, Data, Time, Code, Var, Samp, Kbd, Sub, Sup, I, B, U, Mark, Bdi, Bdo, Span, Br,
- Wbr, Ins, Del, Strike, Center, Font, Tt, Big) = _tag_functions(  # noqa: E741
-    '''
+ Dfn, Abbr, Ruby, Rt, Rp, Rb, Rtc, Data, Time, Code, Var, Samp, Kbd, Sub, Sup, I, B, U, Mark, Bdi, Bdo, Span, Br,  # noqa: E741
+ Wbr, Ins, Del, Strike, Center, Font, Tt, Big) = _tag_functions('''
 p | Paragraph |
 hr | Change of theme |
 pre | Text whose white space counts |

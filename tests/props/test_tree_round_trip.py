@@ -41,7 +41,8 @@ def build(tree, wrap=lambda o: o):
 def expected(tree):
     if isinstance(tree, str): return tree
     tag, a, kids = tree
-    return tag, {names[k]: '' if v is True else v for k, v in a.items()}, joined([expected(o) for o in kids])
+    attrs = {names[k]: v if v is not True else 'true' if k.startswith('hx') else '' for k, v in a.items()}
+    return tag, attrs, joined([expected(o) for o in kids])
 
 
 @given(st.lists(trees, max_size=3), wraps)
