@@ -818,6 +818,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'fasthtml.openid._unreachable': ('api/openid.html#_unreachable', 'fasthtml/openid.py'),
                                  'fasthtml.openid.challenge': ('api/openid.html#challenge', 'fasthtml/openid.py'),
                                  'fasthtml.openid.check_claims': ('api/openid.html#check_claims', 'fasthtml/openid.py'),
+                                 'fasthtml.openid.check_issuer': ('api/openid.html#check_issuer', 'fasthtml/openid.py'),
                                  'fasthtml.openid.half_hash': ('api/openid.html#half_hash', 'fasthtml/openid.py'),
                                  'fasthtml.openid.is_private': ('api/openid.html#is_private', 'fasthtml/openid.py'),
                                  'fasthtml.openid.load_jwt': ('api/openid.html#load_jwt', 'fasthtml/openid.py'),

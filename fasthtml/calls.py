@@ -235,11 +235,15 @@ class ClockLoop(asyncio.SelectorEventLoop):
             for _ in range(20): await asyncio.sleep(0)
             if due >= end: return
 
+def _run_and_close(loop: asyncio.AbstractEventLoop) -> None:
+    try: loop.run_forever()
+    finally: loop.close()
+
 class LoopThread:
     "An event loop in a thread of its own"
     def __init__(self):
         self.loop = ClockLoop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name='fasthtml-testing', daemon=True)
+        self.thread = threading.Thread(target=_run_and_close, args=[self.loop], name='fasthtml-testing', daemon=True)
         self.thread.start()
 
     def run(self, coro: Coroutine, timeout: float) -> Any:
@@ -254,12 +258,13 @@ class LoopThread:
 
     def stop(self) -> None:
         "End all tasks, the loop and the thread"
-        if not self.loop.is_running(): return
-        asyncio.run_coroutine_threadsafe(self._end_tasks(), self.loop)
+        if self.loop.is_closed(): return
+        asyncio.run_coroutine_threadsafe(_end_tasks(self.loop), self.loop)
         if threading.current_thread() is not self.thread: self.thread.join(2)
 
-    async def _end_tasks(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks: task.cancel()
-        if tasks: await asyncio.wait(tasks, timeout=1)
-        self.loop.stop()
+async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks: task.cancel()
+    if tasks: await asyncio.wait(tasks, timeout=1)
+    await loop.shutdown_asyncgens()
+    loop.stop()

@@ -44,6 +44,7 @@ def app_of(*routes, **kw): return Starlette(routes=list(routes), **kw)
 async def echo(request: Request):
     form = await request.form() if 'form' in request.headers.get('content-type', '') else {}
     fields = {k: v if isinstance(v, str) else [v.filename, (await v.read()).decode()] for k, v in form.items()}
+    if form: await form.close()
     scope, body = request.scope, '' if form else (await request.body()).decode()
     return JSONResponse({'method': request.method, 'path': scope['path'], 'raw': scope['raw_path'].decode(), 'form': fields,
                          'query': str(request.query_params), 'body': body, 'root': scope['root_path'], 'cookies': request.cookies,
