@@ -92,7 +92,7 @@ def site() -> str:
 
 def tests() -> str:
     "pytest: generated cases, HTTP, real time, browser, compatibility, house rules"
-    return run('pytest', '-n', WORKERS, '--dist', 'loadfile')
+    return run('pytest', '-n', WORKERS, '--dist', 'worksteal')
 
 
 CHECKS = {'in-sync': in_sync, 'lint': lint, 'notebooks': notebooks, 'site': site, 'tests': tests}
