@@ -39,14 +39,11 @@ from .security import ws_origin_ok
 # %% ../nbs/api/22_ws.ipynb #15ad1b02
 log = logging.getLogger('fasthtml.ws')
 
-# %% ../nbs/api/22_ws.ipynb #1e4acc08
-current_socket: ContextVar['Socket | None'] = ContextVar('current_socket', default=None)
-
+# %% ../nbs/api/22_ws.ipynb #2599f180
 def _frame(text: str) -> dict:
     "The ASGI message that carries one text"
     return {'type': 'websocket.send', 'text': text}
 
-# %% ../nbs/api/22_ws.ipynb #994475ef
 class SharedFrame(str):
     "The text of a frame that many clients get, with its bytes"
     __slots__ = ('wire',)
@@ -73,6 +70,9 @@ def direct_writer(
         transport.write(frame.wire)
         return True
     return write
+
+# %% ../nbs/api/22_ws.ipynb #1e4acc08
+current_socket: ContextVar['Socket | None'] = ContextVar('current_socket', default=None)  # whose functions are running
 
 # %% ../nbs/api/22_ws.ipynb #6766e175
 class Socket(Connection, WebSocket, Member):
@@ -368,8 +368,16 @@ def ws_route(
     "A WebSocket route"
     options = {k: v for k, v in options.items() if v is not None}
     app: ASGIApp = SocketEndpoint(fn, site, path_names=re.findall(r'{(\w+)', path), **options)
+    if middleware: app = _wrapped(app)
     for m in reversed(tuple(middleware or ())): app = m.cls(app, *m.args, **m.kwargs)
     return SocketRoute(path, app, name=name, host=host, endpoint=fn)
+
+def _wrapped(app: ASGIApp) -> ASGIApp:
+    "Middleware of the route must see every frame, so the server's own `send` is not for this app"
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        scope['fasthtml.wrapped'] = True
+        await app(scope, receive, send)
+    return inner
 
 # %% ../nbs/api/22_ws.ipynb #484510f5
 def _quiet(): "Messages from clients are not answered"
