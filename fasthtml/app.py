@@ -277,6 +277,7 @@ class Serving(Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         scope['app'], outermost = self, 'fasthtml.raw' not in scope
         if outermost: scope['fasthtml.raw'], scope['fasthtml.lifecycle'] = (receive, send), self.lifecycle
+        elif send is not scope['fasthtml.raw'][1]: scope['fasthtml.wrapped'] = True
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         try: await self.middleware_stack(scope, receive, send)
         finally:

@@ -301,6 +301,7 @@ def fast_send(
 ) -> Callable[[dict], Awaitable] | None:
     "The server's own `send` if it may be stepped, else None"
     _, send = scope.get('fasthtml.raw') or (None, None)
+    if 'fasthtml.wrapped' in scope: return None
     if not type(getattr(send, '__self__', None)).__module__.startswith('uvicorn.'): return None
     middleware = getattr(scope.get('app'), 'user_middleware', ())
     return send if all(m.cls.__module__.startswith(_clear) for m in middleware) else None
