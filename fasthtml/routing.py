@@ -416,7 +416,7 @@ def add_route(
     if not isinstance(route, _Located): return routes.append(route)
     methods = getattr(route, 'methods', None)
     for i, old in enumerate(routes):
-        if not isinstance(old, _Located) or _address(old) != _address(route): continue
+        if not isinstance(old, _Located) or _address(old) != _address(route) or old.last != route.last: continue
         theirs = getattr(old, 'methods', None)
         shared = _shared(theirs, methods)
         if not shared: continue
