@@ -68,7 +68,7 @@ def test_no_path_leaves_the_folder_or_finds_hidden_files(project, how):
             assert SECRET.encode() not in answer, path
         for path, text in {'/site.css': b'p {color: teal}', '/a/deep.js': b'let a', '/inside.css': b'p {color: teal}'}.items():
             status, answer = raw(server.port, path)
-            assert (status, answer.endswith(text)) == (200, True), path
+            assert status == 200 and answer.endswith(text), (path, answer)
 
 
 @settings(max_examples=300, deadline=None)
