@@ -132,7 +132,7 @@ _written: dict[str, str] = {}   # name as written → the text before its value;
 _final: dict[str, str] = {}     # name as HTML has it → the same
 _usual = {'class': 'cls', 'for': 'fr'}
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
-_apart = frozenset(['target_id', 'attrmap', 'valmap', 'sse_connect', 'hx_sse_connect', 'nonce', *_link_attrs])
+_apart = frozenset(['target_id', 'attrmap', 'valmap', 'ft_cls', 'sse_connect', 'hx_sse_connect', 'nonce', *_link_attrs])
 
 def _prefix(name: str) -> str:
     "The text before the value of the attribute `name`"
@@ -222,6 +222,7 @@ def _final_attrs(written: Mapping) -> _Attrs:
     res, written = _Attrs(), dict(written)
     names, values = written.pop('attrmap', None) or attrmap_x, written.pop('valmap', None) or (lambda v: v)
     target = written.pop('target_id', None)
+    if 'ft_cls' in written: raise TypeError("`ft_cls` is an option of `ft`, `ft_hx` and `ft_html`: write `ft_hx('div', ..., ft_cls=...)`.")
     for k, v in written.items():
         name = check_name(names(k))
         v = _value(name, values(v))
@@ -564,9 +565,9 @@ def tag_factory(
         if _altered: return _configured(t, c, kw)
         if len(c) == 1:
             x = c[0]
-            if type(x) is str: c = x
-            elif type(x) is map: c = _fuse(x, kw)
-            elif type(x) not in _plain: c = _settle(c, kw)
+            k = type(x)
+            if k is str: c = x
+            elif k is not FT and k not in _plain: c = _fuse(x, kw) if k is map else _settle(c, kw)
         else:
             for x in c:
                 if type(x) not in _plain:

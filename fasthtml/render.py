@@ -34,7 +34,7 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                 break
             t, kids = c._t, [o for o in content(c._t, c.children) if o is not None]
             block = indent and t.name in _blocks
-            before, after = ('  ' * lvl, '\n') if block else ('', '')
+            before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper, nobody reads it
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')
             yield before + open_tag(c).replace('&#39;', "'")
             if not t.name or len(kids) > 1 or kids and (isinstance(kids[0], FT) or type(_other(kids[0])) is not str):

@@ -1,4 +1,5 @@
 "The limit: literals escaped ahead, one C escape for each value, one join"
+
 import data
 from markupsafe._speedups import _escape_inner as esc
 

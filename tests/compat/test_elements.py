@@ -1,5 +1,7 @@
 "Elements as programs written for FastHTML use them: every row of the contract about elements, names, values and layout."
 import pickle
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -323,6 +325,22 @@ def test_options_of_one_element():
     assert to_html(ft_html('p', attrmap=str.upper, a_b='c')) == '<p A_B="c"></p>' == to_html(ft_hx('p', a_b='c', attrmap=str.upper))
     assert to_html(P(attrmap=str.upper, valmap=str.lower, a_b='C')) == '<p A_B="c"></p>'
     assert to_html(ft('X-Y', 'a', void_=False, id='q')) == '<x-y id="q">a</x-y>'
+
+
+def test_an_option_in_the_wrong_place_says_where_it_goes():
+    with pytest.raises(TypeError, match='option of `ft`'): to_html(P(ft_cls=Card))
+    with pytest.raises(AttributeError, match='it has indent'): fh_cfg.auto_ids
+
+
+def test_without_markupsafe_the_output_is_the_same():
+    code = """import sys
+sys.modules['markupsafe._speedups'] = None
+from fasthtml.tags import *
+from fasthtml.element import esc, to_html
+assert esc.__module__ == 'fasthtml.element'
+print(to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\\'">')))"""
+    out = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.strip()
+    assert out == to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\'">'))
 
 
 # ---- any element
