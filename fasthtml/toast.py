@@ -34,7 +34,8 @@ def Toast(
     "One message"
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     button = Button('×', type='button', cls='fh-toast-dismiss', aria_label='Dismiss') if dismiss or not duration else None
-    return Div(Div(message), button, cls=f'fh-toast fh-toast-{typ}', role='alert' if typ == 'error' else 'status', data_duration=duration)
+    role = 'alert' if typ == 'error' else 'status'
+    return Div(Div(message), button, cls=f'fh-toast fh-toast-{typ}', role=role, data_duration=duration)
 
 # %% ../nbs/api/36_toast.ipynb #3cf97d6b
 def add_toast(
@@ -96,9 +97,10 @@ def toast_after(
 
 # %% ../nbs/api/36_toast.ipynb #5e5c3ed9
 toast_css = '''
-.fh-toasts {position: fixed; z-index: 1090; inset: auto 1rem 1rem auto; display: flex; flex-direction: column; gap: .5rem; width: min(24rem, calc(100vw - 2rem))}
-.fh-toast {display: flex; align-items: start; justify-content: space-between; gap: .75rem; padding: .75rem 1rem; border-radius: .375rem;
-  color: #fff; background: #1d4ed8; box-shadow: 0 4px 16px #0004; animation: fh-toast-in .2s ease-out; overflow-wrap: anywhere}
+.fh-toasts {position: fixed; z-index: 1090; inset: auto 1rem 1rem auto; display: flex; flex-direction: column; gap: .5rem;
+  width: min(24rem, calc(100vw - 2rem))}
+.fh-toast {display: flex; align-items: start; justify-content: space-between; gap: .75rem; padding: .75rem 1rem;
+  border-radius: .375rem; color: #fff; background: #1d4ed8; box-shadow: 0 4px 16px #0004; animation: fh-toast-in .2s ease-out; overflow-wrap: anywhere}
 .fh-toast-success {background: #15803d} .fh-toast-warning {background: #a16207} .fh-toast-error {background: #b91c1c}
 button.fh-toast-dismiss {all: unset; cursor: pointer; font: 700 1.25rem/1 system-ui; padding: 0 .25rem}
 button.fh-toast-dismiss:focus-visible {outline: 2px solid #fff}
@@ -108,7 +110,7 @@ button.fh-toast-dismiss:focus-visible {outline: 2px solid #fff}
 
 js = '''
 (() => {
-  const box = () => document.getElementById('%s');
+  const box = () => document.getElementById('fh-toast-container');
   const start = toast => {
     if (toast.fhStarted) return;
     toast.fhStarted = true;
@@ -136,7 +138,7 @@ js = '''
   };
   document.readyState === 'loading' ? document.addEventListener('DOMContentLoaded', ready) : ready();
 })();
-''' % tcid
+'''
 
 # %% ../nbs/api/36_toast.ipynb #e646168e
 def setup_toasts(
