@@ -52,7 +52,7 @@ $(DONE)/run: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints
 
 $(DONE)/dev: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
 	@echo 'Installing the library and its tools ...'
-	@$(PIP_INSTALL) $(EDITABLE) '.[dev,docs]' && touch $@ $(DONE)/run
+	@$(PIP_INSTALL) $(EDITABLE) '.[dev,docs,db,html,oauth,redis]' && touch $@ $(DONE)/run
 
 $(DONE)/lab: $(DONE)/dev
 	@$(PIP_INSTALL) jupyterlab && touch $@
