@@ -13,15 +13,16 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile, URLPath
+from starlette.datastructures import URL, UploadFile, URLPath
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
+from starlette.routing import NoMatchFound
 
 from .htmx import HtmxHeaders
 
@@ -50,7 +51,20 @@ class Connection(HTTPConnection):
         router = self.scope.get('router') or self.scope.get('app')
         if router is None: raise RuntimeError('`url_path_for` works only inside an app that routes.')
         root = self.scope.get('app_root_path', self.scope.get('root_path', '')).rstrip('/')
-        return URLPath(root + router.url_path_for(name, **path_params))
+        try: return URLPath(root + router.url_path_for(name, **path_params))
+        except NoMatchFound: return URLPath(self._mounted_path(name, path_params))
+
+    def url_for(self, name: str, /, **path_params: Any) -> URL:
+        "The whole URL of a route by its name; a mounted app's own routes need no prefix"
+        try: return super().url_for(name, **path_params)
+        except NoMatchFound: path = self._mounted_path(name, path_params)
+        return URL(f'{self.base_url.scheme}://{self.base_url.netloc}{path}')
+
+    def _mounted_path(self, name: str, path_params: dict[str, Any]) -> str:
+        "The path of a route of the app that answers, below its mount"
+        app = self.scope.get('app')
+        if app is None: raise NoMatchFound(name, path_params)
+        return quote(self.scope.get('root_path', '').rstrip('/')) + str(app.url_path_for(name, **path_params))
 
 # %% ../nbs/api/10_requests.ipynb #11c0a4ba
 DEF_MAXPART = DEF_MAXBODY = 100 * 1024 * 1024     # bytes

@@ -419,6 +419,21 @@ def test_an_app_below_a_foreign_app_knows_its_root(app):
     assert str(x) == '/sub/x'  # as a background task would say it
 
 
+@pytest.mark.parametrize('root', ['', '/proxy'])
+def test_a_mounted_app_finds_its_own_routes_by_name(app, root):
+    @app.get('/u/{nm}')
+    def user(nm: str): return ''
+    @app.get('/x')
+    def x(req): return PlainTextResponse(f"{req.url_for('user', nm='a b')} {req.url_path_for('user', nm='a b')}")
+    outer = FastHTML(secret_key='k')
+    outer.mount('/m', app, name='m')
+    @outer.get('/y')
+    def y(req): return PlainTextResponse(f"{req.url_for('m:user', nm='a b')} {req.url_path_for('m:user', nm='a b')}")
+    client = TestClient(outer, root_path=root)
+    expected = f'http://testserver{root}/m/u/a%20b {root}/m/u/a%20b'
+    assert [client.get(root + p).text for p in ('/m/x', '/y')] == [expected, expected]
+
+
 def test_links_know_their_root_on_a_websocket_too(app):
     async def on(msg: str): return Div(hx_get=x, id='d')
     @app.get('/x')
