@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Run the Autobahn test suite against an `@app.ws` route on every server: `python tools/autobahn.py --wstest wstest`
 
-The suite is a Python 2.7 program. With pyenv: `pyenv install 2.7.18`, then `~/.pyenv/versions/2.7.18/bin/python -m pip install autobahntestsuite`
-makes `~/.pyenv/versions/2.7.18/bin/wstest`. Each server runs in a process of its own, one after the other; the suite connects to it as the client
-that breaks every rule. Cases 9 (speed), 12 and 13 (compression) are left out unless `--cases '*'` asks for them.
+The suite is a Python 2.7 program: `python2.7 -m pip install autobahntestsuite` makes the command `wstest`.
+Each server runs in its own process, one after the other; the suite connects to it as the client that breaks every rule.
+Cases 9 (speed), 12 and 13 (compression) are left out unless `--cases '*'` asks for them.
 
 `tests/realtime/test_protocol.py` holds the rules that matter to an app in a form that needs nothing but Python.
 """
@@ -82,7 +82,8 @@ def judge(server: str, wstest: list[str], cases: list[str], exclude: list[str]) 
             process = subprocess.Popen(command, cwd=here, env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=log, stderr=log)
             try:
                 wait_open(port, process)
-                done = subprocess.run([*wstest, '-m', 'fuzzingclient', '-s', str(here/'spec.json')], cwd=here, capture_output=True, text=True)
+                command = [*wstest, '-m', 'fuzzingclient', '-s', str(here/'spec.json')]
+                done = subprocess.run(command, cwd=here, capture_output=True, text=True)
             finally:
                 process.terminate()
                 process.wait(20)
