@@ -178,10 +178,9 @@ async def single(server, n=20_000, path='/single'):
     load = Load(server)
     loop = asyncio.get_running_loop()
     for goal in n//10, n:  # the first warms up
-        client = None
         async def go(goal=goal):
             await loop.create_connection(lambda: Client(load, sse(f'{path}?n={goal}')), '127.0.0.1', server.port)
-        seconds, cpu = await load.run(goal, lambda: asyncio.ensure_future(go()))  # noqa: B023
+        seconds, cpu = await load.run(goal, lambda: asyncio.ensure_future(go()))
     return {'rate': n/seconds, 'cpu_us': cpu/n*1e6}
 
 async def by_send(server): return await single(server, path='/object')

@@ -317,7 +317,8 @@ class SourceStream(Response):
         await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
         head = scope['method'] == 'HEAD'
         first = '' if head or connection.retry is None else _retry_line(connection.retry) + '\n'
-        await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})  # middleware may hold the headers until now
+        # An empty body, since middleware may hold the headers until there is one
+        await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
         self.connection, self._loop = connection, connection.loop
         if head:
             connection.why = 'head'
@@ -347,7 +348,8 @@ class SourceStream(Response):
             return
         self._finished, outside = True, exc
         try:
-            if self._opening and not self._opening.done() and not (await asyncio.wait([self._opening], timeout=1))[0]: self._opening.cancel()
+            opening = self._opening
+            if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
             connection = self.connection
             if connection is not None:
                 outside = await settle(connection, exc)
@@ -361,8 +363,8 @@ class SourceStream(Response):
         if outside: raise exc
 
 # %% ../nbs/api/23_sse.ipynb #7d8b9144
-_not_here = ("This stream cannot start a response here. Make EventStream() in a handler or in a task or thread pool that the handler started, "
-             "before the handler has answered, one for each request. Elsewhere pass a source: EventStream(source).")
+_not_here = ("This stream cannot start a response here. Make EventStream() in a handler, before the handler has answered, "
+             "and one for each request. Elsewhere pass a source: EventStream(source).")
 
 async def refuse(connection: StreamConnection) -> None:
     "Tell a sender that it is over. In the task that we cancelled, the cancellation arrives; elsewhere it is an exception"

@@ -11,7 +11,6 @@ __all__ = ['log', 'current_socket', 'SharedFrame', 'encode_frame', 'direct_write
 import asyncio
 import logging
 import re
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -146,9 +145,13 @@ class Socket(Connection, WebSocket, Member):
         self._silent = True
         cut_line(self.scope)
 
-    def say_goodbye(self) -> None: "The server stops"; self.stop(1012, 'server restarts')
+    def say_goodbye(self) -> None:
+        "The server stops"
+        self.stop(1012, 'server restarts')
 
-    def lost(self, notice: Message) -> None: "The broker has lost messages: htmx reconnects, and `conn` says all anew"; self.stop(1012, 'resync')
+    def lost(self, notice: Message) -> None:
+        "The broker has lost messages: htmx reconnects, and `conn` says all anew"
+        self.stop(1012, 'resync')
 
     def abort(self) -> None:
         "The grace time is over: also a handler at work is interrupted"

@@ -2,6 +2,7 @@
 import asyncio
 
 from _serve import publish_many, text_of
+
 from fasthtml.common import Div, EventStream, FastHTML, sse_message
 
 app = FastHTML()

@@ -1,4 +1,7 @@
-"""The two articles this project starts from, as acceptance tests: their code letter for letter, a real uvicorn, clients that are not ours."""
+"""The two articles this project starts from, as acceptance tests.
+
+Their code letter for letter, a real uvicorn, clients that are not ours.
+"""
 import json
 import signal
 import subprocess

@@ -1,4 +1,7 @@
-"""Every way a stream or a socket can end, under every stack, and cancelled at every step. Nothing may be left behind: no task, no open source, no member."""
+"""Every way a stream or a socket can end, under every stack, and cancelled at every step.
+
+Nothing may be left behind: no task, no open source, no member.
+"""
 import asyncio
 import gc
 import logging
@@ -237,7 +240,8 @@ class Wire:
     "A server whose every `receive` and `send` waits `turns` turns of the loop, and which counts them"
     def __init__(self, path: str, kind: str = 'http', turns: int = 1):
         self.turns, self.sent, self.incoming = turns, [], asyncio.Queue()
-        self.scope = {'type': kind, 'method': 'GET', 'path': path, 'raw_path': path.encode(), 'query_string': b'', 'headers': [(b'host', b'x')],
+        self.scope = {'type': kind, 'method': 'GET', 'path': path, 'raw_path': path.encode(), 'query_string': b'',
+                      'headers': [(b'host', b'x')],
                       'scheme': 'http' if kind == 'http' else 'ws', 'http_version': '1.1', 'root_path': '', 'subprotocols': [],
                       'server': ('x', 80), 'client': ('y', 1)}
         if kind == 'websocket': self.incoming.put_nowait({'type': 'websocket.connect'})
@@ -447,7 +451,8 @@ async def test_events_published_before_the_stop_are_all_delivered():
     await asyncio.gather(*tasks)
     for wire in wires:
         text = wire.body.decode()
-        assert text.count('data: m') == 50 and text.index('data: m49') < text.index('event: shutdown') and wire.sent[-1]['more_body'] is False
+        assert text.count('data: m') == 50 and text.index('data: m49') < text.index('event: shutdown')
+        assert wire.sent[-1]['more_body'] is False
 
 
 def test_sse_message_is_what_stream_send_sends():
