@@ -1,7 +1,8 @@
 """RFC 6455 on the wire, against `@app.ws` on every server we name: bare sockets, frames made by hand.
 
-For each rule a client may break: what it is answered, that `disconn` ran once, and that the server goes on. `tools/autobahn.py` runs the whole of
-Autobahn's suite; these are its rules that matter to an app, and those that it does not know (JSON, length, the line being cut).
+For each rule a client may break: what it is answered, that `disconn` ran once, and that the server goes on.
+`tools/autobahn.py` runs the whole of Autobahn's suite. These are its rules that matter to an app, and those that
+it does not know (JSON, length, the line being cut).
 """
 import base64
 import itertools
