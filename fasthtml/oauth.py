@@ -26,9 +26,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../nbs/api/35_oauth.ipynb #74f130d9
 from .composed import A, Titled
 from .handlers import Beforeware, MiddlewareBase, inner_path
-from .oauth_clients import (Auth0AppClient, AppleAppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient, HuggingFaceClient, Info,
-                                    OpenIDClient, WebClient, _AppClient, as_scopes, get_host, http_patterns, load_creds, redir_url, url_match)
-from .openid import OAuthError, check_issuer, is_private, new_secret, talk_async
+from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient,  # noqa: F401
+                                    HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
+                                    redir_url, url_match)
+from .openid import OAuthError, check_issuer, error_code, is_private, new_secret, talk_async
 from .params import Request, read_body
 from .paths import add_query
 from .responses import Redirect
@@ -47,13 +48,15 @@ class PostedAnswer(MiddlewareBase):
     def __init__(self, app: ASGIApp, path: str): self.app, self.path = app, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] != 'http' or scope['method'] != 'POST' or inner_path(scope) != self.path: return await self.app(scope, receive, send)
+        if scope['type'] != 'http' or scope['method'] != 'POST' or inner_path(scope) != self.path:
+            return await self.app(scope, receive, send)
         body = await read_body(Request(scope, receive), max_body_size=64*1024, max_fields=20)
         fields = {k: v[-1] for k, v in body.fields.items() if v and isinstance(v[-1], str)}
         response = RedirectResponse(add_query(scope['path'], {k: fields[k] for k in _answer_fields if k in fields}), 303)
         user = quote(fields.get('user', ''))
         if user and len(user) < 2000:
-            response.set_cookie(_user_cookie, user, max_age=60, path=scope['path'], httponly=True, samesite='lax', secure=scope['scheme'] == 'https')
+            secure = scope['scheme'] == 'https'
+            response.set_cookie(_user_cookie, user, max_age=60, path=scope['path'], httponly=True, samesite='lax', secure=secure)
         await response(scope, receive, send)
 
 # %% ../nbs/api/35_oauth.ipynb #13c33e1e
@@ -185,7 +188,8 @@ class OAuth(Login):
         if type(self).get_auth is Login.get_auth:
             raise TypeError('Say who may come in: subclass OAuth and define get_auth(self, info, ident, session, state).')
         if redir_method not in ('get', 'post'): raise ValueError(f"redir_method is 'get' or 'post', got {redir_method!r}.")
-        if base_url and not is_private(base_url): raise ValueError(f'base_url is an https:// address (http:// only on this machine), got {base_url!r}.')
+        if base_url and not is_private(base_url):
+            raise ValueError(f'base_url is an https:// address (http:// only on this machine), got {base_url!r}.')
         self.app, self.cli, self.https, self.http_patterns, self.base_url = app, cli, https, tuple(http_patterns), base_url
         self.redir_path, self.error_path, self.logout_path, self.login_path = redir_path, error_path, logout_path, login_path
         posted = redir_method == 'post' or cli.response_mode == 'form_post'
@@ -229,9 +233,10 @@ class OAuth(Login):
 
     async def identify(self, req: HTTPConnection, given: Any, kept: dict) -> Info:
         "Who came back; OAuthError if that is not certain"
-        if urlsplit(kept['redirect_uri']).path != req.url.path: raise OAuthError('invalid_state', 'The answer came to the address of another login.')
+        if urlsplit(kept['redirect_uri']).path != req.url.path:
+            raise OAuthError('invalid_state', 'The answer came to the address of another login.')
         if self.cli.issuer: await talk_async(check_issuer(self.cli.issuer, given.get('iss')), self.cli.timeout)
-        if 'error' in given: raise OAuthError('access_denied' if given['error'] == 'access_denied' else 'refused', 'The provider sent no code.')
+        if 'error' in given: raise OAuthError(error_code(given['error']), 'The provider sent an error instead of a code.')
         if not given.get('code'): raise OAuthError('invalid_request', 'The answer holds no code.')
         info = await self.cli.retr_info_async(given['code'], kept['redirect_uri'], code_verifier=kept['code_verifier'], nonce=kept['nonce'])
         user = apple_user(req) if self._mode else None

@@ -24,7 +24,7 @@ from fastcore.basics import AttrDictDefault
 from starlette.requests import HTTPConnection
 
 # %% ../nbs/api/34_oauth_clients.ipynb #7eac353a
-from .openid import Call, Flow, Issuer, OAuthError, challenge, load_jwt, talk, talk_async, verify_token
+from .openid import Call, Flow, Issuer, OAuthError, challenge, error_code, load_jwt, talk, talk_async, verify_token
 from .paths import add_query
 
 # %% ../nbs/api/34_oauth_clients.ipynb #5e669caf
@@ -53,7 +53,7 @@ def redir_url(
 ) -> str:                       # Absolute address
     "The address of a path of ours, for a provider to send people to"
     host = get_host(req)
-    if not host: raise OAuthError('invalid_host', 'The request names no host, so there is no address to come back to. Give `base_url=` to OAuth.')
+    if not host: raise OAuthError('invalid_host', 'The request names no proper host to come back to. Give `base_url=` to OAuth.')
     return f"{scheme or ('http' if url_match(req) else 'https')}://{host}{redir_path}"
 
 # %% ../nbs/api/34_oauth_clients.ipynb #584fdc55
@@ -81,7 +81,7 @@ class AppClient:
         *,
         timeout: float = 10,                        # Seconds for each call
     ):
-        if not client_id: raise ValueError('A client needs the `client_id` that the provider gave to this site; it is empty. Is its variable set?')
+        if not client_id: raise ValueError('A client needs the `client_id` that the provider gave to this site, got none.')
         self.client_id, self.code, self.state, self.timeout = client_id, code, state, timeout
         if client_secret is not None: self.client_secret = client_secret
         self.scope = as_scopes(scope) or list(self.default_scope)
@@ -130,7 +130,8 @@ class Conversation(AppClient):
         answer = yield Call((yield from self._endpoint('token_endpoint')), form, basic=basic)
         token = answer.data
         if answer.status != 200 or 'error' in token or not isinstance(token.get('access_token'), str):
-            raise OAuthError(_code(token.get('error', 'invalid_response')), f'The provider did not exchange the code (status {answer.status}).')
+            code = error_code(token.get('error', 'invalid_response'))
+            raise OAuthError(code, f'The provider did not exchange the code (status {answer.status}).')
         claims = yield from self._claims(token, nonce)
         self._token.set({**token, 'claims': claims})
         return self.token
@@ -148,13 +149,11 @@ class Conversation(AppClient):
         claims, url = token.get('claims') or {}, (yield from self._endpoint('userinfo_endpoint', needed=False))
         if not url: return Info(claims)
         answer = yield Call(url, bearer=token['access_token'])
-        if answer.status != 200 or not answer.data: raise OAuthError('invalid_token', f'The provider did not tell who this is (status {answer.status}).')
-        if claims and answer.data.get('sub') != claims['sub']: raise OAuthError('invalid_token', 'The id token and the details are of two people (sub).')
+        if answer.status != 200 or not answer.data:
+            raise OAuthError('invalid_token', f'The provider did not tell who this is (status {answer.status}).')
+        if claims and answer.data.get('sub') != claims['sub']:
+            raise OAuthError('invalid_token', 'The id token and the details are of two people (sub).')
         return Info({**answer.data, **claims})
-
-def _code(o: Any) -> str:
-    "An error code that somebody else wrote, fit for a log (RFC 6749 4.1.2.1)"
-    return o if isinstance(o, str) and re.fullmatch(r'[\w.-]{1,40}', o, re.ASCII) else 'server_error'
 
 # %% ../nbs/api/34_oauth_clients.ipynb #5dcad99c
 class WebClient(Conversation):
@@ -255,7 +254,8 @@ class GoogleAppClient(WebClient):
     info_url = 'https://openidconnect.googleapis.com/v1/userinfo'
     default_scope = 'openid', 'email', 'profile'
 
-    def __init__(self, client_id: str, client_secret: str | None, code: str | None = None, scope=None, project_id: str | None = None, **kwargs):
+    def __init__(self, client_id: str, client_secret: str | None, code: str | None = None, scope=None,
+                 project_id: str | None = None, **kwargs):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.project_id, self.issuer = project_id, Issuer('https://accounts.google.com')
 
@@ -269,7 +269,8 @@ class GoogleAppClient(WebClient):
         "A client as a downloaded file describes it"
         content = json.loads(Path(fname).read_text(encoding='utf-8'))
         about = content.get('web') or content.get('installed')
-        if not about: raise ValueError(f"{str(fname)!r} describes no client: it has neither 'web' nor 'installed'. Download it from the console's Clients page.")
+        if not about:
+            raise ValueError(f"{str(fname)!r} describes no client: it has neither 'web' nor 'installed'. Download it from the console.")
         return cls(about['client_id'], about.get('client_secret'), code, scope, about.get('project_id'), **kwargs)
 
     def consent_url(self,
@@ -348,7 +349,8 @@ class Auth0AppClient(WebClient):
     "Accounts of an Auth0 tenant"
     default_scope = 'openid', 'email', 'profile'
 
-    def __init__(self, domain: str, client_id: str, client_secret: str | None, code: str | None = None, scope=None, redirect_uri: str = '', **kwargs):
+    def __init__(self, domain: str, client_id: str, client_secret: str | None, code: str | None = None, scope=None,
+                 redirect_uri: str = '', **kwargs):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.domain, self.redirect_uri, self.issuer = domain, redirect_uri, Issuer(f'https://{domain}/')
 
