@@ -46,7 +46,8 @@ def add_toast(
     duration: int | None = None,    # Milliseconds; None: as the app was set up
 ) -> None:
     "Show `message` on the next page or fragment of this visitor"
-    if not isinstance(message, str): raise TypeError(f"A toast waits in the session, which holds text; got {type(message).__name__}. Give a str.")
+    if not isinstance(message, str):
+        raise TypeError(f"A toast waits in the session, which holds text; got {type(message).__name__}. Give a str.")
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     sess[sk] = [*sess.get(sk, ()), [str(message), typ, bool(dismiss), duration]]
 
@@ -100,7 +101,8 @@ toast_css = '''
 .fh-toasts {position: fixed; z-index: 1090; inset: auto 1rem 1rem auto; display: flex; flex-direction: column; gap: .5rem;
   width: min(24rem, calc(100vw - 2rem))}
 .fh-toast {display: flex; align-items: start; justify-content: space-between; gap: .75rem; padding: .75rem 1rem;
-  border-radius: .375rem; color: #fff; background: #1d4ed8; box-shadow: 0 4px 16px #0004; animation: fh-toast-in .2s ease-out; overflow-wrap: anywhere}
+  border-radius: .375rem; color: #fff; background: #1d4ed8; box-shadow: 0 4px 16px #0004;
+  animation: fh-toast-in .2s ease-out; overflow-wrap: anywhere}
 .fh-toast-success {background: #15803d} .fh-toast-warning {background: #a16207} .fh-toast-error {background: #b91c1c}
 button.fh-toast-dismiss {all: unset; cursor: pointer; font: 700 1.25rem/1 system-ui; padding: 0 .25rem}
 button.fh-toast-dismiss:focus-visible {outline: 2px solid #fff}

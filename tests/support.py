@@ -78,6 +78,11 @@ class Served:
     @property
     def ws_url(self) -> str: return f'ws://127.0.0.1:{self.port}'
 
+    def call(self, f: Callable, *args) -> None:
+        "Call `f` in the server's event loop"
+        loop = next(iter(self.server.servers)).get_loop()
+        loop.call_soon_threadsafe(f, *args)
+
     def stop(self, deadline: float = DEADLINE) -> None:
         "Ask the server to end, and fail if it does not. A thread gets no signal, so an app of ours is drained first"
         if isinstance(self.app, FastHTML):
