@@ -75,8 +75,10 @@ def notebooks() -> str:
     last = ''
     def update():
         nonlocal last
-        last = run('nbdev-test', '--save', '--n-workers', WORKERS, summary='nbdev Tests Failed')
-        run('nbdev-clean')
+        try:
+            last = run('nbdev-test', '--save', '--n-workers', WORKERS, summary='nbdev Tests Failed')
+        finally:
+            run('nbdev-clean')
     unchanged(('nbs/**/*.ipynb',), update)
     return last
 
