@@ -345,7 +345,7 @@ def test_a_browser_sends_what_fill_form_filled(show):
 def test_marked_errors_are_read_out_and_the_first_has_the_focus(show):
     form = Form(Input(name='a', aria_label='A'), Input(name='b', aria_label='B'))
     page = show({'/': lambda: mark_errors(form, {'b': 'Expected a number.'})}, htmx=False)
-    assert page.evaluate("document.activeElement.name") == 'b'
+    until(page, "document.activeElement.name == 'b'")  # autofocus waits for the first layout
     assert page.evaluate("$('#' + document.activeElement.getAttribute('aria-describedby')).textContent") == 'Expected a number.'
 
 
