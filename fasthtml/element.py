@@ -699,8 +699,15 @@ def _slow_attrs(el: FT) -> str:
     return res
 
 def open_tag(el: FT) -> str:
-    "The opening tag of `el`"
-    return f'{el._t.lt}{_slow_attrs(el) if el._a else ""}>' if el._t.name else ''
+    "The opening tag of `el`, for renderers that go about the rest in their own way"
+    t, a = el._t, el._a
+    if not a: return f'{t.lt}>' if t.name else ''
+    try:
+        names = _written if type(a) is dict else _final
+        s = ''.join([f'{names[k]}{esc(v)}"' if type(v) is str else _attr(names[k], v) for k, v in a.items()])
+        if ':' in s and _holds_script_url(s): s = _slow_attrs(el)
+    except KeyError: s = _slow_attrs(el)
+    return f'{t.lt}{s}>' if t.name else ''
 
 # %% ../nbs/api/00_element.ipynb #e2391abe
 def _fused_html(x: _Fused) -> str:

@@ -82,35 +82,43 @@ def dict2xml(
     return Safe(''.join([f'<{check_name(str(k), "element")}>{dict2xml(v, escape)}</{k}>' for k, v in many]))
 
 # %% ../nbs/api/01_render.ipynb #495175d7
-_spine = frozenset(['', *'html body main div section article table tbody ul ol dl form'.split()])
+_spine = frozenset(['', *'html body main div section article table tbody'.split()])
+_lists = frozenset('ul ol dl form select'.split())   # worth walking through when they are long
+
+def _holds_much(c: Any) -> bool:
+    "Is `c` an element to walk through?"
+    if not isinstance(c, FT) or type(c._c) is not tuple: return False
+    return c._t.name in _spine or c._t.name in _lists and len(c._c) > 16
 
 def iter_chunks(
     *elms: Node,           # What to render
     size: int = 16 * 1024, # Characters after which a piece is handed out
 ) -> Iterator[str]:        # The same text as `to_html(*elms)`, in pieces
     "HTML of `elms`, piece by piece"
-    out, n = [], 0
-    open_, it, end = [], iter(elms), ''
+    out, n, group = [], 0, []   # pieces not handed out yet, their size; children to be rendered together
+    it, end, above = iter(elms), '', None
     while True:
         for c in it:
+            deep, other = _holds_much(c), not isinstance(c, (FT, str)) and _other(c)
+            if not deep and isinstance(other, (str, bool)):
+                group.append(Safe(other) if other else c)
+                if len(group) < 8: continue
+            out.append(to_html(*group))
+            group = []
+            n += len(out[-1])
             if n >= size:
                 yield ''.join(out)
                 out, n = [], 0
-            deep = isinstance(c, FT) and c._t.name in _spine and type(c._c) is tuple
-            if deep: s = open_tag(c)
-            elif isinstance(c, FT) or type(c) is str: s = to_html(c)
-            else: s = _other(c)
-            if isinstance(s, str):
-                out.append(s)
-                n += len(s)
-                if not deep: continue
-            open_.append((it, end))
-            it, end = (iter(c._c), c._t.close) if deep else (iter(s), '')
-            break
+            if deep or other:
+                if deep: out.append(open_tag(c))
+                above = it, end, above
+                it, end = (iter(c._c), c._t.close) if deep else (iter(other), '')
+                break
         else:
-            out.append(end)
-            if not open_: break
-            it, end = open_.pop()
+            out += to_html(*group), end
+            group = []
+            if above is None: break
+            it, end, above = above
     if text := ''.join(out): yield text
 
 # %% ../nbs/api/01_render.ipynb #577ae458
