@@ -25,7 +25,7 @@ from starlette.routing import Match, Mount, NoMatchFound, Route, Router, WebSock
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .element import links
-from .paths import add_query, fill_path, path_pattern, warn_caller
+from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
 
 # %% ../nbs/api/13_routing.ipynb #e0f9ad81
 def nested_name(
@@ -187,6 +187,10 @@ def _host(scope: Scope) -> str:
     host = next((v for k, v in scope['headers'] if k == b'host'), b'').decode('latin-1')
     return host if host.endswith(']') else re.sub(r':\d*$', '', host)
 
+def _shape(pattern: PathPattern | None) -> str | None:
+    "A pattern, whatever its parts are called"
+    return pattern and re.sub(r'\?P<\w+>', '', pattern.regex.pattern)
+
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
@@ -194,6 +198,7 @@ class _Located:
         self.path, self.name, self.host, self.endpoint, self.app = path, name, host, endpoint, app
         self.pattern = path_pattern(path)
         self.host_pattern = path_pattern(host) if host else None
+        self.address = self.protocol, _shape(self.pattern), _shape(self.host_pattern)  # what it is registered under
         self.path_regex, self.param_convertors = self.pattern.regex, self.pattern.convertors
         self.path_format = ''.join(p if i%2 == 0 else f'{{{p}}}' for i, p in enumerate(self.pattern.pieces))
 
@@ -281,6 +286,7 @@ def _known(route: Any) -> bool:
 
 def _may_match(route: Any, path: str) -> bool:
     if not _known(route): return True
+    if _literal(route): return route.path == path
     return (route.path_regex.fullmatch if isinstance(route, _Located) else route.path_regex.match)(path) is not None
 
 def _fixed_start(route: Any) -> str:
@@ -302,10 +308,12 @@ class RouteTable:
     "Routes in the order of matching, with a short way to those that can match a path"
     def __init__(self, routes: Iterable[Any]):
         self.order = [r for _, r in sorted(enumerate(routes), key=lambda pair: _rank(*pair))]
-        self.exact = {p: [r for r in self.order if _may_match(r, p)] for p in {r.path for r in self.order if _literal(r)}}
+        starts = [(_fixed_start(r), r) for r in self.order]
+        self.exact = {p: [r for start, r in starts if p.startswith(start) and _may_match(r, p)]
+                      for p in {r.path for r in self.order if _literal(r)}}
         self.sure = {(path, m): r for path, found in self.exact.items()
                      for r in reversed([*takewhile(_sure, found)]) for m in getattr(r, 'methods', ['websocket'])}
-        others = [(_fixed_start(r), r) for r in self.order if not _literal(r)]
+        others = [(start, r) for start, r in starts if not _literal(r)]
         firsts = {_first(start) for start, _ in others}
         self.buckets = {f: [(start, r) for start, r in others if _first(start) in (f, None)] for f in firsts | {None}}
         named = [r for r in reversed(self.order) if isinstance(r, _Located)]
@@ -403,11 +411,6 @@ class AppRouter(Router):
         await self.default(scope, receive, send)
 
 # %% ../nbs/api/13_routing.ipynb #e6daae87
-def _address(route: _Located) -> tuple:
-    "What a route is registered under: kind, host and path, whatever its parts are called"
-    shape = lambda p: p and re.sub(r'\?P<\w+>', '', p.regex.pattern)
-    return type(route).protocol, shape(route.pattern), shape(route.host_pattern)
-
 def add_route(
     routes: list,     # The routes so far
     route: Any,       # The new one
@@ -416,7 +419,7 @@ def add_route(
     if not isinstance(route, _Located): return routes.append(route)
     methods = getattr(route, 'methods', None)
     for i, old in enumerate(routes):
-        if not isinstance(old, _Located) or _address(old) != _address(route) or old.last != route.last: continue
+        if not isinstance(old, _Located) or old.address != route.address or old.last != route.last: continue
         theirs = getattr(old, 'methods', None)
         shared = _shared(theirs, methods)
         if not shared: continue
@@ -426,7 +429,7 @@ def add_route(
             routes[i] = route
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
-              f'Give `{old.name}` the `methods` that are its own.')
+                    f'Give `{old.name}` the `methods` that are its own.')
     routes.append(route)
 
 def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
