@@ -22,9 +22,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 # %% ../nbs/api/23_sse.ipynb #249925a5
-from .channels import Channel, EventText, Mailbox, Member, Message, fast_send, wire_texts
+from .channels import Channel, EventText, Member, Message, wire_texts
 from .element import FT, to_html
 from .endings import Canceller, cut_line, ticker
+from .mailbox import Mailbox, fast_send
 from .responses import current_exchange
 
 # %% ../nbs/api/23_sse.ipynb #edbfe0ea

@@ -24,11 +24,12 @@ from starlette.types import Message as AsgiMessage
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../nbs/api/22_ws.ipynb #a47da5c0
-from .channels import Channel, Mailbox, Member, Message, fast_send, wire_texts
+from .channels import Channel, Member, Message, wire_texts
 from .element import FT
 from .endings import Canceller, cut_line
 from .handlers import Site, answers, invoke, run_before
 from .htmx import HttpHeader
+from .mailbox import Mailbox, fast_send
 from .params import BadInput, Errors, Plan, Source, make_plan
 from .requests import BadJson, Connection, frame_body
 from .responses import Redirect

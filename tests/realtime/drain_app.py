@@ -5,8 +5,9 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from fasthtml.channels import Hub, Mailbox, Member, fast_send
+from fasthtml.channels import Hub, Member
 from fasthtml.lifecycle import Lifecycle, signal_shutdown
+from fasthtml.mailbox import Mailbox, fast_send
 
 shutdown_event = signal_shutdown()
 hub = Hub()
