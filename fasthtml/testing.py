@@ -101,6 +101,11 @@ class _Visit:
     _session: Mapping[str, Any] | None
     _life: AppCall | None
 
+    @property
+    def cookies(self) -> httpx2.Cookies: return self.http.cookies
+    @property
+    def headers(self) -> httpx2.Headers: return self.http.headers
+
     async def ready(self) -> None:
         "Put in the session that the client was made with"
         if self._session is None: return
@@ -310,7 +315,9 @@ class Client(HttpVerbs[Response]):
     @property
     def app(self) -> ASGIApp: return self.inner.app
     @property
-    def cookies(self) -> httpx2.Cookies: return self.inner.http.cookies
+    def cookies(self) -> httpx2.Cookies: return self.inner.cookies
+    @property
+    def headers(self) -> httpx2.Headers: return self.inner.headers
 
     def run(
         self,

@@ -87,6 +87,16 @@ def test_cookies_stay_and_redirects_are_followed_when_asked():
     assert client.post('/login').status_code == 303
     assert client.get('/who').text == 'ann'
     assert client.post('/login', follow_redirects=True).text == 'ann'
+    client.cookies.set('name', 'ben', domain='testserver.local', path='/')
+    assert client.get('/who').text == 'ben'
+
+
+def test_headers_of_the_client_go_with_each_request():
+    async def who(request): return PlainTextResponse(' '.join(request.headers.getlist('x-who')))
+    client = Client(app_of(Route('/', who)), headers={'X-Who': 'ann'})
+    assert client.get('/').text == 'ann'
+    client.headers['X-Who'] = 'ben'
+    assert [client.get('/').text, client.get('/', headers={'X-Who': 'cy'}).text] == ['ben', 'cy']
 
 
 def test_the_app_thinks_it_is_where_it_is_told(client):
