@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from channel_kit import Client, numbers, texts
-from fasthtml.channels import RESYNC, Hub
-from fasthtml.redis_broker import BrokerError, RedisBroker, backoff
+from fasthtml.channels import RESYNC, Channel, Hub
+from fasthtml.redis_broker import BrokerError, Reader, RedisBroker, Stream, backoff
 from support import SseClient, serve_process, until, wait_until
 
 APP = '''
@@ -125,6 +125,7 @@ async def test_a_server_that_lost_its_data_is_noticed_and_everybody_told(own_val
     await until(lambda: len(client.got) == 10)
     own_valkey.kill()
     own_valkey.start()
+    await until(lambda: client.texts[10:] == [RESYNC])  # As soon as it is there again, not only with the next message
     await channel.publish('anew')
     await until(lambda: client.texts[10:] == [RESYNC, 'anew'])
     again = Client()
@@ -213,6 +214,15 @@ async def test_closing_the_broker_lets_waiting_publishers_go(own_valkey, brokers
     await broker.close()
     done = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 5)
     assert all(isinstance(e, (BrokerError, asyncio.CancelledError)) for e in done), done
+
+
+async def test_entries_that_come_twice_are_told_once_and_a_gap_is_told():
+    channel, client = Channel('news', history=10), Client(fast=True)
+    channel.join(client)
+    stream = Stream('key', channel, cursor='7-0')
+    reader = Reader({}, {'key': stream})
+    for id in '7-1', '7-2', '7-1', '7-2', '7-3', '7-5', '8-1': reader._arrived(stream, id, {b'd': id.encode()})
+    assert client.texts == ['7-1', '7-2', '7-3', RESYNC, '7-5', RESYNC, '8-1']
 
 
 def test_pauses_grow_and_differ():
