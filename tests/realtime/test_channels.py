@@ -95,6 +95,26 @@ async def test_resume_gets_what_was_missed_once_while_others_go_on_publishing(hu
     assert client.texts == [*texts(0, 600), 'end']
 
 
+async def test_what_waits_for_this_loop_is_not_told_again_to_one_who_has_just_caught_up():
+    "C2: a thread has published, the message is in the history, and this loop has not come to tell it yet"
+    channel, there = Channel('news', history=10), Client(fast=True)
+    start = channel.last_id
+    channel.join(there)
+
+    def publish_while_the_loop_is_busy(*messages):
+        thread = threading.Thread(target=lambda: [channel.publish_sync(m) for m in messages])
+        thread.start()
+        thread.join()
+    publish_while_the_loop_is_busy('one', 'two')
+    resumed, joined = Client(fast=True), Client(fast=True)
+    await channel.resume(resumed, start)
+    channel.join(joined)
+    publish_while_the_loop_is_busy('three')
+    await channel.publish('four')
+    assert there.texts == resumed.texts == ['one', 'two', 'three', 'four']
+    assert joined.texts == ['three', 'four']
+
+
 async def test_a_replay_larger_than_the_mailbox_waits_for_the_client_and_drops_nothing(hub):
     "C1 and C2 together"
     channel = hub.channel('news', history=1000)
@@ -317,6 +337,34 @@ def test_whatever_happens_a_client_sees_a_whole_run_or_is_told(steps, history, f
             assert told == sorted(set(told))
             assert client.texts[-1] == 'end'
     asyncio.run(story())
+
+
+async def test_the_app_lists_its_connections_and_channels():
+    app = FastHTML(secret_key='x')
+    news, room = app.channel('news', history=5), app.channel('room')
+
+    @app.get('/events/{n}')
+    async def events(n: int): return EventStream(news)
+
+    @app.ws('/ws', channels=[room])
+    async def ws(): pass
+
+    with serve(app) as server:
+        reader, writer = await asyncio.open_connection('127.0.0.1', server.port)
+        writer.write(b'GET /events/7 HTTP/1.1\r\nHost: x\r\n\r\n')
+        async with connect(f'{server.ws_url}/ws'):
+            await until(lambda: len(news) == len(room) == 1)
+            await asyncio.to_thread(news.publish_sync, 'x')
+            await reader.readuntil(b'data: x\n\n')
+            stream, socket = sorted(app.connections, key=lambda c: c.kind)
+            assert (stream.kind, stream.path, stream.channels) == ('http', '/events/7', ('news',))
+            assert (socket.kind, socket.path, socket.channels) == ('websocket', '/ws', ('room',))
+            assert stream.sent >= 1 and stream.pending_bytes == stream.dropped == 0 and 0 <= stream.age < 60
+            assert {c['name']: (c['members'], c['published'], c['kept']) for c in app.site.hub.statistics()} == {
+                'news': (1, 1, 1), 'room': (1, 0, 0)}
+        writer.transport.abort()
+        await until(lambda: app.connections == [])
+        assert [c['members'] for c in app.site.hub.statistics()] == [0, 0]
 
 
 async def test_two_hubs_do_not_hear_each_other():
