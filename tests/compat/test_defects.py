@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -682,3 +683,10 @@ def test_d30_serve_listens_on_this_machine_only(tmp_path):
     with serve_process(source, tmp_path, [sys.executable, 'app.py'], env) as process:
         assert 'Uvicorn running on http://127.0.0.1:' in process.output
         assert os.path.exists(tmp_path/'app.py')
+
+
+def test_d31_a_notebook_server_on_a_busy_port_says_so_at_once():
+    from fasthtml.jupyter import JupyUvi
+    with socket.create_server(('127.0.0.1', 0)) as busy:
+        with pytest.raises(OSError, match='port=0'):
+            JupyUvi(plain_app(), port=busy.getsockname()[1])
