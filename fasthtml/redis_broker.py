@@ -258,8 +258,7 @@ class Reader:
     async def _look(self, client: redis.asyncio.Redis, stream: Stream) -> None:
         newest = (await client.eval(add_script, 1, stream.key, 0)).decode()
         if not stream.cursor: await self._load(client, stream, newest)
-        elif continuity(stream.cursor, newest) == 'anew' or split_id(newest) < split_id(stream.cursor):
-            self._lose(stream, f'{split_id(newest)[0]}-0')
+        elif split_id(newest) < split_id(stream.cursor): self._lose(stream, f'{split_id(newest)[0]}-0')
         stream.checked = True
 
     async def _load(self, client: redis.asyncio.Redis, stream: Stream, newest: str) -> None:

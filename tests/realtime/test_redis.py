@@ -1,5 +1,6 @@
 """Channels on Redis Streams, when processes and servers die: C2 without gap or duplicate, C3 every loss told."""
 import asyncio
+import random
 import signal
 import sys
 
@@ -214,6 +215,31 @@ async def test_closing_the_broker_lets_waiting_publishers_go(own_valkey, brokers
     await broker.close()
     done = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 5)
     assert all(isinstance(e, (BrokerError, asyncio.CancelledError)) for e in done), done
+
+
+async def test_a_server_whose_clock_went_back_is_read_from_its_start(own_valkey, brokers):
+    channel, client = Hub(brokers()).channel('news', history=10), Client()
+    await channel.broker.ready(channel)
+    channel.join(client)
+    await channel.publish('before')
+    await until(lambda: client.texts == ['before'])
+    await channel.broker.close()
+    with own_valkey.client() as server:
+        server.flushall()
+        server.xadd('fasthtml:channel:news', {'origin': ''}, id='1000-0')
+    await channel.publish('after')
+    await until(lambda: client.texts[-1] == 'after')
+    assert client.texts == ['before', RESYNC, 'after'] and channel.last_id == '1000-1'
+
+
+async def test_the_thread_ends_at_whatever_moment_the_broker_is_closed(own_valkey, brokers):
+    chance = random.Random(3)
+    for n in range(60):
+        broker = RedisBroker(own_valkey.url, prefix=f'{n}:')
+        broker.open(Hub(broker).channel('news', history=n % 2 * 5))
+        await asyncio.sleep(chance.random() / 200)
+        await asyncio.wait_for(broker.close(), 5)
+        assert not broker._thread._runs()
 
 
 async def test_entries_that_come_twice_are_told_once_and_a_gap_is_told():
