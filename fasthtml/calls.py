@@ -26,8 +26,14 @@ class StillWaiting(TimeoutError):
 
 class AppCall:
     "One connection to an ASGI app, seen from the server's side"
-    def __init__(self, app: ASGIApp, scope: Scope, *first: Message):
-        self.scope, self.inbox, self.sent, self.gone = scope, asyncio.Queue(), deque(), False
+    def __init__(
+        self,
+        app: ASGIApp,        # The app
+        scope: Scope,        # The connection
+        *first: Message,     # What the server says at once
+        patience: float = 3, # Seconds the app has to end by itself when the client has gone
+    ):
+        self.patience, self.scope, self.inbox, self.sent, self.gone = patience, scope, asyncio.Queue(), deque(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
         for message in first: self.inbox.put_nowait(message)
         self.task = asyncio.ensure_future(app(scope, self.inbox.get, self._send))
@@ -59,17 +65,16 @@ class AppCall:
 
     async def leave(
         self,
-        message: Message,     # How the client leaves
-        patience: float = 1,  # Seconds the app has to end by itself
+        message: Message, # How the client leaves
     ) -> None:
         "Go away; an app that stays is cancelled"
         if not self.gone: self.inbox.put_nowait(message)
         self.gone = True
         self._room.set()
-        if not self.task.done(): await asyncio.wait({self.task}, timeout=patience)
+        if not self.task.done(): await asyncio.wait({self.task}, timeout=self.patience)
         if not self.task.done():
             self.task.cancel()
-            await asyncio.wait({self.task}, timeout=patience)
+            await asyncio.wait({self.task}, timeout=self.patience)
 
 # %% ../nbs/api/30_calls.ipynb #7d0c48d7
 def _parser() -> Any:
@@ -190,7 +195,7 @@ class AppTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> Response:
         client, body = self.client, await request.aread()
         scope = http_scope(request, client.root_path, client.state)
-        call = AppCall(client.app, scope, {'type': 'http.request', 'body': body, 'more_body': False})
+        call = AppCall(client.app, scope, {'type': 'http.request', 'body': body, 'more_body': False}, patience=client.patience)
         try: start = await call.next()
         except BaseException:
             await call.leave({'type': 'http.disconnect'})

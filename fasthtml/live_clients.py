@@ -219,7 +219,7 @@ class AsyncSocket:
     async def open(self) -> Self:
         "Connect; `Closed` if the app does not accept"
         await self._client.ready()
-        self.call = AppCall(self._client.app, self._scope(), {'type': 'websocket.connect'})
+        self.call = AppCall(self._client.app, self._scope(), {'type': 'websocket.connect'}, patience=self._client.patience)
         try:
             async with self._client.within(None, f'{self.url} to accept'): message = await self.call.next()
             if message is None: self._ended()

@@ -180,8 +180,9 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         raise_errors: bool = True,                # An exception of the app reaches the test; else it is what a browser would see
         root_path: str = '',                      # Below which a proxy would serve the app
         timeout: float = 5,                       # Seconds to wait for a whole response, an event or a frame
+        patience: float = 3,                      # Seconds that the app has to end when the client has left; then it is cancelled
     ):
-        self.app, self.htmx, self.raise_errors, self.timeout = app, htmx, raise_errors, timeout
+        self.app, self.htmx, self.raise_errors, self.timeout, self.patience = app, htmx, raise_errors, timeout, patience
         self.root_path = root_path.rstrip('/')
         self.http = httpx2.AsyncClient(transport=AppTransport(self), base_url=url, headers=headers,
                                        follow_redirects=follow_redirects)

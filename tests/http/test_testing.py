@@ -131,7 +131,7 @@ def test_a_long_background_task_goes_on_without_us():
         async def work():
             await release.wait()
             done.set()
-        client = AsyncClient(app_of(Route('/', lambda r: PlainTextResponse('x', background=BackgroundTask(work)))), timeout=0.05)
+        client = AsyncClient(app_of(Route('/', lambda r: PlainTextResponse('x', background=BackgroundTask(work)))), timeout=1)
         assert (await client.get('/')).text == 'x'
         release.set()
         await asyncio.wait_for(done.wait(), 5)
@@ -171,7 +171,7 @@ class Ticks:
 @pytest.mark.parametrize('slow', [False, True])
 def test_getting_an_endless_stream_is_an_error_that_says_what_to_use(slow):
     ticks = Ticks(slow)
-    client = Client(app_of(Route('/t', ticks), Route('/x', lambda r: PlainTextResponse('still here'))), timeout=0.2)
+    client = Client(app_of(Route('/t', ticks), Route('/x', lambda r: PlainTextResponse('still here'))), timeout=1, patience=0.05)
     with pytest.raises(StillWaiting, match='use `sse` or `stream`'):
         client.get('/t')
     assert ticks.closed.wait(5)
@@ -181,12 +181,12 @@ def test_getting_an_endless_stream_is_an_error_that_says_what_to_use(slow):
 def test_a_handler_that_never_answers_is_an_error():
     async def never(request): await asyncio.Event().wait()
     with pytest.raises(StillWaiting, match='GET /n to start'):
-        Client(app_of(Route('/n', never)), timeout=0.1).get('/n')
+        Client(app_of(Route('/n', never)), timeout=0.1, patience=0.05).get('/n')
 
 
 def test_events_come_typed_and_leaving_closes_the_source():
     ticks = Ticks()
-    client = Client(app_of(Route('/t', ticks)))
+    client = Client(app_of(Route('/t', ticks)), patience=0.05)
     with client.sse('/t') as events:
         assert [events.next() for _ in range(2)] == [Event('<b>1</b>', 'tick', '1'), Event('<b>2</b>', 'tick', '2')]
         assert events.next().one('b').text == '3'
@@ -195,7 +195,7 @@ def test_events_come_typed_and_leaving_closes_the_source():
 
 
 def test_a_stream_resumes_after_the_last_event():
-    client = Client(app_of(Route('/t', Ticks())))
+    client = Client(app_of(Route('/t', Ticks())), patience=0.05)
     with client.sse('/t', last_event_id='41') as events:
         assert events.next().id == '42'
         at = events.last_event_id
@@ -250,7 +250,7 @@ def test_what_is_no_event_stream_is_shown():
 
 
 def test_silence_has_a_bound():
-    with Client(app_of(Route('/t', Ticks(slow=True)))).sse('/t') as events:
+    with Client(app_of(Route('/t', Ticks(slow=True))), patience=0.05).sse('/t') as events:
         events.next()
         with pytest.raises(StillWaiting, match='an event on /t'):
             events.next(timeout=0.05)
@@ -273,9 +273,8 @@ def test_the_clock_can_be_put_forward_for_heartbeats():
         assert events.next().data == 'first'
         client.advance(62)
         assert events.next().data == 'after a minute'
-        comments = [events.comment(1) for _ in range(3)]
-        assert len(comments) == 3
-    assert time.monotonic() - start < 10
+        assert len([events.comment() for _ in range(3)]) == 3
+    assert time.monotonic() - start < 60
 
 
 def test_timers_fire_in_their_order():
@@ -571,7 +570,7 @@ async def test_an_async_client_shares_the_loop_of_the_test():
 
 async def test_async_streams_and_sockets():
     ticks, (app, ended), before = Ticks(), sockets(), asyncio.all_tasks()
-    async with AsyncClient(app_of(Route('/t', ticks))).sse('/t') as events:
+    async with AsyncClient(app_of(Route('/t', ticks)), patience=0.05).sse('/t') as events:
         assert (await events.next()).id == '1'
         assert (await anext(events)).id == '2'
         await events.resume()
