@@ -110,6 +110,7 @@ class JupyUvi:
         taken, ready = self._take_port(), threading.Event()
         def run():
             try: self.server.run(sockets=[taken])
+            except SystemExit: pass     # uvicorn's word for an app that did not start; `start` says so
             finally:
                 taken.close()
                 ready.set()
@@ -164,7 +165,11 @@ class JupyUviAsync(JupyUvi):
             await startup(sockets)
             ready.set()
         self.server.startup = told
-        self.task = asyncio.create_task(self.server.serve(sockets=[taken]))
+        async def serve():
+            try: await self.server.serve(sockets=[taken])
+            except SystemExit: pass     # uvicorn's word for an app that did not start; it would end the kernel
+            finally: taken.close()
+        self.task = asyncio.create_task(serve())
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([self.task, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
