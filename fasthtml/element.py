@@ -122,10 +122,11 @@ def _attr(prefix: str, v: Any) -> str:
     "The attribute with text `prefix` before its value, for a value of any type"
     if v is None or v is False: return ''
     if v is True: return prefix + 'true"' if prefix[:4] == ' hx-' else prefix[:-2]
+    if type(v) is int: return f'{prefix}{v}"'
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
     if v is None or v is False: return ''
     if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
-    return f'{prefix}{esc(str(v))}"'
+    return f'{prefix}{esc(str.__str__(v) if isinstance(v, str) else str(v))}"'
 
 # %% ../nbs/api/00_element.ipynb #7878ad1a
 _written: dict[str, str] = {}   # name as written → the text before its value; at most 4096 of them
@@ -587,7 +588,7 @@ def tag_factory(
     make.__doc__ = f'Make a `<{t.name}>` element'
     make._tag = t
     t.make = make
-    if t.text is esc and not t.void: _fusible[make] = t
+    if t.text is esc and not t.void and len(_fusible) < 4096: _fusible[make] = t
     return make
 
 # %% ../nbs/api/00_element.ipynb #b917d8c8
@@ -729,6 +730,7 @@ def _other(c: Any) -> Any:
     if isinstance(c, FT): return c if c._t.name else _kids(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
+    if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
     if isinstance(c, Mapping) and not _figure(c):
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")

@@ -1,4 +1,5 @@
 "Elements as programs written for FastHTML use them: every row of the contract about elements, names, values and layout."
+import enum
 import pickle
 import subprocess
 import sys
@@ -181,6 +182,13 @@ def test_void_elements_refuse_content():
     for make in (lambda: Br('x'), lambda: Img(src='a')('x'), lambda: FT('hr', ('x',)), lambda: Input().set('x')):
         with pytest.raises(ValueError, match='void element'): make()
     assert to_html(Br(None)) == '<br>' and 'br' in voids
+
+
+class Colour(str, enum.Enum): RED = '<red>'
+
+
+def test_texts_of_an_enum_are_its_values():
+    assert to_html(P(Colour.RED, cls=Colour.RED, colspan=2, x=1.5)) == '<p class="&lt;red&gt;" colspan="2" x="1.5">&lt;red&gt;</p>'
 
 
 class Png:
