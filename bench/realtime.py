@@ -6,6 +6,10 @@ asyncio protocols that count one marker byte for each message, so they are not w
 the other, and a ratio is taken within the round: on a shared machine rates move by a factor of two within minutes, ratios much less.
 CPU is the server's own, user and system. python-fasthtml, whose package has our name, gets an environment of its own in bench/.venv-upstream.
 """
+import sys
+
+sys.path.pop(0)  # this folder, whose `http.py` would stand in front of the standard library's
+
 import argparse
 import asyncio
 import base64
@@ -15,7 +19,6 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path

@@ -11,8 +11,9 @@ __all__ = ['log', 'current_socket', 'SharedFrame', 'encode_frame', 'direct_write
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 # %% ../nbs/api/22_ws.ipynb #7625b412
@@ -90,7 +91,9 @@ class Socket(Connection, WebSocket, Member):
                       write=direct_writer(raw))
         Member.__init__(self, box, encode_frame, scope.get('auth'))
         self.canceller, self.code, self.reason = Canceller(asyncio.current_task()), 0, ''  # the code is 0 while it is open
-        self.sender, self.extra = Sender(self), {}
+        self.sender = Sender(self)
+        self.extra = {'send': self.sender}
+        self.source = Source(self, extra=self.extra)
         self._from_server, self._to_server = receive, send
         self._listening, self._silent = False, False  # silent: nothing can be sent any more
 
@@ -239,7 +242,6 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(scope, receive, send)
-        socket.extra['send'] = socket.sender
         try:
             refused = await refusal(self, socket)
             await socket.accept()
@@ -307,13 +309,17 @@ async def disconnected(endpoint: SocketEndpoint, socket: Socket) -> None:
     except Exception: log.exception('%s: disconn failed', socket.scope['path'])
 
 # %% ../nbs/api/22_ws.ipynb #60a0878e
+_nothing: Mapping[str, Any] = MappingProxyType({})
+
 async def answer(endpoint: SocketEndpoint, socket: Socket, text: str) -> None:
     "Handle one message"
     path = socket.scope['path']
     if endpoint.max_size is not None and len(text) > endpoint.max_size: return socket.stop(1009, 'message too long')
     try:
         body, headers = frame_body(text)
-        source = Source(socket, body=body, headers=headers, extra=socket.extra)
+        source = socket.source  # one for all messages, since they are handled one at a time
+        source.set_body(body)
+        source.frame, source.extra, source.errors, source.fetched = headers, socket.extra, _nothing, _nothing
         result = await endpoint.run(endpoint.on_message, source)
         if result is not None: await socket.say(result)
     except BadJson: socket.stop(1003, 'expected a JSON object')
