@@ -1,0 +1,92 @@
+"An element that is changed in any order of ways is what a list of children and a dict of attributes would be."
+import copy
+import pickle
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from fasthtml.element import tag_factory, to_html
+from fasthtml.render import iter_chunks
+from trees import by_lexbor, joined
+
+B, Div = tag_factory('b'), tag_factory('div')
+names = {'cls': 'class', 'klass': 'class', 'title': 'title', 'data_x': 'data-x', 'id': 'id', 'hx_on_click': 'hx-on:click', 'fr': 'for'}
+texts = st.text('ab<"&', max_size=3)
+kids = st.lists(texts | st.none() | texts.map(lambda t: B(t)) | st.integers(0, 9), max_size=3)
+attrs = st.dictionaries(st.sampled_from(list(names)), texts | st.none(), max_size=3)
+
+
+class Changes(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.el, self.kids, self.attrs = Div(), [], {}
+        self.copies = []   # (copy, its HTML when it was made)
+
+    def write(self, a: dict) -> dict:
+        "What keywords come to: later spellings win, None leaves out"
+        res = {}
+        for k, v in a.items():
+            if v is not None: res[names[k]] = v
+        return res
+
+    @rule(kids=kids, a=attrs)
+    def make_anew(self, kids, a): self.el, self.kids, self.attrs = Div(*kids, **a), kids, self.write(a)
+
+    @rule(texts=st.lists(texts, max_size=3))
+    def make_of_a_map(self, texts): self.el, self.kids, self.attrs = Div(map(B, texts)), [B(t) for t in texts], {}
+
+    @rule(kids=kids, a=attrs)
+    def call(self, kids, a):
+        assert self.el(*kids, **a) is self.el
+        self.kids, self.attrs = self.kids + kids, {**self.attrs, **self.write(a)}
+
+    @rule(kids=kids, a=attrs)
+    def set(self, kids, a):
+        self.el.set(*kids, **a)
+        self.kids = kids
+        if a: self.attrs = {**{k: v for k, v in self.attrs.items() if k in ('id', 'name')}, **self.write(a)}
+
+    @rule(k=st.sampled_from(list(names)), v=texts | st.none())
+    def set_attribute(self, k, v):
+        setattr(self.el, k, v)
+        self.attrs = {**{n: o for n, o in self.attrs.items() if n != names[k] or v is not None}, **self.write({k: v})}
+
+    @rule(k=st.sampled_from(list(names)), v=texts)
+    def set_in_attrs(self, k, v):
+        self.el.attrs[names[k]] = v
+        self.attrs = {**self.attrs, names[k]: v}
+
+    @rule(k=st.sampled_from(list(names)))
+    def delete(self, k):
+        delattr(self.el, k)
+        self.attrs = {n: v for n, v in self.attrs.items() if n != names[k]}
+
+    @rule(kids=kids)
+    def set_children(self, kids): self.el.children, self.kids = kids, kids
+
+    @rule(how=st.sampled_from([copy.copy, copy.deepcopy, lambda el: pickle.loads(pickle.dumps(el))]))
+    def copy(self, how):
+        twin = how(self.el)
+        assert twin == self.el and twin is not self.el and hash(twin) == hash(self.el)
+        self.copies.append((twin, to_html(twin)))
+
+    @rule()
+    def look(self):
+        assert self.el.attrs == self.attrs and self.el.children == tuple(o for o in self.kids if o is not None)
+        assert all(self.el.get(k) == getattr(self.el, k) == self.attrs.get(n) for k, n in names.items())
+
+    @invariant()
+    def it_renders_as_the_model(self):
+        html = to_html(self.el)
+        want = joined([('b', {}, joined(list(o.children))) if hasattr(o, 'tag') else '' if o is None else str(o) for o in self.kids])
+        assert by_lexbor(html) == [('div', self.attrs, want)]
+        assert ''.join(iter_chunks(self.el, size=3)) == html == to_html(self.el)
+
+    @invariant()
+    def copies_stay_as_they_were(self):
+        assert all(to_html(twin) == html for twin, html in self.copies)
+
+
+Changes.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+test_changes = Changes.TestCase
