@@ -196,7 +196,7 @@ class OAuth(Login):
         self._mode = {'response_mode': 'form_post'} if posted else {}
         if posted: app.add_middleware(PostedAnswer, path=redir_path)
         skip = [skip] if isinstance(skip, str) else list(skip or ())
-        app.before.append(Beforeware(self.guard, skip=[*map(re.escape, (redir_path, error_path, login_path)), *skip]))
+        app.before.append(Beforeware(self.guard, skip=[*map(re.escape, (redir_path, error_path, login_path, logout_path)), *skip]))
         add = lambda path, f, **kw: app.route(path, name=f'oauth_{f.__name__}', include_in_schema=False, **{'methods': 'get', **kw})(f)
         self.pages = {'redirect': add(redir_path, self.answer), 'logout': add(logout_path, self.leave, methods=['get', 'post']),
                       'login': add(login_path, self.login_page, last=True), 'error': add(error_path, self.error_page, last=True)}

@@ -1,0 +1,632 @@
+"""Logins at a real OpenID provider in Chromium, and at one that lies in every way an id token can."""
+import http.client
+import json
+import logging
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from fasthtml.app import FastHTML
+from fasthtml.auth import user_pwd_auth
+from fasthtml.composed import A, Form
+from fasthtml.oauth import (
+    AppleAppClient,
+    Auth0AppClient,
+    GitHubAppClient,
+    GoogleAppClient,
+    OAuth,
+    OpenIDClient,
+    WebClient,
+)
+from fasthtml.openid import half_hash
+from fasthtml.sse import EventStream
+from fasthtml.tags import Button, Div, P, Span
+from fasthtml.testing import Client
+from support import DEADLINE, NODE_MODULES, missing, serve, serve_process
+
+SCRIPT = Path(__file__).with_name('openid_provider.mjs')
+
+
+@pytest.fixture(scope='module')
+def issuer(tmp_path_factory):
+    "A real provider, and its address. It is another site than 127.0.0.1, as a provider should be"
+    if not (NODE_MODULES/'oidc-provider').is_dir():
+        missing('the OpenID provider', 'run `npm ci`')
+    with serve_process('', tmp_path_factory.mktemp('provider'), ['node', str(SCRIPT)]) as process:
+        yield f'http://localhost:{process.port}'
+
+
+class Door(OAuth):
+    "Lets in everybody called Ada"
+    def get_auth(self, info, ident, session, state):
+        session['seen'] = [info.email, state]
+        if ident.startswith('ada'):
+            return self.enter(session)
+
+
+def shop(cli, door=Door, csp=False, **options):
+    app = FastHTML(exts=['ws', 'sse'], secret_key='x' * 32, csp=csp)
+    app.door = door(app, cli, **options)
+
+    @app.route('/')
+    def home(auth): return P(f'home of {auth}', id='home'), A('Log out', href='/logout')
+
+    @app.route('/room')
+    def room(auth, session):
+        return (P(f'room of {auth}, {session["seen"][0]}', id='room'),
+                Div(Form(Button('Say'), ws_send=True, id='say'), Span(id='echo'), hx_ext='ws', ws_connect='/talk'),
+                Div(hx_ext='sse', sse_connect='/news', sse_swap='message', id='news'))
+
+    @app.ws('/talk')
+    async def talk(auth, send): await send(Span(f'{auth} spoke', id='echo'))
+
+    @app.route('/news')
+    async def news(auth):
+        async def items(): yield P(f'news for {auth}')
+        return EventStream(items())
+    return app
+
+
+# A login in Chromium
+
+def login_at_provider(page, name='ada'):
+    "Fill in the provider's own pages"
+    page.fill('input[name=login]', name)
+    page.fill('input[name=password]', 'anything')
+    page.click('button[type=submit]')
+    page.click('button[type=submit] >> text=Continue')
+
+
+def own_problems(page):
+    "Problems of our pages; the provider's ask for a font from elsewhere"
+    return [p for p in page.problems if 'fonts.googleapis' not in p and 'ERR_FAILED' not in p]
+
+
+def test_log_in_see_the_page_and_log_out(issuer, page):
+    with serve(shop(OpenIDClient(issuer, 'shop', 'kept secret', scope='openid email'))) as server:
+        page.goto(f'{server.url}/room?x=1')
+        assert page.url == f'{server.url}/login'
+        page.click('text=Log in >> nth=-1')
+        assert page.url.startswith(issuer)
+        login_at_provider(page)
+        page.wait_for_url(f'{server.url}/room?x=1')
+        assert page.inner_text('#room') == 'room of ada, ada@friends.example'
+        page.wait_for_function("document.querySelector('#news').innerText == 'news for ada'")
+        page.click('text=Say')
+        page.wait_for_function("document.querySelector('#echo').innerText == 'ada spoke'")
+
+        page.goto(f'{server.url}/logout')
+        assert page.url == f'{server.url}/login'
+        page.goto(f'{server.url}/room')
+        assert page.url == f'{server.url}/login'
+        assert own_problems(page) == []
+
+
+@pytest.mark.parametrize('cli', [('public', None), ('shop', 'kept secret')], ids=['public client', 'secret in the form'])
+def test_other_ways_to_say_who_we_are(issuer, page, cli):
+    "A public client has no secret: PKCE alone protects its code"
+    with serve(shop(OpenIDClient(issuer, *cli, basic_auth=False))) as server:
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page)
+        page.wait_for_url(f'{server.url}/')
+        assert page.inner_text('#home') == 'home of ada'
+
+
+def test_a_wrong_secret_logs_nobody_in(issuer, page):
+    with serve(shop(OpenIDClient(issuer, 'shop', 'wrong secret'))) as server:
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page)
+        page.wait_for_url(f'{server.url}/error')
+        assert 'did not succeed' in page.inner_text('main')
+
+
+def test_who_is_not_let_in_is_told_so(issuer, page):
+    with serve(shop(OpenIDClient(issuer, 'shop', 'kept secret'))) as server:
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page, 'eve')
+        page.wait_for_url(f'{server.url}/login')
+        assert 'You were not let in.' in page.inner_text('main')
+        page.goto(f'{server.url}/')
+        assert page.url == f'{server.url}/login'
+
+
+def test_who_says_no_at_the_provider_is_back_with_an_explanation(issuer, page):
+    with serve(shop(OpenIDClient(issuer, 'shop', 'kept secret'))) as server:
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        page.click('text=[ Cancel ]')
+        page.wait_for_url(f'{server.url}/error')
+        assert 'You were not let in.' in page.inner_text('main')
+
+
+def test_an_answer_that_is_posted_from_the_providers_page(issuer, page):
+    "As Apple does it: a cross-site POST, to which Chromium attaches no Lax cookie. A strict CSP of ours does not stand in the way"
+    app = shop(OpenIDClient(issuer, 'shop', 'kept secret'), redir_method='post', csp=True)
+    with serve(app) as server:
+        posts = []
+        page.on('request', lambda r: r.method == 'POST' and r.url.startswith(server.url) and posts.append((r.url, r.all_headers())))
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page)
+        page.wait_for_url(f'{server.url}/')
+        assert page.inner_text('#home') == 'home of ada'
+        [(url, headers)] = posts
+        assert url == f'{server.url}/redirect' and headers['origin'] == issuer
+        assert 'session_' not in headers.get('cookie', '')
+
+
+def test_logging_out_at_the_provider_too(issuer, page):
+    class Leaving(Door):
+        def logout(self, session): return A('Also there', href=self.cli.logout_link(f'{self.base_url}/bye'))
+    app = shop(OpenIDClient(issuer, 'shop', 'kept secret'), Leaving)
+    with serve(app) as server:
+        app.door.base_url = server.url
+        page.goto(f'{server.url}/logout')
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page)
+        page.wait_for_url(f'{server.url}/')
+        page.goto(f'{server.url}/logout')
+        page.click('text=Also there')
+        assert page.url.startswith(f'{issuer}/session/end')
+
+
+# Attacks on a login, with the real provider
+
+class Interceptor:
+    "In front of an app: while `caught` is a list, answers of the provider end there"
+    def __init__(self, app): self.app, self.caught = app, None
+
+    async def __call__(self, scope, receive, send):
+        if scope['type'] != 'http' or scope['path'] != '/redirect' or self.caught is None:
+            return await self.app(scope, receive, send)
+        self.caught.append(scope['path'] + '?' + scope['query_string'].decode())
+        await PlainTextResponse('caught')(scope, receive, send)
+
+
+@pytest.fixture
+def server(issuer):
+    interceptor = Interceptor(shop(OpenIDClient(issuer, 'shop', 'kept secret')))
+    with serve(interceptor) as served: yield served
+
+
+@pytest.fixture
+def answer_of(new_page, server):
+    "Log somebody in, but keep the provider's answer instead of delivering it"
+    def answer(name):
+        page, server.app.caught = new_page(), []
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        login_at_provider(page, name)
+        page.wait_for_url(f'{server.url}/redirect?**')
+        [url], server.app.caught = server.app.caught, None
+        return page, server.url + url
+    return answer
+
+
+def changed(url, **query):
+    parts = urlsplit(url)
+    values = {k: v[0] for k, v in parse_qs(parts.query).items()} | query
+    return parts._replace(query=urlencode({k: v for k, v in values.items() if v is not None})).geturl()
+
+
+def refused(page, server, url):
+    "The answer at `url` logs nobody in"
+    page.goto(url)
+    assert page.url == f'{server.url}/error'
+    page.goto(f'{server.url}/')
+    assert page.url == f'{server.url}/login'
+    return True
+
+
+def test_an_answer_works_once_and_only_where_it_was_asked_for(server, answer_of, new_page):
+    page, answer = answer_of('ada')
+    stranger = new_page()
+    assert refused(stranger, server, answer)                             # login CSRF: the victim's browser has no such login
+    assert refused(stranger, server, changed(answer, state='made-up'))
+    assert refused(stranger, server, changed(answer, state=None))
+    page.goto(answer)
+    assert page.inner_text('#home') == 'home of ada'
+    page.goto(f'{server.url}/logout')
+    assert refused(page, server, answer)                                 # replayed
+
+
+@pytest.mark.parametrize('change', [dict(state='made-up'), dict(iss='https://evil.example'), dict(iss=None), dict(code='made-up'),
+                                    dict(code=None), dict(error='<script>')], ids=str)
+def test_a_changed_answer_is_refused(server, answer_of, change):
+    page, answer = answer_of('ada')
+    assert refused(page, server, changed(answer, **change))
+
+
+def test_a_code_of_somebody_else_is_useless(server, answer_of):
+    "The victim's own state, the attacker's code: the provider sees that the verifier is not the one of that code"
+    _, attackers = answer_of('ada-the-attacker')
+    page, victims = answer_of('ada')
+    code = parse_qs(urlsplit(attackers).query)['code'][0]
+    assert refused(page, server, changed(victims, code=code))
+
+
+def test_the_provider_wants_pkce_and_we_send_it(issuer, page):
+    class Careless(OpenIDClient): pkce = False
+    with serve(shop(Careless(issuer, 'shop', 'kept secret'))) as server:
+        page.goto(f'{server.url}/')
+        page.click('text=Log in >> nth=-1')
+        page.wait_for_url(f'{server.url}/error')
+
+
+# What the guard guards
+
+def test_guards_cover_sockets_and_streams():
+    with serve(shop(GitHubAppClient('shop', 'kept secret'))) as server:
+        with connect(f'{server.ws_url}/talk') as socket, pytest.raises(ConnectionClosed) as end:
+            socket.recv(DEADLINE)
+        assert end.value.rcvd.code == 1008
+        connection = http.client.HTTPConnection('127.0.0.1', server.port, timeout=DEADLINE)
+        connection.request('GET', '/news', headers={'Accept': 'text/event-stream'})
+        answer = connection.getresponse()
+        assert (answer.status, b'news' in answer.read()) == (401, False)
+        connection.close()
+
+
+HOME = 'http://localhost'
+HTML = {'accept': 'text/html'}
+
+
+def test_strangers_of_htmx_leave_the_page_and_others_are_redirected():
+    client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME)
+    assert (client.get('/').status_code, client.get('/').headers['location']) == (303, '/login')
+    fragment = client.hx.get('/')
+    assert (fragment.status_code, fragment.headers['hx-redirect'], fragment.text) == (200, '/login', '')
+    assert client.get('/login').status_code == 200
+
+
+def test_open_paths_and_the_programs_own_pages(recwarn):
+    app = shop(GitHubAppClient('shop', 'kept secret'), skip=r'/public/.*')
+    @app.get('/login')
+    def login(req): return P('mine', A('in', href=app.door.login_link(req)))
+    @app.get('/public/{name}')
+    def public(name: str): return P(name)
+    client = Client(app, HOME)
+    assert client.get('/public/x').status_code == 200
+    assert client.get('/login').one('p').text.startswith('mine')
+    assert len(client.session['oauth']) == 1
+    assert [str(w.message) for w in recwarn if 'login' in str(w.message)] == []
+
+
+def test_check_invalid_is_asked_each_time_and_logout_forgets():
+    class Strict(Door):
+        async def check_invalid(self, req, session, auth):
+            if auth in banned: return self.redir_login(session)
+    banned = set()
+    client = Client(shop(GitHubAppClient('shop', 'kept secret'), Strict), HOME, session={'auth': 'ada'})
+    assert 'home of ada' in client.get('/').text
+    banned.add('ada')
+    assert client.get('/').headers['location'] == '/login'
+    client.get('/logout')
+    assert 'auth' not in client.session
+
+
+def test_mounted_apps_stay_below_their_prefix():
+    outer = FastHTML(secret_key='x' * 32)
+    outer.mount('/admin', shop(GitHubAppClient('shop', 'kept secret')))
+    client = Client(outer, HOME)
+    assert client.get('/admin/').headers['location'] == '/admin/login'
+    link = client.get('/admin/login').one('a').attrs['href']
+    assert parse_qs(urlsplit(link).query)['redirect_uri'] == [f'{HOME}/admin/redirect']
+
+
+# Our own address
+
+def redirect_uri(app, url='http://app.example', **headers):
+    href = Client(app, url).get('/login', headers=headers).one('a').attrs['href']
+    return parse_qs(urlsplit(href).query)['redirect_uri'][0]
+
+
+FORWARDED = {'X-Forwarded-Host': 'evil.example', 'X-Forwarded-Server': 'evil.example', 'Forwarded': 'host=evil.example',
+             'X-Host': 'evil.example'}
+
+
+def test_forwarded_hosts_do_not_choose_where_the_code_goes():
+    app = shop(GitHubAppClient('shop', 'kept secret'))
+    assert redirect_uri(app, **FORWARDED) == 'https://app.example/redirect'
+    configured = shop(GitHubAppClient('shop', 's'), base_url='https://shop.example/')
+    assert redirect_uri(configured, **FORWARDED) == 'https://shop.example/redirect'
+    assert redirect_uri(app, 'http://localhost:5001', **FORWARDED) == 'http://localhost:5001/redirect'
+    assert redirect_uri(shop(GitHubAppClient('shop', 's'), https=False)) == 'http://app.example/redirect'
+    assert redirect_uri(shop(GitHubAppClient('shop', 's'), http_patterns=[r'app\.example'])) == 'http://app.example/redirect'
+
+
+def test_the_scheme_of_a_trusted_proxy_is_believed():
+    "uvicorn takes X-Forwarded-Proto from addresses it was told to trust, and nothing about hosts from anybody"
+    app = shop(GitHubAppClient('shop', 's'), https=False, http_patterns=())
+    with serve(app, proxy_headers=True, forwarded_allow_ips='127.0.0.1') as server:
+        connection = http.client.HTTPConnection('127.0.0.1', server.port, timeout=DEADLINE)
+        connection.request('GET', '/login', headers={'Host': 'app.example', 'X-Forwarded-Proto': 'https', **FORWARDED})
+        text = connection.getresponse().read().decode()
+        connection.close()
+    assert 'https%3A%2F%2Fapp.example%2Fredirect' in text and 'evil' not in text
+
+
+def test_a_host_that_is_none_makes_no_link():
+    client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME)
+    for host in ('app.example@evil.example', 'a/b', 'a b', ''):
+        page = client.get('/login', headers={'host': host})
+        assert page.select('a') == [] and 'not available' in page.text
+
+
+# A provider that lies
+
+KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+
+
+class Liar:
+    "A provider in a few lines, honest unless `lie` says otherwise"
+    def __init__(self):
+        self.lie, self.kid, self.key, self.asked, self.url = {}, 'k0', KEYS[0], {}, ''
+        routes = {'/.well-known/openid-configuration': self.document, '/keys': self.keys, '/token': self.token, '/me': self.me}
+        self.app = Starlette(routes=[Route(path, f, methods=['GET', 'POST']) for path, f in routes.items()])
+
+    def document(self, request):
+        return JSONResponse(dict(issuer=self.url, authorization_endpoint=f'{self.url}/auth', token_endpoint=f'{self.url}/token',
+                                 jwks_uri=f'{self.url}/keys', userinfo_endpoint=f'{self.url}/me'))
+
+    def keys(self, request):
+        return JSONResponse({'keys': [json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key())) | {'kid': self.kid}]})
+
+    async def token(self, request):
+        form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
+        self.asked = dict(form, authorization=request.headers.get('authorization'))
+        if 'token' in self.lie: return JSONResponse(*self.lie['token'])
+        now = int(time.time())
+        claims = dict(iss=self.url, aud='shop', sub='ada', iat=now, exp=now + 60, nonce=form['code'], email='signed@friends.example',
+                      at_hash=half_hash('an access token', 'RS256')) | self.lie.get('claims', {})
+        claims = {k: v for k, v in claims.items() if v is not None}
+        make = self.lie.get('make', lambda claims: jwt.encode(claims, self.key, 'RS256', headers={'kid': self.kid}))
+        return JSONResponse({'access_token': 'an access token', 'token_type': 'Bearer', 'id_token': make(claims)})
+
+    def me(self, request):
+        known = request.headers['authorization'] == 'Bearer an access token'
+        return JSONResponse(dict(sub='ada', name='Ada', email='unsigned@friends.example') | self.lie.get('me', {}), 200 if known else 401)
+
+
+@pytest.fixture
+def liar():
+    provider = Liar()
+    with serve(provider.app) as server:
+        provider.url = server.url
+        yield provider
+
+
+def log_in(client, wanted='/'):
+    "Walk through a login by hand; the provider gets the nonce for a code. The last response"
+    client.get(wanted, headers=HTML)
+    link = client.get('/login').one('a').attrs['href']
+    query = {k: v[0] for k, v in parse_qs(urlsplit(link).query).items()}
+    return client.get('/redirect', params={'code': query['nonce'], 'state': query['state']})
+
+
+def test_an_honest_provider_logs_in(liar):
+    client = Client(shop(OpenIDClient(liar.url, 'shop', 'kept secret')), HOME)
+    answer = log_in(client, '/room?x=%2F')
+    assert answer.headers['location'] == '/room?x=%2F'
+    assert client.session['auth'] == 'ada' and client.session['seen'] == ['signed@friends.example', None]
+    assert set(client.session) == {'auth', 'seen'}
+    assert len(liar.asked['code_verifier']) >= 43 and liar.asked['authorization'].startswith('Basic ')
+    assert 'client_secret' not in liar.asked
+
+
+def _garbled(claims):
+    head, body, signature = jwt.encode(claims, KEYS[0], 'RS256', headers={'kid': 'k0'}).split('.')
+    other = jwt.encode(claims | {'sub': 'ada2'}, KEYS[1], 'RS256').split('.')[1]
+    return f'{head}.{other}.{signature}'
+
+
+LIES = {
+    'tampered': dict(make=_garbled),
+    'alg none': dict(make=lambda claims: jwt.encode(claims, None, 'none')),
+    'shared secret': dict(make=lambda claims: jwt.encode(claims, 'kept secret' * 3, 'HS256', headers={'kid': 'k0'})),
+    'key of somebody else': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k0'})),
+    'unknown key': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k9'})),
+    'no jwt': dict(make=lambda claims: 'eyJ'),
+    'not even text': dict(make=lambda claims: 7),
+    'no id token': dict(token=({'access_token': 'an access token'},)),
+    'other nonce': dict(claims={'nonce': 'of another login'}),
+    'no nonce': dict(claims={'nonce': None}),
+    'other audience': dict(claims={'aud': 'blog'}),
+    'two audiences': dict(claims={'aud': ['shop', 'blog']}),
+    'other party': dict(claims={'azp': 'blog'}),
+    'other issuer': dict(claims={'iss': 'https://accounts.google.com'}),
+    'expired': dict(claims={'exp': 1}),
+    'for ever': dict(claims={'exp': None}),
+    'other access token': dict(claims={'at_hash': 'AAAA'}),
+    'details of somebody else': dict(me={'sub': 'eve'}),
+    'error': dict(token=({'error': 'invalid_grant', 'error_description': 'kept secret'}, 400)),
+    'error with status 200': dict(token=({'error': 'bad_verification_code'},)),
+    'list': dict(token=([], 500)),
+}
+
+
+@pytest.mark.parametrize('lie', LIES)
+def test_a_lie_logs_nobody_in_and_leaves_no_secret_in_the_log(liar, lie, caplog):
+    caplog.set_level(logging.DEBUG)
+    liar.lie = LIES[lie]
+    client = Client(shop(OpenIDClient(liar.url, 'shop', 'kept secret')), HOME)
+    answer = log_in(client)
+    assert (answer.status_code, answer.headers['location']) == (303, '/error')
+    assert 'auth' not in client.session
+    page = client.get('/error')
+    assert 'The login did not succeed. Please try again.' in page.text
+    assert [r.name for r in caplog.records if r.levelno >= logging.WARNING] == ['fasthtml.oauth']
+    said = ''.join(r.getMessage() + str(r.exc_text or '') for r in caplog.records if r.name.startswith('fasthtml'))
+    for secret in ('kept secret', 'an access token', 'eyJ', liar.asked['code'], liar.asked['code_verifier']):
+        assert secret not in said + page.text
+
+
+def test_keys_may_change_between_two_logins(liar):
+    cli = OpenIDClient(liar.url, 'shop', 'kept secret')
+    now = [0.0]
+    cli.issuer.clock = lambda: now[0]
+    cli.issuer._keys_again = cli.issuer._document_until = 0
+    app = shop(cli)
+    first = Client(app, HOME)
+    log_in(first)
+    liar.key, liar.kid, now[0] = KEYS[1], 'k1', 31.0
+    second = Client(app, HOME)
+    log_in(second)
+    assert first.session['auth'] == second.session['auth'] == 'ada'
+
+
+def test_a_provider_that_is_gone_is_a_page_not_a_crash(liar):
+    app = shop(OpenIDClient('http://127.0.0.1:1', 'shop', 'kept secret'))
+    assert 'not available' in Client(app, HOME).get('/login').text
+
+
+@pytest.mark.parametrize('path', ['//evil.example/', '//evil.example', '/\\evil.example', '/%5cevil.example'])
+def test_no_open_redirect_after_a_login(liar, path):
+    app = shop(OpenIDClient(liar.url, 'shop', 'kept secret'))
+    @app.get('/login')
+    def login(req): return A('in', href=app.door.login_link(req))
+    @app.get('/{rest:path}')
+    def rest(rest: str): return P(rest)
+    client = Client(app, HOME)
+    client.run(ask_raw(app, path, client))
+    assert client.session['oauth_next']
+    target = log_in(client, '/login').headers['location']
+    assert urlsplit(urljoin(f'{HOME}/redirect', target)).netloc == 'localhost' and '\\' not in target
+
+
+async def ask_raw(app, path, client):
+    "Ask for a path that an HTTP client would tidy up, with the client's cookies"
+    sent = []
+    scope = {'type': 'http', 'method': 'GET', 'path': path.replace('%5c', '\\'), 'raw_path': path.encode(), 'query_string': b'',
+             'headers': [(b'host', b'localhost'), (b'accept', b'text/html')], 'server': ('localhost', 80), 'client': ('127.0.0.1', 1),
+             'scheme': 'http', 'http_version': '1.1', 'root_path': '', 'asgi': {'version': '3.0'}}
+    async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
+    async def send(message): sent.append(message)
+    await app(scope, receive, send)
+    cookies = [v.decode() for k, v in sent[0]['headers'] if k == b'set-cookie']
+    for cookie in cookies:
+        name, _, value = cookie.partition(';')[0].partition('=')
+        client.cookies.set(name, value, domain='localhost')
+
+
+# A posted answer
+
+def test_only_the_answers_own_path_may_be_posted_from_elsewhere():
+    app = shop(AppleAppClient('shop', 'key', 'team', 'pem'))
+    @app.post('/change')
+    def change(): return 'changed'
+    client = Client(app, HOME, session={'auth': 'ada'})
+    cross = {'origin': 'https://appleid.apple.com', 'sec-fetch-site': 'cross-site'}
+    assert client.post('/change', headers=cross).status_code == 403
+    assert client.post('/redirect/', headers=cross, data={'state': 'x'}).status_code in (403, 404)
+    form = {'state': 'x', 'code': 'c&d', 'user': '{"name": {"firstName": "Ada"}}', 'more': 'no'}
+    answer = client.post('/redirect', headers=cross, data=form)
+    assert (answer.status_code, answer.headers['location']) == (303, '/redirect?code=c%26d&state=x')
+    [cookie] = answer.headers.get_list('set-cookie')
+    assert cookie.startswith('oauth_user=') and 'HttpOnly' in cookie and 'Max-Age=60' in cookie
+    assert client.get('/redirect?code=c&state=x').headers['location'] == '/error'
+    assert client.session['auth'] == 'ada'
+
+
+def test_nobody_posts_where_answers_are_not_posted():
+    client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME)
+    cross = {'origin': 'https://evil.example', 'sec-fetch-site': 'cross-site'}
+    assert client.post('/redirect', headers=cross, data={'state': 'x'}).status_code == 403
+
+
+# Programs
+
+class Named(WebClient):
+    "A client as programs write them: addresses, and details of their own"
+    base_url, id_key = 'https://id.example/auth', 'id'
+
+    def get_info(self, token=None):
+        info = super().get_info(token)
+        return type(info)({**info, 'email': f'with {self.token["access_token"]}'})
+
+
+def test_a_programs_own_client_with_a_plain_method(liar):
+    liar.lie = dict(token=({'access_token': 'an access token'},), me={'id': 'ada'})
+    cli = Named('shop', 'kept secret')
+    cli.token_url, cli.info_url = f'{liar.url}/token', f'{liar.url}/me'
+    client = Client(shop(cli), HOME)
+    log_in(client)
+    assert (client.session['auth'], client.session['seen'][0]) == ('ada', 'with an access token')
+    assert liar.asked['client_secret'] == 'kept secret' and 'code_verifier' in liar.asked
+
+
+def test_clients_without_the_guard(liar):
+    "`login_link`, then `retr_info` or `retr_id` in a handler of one's own"
+    cli = OpenIDClient(liar.url, 'shop', 'kept secret')
+    assert parse_qs(urlsplit(cli.login_link('https://a.example/r')).query)['redirect_uri'] == ['https://a.example/r']
+    assert cli.retr_id('code', 'https://a.example/r') == 'ada'
+    info = cli.retr_info('code', 'https://a.example/r', nonce='code')
+    assert (info.sub, info.name, info.nothing) == ('ada', 'Ada', None)
+    assert cli.get_info(cli.parse_response('code', 'https://a.example/r')).sub == 'ada'
+    assert cli.get_info('an access token').sub == 'ada'
+
+
+def test_what_programs_remember_comes_back(liar):
+    app = shop(OpenIDClient(liar.url, 'shop', 'kept secret'))
+    @app.get('/login')
+    async def login(req): return A('in', href=await app.door.login_link_async(req, state='gold'))
+    client = Client(app, HOME)
+    log_in(client)
+    assert client.session['seen'][1] == 'gold'
+
+
+def test_apples_secret_is_signed_by_our_key():
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    cli = AppleAppClient('shop', 'k1', 'team', pem)
+    claims = jwt.decode(cli.client_secret, key.public_key(), ['ES256'], audience='https://appleid.apple.com')
+    assert (claims['iss'], claims['sub'], jwt.get_unverified_header(cli.client_secret)['kid']) == ('team', 'shop', 'k1')
+    assert claims['exp'] - claims['iat'] <= 600
+    assert cli.login_link('https://a/r').startswith('https://appleid.apple.com/auth/authorize?')
+
+
+def test_google_from_a_file(tmp_path):
+    path = tmp_path/'client.json'
+    path.write_text('{"web": {"client_id": "c", "client_secret": "s", "project_id": "p"}}')
+    cli = GoogleAppClient.from_file(path, scope='openid')
+    assert (cli.client_id, cli.client_secret, cli.project_id, cli.scope) == ('c', 's', 'p', ['openid'])
+    assert cli.consent_url().endswith('project=p')
+    path.write_text('{}')
+    with pytest.raises(ValueError, match="neither 'web' nor 'installed'"):
+        GoogleAppClient.from_file(path)
+
+
+def test_auth0_finds_its_addresses_by_discovery(liar):
+    cli = Auth0AppClient('tenant.example', 'shop', 'kept secret', redirect_uri='/redirect')
+    assert cli.issuer.issuer == 'https://tenant.example/'
+
+
+def test_mistakes_are_told_when_the_app_is_made():
+    app, cli = FastHTML(), GitHubAppClient('shop', 'kept secret')
+    with pytest.raises(TypeError, match='get_auth'): OAuth(app, cli)
+    with pytest.raises(ValueError, match='redir_method'): Door(app, cli, redir_method='put')
+    with pytest.raises(ValueError, match='base_url'): Door(app, cli, base_url='http://app.example')
+    with pytest.raises(TypeError, match='leway'): OpenIDClient('https://id.example', 'shop', leway=3)
+
+
+def test_basic_auth_and_the_guard_do_not_get_in_each_others_way():
+    app = FastHTML(secret_key='x' * 32, middleware=[user_pwd_auth(ada='engine')])
+    Door(app, GitHubAppClient('shop', 's'))
+    client = Client(app, HOME)
+    assert client.get('/login').status_code == 401
+    assert client.get('/login', auth=('ada', 'engine')).status_code == 200
