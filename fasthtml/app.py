@@ -30,7 +30,7 @@ from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .paths import path_pattern
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
-from .responses import PageConfig, is_collection, noop_body
+from .pages import PageConfig, is_collection, noop_body
 from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from .security import cross_origin
 from .sessions import SessionMiddleware, decode_session, get_key

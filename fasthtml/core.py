@@ -9,9 +9,10 @@ from .handlers import (Beforeware, MiddlewareBase, add_sig_param, cancel_on_disc
 from .heads import (charset, def_hdrs, fhjsscr, htmx4src, htmxsrc, iframe_scr, scopesrc, surrsrc, viewport)
 from .htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts, htmx_hdrs, htmx_resps
 from .lifecycle import Lifespan, signal_shutdown
+from .pages import noop_body
 from .requests import DEF_MAXPART, Request, form2dict
 from .responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,
-                        noop_body, parse_form, respond, snake2hyphens)
+                        parse_form, respond, snake2hyphens)
 from .paths import qp, reg_re_param
 from .routers import APIRouter, RouteFuncs
 from .routing import HostRoute, all_meths, decode_uri, nested_name, uri

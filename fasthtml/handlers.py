@@ -31,7 +31,8 @@ from .element import FT
 from .params import Plan, Source, make_plan
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Request, has_body, read_body,
                                wants_json)
-from .responses import ApiReturn, Exchange, PageConfig, current_exchange, own_copy, respond_to
+from .pages import PageConfig
+from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 
 # %% ../nbs/api/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)

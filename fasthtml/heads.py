@@ -22,7 +22,7 @@ from .composed import Script, asset_tag
 from .element import FT, ft
 from .htmx import asset_url, assets, htmx_exts
 from .js import helpers_js
-from .responses import nonce_mark
+from .pages import nonce_mark
 from .routing import root_of
 from .security import csp_header
 
