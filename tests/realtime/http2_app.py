@@ -1,0 +1,54 @@
+"What the HTTP/2 tests serve: a page with ten event streams and a socket, and what the server saw of them."
+import os
+
+from fasthtml.common import Button, Div, EventStream, FastHTML, Form, Hidden, P, Response
+
+app = FastHTML(secret_key='x', exts=['sse', 'ws'], htmx=int(os.environ['HTMX']), assets=os.environ['NODE_MODULES'])
+news, seen = app.channel('news', history=10), []
+
+
+def note(scope):
+    "Which connection it came by, and what was spoken there"
+    seen.append([scope['path'], ':'.join(map(str, scope['client'])), scope['http_version']])
+
+
+@app.get('/')
+def home():
+    streams = [Div('-', hx_ext='sse', sse_connect=f'/events/{n}', sse_swap='message', cls='stream') for n in range(10)]
+    say = Form(Hidden(name='msg', value='hi'), Button('Say', id='say'), ws_send=True)
+    talk = Div(say, P('-', id='echo'), hx_ext='ws', ws_connect='/talk')
+    return 'Ten streams', *streams, talk, Button('Ask', id='ask', hx_post='/answer', hx_target='#answer'), P('-', id='answer')
+
+
+@app.get('/events/{n}')
+def events(n: int, scope):
+    note(scope)
+    return EventStream(news)
+
+
+@app.get('/favicon.ico')
+def icon(): return Response(status_code=204)
+
+
+@app.post('/answer')
+async def answer(scope, request):
+    await request.body()  # hypercorn 0.18 may drop the whole connection when an answer comes before the end of the request
+    note(scope)
+    return 'an answer'
+
+
+async def ready(): return P('ready', id='echo')
+
+
+@app.ws('/talk', conn=ready)
+async def talk(msg: str, scope):
+    note(scope)
+    return P(msg, id='echo')
+
+
+@app.get('/seen')
+def what_was_seen(): return {'seen': seen, 'listening': len(news)}
+
+
+@app.get('/publish/{text}')
+async def publish(text: str): await news.publish(text)

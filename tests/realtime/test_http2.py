@@ -1,0 +1,131 @@
+"""Event streams over HTTP/2, with servers that speak it; judged by curl and httpx2. Chromium is in `tests/browser/test_http2.py`."""
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from collections import Counter, defaultdict
+from contextlib import contextmanager
+
+import h2.connection
+import h2.errors
+import httpx2
+import pytest
+
+from http2_kit import HTTP2, launch, make_certificate
+from support import DEADLINE, missing, parse_events, wait_until
+
+
+@pytest.fixture(scope='module')
+def certificate(tmp_path_factory): return make_certificate(tmp_path_factory.mktemp('tls'))
+
+
+@pytest.fixture(params=HTTP2)
+def site(request, certificate, tmp_path):
+    with launch(HTTP2[request.param], certificate, tmp_path) as site:
+        site.name = request.param
+        yield site
+
+
+def test_curl_hears_every_farewell_over_one_connection(site, certificate):
+    "S3 over HTTP/2: SIGTERM ends twelve streams of one connection with their last words"
+    if not shutil.which('curl'): missing('curl', 'install it (Debian: `apt-get install curl`)')
+    curl = subprocess.Popen(['curl', '-sSN', '--http2', '--cacert', certificate['CERT'], '--parallel',
+                             f'{site.url}/events/[1-12]', '-w', '\nhttp %{http_version}, new %{num_connects}\n'],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: site.listening == 12, what='twelve streams')
+    site.get('/publish/last')
+    site.process.signal(signal.SIGTERM)
+    out, err = curl.communicate(timeout=DEADLINE)
+    assert curl.returncode == 0, err
+    names = Counter((e.event, e.data) for e in parse_events(out))
+    assert names['message', 'last'] == 12 and sum(n for (event, _), n in names.items() if event == 'shutdown') == 12
+    told = Counter(line for line in out.splitlines() if line.startswith('http '))
+    assert told == {'http 2, new 0': 11, 'http 2, new 1': 1}
+    assert site.process.wait() in (0, -signal.SIGTERM, 143)
+    assert 'Traceback' not in site.process.output
+
+
+class Client:
+    "An HTTP/2 client that may do what ordinary ones do not: reset some of its streams"
+    def __init__(self, site):
+        self.site, host = site, site.url.removeprefix('https://')
+        tls = ssl.create_default_context(cafile=site.cert)
+        tls.set_alpn_protocols(['h2'])
+        self.sock = tls.wrap_socket(socket.create_connection(host.split(':'), DEADLINE), server_hostname='127.0.0.1')
+        self.h2 = h2.connection.H2Connection()
+        self.h2.initiate_connection()
+        self.always = [(':scheme', 'https'), (':authority', host)]
+        self.heads, self.bodies, self.ended = defaultdict(dict), defaultdict(bytes), set()
+
+    def ask(self, method: str, path: str, headers=(), body: bytes | None = None) -> int:
+        number = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(number, [(':method', method), (':path', path), *self.always, *headers], end_stream=body is None)
+        if body is not None: self.h2.send_data(number, body, end_stream=True)
+        self.sock.sendall(self.h2.data_to_send())
+        return number
+
+    def read_until(self, condition) -> None:
+        while not condition():
+            for event in self.h2.receive_data(self.sock.recv(65536)):
+                kind, number = type(event).__name__, getattr(event, 'stream_id', 0)
+                if kind == 'ResponseReceived': self.heads[number] = {k.decode(): v.decode() for k, v in event.headers}
+                elif kind == 'DataReceived':
+                    self.bodies[number] += event.data
+                    self.h2.acknowledge_received_data(event.flow_controlled_length, number)
+                elif kind == 'StreamEnded': self.ended.add(number)
+                assert kind not in ('ConnectionTerminated', 'StreamReset'), event
+            self.sock.sendall(self.h2.data_to_send())
+
+    def reset(self, number: int) -> None:
+        self.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
+        self.sock.sendall(self.h2.data_to_send())
+
+
+@contextmanager
+def talking_to(site):
+    client = Client(site)
+    try: yield client
+    finally: client.sock.close()
+
+
+def test_a_stream_that_is_reset_ends_alone(site):
+    "A browser that closes one EventSource of several resets its stream; the connection stays"
+    with talking_to(site) as client:
+        streams = [client.ask('GET', f'/events/{n}', [('accept', 'text/event-stream')]) for n in range(12)]
+        wait_until(lambda: site.listening == 12)
+        for number in streams[:4]: client.reset(number)
+        wait_until(lambda: site.listening == 8)
+        site.get('/publish/two')
+        client.read_until(lambda: all(b'data: two' in client.bodies[number] for number in streams[4:]))
+        assert not client.ended and not any(b'two' in client.bodies[number] for number in streams[:4])
+        for number in streams[4:]:
+            head = client.heads[number]
+            assert (head[':status'], head['cache-control'], head['content-type']) == ('200', 'no-store', 'text/event-stream; charset=utf-8')
+            assert 'connection' not in head and 'transfer-encoding' not in head
+    wait_until(lambda: site.listening == 0)
+    assert len(set(site.seen())) == 1
+
+
+def test_the_origin_is_compared_with_the_authority(site):
+    "HTTP/2 has no Host header; `:authority` takes its place"
+    with talking_to(site) as client:
+        own, foreign = (client.ask('POST', '/answer', [('origin', origin)]) for origin in (site.url, 'https://example.com'))
+        client.read_until(lambda: {own, foreign} <= client.ended)
+        assert (client.heads[own][':status'], client.heads[foreign][':status']) == ('200', '403')
+
+
+async def test_httpx_agrees(site):
+    async with httpx2.AsyncClient(http2=True, verify=ssl.create_default_context(cafile=site.cert)) as client:
+        answer = await client.get(f'{site.url}/seen')
+        async with client.stream('GET', f'{site.url}/events/1', timeout=DEADLINE) as stream:
+            await client.get(f'{site.url}/publish/hello')
+            lines = [line async for line in until_line(stream, 'data: hello')]
+    assert answer.http_version == stream.http_version == 'HTTP/2' and lines[-1] == 'data: hello'
+    assert len(set(site.seen())) == 1
+
+
+async def until_line(stream, last):
+    async for line in stream.aiter_lines():
+        yield line
+        if line == last: return
