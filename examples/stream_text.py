@@ -31,10 +31,14 @@ async def words_of(question: str):
 async def answer(question: str):
     "Each piece replaces the text so far: rendering is cheap, and a reader who reconnects misses nothing"
     text = ''
-    async for word in words_of(question):
-        text += word
-        yield P(text, Span('▌', cls='cursor', aria_hidden='true'))
-    yield P(text)
+    try:
+        async for word in words_of(question):
+            text += word
+            yield P(text, Span('▌', cls='cursor', aria_hidden='true'))
+    except ConnectionError:  # a model out of reach is no reason to lose what has been said
+        yield P(text, Strong(' The connection to the model broke.'))
+    else:
+        yield P(text)
 
 
 css = Style('''

@@ -40,6 +40,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'fasthtml.app._kept_in': ('api/app.html#_kept_in', 'fasthtml/app.py'),
                               'fasthtml.app.as_list': ('api/app.html#as_list', 'fasthtml/app.py'),
                               'fasthtml.app.check_options': ('api/app.html#check_options', 'fasthtml/app.py'),
+                              'fasthtml.app.cors_origins': ('api/app.html#cors_origins', 'fasthtml/app.py'),
                               'fasthtml.app.is_body_attr': ('api/app.html#is_body_attr', 'fasthtml/app.py'),
                               'fasthtml.app.make_broker': ('api/app.html#make_broker', 'fasthtml/app.py'),
                               'fasthtml.app.session_layer': ('api/app.html#session_layer', 'fasthtml/app.py')},

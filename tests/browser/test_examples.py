@@ -111,6 +111,20 @@ def test_an_answer_arrives_word_by_word(words, page):
     assert not page.problems
 
 
+def test_a_model_that_breaks_off_leaves_what_it_said(words, page, monkeypatch):
+    url, module = words
+
+    async def broken(question):
+        yield 'So far '
+        raise ConnectionError
+    monkeypatch.setattr(module, 'words_of', broken)
+    page.goto(url)
+    page.fill('#question', 'Anything')
+    page.click('text=Ask')
+    page.wait_for_selector('article p:has-text("So far The connection to the model broke.")')
+    assert not page.problems
+
+
 def test_stop_closes_the_generator(words, page, monkeypatch):
     url, module = words
     closed = []
