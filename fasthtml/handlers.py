@@ -45,6 +45,7 @@ class Site:
     debug: bool = False                   # Show tracebacks to the browser?
     htmx: int|None = 2                    # Version of htmx that pages load
     trusted: frozenset[str] = frozenset() # Other origins that may send forms to us
+    public: bool = False                  # May pages from anywhere call us, as long as no login comes along?
     max_body_size: int = DEF_MAXBODY      # Bytes of a whole request body
     max_part_size: int = DEF_MAXPART      # Bytes of one part of a multipart body
     max_fields: int = DEF_MAXFIELDS       # Fields of a form
