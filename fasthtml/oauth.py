@@ -19,13 +19,14 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../nbs/api/35_oauth.ipynb #74f130d9
 from .composed import A, Titled
-from .handlers import Beforeware, MiddlewareBase, inner_path
+from .handlers import Beforeware, MiddlewareBase, answers, inner_path
 from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient,  # noqa: F401
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
                                     redir_url, url_match)
@@ -50,7 +51,8 @@ class PostedAnswer(MiddlewareBase):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] != 'http' or scope['method'] != 'POST' or inner_path(scope) != self.path:
             return await self.app(scope, receive, send)
-        body = await read_body(Request(scope, receive), max_body_size=64*1024, max_fields=20)
+        try: body = await read_body(Request(scope, receive), max_body_size=64*1024, max_fields=20)
+        except HTTPException as e: return await PlainTextResponse(e.detail, e.status_code)(scope, receive, send)
         fields = {k: v[-1] for k, v in body.fields.items() if v and isinstance(v[-1], str)}
         response = RedirectResponse(add_query(scope['path'], {k: fields[k] for k in _answer_fields if k in fields}), 303)
         user = quote(fields.get('user', ''))
@@ -223,7 +225,7 @@ class OAuth(Login):
             session['oauth_error'] = told(e)
             return Redirect(self.pages['error'])
         result = await maybe_thread(self.get_auth, info, ident, session, kept['remember'])
-        if result is None or result is False:
+        if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))
             return await maybe_thread(self.redir_login, session)
         session.pop(_key, None)

@@ -114,7 +114,7 @@ class Conversation(AppClient):
 
     def _link(self, redirect_uri: str, scope=None, state=None, code_verifier=None, nonce=None, **params: str) -> Flow[str]:
         asked = {'response_type': 'code', 'client_id': self.client_id, 'redirect_uri': redirect_uri,
-                 'scope': ' '.join(as_scopes(scope) or self.scope), 'state': state or self.state, 'nonce': nonce,
+                 'scope': ' '.join(as_scopes(scope) or self.scope), 'state': state or self.state, 'nonce': nonce if self.issuer else None,
                  'response_mode': self.response_mode, **params}
         if code_verifier and self.pkce: asked |= {'code_challenge': challenge(code_verifier), 'code_challenge_method': 'S256'}
         url = yield from self._endpoint('authorization_endpoint')

@@ -184,7 +184,7 @@ def test_void_elements_refuse_content():
     assert to_html(Br(None)) == '<br>' and 'br' in voids
 
 
-class Colour(str, enum.Enum): RED = '<red>'
+class Colour(enum.StrEnum): RED = '<red>'
 
 
 def test_texts_of_an_enum_are_its_values():
@@ -240,7 +240,8 @@ def test_names_with_other_characters_are_used_as_they_are():
 
 
 def test_values():
-    assert valmap(['a', None]) == 'a None' and valmap({'k': 1, 'j': 2}) == 'k:1; j:2' and valmap([]) is valmap({}) is None and valmap(0) == 0
+    assert valmap(['a', None]) == 'a None' and valmap({'k': 1, 'j': 2}) == 'k:1; j:2'
+    assert valmap([]) is valmap({}) is None and valmap(0) == 0
     html = to_html(P(cls=['a', 'b'], style={'color': 'red'}, title='', value=0, hidden=True, draggable=False, lang=None,
                      dir=[], x={'a'}))
     assert html == '<p class="a b" style="color:red" title="" value="0" hidden x="a"></p>'
@@ -337,7 +338,7 @@ def test_options_of_one_element():
 
 def test_an_option_in_the_wrong_place_says_where_it_goes():
     with pytest.raises(TypeError, match='option of `ft`'): to_html(P(ft_cls=Card))
-    with pytest.raises(AttributeError, match='it has indent'): fh_cfg.auto_ids
+    with pytest.raises(AttributeError, match='it has indent'): _ = fh_cfg.auto_ids
 
 
 def test_without_markupsafe_the_output_is_the_same():

@@ -1,4 +1,4 @@
-"pyright in strict mode accepts right uses of the components and rejects wrong ones; jedi completes and documents them without running them."
+"pyright in strict mode accepts right uses of components and rejects wrong ones; jedi completes and documents without running them."
 import inspect
 import json
 import subprocess
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from fasthtml.element import FT, Fragment, Safe, ft, to_html
 from fasthtml.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, asset_url, wants_fragment
 from fasthtml.render import iter_chunks, static, to_xml
-from fasthtml.tags import (A, Article, Body, Button, Details, Dialog, Div, File, Form, H1, Head, Html, HxPartial, Iframe, Img, Input, Label, Li,
-    Link, Main, Meta, Ol, Option, P, Script, Select, Table, Td, Textarea, Th, Title, Tr, Ul, Video, ft_hx, show)
+from fasthtml.tags import (A, Article, Body, Button, Details, Dialog, Div, File, Form, H1, Head, Html, HxPartial, Iframe, Img, Input, Label,
+    Li, Link, Main, Meta, Ol, Option, P, Script, Select, Table, Td, Textarea, Th, Title, Tr, Ul, Video, ft_hx, show)
 
 @dataclass
 class Task:
@@ -36,9 +36,11 @@ def page(tasks: list[Task], htmx: HtmxHeaders) -> str:
     box.title = 'x'
     form = Form(Label('Name', fr='name'), Input(id='name', name='name', required=True, maxlength=10, hx_post='/x', hx_swap='outerHTML'),
         Select(Option('a', value=1, selected=True), name='s'), Textarea('text', rows=3), Button('Go', type='submit', hx_target=box),
-        method='post', hx_post=index, hx_target='#box', hx_vals={'a': 1}, hx_on_submit='go()', hx_swap='outerHTML swap:1s', hx_push_url=True)
+        method='post', hx_post=index, hx_target='#box',
+        hx_vals={'a': 1}, hx_on_submit='go()', hx_swap='outerHTML swap:1s', hx_push_url=True)
     table = Table(Tr(Th('h', scope='col'), Td('x', colspan=2)), Tr(map(Td, ['1', '2'])), Tr(Td(i) for i in range(3)))
-    media = Img(src='/a.png', loading='lazy', width='50%'), Video(src='/v', controls=True, preload='none'), Iframe(srcdoc='x', loading='eager')
+    media = Img(src='/a.png', loading='lazy', width='50%'), Video(src='/v', controls=True, preload='none'), \
+        Iframe(srcdoc='x', loading='eager')
     kids: list[FT] = [A('x', href=index, target='_blank', target_id=box), Ol(Li('x', value=3), start=2), Ul(tasks), Article(dir='rtl')]
     first: FT = kids[0]
     link: str | None = first.href

@@ -4,11 +4,11 @@ import subprocess
 
 import pytest
 import websockets.sync.client
-from support import serve
 from websockets.exceptions import ConnectionClosed
 
 from fasthtml.app import FastHTML
 from fasthtml.auth import basic_logout, user_pwd_auth
+from support import serve
 
 
 async def slow_lookup(name, password):

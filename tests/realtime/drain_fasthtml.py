@@ -37,7 +37,7 @@ async def events():
 async def own():
     async def source():
         yield sse_message('hello')
-        while not shutdown_event.is_set():  # noqa: ASYNC110
+        while not shutdown_event.is_set():
             await asyncio.sleep(0.05)
         yield sse_message('my own last words')
     return EventStream(source())

@@ -5,6 +5,7 @@
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
 from support import ROOT
 
 NOTEBOOKS = sorted(path for path in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts)

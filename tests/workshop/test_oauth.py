@@ -3,6 +3,7 @@ import http.client
 import json
 import logging
 import time
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
@@ -24,8 +25,10 @@ from fasthtml.oauth import (
     GitHubAppClient,
     GoogleAppClient,
     OAuth,
+    OAuthError,
     OpenIDClient,
     WebClient,
+    load_creds,
 )
 from fasthtml.openid import half_hash
 from fasthtml.sse import EventStream
@@ -414,7 +417,7 @@ def log_in(client, wanted='/'):
     client.get(wanted, headers=HTML)
     link = client.get('/login').one('a').attrs['href']
     query = {k: v[0] for k, v in parse_qs(urlsplit(link).query).items()}
-    return client.get('/redirect', params={'code': query['nonce'], 'state': query['state']})
+    return client.get('/redirect', params={'code': query.get('nonce', 'a code'), 'state': query['state']})
 
 
 def test_an_honest_provider_logs_in(liar):
@@ -541,6 +544,16 @@ def test_only_the_answers_own_path_may_be_posted_from_elsewhere():
     assert client.session['auth'] == 'ada'
 
 
+@pytest.mark.parametrize('body', [dict(content=b'x' * 70_000), dict(content=b'&' * 500), dict(files={'a': b'b'}),
+                                  dict(content=b'\xff=\xfe'), dict(json={'code': ['c']}), dict()],
+                         ids=['large', 'many', 'file', 'bytes', 'json', 'nothing'])
+def test_any_posted_answer_is_refused_politely(body):
+    client = Client(shop(AppleAppClient('shop', 'key', 'team', 'pem')), HOME)
+    kind = {} if {'files', 'json'} & set(body) else {'content-type': 'application/x-www-form-urlencoded'}
+    answer = client.post('/redirect', headers=kind, **body)
+    assert answer.status_code in (303, 400, 413)
+
+
 def test_nobody_posts_where_answers_are_not_posted():
     client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME)
     cross = {'origin': 'https://evil.example', 'sec-fetch-site': 'cross-site'}
@@ -609,6 +622,18 @@ def test_google_from_a_file(tmp_path):
     path.write_text('{}')
     with pytest.raises(ValueError, match="neither 'web' nor 'installed'"):
         GoogleAppClient.from_file(path)
+
+
+def test_google_credentials_are_kept_in_a_file_of_our_own(tmp_path):
+    cli, path = GoogleAppClient('c', 's', scope='openid'), tmp_path/'creds.json'
+    with pytest.raises(OAuthError, match='Whose credentials'):
+        cli.creds()
+    creds = cli.creds({'access_token': 'a', 'refresh_token': 'r', 'id_token': 'i'})
+    creds.expiry = datetime(2100, 1, 1)
+    creds.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = load_creds(path)
+    assert (kept.token, kept.refresh_token, kept.client_id, kept.client_secret) == ('a', 'r', 'c', 's')
 
 
 def test_auth0_finds_its_addresses_by_discovery(liar):
