@@ -6,10 +6,12 @@
 __all__ = ['sort_keywords', 'open_db', 'make_table', 'fast_app', 'address', 'welcome', 'is_main', 'serve']
 
 # %% ../nbs/api/38_fastapp.ipynb #0ebe1f94
+import functools
 import inspect
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,11 +43,40 @@ def sort_keywords(
 def open_db(
     db_file: str|os.PathLike # A file, or ':memory:'
 ) -> Any: # A fastlite database
-    "Open an SQLite database"
+    "Open an SQLite database that threads may share"
     try: from fastlite import database
     except ImportError as e:
         raise ImportError("fast_app(db_file=...) needs fastlite: pip install 'fasthtml[db]' (or fastlite).") from e
-    return database(db_file)
+    db = database(db_file)
+    db.lock = threading.RLock()
+    db.conn.set_busy_timeout(5000)
+    db.conn.cursor_factory = lambda conn: _cursor_class()(conn, db.lock)
+    return db
+
+@functools.cache
+def _cursor_class() -> type:
+    "A cursor that waits for its turn"
+    from apsw import Cursor
+    class TurnCursor(Cursor):
+        def __init__(self, conn: Any, lock: Any):
+            super().__init__(conn)
+            self.lock = lock
+    for name in ('execute', 'executemany', 'fetchall', '__next__'): setattr(TurnCursor, name, _in_turn(getattr(Cursor, name)))
+    return TurnCursor
+
+@functools.cache
+def _table_class(cls: type) -> type:
+    "A table whose calls take turns"
+    calls = {k: v for k, v in inspect.getmembers_static(cls, inspect.isfunction) if not inspect.isgeneratorfunction(v)}
+    return type(cls.__name__, (cls,), {k: _in_turn(v) for k, v in calls.items() if k in ('__call__', '__getitem__') or k[0] != '_'})
+
+def _in_turn(method: Callable) -> Callable:
+    "`method`, while holding the lock of its object, or of its object's database"
+    @functools.wraps(method)
+    def locked(self, *args, **kw):
+        with getattr(self, 'lock', None) or self.db.lock: return method(self, *args, **kw)
+    return locked
+
 
 def make_table(
     db: Any,                     # The database
@@ -58,6 +89,7 @@ def make_table(
     words = {k: spec.pop(k) for k in list(spec) if k in _table_words}
     words.setdefault('pk', 'id' if 'id' in spec else None)
     table = db.t[name]
+    if hasattr(db, 'lock'): table.__class__ = _table_class(type(table))
     if not table.exists(): table.create(spec, **words)
     else:
         have = {c.name for c in table.columns}

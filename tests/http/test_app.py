@@ -3,6 +3,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -583,6 +584,18 @@ def test_fast_app_adds_columns_and_keeps_data(tmp_path):
         app, rt, items, Item = fast_app(tmp_path/'a.db', secret_key='x', **columns)
         items.insert(**({'name': 'Ann'} if 'name' in columns else {'age': 3}))
     assert [(i.name, i.age) for i in items()] == [('Ann', None), (None, 3)]
+
+
+def test_tables_may_be_used_by_plain_handlers_that_run_at_once(tmp_path):
+    "fastlite has one connection, which refuses a second thread; plain handlers run in threads"
+    app, rt, items, Item = fast_app(tmp_path/'a.db', id=int, title=str, secret_key='x')
+    def work(n):
+        titles = [f'{n}-{i}' for i in range(20)]
+        made = [items.insert(title=title) for title in titles]
+        return [o.title for o in made] == titles == [items[o.id].title for o in made] and len(items()) >= 20
+    with ThreadPoolExecutor(30) as pool: assert all(pool.map(work, range(30)))
+    with ThreadPoolExecutor(30) as pool: counts = list(pool.map(lambda _: len(list(items.db.q('select * from items'))), range(60)))
+    assert set(counts) == {600}
 
 
 def test_files_never_shadow_routes(tmp_path):
