@@ -30,7 +30,7 @@ lab: $(DONE)/lab $(DONE)/js  ## JupyterLab on the notebooks
 	@exec $(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) nbs
 
 bench: $(DONE)/bench $(DONE)/js  ## compare speed and memory with other libraries
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@$(BIN)/python bench/run.py $(ONLY)
 
 lock: $(DONE)/dev $(DONE)/bench $(DONE)/lab  ## write down the versions that are installed now
 	@$(BIN)/python tools/lock.py

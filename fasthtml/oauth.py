@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'PostedAnswer', 'start_login', 'finish_login', 'maybe_thread', 'Login', 'wanted_page', 'told', 'apple_user',
-           'OAuth', 'OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient', 'GitHubAppClient',
-           'HuggingFaceClient', 'DiscordAppClient', 'Auth0AppClient', 'AppleAppClient', 'get_host', 'redir_url',
-           'url_match', 'http_patterns', 'load_creds']
+           'LoginPages', 'OAuth', 'OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient',
+           'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient', 'Auth0AppClient', 'AppleAppClient', 'get_host',
+           'redir_url', 'url_match', 'http_patterns', 'load_creds']
 
 # %% ../nbs/api/35_oauth.ipynb #58672d46
 import inspect
@@ -170,8 +170,30 @@ def apple_user(
     except ValueError: return None
     return user if isinstance(user, dict) else None
 
+# %% ../nbs/api/35_oauth.ipynb #7d3cf850
+class LoginPages(Login):
+    "What the visitor sees around a login"
+    async def leave(self, session: dict) -> Any:
+        "Log out"
+        session.pop('auth', None)
+        if hasattr(session, 'renew'): session.renew()
+        return await maybe_thread(self.logout, session)
+
+    def login_page(self, req: HTTPConnection, session: dict) -> Any:
+        "A page with the link, for programs that have none"
+        problem = session.pop('oauth_error', None)
+        try: link = self.login_link(req)
+        except OAuthError as e:
+            log.warning('No login is possible. %s', e)
+            return Titled('Log in', P('The login is not available at the moment. Please try again later.'))
+        return Titled('Log in', P(problem) if problem else None, P(A('Log in', href=link)))
+
+    def error_page(self, session: dict) -> Any:
+        "A page that says what went wrong, for programs that have none"
+        return Titled('Not logged in', P(session.pop('oauth_error', 'You are not logged in.')), P(A('Log in', href=self.pages['login'])))
+
 # %% ../nbs/api/35_oauth.ipynb #8ba6426f
-class OAuth(Login):
+class OAuth(LoginPages):
     "Guard an app: who is not logged in is sent through a provider"
     def __init__(self,
         app: Any,                                       # The FastHTML app
@@ -243,25 +265,6 @@ class OAuth(Login):
         info = await self.cli.retr_info_async(given['code'], kept['redirect_uri'], code_verifier=kept['code_verifier'], nonce=kept['nonce'])
         user = apple_user(req) if self._mode else None
         return type(info)({'user': user, **info}) if user else info
-
-    async def leave(self, session: dict) -> Any:
-        "Log out"
-        session.pop('auth', None)
-        if hasattr(session, 'renew'): session.renew()
-        return await maybe_thread(self.logout, session)
-
-    def login_page(self, req: HTTPConnection, session: dict) -> Any:
-        "A page with the link, for programs that have none"
-        problem = session.pop('oauth_error', None)
-        try: link = self.login_link(req)
-        except OAuthError as e:
-            log.warning('No login is possible. %s', e)
-            return Titled('Log in', P('The login is not available at the moment. Please try again later.'))
-        return Titled('Log in', P(problem) if problem else None, P(A('Log in', href=link)))
-
-    def error_page(self, session: dict) -> Any:
-        "A page that says what went wrong, for programs that have none"
-        return Titled('Not logged in', P(session.pop('oauth_error', 'You are not logged in.')), P(A('Log in', href=self.pages['login'])))
 
 # %% ../nbs/api/35_oauth.ipynb #0a10232b
 _all_ = ['OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient', 'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient',

@@ -100,7 +100,8 @@ def iter_chunks(
     while True:
         for c in it:
             deep, other = _holds_much(c), not isinstance(c, (FT, str)) and _other(c)
-            if not deep and isinstance(other, (str, bool)):
+            flat = not deep and isinstance(other, (str, bool))
+            if flat:
                 group.append(Safe(other) if other else c)
                 if len(group) < 8: continue
             out.append(to_html(*group))
@@ -109,7 +110,7 @@ def iter_chunks(
             if n >= size:
                 yield ''.join(out)
                 out, n = [], 0
-            if deep or other:
+            if not flat:
                 if deep: out.append(open_tag(c))
                 above = it, end, above
                 it, end = (iter(c._c), c._t.close) if deep else (iter(other), '')

@@ -320,10 +320,8 @@ class SourceStream(Response):
         first = '' if head or connection.retry is None else _retry_line(connection.retry) + '\n'
         # An empty body, since middleware may hold the headers until there is one
         await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
-        self.connection, self._loop = connection, connection.loop
-        if head:
-            connection.why = 'head'
-            return
+        self.connection, self._loop, connection.why = connection, connection.loop, 'head' if head else ''
+        if head: return
         if not self.channel: connection.watcher = asyncio.create_task(watch(connection, receive))
         ticker().add(connection)
         self._lifecycle = scope.get('fasthtml.lifecycle')

@@ -91,8 +91,7 @@ class Socket(Connection, WebSocket, Member):
                       write=direct_writer(raw))
         Member.__init__(self, box, encode_frame, scope.get('auth'))
         self.canceller, self.code, self.reason = Canceller(asyncio.current_task()), 0, ''  # the code is 0 while it is open
-        self.sender = Sender(self)
-        self.extra = {'send': self.sender}
+        self.extra = {'send': Sender(self)}
         self.source = Source(self, extra=self.extra)
         self._from_server, self._to_server = receive, send
         self._listening, self._silent = False, False  # silent: nothing can be sent any more
@@ -130,8 +129,7 @@ class Socket(Connection, WebSocket, Member):
 
     async def _transmit(self, message: AsgiMessage) -> None:
         "What Starlette's own methods send, in its place in the order"
-        text = message.get('text')
-        if text is not None: return await self.write(text)
+        if (text := message.get('text')) is not None: return await self.write(text)
         await self.mailbox.flush()
         await self._to_server(message)
         if message['type'] != 'websocket.close': return
