@@ -56,8 +56,11 @@ def test_toasts_come_and_go(page):
         add_toast(session, 'stays until dismissed', 'error', duration=0)
         return P('page')
     with serve(app) as server:
+        page.add_init_script('''window.seen = [];
+            new MutationObserver(() => document.querySelectorAll('#fh-toast-container .fh-toast').forEach(
+                toast => seen.push(toast.textContent))).observe(document, {childList: true, subtree: true})''')
         page.goto(server.url)
-        page.wait_for_selector('#fh-toast-container .fh-toast:has-text("goes by itself")')
+        page.wait_for_function("seen.some(text => text.includes('goes by itself'))")
         page.wait_for_selector('.fh-toast:has-text("goes by itself")', state='detached')
         page.click('.fh-toast-dismiss')
         page.wait_for_selector('.fh-toast', state='detached')
