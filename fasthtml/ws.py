@@ -89,7 +89,7 @@ class Socket(Connection, WebSocket, Member):
         raw = fast_send(scope)
         box = Mailbox(raw or send, _frame, max_pending=max_pending, fast=raw is not None, stall=slow, on_close=self._given_up,
                       write=direct_writer(raw))
-        Member.__init__(self, box, encode_frame, scope.get('auth'))
+        Member.__init__(self, box, encode_frame)
         self.canceller, self.code, self.reason = Canceller(asyncio.current_task()), 0, ''  # the code is 0 while it is open
         self.extra = {'send': Sender(self)}
         self.source = Source(self, extra=self.extra)
@@ -242,6 +242,7 @@ class SocketEndpoint:
         socket = Socket(scope, receive, send)
         try:
             refused = await refusal(self, socket)
+            socket.info = socket.scope.get('auth')  # a guard has said who it is
             await socket.accept()
             if refused: return await socket.close(refused)
         except (WebSocketDisconnect, OSError): return  # it did not wait for the answer

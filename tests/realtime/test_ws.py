@@ -541,6 +541,18 @@ def test_channels_are_joined_and_left_by_themselves():
         wait_until(lambda: len(app.channel('room-a')) == len(app.channel('room-b')) == 0)
 
 
+def test_a_member_is_known_by_what_the_guard_found_out():
+    "A guard runs after the socket was made, and sets `auth`"
+    def who(request): request.scope['auth'] = request.headers.get('x-user')
+    app = FastHTML(secret_key='x', before=Beforeware(who))
+    room = app.channel('room')
+
+    @app.ws('/room', channels=[room])
+    async def listed(): return ','.join(room.members())
+    with serve(app) as served, connect(f'{served.ws_url}/room', additional_headers={'X-User': 'ann'}) as ws:
+        assert ask(ws) == 'ann'
+
+
 def test_a_handler_may_join_its_socket_to_a_channel():
     app = FastHTML()
     channel = app.channel('news')
