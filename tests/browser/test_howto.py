@@ -1,0 +1,80 @@
+"What the page `howto/realtime` says about browsers, with the very code of its cells."
+import json
+
+import pytest
+
+import fasthtml.common
+from fasthtml.common import Div, EventStream, FastHTML, P
+from support import ROOT, Served, serve, wait_until
+
+
+def cell(text: str) -> str:
+    "The code cell of the page that contains `text`"
+    cells = json.loads((ROOT/'nbs/howto/realtime.ipynb').read_text(encoding='utf-8'))['cells']
+    sources = [''.join(c['source']) for c in cells if c['cell_type'] == 'code']
+    return next(source for source in sources if text in source)
+
+
+def names(text: str, **given) -> dict:
+    "What the cell defines"
+    exec(cell(text), space := vars(fasthtml.common) | given)
+    return space
+
+
+def see(page, condition) -> None:
+    "`wait_until`, while requests of the page go on: they are routed in this thread"
+    wait_until(lambda: condition() or page.wait_for_timeout(5))
+
+
+def break_lines(served: Served) -> None:
+    "Cut every connection, as a network does"
+    for connection in served.app.lifecycle.connections:
+        served.call(connection.cut)
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
+    app = FastHTML(secret_key='x', exts=['sse'], htmx=htmx)
+    code = names('def wall_page', app=app)
+    wall, written = code['wall'], code['written']
+    app.get('/')(code['wall_page'])
+    written.append('one')
+    shown = 'text => document.getElementById("posts").innerText.split("\\n").join(" ") == text'
+    with serve(app) as served:
+        page.goto(served.url)
+        see(page, lambda: len(wall) == 1)
+        written.append('two')
+        wall.publish_sync(fasthtml.common.Li('two'))
+        page.wait_for_function(shown, arg='one two')
+        for text in 'three four five six'.split():  # more than the history holds, while nobody listens
+            written.append(text)
+        break_lines(served)
+        see(page, lambda: len(wall) == 0)
+        for text in written[2:]: wall.publish_sync(text)
+        page.wait_for_function(shown, arg='one two three four five six')
+    page.problems.clear()  # the browser logs that its line was cut
+
+
+def test_a_banner_is_there_while_the_line_is_not(page):
+    app = FastHTML(secret_key='x', exts=['sse', 'ws'])
+    banner, news = names('banner = ')['banner'], app.channel('news')
+
+    @app.get('/')
+    def home():
+        return (*banner, Div(P(id='said'), hx_ext='ws', ws_connect='/talk'), Div(hx_ext='sse', sse_connect='/news', sse_swap='message'))
+
+    @app.get('/news')
+    def stream(): return EventStream(news, retry=1500)
+
+    @app.ws('/talk')
+    def talk(): pass
+
+    with serve(app) as served:
+        page.goto(served.url)
+        see(page, lambda: len(app.connections) == 2)
+        assert page.is_hidden('#offline')
+        for kind in 'websocket', 'http':
+            next(served.call(c.cut) for c in app.lifecycle.connections if c.scope['type'] == kind)
+            page.wait_for_selector('#offline', state='visible')
+            page.wait_for_selector('#offline', state='hidden')
+    page.problems.clear()
