@@ -8,8 +8,9 @@ _light = ('element', 'render', 'htmx', 'composed', 'tags', 'forms')   # rooms th
 
 def __getattr__(name: str) -> Any:
     "A public name of the library: from a room that is quick to import, else from `fasthtml.common`"
-    if name.startswith('_'): raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
+    if name.startswith('_') and name != '__all__': raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
     from importlib import import_module
+    if name == '__all__': return import_module('fasthtml.core').__all__   # `from fasthtml import *` asks for it
     from importlib.util import find_spec
     if name != 'ft' and find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
     for room in (*_light, 'common'):

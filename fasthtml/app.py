@@ -29,6 +29,7 @@ from .heads import app_heads, asset_place, csp_policy, htmx_version
 from .lifecycle import Lifecycle
 from .params import BadInput, make_plan
 from .paths import path_pattern
+from .pico import picolink
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
 from .pages import PageConfig, is_collection, noop_body
 from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
@@ -398,13 +399,14 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         bodykw: Mapping[str, Any]|None = None,   # Attributes of <body>
         ws_hdr: bool = False,                    # As exts='ws'
+        pico: bool|None = False,                 # Pico's style sheet before `hdrs`?
         **kwargs                                 # More attributes of <body>
     ):
         if kwargs: check_options(kwargs, inspect.signature(FastHTML).parameters)
         version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
         exts = [*as_list(exts), *(['ws'] if ws_hdr else [])]
-        heads = app_heads(version, exts, as_list(hdrs), place=place, defaults=default_hdrs, surreal=surreal,
-                          csp=bool(csp), notebook=nb_hdrs)
+        hdrs = [*([picolink] if pico else []), *as_list(hdrs)]
+        heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))

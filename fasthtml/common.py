@@ -55,7 +55,10 @@ _pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid 
 _moved = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite')
 
 def __getattr__(name: str):
-    "Point to where a name that is not here can be found"
+    "fastcore's XML builder when it is asked for; else point to where a name that is not here can be found"
+    if name in ('E', 'XML'):
+        import fastcore.xml
+        return getattr(fastcore.xml, name)
     if name in _moved: raise ImportError(f"{name!r} is in {_moved[name]}: from {_moved[name]} import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

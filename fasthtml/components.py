@@ -1,10 +1,12 @@
 """Every HTML element, and what works on elements, for programs that import them from here.
 
-Any other capitalised name makes an element too: `from fasthtml.components import SlButton`.
+Any other capitalised name is an element too (`SlButton`); the element model (`FT`, `to_xml`) can be named, the star leaves it out.
 """
 from typing import TYPE_CHECKING, Any
 
 from .element import (attrmap_x, named)
+from .element import FT as FT, NotStr as NotStr, Safe as Safe, attrmap as attrmap, fh_cfg as fh_cfg, ft as ft
+from .element import unqid as unqid, valmap as valmap, voids as voids
 from .htmx import (evt_attrs, hx_attrs, hx_attrs_4only, hx_attrs_annotations, hx_evt_attrs, hx_evts, hx_evts_4only,
                    js_evt_attrs, js_evts)
 from .tags import __getattr__ as _element
@@ -19,6 +21,7 @@ from .tags import (A, Abbr, Address, Area, Article, Aside, Audio, B, Base, Bdi, 
                    Thead, Time, Title, Tr, Track, Tt, U, Ul, Var, Video, Wbr, ft_html, ft_hx, html_attrs, show)
 from .forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
 from .html2ft import html2ft
+from .render import dict2xml as dict2xml, highlight as highlight, showtags as showtags, to_xml as to_xml
 
 if TYPE_CHECKING:
     from .sse import sse_message

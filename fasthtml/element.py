@@ -730,6 +730,7 @@ def _other(c: Any) -> Any:
     if isinstance(c, FT): return c if c._t.name else _kids(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
+    if cls.__name__ == 'NotStr' and cls.__module__ == 'fastcore.basics': return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
     if isinstance(c, Mapping) and not _figure(c):

@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import Any
 
 # %% ../nbs/api/38_fastapp.ipynb #cd1c6ebd
-from .app import FastHTML, as_list
-from .heads import asset_place, load
+from .app import FastHTML
 from .live_reload import setup_live_reload
-from .pico import picolink
 from .static import default_static
 
 # %% ../nbs/api/38_fastapp.ipynb #6f84c76d
@@ -120,9 +118,9 @@ def fast_app(
 ) -> tuple: # The app, its `route` decorator, and what the database gave
     "An app with Pico, static files and perhaps a database"
     columns, tables, options = sort_keywords(kwargs) if db_file else ({}, {}, kwargs)
-    heads = [*(_pico(options) if pico or (pico is None and default_hdrs) else ()), *as_list(hdrs)]
-    common = dict(hdrs=heads, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
-    app = FastHTML(**common, **options)
+    if pico is None: pico = default_hdrs
+    common = dict(hdrs=hdrs, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
+    app = FastHTML(pico=pico, **common, **options)
     if live: setup_live_reload(app, reload_attempts, reload_interval)
     folder, exts = default_static(static_path)
     app.static_route_exts(static_path=folder, exts=exts)
@@ -132,11 +130,6 @@ def fast_app(
     if not tables or columns: tables = {'items': columns | {'render': render}} | tables
     made = [make_table(db, name, spec) for name, spec in tables.items()]
     return app, app.route, *(made[0] if len(made) == 1 else made)
-
-def _pico(options: Mapping[str, Any]) -> tuple:
-    "Pico's style sheet, from where the app takes its scripts"
-    place, _ = asset_place(options.get('assets', 'cdn'))
-    return (picolink,) if place == 'cdn' else (load('pico', place),)
 
 # %% ../nbs/api/38_fastapp.ipynb #858ad815
 def address(

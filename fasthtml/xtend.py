@@ -23,7 +23,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    "What `seo` has, which needs a server's responses, when it is asked for"
-    if name not in _seo: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    import fasthtml.seo as seo
-    return getattr(seo, name)
+    "What `seo` has, which needs a server's responses, or any other name of the front door, when it is asked for"
+    if name in _seo:
+        from . import seo
+        return getattr(seo, name)
+    if not name.startswith('_'):
+        from . import common
+        if name in common.__all__: return getattr(common, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -157,6 +157,13 @@ def test_children_of_every_kind():
     assert to_html(['a', P('b')], (P(i) for i in range(2))) == 'a<p>b</p><p>0</p><p>1</p>'
 
 
+def test_fastcores_mark_for_html_is_html_too():
+    "MonsterUI and others have `NotStr` from `fastcore.all`, which is a class of its own"
+    from fastcore.basics import NotStr as theirs
+    assert to_html(Div(theirs('<hr>'), '<hr>')) == '<div><hr>&lt;hr&gt;</div>'
+    assert to_html(theirs('<b>')) == to_html([theirs('<b>')]) == to_xml(theirs('<b>')) == '<b>'
+
+
 def test_generators_are_read_when_the_element_is_built():
     name, gen = 'a', None
     gen = (name + str(i) for i in range(2))

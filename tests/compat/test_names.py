@@ -123,3 +123,31 @@ def test_a_custom_tag_is_made_by_its_name(module):
 def test_a_name_that_moved_says_where_to():
     with pytest.raises(ImportError, match='fasthtml.pico'):
         exec('from fasthtml.common import Card')
+
+
+@pytest.mark.parametrize('path', ['core FT', 'core Request', 'core Div', 'core to_xml', 'xtend Div', 'xtend MarkdownJS', 'xtend Socials',
+                                  'components FT', 'components NotStr', 'components to_xml', 'components fh_cfg'])
+def test_names_that_programs_ask_for_at_another_address_are_the_same_things(path):
+    "faststrap takes `FT` from `fasthtml.core`; in `fasthtml.components`, `FT` and `NotStr` must not be made into tags"
+    import fasthtml.common as common
+    module, name = path.split()
+    assert getattr(importlib.import_module(f'fasthtml.{module}'), name) is getattr(common, name)
+
+
+def test_what_nobody_has_is_an_import_error_everywhere():
+    for module in 'core', 'xtend', 'components', 'common':
+        with pytest.raises(ImportError, match='no_such_name'):
+            exec(f'from fasthtml.{module} import no_such_name')
+
+
+def test_a_star_import_of_the_package_gives_what_core_has():
+    names = {}
+    exec('from fasthtml import *', names)
+    import fasthtml.core
+    assert all(names[name] is getattr(fasthtml.core, name) for name in fasthtml.core.__all__)
+
+
+def test_fastcores_builder_of_xml_is_imported_when_it_is_named():
+    code = 'import sys; from fasthtml.common import *; print("fastcore.xml" in sys.modules); from fasthtml.common import E, XML; print(E().a("b"))'
+    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True)
+    assert result.stdout.split() == ['False', '<a>b</a>'], result.stderr

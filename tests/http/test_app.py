@@ -551,6 +551,12 @@ def test_into_pipes_the_result_and_takes_parameters_of_its_own():
 
 # ---------------------------------------------------------------- fast_app
 
+def test_fasthtml_has_pico_only_when_asked():
+    "Component libraries pass `pico=False` on to it"
+    def heads(**options): return client(FastHTML(secret_key='x', **options)).get('/missing').text
+    assert 'pico' in heads(pico=True) and 'pico' not in heads(pico=False) + heads(pico=None) + heads()
+
+
 def test_fast_app_has_pico_unless_told_otherwise():
     def styles(app):
         app.get('/')(lambda: P())
