@@ -1168,6 +1168,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.requests.Request.stream': ('api/requests.html#request.stream', 'fasthtml/requests.py'),
                                    'fasthtml.requests._bad_form': ('api/requests.html#_bad_form', 'fasthtml/requests.py'),
                                    'fasthtml.requests._declared_length': ('api/requests.html#_declared_length', 'fasthtml/requests.py'),
+                                   'fasthtml.requests._flat': ('api/requests.html#_flat', 'fasthtml/requests.py'),
                                    'fasthtml.requests._header': ('api/requests.html#_header', 'fasthtml/requests.py'),
                                    'fasthtml.requests._json_fields': ('api/requests.html#_json_fields', 'fasthtml/requests.py'),
                                    'fasthtml.requests._loads': ('api/requests.html#_loads', 'fasthtml/requests.py'),

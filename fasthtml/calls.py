@@ -253,6 +253,9 @@ class LoopThread:
 
     def run(self, coro: Coroutine, timeout: float) -> Any:
         "Run a coroutine to its end"
+        if self.loop.is_closed():
+            coro.close()
+            raise RuntimeError('This client was closed, perhaps by the end of its `with`. Make a new one: Client(app).')
         future = asyncio.run_coroutine_threadsafe(coro, self.loop)
         try: return future.result(timeout)
         except TimeoutError:

@@ -62,7 +62,12 @@ class Beforeware:
         f: Callable,                        # Takes injected parameters; a result answers the request
         skip: Sequence[str]|str|None = None # Regular expressions; a path that one of them matches wholly is skipped
     ):
+        if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
         self.f, self.skip = f, [skip] if isinstance(skip, str) else list(skip or ())
+        for pattern in self.skip:
+            try: re.compile(pattern)
+            except re.error as e:
+                raise ValueError(f'skip={pattern!r} is no regular expression: {e}. `re.escape` takes a path literally.') from e
 
     def __repr__(self) -> str: return f'Beforeware({getattr(self.f, "__name__", self.f)}, skip={self.skip})'
 
@@ -88,6 +93,7 @@ def guard(
     try: return site.prepared[o]
     except KeyError: pass
     fn, skip = (o.f, o.skip) if isinstance(o, Beforeware) else (o, ())
+    if not callable(fn): raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.')
     made = site.prepared[o] = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) for p in skip))
     return made
 

@@ -11,7 +11,6 @@ import copy
 import functools
 import inspect
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType, SimpleNamespace
@@ -25,6 +24,7 @@ from starlette.requests import HTTPConnection
 from .casts import BadValue, Cast, Fault, is_empty_file, join_path, scalars
 from .element import FT, ft
 from .htmx import HtmxHeaders
+from .paths import warn_caller
 from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, Marker, Source, make_find, whence
 
@@ -391,7 +391,7 @@ def _bare(p: _Param) -> Getter:
     if p.first and name in ('self', 'cls'): return lambda src: None     # a class of routes has no instance
     mend = f'Annotate it (e.g. `{name}: str`) to read it from the request'
     if default is not _MISSING:
-        warnings.warn(f'{p} has no annotation, so it is always its default. {mend}.', stacklevel=5)
+        warn_caller(f'{p} has no annotation, so it is always its default. {mend}.')
         make = _maker(default)
         return lambda src: make()
     if name == 'send': mend = f'`send` belongs to WebSocket handlers (`@app.ws`). {mend}'
@@ -432,6 +432,7 @@ def make_plan(
     extra: Iterable[str] = (),                  # Special names the caller supplies in `Source.extra`
 ) -> Plan:
     "Read a handler's signature, once"
+    if not callable(fn): raise TypeError(f'A handler is a function, or an object that can be called; got {fn!r}.')
     try: signature = inspect.signature(fn)
     except (ValueError, TypeError) as e:
         raise TypeError(f'{fn!r} has no signature that can be read. Wrap it in a function with annotated parameters.') from e

@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['all_meths', 'nested_name', 'RouteSpec', 'infer_route', 'class_routes', 'route_specs', 'Place', 'root_of',
            'RouteWrapper', 'AsyncRouteWrapper', 'wrap_route', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute',
-           'RouteTable', 'RouteList', 'refuse_method', 'other_slash', 'AppRouter', 'add_route', 'decorate', 'Verbs',
-           'give_to', 'uri', 'decode_uri', 'resolve_link']
+           'RouteTable', 'RouteList', 'refuse_method', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'decorate',
+           'Verbs', 'give_to', 'uri', 'decode_uri', 'resolve_link']
 
 # %% ../nbs/api/13_routing.ipynb #64d498c4
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial, update_wrapper
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -368,6 +369,24 @@ def other_slash(
     return quote(full) + (f'?{query}' if query else '')
 
 # %% ../nbs/api/13_routing.ipynb #2acdc1c1
+class NoRoute(NoMatchFound):
+    "No route has this name, or it takes other values"
+    def __init__(self,
+        name: str,                      # That was asked for
+        values: Collection[str],        # Names of the values that came along
+        named: Mapping[str, Any],       # Name → route
+    ):
+        known = [n for n in named if n]
+        if name in named:
+            wanted = ', '.join(getattr(named[name], 'param_convertors', ())) or 'no values'
+            message = f'The route {name!r} takes {wanted}; got {", ".join(values) or "none"}.'
+        else:
+            near = get_close_matches(name, known, 1)
+            message = f'No route is named {name!r}.' + (f' Did you mean {near[0]!r}?' if near else '') + \
+                      ' A route has the name of its function, or the one given by `name=`.'
+        Exception.__init__(self, message)
+
+# %% ../nbs/api/13_routing.ipynb #f9e575ad
 class AppRouter(Router):
     "Starlette's router, with a lookup table and knowledge of where it is"
     def __init__(self, *args, **kwargs):
@@ -379,6 +398,11 @@ class AppRouter(Router):
     def routes(self) -> RouteList: return self._routes
     @routes.setter
     def routes(self, value: Iterable[Any]) -> None: self._routes = RouteList(value)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        "As in Starlette; `NoRoute` says what there is"
+        try: return super().url_path_for(name, **path_params)
+        except NoMatchFound: raise NoRoute(name, path_params, self._routes.table.named) from None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await super().app(scope, receive, send)
