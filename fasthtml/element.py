@@ -253,12 +253,16 @@ def _with_id(kw: dict) -> dict:
 _drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
 
+def _fastcore_html(k: type) -> bool:
+    "Is `k` the class by which fastcore marks text as HTML?"
+    return k.__name__ == 'NotStr' and k.__module__ == 'fastcore.basics'
+
 def _is_group(x: Any) -> bool:
     "Does `x` stand for the things in it?"
     k = type(x)
     if k in _groups: return True
     if not isinstance(x, (Iterator, Collection)) or isinstance(x, (str, bytes, bytearray, memoryview, Mapping, FT, type)): return False
-    return not any(hasattr(k, o) for o in _drawing)
+    return not any(hasattr(k, o) for o in _drawing) and not _fastcore_html(k)
 
 def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
     "`kids` flattened, with generators read and mappings (only where `direct`) moved to `kw`"
@@ -730,7 +734,7 @@ def _other(c: Any) -> Any:
     if isinstance(c, FT): return c if c._t.name else _kids(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
-    if cls.__name__ == 'NotStr' and cls.__module__ == 'fastcore.basics': return str(c)
+    if _fastcore_html(cls): return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
     if isinstance(c, Mapping) and not _figure(c):
