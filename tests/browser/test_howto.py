@@ -1,4 +1,4 @@
-"What the page `howto/realtime` says about browsers, with the very code of its cells."
+"What how-to pages say about browsers, with the very code of their cells."
 import json
 
 import pytest
@@ -8,16 +8,16 @@ from fasthtml.common import Div, EventStream, FastHTML, P
 from support import ROOT, Served, serve, wait_until
 
 
-def cell(text: str) -> str:
+def cell(page: str, text: str) -> str:
     "The code cell of the page that contains `text`"
-    cells = json.loads((ROOT/'nbs/howto/realtime.ipynb').read_text(encoding='utf-8'))['cells']
+    cells = json.loads((ROOT/f'nbs/howto/{page}.ipynb').read_text(encoding='utf-8'))['cells']
     sources = [''.join(c['source']) for c in cells if c['cell_type'] == 'code']
     return next(source for source in sources if text in source)
 
 
-def names(text: str, **given) -> dict:
+def names(page: str, text: str, **given) -> dict:
     "What the cell defines"
-    exec(cell(text), space := vars(fasthtml.common) | given)
+    exec(cell(page, text), space := vars(fasthtml.common) | given)
     return space
 
 
@@ -35,7 +35,7 @@ def break_lines(served: Served) -> None:
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
     app = FastHTML(secret_key='x', exts=['sse'], htmx=htmx)
-    code = names('def wall_page', app=app)
+    code = names('realtime', 'def wall_page', app=app)
     wall, written = code['wall'], code['written']
     app.get('/')(code['wall_page'])
     written.append('one')
@@ -57,7 +57,7 @@ def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
 
 def test_a_banner_is_there_while_the_line_is_not(page):
     app = FastHTML(secret_key='x', exts=['sse', 'ws'])
-    banner, news = names('banner = ')['banner'], app.channel('news')
+    banner, news = names('realtime', 'banner = ')['banner'], app.channel('news')
 
     @app.get('/')
     def home():
@@ -77,4 +77,35 @@ def test_a_banner_is_there_while_the_line_is_not(page):
             next(served.call(c.cut) for c in app.lifecycle.connections if c.scope['type'] == kind)
             page.wait_for_selector('#offline', state='visible')
             page.wait_for_selector('#offline', state='hidden')
+    page.problems.clear()
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_one_stream_serves_all_parts_of_a_page(page, htmx):
+    "Elements that say where they go, in a stream whose own element swaps nothing"
+    def app_of_that_version(**kw): return FastHTML(**kw, htmx=htmx)
+    code = names('http2', 'def visitors', FastHTML=app_of_that_version)
+    with serve(code['app']) as served:
+        page.goto(served.url)
+        see(page, lambda: len(code['page_channel']) == 1)
+        code['page_channel'].publish_sync(code['price'](3))
+        page.wait_for_selector('#price:text-is("3 euro")')
+        code['page_channel'].publish_sync((code['price'](4), code['visitors'](2)))
+        page.wait_for_selector('#price:text-is("4 euro")')
+        page.wait_for_selector('#visitors:text-is("2 here")')
+        assert page.inner_text('[hx-ext=sse]') == '' and page.locator('#price').count() == 1
+    page.problems.clear()
+
+
+def test_sockets_do_not_count_among_the_six_connections(page):
+    app = FastHTML(secret_key='x', exts=['ws'])
+    app.ws('/talk')(lambda: None)
+
+    @app.get('/')
+    def home(): return [Div(hx_ext='ws', ws_connect='/talk') for _ in range(10)]
+
+    with serve(app) as served:
+        page.goto(served.url)
+        see(page, lambda: len(app.connections) == 10)
+        assert page.evaluate('fetch("/").then(answer => answer.status)') == 200
     page.problems.clear()
