@@ -782,6 +782,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.mailbox.Mailbox.age': ('api/mailbox.html#mailbox.age', 'fasthtml/mailbox.py'),
                                   'fasthtml.mailbox.Mailbox.end': ('api/mailbox.html#mailbox.end', 'fasthtml/mailbox.py'),
                                   'fasthtml.mailbox.Mailbox.offer': ('api/mailbox.html#mailbox.offer', 'fasthtml/mailbox.py'),
+                                  'fasthtml.mailbox.Mailbox.offer_now': ('api/mailbox.html#mailbox.offer_now', 'fasthtml/mailbox.py'),
                                   'fasthtml.mailbox.Mailbox.pending_bytes': ( 'api/mailbox.html#mailbox.pending_bytes',
                                                                               'fasthtml/mailbox.py'),
                                   'fasthtml.mailbox.Mailbox.put': ('api/mailbox.html#mailbox.put', 'fasthtml/mailbox.py'),
