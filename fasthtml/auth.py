@@ -92,6 +92,8 @@ def user_pwd_auth(
     if callable(lookup):
         if kwargs: raise TypeError(f"Give either a lookup function or passwords by name, not both; got {lookup!r} and {', '.join(kwargs)}.")
         check = lookup
+    elif lookup is not None and not isinstance(lookup, Mapping):
+        raise TypeError(f'user_pwd_auth takes a mapping of passwords by name, or a function of name and password; got {lookup!r}.')
     else: check = password_lookup({**(lookup or {}), **kwargs})
     if inspect.iscoroutinefunction(check):
         async def cb(conn, name, password): return await check(name, password)
