@@ -68,6 +68,7 @@ class BadValue(ValueError):
 
 # %% ../nbs/api/10_casts.ipynb #a0f55f68
 def _text(value: Any) -> str:
+    if type(value) is str: return value
     if isinstance(value, (bool, list, dict)) or value is None or hasattr(value, 'filename'): raise ValueError
     return str(value)
 

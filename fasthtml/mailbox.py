@@ -168,6 +168,10 @@ class Mailbox(ClosableWriter):
         if self._task is None: self._task = self._loop.create_task(self._pump(), context=self._context)
         return True
 
+    def offer_now(self, piece: Any) -> bool:  # False also when something waits, or the box is closed
+        "Take one piece only if it can go out at once"
+        return not (self.closed or self._waiting or self._flying) and self.offer(piece)
+
     def _write_now(self, piece: Any) -> bool:
         if self._write is None or not self._write(piece): return False
         self.sent += 1

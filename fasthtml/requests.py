@@ -180,12 +180,14 @@ class BadJson(ValueError):
 
 def _no_constant(name: str): raise ValueError(name)
 
-_scan = json.JSONDecoder(parse_constant=_no_constant).raw_decode  # `json.loads` would make a decoder each time
+_scan = json.JSONDecoder(parse_constant=_no_constant).scan_once  # `json.loads` would make a decoder each time
 
 def _loads(text: str) -> Any:
     "`json.loads`, quicker"
-    out, end = _scan(text := text.lstrip(' \t\n\r'))
-    if end != len(text) and text[end:].strip(' \t\n\r'): raise ValueError('something follows the value')
+    text = text.strip(' \t\n\r')
+    try: out, end = _scan(text, 0)
+    except StopIteration: raise ValueError('there is no value') from None
+    if end != len(text): raise ValueError('something follows the value')
     return out
 
 def parse_json(
@@ -195,7 +197,7 @@ def parse_json(
     if not raw or raw.isspace(): return {}
     try:
         out = _loads(raw) if isinstance(raw, str) else json.loads(raw, parse_constant=_no_constant)
-        if '\\u' in raw if isinstance(raw, str) else b'\\u' in raw: json.dumps(out, ensure_ascii=False).encode()
+        if ('\\u' if isinstance(raw, str) else b'\\u') in raw: json.dumps(out, ensure_ascii=False).encode()
     except RecursionError: raise BadJson('The JSON is nested too deeply.') from None
     except ValueError as e: raise BadJson('The JSON is malformed.') from e
     return out
@@ -203,15 +205,18 @@ def parse_json(
 def json_body(raw: bytes) -> Body:
     "A Body from JSON: an object gives fields, an array is kept for a list parameter"
     out = parse_json(raw)
-    if isinstance(out, dict): return Body(_json_fields(out), raw, 'json', out)
+    if isinstance(out, dict): return Body(_json_fields(_flat(out)), raw, 'json', out)
     if isinstance(out, list): return Body(_EMPTY, raw, 'json', out)
     raise BadJson('The JSON must be an object.')
 
+def _flat(obj: Mapping) -> Mapping:
+    "What betas of htmx 4 nested in `body` or `values` comes after flat names"
+    if 'body' not in obj and 'values' not in obj: return obj
+    parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
+    return {k: v for part in (*parts, obj) for k, v in part.items()}
+
 def _json_fields(obj: Mapping) -> dict[str, list]:
-    "Lists are repeated values, null is a field that did not come; what betas of htmx 4 nested comes after flat names"
-    if 'body' in obj or 'values' in obj:
-        parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
-        obj = {k: v for part in (*parts, obj) for k, v in part.items()}
+    "Lists are repeated values, null is a field that did not come"
     return {k: v if type(v) is list else [v] for k, v in obj.items() if v is not None}
 
 # %% ../nbs/api/10_requests.ipynb #1fe3c354
@@ -281,10 +286,8 @@ def frame_body(
 ) -> tuple[Body, Mapping[str, str]]:            # Its fields, and htmx's headers in lower case
     "The fields and headers of a message; BadJson (a ValueError) if it is not a JSON object"
     obj = parse_json(text)
-    if not isinstance(obj, dict) or not obj and not text.strip(): raise BadJson('The message must be a JSON object.')
-    key = 'HEADERS' if isinstance(obj.get('HEADERS'), dict) else 'headers' if isinstance(obj.get('headers'), dict) else ''
+    if type(obj) is not dict or not obj and not text.strip(): raise BadJson('The message must be a JSON object.')
+    key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
     headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
-    if 'body' in obj or 'values' in obj:
-        nested = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
-        obj = {k: v for part in (*nested, obj) for k, v in part.items()}
+    obj = _flat(obj)
     return Body(_json_fields(obj), text.encode(), 'json', obj), headers
