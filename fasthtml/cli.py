@@ -131,8 +131,8 @@ def route_rows(
             below = list(route_rows(getattr(route, 'routes', None) or (), inner))
             yield from below or [('*', inner + '/…', route.name or '', type(route.app).__name__)]
         elif isinstance(route, Route | WebSocketRoute):
-            methods = ' '.join(sorted(getattr(route, 'methods', None) or ['WS']))
-            yield methods, prefix + route.path, route.name or '', _place(route.endpoint)
+            methods = ['WS'] if isinstance(route, WebSocketRoute) else sorted(route.methods or ['*'])
+            yield ' '.join(methods), prefix + route.path, route.name or '', _place(route.endpoint)
 
 def _place(f: Any) -> str:
     code = getattr(getattr(f, '__wrapped__', f), '__code__', None)
