@@ -166,10 +166,16 @@ class Seats:
 
     def wake(self) -> None:
         "Have the queue walked, here or in the loop where the members are"
-        if asyncio._get_running_loop() is self.loop: self.walk()
-        elif not self.woken and not self.loop.is_closed():
-            self.woken = True
-            self.loop.call_soon_threadsafe(self.walk)
+        if asyncio._get_running_loop() is self.loop: return self.walk()
+        if self.woken: return
+        self.woken = True
+        try: self.loop.call_soon_threadsafe(self.walk)
+        except RuntimeError: self.clear()
+
+    def clear(self) -> None:
+        "The loop is closed: nobody is there any more"
+        self.queue.clear()
+        for member in tuple(self.members): member.leave()
 
     def walk(self) -> None:
         "Offer what is queued to every member"
@@ -240,9 +246,9 @@ class History:
 
     def add(self, message: Message, id: str | None = None) -> None:
         "The next message; its id is `epoch-offset`, unless the broker has given it one"
+        if self.size: message.texts()  # What it says now, not what its tree will say later
         self.seq = message.seq = self.seq + 1
         self.last_id = message.id = id or f'{self._epoch}-{self.seq}'
-        if self.size: message.texts()  # What it says now, not what its tree will say later
         self._ring.append(message)
         self._places[message.id] = self.seq
         if len(self._ring) > self.size:
@@ -268,6 +274,7 @@ class Feed(Audience):
 
     def feed(self, message: Message, id: str | None = None) -> str:
         "A message has its place in the order: remember it, and tell the members. From any thread"
+        if self.history.size or self._seats: message.texts()
         with self._lock:
             self.history.add(message, id)
             told = self._queue(message)
@@ -306,50 +313,61 @@ class Channel(Feed):
         super().__init__(name, History(history, f'{epoch or secrets.token_hex(4)}-0'))
         self.broker = broker or MemoryBroker()
         self._kept = {} if kept is None else kept
+        self._door = threading.Lock()  # One at a time opens or shuts
 
     async def publish(self,
         content: Any,              # Element(s), dict or list, or text
         event: str | None = None,  # Name of the event, for event streams
     ) -> str:  # Id of the message, once the broker has it
         "Tell everybody who listens; never waits for a client"
-        return await self.broker.publish(self, Message(content, event))
+        return await self.broker.publish(self, Message(content, _one_line(event)))
 
     def publish_sync(self, content: Any, event: str | None = None) -> str:
         "`publish` from sync handlers and other threads"
-        return self.broker.publish_sync(self, Message(content, event))
+        return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
-    def join(self, member: Member) -> None:
+    def join(self, member: Member) -> str:  # Id of the message before; from there it can come back
         "From now on `member` gets what is published; in the member's own loop"
-        with self._lock: self._seat(member, self.history.seq)
+        with self._lock:
+            self._seat(member, self.history.seq)
+            last_id = self.last_id
         self.open()
+        return last_id
 
     def leave(self, member: Member) -> None:
         "It gets nothing any more; more than once is once"
         with self._lock: self._unseat(member)
-        if not self._seats: self.shut()
+        self.shut()
 
     async def resume(self, member: Member, last_id: str) -> None:
         "`member` gets what it missed since `last_id`, then what is published"
         self.open()
-        await self.broker.ready(self)
-        while True:
-            with self._lock:
-                missed = self.history.after(last_id)
-                if not missed: self._seat(member, self.history.seq)
-            if missed is None: member.lost(Notice(self.last_id))
-            if not missed: return
-            for message in missed:
-                if not await member.put(message): return self.leave(member)
-                last_id = message.id
+        try:
+            await self.broker.ready(self)
+            while missed := self._missed(member, last_id):
+                for message in missed:
+                    if not await member.put(message): return self.leave(member)
+                    last_id = message.id
+        finally: self.shut()  # For a member that left while it waited
+
+    def _missed(self, member: Member, last_id: str) -> list[Message] | None:
+        "What came after `last_id`. When there is nothing, the member takes its seat in the same step"
+        with self._lock:
+            missed, newest = self.history.after(last_id), self.last_id
+            if not missed: self._seat(member, self.history.seq)
+        if missed is None: member.lost(Notice(newest))
+        return missed
 
     def open(self) -> None:
         "Have the broker feed it, and keep it while somebody listens or there is a history"
-        self._kept[self.name] = self
-        self.broker.open(self)
+        with self._door:
+            self._kept[self.name] = self
+            self.broker.open(self)
 
     def shut(self) -> None:
-        "Nobody listens any more"
-        if not self.history.size and self._kept.pop(self.name, None): self.broker.shut(self)
+        "If nobody listens any more, let go of it"
+        with self._door:
+            if not self._seats and not self.history.size and self._kept.pop(self.name, None): self.broker.shut(self)
 
     @property
     def last_id(self) -> str:
@@ -357,6 +375,11 @@ class Channel(Feed):
         return self.history.last_id
 
     def __repr__(self) -> str: return f'Channel({self.name!r}, {len(self)} members)'
+
+def _one_line(event: str | None) -> str | None:
+    "The name of an event"
+    if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
+    return event
 
 # %% ../nbs/api/21_channels.ipynb #58e39d1f
 class Hub:
@@ -384,7 +407,7 @@ class Hub:
                              "Give the number where the channel is first used, and only its name elsewhere.")
         return channel
 
-    def __iter__(self): return iter(list(self._channels.values()))
+    def __iter__(self): return iter([c for ref in self._channels.valuerefs() if (c := ref())])  # from any thread
     def __len__(self) -> int: return len(self._channels)
 
     def statistics(self) -> list[dict]:
@@ -392,8 +415,8 @@ class Hub:
         return [dict(name=c.name, members=len(c), published=c.history.seq, kept=len(c.history)) for c in self]
 
     async def close(self) -> None:
-        "The app ends"
-        await self.broker.close()
+        "The app ends, in this loop. Where others still listen, in another loop, the broker is needed"
+        if not any(map(len, self)): await self.broker.close()
 
 # %% ../nbs/api/21_channels.ipynb #8a03f7f5
 @dataclass(frozen=True)
@@ -412,4 +435,4 @@ def connection_table(
 ) -> list[ConnectionInfo]:
     "What each open connection is doing"
     return [ConnectionInfo(c.scope['type'], c.scope['path'], round(c.mailbox.age, 3), c.mailbox.sent, c.mailbox.pending_bytes,
-                           c.mailbox.dropped, tuple(sorted(channel.name for channel in c.channels))) for c in connections]
+                           c.mailbox.dropped, tuple(sorted(channel.name for channel in tuple(c.channels)))) for c in connections]

@@ -38,7 +38,8 @@ class ShutdownEvent:
             self._set = True
             waiters, self._waiters = self._waiters, {}
         for future, loop in waiters.items():
-            if not loop.is_closed(): loop.call_soon_threadsafe(_wake, future)
+            try: loop.call_soon_threadsafe(_wake, future)
+            except RuntimeError: pass  # a loop that is closed has nobody waiting
 
     def clear(self) -> None:
         "Ready for the next start in the same process, as in a notebook"
@@ -325,14 +326,16 @@ class Lifecycle:
     ):
         self.lifespan, self.grace = Lifespan(startup, shutdown, lifespan), grace
         self._watches: dict[asyncio.AbstractEventLoop, Watch] = {}
+        self._lock = threading.Lock()  # Servers in several threads may start at once
 
     def watch(self, fresh: bool = False) -> Watch:
         "The watch of the running loop; `fresh` begins a new one"
         loop = asyncio.get_running_loop()
         found = self._watches.get(loop)
         if fresh or found is None:
-            self._watches = {other: watch for other, watch in self._watches.items() if not other.is_closed()}
-            found = self._watches[loop] = Watch(self.grace)
+            found = Watch(self.grace)
+            with self._lock:
+                self._watches = {other: watch for other, watch in self._watches.items() if not other.is_closed()} | {loop: found}
         return found
 
     @property

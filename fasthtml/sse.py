@@ -14,6 +14,7 @@ import random
 import re
 from asyncio import CancelledError
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from anyio import to_thread
@@ -24,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 # %% ../nbs/api/23_sse.ipynb #249925a5
 from .channels import Channel, EventText, Member, Message, wire_texts
 from .element import FT, to_html
-from .endings import Canceller, cut_line, ticker
+from .endings import Canceller, cut_line, one_more_thread, ticker, without
 from .mailbox import Mailbox, fast_send
 from .responses import current_exchange
 
@@ -123,10 +124,11 @@ class ThreadSource:
     "An asynchronous view of an iterator whose steps may block"
     _end = object()
 
-    def __init__(self, items: Iterable): self._items, self._step = iter(items), None
+    def __init__(self, items: Iterable): self._items, self._step, self._thread = iter(items), None, ExitStack()
     def __aiter__(self): return self
 
     async def __anext__(self):
+        if self._step is None: self._thread.enter_context(one_more_thread())
         self._step = asyncio.ensure_future(to_thread.run_sync(next, self._items, self._end))
         item = await asyncio.shield(self._step)
         if item is self._end: raise StopAsyncIteration
@@ -134,9 +136,15 @@ class ThreadSource:
 
     async def aclose(self) -> None:
         "Wait for a step that is under way, then close the iterator, in a thread as well"
-        if self._step and not self._step.done(): await asyncio.wait([self._step])
-        if self._step and self._step.exception(): log.debug('a step ended after its client', exc_info=self._step.exception())
-        if close := getattr(self._items, 'close', None): await to_thread.run_sync(close)
+        step = self._step
+        try:
+            if step and not step.done(): await asyncio.wait([step])
+            if step and not step.cancelled() and step.exception():
+                log.debug('a step ended after its client', exc_info=step.exception())
+            if close := getattr(self._items, 'close', None): await to_thread.run_sync(close)
+        finally:
+            if step is None or step.done(): self._thread.close()
+            else: step.add_done_callback(lambda _: self._thread.close())
 
 def items_of(
     source: Any, # What was given to `EventStream`
@@ -169,7 +177,7 @@ def event_bytes(
 class StreamConnection(Member):
     "One client of a stream: what is sent to it, how it is watched, how it is left"
     __slots__ = ('scope', 'asgi_send', 'canceller', 'heartbeat', 'slow', 'retry', 'pace', 'why', 'last', 'leaving',
-                 'watcher', 'sent', 'stuck', 'since', 'loop', 'written', 'size', 'batch')
+                 'watcher', 'sent', 'stuck', 'since', 'loop', 'written', 'size', 'batch', 'due')
 
     def __init__(self, scope: Scope, send: Send, task: asyncio.Task, heartbeat: float, slow: float, retry: int | None, max_pending: int):
         raw = fast_send(scope)
@@ -178,7 +186,7 @@ class StreamConnection(Member):
         self.scope, self.asgi_send, self.canceller, self.watcher = scope, send, Canceller(task), None
         self.heartbeat, self.slow, self.retry, self.pace = heartbeat, slow, retry, min(heartbeat, slow)/4
         self.why, self.last, self.leaving = '', '', False
-        self.written, self.size, self.batch = [], 0, min(16384, max_pending)
+        self.written, self.size, self.batch, self.due = [], 0, min(16384, max_pending), False  # due: `push` will be called
         self.loop = asyncio.get_running_loop()
         self.sent, self.stuck, self.since = 0, False, self.loop.time()
 
@@ -187,19 +195,23 @@ class StreamConnection(Member):
         self.last = text
         self.written.append(text)
         self.size += len(text)
-        if len(self.written) == 1: self.loop.call_soon(self.push)
+        if not self.due:
+            self.due = True
+            self.loop.call_soon(self.push)
         return self.size >= self.batch or self.mailbox.pending_bytes > 0
 
     def push(self) -> None:
-        "Hand over what was added in this turn; nothing was pending then, so there is room"
-        if self.written: self.mailbox.offer(self.take())
+        "Hand over what was added in this turn, unless something is pending: then whoever added it waits in `flush`"
+        self.due = False
+        if self.written and not self.mailbox.pending_bytes: self.mailbox.offer(self.take())
 
     async def flush(self) -> bool:
         "Hand over what was added, and wait while too much is pending; False when nobody takes it any more"
         texts, self.written, self.size = self.written, [], 0
         try: taken = await self.mailbox.put(to_bytes(''.join(texts)))
         except CancelledError:
-            self.written = texts + self.written
+            self.written = texts + self.written  # the next to come takes it along
+            self.size = sum(map(len, self.written))
             raise
         await asyncio.sleep(0)  # a source that never waits must not keep everybody else from running
         return taken
@@ -251,7 +263,7 @@ async def settle(
 ) -> bool:                         # Whether the cancellation came from outside, and must go on
     "Note why the stream ends; the first reason wins"
     outside = await connection.canceller.settle(exc)
-    if isinstance(exc, Exception) and not isinstance(exc, StreamClosed):
+    if connection.canceller.broke(exc) and without(exc, StreamClosed):
         log.error('The source of a stream failed', exc_info=exc)
         connection.why = connection.why or 'failed'
     connection.why = connection.why or ('cancelled' if outside else 'shutdown' if connection.leaving else 'end')
@@ -277,15 +289,17 @@ _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'
 
 async def watch(connection: StreamConnection, receive: Receive) -> None:
     "Wait until the client has left, and end the stream"
-    while (await receive())['type'] != 'http.disconnect': pass
+    try:
+        while (await receive())['type'] != 'http.disconnect': pass
+    except Exception: log.debug('The server tells nothing more of a client', exc_info=True)
     connection.stop('gone')
 
 # %% ../nbs/api/23_sse.ipynb #7c4a2daf
 class SourceStream(Response):
     "Server-sent events from a source"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = _lifecycle = _loop = _opening = None
-    _held = _finished = False
+    background = connection = _lifecycle = _loop = _opening = _thread = None
+    _held = _finished = _by_thread = False
 
     def __init__(self, source: Any, options: tuple, headers: Mapping[str, str] | None = None, background: Any = None):
         self.channel = source if isinstance(source, Channel) else None
@@ -299,6 +313,7 @@ class SourceStream(Response):
         failure = None
         try:
             if self.connection is None: await self._open(scope, receive, send, asyncio.current_task())
+            elif self.connection.scope is not scope: raise RuntimeError(_not_here)
             if self.connection.why: pass
             elif self.source is not None: await self._pump()
             elif self.channel:
@@ -308,7 +323,7 @@ class SourceStream(Response):
             else:
                 self._held = True
                 await self._loop.create_future()  # others send; `stop` wakes us
-        except BaseException as e: failure = e
+        except (Exception, CancelledError) as e: failure = e
         await self.finish(failure)
         if self.background: await self.background()
 
@@ -331,13 +346,14 @@ class SourceStream(Response):
         "Send what the source gives"
         connection = self.connection
         async for item in self.source:
+            if connection.why: return  # it has caught our cancellation and goes on
             if connection.add(event_text(item)) and not await connection.flush(): return connection.stop('gone')
 
     async def _join(self, last_id: str | None) -> None:
         "Join the channel, after what the client has missed. A new client learns where it begins, so that it can come back there"
         if last_id is None:
-            self.connection.mailbox.offer(to_bytes(_one_line('id', self.channel.last_id) + '\n'))
-            self.channel.join(self.connection)
+            begin = self.channel.join(self.connection)
+            self.connection.mailbox.offer(to_bytes(_one_line('id', begin) + '\n'))  # in the same step: no message comes before it
         else: await self.channel.resume(self.connection, last_id)
 
     async def finish(self, exc: BaseException | None = None) -> None:
@@ -346,20 +362,26 @@ class SourceStream(Response):
             if exc: raise exc
             return
         self._finished, outside = True, exc
-        try:
-            opening = self._opening
-            if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
-            connection = self.connection
-            if connection is not None:
-                outside = await settle(connection, exc)
-                ticker().discard(connection)
-                connection.leave()
-                if connection.watcher: connection.watcher.cancel()
-                await end(connection)
-        finally:
-            if close := getattr(self.source, 'aclose', None): await close()
-            if self._lifecycle: self._lifecycle.discard(self.connection)
-        if outside: raise exc
+        opening = self._opening
+        if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
+        if (connection := self.connection) is not None:
+            outside = exc if await settle(connection, exc) else None
+            ticker().discard(connection)
+            connection.leave()
+            if connection.watcher: connection.watcher.cancel()
+            outside = await self._step(end(connection)) or outside
+        if close := getattr(self.source, 'aclose', None): outside = await self._step(close()) or outside
+        if self._thread: self._thread.close()
+        if self._lifecycle: self._lifecycle.discard(connection)
+        if outside: raise outside
+
+    async def _step(self, step: Awaitable) -> BaseException | None:  # A cancellation that must go on
+        "One step of the end; the next one is taken whatever happens"
+        try: await step
+        except CancelledError as e:
+            if self.connection is None or await self.connection.canceller.settle(e): return e
+        except Exception: log.exception('The source of a stream failed while it was closed')
+        return None
 
 # %% ../nbs/api/23_sse.ipynb #7d8b9144
 _not_here = ("This stream cannot start a response here. Make EventStream() in a handler, before the handler has answered, "
@@ -429,6 +451,7 @@ class EventStream(SourceStream):
         if self._loop is None:
             coro.close()
             raise RuntimeError(_not_here)
+        self._by_thread = not running
         future = asyncio.run_coroutine_threadsafe(coro, self._loop)
         return asyncio.wrap_future(future) if running else future.result()
 
@@ -438,5 +461,8 @@ class EventStream(SourceStream):
         if ex is None or ex.send is None or ex.stream not in (None, self):
             raise RuntimeError(_not_here)
         ex.stream = self
+        if self._by_thread and self._thread is None:  # a sync handler, which keeps its thread while it sends
+            self._thread = ExitStack()
+            self._thread.enter_context(one_more_thread())
         if self._opening is None: self._opening = asyncio.ensure_future(self._open(ex.scope, ex.receive, ex.send, ex.task))
         await asyncio.shield(self._opening)

@@ -231,7 +231,7 @@ async def test_an_encoder_runs_once_for_all_and_nothing_is_rendered_for_nobody()
         client.encode = encode
         channel.join(client)
     await channel.publish(Drawn())
-    assert runs == ['encode', 'render']
+    assert runs == ['render', 'encode']
 
 
 # Races
