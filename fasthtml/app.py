@@ -84,7 +84,7 @@ def check_middleware(
     for o in as_list(given):
         name = getattr(o, '__name__', '')
         if not hasattr(o, '__iter__'):
-            raise TypeError(f'middleware= takes a list of Middleware, got {o!r}.' + (f' Write Middleware({name}, ...).' if name else ''))
+            raise TypeError(f'middleware= takes a list of Middleware, got {name or repr(o)}.' + (f' Write Middleware({name}, ...).' if name else ''))
     return as_list(given)
 
 # %% ../nbs/api/33_app.ipynb #85ca70d6

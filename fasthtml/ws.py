@@ -29,14 +29,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from .channels import Channel, Member, Message, wire_texts
 from .element import FT
 from .endings import Canceller, cut_line, one_more_thread, ticker, without
-from .handlers import Site, answers, invoke, run_before
+from .handlers import Site, answers, guard, invoke, run_before
 from .htmx import HttpHeader
 from .mailbox import Mailbox, fast_send
 from .params import BadInput, Errors, Plan, Source, make_plan
 from .requests import BadJson, Connection, frame_body
 from .responses import Redirect
 from .routing import SocketRoute
-from .security import ws_origin_ok
+from .security import check_origins, ws_origin_ok
 
 # %% ../nbs/api/22_ws.ipynb #15ad1b02
 log = logging.getLogger('fasthtml.ws')
@@ -240,9 +240,10 @@ class Callback(NamedTuple):
     plan: Plan
     plain: bool  # A coroutine function that asks for nothing that must be prepared
 
-def callback(fn: Callable | None, path_names: Iterable[str], extra: Iterable[str] = ()) -> Callback | None:
+def callback(fn: Callable | None, role: str, path_names: Iterable[str], extra: Iterable[str] = ()) -> Callback | None:
     "Plan a function, if there is one"
     if fn is None: return None
+    if not callable(fn): raise TypeError(f'{role} of a WebSocket route is a function, got {fn!r}.')
     plan = make_plan(fn, path_names=frozenset(path_names), kind='ws', extra={'send', *extra})
     return Callback(fn, plan, plan.is_async and not plan.needs_await and not plan.specials & _prepared)
 
@@ -263,11 +264,12 @@ class SocketEndpoint:
         max_size: int | None = None,                 # Characters of a message; None leaves it to the server
         path_names: Iterable[str] = (),              # Path parameters of the route
     ):
-        self.site, self.before, self.max_size = site, tuple(before), max_size
-        self.origins = (origins,) if isinstance(origins, str) else origins
+        self.site, self.before, self.max_size = site, tuple(guard(o, site) for o in before), max_size
+        self.origins = check_origins(origins, 'origins')
         self.channels = (channels,) if isinstance(channels, (str, Channel)) else tuple(channels)
-        self.on_message, self.on_error = callback(fn, path_names), callback(on_error, path_names, ['errors'])
-        self.conn, self.disconn = callback(conn, path_names), callback(disconn, path_names, ['code', 'reason'])
+        self.on_message, self.conn = callback(fn, 'The handler', path_names), callback(conn, '`conn`', path_names)
+        self.disconn = callback(disconn, '`disconn`', path_names, ['code', 'reason'])
+        self.on_error = callback(on_error, '`on_error`', path_names, ['errors'])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(scope, receive, send)
