@@ -35,7 +35,7 @@ from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
 from .pages import PageConfig, is_collection, noop_body
 from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from .security import check_origins, cross_origin
-from .sessions import SessionMiddleware, decode_session, get_key
+from .sessions import SessionMiddleware, decode_session, get_key, session_store
 from .static import StaticRoutes, asset_handler
 from .ws import setup_ws, ws_route
 
@@ -198,6 +198,7 @@ class Realtime:
         host: str|None = None,                 # Only for this host
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
+        if not isinstance(path, str): raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
                        channels=channels, on_error=on_error, max_size=max_size, host=host)
         def register(f: Callable) -> Callable:
@@ -356,7 +357,10 @@ class Serving(Starlette):
 # %% ../nbs/api/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
     "The session middleware with its options"
-    if isinstance(cls, type) and issubclass(cls, SessionMiddleware): return Middleware(cls, secret_key=key, store=store, **options)
+    if options['same_site'].lower() not in ('lax', 'strict', 'none'):
+        raise ValueError(f"same_site={options['same_site']!r} is not known to browsers. Use 'lax', 'strict' or 'none'.")
+    if isinstance(cls, type) and issubclass(cls, SessionMiddleware):
+        return Middleware(cls, secret_key=key, store=session_store(store) if store else None, **options)
     return Middleware(cls, secret_key=key(), **options)
 
 # %% ../nbs/api/33_app.ipynb #27b7213d

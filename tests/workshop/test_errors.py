@@ -62,6 +62,8 @@ ERRORS = {
     'middleware': ("FastHTML(middleware=[Beforeware])  # here", TypeError, ['Beforeware', 'Write Middleware(Beforeware']),
     'exception handler key': ("FastHTML(exception_handlers={'404': print})  # here", TypeError, ["'404'", 'a status (404)']),
     'exception handler': ("FastHTML(exception_handlers={404: 'sorry'})  # here", TypeError, ["'sorry'", '404', 'a function']),
+    'cookie': ("FastHTML(same_site='laxx')  # here", ValueError, ["'laxx'", "'lax', 'strict' or 'none'"]),
+    'sessions': ("FastHTML(sess_store='mysql://x')  # here", ValueError, ["'mysql://x'", 'sqlite:///', 'redis://']),
     'guard': ("FastHTML(before='login')  # here", TypeError, ["'login'", 'functions, or Beforeware']),
     'guard of a route': ("app.get('/', before=3)(lambda: 1)  # here", TypeError, ['3', 'functions, or Beforeware']),
     'guard pattern': ("Beforeware(print, skip=['/('])  # here", ValueError, ["'/('", 'regular expression', 're.escape']),
@@ -96,6 +98,8 @@ ERRORS = {
                      TypeError, ['C.__from_request__', '@classmethod']),
     # real time
     'conn': ("@app.ws('/ws', conn='hello')  # here\ndef talk(msg: str): ...", TypeError, ['`conn`', "'hello'", 'a function']),
+    'socket without path': ("@app.ws  # here\ndef talk(msg: str): ...", TypeError, ['talk', "@app.ws('/ws')"]),
+    'socket path': ("@app.ws('ws')  # here\ndef talk(msg: str): ...", ValueError, ["'ws'", "'/ws'"]),
     'origin': ("@app.ws('/ws', origins='shop.example')  # here\ndef talk(msg: str): ...",
                ValueError, ["'shop.example'", "'https://shop.example'"]),
     'event name': (r"sse_message('x', event='a\nb')  # here", ValueError, ['one line', r"'a\nb'", 'in the data']),
@@ -117,7 +121,7 @@ def test_an_error_says_what_to_do_and_ends_at_the_program_s_line(tmp_path, progr
     message = str(caught.value)
     assert [word for word in words if word not in message] == [], message
     assert last_line(file, caught.value) == line
-    assert not re.search(r'object at 0x|<class|fasthtml/\w+\.py', message)
+    assert not re.search(r' at 0x|<class|fasthtml/\w+\.py', message)
 
 
 UNCLEAR = {
