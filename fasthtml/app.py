@@ -82,9 +82,10 @@ def check_middleware(
 ) -> list:
     "The middleware as a list; TypeError for what Starlette could not build"
     for o in as_list(given):
+        if hasattr(o, '__iter__'): continue
         name = getattr(o, '__name__', '')
-        if not hasattr(o, '__iter__'):
-            raise TypeError(f'middleware= takes a list of Middleware, got {name or repr(o)}.' + (f' Write Middleware({name}, ...).' if name else ''))
+        mend = f' Write Middleware({name}, ...).' if name else ''
+        raise TypeError(f'middleware= takes a list of Middleware, got {name or repr(o)}.{mend}')
     return as_list(given)
 
 # %% ../nbs/api/33_app.ipynb #85ca70d6
@@ -198,7 +199,8 @@ class Realtime:
         host: str|None = None,                 # Only for this host
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
-        if not isinstance(path, str): raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
+        if not isinstance(path, str):
+            raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
                        channels=channels, on_error=on_error, max_size=max_size, host=host)
         def register(f: Callable) -> Callable:

@@ -126,7 +126,11 @@ def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     params = inspect.signature(cls).parameters
     if dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in params.values()):   # rows of fastlite
         return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}
-    return {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
+    fields = {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
+    if not fields and any(p.kind is p.VAR_KEYWORD for p in params.values()):    # models of SQLAlchemy
+        raise TypeError(f'The constructor of {cls.__qualname__} does not say which fields it takes, so none would be filled. '
+                        'Take a @dataclass with the fields that may be sent, or give the class a `__from_request__`.')
+    return fields
 
 def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
     "A cast for a class of Python's own kinds"

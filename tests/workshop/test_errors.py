@@ -94,6 +94,8 @@ ERRORS = {
     # parameters
     'cast': ("@rt  # here\ndef book(x: 3): ...", TypeError, ['`x` in book', 'become 3', 'Use str, int']),
     'annotation': ("@rt  # here\ndef book(x: 'Nope'): ...", TypeError, ["'Nope'", '`x` of book', 'Import it']),
+    'constructor': ("class Row:\n    title: str\n    def __init__(self, **kw): ...\n@rt  # here\ndef book(row: Row): ...",
+                    TypeError, ['Row', '@dataclass', '__from_request__']),
     'from_request': ("class C:\n    def __from_request__(cls, req): ...\n@rt  # here\ndef book(c: C): ...",
                      TypeError, ['C.__from_request__', '@classmethod']),
     # real time
