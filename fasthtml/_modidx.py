@@ -1110,6 +1110,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.RedisBroker._key': ( 'api/redis.html#redisbroker._key',
                                                                                    'fasthtml/redis_broker.py'),
+                                       'fasthtml.redis_broker.RedisBroker._loading': ( 'api/redis.html#redisbroker._loading',
+                                                                                       'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.RedisBroker._look_again': ( 'api/redis.html#redisbroker._look_again',
                                                                                           'fasthtml/redis_broker.py'),
                                        'fasthtml.redis_broker.RedisBroker._main': ( 'api/redis.html#redisbroker._main',

