@@ -167,6 +167,7 @@ class Body(httpx2.AsyncByteStream):
         while piece := await self.piece(): yield piece
 
     async def aclose(self) -> None:
+        "Leave, if there is more to come"
         if self.more: await self.call.leave({'type': 'http.disconnect'})
         self.more = False
 
@@ -193,6 +194,7 @@ class AppTransport(httpx2.AsyncBaseTransport):
     def __init__(self, client: Any): self.client = client
 
     async def handle_async_request(self, request: httpx2.Request) -> Response:
+        "Call the app; the response is there when the app has begun it"
         client, body = self.client, await request.aread()
         scope = http_scope(request, client.root_path, client.state)
         call = AppCall(client.app, scope, {'type': 'http.request', 'body': body, 'more_body': False}, patience=client.patience)
@@ -223,6 +225,7 @@ class ClockLoop(asyncio.SelectorEventLoop):
     def time(self) -> float: return super().time() + getattr(self, '_ahead', 0.0)
 
     def call_at(self, when: float, callback: Callable, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        "As usual; the timer is remembered, for `advance`"
         handle = super().call_at(when, callback, *args, context=context)
         self._timers[next(self._number)] = handle
         return handle

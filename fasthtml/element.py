@@ -346,15 +346,25 @@ class _Readable:
     "The half of an element that answers questions"
     __slots__ = ()
     @property
-    def tag(self) -> str: return self._t.name
+    def tag(self) -> str:
+        "Name, as HTML writes it"
+        return self._t.name
     @property
-    def void_(self) -> bool: return self._t.void
+    def void_(self) -> bool:
+        "Has it no content and no closing tag?"
+        return self._t.void
     @property
-    def children(self) -> tuple[Any, ...]: return _final_form(self)._c
+    def children(self) -> tuple[Any, ...]:
+        "What is inside, flattened"
+        return _final_form(self)._c
     @property
-    def attrs(self) -> dict[str, Any]: return _final_form(self)._a
+    def attrs(self) -> dict[str, Any]:
+        "Attributes by their HTML names; a change here is a change of the element"
+        return _final_form(self)._a
     @property
-    def list(self) -> list: return [self.tag, self.children, self.attrs]
+    def list(self) -> list:
+        "Tag, children and attributes"
+        return [self.tag, self.children, self.attrs]
 
     def get(self, k: str, default: Any = None) -> Any:
         "Attribute `k`, written as in a call or as in HTML"

@@ -330,8 +330,8 @@ def add_sig_param(
     f: Callable,        # Function whose signature grows; changed in place
     name: str,          # Of the new parameter
     typ: Any = None,    # Its annotation
-    kind: Any = inspect.Parameter.KEYWORD_ONLY,
-    default: Any = inspect.Parameter.empty,
+    kind: Any = inspect.Parameter.KEYWORD_ONLY, # Its kind, as `inspect` says it
+    default: Any = inspect.Parameter.empty,     # Its default
 ) -> Callable:
     "Add a parameter to what `inspect.signature(f)` says"
     sig = inspect.signature(f)

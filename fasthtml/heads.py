@@ -150,7 +150,10 @@ def app_heads(
     hdrs: Iterable[Any],  # The app's own elements
     *,
     place: str,           # Where scripts come from
-    defaults: bool = True, surreal: bool = True, csp: bool = False, notebook: bool = False,
+    defaults: bool = True,  # Any of the default head?
+    surreal: bool = True,   # Helpers for inline scripts?
+    csp: bool = False,      # Do pages have a policy with a nonce?
+    notebook: bool = False, # Are they shown in frames of a notebook?
 ) -> list[FT]:
     "The head of an app's pages: defaults, the app's own, extensions"
     heads = def_hdrs(version or False, surreal=surreal, assets=place) if defaults else []

@@ -151,7 +151,13 @@ class JupyUvi:
 # %% ../nbs/api/41_jupyter.ipynb #90e61193
 class JupyUviAsync(JupyUvi):
     "A server for an app in a notebook, on the notebook's event loop"
-    def __init__(self, app: Any, log_level: str = 'error', host: str = '127.0.0.1', port: int = 8000, **kwargs: Any):
+    def __init__(self,
+        app: Any,                       # A FastHTML app
+        log_level: str = 'error',       # Of uvicorn
+        host: str = '127.0.0.1',        # Address of this machine; '0.0.0.0' lets others in
+        port: int = 8000,               # 0 is any free port
+        **kwargs: Any,                  # As for `JupyUvi`
+    ):
         super().__init__(app, log_level, host, port, start=False, **kwargs)
         self.task = None
 
@@ -187,13 +193,22 @@ class JupyUviAsync(JupyUvi):
         self._forget()
 
 def nb_serve(
-    app: Any, log_level: str = 'error', port: int = 8000, host: str = '127.0.0.1', daemon: bool = True, **kwargs: Any,
+    app: Any,                   # A FastHTML app
+    log_level: str = 'error',   # Of uvicorn
+    port: int = 8000,           # 0 is any free port
+    host: str = '127.0.0.1',    # Address of this machine; '0.0.0.0' lets others in
+    daemon: bool = True,        # End with the kernel?
+    **kwargs: Any,              # As for `JupyUvi`
 ) -> JupyUvi:
     "Serve `app` in a thread"
     return JupyUvi(app, log_level, host, port, daemon=daemon, **kwargs)
 
 async def nb_serve_async(
-    app: Any, log_level: str = 'error', port: int = 8000, host: str = '127.0.0.1', **kwargs: Any,
+    app: Any,                   # A FastHTML app
+    log_level: str = 'error',   # Of uvicorn
+    port: int = 8000,           # 0 is any free port
+    host: str = '127.0.0.1',    # Address of this machine; '0.0.0.0' lets others in
+    **kwargs: Any,              # As for `JupyUvi`
 ) -> JupyUviAsync:
     "Serve `app` on the notebook's event loop"
     return await JupyUviAsync(app, log_level, host, port, **kwargs).start()

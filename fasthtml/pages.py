@@ -213,7 +213,15 @@ def render_page(
         with using_nonce(nonce): return make_page(nodes, page, scope, request, body_wrap, nonce)
     return make_page(nodes, page, scope, request, body_wrap, nonce)
 
-def make_page(nodes: Iterable[Any], page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None, nonce: str) -> bytes:
+def make_page(
+    nodes: Iterable[Any],       # The content
+    page: PageConfig,           # The app's settings
+    scope: Scope,               # The connection
+    request: Request|None,      # For wrappers that want it
+    body_wrap: Callable|None,   # Round the body, instead of the app's
+    nonce: str,                 # For scripts; scripts of the content have it already
+) -> bytes:                     # HTML
+    "As `render_page`, where the nonce is in use"
     parts = page_parts(nodes)
     if parts.whole: return to_html(*nodes).encode('utf-8', 'replace')
     body = _wrapped(parts.body, body_wrap or page.body_wrap, scope, request)

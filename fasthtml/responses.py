@@ -291,6 +291,7 @@ class HtmlStream(StreamingResponse):
     media_type = 'text/html'
 
     async def stream_response(self, send: Send) -> None:
+        "Send the head with the first part, and each other part when it is there"
         async with aclosing(self.body_iterator) as parts:
             first = await anext(parts, b'')
             await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
@@ -405,7 +406,11 @@ def flat_xt(lst: Any) -> tuple:
     "The nodes of nested lists, as a tuple"
     return tuple(flatten(lst))
 
-def respond(req: Request, heads: Any, bdy: Any) -> tuple[FT, FT]:
+def respond(
+    req: Request, # Whose app's headers and footers go round it
+    heads: Any,   # For the head
+    bdy: Any,     # For the body
+) -> tuple[FT, FT]:
     "A whole page as elements: a doctype and `<html>` with these heads and this body"
     page = req.scope['app'].site.page
     head, body = ft('head', *flatten(heads, page.hdrs)), ft('body', *flatten(bdy, page.ftrs), **page.bodykw)

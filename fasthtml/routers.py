@@ -52,8 +52,7 @@ class APIRouter(Verbs):
         self.body_wrap, self.before, self.host = body_wrap, _several(before), host
         self.rt_funcs, self._records = RouteFuncs(), []
 
-    def route(
-        self,
+    def route(self,
         path: Any = None,                             # Path pattern; from the function's name if not given
         methods: str | Collection[str] | None = None, # GET and POST if not given and the name is no verb
         name: str | None = None,                      # Route name
@@ -80,8 +79,16 @@ class APIRouter(Verbs):
         if name.startswith('__') or 'rt_funcs' not in self.__dict__: raise AttributeError(name)
         return getattr(self.rt_funcs, name)
 
-    def ws(self, path: Any = None, conn: Callable | None = None, disconn: Callable | None = None, *,
-           name: str | None = None, before: Any = None, host: str | None = None, **kwargs) -> Any:
+    def ws(self,
+        path: Any = None,                # Path pattern; from the function's name if not given
+        conn: Callable | None = None,    # Started when a client has connected
+        disconn: Callable | None = None, # Called once when the connection has ended
+        *,
+        name: str | None = None,         # Route name
+        before: Any = None,              # Guards, after the router's
+        host: str | None = None,         # In place of the router's
+        **kwargs,                        # As for the app's `ws`
+    ) -> Any:
         "Decorator: the function takes the messages of a WebSocket"
         kw = dict(kwargs, conn=conn, disconn=disconn, name=name, host=host)
         def register(f: Callable, path: str | None) -> Callable:
@@ -89,8 +96,7 @@ class APIRouter(Verbs):
             return f
         return decorate(register, path)
 
-    def include(
-        self,
+    def include(self,
         router: 'APIRouter', # Another router; what is added to it later counts too
     ) -> 'APIRouter':
         "Take the routes of another router below this one's prefix"
@@ -98,8 +104,7 @@ class APIRouter(Verbs):
         self._records.append(_Record(router))
         return router
 
-    def to_app(
-        self,
+    def to_app(self,
         app: Any, # App, or another router, to add the routes to
     ) -> None:
         "Add the routes"

@@ -195,6 +195,7 @@ def _shape(pattern: PathPattern | None) -> str | None:
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
+        "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
         self.path, self.name, self.host, self.endpoint, self.app = path, name, host, endpoint, app
         self.pattern = path_pattern(path)
@@ -215,6 +216,7 @@ class _Located:
         return {'endpoint': self.endpoint, 'path_params': {**outer, **params} if outer else params}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        "The path with these values; `NoMatchFound` if another route is meant"
         names = self.name, getattr(self.endpoint, '__name__', None)  # a nested function also by its own name
         if name not in names or path_params.keys() != self.param_convertors.keys(): raise NoMatchFound(name, path_params)
         return URLPath(fill_path(self.pattern, path_params), protocol=self.protocol)
@@ -242,6 +244,7 @@ class HttpRoute(_Located, Route):
         self.include_in_schema, self.last = include_in_schema, last
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        "Whether it answers a request, and what it adds to the scope"
         child = self.child(scope) if scope['type'] == 'http' else None
         if child is None: return Match.NONE, {}
         return (Match.FULL if not self.methods or scope['method'] in self.methods else Match.PARTIAL), child
@@ -264,6 +267,7 @@ class SocketRoute(_Located, WebSocketRoute):
         self.last = False
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        "Whether it answers a handshake, and what it adds to the scope"
         child = self.child(scope) if scope['type'] == 'websocket' else None
         return (Match.NONE, {}) if child is None else (Match.FULL, child)
 
@@ -333,6 +337,7 @@ class RouteList(list):
     _table: RouteTable | None = None
     @property
     def table(self) -> RouteTable:
+        "The lookup table"
         if self._table is None: self._table = RouteTable(self)
         return self._table
 
@@ -405,6 +410,7 @@ class AppRouter(Router):
         except NoMatchFound: raise NoRoute(name, path_params, self._routes.table.named) from None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Note where the request is, then find its route"
         if scope['type'] == 'lifespan': return await super().app(scope, receive, send)
         if 'router' not in scope: scope['router'] = self
         root, outer = scope.get('root_path', ''), links.get()

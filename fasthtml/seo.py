@@ -62,8 +62,13 @@ def LdJson(
     said = {'@type': typ} | {k: v for k, v in {**data, **(extra or {}), **kwargs}.items() if v not in (None, '', [], {})}
     return Script(to_js({'@context': 'https://schema.org', **said}), type='application/ld+json') if script else said
 
-def LdContactPoint(contact_type: str, email: str | None = None, phone: str | None = None, script: bool = False,
-                   **extra: Any) -> dict[str, Any] | FT:
+def LdContactPoint(
+    contact_type: str,         # What for: `sales`, `support` ...
+    email: str | None = None,  # Address
+    phone: str | None = None,  # Number
+    script: bool = False,      # A `<script>` element instead of a dict?
+    **extra: Any,              # More properties
+) -> dict[str, Any] | FT:
     "A way to reach an organisation"
     return LdJson('ContactPoint', dict(contactType=contact_type, email=email, telephone=phone), script, extra)
 
@@ -81,7 +86,12 @@ def LdOrg(
     data = dict(name=name, url=url, logo=logo, alternateName=alt_name, sameAs=same_as, contactPoint=contact_points)
     return LdJson('Organization', data, script, extra)
 
-def LdWebsite(name: str, url: str, script: bool = False, **extra: Any) -> dict[str, Any] | FT:
+def LdWebsite(
+    name: str,                 # Name
+    url: str,                  # Home page
+    script: bool = False,      # A `<script>` element instead of a dict?
+    **extra: Any,              # More properties
+) -> dict[str, Any] | FT:
     "A web site"
     return LdJson('WebSite', dict(name=name, url=url), script, extra)
 

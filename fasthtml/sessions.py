@@ -80,6 +80,7 @@ class Signing:
 
     @property
     def signer(self) -> TimestampSigner:
+        "Made with the key, when it is first needed"
         if self._signer is None:
             key = self._key() if callable(self._key) else self._key
             self._signer = TimestampSigner(key if isinstance(key, list | tuple) else str(key or get_key()))

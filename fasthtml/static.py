@@ -108,10 +108,12 @@ class SafeStatic(StaticFiles):
     cache_control: str | None = None  # None: by the version in the URL
 
     def get_path(self, scope: Scope) -> str:
+        "The path below the mount, as it came"
         path, root = scope['path'], scope.get('root_path', '')
         return path.removeprefix(root).removeprefix('/') if root else path.removeprefix('/')
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        "The file, if `safe_file` gives one, and its state"
         for root in (Path(d).resolve() for d in self.all_directories):
             file = safe_file(root, path)
             if file is None and self.html:  # perhaps a folder with an index

@@ -387,6 +387,7 @@ class SessionTestClient(TestClient):
     __test__ = False
     @property
     def session(self) -> dict:
+        "The visitor's session"
         setup = session_setup(self.app)
         value = next((c.value for c in self.cookies.jar if c.name == setup.cookie), None)
         return decode_session(value, setup.key, setup.max_age) if value else {}

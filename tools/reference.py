@@ -44,10 +44,14 @@ def text_before(lines: list[str], start: int, node: ast.stmt) -> str:
 
 
 def function_head(node: ast.FunctionDef, lines: list[str]) -> str:
-    "`def` line or lines, parameters' comments included, below what makes the function a property or the like"
+    """`def` line or lines, parameters' comments included, below what makes the function a property or the like.
+
+    A function of one line has no room for a docstring: the line says it.
+    """
     decorators = [f'@{ast.unparse(decorator)}' for decorator in node.decorator_list]
     told = [line for line in decorators if line in ('@property', '@cached_property', '@classmethod', '@staticmethod')]
-    return '\n'.join([*told, text_before(lines, node.lineno, node.body[0])])
+    is_line = node.lineno == node.end_lineno and not ast.get_docstring(node)
+    return '\n'.join([*told, lines[node.lineno - 1] if is_line else text_before(lines, node.lineno, node.body[0])])
 
 
 def class_head(node: ast.ClassDef, lines: list[str], with_fields: bool) -> str:
@@ -80,17 +84,24 @@ def written_head(symbol) -> str | None:
 
 
 def members(cls: type) -> Iterator[tuple[str, object]]:
-    "Public methods and properties, with those of private bases that have no entry of their own"
-    seen = set()
+    "Public methods and properties, with those of private bases that no entry of a public base tells of"
+    seen, public = set(), [base for base in cls.__mro__[1:] if not base.__name__.startswith('_')]
     for base in cls.__mro__:
-        if base is not cls and not (base.__name__.startswith('_') and base.__module__ == cls.__module__):
+        private = base.__name__.startswith('_') and base.__module__ == cls.__module__
+        if base is not cls and not (private and not any(issubclass(other, base) for other in public)):
             continue
         for name, value in vars(base).items():
             value = getattr(value, '__func__', value)  # class and static methods
             value = getattr(value, 'fget', None) or getattr(value, 'func', None) or value  # properties, cached or not
-            if not name.startswith('_') and inspect.isfunction(value) and name not in seen:
+            if not name.startswith('_') and name not in seen and is_written(value, name):
                 seen.add(name)
                 yield name, value
+
+
+def is_written(value: object, name: str) -> bool:
+    "Whether a function has been written under this name; what wraps a builtin or comes from a factory says nothing new"
+    wrapped = getattr(value, '__wrapped__', value)
+    return inspect.isfunction(value) and inspect.isfunction(wrapped) and value.__name__ == name
 
 
 class Reference:
@@ -113,7 +124,8 @@ class Reference:
 
 def entry(symbol, name: str, level: int) -> str:
     "Heading with the anchor that nbdev's links point to, signature, docstring"
-    heading = f'{"#" * level} {name} {{#{name.lower()} .entry}}'
+    shown = name.replace('_', r'\_')  # a name like __getattr__ is not bold
+    heading = f'{"#" * level} {shown} {{#{name.lower()} .entry}}'
     head = written_head(symbol) or plain_head(symbol, name)
     return '\n\n'.join(filter(None, [heading, fence(head), own_doc(symbol)]))
 
@@ -129,8 +141,8 @@ def plain_head(symbol, name: str) -> str:
 
 
 def own_doc(symbol) -> str:
-    "The docstring, unless it only comes from the type of a value"
-    doc = inspect.getdoc(symbol) or ''
+    "The docstring, unless it only comes from a base class or from the type of a value"
+    doc = inspect.cleandoc(getattr(symbol, '__doc__', None) or '')
     return '' if not callable(symbol) and doc == inspect.getdoc(type(symbol)) else doc
 
 
@@ -151,12 +163,15 @@ def show_private(cell) -> None:
     """Instead of nbdev's `rm_export`, which takes all exported cells out of the page.
 
     What a cell defines for everybody has an entry, but a table or a helper that the text speaks of would be missing:
-    such a cell is shown, folded if it is long.
+    such a cell is shown, folded if it is long. The name of the module stands at the top.
     """
-    directives = set(cell.directives_ or ()) if cell.cell_type == 'code' else set()
-    if not directives & {'export', 'exporti', 'hide', 'default_exp'}:
+    directives = cell.directives_ or {} if cell.cell_type == 'code' else {}
+    if not directives.keys() & {'export', 'exporti', 'hide', 'default_exp'}:
         return
-    if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or only_imports(cell.source):
+    if 'default_exp' in directives:
+        cell.cell_type, cell.source = 'markdown', f'Module `fasthtml.{"".join(directives["default_exp"])}`'
+        return
+    if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or is_plumbing(cell.source):
         del cell['source']
     elif cell.source.count('\n') > 15:
         cell.source = '#| code-fold: true\n#| code-summary: "Source"\n' + cell.source
@@ -165,8 +180,12 @@ def show_private(cell) -> None:
 def has_entry(source: str) -> bool:
     "Whether `show_doc` writes about something in this cell"
     definitions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return any(isinstance(node, definitions) and not node.name.startswith('_') for node in ast.parse(source).body)
+    return any(isinstance(node, definitions) and not re.match('_(?!_)', node.name) for node in ast.parse(source).body)
 
 
-def only_imports(source: str) -> bool:
-    return all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source).body)
+def is_plumbing(source: str) -> bool:
+    "Imports, a logger, nbdev's list of names: nothing to read. A star import is what its room is about, so it is shown"
+    def is_plain(node: ast.stmt) -> bool:
+        if isinstance(node, ast.ImportFrom): return node.names[0].name != '*'
+        return isinstance(node, ast.Import) or isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('log', '_all_')
+    return all(map(is_plain, ast.parse(source).body))
