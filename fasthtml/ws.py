@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'current_socket', 'SharedFrame', 'frame_bytes', 'encode_frame', 'direct_writer', 'Socket', 'frame_of', 'Sender',
-           'Callback', 'callback', 'SocketEndpoint', 'refusal', 'converse', 'connected', 'disconnected', 'answer',
-           'settle', 'hang_up', 'end_conn', 'part_with', 'find_channel', 'ws_route', 'setup_ws']
+           'Callback', 'callback', 'SocketEndpoint', 'refusal', 'converse', 'head_start', 'connected', 'disconnected',
+           'answer', 'settle', 'hang_up', 'end_conn', 'part_with', 'find_channel', 'ws_route', 'setup_ws']
 
 # %% ../nbs/api/22_ws.ipynb #085c7844
 import asyncio
@@ -107,6 +107,7 @@ class Socket(Connection, WebSocket, Member):
         self._listening, self._silent = False, False  # silent: nothing can be sent any more
         self._sent, self._since = 0, box.born           # at the last look: what had been sent, and since when that is so
         self.patience = 10.0                            # seconds `conn` has to end when its client has gone
+        self.begun: asyncio.Event | None = None         # set when a plain `conn` has returned or sent
 
     def stop(self, code: int, reason: str = '') -> None:
         "End the conversation with this code, unless it is ending already"
@@ -222,6 +223,7 @@ class Sender:
         loop = socket.canceller.task.get_loop()
         coro = self._send(frame_of(x), current_socket.get() is socket)
         if running is loop: return coro
+        if socket.begun: loop.call_soon_threadsafe(socket.begun.set)
         future = asyncio.run_coroutine_threadsafe(coro, loop)
         return asyncio.wrap_future(future) if running else future.result()
 
@@ -312,6 +314,7 @@ async def converse(endpoint: SocketEndpoint, socket: Socket) -> None:
         if endpoint.conn: task = asyncio.create_task(connected(endpoint, socket))
         if lifecycle: lifecycle.add(socket, socket.scope)
         ticker().add(socket)
+        if task and not endpoint.conn.plan.is_async: await head_start(socket, task)
         while not socket.code:
             if (text := await socket.next_text()) is not None: await answer(endpoint, socket, text)
     except (Exception, asyncio.CancelledError) as e: failure = e
@@ -320,6 +323,14 @@ async def converse(endpoint: SocketEndpoint, socket: Socket) -> None:
         try: await part(endpoint, socket, task)
         except asyncio.CancelledError as e: outside = e if await socket.canceller.settle(e) else outside
     if outside: raise outside
+
+async def head_start(socket: Socket, task: asyncio.Task, seconds: float = 1) -> None:
+    "Wait until a plain `conn` has returned or sent something, but no longer than this"
+    socket.begun = asyncio.Event()
+    task.add_done_callback(lambda _: socket.begun.set())
+    try:
+        async with asyncio.timeout(seconds): await socket.begun.wait()
+    except TimeoutError: pass
 
 async def connected(endpoint: SocketEndpoint, socket: Socket) -> None:
     "Run `conn`"

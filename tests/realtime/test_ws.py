@@ -400,6 +400,31 @@ def test_a_sync_conn_pushes_from_its_thread_and_ends_before_disconn(note):
         assert note.lines == ['accepted', 'conn ended', ('disconn', 1000)]
 
 
+def test_what_a_plain_conn_keeps_is_there_for_the_first_message():
+    "The chat of upstream's documents: `conn` fills a dict, and the handler sends to everybody in it"
+    app, users = FastHTML(secret_key='x'), {}
+
+    def conn(ws, send):
+        time.sleep(0.2)  # its work; the message is there long before it is done
+        users[id(ws)] = send
+
+    @app.ws('/chat', conn=conn, disconn=lambda ws: users.pop(id(ws)))
+    async def chat(msg: str):
+        for send in users.values(): await send(P(msg))
+
+    with serve(app) as served, connect(f'{served.ws_url}/chat') as ws:
+        ws.send(fields(msg='hello'))
+        assert ws.recv(timeout=DEADLINE) == '<p>hello</p>'
+
+
+def test_a_plain_conn_that_neither_returns_nor_sends_holds_messages_up_for_a_second_only(note):
+    "W1"
+    end = threading.Event()
+    with living(note, lambda: end.wait(DEADLINE)) as served, connect(f'{served.ws_url}/life') as ws:
+        try: assert ask(ws, msg='hello') == '<p>hello</p>' and not end.is_set()
+        finally: end.set()
+
+
 def test_a_conn_that_returns_leaves_the_socket_open(note):
     async def brief(send): pass
     with living(note, conn_that(note, brief)) as served, connect(f'{served.ws_url}/life') as ws:
