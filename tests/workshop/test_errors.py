@@ -160,6 +160,7 @@ WARNINGS = {
     'default of a guard': ("def login(colour='red'): ...\nFastHTML(before=login)  # here", ['`colour` in login', 'always its default']),
     'default in fast_app': ("def login(colour='red'): ...\nfast_app(before=login)  # here", ['`colour` in login', 'always its default']),
     'answered by another': ("@rt('/b')\ndef one(): ...\n@rt('/b')  # here\ndef two(): ...", ['/b', '`one`', 'now by `two`']),
+    'method': ("rt('/b', methods=['GTE'])(lambda: 1)  # here", ["'GTE'", "Did you mean 'get'"]),
     'hidden': ("@rt('/b')\ndef one(): ...\n@rt('/b', methods=['get', 'put'])  # here\ndef two(): ...",
                ['/b stays with `one`', '`two` will not see it', '`methods`']),
     'slash in a URL': ("@rt('/b/{id}')\ndef book(id: str): ...\nbook.to(id='a/b')  # here", ["'a/b'", '{id:path}']),
@@ -194,6 +195,19 @@ def test_what_cannot_be_rendered_is_the_publisher_s_error_and_nobody_else_s(tmp_
         assert line in [f.lineno for f in traceback.extract_tb(caught.value.__traceback__) if f.filename == str(file)]
         client.get('/tell?bad=0')
         assert events.next().data == 'fine'
+
+
+def test_a_link_that_leads_nowhere_is_in_the_log_once(tmp_path, caplog):
+    file, _ = write(tmp_path, '''
+        @rt('/books')
+        def books(): return [A('a', link='boks'), A('b', link='books'), A('c', hx_get='/boks'), A('d', link=uri('boks', page=2))]
+    ''')
+    client = Client(run(file)['app'])
+    assert '<a href="/books">b</a>' in client.get('/books').text
+    client.get('/books')
+    assert [r.getMessage() for r in caplog.records if 'boks' in r.getMessage()] == [
+        "A link leads nowhere. No route is named 'boks'. Did you mean 'books'? "
+        'A route has the name of its function, or the one given by `name=`.']
 
 
 def test_a_busy_port_is_named_with_the_way_out(tmp_path):
