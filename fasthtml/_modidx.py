@@ -1201,6 +1201,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                'fasthtml/responses.py'),
                                     'fasthtml.responses.ApiReturn.__call__': ( 'api/responses.html#apireturn.__call__',
                                                                                'fasthtml/responses.py'),
+                                    'fasthtml.responses.ApiReturn.__from_request__': ( 'api/responses.html#apireturn.__from_request__',
+                                                                                       'fasthtml/responses.py'),
                                     'fasthtml.responses.Exchange': ('api/responses.html#exchange', 'fasthtml/responses.py'),
                                     'fasthtml.responses.FtResponse': ('api/responses.html#ftresponse', 'fasthtml/responses.py'),
                                     'fasthtml.responses.HtmlStream': ('api/responses.html#htmlstream', 'fasthtml/responses.py'),
