@@ -254,17 +254,23 @@ class GoogleAppClient(WebClient):
     info_url = 'https://openidconnect.googleapis.com/v1/userinfo'
     default_scope = 'openid', 'email', 'profile'
 
-    def __init__(self, client_id: str, client_secret: str | None, code: str | None = None, scope=None,
-                 project_id: str | None = None, **kwargs):
+    def __init__(self,
+        client_id: str,                     # As Google's console gives it
+        client_secret: str | None,          # Likewise
+        code: str | None = None,            # A code to exchange, if there is one already
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        project_id: str | None = None,      # Of the site, for `consent_url`
+        **kwargs,                           # As for `AppClient`
+    ):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.project_id, self.issuer = project_id, Issuer('https://accounts.google.com')
 
     @classmethod
     def from_file(cls,
-        fname: str | PathLike,      # `client_secret_….json`, as Google's console gives it
-        code: str | None = None,
-        scope: str | Iterable[str] | None = None,
-        **kwargs,
+        fname: str | PathLike,              # `client_secret_….json`, as Google's console gives it
+        code: str | None = None,            # A code to exchange, if there is one already
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        **kwargs,                           # As for `AppClient`
     ) -> 'GoogleAppClient':
         "A client as a downloaded file describes it"
         content = json.loads(Path(fname).read_text(encoding='utf-8'))
@@ -327,7 +333,14 @@ class HuggingFaceClient(WebClient):
     base_url, token_url, info_url = f'{prefix}authorize', f'{prefix}token', f'{prefix}userinfo'
     default_scope = 'openid', 'profile'
 
-    def __init__(self, client_id: str, client_secret: str | None, code: str | None = None, scope=None, state: str | None = None, **kwargs):
+    def __init__(self,
+        client_id: str,                     # As Hugging Face gives it
+        client_secret: str | None,          # Likewise; None for a public client
+        code: str | None = None,            # A code to exchange, if there is one already
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        state: str | None = None,           # For links that give none
+        **kwargs,                           # As for `AppClient`
+    ):
         super().__init__(client_id, client_secret, code, scope, state, **kwargs)
         self.issuer = Issuer('https://huggingface.co')
 
@@ -337,7 +350,14 @@ class DiscordAppClient(WebClient):
     revoke_url, info_url, id_key = 'https://discord.com/api/oauth2/token/revoke', 'https://discord.com/api/users/@me', 'id'
     default_scope, basic_auth = ('identify',), True
 
-    def __init__(self, client_id: str, client_secret: str | None, is_user: bool = False, perms: int = 0, scope=None, **kwargs):
+    def __init__(self,
+        client_id: str,                     # As Discord's portal gives it
+        client_secret: str | None,          # Likewise
+        is_user: bool = False,              # Install the app for the person? Else for one of their servers
+        perms: int = 0,                     # Permissions of a bot, as Discord adds them up
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        **kwargs,                           # As for `AppClient`
+    ):
         super().__init__(client_id, client_secret, scope=scope, **kwargs)
         self.integration_type, self.perms = int(is_user), perms
 
@@ -349,14 +369,24 @@ class Auth0AppClient(WebClient):
     "Accounts of an Auth0 tenant"
     default_scope = 'openid', 'email', 'profile'
 
-    def __init__(self, domain: str, client_id: str, client_secret: str | None, code: str | None = None, scope=None,
-                 redirect_uri: str = '', **kwargs):
+    def __init__(self,
+        domain: str,                        # Of the tenant: `us.eu.auth0.com`
+        client_id: str,                     # As Auth0 gives it
+        client_secret: str | None,          # Likewise; None for a public client
+        code: str | None = None,            # A code to exchange, if there is one already
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        redirect_uri: str = '',             # Path on this site, for links made from a request
+        **kwargs,                           # As for `AppClient`
+    ):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.domain, self.redirect_uri, self.issuer = domain, redirect_uri, Issuer(f'https://{domain}/')
 
     def login_link(self,
         redirect_uri: str | HTTPConnection,     # Where to come back to; or the request, and it is made of that and the client's
-        scope: str | Iterable[str] | None = None, state: str | None = None, **kw: str) -> str:
+        scope: str | Iterable[str] | None = None,   # Instead of the client's
+        state: str | None = None,               # Comes back with the answer
+        **kw: str,                              # As for other clients
+    ) -> str:
         "Where people log in"
         if isinstance(redirect_uri, HTTPConnection): redirect_uri = redir_url(redirect_uri, self.redirect_uri)
         return super().login_link(redirect_uri, scope, state, **kw)
@@ -366,7 +396,15 @@ class AppleAppClient(WebClient):
     base_url, token_url = 'https://appleid.apple.com/auth/authorize', 'https://appleid.apple.com/auth/token'
     default_scope, pkce, response_mode = ('openid', 'name', 'email'), False, 'form_post'
 
-    def __init__(self, client_id: str, key_id: str, team_id: str, private_key: str, code: str | None = None, scope=None, **kwargs):
+    def __init__(self,
+        client_id: str,                     # Identifier of the service
+        key_id: str,                        # Of the key that signs
+        team_id: str,                       # Of the developer's account
+        private_key: str,                   # That key, in PEM form
+        code: str | None = None,            # A code to exchange, if there is one already
+        scope: str | Iterable[str] | None = None,   # What we would like to know
+        **kwargs,                           # As for `AppClient`
+    ):
         super().__init__(client_id, None, code, scope, **kwargs)
         if 'openid' not in self.scope: self.scope.insert(0, 'openid')
         self.key_id, self.team_id, self.private_key, self.issuer = key_id, team_id, private_key, Issuer('https://appleid.apple.com')
