@@ -24,7 +24,7 @@ from .static import default_static
 
 # %% ../nbs/api/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())
-_class_options = frozenset({'sess_cls'})
+_class_options = frozenset('sess_cls body_wrap lifespan on_startup on_shutdown'.split())   # may be classes
 
 @functools.cache
 def _options() -> Mapping[str, inspect.Parameter]: return inspect.signature(FastHTML).parameters

@@ -585,6 +585,16 @@ def test_fast_app_with_several_tables_and_title_as_option(tmp_path):
     assert app.title == 'My page' and cats.insert(name='Tom').name == 'Tom' and dogs.insert(name='Rex').id == 1
 
 
+def test_a_class_may_wrap_the_body_of_fast_app():
+    class Wrapped:
+        def __init__(self, content, **kw): self.content = content
+        def __ft__(self): return Div(self.content, id='wrap')
+    app, rt = fast_app(body_wrap=Wrapped, secret_key='x')
+    @rt('/')
+    def home(): return P('in')
+    assert '<div id="wrap"><p>in</p></div>' in client(app).get('/').text
+
+
 def test_fast_app_adds_columns_and_keeps_data(tmp_path):
     for columns in ({'id': int, 'name': str}, {'id': int, 'age': int}):
         app, rt, items, Item = fast_app(tmp_path/'a.db', secret_key='x', **columns)
