@@ -36,7 +36,7 @@ from .element import FT, Safe, esc, ft, to_html
 from .htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
-from .requests import Request, has_body, read_body
+from .requests import Request, has_body, read_body, wants_json
 
 # %% ../nbs/api/12_responses.ipynb #0d16c8c0
 @dataclasses.dataclass(slots=True, eq=False)
@@ -164,6 +164,11 @@ class ApiReturn:
 
     def __bool__(self) -> bool: return self.isapi
     def __call__(self, norm: Any = None, **kw) -> Any: return JSONResponse(kw) if self.isapi else norm
+
+    @classmethod
+    def __from_request__(cls, request: Request) -> 'ApiReturn':
+        "For a parameter of another name that is annotated with the class"
+        return cls(wants_json(request.headers))
 
 # %% ../nbs/api/12_responses.ipynb #f3d8c5f9
 @dataclasses.dataclass(slots=True)

@@ -367,6 +367,9 @@ def test_api_return_by_what_the_client_likes():
     for accept in ('application/json', 'application/json, text/plain, */*', 'application/json; charset=utf-8'):
         assert get(handler, headers={'accept': accept}).json() == {'a': 1}
     assert get(handler, headers=HX | {'accept': 'text/html, */*'}).text == '<p>page</p>'
+    async def by_class(wanted: ApiReturn): return wanted(P('page'), a=1)
+    assert get(by_class, headers={'accept': 'application/json'}).json() == {'a': 1}
+    assert get(by_class, headers=HX).text == '<p>page</p>'
 
 
 def test_files_have_ranges_and_tags_and_a_missing_one_is_404(tmp_path):
