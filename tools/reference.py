@@ -50,7 +50,7 @@ def function_head(node: ast.FunctionDef, lines: list[str]) -> str:
     """
     decorators = [f'@{ast.unparse(decorator)}' for decorator in node.decorator_list]
     told = [line for line in decorators if line in ('@property', '@cached_property', '@classmethod', '@staticmethod')]
-    is_line = node.lineno == node.end_lineno and not ast.get_docstring(node)
+    is_line = node.lineno == node.end_lineno and not ast.get_docstring(node) and node.name != '__init__'
     return '\n'.join([*told, lines[node.lineno - 1] if is_line else text_before(lines, node.lineno, node.body[0])])
 
 
