@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
-           'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'HtmxHeaders', 'wants_fragment',
-           'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'asset_url', 'htmx_exts']
+           'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'htmx_exts', 'HtmxHeaders',
+           'wants_fragment', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'asset_url', 'Extensions']
 
 # %% ../nbs/api/02_htmx.ipynb #b6d9467a
 import difflib, json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
@@ -261,9 +261,17 @@ _elsewhere = {
     2: {o: "It belongs to htmx 4 (`htmx=4`)." for o in _tables[4]},
     4: {o: "It belongs to htmx 2." for o in _exts2} | {'morph': "htmx 4 has it built in: `hx_swap='outerMorph'`."}}
 
-def htmx_exts(
-    version: Literal[2, 4] = 2, # Version of htmx
-) -> Mapping[str, str]:         # Name of the extension → name of its asset
-    "The extensions of a version of htmx"
-    if version not in _tables: raise ValueError(f"htmx {version!r} is not served; use 2 or 4.")
-    return _Named(f'htmx {version}', _tables[version], _elsewhere[version])
+class Extensions(Mapping[str, str]):
+    "As a mapping: extension of htmx 2 → address of its script, as programs know it. A call says which asset an extension of a version is"
+    def __call__(self,
+        version: Literal[2, 4] = 2, # Version of htmx
+    ) -> Mapping[str, str]:         # Name of the extension → name of its asset
+        "The extensions of a version of htmx"
+        if version not in _tables: raise ValueError(f"htmx {version!r} is not served; use 2 or 4.")
+        return _Named(f'htmx {version}', _tables[version], _elsewhere[version])
+
+    def __getitem__(self, name: str) -> str: return asset_url(self()[name])
+    def __iter__(self) -> Iterator[str]: return iter(self())
+    def __len__(self) -> int: return len(self())
+
+htmx_exts = Extensions()

@@ -229,6 +229,7 @@ class _Maker:
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0] if args else str))
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
+        if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, f'a value for {ann.__name__}')
         raise TypeError(f'No value from a request can become {ann!r}. '
                         'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')
 

@@ -151,3 +151,10 @@ def test_fastcores_builder_of_xml_is_imported_when_it_is_named():
     code = 'import sys; from fasthtml.common import *; print("fastcore.xml" in sys.modules); from fasthtml.common import E, XML; print(E().a("b"))'
     result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True)
     assert result.stdout.split() == ['False', '<a>b</a>'], result.stderr
+
+
+def test_the_extensions_of_htmx_are_a_mapping_of_addresses():
+    from fasthtml.common import Script, htmx_exts
+    assert htmx_exts['ws'].startswith('https://') and htmx_exts['ws'].endswith('.js')
+    assert {'morph', 'preload', 'head-support', 'ws', 'sse'} <= set(htmx_exts) and 'nonsense' not in htmx_exts
+    assert htmx_exts['ws'] in str(Script(src=htmx_exts['ws'])) and htmx_exts(4)['ws'] == 'ws4'
