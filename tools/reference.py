@@ -174,7 +174,16 @@ def show_private(cell) -> None:
     if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or is_plumbing(cell.source):
         del cell['source']
     elif cell.source.count('\n') > 15:
-        cell.source = '#| code-fold: true\n#| code-summary: "Source"\n' + cell.source
+        cell.source = f'#| code-fold: true\n#| code-summary: "Source: {defined(cell.source)}"\n' + cell.source
+
+
+def defined(source: str) -> str:
+    "The first names that a cell defines, for its summary"
+    names = []
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        names += [node.name] if hasattr(node, 'name') else [o.id for target in targets for o in ast.walk(target) if isinstance(o, ast.Name)]
+    return ', '.join(names[:3]) + (' ...' if len(names) > 3 else '')
 
 
 def has_entry(source: str) -> bool:
