@@ -1231,6 +1231,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fasthtml.responses._elements': ('api/responses.html#_elements', 'fasthtml/responses.py'),
                                     'fasthtml.responses._first_marked': ('api/responses.html#_first_marked', 'fasthtml/responses.py'),
                                     'fasthtml.responses._join': ('api/responses.html#_join', 'fasthtml/responses.py'),
+                                    'fasthtml.responses._of_class': ('api/responses.html#_of_class', 'fasthtml/responses.py'),
                                     'fasthtml.responses._parts_of_page': ('api/responses.html#_parts_of_page', 'fasthtml/responses.py'),
                                     'fasthtml.responses._speaks': ('api/responses.html#_speaks', 'fasthtml/responses.py'),
                                     'fasthtml.responses._spoken': ('api/responses.html#_spoken', 'fasthtml/responses.py'),

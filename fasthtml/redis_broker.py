@@ -166,7 +166,8 @@ class Outbox:
         "Nobody sends any more: whoever waits must know"
         self._ended = True
         for p in self._queue:
-            if p.future.set_running_or_notify_cancel(): p.future.set_exception(BrokerError('The broker was closed before it sent the message'))
+            if p.future.set_running_or_notify_cancel():
+                p.future.set_exception(BrokerError('The broker was closed before it sent the message'))
         self._queue.clear()
 
     async def run(self, client: redis.asyncio.Redis) -> None:

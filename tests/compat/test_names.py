@@ -148,7 +148,8 @@ def test_a_star_import_of_the_package_gives_what_core_has():
 
 
 def test_fastcores_builder_of_xml_is_imported_when_it_is_named():
-    code = 'import sys; from fasthtml.common import *; print("fastcore.xml" in sys.modules); from fasthtml.common import E, XML; print(E().a("b"))'
+    code = ('import sys; from fasthtml.common import *; print("fastcore.xml" in sys.modules); '
+            'from fasthtml.common import E, XML; print(E().a("b"))')
     result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True)
     assert result.stdout.split() == ['False', '<a>b</a>'], result.stderr
 
