@@ -348,7 +348,7 @@ def respond_to(
     if reply.redirect is not None: return _with_extras(reply.redirect.__response__(Request(scope)), reply)
     content, status, cls = reply.content, reply.status or status, returns or reply.cls
     if isinstance(content, Json):
-        if cls not in (None, HTMLResponse): return _with_extras(cls(content.value, status_code=status), reply)
+        if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, content.value, status), reply)
         return _wire(status, _json, to_json(content.value), reply)
     nonce = secrets.token_urlsafe(16) if page.csp and not fragment else ''
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
@@ -356,8 +356,12 @@ def respond_to(
     if not isinstance(content, list): body = content or ''
     else: body = to_html(*content) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
-    if cls not in (None, HTMLResponse): return _with_extras(cls(body.decode(), status_code=status), reply)
+    if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, body.decode(), status), reply)
     return _wire(status, _html, bytes(body), reply)
+
+def _of_class(cls: type[Response], content: Any, status: int) -> Response:
+    "A response of the class that the handler names; its own status (307 of a `RedirectResponse`) gives way to any but 200"
+    return cls(content) if status == 200 else cls(content, status_code=status)
 
 def _elements(result: Any) -> Iterable[FT]|None:
     "The elements, if `result` is one or a tuple of nothing else"
