@@ -1414,8 +1414,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/sessions.py'),
                                    'fasthtml.sessions.SessionMiddleware.__init__': ( 'api/sessions.html#sessionmiddleware.__init__',
                                                                                      'fasthtml/sessions.py'),
-                                   'fasthtml.sessions.SessionMiddleware.live': ( 'api/sessions.html#sessionmiddleware.live',
-                                                                                 'fasthtml/sessions.py'),
                                    'fasthtml.sessions.SessionStore': ('api/sessions.html#sessionstore', 'fasthtml/sessions.py'),
                                    'fasthtml.sessions.SessionStore.close': ('api/sessions.html#sessionstore.close', 'fasthtml/sessions.py'),
                                    'fasthtml.sessions.SessionStore.drop': ('api/sessions.html#sessionstore.drop', 'fasthtml/sessions.py'),

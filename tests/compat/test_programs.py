@@ -1,0 +1,269 @@
+"Whole programs in the way that FastHTML's documents and examples write them."
+# ruff: noqa: F811  (`get` after `get`: the route's decorator has taken each of them)
+from collections import namedtuple
+from hmac import compare_digest
+from typing import TypedDict
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from starlette.testclient import TestClient
+
+from fasthtml.common import *
+from fasthtml.pico import Card, Container, Grid, Group
+
+HX = {'HX-Request': 'true'}
+
+
+def html(text): return LexborHTMLParser(text)
+
+
+# A list of things to do: users, a login in front, rows that draw themselves, sorting by hand
+
+def todo_program():
+    fastlite = pytest.importorskip('fastlite')
+    db = fastlite.database(':memory:')
+
+    class User: name: str; pwd: str
+    class Todo: id: int; title: str; done: bool; name: str; details: str; priority: int
+    users, todos = db.create(User, pk='name'), db.create(Todo)
+    login_redir = RedirectResponse('/login', status_code=303)
+
+    def before(req, sess):
+        auth = req.scope['auth'] = sess.get('auth', None)
+        if not auth: return login_redir
+        todos.xtra(name=auth)
+
+    def not_found(req, exc): return Titled('Oh no!', Div('We could not find that page'))
+    app = FastHTML(before=Beforeware(before, skip=[r'/favicon\.ico', r'.*\.css', '/login']), exception_handlers={404: not_found},
+                   hdrs=(SortableJS('.sortable'), MarkdownJS('.markdown')), secret_key='x')
+    rt = app.route
+
+    @dataclass
+    class Login: name: str; pwd: str
+
+    @rt('/login')
+    def get(): return Titled('Login', Form(Input(id='name'), Input(id='pwd', type='password'), action='/login', method='post'))
+
+    @rt('/login')
+    def post(login: Login, sess):
+        try: user = users[login.name]
+        except fastlite.NotFoundError: user = users.insert(login)
+        if not compare_digest(user.pwd.encode(), login.pwd.encode()): return login_redir
+        sess['auth'] = user.name
+        return RedirectResponse('/', status_code=303)
+
+    @patch
+    def __ft__(self: Todo):
+        return Li('✅ ' if self.done else '', AX(self.title, f'/todos/{self.id}', 'current-todo'), Hidden(id='id', value=self.id),
+                  id=f'todo-{self.id}')
+
+    def mk_input(**kw): return Input(id='new-title', name='title', required=True, **kw)
+
+    @rt('/')
+    def get(auth):
+        add = Form(Group(mk_input(), Button('Add')), hx_post='/', target_id='todo-list', hx_swap='afterbegin')
+        frm = Form(*todos(order_by='priority'), id='todo-list', cls='sortable', hx_post='/reorder', hx_trigger='end')
+        title = f'List of {auth}'
+        return Title(title), Container(Grid(H1(title)), Card(Ul(frm), header=add, footer=Div(id='current-todo')))
+
+    @rt('/')
+    def post(todo: Todo): return todos.insert(todo), mk_input(hx_swap_oob='true')
+
+    @rt('/')
+    def put(todo: Todo): return todos.update(todo), clear('current-todo')
+
+    @rt('/reorder')
+    def post(id: list[int]):
+        for place, id_ in enumerate(id): todos.update({'priority': place}, id_)
+        return tuple(todos(order_by='priority'))
+
+    @rt('/edit/{id}')
+    def get(id: int):
+        form = Form(Input(id='title'), Hidden(id='id'), CheckboxX(id='done', label='Done'), Textarea(id='details'), hx_put='/')
+        return fill_form(form, todos[id])
+
+    @rt('/todos/{id}')
+    def delete(id: int): todos.delete(id)
+
+    return app, todos
+
+
+def test_the_list_of_things_to_do():
+    app, todos = todo_program()
+    client = TestClient(app)
+    assert client.get('/').url.path == '/login'
+    assert client.post('/login', data={'name': 'jo', 'pwd': 'fig'}).url.path == '/'
+    for title in 'first', 'second': added = client.post('/', data={'title': title}, headers=HX).text
+    assert html(added).css_first('li').id == 'todo-2' and html(added).css_first('#new-title').attributes['hx-swap-oob'] == 'true'
+    assert [(o.title, o.name, o.done) for o in todos()] == [('first', 'jo', None), ('second', 'jo', None)]
+    page = html(client.get('/').text)
+    assert page.css_first('title').text() == 'List of jo' and len(page.css('#todo-list li')) == 2
+    moved = html(client.post('/reorder', data={'id': ['2', '1']}, headers=HX).text)
+    assert [o.id for o in moved.css('li')] == ['todo-2', 'todo-1']
+    changed = {'id': '1', 'title': 'new', 'done': ['', '1'], 'details': 'more'}
+    assert '✅' in client.put('/', data=changed, headers=HX).text
+    form = html(client.get('/edit/1', headers=HX).text)
+    assert form.css_first('#title').attributes['value'] == 'new' and form.css_first('#details').text() == 'more'
+    assert 'checked' in form.css_first('#done').attributes
+    assert client.delete('/todos/1', headers=HX).text == '' and [o.id for o in todos()] == [2]
+    missing = client.get('/nothing/here')
+    assert missing.status_code == 404 and 'Oh no!' in missing.text
+
+
+# What the documents show of parameters
+
+ModelName = str_enum('ModelName', 'alexnet', 'resnet')
+Pair = namedtuple('Pair', ['a', 'b'])
+
+
+@dataclass
+class Bodie: a: int; b: str
+
+
+class BodieTD(TypedDict): a: int; b: str
+
+
+class Bodie2:
+    a: int | None; b: str
+    def __init__(self, a, b='foo'): store_attr()
+
+
+@pytest.fixture(scope='module')
+def by_example():
+    app, rt = fast_app(secret_key='x')
+
+    @rt('/models/{nm}')
+    def get(nm: ModelName): return nm
+
+    @rt('/cookie')
+    def get(req): return cookie('now', '2026-01-02 03:04:05')
+
+    @rt('/time')
+    def get(now: parsed_date): return f'at {now.time()}'
+
+    @rt('/day')
+    def get(d: parsed_date): return f'{d:%d.%m.%y}'
+
+    @rt('/agent')
+    async def get(user_agent: str, x_custom: str = 'none'): return f'{user_agent} {x_custom}'
+
+    @rt('/items/')
+    def get(idx: int | None = 0, coming: bool = True): return f'{idx} {coming}'
+
+    @rt('/bodie/{nm}')
+    def post(nm: str, data: Bodie): return asdict(data) | {'nm': nm}
+
+    @app.post('/dict')
+    def any_data(data: dict): return data
+
+    @app.post('/pair')
+    def pair(data: Pair): return data._asdict()
+
+    @app.post('/typed')
+    def typed(data: BodieTD): return data
+
+    @app.post('/own')
+    def own(d: Bodie2): return {'a': d.a, 'b': d.b}
+
+    @app.post('/names')
+    def names(self: str, f: str, name: str, type: str, id: int, fn: str = '', kw: str = '', args: str = ''):
+        return [self, f, name, type, id, fn, kw, args]
+
+    return TestClient(app)
+
+
+@pytest.mark.parametrize('url, text', [
+    ('/models/resnet', 'resnet'), ('/day?d=17th of May, 2024', '17.05.24'), ('/agent', 'me c'), ('/items/', '0 True'),
+    ('/items/?idx=3&coming=no', '3 False'), ('/items/?coming=', '0 False'),
+])
+def test_what_is_asked_in_the_address(by_example, url, text):
+    assert by_example.get(url, headers={'User-Agent': 'me', 'X-Custom': 'c'} | HX).text == text
+
+
+def test_a_cookie_comes_back_as_a_time(by_example):
+    by_example.get('/cookie')
+    assert by_example.get('/time').text == 'at 03:04:05'
+
+
+@pytest.mark.parametrize('path, result', [
+    ('/bodie/me', {'a': 1, 'b': 'x', 'nm': 'me'}), ('/dict', {'a': '1', 'b': 'x'}), ('/pair', {'a': '1', 'b': 'x'}),
+    ('/typed', {'a': 1, 'b': 'x'}), ('/own', {'a': 1, 'b': 'x'}),
+])
+def test_bodies_of_every_make(by_example, path, result):
+    assert by_example.post(path, data={'a': '1', 'b': 'x'}).json() == result
+
+
+def test_parameters_may_have_any_name(by_example):
+    "#834"
+    sent = dict(self='s', f='f', name='n', type='t', id='3', fn='x', kw='k', args='a')
+    assert by_example.post('/names', data=sent, headers=HX).text == 'sfnt3xka'
+
+
+# What programs change after the app is made, and what they wrap round handlers
+
+def test_lists_of_the_app_may_be_changed_later():
+    app, rt = fast_app(secret_key='x')
+    app.hdrs.append(Meta(name='one'))
+    app.hdrs += [Meta(name='two')]
+    app.hdrs = [*app.hdrs, Meta(name='three')]
+    app.ftrs.append(P('the end', id='end'))
+    app.title, app.htmlkw['lang'], app.bodykw['data-x'] = 'Later', 'de', '1'
+    app.before.append(lambda req: req.scope.__setitem__('auth', 'jo'))
+
+    @rt('/')
+    def home(auth): return P(auth, id='who')
+
+    page = html(TestClient(app).get('/').text)
+    assert {'one', 'two', 'three'} <= {o.attributes.get('name') for o in page.css('head meta')}
+    assert page.css_first('#end') and page.css_first('title').text() == 'Later' and page.css_first('#who').text() == 'jo'
+    assert page.css_first('html').attributes['lang'] == 'de' and page.body.attributes['data-x'] == '1'
+
+
+def test_handlers_may_be_anything_that_is_called():
+    import functools
+    app = FastHTML(secret_key='x')
+
+    def plain(f):
+        @functools.wraps(f)
+        def wrapper(*args, **kwargs): return f(*args, **kwargs)
+        return wrapper
+
+    @app.get('/wrapped')
+    @plain
+    def wrapped(n: int = 3): return P(n)
+
+    class Shop:
+        def method(self, n: int): return P(n)
+        async def __call__(self, n: int = 2): return P(n)
+
+    app.get('/method')(Shop().method)
+    app.get('/object')(Shop())
+    app.get('/partial')(partial(Shop().method, n=9))
+    app.get('/lambda')(lambda req: P(req.method))
+    client = TestClient(app)
+    answers = [client.get(url, headers=HX).text for url in ('/wrapped?n=4', '/method?n=5', '/object', '/partial', '/lambda')]
+    assert answers == ['<p>4</p>', '<p>5</p>', '<p>2</p>', '<p>9</p>', '<p>GET</p>']
+
+
+# Libraries of components
+
+def test_the_ways_of_component_libraries():
+    "As MonsterUI and faststrap do: the front door as a module, fastcore's star after it, enums for classes, `FastHTML` with `pico=`"
+    names = {}
+    exec('import fasthtml.common as fh\nfrom fastcore.all import *\nfrom fasthtml.components import Uk_icon, Uk_select\n'
+         'from fasthtml.core import FT\nfrom fasthtml.svg import *', names)
+    fh, icon = names['fh'], names['Uk_icon']
+
+    class ButtonT(enum.Enum):
+        primary = 'uk-btn-primary'
+        def __str__(self): return self.value
+
+    def stringify(o): return ' '.join(map(str, o)) if isinstance(o, (list, tuple)) else str(o)
+    button = fh.Button('ok', cls=('uk-btn', stringify(ButtonT.primary)), type='button')
+    card = fh.Div(names['NotStr']('<!-- card -->'), icon(icon='home'), button, cls=['uk-card', ButtonT.primary])
+    assert isinstance(card, names['FT'])
+    app = fh.FastHTML(hdrs=[fh.Script(src='/x.js', type='module')], pico=False, secret_key='x', cls='bg')
+    app.get('/')(lambda: card)
+    page = html(TestClient(app).get('/').text)
+    assert page.css_first('.uk-card.uk-btn-primary > uk-icon[icon=home] + button.uk-btn.uk-btn-primary')
+    assert '<!-- card -->' in page.html and page.body.attributes['class'] == 'bg'
