@@ -9,7 +9,7 @@ __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_func
 
 # %% ../nbs/api/33_app.ipynb #d185f611
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from typing import Any
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../nbs/api/33_app.ipynb #ae70065a
 from .channels import Broker, Channel, Hub, connection_table
+from .endings import Line
 from .errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
 from .handlers import Endpoint, Guarded, Site, guard
 from .heads import app_heads, asset_place, csp_policy, htmx_version
@@ -33,7 +34,7 @@ from .paths import path_pattern
 from .pico import picolink
 from .requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
 from .pages import PageConfig, is_collection, noop_body
-from .routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
+from .routing import AppRouter, HttpRoute, RouteSpec, SocketRoute, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from .security import check_origins, cross_origin
 from .sessions import SessionMiddleware, decode_session, get_key, session_store
 from .static import StaticRoutes, asset_handler
@@ -98,13 +99,21 @@ class SiteRouter(AppRouter):
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any: return self.app(scope, receive, send)
 
-    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status
-        if scope['type'] != 'http': return await super().dispatch(scope, receive, send)
+    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return (self.answer if scope['type'] == 'http' else super().dispatch)(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Answer a request, if need be with an error"
         try:
             if scope['method'] not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
-            await super().dispatch(scope, receive, send)
+            await self.find(scope)(scope, receive, send)
         except Exception as exc: await self.errors.answer(exc, scope, receive, send)
+
+    def find(self, scope: Scope) -> ASGIApp:
+        app = super().find(scope)
+        if not isinstance(scope.get('route'), (HttpRoute, SocketRoute)) or 'starlette.exception_handlers' in scope:
+            scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
+        return app
 
     def check(self, scope: Scope) -> None:
         "403 unless the request comes from our own pages, a trusted origin, or no browser"
@@ -309,13 +318,13 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'], outermost = self, 'fasthtml.raw' not in scope
-        if outermost: scope['fasthtml.raw'], scope['fasthtml.lifecycle'] = (receive, send), self.lifecycle
-        elif send is not scope['fasthtml.raw'][1]: scope['fasthtml.wrapped'] = True
+        scope['app'], outermost = self, 'fasthtml.line' not in scope
+        if outermost: scope['fasthtml.line'] = Line(receive, send, self.lifecycle)
+        elif send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         try: await self.middleware_stack(scope, receive, send)
         finally:
-            if outermost: del scope['fasthtml.raw']
+            if outermost: del scope['fasthtml.line']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"

@@ -356,12 +356,12 @@ class Lifecycle:
         watch = self.watch()
         if not watch.drain.stopping.is_set(): _process.over()
         if watch.gate is None: watch.arm()
-        if scope and not watch.asked: self._ask(watch, scope.get('fasthtml.raw'))
+        if scope and not watch.asked: self._ask(watch, scope.get('fasthtml.line'))
         watch.drain.add(connection)
 
-    def _ask(self, watch: Watch, raw: tuple | None) -> None:
+    def _ask(self, watch: Watch, line: Any) -> None:
         watch.asked = True
-        if raw and (found := hypercorn_context(raw[1])): watch.start(follow_hypercorn(watch, *found))
+        if line and (found := hypercorn_context(line.send)): watch.start(follow_hypercorn(watch, *found))
 
     def discard(self, connection: Connection) -> None:
         "It has ended"

@@ -211,7 +211,7 @@ def fast_send(
     scope: Mapping,  # ASGI scope of the request or socket
 ) -> Callable[[dict], Awaitable] | None:
     "The server's own `send` if it may be stepped, else None"
-    _, send = scope.get('fasthtml.raw') or (None, None)
+    send = getattr(scope.get('fasthtml.line'), 'send', None)
     if 'fasthtml.wrapped' in scope: return None
     if not type(getattr(send, '__self__', None)).__module__.startswith('uvicorn.'): return None
     middleware = getattr(scope.get('app'), 'user_middleware', ())

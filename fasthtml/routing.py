@@ -12,7 +12,7 @@ __all__ = ['log', 'all_meths', 'nested_name', 'RouteSpec', 'infer_route', 'class
 import inspect
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial, update_wrapper
@@ -359,13 +359,13 @@ for _name in '__setitem__ __delitem__ __iadd__ __imul__ append clear extend inse
     setattr(RouteList, _name, _forgetting(_name))
 
 # %% ../nbs/api/13_routing.ipynb #bc24a293
-async def refuse_method(found: list, scope: Scope, receive: Receive, send: Send) -> None:
-    "Answer 405 with the methods of all routes of this path"
+def refuse_method(found: list, scope: Scope) -> ASGIApp:
+    "The answer 405 with the methods of all routes of this path"
     scope['route'] = found[0][0]
     scope.update(found[0][1])
     headers = {'Allow': ', '.join(sorted({m for route, _ in found for m in route.methods}))}
     if 'app' in scope: raise HTTPException(405, headers=headers)
-    await PlainTextResponse('Method Not Allowed', 405, headers=headers)(scope, receive, send)
+    return PlainTextResponse('Method Not Allowed', 405, headers=headers)
 
 def other_slash(
     table: RouteTable, # The routes
@@ -433,26 +433,30 @@ class AppRouter(Router):
         try: await self.dispatch(scope, receive, send)
         finally: links.reset(token)
 
-    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Give the request to the first route that matches"
+    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        "Give the request to what answers it"
+        return self.find(scope)(scope, receive, send)
+
+    def find(self, scope: Scope) -> ASGIApp:
+        "The first route that matches, or what stands for none; `scope` learns which"
         path, table = route_path(scope), self._routes.table
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:
             scope['route'], scope['endpoint'] = route, route.endpoint
             if 'path_params' not in scope: scope['path_params'] = {}
-            return await route.app(scope, receive, send)
+            return route.app
         wrong_method = []
         for route in table.candidates(path):
             match, child = route.matches(scope)
             if match is Match.FULL:
                 scope['route'] = route
                 scope.update(child)
-                return await (route.app if isinstance(route, _Located) else route.handle)(scope, receive, send)
+                return route.app if isinstance(route, _Located) else route.handle
             if match is Match.PARTIAL: wrong_method.append((route, child))
-        if wrong_method: return await refuse_method(wrong_method, scope, receive, send)
+        if wrong_method: return refuse_method(wrong_method, scope)
         if scope['type'] == 'http' and self.redirect_slashes and (location := other_slash(table, scope)):
-            return await RedirectResponse(location)(scope, receive, send)
-        await self.default(scope, receive, send)
+            return RedirectResponse(location)
+        return self.default
 
 # %% ../nbs/api/13_routing.ipynb #e6daae87
 def add_route(

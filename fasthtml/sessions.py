@@ -116,7 +116,7 @@ def decode_session(
 # %% ../nbs/api/30_sessions.ipynb #313877b4
 class Session(dict):
     "What is kept for one visitor; read from the cookie when first touched"
-    _before, _late, _renew, _save = '', '', False, None  # JSON text that came in; why a change is lost; set later
+    __slots__ = '_before', '_late', '_renew', '_save', '_source', 'cookie', '__weakref__'
 
     def __init__(
         self,
@@ -124,6 +124,8 @@ class Session(dict):
         cookie: str = '',                        # Name of the cookie it belongs to
     ):
         self._source, self.cookie = source, cookie
+        self._before = self._late = ''  # the JSON text that came in; why a change is lost
+        self._renew, self._save = False, None
 
     @property
     def touched(self) -> bool: return self._source is None

@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 # %% ../nbs/api/23_sse.ipynb #249925a5
 from .channels import Channel, EventText, Member, Message, wire_texts
 from .element import FT, to_html
-from .endings import Canceller, cut_line, one_more_thread, ticker, without
+from .endings import Canceller, cut_line, lifecycle_of, one_more_thread, ticker, without
 from .mailbox import Mailbox, fast_send
 from .responses import current_exchange
 
@@ -339,7 +339,7 @@ class SourceStream(Response):
         if head: return
         if not self.channel: connection.watcher = asyncio.create_task(watch(connection, receive))
         ticker().add(connection)
-        self._lifecycle = scope.get('fasthtml.lifecycle')
+        self._lifecycle = lifecycle_of(scope)
         if self._lifecycle: self._lifecycle.add(connection, scope)
 
     async def _pump(self) -> None:

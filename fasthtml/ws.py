@@ -28,7 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 # %% ../nbs/api/22_ws.ipynb #a47da5c0
 from .channels import Channel, Member, Message, wire_texts
 from .element import FT
-from .endings import Canceller, cut_line, one_more_thread, ticker, without
+from .endings import Canceller, cut_line, lifecycle_of, one_more_thread, ticker, without
 from .handlers import Site, answers, guard, invoke, run_before
 from .htmx import HttpHeader
 from .mailbox import Mailbox, fast_send
@@ -307,7 +307,7 @@ async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
 # %% ../nbs/api/22_ws.ipynb #1d35952b
 async def converse(endpoint: SocketEndpoint, socket: Socket) -> None:
     "From accept to the end"
-    lifecycle = socket.scope.get('fasthtml.lifecycle')
+    lifecycle = lifecycle_of(socket.scope)
     task = failure = None
     try:
         for channel in endpoint.channels: find_channel(channel, socket, endpoint.site).join(socket)
@@ -408,7 +408,7 @@ async def end_conn(endpoint: SocketEndpoint, socket: Socket, task: asyncio.Task 
 
 async def part_with(endpoint: SocketEndpoint, socket: Socket, task: asyncio.Task | None) -> None:
     "Leave the channels, call `disconn`, and let the app forget the connection"
-    lifecycle = socket.scope.get('fasthtml.lifecycle')
+    lifecycle = lifecycle_of(socket.scope)
     ticker().discard(socket)
     socket.leave()
     if endpoint.disconn:

@@ -1,4 +1,4 @@
-"""A bare ASGI app around `Lifecycle` and `Mailbox`: /events streams, /ws pushes, /slow takes 0.3 s, POST /publish tells all.
+"""A bare ASGI app around `Lifecycle` and `Mailbox`: /events streams, /ws pushes, /slow takes 0.3 s, /publish tells all.
 
 The shutdown tests serve it with every server. Startup, shutdown and each signal event go to the file $JOURNAL.
 """
@@ -6,6 +6,7 @@ import asyncio
 import os
 
 from fasthtml.channels import Hub, Member
+from fasthtml.endings import Line
 from fasthtml.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.mailbox import Mailbox, fast_send
 
@@ -87,6 +88,17 @@ class Socket(Connection):
         await self.send({'type': 'websocket.close', 'code': 1012})
 
 
+taken = {}
+
+
+def stuck():
+    "How many connections have taken nothing of what is pending since somebody asked before"
+    before = taken.copy()
+    taken.clear()
+    taken.update({id(c): c.mailbox.sent for c in lifecycle.connections if c.mailbox.pending_bytes})
+    return sum(before.get(key) == sent for key, sent in taken.items())
+
+
 async def respond(send, body, kind=b'text/plain', more=False):
     await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-type', kind)]})
     await send({'type': 'http.response.body', 'body': body, 'more_body': more})
@@ -103,7 +115,7 @@ async def serve_lifespan(scope, receive, send):
 async def app(scope, receive, send):
     if scope['type'] == 'lifespan':
         return await lifecycle.run(serve_lifespan, scope, receive, send)
-    scope['fasthtml.raw'] = receive, send
+    scope['fasthtml.line'] = Line(receive, send)
     if scope['type'] == 'websocket':
         await receive()
         await send({'type': 'websocket.accept'})
@@ -115,6 +127,8 @@ async def app(scope, receive, send):
     if scope['path'] == '/slow':
         journal('slow')
         await asyncio.sleep(0.3)
+    if scope['path'] == '/stuck':
+        return await respond(send, f'{os.getpid()} {stuck()}'.encode())
     if scope['path'].startswith('/publish/'):
         await news.publish(scope['path'].split('/')[-1] * int(dict(scope['headers']).get(b'x-times', b'1')))
     await respond(send, f'{os.getpid()} {len(news)}'.encode())
