@@ -60,5 +60,17 @@ async def publish(text: str, x_times: int = 1):
     return 'published'
 
 
+taken = {}
+
+
+@app.get('/stuck')
+async def stuck():
+    "How many connections have taken nothing of what is pending since somebody asked before"
+    before = taken.copy()
+    taken.clear()
+    taken.update({id(c): c.mailbox.sent for c in lifecycle.connections if c.mailbox.pending_bytes})
+    return f'{os.getpid()} {sum(before.get(key) == sent for key, sent in taken.items())}'
+
+
 @app.get('/')
 def home(): return f'{os.getpid()} {len(news)}'
