@@ -6,6 +6,7 @@ import asyncio
 import os
 
 from fasthtml.channels import Hub, Member
+from fasthtml.endings import Line
 from fasthtml.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.mailbox import Mailbox, fast_send
 
@@ -114,7 +115,7 @@ async def serve_lifespan(scope, receive, send):
 async def app(scope, receive, send):
     if scope['type'] == 'lifespan':
         return await lifecycle.run(serve_lifespan, scope, receive, send)
-    scope['fasthtml.raw'] = receive, send
+    scope['fasthtml.line'] = Line(receive, send)
     if scope['type'] == 'websocket':
         await receive()
         await send({'type': 'websocket.accept'})
