@@ -151,6 +151,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.channels.Channel.__init__': ('api/channels.html#channel.__init__', 'fasthtml/channels.py'),
                                    'fasthtml.channels.Channel.__repr__': ('api/channels.html#channel.__repr__', 'fasthtml/channels.py'),
                                    'fasthtml.channels.Channel._missed': ('api/channels.html#channel._missed', 'fasthtml/channels.py'),
+                                   'fasthtml.channels.Channel._take_in': ('api/channels.html#channel._take_in', 'fasthtml/channels.py'),
                                    'fasthtml.channels.Channel.join': ('api/channels.html#channel.join', 'fasthtml/channels.py'),
                                    'fasthtml.channels.Channel.last_id': ('api/channels.html#channel.last_id', 'fasthtml/channels.py'),
                                    'fasthtml.channels.Channel.leave': ('api/channels.html#channel.leave', 'fasthtml/channels.py'),

@@ -377,5 +377,5 @@ class MiddlewareBase:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> HTTPConnection|None:
         if scope['type'] in ('http', 'websocket'): return HTTPConnection(scope)
-        await self.app(scope, receive, send)
+        await (getattr(self, '_app', None) or self.app)(scope, receive, send)
         return None

@@ -415,7 +415,12 @@ def test_middleware_runs_outside_the_session_in_the_order_given():
             if not conn: return
             seen.append((self.name, 'session' in scope))
             await self.app(scope, receive, send)
-    app = with_home(middleware=[Middleware(Note, 'a'), Middleware(Note, name='b')])
+    class Old(Note):
+        def __init__(self, app, name): self._app, self.name = app, name
+        async def __call__(self, scope, receive, send):
+            conn = await MiddlewareBase.__call__(self, scope, receive, send)
+            if conn: await self._app(scope, receive, send)
+    app = with_home(middleware=[Middleware(Note, 'a'), Middleware(Old, 'old'), Middleware(Note, name='b')])
     with client(app) as c: c.get('/')
     assert seen == [('a', False), ('b', False)]
 
