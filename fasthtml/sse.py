@@ -365,7 +365,8 @@ class SourceStream(Response):
         opening = self._opening
         if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
         if (connection := self.connection) is not None:
-            outside = exc if await settle(connection, exc) else None
+            outside, box = exc if await settle(connection, exc) else None, connection.mailbox
+            log.info('%s: ended (%s) after %.1f s, %d sent, %d dropped', connection.scope.get('path'), connection.why, box.age, box.sent, box.dropped)
             ticker().discard(connection)
             connection.leave()
             if connection.watcher: connection.watcher.cancel()

@@ -408,7 +408,8 @@ async def end_conn(endpoint: SocketEndpoint, socket: Socket, task: asyncio.Task 
 
 async def part_with(endpoint: SocketEndpoint, socket: Socket, task: asyncio.Task | None) -> None:
     "Leave the channels, call `disconn`, and let the app forget the connection"
-    lifecycle = lifecycle_of(socket.scope)
+    lifecycle, box = lifecycle_of(socket.scope), socket.mailbox
+    log.info('%s: closed with %d after %.1f s, %d sent, %d dropped', socket.scope['path'], socket.code, box.age, box.sent, box.dropped)
     ticker().discard(socket)
     socket.leave()
     if endpoint.disconn:

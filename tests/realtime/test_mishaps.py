@@ -518,3 +518,32 @@ def test_a_socket_that_takes_nothing_is_cut_off_although_nobody_waits_for_it(how
         assert len(ended) == 1
         wait_until(lambda: not app.lifecycle.connections and len(app.channel('c')) == 0)
         sock.close()
+
+
+# What the log says
+
+def test_an_ordinary_end_is_one_line_in_the_log(caplog):
+    "With its reason; never a traceback, and nothing at level WARNING"
+    app = FastHTML()
+
+    @app.get('/events')
+    async def events(): return EventStream(app.channel('c'))
+
+    async def conn(send):
+        while True:
+            await send('x')
+            await asyncio.sleep(0.001)
+
+    @app.ws('/ws', conn=conn)
+    async def ws(): pass
+    with caplog.at_level(logging.INFO), serve(app) as served:
+        for how in 'leaves', 'is cut':
+            with SseClient(served.url, '/events') as stream, connect(f'{served.ws_url}/ws') as socket:
+                stream.read()
+                socket.recv(timeout=DEADLINE)
+                if how == 'is cut': socket.socket.shutdown(2)
+            wait_until(lambda: not app.lifecycle.connections)
+    ours = [(r.levelname, r.getMessage()) for r in caplog.records if r.name.startswith('fasthtml')]
+    assert {level for level, _ in ours} == {'INFO'} and 'Traceback' not in caplog.text
+    assert sorted(line.split(' after')[0] for _, line in ours) == [
+        '/events: ended (gone)', '/events: ended (gone)', '/ws: closed with 1000', '/ws: closed with 1005']

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,9 +21,9 @@ from starlette.responses import RedirectResponse
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from fasthtml.common import Beforeware, Div, FastHTML, P
+from fasthtml.common import APIRouter, Beforeware, Div, EventStream, FastHTML, P
 from fasthtml.ws import Socket, setup_ws
-from support import DEADLINE, raw_connection, serve, wait_until
+from support import DEADLINE, SseClient, parse_events, raw_connection, serve, wait_until
 
 
 def fields(**kw) -> str: return json.dumps(kw)
@@ -727,3 +728,31 @@ def test_several_sockets_of_one_page_are_apart():
         (a, first), (b, second) = ask(one, msg='a').split(), ask(two, msg='b').split()
         assert (a, b) == ('a', 'b') and first != second
 
+
+
+def test_a_router_brings_sockets_and_streams_of_classes_along():
+    "Class-based routes, path parameters, `conn`, `disconn` and channels below a prefix"
+    ar, ended = APIRouter(prefix='/api'), []
+
+    async def events(x): yield P(x)
+
+    @ar('/feed')
+    class Feed:
+        async def get(self): return EventStream(events('asked'))
+        async def post(self, msg: str): return EventStream(events(msg))
+
+    async def conn(send): await send(P('hello'))
+    async def disconn(code): ended.append(code)
+
+    @ar.ws('/ws/{room}', conn=conn, disconn=disconn, channels='room-{room}')
+    async def ws(room: str, msg: str): return P(f'{room} {msg}')
+    app = FastHTML()
+    ar.to_app(app)
+    with serve(app) as served:
+        with SseClient(served.url, '/api/feed') as client: assert [e.data for e in client.read_to_end()] == ['<p>asked</p>', '']
+        answer = urllib.request.urlopen(f'{served.url}/api/feed', b'msg=posted').read().decode()
+        assert [e.data for e in parse_events(answer)] == ['<p>posted</p>', '']
+        with connect(f'{served.ws_url}/api/ws/blue') as one:
+            assert one.recv(timeout=DEADLINE) == '<p>hello</p>' and ask(one, msg='x') == '<p>blue x</p>'
+            assert len(app.channel('room-blue')) == 1
+        wait_until(lambda: ended == [1000] and len(app.channel('room-blue')) == 0)
