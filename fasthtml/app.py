@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../nbs/api/33_app.ipynb #ae70065a
-from .channels import Broker, Channel, Hub, connection_table
+from .channels import Broker, Channel, Hub, WhenFull, connection_table
 from .endings import Line
 from .errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
 from .handlers import Endpoint, Guarded, Site, guard
@@ -231,11 +231,12 @@ class Realtime:
 
     def channel(
         self,
-        name: str, # Its name
-        **kw       # Settings, when it is made: `history=`
+        name: str,                          # Its name
+        history: int|None = None,           # Messages kept for clients that come back
+        when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
     ) -> Channel:
         "The channel of that name, made if need be"
-        return self.site.hub.channel(name, **kw)
+        return self.site.hub.channel(name, history, when_full)
 
     @property
     def connections(self) -> Any:
