@@ -93,7 +93,7 @@ def serving(peer: str, *options: str):
 # Clients
 
 class Client(asyncio.Protocol):
-    "Counts the marker `~`; a stalled one stops reading"
+    "Counts the marker `^` (not `~`, which stands in the header of a long frame); a stalled one stops reading"
     def __init__(self, load, request: bytes, on_message: bytes = b''):
         self.load, self.request, self.answer, self.count, self.tail = load, request, on_message, 0, b''
         self.opened, self.lost = False, False
@@ -106,7 +106,7 @@ class Client(asyncio.Protocol):
         if not self.opened:
             self.opened = True
             self.load.opened += 1
-        if n := data.count(b'~'):
+        if n := data.count(b'^'):
             self.count += n
             self.load.count += n
             if self.load.latencies is not None: self.load.note(data)
@@ -157,7 +157,7 @@ class Load:
 
     def note(self, data: bytes) -> None:
         now = time.time()
-        for part in data.split(b'~')[:-1]:
+        for part in data.split(b'^')[:-1]:
             numbers = part.rpartition(b'>')[2].split(b' ')
             if len(numbers) >= 3: self.latencies.append(now - float(numbers[1]))
 
@@ -203,7 +203,7 @@ async def broadcast(server): return await fanout(server, path='/room', channel='
 
 async def echo(server, clients=32, seconds=3.0):
     load = Load(server)
-    text = frame(json.dumps({'msg': 'hello ~', 'HEADERS': {'HX-Request': 'true', 'HX-Trigger': 'form', 'HX-Target': 'form', 'HX-Current-URL': 'http://localhost/'}}))
+    text = frame(json.dumps({'msg': 'hello ^', 'HEADERS': {'HX-Request': 'true', 'HX-Trigger': 'form', 'HX-Target': 'form', 'HX-Current-URL': 'http://localhost/'}}))
     await load.connect(clients, websocket('/echo'), text)
     for client in load.clients: client.transport.write(text)
     await asyncio.sleep(.5)

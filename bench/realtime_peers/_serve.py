@@ -21,7 +21,7 @@ async def publish_many(publish, n: int, rate: float, size: int) -> None:
             await asyncio.sleep(0)
 
 
-def text_of(i: int, pad: str = '') -> str: return f'{i} {time.time():.6f} {pad}~'
+def text_of(i: int, pad: str = '') -> str: return f'{i} {time.time():.6f} {pad}^'
 
 
 def main() -> None:
