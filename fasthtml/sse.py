@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'event_data', 'sse_message', 'to_bytes', 'event_text', 'last_words', 'jitter', 'ThreadSource', 'items_of',
-           'StreamClosed', 'event_bytes', 'StreamConnection', 'settle', 'end', 'watch', 'SourceStream', 'refuse',
-           'EventStream', 'EventText']
+           'StreamClosed', 'event_bytes', 'StreamConnection', 'settle', 'end', 'watch', 'join_channel', 'SourceStream',
+           'refuse', 'EventStream', 'EventText']
 
 # %% ../nbs/api/23_sse.ipynb #3a0a1d04
 import asyncio
@@ -267,6 +267,8 @@ async def settle(
         log.error('The source of a stream failed', exc_info=exc)
         connection.why = connection.why or 'failed'
     connection.why = connection.why or ('cancelled' if outside else 'shutdown' if connection.leaving else 'end')
+    path, box = connection.scope.get('path'), connection.mailbox
+    log.info('%s: ended (%s) after %.1f s, %d sent, %d dropped', path, connection.why, box.age, box.sent, box.dropped)
     return outside
 
 async def end(connection: StreamConnection) -> None:
@@ -294,6 +296,12 @@ async def watch(connection: StreamConnection, receive: Receive) -> None:
     except Exception: log.debug('The server tells nothing more of a client', exc_info=True)
     connection.stop('gone')
 
+async def join_channel(connection: StreamConnection, channel: Channel, last_id: str | None) -> None:
+    "Join, after what the client has missed. A new client learns where it begins, so that it can come back there"
+    if last_id is not None: return await channel.resume(connection, last_id)
+    begin = channel.join(connection)
+    connection.mailbox.offer(to_bytes(_one_line('id', begin) + '\n'))  # in the same step: no message comes before it
+
 # %% ../nbs/api/23_sse.ipynb #7c4a2daf
 class SourceStream(Response):
     "Server-sent events from a source"
@@ -317,7 +325,7 @@ class SourceStream(Response):
             if self.connection.why: pass
             elif self.source is not None: await self._pump()
             elif self.channel:
-                await self._join(Headers(scope=scope).get('last-event-id'))
+                await join_channel(self.connection, self.channel, Headers(scope=scope).get('last-event-id'))
                 while (await receive())['type'] != 'http.disconnect': pass  # the channel sends; one task for each client
                 self.connection.why = 'gone'
             else:
@@ -349,13 +357,6 @@ class SourceStream(Response):
             if connection.why: return  # it has caught our cancellation and goes on
             if connection.add(event_text(item)) and not await connection.flush(): return connection.stop('gone')
 
-    async def _join(self, last_id: str | None) -> None:
-        "Join the channel, after what the client has missed. A new client learns where it begins, so that it can come back there"
-        if last_id is None:
-            begin = self.channel.join(self.connection)
-            self.connection.mailbox.offer(to_bytes(_one_line('id', begin) + '\n'))  # in the same step: no message comes before it
-        else: await self.channel.resume(self.connection, last_id)
-
     async def finish(self, exc: BaseException | None = None) -> None:
         "End the stream, once; `exc` is what ended its source"
         if self._finished:
@@ -365,8 +366,7 @@ class SourceStream(Response):
         opening = self._opening
         if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
         if (connection := self.connection) is not None:
-            outside, box = exc if await settle(connection, exc) else None, connection.mailbox
-            log.info('%s: ended (%s) after %.1f s, %d sent, %d dropped', connection.scope.get('path'), connection.why, box.age, box.sent, box.dropped)
+            outside = exc if await settle(connection, exc) else None
             ticker().discard(connection)
             connection.leave()
             if connection.watcher: connection.watcher.cancel()
