@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import resource
 import re
 import shutil
 import signal
@@ -38,6 +39,15 @@ def missing(what: str, how: str) -> None:
     if IN_CI:
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+def need_files(n: int) -> None:
+    "Let this process, and those it starts, have `n` files and connections open; many systems begin with 1024"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < n:
+        missing(f'Room for {n} open files', f'raise the limit (`ulimit -n {n}` as root)')
+    if soft != resource.RLIM_INFINITY and soft < n:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
 
 
 # Waiting

@@ -13,7 +13,7 @@ from channel_kit import Client, numbers, texts
 from fasthtml.app import FastHTML
 from fasthtml.channels import RESYNC, Channel, Hub
 from fasthtml.sse import EventStream
-from support import serve, until
+from support import need_files, serve, until
 
 
 async def test_every_member_gets_every_message_in_order(hub):
@@ -421,6 +421,7 @@ async def test_a_socket_whose_broker_lost_messages_is_closed_so_that_it_connects
 
 async def test_a_thousand_clients_that_come_back_at_once_each_get_what_they_missed():
     "C2 under a herd"
+    need_files(5000)
     app = FastHTML(secret_key='x')
     news = app.channel('news', history=100)
 

@@ -13,7 +13,7 @@ import sys
 import psutil
 import pytest
 
-from support import serve_process, until
+from support import need_files, serve_process, until
 
 CONNECTIONS = int(os.environ.get('CHURN', 4000))
 APP = '''
@@ -132,6 +132,7 @@ class Reader:
 
 async def test_a_thousand_clients_survive_a_restart(tmp_path):
     "SIGTERM, a new process on the same port: all hear the farewell with different `retry` times, come back, and are told what happened"
+    need_files(5000)
     with socket.create_server(('127.0.0.1', 0)) as sock: port = str(sock.getsockname()[1])
     command = [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', port, '--backlog', '2048']
     with serve_process(APP, tmp_path, command) as server:
