@@ -306,7 +306,7 @@ async def join_channel(connection: StreamConnection, channel: Channel, last_id: 
 class SourceStream(Response):
     "Server-sent events from a source"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = _lifecycle = _loop = _opening = _thread = None
+    background = connection = since = _lifecycle = _loop = _opening = _thread = None
     _held = _finished = _by_thread = False
 
     def __init__(self, source: Any, options: tuple, headers: Mapping[str, str] | None = None, background: Any = None):
@@ -325,7 +325,7 @@ class SourceStream(Response):
             if self.connection.why: pass
             elif self.source is not None: await self._pump()
             elif self.channel:
-                await join_channel(self.connection, self.channel, Headers(scope=scope).get('last-event-id'))
+                await join_channel(self.connection, self.channel, Headers(scope=scope).get('last-event-id', self.since))
                 while (await receive())['type'] != 'http.disconnect': pass  # the channel sends; one task for each client
                 self.connection.why = 'gone'
             else:
@@ -412,8 +412,11 @@ class EventStream(SourceStream):
         slow: float = _defaults[1],          # Seconds a client may take nothing before it is cut off
         headers: Mapping[str, str] | None = None, # More response headers
         background: Any = None,       # Work to be done after the stream has ended
+        since: str | None = None,     # A channel's `last_id` when the page was made: what came after it is sent first
     ):
         super().__init__(source, (heartbeat, slow, retry, max_pending), headers, background)
+        if since and not self.channel: raise TypeError(f"since= is the id of a channel's message, so it needs a Channel; got {source!r}.")
+        self.since = since or None
         if source is None and (exchange := current_exchange.get()): self._exchange, self._loop = exchange, exchange.loop
 
     def send(self,

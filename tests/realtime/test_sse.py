@@ -548,6 +548,22 @@ def test_a_new_client_learns_where_it_begins(news):
     assert read(served, 1, begin)[0].data == 'while away'
 
 
+def test_a_page_misses_nothing_between_its_making_and_its_stream(news):
+    served, channel = news
+    @served.app.get('/since/{id}')
+    async def since(id: str): return EventStream(channel, since=id)
+    made = channel.last_id
+    ids = [channel.publish_sync(f'm{i}') for i in range(3)]
+    def heard(n, **headers):
+        with SseClient(served.url, f'/since/{made}', headers) as client:
+            events = client.events()
+            return [next(events).data for _ in range(n)]
+    assert heard(3) == ['m0', 'm1', 'm2']
+    assert heard(1, **{'Last-Event-ID': ids[1]}) == ['m2'], 'where it was counts more than where it began'
+    for i in range(3, 9): channel.publish_sync(f'm{i}')
+    with SseClient(served.url, f'/since/{made}') as client: assert next(client.events()).event == 'resync'  # C3
+
+
 def test_handlers_may_ask_for_the_last_event_id(news):
     import urllib.request
     served, _ = news
