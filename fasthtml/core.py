@@ -1,7 +1,7 @@
 "Names that programs import from fasthtml.core, gathered from the rooms that own them."
 from inspect import Parameter
-from typing import Any
 
+from . import __getattr__ as __getattr__  # any other name: `from fasthtml.core import FT` is usual
 from .app import Client, FastHTML, cors_allow
 from .casts import parsed_date
 from .element import fh_cfg, unqid
@@ -34,11 +34,3 @@ __all__ = [
     'noop_body', 'parse_form', 'parsed_date', 'qp', 'reg_re_param', 'respond', 'scopesrc', 'serve', 'signal_shutdown',
     'snake2hyphens', 'sse_message', 'surrsrc', 'unqid', 'until_disconnect', 'uri', 'viewport', 'vurl',
 ]
-
-
-def __getattr__(name: str) -> Any:
-    "Any other name of the front door: `from fasthtml.core import FT, Request` is usual in programs and libraries"
-    if not name.startswith('_'):
-        from . import common
-        if name in common.__all__: return getattr(common, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,6 +1,7 @@
 "Composed tags, scripts and what search engines read, for programs that import them from here."
 from typing import TYPE_CHECKING, Any
 
+from . import __getattr__ as _any_name
 from .composed import (A, AX, CheckboxX, Favicon, Form, Hidden, Nbsp, Script, ScriptX, Style, StyleX, Titled,
                        YouTubeEmbed, asset_tag, clear, double_braces, jsd, loose_format, replace_css_vars,
                        undouble_braces, upload_pb_attrs)
@@ -23,11 +24,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    "What `seo` has, which needs a server's responses, or any other name of the front door, when it is asked for"
+    "What `seo` has, which needs a server's responses, or any other name of the library, when it is asked for"
     if name in _seo:
         from . import seo
         return getattr(seo, name)
-    if not name.startswith('_'):
-        from . import common
-        if name in common.__all__: return getattr(common, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return _any_name(name)

@@ -1,6 +1,7 @@
 "The rules of the house, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -41,7 +42,8 @@ def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
 
 def in_a_fresh_python(code: str) -> str:
     "What `code` prints in a process that has imported nothing of ours"
-    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True)
+    env = {k: v for k, v in os.environ.items() if k != 'PYTHONDONTWRITEBYTECODE'}  # compiled once, as an installed package is
+    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, text=True, capture_output=True, env=env)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
