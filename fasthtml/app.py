@@ -319,13 +319,23 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'], outermost = self, 'fasthtml.line' not in scope
-        if outermost: scope['fasthtml.line'] = Line(receive, send, self.lifecycle)
-        elif send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
+        scope['app'] = self
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        try: await self.middleware_stack(scope, receive, send)
-        finally:
-            if outermost: del scope['fasthtml.line']
+        if 'fasthtml.line' not in scope: return await self.outermost(scope, receive, send)
+        if send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
+        await self.middleware_stack(scope, receive, send)
+
+    async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
+        line, failure = Line(receive, send, self.lifecycle), None
+        scope['fasthtml.line'] = line
+        try:
+            try: await self.middleware_stack(scope, receive, send)
+            except BaseException as e:
+                if line.rest is None: raise
+                failure = e
+            if line.rest: await line.rest(failure)
+        finally: del scope['fasthtml.line']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"

@@ -11,7 +11,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from anyio.to_thread import current_default_thread_limiter
@@ -107,11 +107,16 @@ def one_more_thread() -> Iterator[None]:
     finally: limiter.total_tokens -= 1
 
 # %% ../nbs/api/20_endings.ipynb #5b8299d7
-class Line(NamedTuple):
+class Line:
     "What the server gave for a connection; the outermost app keeps it as `scope['fasthtml.line']`"
-    receive: Callable[[], Awaitable]
-    send: Callable[[dict], Awaitable]
-    lifecycle: Any = None  # Of that app
+    __slots__ = ('receive', 'send', 'lifecycle', 'rest')
+    def __init__(self,
+        receive: Callable[[], Awaitable],
+        send: Callable[[dict], Awaitable],
+        lifecycle: Any = None,  # Of that app
+    ):
+        self.receive, self.send, self.lifecycle = receive, send, lifecycle
+        self.rest: Callable[[BaseException | None], Awaitable] | None = None  # What that app awaits when all within it has returned
 
 def lifecycle_of(
     scope: Mapping[str, Any], # Of the connection

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'event_data', 'sse_message', 'to_bytes', 'event_text', 'last_words', 'jitter', 'ThreadSource', 'items_of',
            'StreamClosed', 'event_bytes', 'StreamConnection', 'settle', 'end', 'watch', 'join_channel', 'SourceStream',
-           'refuse', 'EventStream', 'EventText']
+           'ChannelStream', 'refuse', 'EventStream', 'EventText']
 
 # %% ../nbs/api/23_sse.ipynb #3a0a1d04
 import asyncio
@@ -384,6 +384,29 @@ class SourceStream(Response):
         except Exception: log.exception('The source of a stream failed while it was closed')
         return None
 
+# %% ../nbs/api/23_sse.ipynb #e6ab95fb
+class ChannelStream(SourceStream):
+    "A stream whose layers return while its client waits for a channel"
+    async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Be the response of a handler"
+        line = scope.get('fasthtml.line')
+        plain = not self.channel or self.connection or scope['method'] == 'HEAD'
+        if plain or line is None or fast_send(scope) is None: return await self(scope, receive, send)
+        try:
+            await self._open(scope, receive, send, asyncio.current_task())
+            await join_channel(self.connection, self.channel, Headers(scope=scope).get('last-event-id', self.since))
+        except (Exception, CancelledError) as e: return await self.finish(e)
+        self.connection.asgi_send, line.rest = line.send, self._rest
+
+    async def _rest(self, failure: BaseException | None) -> None:
+        connection = self.connection
+        try:
+            if failure is None:
+                while (await connection.scope['fasthtml.line'].receive())['type'] != 'http.disconnect': pass
+                connection.why = 'gone'
+        except (Exception, CancelledError) as e: failure = e
+        await self.finish(failure)
+
 # %% ../nbs/api/23_sse.ipynb #7d8b9144
 _not_here = ("This stream cannot start a response here. Make EventStream() in a handler, before the handler has answered, "
              "and one for each request. Elsewhere pass a source: EventStream(source).")
@@ -399,7 +422,7 @@ async def refuse(connection: StreamConnection) -> None:
     raise StreamClosed(f'Nothing can be sent any more ({connection.why}).')
 
 # %% ../nbs/api/23_sse.ipynb #3c222ea2
-class EventStream(SourceStream):
+class EventStream(ChannelStream):
     "Server-sent events from a source, or from whoever calls `send`"
     _exchange = None
 

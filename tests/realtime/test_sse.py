@@ -548,6 +548,33 @@ def test_a_new_client_learns_where_it_begins(news):
     assert read(served, 1, begin)[0].data == 'while away'
 
 
+def waiting_in(task) -> list[str]:
+    "The coroutines that are under way in a task, outermost first"
+    names, coro = [], task.get_coro()
+    while hasattr(coro, 'cr_await'):
+        names.append(coro.__qualname__)
+        coro = coro.cr_await
+    return names
+
+
+@pytest.mark.parametrize('sessions', [None, 'sqlite'])
+def test_a_client_that_only_waits_keeps_no_layer_of_the_app_waiting(sessions, tmp_path):
+    store = sessions and f'sqlite:///{tmp_path}/sessions.db'
+    app = FastHTML(secret_key='x', sess_store=store)
+    channel = app.channel('news')
+
+    @app.get('/events')
+    async def events(): return EventStream(channel)
+    with serve(app) as served, SseClient(served.url, '/events') as client:
+        wait_until(lambda: len(channel))
+        [connection] = app.lifecycle.connections
+        wait_until(lambda: 'ChannelStream._rest' in waiting_in(connection.canceller.task))
+        assert not {'Endpoint.__call__', 'SessionMiddleware.__call__'} & {*waiting_in(connection.canceller.task)}
+        channel.publish_sync('still heard')
+        served.stop()
+        assert [(event.event, event.data) for event in client.events()] == [('message', 'still heard'), ('shutdown', '')]
+
+
 def test_a_page_misses_nothing_between_its_making_and_its_stream(news):
     served, channel = news
     @served.app.get('/since/{id}')
