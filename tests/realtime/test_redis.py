@@ -84,7 +84,7 @@ async def test_an_app_killed_and_started_again_leaves_no_gap_and_no_duplicate(tm
                 await asyncio.to_thread(process.wait)
                 numbers_seen, last_id = seen(client)
                 all_seen += numbers_seen
-    assert len(published) > 200
+    assert len(published) > 150, 'fifty in each of three lives'
     assert all_seen == texts(0, len(published)), 'gaps or duplicates'
 
 
