@@ -12,8 +12,8 @@ from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, Response
 
 from fasthtml.common import *
+from fasthtml.http.security import local_target
 from fasthtml.pico import Card, Group, picolink
-from fasthtml.security import local_target
 
 FOLDER = Path(os.environ.get('GALLERY_FOLDER', 'pictures'))
 PASSWORD = os.environ.get('GALLERY_PASSWORD', 'let me in')

@@ -3,18 +3,18 @@ __version__ = '0.1.0'
 
 from typing import Any
 
-_light = ('element', 'render', 'htmx', 'composed', 'tags', 'forms')   # rooms that need no web server, asked first
+_light = tuple(f'html.{name}' for name in ('element', 'render', 'htmx', 'composed', 'tags', 'forms'))  # no web server needed
 
 
 def __getattr__(name: str) -> Any:
-    "A public name of the library: from a room that is quick to import, else from `fasthtml.common`"
+    "A public name of the library: from a module that is quick to import, else from `fasthtml.common`"
     if name.startswith('_') and name != '__all__': raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
     from importlib import import_module
     if name == '__all__': return import_module('fasthtml.core').__all__   # `from fasthtml import *` asks for it
     from importlib.util import find_spec
     if name != 'ft' and find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
-    for room in (*_light, 'common'):
-        module = import_module(f'fasthtml.{room}')
+    for name_of_module in (*_light, 'common'):
+        module = import_module(f'fasthtml.{name_of_module}')
         if name in module.__all__: return getattr(module, name)
     raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
 

@@ -1,6 +1,6 @@
 """`python -m fasthtml` is the command `fasthtml`."""
 import sys
 
-from fasthtml.cli import main
+from fasthtml.workshop.cli import main
 
 sys.exit(main())

@@ -41,14 +41,14 @@ from .authmw import *
 from .toaster import *
 
 # %% ../nbs/api/50_common.ipynb #0a75da84
-from .channels import EventText
-from .element import Safe, NotStr, FT, Fragment, attrmap, ft, valmap, voids
-from .fastapp import fast_app
-from .js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
-from .live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
-from .tags import mk_getattr
-from .params import BadInput, Errors, FieldError
-from .render import dict2xml, highlight, showtags, to_xml
+from .realtime.channels import EventText
+from .html.element import Safe, NotStr, FT, Fragment, attrmap, ft, valmap, voids
+from .app.fastapp import fast_app
+from .html.js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
+from .app.live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
+from .html.tags import mk_getattr
+from .http.params import BadInput, Errors, FieldError
+from .html.render import dict2xml, highlight, showtags, to_xml
 
 # %% ../nbs/api/50_common.ipynb #197df286
 _pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split()

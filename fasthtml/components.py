@@ -4,13 +4,13 @@ Any other capitalised name is an element too (`SlButton`); the element model (`F
 """
 from typing import TYPE_CHECKING, Any
 
-from .element import (attrmap_x, named)
-from .element import FT as FT, NotStr as NotStr, Safe as Safe, attrmap as attrmap, fh_cfg as fh_cfg, ft as ft
-from .element import unqid as unqid, valmap as valmap, voids as voids
-from .htmx import (evt_attrs, hx_attrs, hx_attrs_4only, hx_attrs_annotations, hx_evt_attrs, hx_evts, hx_evts_4only,
+from .html.element import (attrmap_x, named)
+from .html.element import FT as FT, NotStr as NotStr, Safe as Safe, attrmap as attrmap, fh_cfg as fh_cfg, ft as ft
+from .html.element import unqid as unqid, valmap as valmap, voids as voids
+from .html.htmx import (evt_attrs, hx_attrs, hx_attrs_4only, hx_attrs_annotations, hx_evt_attrs, hx_evts, hx_evts_4only,
                    js_evt_attrs, js_evts)
-from .tags import __getattr__ as _element
-from .tags import (A, Abbr, Address, Area, Article, Aside, Audio, B, Base, Bdi, Bdo, Big, Blockquote, Body, Br,
+from .html.tags import __getattr__ as _element
+from .html.tags import (A, Abbr, Address, Area, Article, Aside, Audio, B, Base, Bdi, Bdo, Big, Blockquote, Body, Br,
                    Button, Canvas, Caption, Center, Cite, Code, Col, Colgroup, Data, Datalist, Dd, Del, Details, Dfn,
                    Dialog, Div, Dl, Dt, Em, Embed, Fencedframe, Fieldset, Figcaption, Figure, File, Font, Footer,
                    Form, H1, H2, H3, H4, H5, H6, Head, Header, Hgroup, Hr, Html, HxPartial, I, Iframe, Img, Input,
@@ -19,12 +19,12 @@ from .tags import (A, Abbr, Address, Area, Article, Aside, Audio, B, Base, Bdi, 
                    Rtc, Ruby, S, Samp, Script, Search, Section, Select, Selectedcontent, Slot, Small, Source, Span,
                    Strike, Strong, Style, Sub, Summary, Sup, Svg, Table, Tbody, Td, Template, Textarea, Tfoot, Th,
                    Thead, Time, Title, Tr, Track, Tt, U, Ul, Var, Video, Wbr, ft_html, ft_hx, html_attrs, show)
-from .forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
-from .html2ft import html2ft
-from .render import dict2xml as dict2xml, highlight as highlight, showtags as showtags, to_xml as to_xml
+from .html.forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
+from .html.html2ft import html2ft
+from .html.render import dict2xml as dict2xml, highlight as highlight, showtags as showtags, to_xml as to_xml
 
 if TYPE_CHECKING:
-    from .sse import sse_message
+    from .realtime.sse import sse_message
 
 __all__ = [
     'A', 'Abbr', 'Address', 'Area', 'Article', 'Aside', 'Audio', 'B', 'Base', 'Bdi', 'Bdo', 'Big', 'Blockquote',
@@ -46,7 +46,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     "`sse_message`, which lives a floor higher, or the element of that name"
     if name == 'sse_message':
-        from .sse import sse_message
+        from .realtime.sse import sse_message
         return sse_message
     if name.startswith('_'): raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return _element(name)

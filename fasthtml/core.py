@@ -2,25 +2,25 @@
 from inspect import Parameter
 
 from . import __getattr__ as __getattr__  # any other name: `from fasthtml.core import FT` is usual
-from .app import Client, FastHTML, cors_allow
-from .casts import parsed_date
-from .element import fh_cfg, unqid
-from .fastapp import serve
-from .handlers import (Beforeware, MiddlewareBase, add_sig_param, cancel_on_disconnect, into, until_disconnect)
-from .heads import (charset, def_hdrs, fhjsscr, htmx4src, htmxsrc, iframe_scr, scopesrc, surrsrc, viewport)
-from .htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts, htmx_hdrs, htmx_resps
-from .lifecycle import Lifespan, signal_shutdown
-from .pages import noop_body
-from .requests import DEF_MAXPART, Request, form2dict
-from .responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,
+from .app.app import Client, FastHTML, cors_allow
+from .http.casts import parsed_date
+from .html.element import fh_cfg, unqid
+from .app.fastapp import serve
+from .http.handlers import (Beforeware, MiddlewareBase, add_sig_param, cancel_on_disconnect, into, until_disconnect)
+from .http.heads import (charset, def_hdrs, fhjsscr, htmx4src, htmxsrc, iframe_scr, scopesrc, surrsrc, viewport)
+from .html.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts, htmx_hdrs, htmx_resps
+from .realtime.lifecycle import Lifespan, signal_shutdown
+from .http.pages import noop_body
+from .http.requests import DEF_MAXPART, Request, form2dict
+from .http.responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,
                         parse_form, respond, snake2hyphens)
-from .paths import qp, reg_re_param
-from .routers import APIRouter, RouteFuncs
-from .routing import HostRoute, all_meths, decode_uri, nested_name, uri
-from .sessions import SessionMiddleware, get_key
-from .sse import EventStream, sse_message
+from .http.paths import qp, reg_re_param
+from .http.routers import APIRouter, RouteFuncs
+from .http.routing import HostRoute, all_meths, decode_uri, nested_name, uri
+from .http.sessions import SessionMiddleware, get_key
+from .realtime.sse import EventStream, sse_message
 from .starlette import StringConvertor
-from .static import StaticImmutable, StaticNoCache, devtools_loc, vurl
+from .app.static import StaticImmutable, StaticNoCache, devtools_loc, vurl
 
 empty = Parameter.empty
 

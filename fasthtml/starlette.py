@@ -25,8 +25,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .requests import Request
-from .responses import JSONResponse
+from .http.requests import Request
+from .http.responses import JSONResponse
 
 __all__ = [
     'ASGIApp', 'AuthCredentials', 'AuthenticationBackend', 'AuthenticationError', 'AuthenticationMiddleware',

@@ -1,8 +1,8 @@
 "A member of a channel whose client is ours: it can be stalled, slow or broken."
 import asyncio
 
-from fasthtml.channels import Member
-from fasthtml.mailbox import Mailbox
+from fasthtml.realtime.channels import Member
+from fasthtml.realtime.mailbox import Mailbox
 
 
 def as_text(message): return f'{message.id} {message.event or message.text}\n'.encode()

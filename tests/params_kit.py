@@ -8,9 +8,9 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from fasthtml.app import FastHTML
-from fasthtml.element import ft, to_html
-from fasthtml.params import BadInput, Source, has_body, make_plan, read_body, wants_json
+from fasthtml.app.app import FastHTML
+from fasthtml.html.element import ft, to_html
+from fasthtml.http.params import BadInput, Source, has_body, make_plan, read_body, wants_json
 
 METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import pytest
 import uvicorn
 
-from fasthtml.app import FastHTML
+from fasthtml.app.app import FastHTML
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_MODULES = ROOT/'node_modules'

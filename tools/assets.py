@@ -1,7 +1,7 @@
 """Compute the checksums of all third-party files anew from their npm packages (needs npm and the network).
 
     python tools/assets.py                       say what differs; exit code 1 if anything does
-    python tools/assets.py --write               write the asset table (nbs/api/02_htmx.ipynb) and fasthtml/highlight.json
+    python tools/assets.py --write               write the asset table (nbs/api/html/02_htmx.ipynb) and fasthtml/html/highlight.json
     python tools/assets.py --write marked=19.0.0 the same, with another version of a package
 
 After writing, export the notebook (`nbdev-export`) and change the same version in package.json.
@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOK, HIGHLIGHT = ROOT/'nbs/api/02_htmx.ipynb', ROOT/'fasthtml/highlight.json'
+NOTEBOOK, HIGHLIGHT = ROOT/'nbs/api/html/02_htmx.ipynb', ROOT/'fasthtml/html/highlight.json'
 
 
 @cache

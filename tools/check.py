@@ -58,10 +58,11 @@ def in_sync() -> str:
     def update():
         run(sys.executable, 'tools/sync.py')
         run('nbdev-export')
+        run(sys.executable, 'tools/old_paths.py')
         run(sys.executable, 'tools/stubs.py')
         run('nbdev-clean')
         run(sys.executable, 'tools/guide.py')
-    unchanged(('pyproject.toml', 'fasthtml/guide.md', 'fasthtml/**/*.py', 'fasthtml/**/*.pyi', 'nbs/**/*.ipynb'), update)
+    unchanged(('pyproject.toml', 'fasthtml/workshop/guide.md', 'fasthtml/**/*.py', 'fasthtml/**/*.pyi', 'nbs/**/*.ipynb'), update)
     return 'generated files are up to date'
 
 

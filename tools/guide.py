@@ -1,4 +1,4 @@
-"Write fasthtml/guide.md, the guide that `fasthtml docs` shows, from nbs/tutorials/guide.ipynb."
+"Write fasthtml/workshop/guide.md, the guide that `fasthtml docs` shows, from nbs/tutorials/guide.ipynb."
 import json
 from pathlib import Path
 
@@ -34,4 +34,4 @@ def as_markdown(notebook: dict) -> str:
 
 if __name__ == '__main__':
     notebook = json.loads((root/'nbs'/'tutorials'/'guide.ipynb').read_text(encoding='utf-8'))
-    (root/'fasthtml'/'guide.md').write_text(as_markdown(notebook), encoding='utf-8')
+    (root/'fasthtml'/'workshop'/'guide.md').write_text(as_markdown(notebook), encoding='utf-8')

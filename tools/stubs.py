@@ -1,4 +1,4 @@
-"""Write fasthtml/*.pyi for the modules whose functions get their signature while they run (one function for each HTML element).
+"""Write fasthtml/html/*.pyi for the modules whose functions get their signature while they run (one function for each HTML element).
 
 Type checkers and editors read these stubs and never run the code. A function with a `__signature__` is written from it,
 everything else from the source: `python tools/stubs.py`. Says what changed.
@@ -13,7 +13,7 @@ import typing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = 'tags', 'composed', 'pico', 'svg'
+MODULES = 'html.tags', 'html.composed', 'html.pico', 'html.svg'
 HEAD = '# Written by tools/stubs.py. Do not edit.\n'
 
 
@@ -122,11 +122,11 @@ def main() -> int:
     for name in MODULES:
         module = importlib.import_module(f'fasthtml.{name}')
         if not any(hasattr(getattr(module, o), '__signature__') for o in module.__all__): continue
-        path, text = ROOT / f'fasthtml/{name}.pyi', stub(module)
+        path, text = Path(module.__file__).with_suffix('.pyi'), stub(module)
         ast.parse(text)
         if not path.exists() or path.read_text(encoding='utf-8') != text:
             path.write_text(text, encoding='utf-8')
-            print(f'wrote fasthtml/{name}.pyi')
+            print(f'wrote {path.relative_to(ROOT)}')
     return 0
 
 

@@ -2,8 +2,8 @@
 
 import data
 
-from fasthtml.element import to_html
-from fasthtml.tags import (
+from fasthtml.html.element import to_html
+from fasthtml.html.tags import (
     H1,
     H2,
     A,

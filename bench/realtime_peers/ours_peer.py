@@ -2,9 +2,9 @@ import asyncio
 
 from _serve import publish_many, text_of
 
-from fasthtml.app import FastHTML
-from fasthtml.sse import EventStream
-from fasthtml.tags import Div
+from fasthtml.app.app import FastHTML
+from fasthtml.html.tags import Div
+from fasthtml.realtime.sse import EventStream
 
 app = FastHTML()
 tasks = set()

@@ -1,10 +1,27 @@
 "What elements write is what htmx 2 and 4, and the browser, understand: events, values as JSON, targets, hostile text."
 import pytest
 
-from fasthtml.app import FastHTML
-from fasthtml.element import Safe, to_html
-from fasthtml.render import iter_chunks
-from fasthtml.tags import A, Body, Button, Div, Form, Head, Html, Input, Li, Main, P, Script, Style, Textarea, Title, Ul
+from fasthtml.app.app import FastHTML
+from fasthtml.html.element import Safe, to_html
+from fasthtml.html.render import iter_chunks
+from fasthtml.html.tags import (
+    A,
+    Body,
+    Button,
+    Div,
+    Form,
+    Head,
+    Html,
+    Input,
+    Li,
+    Main,
+    P,
+    Script,
+    Style,
+    Textarea,
+    Title,
+    Ul,
+)
 from support import serve
 
 VERSIONS = pytest.mark.parametrize('htmx', [2, 4])

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from fasthtml.app import FastHTML
-from fasthtml.composed import CheckboxX, Form, Script
-from fasthtml.forms import fill_form, mark_errors
-from fasthtml.js import (
+from fasthtml.app.app import FastHTML
+from fasthtml.html.composed import CheckboxX, Form, Script
+from fasthtml.html.forms import fill_form, mark_errors
+from fasthtml.html.js import (
     AnyNow,
     HighlightJS,
     HtmxOn,
@@ -24,10 +24,10 @@ from fasthtml.js import (
     sid_scr,
     with_sid,
 )
-from fasthtml.pico import PicoBusy
-from fasthtml.sse import EventStream
-from fasthtml.svg import Circle, Svg, SvgInb, SvgOob
-from fasthtml.tags import Button, Code, Div, Input, Li, Optgroup, Option, P, Pre, Select, Span, Textarea, Ul
+from fasthtml.html.pico import PicoBusy
+from fasthtml.html.svg import Circle, Svg, SvgInb, SvgOob
+from fasthtml.html.tags import Button, Code, Div, Input, Li, Optgroup, Option, P, Pre, Select, Span, Textarea, Ul
+from fasthtml.realtime.sse import EventStream
 from support import serve, wait_until
 
 KINDS = [pytest.param({'htmx': 2}, id='htmx2'), pytest.param({'htmx': 4}, id='htmx4'),

@@ -71,11 +71,11 @@ def test_names_of_the_standard_library_mean_what_they_say(common):
 
 
 def test_ours_win_over_others_of_the_same_name(common):
-    import fasthtml.requests
-    import fasthtml.responses
-    import fasthtml.sessions
-    assert common['Request'] is fasthtml.requests.Request and common['SessionMiddleware'] is fasthtml.sessions.SessionMiddleware
-    assert common['cookie'] is fasthtml.responses.cookie and common['JSONResponse'] is fasthtml.responses.JSONResponse
+    import fasthtml.http.requests
+    import fasthtml.http.responses
+    import fasthtml.http.sessions
+    assert common['Request'] is fasthtml.http.requests.Request and common['SessionMiddleware'] is fasthtml.http.sessions.SessionMiddleware
+    assert common['cookie'] is fasthtml.http.responses.cookie and common['JSONResponse'] is fasthtml.http.responses.JSONResponse
 
 
 def test_what_moved_says_where():
@@ -145,7 +145,7 @@ def test_the_snapshot_would_see_a_patch():
 
 
 def test_elements_need_no_web_server():
-    code = ('import sys, json, fasthtml.element, fasthtml.render, fasthtml.htmx, fasthtml.tags, fasthtml.composed\n'
+    code = ('import sys, json\nfrom fasthtml.html import composed, element, htmx, render, tags\n'
             'from fasthtml import ft, Div\nassert str(ft("p", "x")) == "<p>x</p>"\n'
             'print(json.dumps([m for m in ("starlette", "asyncio", "uvicorn", "anyio") if m in sys.modules]))')
     assert fresh(code) == []

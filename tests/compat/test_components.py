@@ -30,7 +30,7 @@ NAMES = {
 
 
 def html(*els):
-    from fasthtml.element import to_html
+    from fasthtml.html.element import to_html
     return to_html(*els)
 
 
@@ -81,7 +81,7 @@ def test_any_capitalised_name_is_an_element():
     assert not hasattr(fasthtml.components, 'no_such_name') and not hasattr(fasthtml.xtend, 'NoSuchName')
 
 
-@pytest.mark.parametrize('module', ['components', 'xtend', 'ft', 'svg', 'js', 'pico', 'html2ft', 'forms'])
+@pytest.mark.parametrize('module', ['components', 'xtend', 'ft', 'svg', 'js', 'pico', 'html.html2ft', 'html.forms'])
 def test_making_html_loads_no_server(module):
     code = f'import sys, fasthtml.{module}; print([m for m in ("starlette", "uvicorn", "asyncio") if m in sys.modules])'
     assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.strip() == '[]'
@@ -103,8 +103,8 @@ def test_editors_see_the_attributes_of_composed_tags():
 
 def test_what_html2ft_writes_works_after_the_star_import():
     "Each element comes back as it was, and no other name of common is in its way"
-    from fasthtml import tags
-    from fasthtml.html2ft import html2ft
+    from fasthtml.html import tags
+    from fasthtml.html.html2ft import html2ft
     names, alone = {}, 'body caption col colgroup frame head html tbody td tfoot th thead tr'.split()
     exec('from fasthtml.common import *', names)
     for name in tags.__all__:

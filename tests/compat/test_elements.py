@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from fasthtml.element import (
+from fasthtml.html.element import (
     FT,
     Fragment,
     NotStr,
@@ -21,9 +21,9 @@ from fasthtml.element import (
     valmap,
     voids,
 )
-from fasthtml.htmx import HtmxResponseHeaders
-from fasthtml.render import dict2xml, highlight, iter_chunks, showtags, static, to_xml
-from fasthtml.tags import (
+from fasthtml.html.htmx import HtmxResponseHeaders
+from fasthtml.html.render import dict2xml, highlight, iter_chunks, showtags, static, to_xml
+from fasthtml.html.tags import (
     A,
     B,
     Body,
@@ -351,9 +351,9 @@ def test_an_option_in_the_wrong_place_says_where_it_goes():
 def test_without_markupsafe_the_output_is_the_same():
     code = """import sys
 sys.modules['markupsafe._speedups'] = None
-from fasthtml.tags import *
-from fasthtml.element import esc, to_html
-assert esc.__module__ == 'fasthtml.element'
+from fasthtml.html.tags import *
+from fasthtml.html.element import esc, to_html
+assert esc.__module__ == 'fasthtml.html.element'
 print(to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\\'">')))"""
     out = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.strip()
     assert out == to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\'">'))

@@ -8,18 +8,18 @@ from pathlib import Path
 import jedi
 import pytest
 
-from fasthtml import tags
+from fasthtml.html import tags
 
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = '''
 from dataclasses import dataclass
 
-from fasthtml.element import FT, Fragment, Safe, ft, to_html
-from fasthtml.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, asset_url, wants_fragment
-from fasthtml.render import iter_chunks, static, to_xml
-from fasthtml.tags import (A, Article, Body, Button, Details, Dialog, Div, File, Form, H1, Head, Html, HxPartial, Iframe, Img, Input, Label,
-    Li, Link, Main, Meta, Ol, Option, P, Script, Select, Table, Td, Textarea, Th, Title, Tr, Ul, Video, ft_hx, show)
+from fasthtml.html.element import FT, Fragment, Safe, ft, to_html
+from fasthtml.html.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, asset_url, wants_fragment
+from fasthtml.html.render import iter_chunks, static, to_xml
+from fasthtml.html.tags import (A, Article, Body, Button, Details, Dialog, Div, File, Form, H1, Head, Html, HxPartial, Iframe, Img, Input,
+    Label, Li, Link, Main, Meta, Ol, Option, P, Script, Select, Table, Td, Textarea, Th, Title, Tr, Ul, Video, ft_hx, show)
 
 @dataclass
 class Task:
@@ -53,10 +53,10 @@ def page(tasks: list[Task], htmx: HtmxHeaders) -> str:
 '''
 
 WRONG = '''
-from fasthtml.element import FT, Fragment, Safe, tag_factory, unqid
-from fasthtml.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts
-from fasthtml.render import iter_chunks, to_xml
-from fasthtml.tags import *
+from fasthtml.html.element import FT, Fragment, Safe, tag_factory, unqid
+from fasthtml.html.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts
+from fasthtml.html.render import iter_chunks, to_xml
+from fasthtml.html.tags import *
 
 Div(cls=3)
 Div(id=3.5)
@@ -136,11 +136,11 @@ def complete(source: str) -> list[str]:
 
 
 def test_editors_complete_names_and_attributes():
-    assert 'Textarea' in complete('from fasthtml.tags import *\nTexta')
-    assert 'hx_target=' in complete('from fasthtml.tags import Div\nDiv(hx_tar')
-    assert 'colspan=' in complete('from fasthtml.tags import Td\nTd(cols')
-    assert 'children' in complete('from fasthtml.tags import Td\nTd().chil')
-    [sig] = jedi.Script('from fasthtml.tags import Td\nTd(', project=jedi.Project(ROOT)).get_signatures(2, 3)
+    assert 'Textarea' in complete('from fasthtml.html.tags import *\nTexta')
+    assert 'hx_target=' in complete('from fasthtml.html.tags import Div\nDiv(hx_tar')
+    assert 'colspan=' in complete('from fasthtml.html.tags import Td\nTd(cols')
+    assert 'children' in complete('from fasthtml.html.tags import Td\nTd().chil')
+    [sig] = jedi.Script('from fasthtml.html.tags import Td\nTd(', project=jedi.Project(ROOT)).get_signatures(2, 3)
     assert sig.docstring().endswith('Cell: `<td>`')
 
 
@@ -149,7 +149,7 @@ def test_help_and_shift_tab_show_a_real_signature():
     assert sig.parameters['method'].annotation == tags.Literal['get', 'post', 'dialog'] | None
     assert {'c', 'cls', 'hx_get', 'hx_on_click', 'target_id', 'kw'} <= set(sig.parameters) and sig.return_annotation is tags.FT
     assert str(sig).startswith('(*c') and 'enctype' in str(sig) and sig.bind('a', method='post').arguments['method'] == 'post'
-    assert tags.Form.__doc__ == 'Form: `<form>`' and tags.Form.__name__ == 'Form' and tags.Form.__module__ == 'fasthtml.tags'
+    assert tags.Form.__doc__ == 'Form: `<form>`' and tags.Form.__name__ == 'Form' and tags.Form.__module__ == 'fasthtml.html.tags'
     assert list(inspect.signature(tags.ft_hx).parameters)[:2] == ['tag', 'c']
 
 
@@ -157,6 +157,6 @@ def test_the_stubs_are_what_the_modules_say(tmp_path):
     sys.path.insert(0, str(ROOT))
     from tools.stubs import MODULES, stub
     for name in MODULES:
-        path = ROOT / f'fasthtml/{name}.pyi'
         module = __import__(f'fasthtml.{name}', fromlist=['x'])
+        path = Path(module.__file__).with_suffix('.pyi')
         assert path.read_text() == stub(module), f'run `python tools/stubs.py`: {name}.pyi is not up to date'

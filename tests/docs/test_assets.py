@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from fasthtml.htmx import asset_url, assets
-from fasthtml.js import HighlightJS
+from fasthtml.html.htmx import asset_url, assets
+from fasthtml.html.js import HighlightJS
 from support import NODE_MODULES, ROOT, missing, npm_file
 
 DEPENDENCIES = json.loads((ROOT/'package.json').read_text(encoding='utf-8'))['dependencies']
@@ -35,7 +35,7 @@ def test_checksum_is_that_of_the_file(name):
 
 
 def test_checksums_of_highlight_are_those_of_its_files():
-    data = json.loads((ROOT/'fasthtml/highlight.json').read_text(encoding='utf-8'))
+    data = json.loads((ROOT/'fasthtml/html/highlight.json').read_text(encoding='utf-8'))
     assert len(data['languages']) > 150 and len(data['styles']) > 50
     assert (data['package'], data['version']) == (assets['highlight'].package, assets['highlight'].version)
     core = ['python']

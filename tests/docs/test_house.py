@@ -12,22 +12,30 @@ import pytest
 
 from support import ROOT
 
+sys.path.insert(0, str(ROOT/'tools'))
+from old_paths import MOVED
+
 PACKAGE, NOTEBOOKS = ROOT/'fasthtml', ROOT/'nbs'
-# Modules without a notebook: they only gather names under the import paths that programs already use
-GATHERERS = {'__init__', '__main__', '_modidx', 'authmw', 'basics', 'components', 'core', 'ft', 'starlette', 'toaster', 'xtend'}
+API = sorted((NOTEBOOKS/'api').rglob('*.ipynb'))
+# A layer imports only from those before it. `app` follows `testing`, because an app makes clients of itself
+LAYERS = ['html', 'http', 'realtime', 'testing', 'app', 'workshop', '']
+# Modules without a notebook: they only offer names under the import paths that programs already use
+GATHERERS = {'__init__', '__main__', '_modidx', 'authmw', 'basics', 'components', 'core', 'ft', 'starlette', 'toaster', 'xtend', *MOVED}
 
 
-def rooms() -> dict[str, int]:
-    "Module name -> number of the notebook that writes it"
-    numbers = {}
-    for path in sorted((NOTEBOOKS/'api').glob('*.ipynb')):
-        exported = re.search(r'#\|\s*default_exp (\w+)', path.read_text(encoding='utf-8'))
+def numbers() -> dict[str, tuple[int, int]]:
+    "Module -> its layer and the number of the notebook that writes it"
+    found = {}
+    for path in API:
+        exported = re.search(r'#\|\s*default_exp ([\w.]+)', path.read_text(encoding='utf-8'))
         assert exported, f'{path.name} does not say which module it writes (`#| default_exp name`)'
-        numbers[exported[1]] = int(path.name.split('_')[0])
-    return numbers
+        layer = exported[1].rpartition('.')[0]
+        assert path.parent == NOTEBOOKS/'api'/layer, f'{path} writes {exported[1]}: notebook and module belong in folders of one name'
+        found[exported[1]] = LAYERS.index(layer), int(path.name.split('_')[0])
+    return found
 
 
-ROOMS = rooms()
+MODULES = numbers()
 
 
 def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
@@ -49,7 +57,8 @@ def in_a_fresh_python(code: str) -> str:
 
 
 def test_every_module_has_a_notebook_or_only_gathers_names():
-    assert {path.stem for path in PACKAGE.glob('*.py')} - set(ROOMS) - GATHERERS == set()
+    modules = {'.'.join(path.relative_to(PACKAGE).with_suffix('').parts) for path in PACKAGE.rglob('*.py')}
+    assert {name for name in modules if not name.endswith('.__init__')} - set(MODULES) - GATHERERS == set()
 
 
 def test_gatherers_define_nothing_but_lookups():
@@ -62,32 +71,47 @@ def test_gatherers_define_nothing_but_lookups():
             assert set(defined) <= {'__getattr__', '__dir__'}, f'{name}.py defines {defined}: give it a notebook'
 
 
-@pytest.mark.parametrize('room', sorted(ROOMS))
-def test_a_room_looks_only_down(room):
-    "Exported code imports only from rooms with lower numbers"
-    for line, module, names in imports(PACKAGE/f'{room}.py'):
-        parts = re.sub(r'^\.', 'fasthtml.', module).rstrip('.').split('.')  # nbdev makes our own imports relative
+def file_of(module: str) -> Path: return PACKAGE/f'{module.replace(".", "/")}.py'
+
+
+def imported(module: str) -> Iterator[tuple[int, str]]:
+    "Line and name of every module of ours that `module` imports, relative to the package"
+    package = ['fasthtml', *module.split('.')[:-1]]
+    for line, name, names in imports(file_of(module)):
+        dots = len(name) - len(name.lstrip('.'))
+        parts = package[:len(package) + 1 - dots] + [part for part in name[dots:].split('.') if part] if dots else name.split('.')
         if parts[0] != 'fasthtml':
             continue
-        for other in parts[1:2] or names:
-            if room == 'common' and other in GATHERERS:
-                continue
-            where = f'{room}.py:{line} imports {other}'
-            assert other in ROOMS, f'{where}, which is not written by a notebook'
-            assert ROOMS[other] < ROOMS[room], f'{where}: {ROOMS[other]:02} is not below {ROOMS[room]:02}'
+        whole = '.'.join(parts[1:])
+        if whole and file_of(whole).exists():
+            yield line, whole
+        else:
+            for other in names:
+                yield line, '.'.join([*parts[1:], other])
 
 
-@pytest.mark.parametrize('room', sorted(ROOMS))
-def test_only_the_front_door_imports_stars(room):
-    stars = [line for line, _, names in imports(PACKAGE/f'{room}.py') if '*' in names]
-    assert room == 'common' or not stars, f'{room}.py has a star import in line {stars}'
+@pytest.mark.parametrize('module', sorted(MODULES))
+def test_a_module_imports_only_from_lower_layers_and_numbers(module):
+    "Also inside functions"
+    for line, other in imported(module):
+        if module == 'common' and other in GATHERERS:
+            continue
+        where = f'{module}:{line} imports {other}'
+        assert other in MODULES, f'{where}, which is not written by a notebook'
+        assert MODULES[other] < MODULES[module], f'{where}: {MODULES[other]} is not below {MODULES[module]}'
 
 
-@pytest.mark.parametrize('room', sorted(name for name, number in ROOMS.items() if number < 10))
-def test_the_ground_floor_needs_no_server(room):
-    "Neither Starlette nor asyncio is loaded by a module of floor 0"
+@pytest.mark.parametrize('module', sorted(MODULES))
+def test_only_common_imports_stars(module):
+    stars = [line for line, _, names in imports(file_of(module)) if '*' in names]
+    assert module == 'common' or not stars, f'{module} has a star import in line {stars}'
+
+
+@pytest.mark.parametrize('module', sorted(name for name, (layer, _) in MODULES.items() if layer == 0))
+def test_html_needs_no_server(module):
+    "Neither Starlette nor asyncio is loaded by a module of the layer `html`"
     servers = '{"starlette", "asyncio", "uvicorn"}'
-    assert in_a_fresh_python(f'import sys, fasthtml.{room}; print(*{servers} & set(sys.modules))') == ''
+    assert in_a_fresh_python(f'import sys, fasthtml.{module}; print(*{servers} & set(sys.modules))') == ''
 
 
 def test_importing_everything_patches_nothing():
@@ -167,7 +191,7 @@ def test_a_notebook_is_clean(path):
             assert output['output_type'] != 'error', ''.join(output['traceback'])
 
 
-@pytest.mark.parametrize('path', sorted((NOTEBOOKS/'api').glob('*.ipynb')), ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', API, ids=lambda path: path.stem)
 def test_exported_cells_are_short(path):
     "A cell that a reader takes in at one look: most have 5 to 25 lines, a whole class may have 75 that are not blank"
     for cell in cells(path):

@@ -21,7 +21,7 @@ def test_the_design_page_states_every_invariant():
 
 def test_every_invariant_is_named_by_a_test():
     "By a cell of a notebook or by a test outside"
-    files = [*(ROOT/'tests').rglob('test_*.py'), *(ROOT/'nbs/api').glob('*.ipynb')]
+    files = [*(ROOT/'tests').rglob('test_*.py'), *(ROOT/'nbs/api').rglob('*.ipynb')]
     sources = [path.read_text(encoding='utf-8') for path in files if path.name != 'test_promises.py']
     missing = [name for name in INVARIANTS if not any(re.search(rf'\b{name}\b', text) for text in sources)]
     assert not missing

@@ -6,8 +6,8 @@ import pytest
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
-from fasthtml.app import FastHTML
-from fasthtml.auth import basic_logout, user_pwd_auth
+from fasthtml.app.app import FastHTML
+from fasthtml.app.auth import basic_logout, user_pwd_auth
 from support import serve
 
 

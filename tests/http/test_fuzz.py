@@ -25,10 +25,10 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from starlette.datastructures import UploadFile
 
-from fasthtml.app import FastHTML
-from fasthtml.element import ft
-from fasthtml.params import cookie, frame_body, header, make_plan
-from fasthtml.requests import BadJson
+from fasthtml.app.app import FastHTML
+from fasthtml.html.element import ft
+from fasthtml.http.params import cookie, frame_body, header, make_plan
+from fasthtml.http.requests import BadJson
 from params_kit import Called
 
 

@@ -30,10 +30,22 @@ from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from typing_extensions import TypeAliasType
 
-from fasthtml.casts import BadValue
-from fasthtml.htmx import HtmxHeaders
-from fasthtml.params import BadInput, Errors, Request, Source, cookie, form, frame_body, header, make_plan, path, query
-from fasthtml.requests import parse_fields, read_body
+from fasthtml.html.htmx import HtmxHeaders
+from fasthtml.http.casts import BadValue
+from fasthtml.http.params import (
+    BadInput,
+    Errors,
+    Request,
+    Source,
+    cookie,
+    form,
+    frame_body,
+    header,
+    make_plan,
+    path,
+    query,
+)
+from fasthtml.http.requests import parse_fields, read_body
 from params_kit import Called
 
 # ---------------------------------------------------------------- 1. by annotation class
@@ -1305,7 +1317,7 @@ def test_pydantic_and_msgspec_are_not_imported_for_us():
     import subprocess
 
     code = (
-        "import sys, typing, dataclasses\nfrom fasthtml.params import make_plan\n@dataclasses.dataclass\nclass P: x: int\n"
+        "import sys, typing, dataclasses\nfrom fasthtml.http.params import make_plan\n@dataclasses.dataclass\nclass P: x: int\n"
         "def f(a: int, p: P, t: typing.TypedDict('T', {'a': int})): ...\nmake_plan(f)\n"
         "print([m for m in ('pydantic', 'msgspec', 'dateutil') if m in sys.modules])"
     )

@@ -13,12 +13,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 from starlette.testclient import TestClient
 
-from fasthtml.app import FastHTML
-from fasthtml.composed import A
-from fasthtml.paths import qp, reg_re_param
-from fasthtml.routers import APIRouter
-from fasthtml.routing import AppRouter, HostRoute, HttpRoute, nested_name, uri
-from fasthtml.tags import Button, Div
+from fasthtml.app.app import FastHTML
+from fasthtml.html.composed import A
+from fasthtml.html.tags import Button, Div
+from fasthtml.http.paths import qp, reg_re_param
+from fasthtml.http.routers import APIRouter
+from fasthtml.http.routing import AppRouter, HostRoute, HttpRoute, nested_name, uri
 
 
 @pytest.fixture

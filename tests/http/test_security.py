@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fasthtml.security import cross_origin, csp_header, is_local_target, local_target, parse_origin, ws_origin_ok
+from fasthtml.http.security import cross_origin, csp_header, is_local_target, local_target, parse_origin, ws_origin_ok
 from support import missing
 
 RESOLVE = """

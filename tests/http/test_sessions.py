@@ -22,8 +22,15 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
-from fasthtml.app import FastHTML
-from fasthtml.sessions import RedisSessions, SessionMiddleware, SqliteSessions, decode_session, encode_session, get_key
+from fasthtml.app.app import FastHTML
+from fasthtml.http.sessions import (
+    RedisSessions,
+    SessionMiddleware,
+    SqliteSessions,
+    decode_session,
+    encode_session,
+    get_key,
+)
 from fasthtml.testing import AsyncClient
 from support import missing, serve, wait_until
 

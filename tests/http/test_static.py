@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from fasthtml.app import FastHTML
+from fasthtml.app.app import FastHTML
+from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, default_static, find_asset, safe_file, vurl
 from fasthtml.common import fast_app
-from fasthtml.handlers import Beforeware
-from fasthtml.htmx import assets
-from fasthtml.static import SafeStatic, StaticImmutable, StaticNoCache, default_static, find_asset, safe_file, vurl
+from fasthtml.html.htmx import assets
+from fasthtml.http.handlers import Beforeware
 from support import NODE_MODULES, raw_exchange, serve
 
 SECRET = 'the secret outside'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, NotRequired, 
 import pytest
 from starlette.requests import Request
 
-from fasthtml.params import header, make_plan
+from fasthtml.http.params import header, make_plan
 from params_kit import Called
 
 if TYPE_CHECKING:

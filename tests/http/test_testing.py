@@ -17,12 +17,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
-from fasthtml.app import FastHTML
-from fasthtml.htmx import HtmxHeaders, wants_fragment
-from fasthtml.live_clients import EventParser
-from fasthtml.sessions import SessionMiddleware
-from fasthtml.sse import EventStream, sse_message
-from fasthtml.tags import Div, Li, Ul
+from fasthtml.app.app import FastHTML
+from fasthtml.html.htmx import HtmxHeaders, wants_fragment
+from fasthtml.html.tags import Div, Li, Ul
+from fasthtml.http.sessions import SessionMiddleware
+from fasthtml.realtime.sse import EventStream, sse_message
 from fasthtml.testing import (
     AsyncClient,
     Client,
@@ -35,6 +34,7 @@ from fasthtml.testing import (
     get_testclient,
     htmx_headers,
 )
+from fasthtml.testing.streams import EventParser
 from support import parse_events, serve
 
 

@@ -2,11 +2,11 @@
 import pytest
 from starlette.responses import HTMLResponse
 
-from fasthtml.app import FastHTML
-from fasthtml.responses import FtResponse, Redirect
-from fasthtml.tags import P, Title
+from fasthtml.app.app import FastHTML
+from fasthtml.app.toast import add_toast, setup_toasts
+from fasthtml.html.tags import P, Title
+from fasthtml.http.responses import FtResponse, Redirect
 from fasthtml.testing import Client
-from fasthtml.toast import add_toast, setup_toasts
 
 CARRY = {
     'element': lambda: P('content'),

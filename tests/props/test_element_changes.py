@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fasthtml.element import tag_factory, to_html
-from fasthtml.render import iter_chunks
+from fasthtml.html.element import tag_factory, to_html
+from fasthtml.html.render import iter_chunks
 from trees import by_lexbor, joined
 
 B, Div = tag_factory('b'), tag_factory('div')

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from turbohtml import parse_fragment
 
-from fasthtml.composed import CheckboxX, Form, Hidden
-from fasthtml.element import Fragment, Safe, to_html
-from fasthtml.forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
-from fasthtml.tags import B, Button, Div, Fieldset, Input, Label, Optgroup, Option, Select, Textarea
+from fasthtml.html.composed import CheckboxX, Form, Hidden
+from fasthtml.html.element import Fragment, Safe, to_html
+from fasthtml.html.forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
+from fasthtml.html.tags import B, Button, Div, Fieldset, Input, Label, Optgroup, Option, Select, Textarea
 
 
 def sent(form):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from turbohtml import parse_fragment
 
-from fasthtml import composed, js, pico, seo, svg
-from fasthtml.element import to_html
+from fasthtml.html import composed, js, pico, svg
+from fasthtml.html.element import to_html
+from fasthtml.http import seo
 
 MAKERS = {
     'A': lambda t: composed.A(t, href=t, title=t), 'AX': lambda t: composed.AX(t, t, 'i', t), 'Hidden': lambda t: composed.Hidden(t, t),

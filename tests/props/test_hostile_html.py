@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from fasthtml.element import FT, Safe, ft, tag_factory, to_html
-from fasthtml.render import dict2xml, showtags, to_xml
-from fasthtml.tags import A, Div, Form, Iframe, P, Script, Style
+from fasthtml.html.element import FT, Safe, ft, tag_factory, to_html
+from fasthtml.html.render import dict2xml, showtags, to_xml
+from fasthtml.html.tags import A, Div, Form, Iframe, P, Script, Style
 from trees import PARSERS, by_lexbor
 
 anything = st.text(max_size=15) | st.sampled_from([

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from turbohtml import parse, parse_fragment
 
-from fasthtml import composed, element, tags
-from fasthtml.html2ft import html2ft
+from fasthtml.html import composed, element, tags
+from fasthtml.html.html2ft import html2ft
 
 NAMES = {k: getattr(m, k) for m in (tags, composed) for k in m.__all__} | {k: getattr(element, k) for k in ('NotStr', 'Fragment')}
 UNWRITABLE = re.compile(r'[\s"\'<>/=\x00-\x1f\x7f]')

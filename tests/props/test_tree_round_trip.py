@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fasthtml.element import FT, Fragment, Safe, tag_factory, to_html
-from fasthtml.render import iter_chunks, to_xml
+from fasthtml.html.element import FT, Fragment, Safe, tag_factory, to_html
+from fasthtml.html.render import iter_chunks, to_xml
 from trees import PARSERS, joined
 
 # A parser changes CR, NUL and lone surrogates before it looks at anything (WHATWG HTML 13.2.3), so no serialiser can keep them

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fasthtml.channels import Hub, MemoryBroker
+from fasthtml.realtime.channels import Hub, MemoryBroker
 from support import missing
 
 _prefixes = itertools.count()
@@ -61,7 +61,7 @@ async def broker(request):
     if request.param == 'memory':
         yield MemoryBroker()
         return
-    from fasthtml.redis_broker import RedisBroker
+    from fasthtml.realtime.redis_broker import RedisBroker
     broker = RedisBroker(request.getfixturevalue('valkey').url, prefix=f't{next(_prefixes)}:')
     yield broker
     await broker.close()

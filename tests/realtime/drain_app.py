@@ -5,10 +5,10 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from fasthtml.channels import Hub, Member
-from fasthtml.endings import Line
-from fasthtml.lifecycle import Lifecycle, signal_shutdown
-from fasthtml.mailbox import Mailbox, fast_send
+from fasthtml.realtime.channels import Hub, Member
+from fasthtml.realtime.endings import Line
+from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
+from fasthtml.realtime.mailbox import Mailbox, fast_send
 
 shutdown_event = signal_shutdown()
 hub = Hub()

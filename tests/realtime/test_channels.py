@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from channel_kit import Client, numbers, texts
-from fasthtml.app import FastHTML
-from fasthtml.channels import RESYNC, Channel, Hub
-from fasthtml.sse import EventStream
+from fasthtml.app.app import FastHTML
+from fasthtml.realtime.channels import RESYNC, Channel, Hub
+from fasthtml.realtime.sse import EventStream
 from support import need_files, serve, until
 
 

@@ -14,7 +14,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
-from fasthtml.sse import StreamClosed
+from fasthtml.realtime.sse import StreamClosed
 from support import SseClient, serve, until, wait_until
 from wire_kit import Wire, others_done
 

@@ -14,11 +14,11 @@ import pytest
 from websockets.sync.client import connect
 
 from channel_kit import Client
-from fasthtml.channels import Channel, Hub
 from fasthtml.common import EventStream, FastHTML, P
-from fasthtml.endings import ticker
-from fasthtml.lifecycle import Lifecycle, ShutdownEvent
-from fasthtml.ws import Socket
+from fasthtml.realtime.channels import Channel, Hub
+from fasthtml.realtime.endings import ticker
+from fasthtml.realtime.lifecycle import Lifecycle, ShutdownEvent
+from fasthtml.realtime.ws import Socket
 from support import DEADLINE, SseClient, raw_connection, serve, until, wait_until
 from wire_kit import Wire, others_done
 

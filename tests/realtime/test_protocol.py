@@ -20,7 +20,7 @@ import pytest
 from starlette.middleware import Middleware
 from websockets.sync.client import connect
 
-from fasthtml.app import FastHTML
+from fasthtml.app.app import FastHTML
 from support import DEADLINE, raw_connection, serve, serve_process, wait_until
 
 APP = (Path(__file__).parent/'protocol_app.py').read_text(encoding='utf-8')

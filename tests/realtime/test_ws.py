@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import APIRouter, Beforeware, Div, EventStream, FastHTML, P
-from fasthtml.ws import Socket, setup_ws
+from fasthtml.realtime.ws import Socket, setup_ws
 from support import DEADLINE, SseClient, parse_events, raw_connection, serve, wait_until
 
 

@@ -15,8 +15,8 @@ import warnings
 import pytest
 from starlette.routing import NoMatchFound
 
-from fasthtml.cli import main
 from fasthtml.testing import Client, Closed
+from fasthtml.workshop.cli import main
 from support import serve
 
 HEAD = '''

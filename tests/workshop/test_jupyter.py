@@ -9,10 +9,10 @@ import websockets.sync.client
 from nbclient import NotebookClient
 from websockets.exceptions import ConnectionClosed
 
-from fasthtml.app import FastHTML
-from fasthtml.jupyter import HTMX, JupyUvi, JupyUviAsync, ws_client
-from fasthtml.sse import EventStream
-from fasthtml.tags import P
+from fasthtml.app.app import FastHTML
+from fasthtml.html.tags import P
+from fasthtml.realtime.sse import EventStream
+from fasthtml.workshop.jupyter import HTMX, JupyUvi, JupyUviAsync, ws_client
 from support import SseClient
 
 FOREIGN, LOCAL = 'https://evil.example', 'http://localhost:8888'
@@ -174,7 +174,7 @@ def test_elements_are_shown_with_the_head_of_the_app(server):
 
 CELLS = ['''
 from fasthtml.common import *
-from fasthtml.jupyter import JupyUvi
+from fasthtml.workshop.jupyter import JupyUvi
 import asyncio, httpx2, signal, os, websockets
 app = FastHTML(secret_key='a key for this test only')
 async def greet(send): await send(P('pushed', id='p'))

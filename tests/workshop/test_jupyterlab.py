@@ -11,7 +11,7 @@ import pytest
 from support import missing, wait_until
 
 SETUP = '''from fasthtml.common import *
-from fasthtml.jupyter import HTMX, JupyUvi
+from fasthtml.workshop.jupyter import HTMX, JupyUvi
 import asyncio'''
 
 APP = '''app = FastHTML(exts=('ws', 'sse'), secret_key='for this test')

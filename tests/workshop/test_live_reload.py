@@ -1,10 +1,10 @@
 """Live reload and toasts in Chromium: what the page does by itself."""
 import sys
 
-from fasthtml.app import FastHTML
-from fasthtml.live_reload import setup_live_reload
-from fasthtml.tags import P
-from fasthtml.toast import add_toast, setup_toasts
+from fasthtml.app.app import FastHTML
+from fasthtml.app.live_reload import setup_live_reload
+from fasthtml.app.toast import add_toast, setup_toasts
+from fasthtml.html.tags import P
 from support import serve, serve_process
 
 PROGRAM = '''

@@ -16,10 +16,9 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from fasthtml.app import FastHTML
-from fasthtml.auth import user_pwd_auth
-from fasthtml.composed import A, Form
-from fasthtml.oauth import (
+from fasthtml.app.app import FastHTML
+from fasthtml.app.auth import user_pwd_auth
+from fasthtml.app.oauth import (
     AppleAppClient,
     Auth0AppClient,
     GitHubAppClient,
@@ -30,9 +29,10 @@ from fasthtml.oauth import (
     WebClient,
     load_creds,
 )
-from fasthtml.openid import half_hash
-from fasthtml.sse import EventStream
-from fasthtml.tags import Button, Div, P, Span
+from fasthtml.app.openid import half_hash
+from fasthtml.html.composed import A, Form
+from fasthtml.html.tags import Button, Div, P, Span
+from fasthtml.realtime.sse import EventStream
 from fasthtml.testing import Client
 from support import DEADLINE, NODE_MODULES, missing, serve, serve_process
 
@@ -471,7 +471,7 @@ def test_a_lie_logs_nobody_in_and_leaves_no_secret_in_the_log(liar, lie, caplog)
     assert 'auth' not in client.session
     page = client.get('/error')
     assert 'The login did not succeed. Please try again.' in page.text
-    assert [r.name for r in caplog.records if r.levelno >= logging.WARNING] == ['fasthtml.oauth']
+    assert [r.name for r in caplog.records if r.levelno >= logging.WARNING] == ['fasthtml.app.oauth']
     said = ''.join(r.getMessage() + str(r.exc_text or '') for r in caplog.records if r.name.startswith('fasthtml'))
     for secret in ('kept secret', 'an access token', 'eyJ', liar.asked['code'], liar.asked['code_verifier']):
         assert secret not in said + page.text

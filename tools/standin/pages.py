@@ -1,8 +1,8 @@
 "The page around each text, written with the library's own components."
 from dataclasses import dataclass
 
-import fasthtml.tags as h
-from fasthtml.element import NotStr, to_html
+import fasthtml.html.tags as h
+from fasthtml.html.element import NotStr, to_html
 
 # The chosen theme is set before anything is drawn, so that a dark page does not flash
 SET_THEME = "document.documentElement.dataset.theme = localStorage.getItem('theme') || ''"

@@ -1,0 +1,1 @@
+"Elements and HTML: pure, without a server."
