@@ -23,12 +23,15 @@ from starlette.routing import BaseRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
-from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
+from ..http.responses import current_exchange
+from ..realtime.channels import Broker, Channel, Hub, connection_table
+from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
 from ..http.handlers import Endpoint, Guarded, Site, guard
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..realtime.lifecycle import Lifecycle
+from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
@@ -204,14 +207,18 @@ class Realtime:
         origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
         channels: Any = None,                  # Channels that each client joins
         on_error: Callable|None = None,        # Told about messages that do not fit
-        max_size: int|None = None,             # Bytes of one message
+        max_size: int|None = 1 << 20,          # Bytes of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
+        slow: float|None = 30,                 # Seconds a client may take nothing before it is disconnected; None: for ever
+        max_pending: int = 256*1024,           # Characters that may wait for a slow client
+        subprotocols: Iterable[str]|str|None = None, # Names to choose from, the best first
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
         if not isinstance(path, str):
             raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
-                       channels=channels, on_error=on_error, max_size=max_size, host=host)
+                       channels=channels, on_error=on_error, max_size=max_size, host=host, slow=slow,
+                       max_pending=max_pending, subprotocols=subprotocols)
         def register(f: Callable) -> Callable:
             self.add_route(ws_route(self.site, path, f, **options))
             return f
@@ -234,9 +241,11 @@ class Realtime:
         name: str,                          # Its name
         history: int|None = None,           # Messages kept for clients that come back
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
+        keep: float|None = None,            # Seconds without use after which its history may be forgotten; None: an hour for one made in a handler
     ) -> Channel:
         "The channel of that name, made if need be"
-        return self.site.hub.channel(name, history, when_full)
+        visitors = current_exchange.get() or current_connection.get()
+        return self.site.hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
 
     @property
     def connections(self) -> Any:

@@ -5,7 +5,8 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from fasthtml.realtime.channels import Hub, Member
+from channel_kit import Subscriber
+from fasthtml.realtime.channels import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.realtime.mailbox import Mailbox
 from fasthtml.realtime.servers import ServerConnection, step_send
@@ -45,7 +46,7 @@ class Connection:
         self.scope, self.receive, self.send = scope, receive, send
         fast = step_send(scope)
         self.mailbox = Mailbox(fast or send, wrap, fast=bool(fast), **box)
-        self.member = Member(self.mailbox, encode)
+        self.member = Subscriber(self.mailbox, encode)
         self.parting = asyncio.get_running_loop().create_future()
 
     async def run(self):
@@ -78,13 +79,16 @@ class Connection:
 
 class Stream(Connection):
     async def farewell(self):
-        await self.mailbox.end(b'retry: 1000\nevent: shutdown\ndata:\n\n')
+        self.mailbox.put_now(b'retry: 1000\nevent: shutdown\ndata:\n\n')
+        await self.mailbox.flush()
+        self.mailbox.close()
         await self.send({'type': 'http.response.body', 'body': b''})
 
 
 class Socket(Connection):
     async def farewell(self):
-        await self.mailbox.end()
+        await self.mailbox.flush()
+        self.mailbox.close()
         await self.send({'type': 'websocket.close', 'code': 1012})
 
 
