@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import update_wrapper
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 # %% ../../nbs/api/http/10_hints.ipynb #8beeceef
 log = logging.getLogger('fasthtml')

@@ -178,7 +178,8 @@ class RawText(FastcoreNotStr): "As libraries derive it"
 
 RAW = FastcoreNotStr('<b>x</b>')
 RAW_RESULTS = {
-    'alone': lambda: RAW, 'in a tuple': lambda: (P('k'), RAW), 'in a list': lambda: [P('k'), RAW], 'in a generator': lambda: (o for o in [P('k'), RAW]),
+    'alone': lambda: RAW, 'in a tuple': lambda: (P('k'), RAW), 'in a list': lambda: [P('k'), RAW],
+    'in a generator': lambda: (o for o in [P('k'), RAW]),
     'in a list in a tuple': lambda: (P('k'), [RAW]), 'in an element': lambda: Div(RAW), 'in a list in an element': lambda: Div([RAW]),
     'in an L': lambda: L(P('k'), RAW), 'in FtResponse': lambda: FtResponse(RAW), 'derived': lambda: RawText('<b>x</b>'),
     'derived, in a list': lambda: [P('k'), RawText('<b>x</b>')], 'in a fragment': lambda: Fragment(RAW), 'from __ft__': lambda: Shown(),
@@ -273,8 +274,10 @@ def test_elements_are_not_added_to_data(result, kept):
     assert json.loads(Client(app).get('/').text) == kept
 
 
-@pytest.mark.parametrize('kw, selector', [({'class': 'a'}, 'body.a'), ({'cls': 'a'}, 'body.a'), ({'data-theme': 'dark'}, 'body[data-theme=dark]'),
-                                          ({'x_data': '{}'}, 'body[x-data]'), ({'up_main': '1'}, 'body[up-main]'), ({'text': '#fff'}, 'body[text]')])
+@pytest.mark.parametrize('kw, selector', [({'class': 'a'}, 'body.a'), ({'cls': 'a'}, 'body.a'),
+                                          ({'data-theme': 'dark'}, 'body[data-theme=dark]'),
+                                          ({'x_data': '{}'}, 'body[x-data]'), ({'up_main': '1'}, 'body[up-main]'),
+                                          ({'text': '#fff'}, 'body[text]')])
 @pytest.mark.parametrize('maker', [new_app, lambda **kw: fast_app(secret_key='x', **kw)[0]])
 def test_attributes_of_the_body_may_be_given_to_the_app(maker, kw, selector):
     app = maker(**kw)
@@ -308,7 +311,8 @@ def test_what_fasthtml_shrugs_at_starts_and_is_logged_at_the_programs_line(case,
 # What stops: something was asked for that would not happen
 STOPPED = {
     'a guard': lambda: new_app(befor=print), 'a key': lambda: FastHTML(secret='x'), 'middleware': lambda: new_app(midleware=[]),
-    'origins': lambda: new_app(trusted_origin='https://a.example'), 'a limit': lambda: new_app(max_body_sise=3), 'csp': lambda: new_app(cps=True),
+    'origins': lambda: new_app(trusted_origin='https://a.example'), 'a limit': lambda: new_app(max_body_sise=3),
+    'csp': lambda: new_app(cps=True),
     'cookies': lambda: new_app(sess_https_onyl=True), 'head': lambda: new_app(hdr=()), 'pico': lambda: fast_app(picoo=False),
 }
 
@@ -392,7 +396,8 @@ def test_a_version_is_added_to_an_address_with_a_query(query, tmp_path):
 
 
 @pytest.mark.parametrize('columns, html', [
-    (lambda: ('one', P('two')), '<div>one</div><div><p>two</p></div>'), (lambda: (Card('x') for Card in [Article]), '<div><article>x</article></div>'),
+    (lambda: ('one', P('two')), '<div>one</div><div><p>two</p></div>'),
+    (lambda: (Card('x') for Card in [Article]), '<div><article>x</article></div>'),
     (lambda: ([P('a'), P('b')],), '<p>a</p><p>b</p>'), (lambda: (1, None), '<div>1</div>')])
 def test_pico_puts_each_column_of_a_grid_into_a_div(columns, html):
     assert to_xml(Grid(*columns()), indent=False) == f'<div class="grid">{html}</div>'
