@@ -6,7 +6,6 @@
 __all__ = ['Limits', 'open_file_limit', 'total_of', 'address_of', 'person_of', 'Admissions', 'Pace']
 
 # %% ../../nbs/api/http/10_limits.ipynb #a87a4c89
-import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
@@ -53,12 +52,13 @@ def address_of(
     scope: Mapping[str, Any], # ASGI scope
 ) -> str:                     # '' if the server does not say it (a Unix socket)
     "The client's address, or its /64 network for IPv6"
+    from ipaddress import ip_address, ip_network
     host = (scope.get('client') or ('',))[0]
-    try: address = ipaddress.ip_address(host.partition('%')[0])
+    try: address = ip_address(host.partition('%')[0])
     except ValueError: return host
     if address.version == 4: return host
     if address.ipv4_mapped: return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(ip_network((address, 64), strict=False))
 
 def person_of(
     scope: Mapping[str, Any], # ASGI scope
