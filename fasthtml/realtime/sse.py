@@ -130,7 +130,7 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
             await self._subscribe(scope)
             await self._until_gone(receive)  # the channel sends
         else:
-            self._held = True
+            self._held, self.connection.watching = True, ()
             await self._loop.create_future()  # others send; `end` cancels us
     except (Exception, CancelledError) as e: failure = e
     await self.finish(failure)

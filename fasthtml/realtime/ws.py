@@ -28,12 +28,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../../nbs/api/realtime/23_ws.ipynb #a47da5c0
 from ..html.element import FT
-from ..http.handlers import Site, answers, guard, run_before
+from ..http.handlers import Site, guard, socket_refusal
 from ..http.params import BadInput, Errors, Source
 from ..http.requests import BadJson, frame_body
 from ..http.requests import Connection as Request
 from ..http.routing import SocketRoute
-from ..http.security import check_origins, ws_origin_ok
+from ..http.security import check_origins
 from ..http.threads import hold_thread
 from .channels import Channel
 from .connections import Connection, Manner, Phase, State, check_seconds, current_connection
@@ -231,17 +231,8 @@ def check_channel(
 # %% ../../nbs/api/realtime/23_ws.ipynb #13d06be2
 async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
     "The code to close with, or 0 to let the client in"
-    path, headers = socket.scope['path'], socket.headers
-    if not ws_origin_ok(headers, headers.get('host', ''), endpoint.origins, socket.scope.get('scheme', 'ws')):
-        log.warning('%s: refused a WebSocket from %s. Allow it with origins=[...].', path, headers.get('origin'))
-        return 1008
-    before = (*endpoint.site.before, *endpoint.before)
-    try: refused = before and answers(await run_before(before, Source(socket, extra={'send': Sender(socket)}), endpoint.site))
-    except HTTPException: refused = True
-    except Exception:
-        log.exception('%s: a guard failed', path)
-        return 1011
-    return 1008 if refused else 0
+    before, source = (*endpoint.site.before, *endpoint.before), Source(socket, extra={'send': Sender(socket)})
+    return await socket_refusal(socket.scope, endpoint.site, before, endpoint.origins, source)
 
 # %% ../../nbs/api/realtime/23_ws.ipynb #a5fec8d6
 _nothing: Mapping[str, Any] = MappingProxyType({})
@@ -362,7 +353,7 @@ def _failed(self: Conversation, e: Exception, what: str) -> None:
 def _start_conn(self: Conversation) -> None:
     if self.endpoint.conn.in_thread: self.connection.sent_from_thread = asyncio.Event()
     self.conn = asyncio.create_task(self._run_conn())
-    self.connection.tasks = self.conn,
+    self.connection.tasks = self.connection.watching = self.conn,
 
 @patch
 async def _run_conn(self: Conversation) -> None:
@@ -378,7 +369,9 @@ async def _run_conn(self: Conversation) -> None:
         self.connection.end('failed', 1011)
     except Exception as e: self._failed(e, 'conn')
     finally:
+        self.connection.watching = ()
         if self.connection.sent_from_thread: self.connection.sent_from_thread.set()
+        if self.connection.leaving: self.connection.shut_down()
 
 @patch
 async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float = 1) -> None:
@@ -458,7 +451,9 @@ def ws_route(
     app: ASGIApp = SocketEndpoint(fn, site, path_names=re.findall(r'{(\w+)', path), **options)
     if middleware: app = _wrapped(app)
     for m in reversed(tuple(middleware or ())): app = m.cls(app, *m.args, **m.kwargs)
-    return SocketRoute(path, app, name=name, host=host, endpoint=fn)
+    route = SocketRoute(path, app, name=name, host=host, endpoint=fn)
+    route.site = site   # its guards are asked here, with what only an accepted socket has
+    return route
 
 def _wrapped(app: ASGIApp) -> ASGIApp:
     "Middleware of the route must see every frame, so the server's own `send` is not for this app"
