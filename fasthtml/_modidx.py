@@ -1417,8 +1417,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads.LoopThreads._report': ( 'api/http/threads.html#loopthreads._report',
                                                                                       'fasthtml/http/threads.py'),
-                                       'fasthtml.http.threads.LoopThreads.allow': ( 'api/http/threads.html#loopthreads.allow',
-                                                                                    'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads.LoopThreads.hold': ( 'api/http/threads.html#loopthreads.hold',
                                                                                    'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads.LoopThreads.run': ( 'api/http/threads.html#loopthreads.run',
