@@ -448,6 +448,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._fuse': ('api/html/element.html#_fuse', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._fused_html': ( 'api/html/element.html#_fused_html',
                                                                               'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._id_of': ('api/html/element.html#_id_of', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._is_field': ('api/html/element.html#_is_field', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._is_group': ('api/html/element.html#_is_group', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._kids': ('api/html/element.html#_kids', 'fasthtml/html/element.py'),

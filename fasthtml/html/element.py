@@ -328,6 +328,15 @@ def _final_form(el: 'FT') -> 'FT':
         _set_a(el, a)
     return el
 
+def _id_of(el: 'FT') -> Any:
+    "The id of `el`, looked up without bringing its attributes into their final form if they are written in the usual way"
+    a = el._a
+    if not a: return None
+    if type(a) is _Attrs: return a.get('id')
+    for k in a:
+        if k not in _written: return _normal(el)[1].get('id')
+    return a.get('id')
+
 def _same(a: 'FT', b: 'FT') -> bool:
     "Are the trees equal?"
     todo = [(a, b)]
@@ -381,7 +390,7 @@ class _Readable:
     def _repr_html_(self) -> str: return to_html(self)
     def _repr_markdown_(self) -> str: return f'```html\n{to_html(self)}\n```'
     def __repr__(self) -> str: return to_html(self)
-    def __str__(self) -> str: return str(self.attrs.get('id') or to_html(self))
+    def __str__(self) -> str: return str(_id_of(self) or to_html(self))
     def __add__(self, b: Any) -> str: return f'{self}{b}'
     def __radd__(self, a: Any) -> str: return f'{a}{self}'
 

@@ -55,7 +55,8 @@ def to_xml(
     indent: bool = True,    # Lay out for people?
     do_escape: bool = True, # Escape text?
 ) -> Safe:                  # HTML
-    "The HTML of `elms` as a person likes to read it"
+    "The HTML of `elms` as a person likes to read it; with `indent=False` what `to_html` writes"
+    if not indent and do_escape: return Safe(to_html(*elms))
     text = _text if do_escape else str
     return Safe(('\n' if indent else '').join([''.join(_lay_out((o,), lvl, indent, text)) for o in elms]))
 
