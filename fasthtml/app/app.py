@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
-from ..realtime.endings import Line
+from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
 from ..http.handlers import Endpoint, Guarded, Site, guard
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
@@ -321,21 +321,21 @@ class Serving(Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         scope['app'] = self
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        if 'fasthtml.line' not in scope: return await self.outermost(scope, receive, send)
-        if send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
+        if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
+        if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        line, failure = Line(receive, send, self.lifecycle), None
-        scope['fasthtml.line'] = line
+        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)
             except BaseException as e:
-                if line.rest is None: raise
+                if server.on_return is None: raise
                 failure = e
-            if line.rest: await line.rest(failure)
-        finally: del scope['fasthtml.line']
+            if server.on_return: await server.on_return(failure)
+        finally: del scope['fasthtml.server']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"
