@@ -114,8 +114,8 @@ def _unfinished(x: Any) -> str:
     if isinstance(x, _functions): return f"`{name}` is a function. Call it: `{name}(...)`; a route (`@rt`) stands for its address."
     if hasattr(cls, '__await__'): return f"`{name}` has not been awaited. Write `await {name}(...)`."
     if hasattr(cls, 'publish'):
-        return ("It is a channel. What is published to it reaches a page through `EventStream(channel)` or `@app.ws(..., channels=channel)`; "
-                "the page says `sse_connect=` or `ws_connect=` with that route.")
+        return ("It is a channel. What is published to it reaches a page through `EventStream(channel)` or "
+                "`@app.ws(..., channels=channel)`; the page says `sse_connect=` or `ws_connect=` with that route.")
     if hasattr(cls, '__anext__') or hasattr(cls, '__aiter__'):
         return f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, or return it alone, as a page in parts."
     return ''
@@ -178,9 +178,9 @@ def _value(name: str, v: Any) -> Any:
     return bool(v) if type(v).__module__ == 'numpy' and type(v).__name__.startswith('bool') else v
 
 # %% ../../nbs/api/html/00_element.ipynb #0934488e
-_url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc codebase
-    classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete hx-query
-    hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
+_url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc
+    codebase classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete
+    hx-query hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
 _code_attrs = frozenset('hx-vals hx-headers hx-request hx-confirm'.split())   # htmx runs their text if it begins with `js:`
 _script_url = r'[\s\x00-\x20\ufeff]*(?:' + r'[\t\n\r]*'.join('javascript:') + '|js:)'
 _is_script_url = re.compile(_script_url, re.I).match

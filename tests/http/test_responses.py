@@ -101,7 +101,8 @@ def test_canonical_links_are_not_built_from_any_host(host, path):
     app = FastHTML(secret_key='x')
     @app.get('/{rest:path}')
     def page(rest: str): return P('a')
-    scope = dict(type='http', method='GET', path=path.partition('?')[0], raw_path=path.partition('?')[0].encode(), query_string=path.partition('?')[2].encode(),
+    path, _, query = path.partition('?')
+    scope = dict(type='http', method='GET', path=path, raw_path=path.encode(), query_string=query.encode(),
                  headers=[(b'host', host.encode())], root_path='', scheme='http', server=('x', 80), client=None)
     body = asyncio.run(called(app, scope))
     href = LexborHTMLParser(body).css_first('link[rel=canonical]').attributes['href']
