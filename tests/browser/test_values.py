@@ -70,7 +70,7 @@ def test_words_booleans_and_code(page, htmx):
     with served(app) as server:
         page.goto(server.url)
         assert (
-            page.evaluate('''({drag: drag.draggable, spell: spell.spellcheck, menu: menu.ariaExpanded, 
+            page.evaluate('''({drag: drag.draggable, spell: spell.spellcheck, menu: menu.ariaExpanded,
             star: star.ariaHidden, words: words.translate,
             box: [box.checked, box.required], edit: edit.isContentEditable, fill: getComputedStyle(rect).fill,
             stroke: getComputedStyle(rect).stroke, drawn})''')
