@@ -21,7 +21,6 @@ from types import GeneratorType
 from typing import Any
 
 # %% ../../nbs/api/http/14_handlers.ipynb #a9dd9c48
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
@@ -35,6 +34,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Requ
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .security import origin_refusal
+from .threads import in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ async def call(
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)
-    result = await to_thread.run_sync(_collected, fn, args, kwargs)
+    result = await in_thread(_collected, fn, args, kwargs)
     return await result if inspect.isawaitable(result) else result
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bc0bfef2
@@ -461,7 +461,7 @@ class into:
 async def _maybe_thread(fn: Callable, *args, **kwargs) -> Any:
     "Await a coroutine function; run another in a thread"
     if inspect.iscoroutinefunction(fn): return await fn(*args, **kwargs)
-    return await to_thread.run_sync(_collected, fn, args, kwargs)
+    return await in_thread(_collected, fn, args, kwargs)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #8c585c4b
 class MiddlewareBase:

@@ -26,11 +26,12 @@ from typing import Any, Literal, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import anyio
-import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .threads import in_thread
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
 log = logging.getLogger('fasthtml.http.sessions')
@@ -350,10 +351,10 @@ class SqliteSessions:
     ):
         self.path, self.clock, self._lock, self._db, self._next_sweep = path, clock, Lock(), None, 0.0
 
-    async def load(self, id: str) -> Stored | None: return await anyio.to_thread.run_sync(self._run, self._load, id)
+    async def load(self, id: str) -> Stored | None: return await in_thread(self._run, self._load, id)
     async def save(self, id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
-        await anyio.to_thread.run_sync(self._run, self._write, id, changed, removed, max_age)
-    async def drop(self, id: str) -> None: await anyio.to_thread.run_sync(self._run, self._drop, id)
+        await in_thread(self._run, self._write, id, changed, removed, max_age)
+    async def drop(self, id: str) -> None: await in_thread(self._run, self._drop, id)
 
     def _run(self, do: Callable, *args) -> Any:
         "Do something in a transaction, one at a time"

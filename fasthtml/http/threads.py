@@ -92,20 +92,20 @@ except ImportError: anyio_thread = local()
 try: from sniffio import current_async_library_cvar as library   # says in which kind of loop we are: in a thread, in none
 except ImportError: library = None
 
-def asked(question: Callable, otherwise: Any) -> Any:
-    "What anyio answers; outside of tasks it may not know"
+def asked(question: Callable[[], Any]) -> Any:
+    "What anyio answers; None where it does not know, as in a callback"
     try: return question()
-    except RuntimeError: return otherwise
+    except RuntimeError: return None
 
 # %% ../../nbs/api/http/10_threads.ipynb #09e4823d
 class LoopThreads:
     "The threads of one event loop"
     def __init__(self, loop: AbstractEventLoop):
         self.loop, self.workers, self.held = loop, Workers(), 0
-        self._done, self._told, self._token = deque(), False, asked(current_token, None)
+        self._done, self._told = deque(), False
+        self._limiter, self._token = asked(current_default_thread_limiter), asked(current_token)
         self.end = finalize(self, self.workers.end)
         self.end.atexit = False
-        self.allow()
         self._guard = _until_loop_ends(self.end)
         try: self._guard.asend(None).send(None)   # up to its `yield`
         except StopIteration: pass
@@ -113,15 +113,10 @@ class LoopThreads:
     def run(self, f: Callable, args: tuple, kwargs: dict[str, Any]) -> Future:
         "The future result of `f(*args, **kwargs)`"
         workers, future, context = self.workers, self.loop.create_future(), copy_context()
-        if workers.jobs and len(workers.threads) >= workers.limit: self.allow()
+        if self._limiter is not None: workers.limit = self._limiter.total_tokens + self.held
         if library is not None: context.run(library.set, None)
         workers.add(self._call, future, context, f, args, kwargs)
         return future
-
-    def allow(self) -> None:
-        "Note how many threads there may be now"
-        limiter = asked(current_default_thread_limiter, None)
-        if limiter: self.workers.limit = limiter.total_tokens + self.held
 
     def hold(self, n: int) -> None:
         "Some threads more, or fewer again, than others may use"
@@ -138,7 +133,7 @@ class LoopThreads:
         except BaseException as e: error = e
         anyio_thread.current_token = None
         self._done.append((future, result, error))
-        result = error = None   # or the traceback, which knows this frame, would keep itself alive
+        future = result = error = None   # or the traceback, which knows this frame, would keep itself alive
         if self._told: return
         self._told = True
         try: self.loop.call_soon_threadsafe(self._report)

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal, Protocol
 
+from ..http.threads import in_thread
 from .servers import hypercorn_context, running_loop, uvicorn_config
 from .signals import SignalGate, Signals, answer
 
@@ -181,7 +182,7 @@ def _listed(fs: Iterable[Callable] | Callable | None) -> list[Callable]:
 async def _call(f: Callable[[], Any]) -> Any:
     "Await an async function; run a sync one in a thread"
     if inspect.iscoroutinefunction(f) or inspect.iscoroutinefunction(getattr(f, '__call__', None)): return await f()
-    result = await asyncio.to_thread(f)
+    result = await in_thread(f)
     return await result if inspect.isawaitable(result) else result
 
 def _as_context(ls: Callable[[Any], Any], app: Any):
