@@ -2085,6 +2085,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._open': ( 'api/realtime/sse.html#eventstream._open',
                                                                                     'fasthtml/realtime/sse.py'),
+                                       'fasthtml.realtime.sse.EventStream._open_here': ( 'api/realtime/sse.html#eventstream._open_here',
+                                                                                         'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._read_source': ( 'api/realtime/sse.html#eventstream._read_source',
                                                                                            'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._start': ( 'api/realtime/sse.html#eventstream._start',

@@ -236,7 +236,8 @@ async def _note(self: Connection, failure: BaseException | None) -> bool:
         self.state = next_state(self.state, 'failed', 1011)
     shutdown = outside or self.leaving
     self.state = next_state(self.state, 'cancelled' if outside else 'shutdown' if shutdown else 'end', 1012 if shutdown else 1000)
-    log.info('%s: ended (%s) after %.1f s, %d sent, %d dropped', path, self.state.why, box.age, box.sent, box.dropped)
+    why = f'{self.state.why}, code {self.state.code}' if self.reads else self.state.why
+    log.info('%s: ended (%s) after %.1f s, %d sent, %d dropped', path, why, box.age, box.sent, box.dropped)
     return outside
 
 @patch

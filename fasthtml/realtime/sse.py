@@ -122,7 +122,8 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
     if self._finished or self.connection is not None and self.connection.scope is not scope: raise RuntimeError(_not_here)
     failure = None
     try:
-        if self.connection is None: await self._open(scope, receive, send, asyncio.current_task())
+        if self._opening: await asyncio.shield(self._opening)  # a task of the handler has sent first
+        else: await self._open_here(scope, receive, send)
         current_connection.set(self.connection)
         if not self.connection.open: pass
         elif self.source is not None: await self._read_source()
@@ -149,6 +150,13 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     if head: return connection.end('head')
     if not self.channel: self._watcher = asyncio.create_task(self._watch(receive))
     connection.begin()
+
+@patch
+async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+    "Open it in this task; who sends meanwhile waits for that"
+    self._opening = asyncio.get_running_loop().create_future()
+    try: await self._open(scope, receive, send, asyncio.current_task())
+    finally: self._opening.set_result(None)
 
 @patch
 async def _until_gone(self: EventStream, receive: Receive) -> None:
@@ -252,7 +260,7 @@ async def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Sen
     waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
     if waits_here or server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None) or step_send(scope) is None: return await self(scope, receive, send)
     try:
-        await self._open(scope, receive, send, asyncio.current_task())
+        await self._open_here(scope, receive, send)
         await self._subscribe(scope)
     except (Exception, CancelledError) as e: return await self.finish(e)
     self._send, server.on_return = server.send, self._wait
@@ -327,8 +335,9 @@ def _in_loop(self: EventStream, coro: Any) -> Any:
 async def _start(self: EventStream) -> None:
     "Start the response of the handler that made this stream"
     exchange = self._exchange
-    if exchange is None or exchange.send is None or exchange.stream not in (None, self): raise RuntimeError(_not_here)
-    exchange.stream = self
+    if self._opening is None:
+        if exchange is None or exchange.send is None or exchange.stream not in (None, self): raise RuntimeError(_not_here)
+        exchange.stream = self
     if self._by_thread and self._thread is None:  # a plain handler, which keeps its thread while it sends
         self._thread = ExitStack()
         self._thread.enter_context(hold_thread())
@@ -336,3 +345,4 @@ async def _start(self: EventStream) -> None:
         opening = self._open(exchange.scope, exchange.receive, exchange.send, exchange.task)
         self._opening = asyncio.ensure_future(opening)
     await asyncio.shield(self._opening)
+    if self.connection is None: raise StreamClosed('The client left while the stream was opened.')

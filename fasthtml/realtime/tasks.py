@@ -18,7 +18,8 @@ class Cancellation:
     "Cancels a task, and knows its own cancellations from those of others"
     __slots__ = ('before', 'pending', 'task', 'used')
     def __init__(self, task: asyncio.Task):
-        self.task, self.before = task, task.cancelling()  # `before`: requests of others that were there already
+        self.task = task
+        self.before = task.cancelling() if task is asyncio.current_task() else 0  # Requests of others that it has overcome
         self.pending, self.used = 0, False                # `pending`: our own requests that have not been taken back
 
     def cancel(self) -> None:

@@ -158,8 +158,8 @@ class Sender:
         "Push to the client. `await` it in a coroutine; in a plain function just call it"
         text, connection, running = frame_text(x), self._socket.connection, running_loop()
         if running is connection.loop:
-            if not text or not connection.mailbox.send_now(text): return self._send(text)
             self._count += 1
+            if not text or not connection.mailbox.send_now(text): return self._send(text)
             return _accepted() if self._count & 63 else _accepted_after_a_turn()
         future = asyncio.run_coroutine_threadsafe(self._send(text), connection.loop)
         return asyncio.wrap_future(future) if running else future.result()
@@ -170,6 +170,7 @@ class Sender:
         if not text and connection.open: return True
         if connection.whose() != 'other':
             await socket.write(text)
+            if not self._count & 63: await asyncio.sleep(0)
             return True
         accepted = connection.open and connection.mailbox.offer(text)
         if not accepted: await asyncio.sleep(0)
@@ -257,6 +258,7 @@ class Conversation:
             for channel in self.endpoint.channels: find_channel(channel, self.socket, self.endpoint.site).join(connection)
             if self.endpoint.conn: self._start_conn()
             connection.begin()
+            if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
             if connection.sent_from_thread: await self._head_start(connection.sent_from_thread)
             await self._read()
         except (Exception, CancelledError) as e: failure = e

@@ -546,4 +546,4 @@ def test_an_ordinary_end_is_one_line_in_the_log(caplog):
     ours = [(r.levelname, r.getMessage()) for r in caplog.records if r.name.startswith('fasthtml')]
     assert {level for level, _ in ours} == {'INFO'} and 'Traceback' not in caplog.text
     assert sorted(line.split(' after')[0] for _, line in ours) == [
-        '/events: ended (gone)', '/events: ended (gone)', '/ws: closed with 1000', '/ws: closed with 1005']
+        '/events: ended (gone)', '/events: ended (gone)', '/ws: ended (gone, code 1000)', '/ws: ended (gone, code 1005)']
