@@ -37,6 +37,7 @@ from ..http.security import check_origins
 from ..http.threads import hold_thread
 from .channels import Channel
 from .connections import Connection, Manner, Phase, State, check_seconds, current_connection
+from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import callback, emit_all, perform
 from .servers import is_gone, running_loop
@@ -361,6 +362,7 @@ def _start_conn(self: Conversation) -> None:
 async def _run_conn(self: Conversation) -> None:
     "Run `conn`"
     self.began, what = True, self.endpoint.conn
+    shutdown_observer.set(self.conn)
     try:
         with hold_thread() if what.in_thread else nullcontext():
             begun = self.connection.sent_from_thread

@@ -361,7 +361,7 @@ async def test_a_server_in_a_thread_is_drained_and_started_again(drain_app):
 async def test_two_servers_of_one_app_are_drained_each_for_itself(drain_app):
     with serve(drain_app.app) as one, serve(drain_app.app) as two:
         first, second = await crowd(one.port, 5), await crowd(two.port, 5)
-        loop = next(iter(drain_app.lifecycle._watches))
+        loop = next(iter(drain_app.lifecycle._loops))
         asyncio.run_coroutine_threadsafe(drain_app.lifecycle.drain(), loop)
         await all_read([*first[0], *first[1]])
         check_farewells(*first)
