@@ -272,7 +272,7 @@ class Realtime:
         name: str,                          # Its name
         history: int|None = None,           # Messages kept for clients that come back
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
-        keep: float|None = None,            # Seconds without use after which its history may be forgotten; None: an hour for one made in a handler
+        keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
     ) -> Channel:
         "The channel of that name, made if need be"
         visitors = current_exchange.get() or current_connection.get()

@@ -59,9 +59,8 @@ class LoopSubscribers:
     def _drop(self) -> None:
         "Drop the oldest message that is not a notice; with `latest`, the oldest that has a newer one of the same name"
         last = {message.event: message for message in self.queue} if self.channel.when_full == 'latest' else {}
-        for at, message in enumerate(self.queue):
-            if type(message) is not Notice and last.get(message.event) is not message: break
-        else: at = 0
+        old = (n for n, message in enumerate(self.queue) if type(message) is not Notice and last.get(message.event) is not message)
+        at = next(old, 0)
         self.size -= len(self.queue[at].text)
         del self.queue[at]
 

@@ -85,8 +85,9 @@ def check_seconds(
 
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
-    __slots__ = ('cancellation', 'channels', 'encode', 'heartbeat', 'info', 'finishing', 'interruptible', 'leaving', 'lifecycle', 'loop', 'mailbox', 'pace', 'reads', 'refused',
-                 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching', '_beat', '_moved', '_sent', '_stuck', '__weakref__')
+    __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
+                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
+                 '_beat', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
         send: Send,                                   # ASGI send of this layer; the server's own is used where it may be
@@ -113,9 +114,9 @@ class Connection:
         self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
         self.sent_from_thread: asyncio.Event | None = None  # Set when a plain `conn` has returned or sent something
         self.remaining: asyncio.Task | None = None          # What the app must wait for, beyond the end: `disconn`
-        self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may look at `signal_shutdown()` and end by themselves
+        self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
         self.leaving = False                                # One of them has looked, and the server stops
-        self._sent, self._stuck, self._moved = 0, False, self.mailbox.born  # At the last look: messages sent, whether any waits, since when that is so
+        self._sent, self._stuck, self._moved = 0, False, self.mailbox.born  # At the last look: sent, whether any waits, since when
 
     @property
     def open(self) -> bool:

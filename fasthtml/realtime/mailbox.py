@@ -121,7 +121,7 @@ class Mailbox:
         max_pending: int = 256 * 1024,            # Bytes (or characters) that may wait
         join: bool = False,                       # Pending pieces may go out as one: event streams, not frames
         fast: bool = False,                       # `send` is the server's own and may be stepped
-        on_close: Callable[[str], Any] | None = None,  # Called with the reason: 'slow', 'stalled', 'gone', 'failed' or what `close` was given
+        on_close: Callable[[str], Any] | None = None,  # Called with 'slow', 'stalled', 'gone', 'failed' or what `close` was given
         stall: float = 30.0,                      # Seconds without any progress after which `put` gives the client up
         write: Callable[[Any], bool] | None = None,  # Tried before a fast `send`: writes a piece if it can be written at once
     ):

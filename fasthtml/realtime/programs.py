@@ -57,7 +57,8 @@ def items_of(
     if hasattr(source, '__aiter__'): return source.__aiter__()
     if inspect.iscoroutine(source): source.close()
     if inspect.isawaitable(source):
-        raise TypeError(f'A source of events is an iterator, generator, list or channel, got a {type(source).__name__}. `await` it before you pass it.')
+        raise TypeError(f'A source of events is an iterator, generator, list or channel, got a {type(source).__name__}. '
+                        '`await` it before you pass it.')
     if isinstance(source, (str, bytes, Mapping, FT)) or callable(source) or not isinstance(source, Iterable):
         raise TypeError(f"A source of events is an iterator, generator, list or channel, got {type(source).__name__}. "
                         "Call a generator function before you pass it; put a single event into a list.")

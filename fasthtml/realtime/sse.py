@@ -28,7 +28,7 @@ from .mailbox import resume
 from .programs import items_of
 from .servers import running_loop, server_of, step_send
 from .tasks import without
-from .wire import (EventText, closing_event, encode_event, event_text, field_line, jitter, retry_line,
+from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #e6ab95fb
@@ -225,7 +225,7 @@ class StreamEnding:
         if stream._watcher: stream._watcher.cancel()
         try:
             if close := getattr(stream.source, 'aclose', None): await close()
-        except Exception: log.exception('%s: the source of a stream failed while it was closed', stream.connection and stream.connection.scope.get('path'))
+        except Exception: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
 
@@ -258,7 +258,8 @@ async def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Sen
     "Be the response of a handler. The client of a channel waits in the outermost app, so that everything within may return"
     server = server_of(scope)
     waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
-    if waits_here or server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None) or step_send(scope) is None: return await self(scope, receive, send)
+    inner = server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None)
+    if waits_here or inner or step_send(scope) is None: return await self(scope, receive, send)
     try:
         await self._open_here(scope, receive, send)
         await self._subscribe(scope)
@@ -283,8 +284,8 @@ def send(self: EventStream,
     retry: int | None = None,      # Milliseconds the browser waits before it reconnects
 ) -> Awaitable[bool]:              # Whether it was accepted; in a plain handler's thread the value itself
     "Send one event. `await` it in a coroutine; in a plain handler just call it"
-    made = isinstance(x, EventText) and event == 'message' and id is None and retry is None
-    text = x if made else event_text(x, self.raw) if event == 'message' and id is None and retry is None else sse_message(x, event, id=id, retry=retry)
+    bare = event == 'message' and id is None and retry is None
+    text = event_text(x, self.raw) if bare else sse_message(x, event, id=id, retry=retry)
     return self._in_loop(self._add(text))
 
 @patch

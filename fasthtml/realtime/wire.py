@@ -37,7 +37,8 @@ def refuse_unfinished(content: Any) -> None:
     if isinstance(content, AsyncIterator):
         raise TypeError(f'A {kind} cannot be sent as one message. Send what it gives: `async for part in ...: await send(part)`.')
     if inspect.isroutine(content) or isinstance(content, type):
-        raise TypeError(f'{getattr(content, "__name__", kind)!r} cannot be sent. A call is missing: `{getattr(content, "__name__", kind)}(...)`.')
+        name = getattr(content, '__name__', kind)
+        raise TypeError(f'{name!r} cannot be sent. A call is missing: `{name}(...)`.')
 
 def parts_of(content: Any) -> Iterable[Any]:
     "The top-level parts of what is sent, each an element or something that is rendered as text"

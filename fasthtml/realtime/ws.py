@@ -228,7 +228,8 @@ def check_channel(
     known = list(path_names)
     for _, name, _, _ in Formatter().parse(channel):
         if name is not None and name not in known:
-            raise ValueError(f'channels={channel!r} uses {{{name}}}, which is no parameter of the path. There are: {", ".join(known) or "none"}.')
+            raise ValueError(f'channels={channel!r} uses {{{name}}}, which is no parameter of the path. '
+                             f'There are: {", ".join(known) or "none"}.')
 
 # %% ../../nbs/api/realtime/23_ws.ipynb #13d06be2
 async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:

@@ -5,7 +5,6 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from channel_kit import Subscriber
 from fasthtml.realtime.channels import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.realtime.mailbox import Mailbox
@@ -38,6 +37,16 @@ lifecycle = Lifecycle(lifespan=life, grace=float(os.environ.get('GRACE', 3)))
 
 def as_event(message): return f'data: {message.text}\n\n'.encode()
 def as_frame(message): return message.frame
+
+
+class Subscriber:
+    "A mailbox that subscribes"
+    info = None
+    def __init__(self, mailbox, encode): self.mailbox, self.encode, self.channels = mailbox, encode, set()
+    def deliver(self, message, channel): return self.mailbox.offer(message.encoded(self.encode), channel)
+
+    def leave(self):
+        for channel in tuple(self.channels): channel.leave(self)
 
 
 class Connection:
