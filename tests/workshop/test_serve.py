@@ -106,7 +106,8 @@ def test_serve_does_not_start_because_of(how, folder):
     if said: assert 'imported, not run' in done.stderr and 'fasthtml dev' in done.stderr
 
 
-@pytest.mark.parametrize('program, words', [('typo.py', ["'prot'", "Did you mean 'port'"]), ('wrong_port.py', ['0 to 65535', '70000', 'serve(port=...)']),
+@pytest.mark.parametrize('program, words', [('typo.py', ["'prot'", "Did you mean 'port'"]),
+                                            ('wrong_port.py', ['0 to 65535', '70000', 'serve(port=...)']),
                                             ('another.py', ["no 'app'", "serve(app='site')"])])
 def test_serve_says_in_one_line_what_is_wrong(program, words, folder):
     done = start(folder, [program])
