@@ -2438,7 +2438,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check._import_problem': ( 'api/workshop/check.html#_import_problem',
                                                                                       'fasthtml/workshop/check.py'),
-                                         'fasthtml.workshop.check._moved': ('api/workshop/check.html#_moved', 'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check._near': ('api/workshop/check.html#_near', 'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.app_findings': ( 'api/workshop/check.html#app_findings',
                                                                                    'fasthtml/workshop/check.py'),

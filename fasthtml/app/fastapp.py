@@ -165,7 +165,8 @@ def address(
 ) -> tuple[str, int]: # To listen on
     "Host and port: the argument, else the environment, else 127.0.0.1:5001"
     try: number = int(port if port is not None else env.get('PORT') or 5001)
-    except (ValueError, TypeError): sys.exit(f"A port is a whole number, got {port or env.get('PORT')!r}. Give it as serve(port=5001), or in $PORT.")
+    except (ValueError, TypeError):
+        sys.exit(f"A port is a whole number, got {port or env.get('PORT')!r}. Give it as serve(port=5001), or in $PORT.")
     chosen = host or env.get('HOST') or ('0.0.0.0' if env.get('PORT') else '127.0.0.1')
     return chosen, number
 

@@ -27,7 +27,7 @@ from typing import Any
 # %% ../../nbs/api/workshop/41_check.ipynb #8ee28f90
 from ..app.app import FastHTML
 from ..http.handlers import prepared_names
-from ..http.hints import near_words
+from ..http.hints import moved_names, near_words
 from ..http.routing import SocketRoute, all_meths
 
 # %% ../../nbs/api/workshop/41_check.ipynb #abe7f7d0
@@ -40,10 +40,6 @@ class Finding:
     def __str__(self) -> str: return f'{self.file}:{self.line}: {self.text}'
 
 # %% ../../nbs/api/workshop/41_check.ipynb #5130d4b1
-def _moved() -> dict[str, str]:
-    from fasthtml.common import _moved
-    return _moved
-
 def import_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     "Names and modules that are not where the program looks for them"
     for node in ast.walk(tree):
@@ -57,7 +53,7 @@ def _import_problem(module: str, name: str | None) -> str:
     try: found = import_module(module)
     except ImportError: return f'There is no module {module} here.'
     if name in (None, '*') or hasattr(found, name): return ''
-    if name in _moved(): return f'{name} is in {_moved()[name]}: write `from {_moved()[name]} import {name}`.'
+    if name in moved_names: return f'{name} is in {moved_names[name]}: write `from {moved_names[name]} import {name}`.'
     try: import_module(f'{module}.{name}')
     except ImportError: return f'{module} has no {name}.{near_words(name, dir(found))}'
     return ''
@@ -74,9 +70,10 @@ def name_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     other = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and any(o.name == '*' for o in n.names)]
     seen = set()
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Name) or node.id not in _moved() or node.id in bound | seen or _moved()[node.id] in other: continue
+        if not isinstance(node, ast.Name) or node.id not in moved_names: continue
+        if node.id in bound | seen or moved_names[node.id] in other: continue
         seen.add(node.id)
-        yield node.lineno, f'{node.id} is in {_moved()[node.id]}: add `from {_moved()[node.id]} import {node.id}`.'
+        yield node.lineno, f'{node.id} is in {moved_names[node.id]}: add `from {moved_names[node.id]} import {node.id}`.'
 
 # %% ../../nbs/api/workshop/41_check.ipynb #533b37ef
 _decorators = frozenset([*all_meths, 'route', 'rt', 'ws', 'ar', 'router'])
@@ -114,6 +111,9 @@ def parameter_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
             if o: yield o.lineno, f'`*{o.arg}` of {node.name} cannot be filled from a request: name the values, or take `data`.'
 
 # %% ../../nbs/api/workshop/41_check.ipynb #ebaeddac
+_places = {'fast_app': '''db_file render hdrs ftrs tbls before middleware live debug title routes exception_handlers on_startup
+    on_shutdown lifespan default_hdrs pico surreal htmx htmx4 exts canonical secret_key key_fname'''.split()}   # the order in FastHTML
+
 def call_findings(tree: ast.Module, space: dict) -> Iterator[tuple[int, str]]:
     "Calls of the library's functions that do not fit their signatures"
     for node in ast.walk(tree):
@@ -125,7 +125,7 @@ def call_findings(tree: ast.Module, space: dict) -> Iterator[tuple[int, str]]:
         kinds = {p.kind for p in params}
         by_place = [p for p in params if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         if inspect.Parameter.VAR_POSITIONAL not in kinds and len(node.args) > len(by_place):
-            rest = [p.name for p in params if p.kind is p.KEYWORD_ONLY][:len(node.args) - len(by_place)]
+            rest = _places.get(node.func.id, [])[len(by_place):len(node.args)]
             yield node.lineno, (f'{node.func.id} takes {len(by_place)} arguments by position, got {len(node.args)}: '
                                 f'name the others{" (" + "=, ".join(rest) + "=)" if rest else ""}.')
         if inspect.Parameter.VAR_KEYWORD in kinds: continue
@@ -137,7 +137,7 @@ def call_findings(tree: ast.Module, space: dict) -> Iterator[tuple[int, str]]:
 class _Mend(ast.NodeTransformer):
     "Imports of names that moved, from where they are now"
     def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
-        where = [_moved().get(o.name) if (node.module or '').startswith('fasthtml') else None for o in node.names]
+        where = [moved_names.get(o.name) if (node.module or '').startswith('fasthtml') else None for o in node.names]
         here = [o for o, w in zip(node.names, where, strict=True) if not w]
         there = [ast.ImportFrom(w, [o], 0) for o, w in zip(node.names, where, strict=True) if w and find_spec(w)]
         made = ([ast.ImportFrom(node.module, here, node.level)] if here else []) + there

@@ -36,7 +36,6 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
 from ..app.app import FastHTML
-from .. import __version__
 from ..app.fastapp import address, refuse_busy, welcome
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
@@ -73,7 +72,8 @@ def new_app(
     title = target.name.replace('-', ' ').replace('_', ' ').capitalize()
     sources = {'README.md': folder/'README.md', **{p.stem: p for p in sorted((folder/template).glob('*.py.txt'))}}
     for file, source in sources.items():
-        text = source.read_text(encoding='utf-8').replace('{title}', title).replace('{note}', f'\n{_needs[template]}\n' if template in _needs else '')
+        note = f'\n{_needs[template]}\n' if template in _needs else ''
+        text = source.read_text(encoding='utf-8').replace('{title}', title).replace('{note}', note)
         (target/file).write_text(text.rstrip() + '\n', encoding='utf-8')
     (target/'.gitignore').write_text('__pycache__/\n.sesskey\n*.db*\n', encoding='utf-8')
     return sorted(target.iterdir())
@@ -152,7 +152,8 @@ def in_order(
         if isinstance(route, Mount | Host): return 1
         endpoint = getattr(route, 'endpoint', None)
         module = getattr(getattr(endpoint, '__wrapped__', endpoint), '__module__', '') or ''
-        return 2 if getattr(route, 'last', False) or module.startswith('fasthtml.') else 0
+        hidden = not getattr(route, 'include_in_schema', True)
+        return 2 if hidden or getattr(route, 'last', False) or module.startswith('fasthtml.') else 0
     return sorted(routes, key=rank)
 
 def _place(f: Any) -> str:
@@ -310,7 +311,7 @@ def make_parser(
 ) -> argparse.ArgumentParser:
     "The commands and their words"
     parser = argparse.ArgumentParser('fasthtml', description='Begin, run and look at FastHTML apps.')
-    parser.add_argument('--version', action='version', version=f'fasthtml {__version__}')
+    parser.add_argument('--version', action='version', version=f'fasthtml {importlib.import_module("fasthtml").__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     def command(name: str, do: Callable, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + '.')

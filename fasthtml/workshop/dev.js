@@ -112,13 +112,14 @@
     'htmx:swapError': d => `the swap failed: ${d.error || ''}`,
     'htmx:invalidPath': d => `${d.path} leads to another site, which htmx does not ask`,
     'htmx:syntax:error': d => `${d.token ?? ''} cannot be read`,
-    'htmx:error': d => String(d.error?.message || d.error || 'htmx reports an error'),
+    'htmx:error': d => d.error && String(d.error.message || d.error),
     'htmx:response:error': d => `${d.ctx?.response?.status ?? ''}: the server reports an error`,
   };
   for (const [name, text] of Object.entries(said))
     document.addEventListener(name, e => {
-      const d = e.detail || {};
-      note(text(d) + '.', d.pathInfo?.requestPath || d.requestConfig?.path || d.ctx?.request?.action || '', true);
+      const d = e.detail || {}, what = text(d);
+      if (!what || notes.some(o => o.text.startsWith(what))) return;
+      note(what + '.', d.pathInfo?.requestPath || d.requestConfig?.path || d.ctx?.request?.action || '', true);
     }, true);
 
   // The server's hints; a server that started anew makes the page load itself again

@@ -365,7 +365,7 @@ def _place(e: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(e.__traceback__) if not _is_ours(f.filename)]
     return f'{Path(frames[-1].filename).name}:{frames[-1].lineno}' if frames else type(e).__name__
 
-# %% ../../nbs/api/workshop/43_dev.ipynb #7a8c8f57
+# %% ../../nbs/api/workshop/43_dev.ipynb #15200642
 class Looked:
     "The `send` of a request: looks at an HTML answer, and puts the script into a page"
     def __init__(self, dev: Dev, scope: Scope, send: Send):
@@ -396,7 +396,9 @@ class Looked:
         if len(self.parts) == 1:
             text = self.parts[0].decode('utf-8', 'replace')
             headers = MutableHeaders(raw=self.start.get('headers', []))
-            if re.search('<html|<!doctype', text[:2000], re.I):
+            asked = Headers(scope=self.scope)
+            alone = asked.get('sec-fetch-dest') == 'document' and 'hx-request' not in asked   # also an empty answer is a page then
+            if alone or re.search('<html|<!doctype', text[:2000], re.I):
                 body = with_script(text, self.script(headers)).encode()
                 if 'content-length' in headers: headers['content-length'] = str(len(body))
                 message = {**message, 'body': body}
@@ -417,7 +419,7 @@ class Looked:
         html = b''.join(self.parts)[:2_000_000].decode('utf-8', 'replace')
         for text in page_hints(html, self.dev.app, self.scope): self.dev.hints.add(text, self.scope['path'])
 
-# %% ../../nbs/api/workshop/43_dev.ipynb #4c0c3a02
+# %% ../../nbs/api/workshop/43_dev.ipynb #15bec1a3
 _css = 'body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #222; background: #fff}' \
        'h1 {font-size: 1.3rem; color: #a00} pre {overflow: auto; background: #f5f5f5; padding: .5rem} ' \
        'pre b {display: block; background: #fdd}'
@@ -434,7 +436,9 @@ class Broken:
         "What happened, where, and the source there"
         e, what = self.error, ''.join(traceback.format_exception_only(self.error)).strip()
         frames = [f for f in traceback.extract_tb(e.__traceback__) if not _is_ours(f.filename)]
-        if isinstance(e, SyntaxError) and e.filename: frames = [traceback.FrameSummary(e.filename, e.lineno or 1, '<module>')]
+        if isinstance(e, SyntaxError) and e.filename:
+            what = f'{type(e).__name__}: {e.msg}'
+            frames = [traceback.FrameSummary(e.filename, e.lineno or 1, '<module>')]
         if isinstance(e, Misuse | SystemExit): frames, what = [], str(e)
         places = [(ft('p', f'{Path(f.filename).name}, line {f.lineno}'), source_lines(f)) for f in frames[-1:]]
         rest = ft('details', ft('summary', 'Whole traceback'), ft('pre', ''.join(traceback.format_exception(e)))) if frames else ''

@@ -1,6 +1,6 @@
 """`fasthtml dev`: what a beginner's mistake looks like in the terminal and in the browser, and how it goes away."""
-import os
 import logging
+import os
 import re
 import sys
 import types
