@@ -49,8 +49,8 @@ def open_db(
 ) -> Any: # A fastlite database
     "Open an SQLite database that threads may share"
     try: from fastlite import database
-    except ImportError as e:
-        raise ImportError("fast_app(db_file=...) needs fastlite: pip install 'fasthtml[db]' (or fastlite).") from e
+    except ImportError:
+        raise ImportError("fast_app(db_file=...) needs fastlite, the extra `db`: pip install 'fasthtml[db]'") from None
     db = database(db_file)
     db.lock = threading.RLock()
     db.conn.set_busy_timeout(5000)
