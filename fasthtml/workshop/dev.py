@@ -195,7 +195,7 @@ def attribute_hint(
     if name in _ext_names or name in _names or '-' in tag or name in ('_', '{}'): return ''
     known = _ext_names if name.startswith(('ws-', 'sse-')) else _names
     if name.startswith(_own) and known is _names: return ''
-    near = get_close_matches(name, known, 1, 0.78)
+    near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, known, 1, 0.78)
     return f'<{tag}> has an attribute {name!r}: did you mean {near[0]!r}?' if near else ''
 
 _styles = [*get_args(Swap)]

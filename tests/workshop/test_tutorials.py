@@ -168,6 +168,20 @@ def test_a_template_needs_no_more_than_the_documented_install(template, tmp_path
     assert 'went on' in done.stdout, done.stderr
 
 
+def test_the_chat_of_the_template_keeps_the_keyboard(page, tmp_path):
+    source = (ROOT/'fasthtml/workshop/templates/live/main.py.txt').read_text(encoding='utf-8').replace('{title}', 'Tea')
+    with serve_process(source.replace('fast_app(', 'fast_app(secret_key="k", '), tmp_path) as server:
+        page.goto(server.url)
+        page.wait_for_selector('#messages li >> text=1 here now')
+        page.click('#text')
+        for text in 'one', 'two':
+            page.keyboard.type(text)
+            page.keyboard.press('Enter')
+            page.wait_for_selector(f'#messages li:text-is("{text}")')
+            page.wait_for_function('document.activeElement.id == "text" && document.activeElement.value == ""')
+    page.problems.clear()
+
+
 NEEDS = {  # extra -> a program that needs it
     'db': "from fasthtml.common import *\nfast_app('x.db', id=int, pk='id', secret_key='k')",
     'html': "from fasthtml.common import *\nhtml2ft('<p>x</p>')",
