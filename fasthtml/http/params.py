@@ -21,7 +21,7 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from .casts import BadValue, Cast, Fault, is_empty_file, join_path, scalars
+from .casts import BadValue, Cast, Fault, is_blank, join_path, scalars
 from ..html.element import FT, ft
 from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
@@ -43,8 +43,8 @@ class FieldError:
     got: str | None = None  # What came, shortened; None if nothing did
 
     def __str__(self) -> str:
-        came = 'but nothing came' if self.got is None else f'got {self.got}'
-        return f'Expected {self.expected}, {came}.'
+        if self.got is None: return f'This field is required: {self.expected}.'
+        return f'Expected {self.expected}, got {self.got}.'
 
 class Errors(dict[str, FieldError]):
     "Field → what is wrong with it; falsy when all is well"
@@ -86,28 +86,30 @@ def _absent(name: str, cast: Cast, default: Any) -> Callable[[], Any]:
     "What to do when a field did not come"
     if default is not _MISSING: return _maker(default)
     if cast.optional: return lambda: None
-    if cast.many: return lambda: cast([])
+    def none_of_many():
+        try: return cast([])
+        except BadValue: return refuse()        # a tuple has a length
     def refuse(): raise _Refused([FieldError(name, '', cast.expected)])
-    return refuse
+    return none_of_many if cast.many else refuse
 
 # %% ../../nbs/api/http/12_params.ipynb #1e4078d2
 def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], sources: tuple[str, ...]) -> Getter:
     "One ordinary field"
-    find, convert, many, file = make_find(keys, sources), cast.fn, cast.many, cast.file and not cast.many
-    absent = _absent(name, cast, default)
+    find, convert, nothing, absent = make_find(keys, sources), cast.fn, cast.nothing, _absent(name, cast, default)
+    skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
     def one(src):
         values = find(src)
-        if not values or (file and is_empty_file(values[-1])): return absent()
+        if not values or skips and nothing(values): return absent()
         try: return convert(values[-1])
         except Exception: return refuse(values[-1], src)
     def all_of(src):
-        values = find(src)
-        if values is None: values = src.body.json if src.body and isinstance(src.body.json, list) else None
-        return absent() if values is None else refuse(values, src)
-    return all_of if many else one
+        array = src.body.json if src.body and 'body' in sources else None
+        values = array if isinstance(array, list) else find(src)
+        return absent() if values is None or values == () or nothing(values) else refuse(values, src)
+    return all_of if cast.many else one
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
     return [FieldError(join_path(name, f.path), source, f.expected, f.got) for f in error.faults]
@@ -379,8 +381,8 @@ def _is_mapping(ann: Any) -> bool:
 def _or_none(cast: Cast) -> Cast:
     "`x: date = None` means `date | None`"
     if cast.optional: return cast
-    fn, text = cast.fn, cast.expected == 'text'
-    return replace(cast, optional=True, fn=lambda v: None if v is None or (v == '' and not text) else fn(v))
+    fn = cast.fn
+    return replace(cast, optional=True, fn=lambda v: None if v is None or (not cast.blank and is_blank(v)) else fn(v))
 
 # %% ../../nbs/api/http/12_params.ipynb #5986d1bb
 def _bare(p: _Param) -> Getter:

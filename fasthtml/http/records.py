@@ -12,14 +12,14 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
-    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe, dict_cast, enum_cast, file_cast, is_empty_file, join_path,
+    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe, dict_cast, enum_cast, file_cast, is_blank, join_path,
     list_cast, literal_cast, scalars, tuple_cast, union_cast)
 
 # %% ../../nbs/api/http/11_records.ipynb #23fe527c
@@ -33,20 +33,23 @@ class Member:
     name: str                   # As the constructor calls it
     keys: tuple[str, ...]       # As a client may call it
     cast: Cast
-    required: bool
+    required: bool              # The constructor needs it
+    clears: bool = False        # '' is None, although there is a default: a row of a table keeps its old value without it
 
-    def take(self, found: list | None) -> tuple[bool, Any]:
+    def take(self, found: Sequence | None) -> tuple[bool, Any]:
         "Whether the field is there, and its value converted; BadValue if it does not fit, or is missing"
         cast = self.cast
-        if found and cast.file and not cast.many and is_empty_file(found[-1]): found = None
-        if found or (cast.many and found is not None): return True, cast(found if cast.many else found[-1])
+        blank = bool(found) and cast.nothing(found)
+        if not blank and (found or cast.many and isinstance(found, list)): return True, cast(found if cast.many else found[-1])
+        if blank and self.clears and cast.optional: return True, None
         if not self.required: return False, None
         if cast.optional: return True, None
         if cast.many: return True, cast([])
+        if blank: return True, cast(found[-1])      # a class of your own may accept it
         raise BadValue(cast.expected)
 
 # %% ../../nbs/api/http/11_records.ipynb #e208cbf2
-Find = Callable[[tuple[str, ...]], list | None]     # keys → all values that were sent, None if there are none
+Find = Callable[[tuple[str, ...]], Sequence | None]     # keys → all values that were sent, None if there are none
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -115,6 +118,10 @@ def is_record(cls: type) -> bool:
     return any(inspect.get_annotations(k) for k in cls.__mro__)
 
 # %% ../../nbs/api/http/11_records.ipynb #f8525553
+def _is_row(cls: type) -> bool:
+    "True for a row of a fastlite table, whose constructor takes any keyword"
+    return dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+
 def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     "Field → whether the constructor needs it"
     if typing.is_typeddict(cls):    # string annotations hide NotRequired from `__required_keys__`
@@ -124,7 +131,7 @@ def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     if cls.__init__ is object.__init__ and cls.__new__ is object.__new__:
         raise TypeError(f'{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.')
     params = inspect.signature(cls).parameters
-    if dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in params.values()):   # rows of fastlite
+    if _is_row(cls):
         return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}
     fields = {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
     if not fields and any(p.kind is p.VAR_KEYWORD for p in params.values()):    # models of SQLAlchemy
@@ -136,8 +143,8 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     "A cast for a class of Python's own kinds"
     hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(cls, localns).items()}
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
-    needed = _required(cls, hints)
-    members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required) for n, required in needed.items())
+    needed, row = _required(cls, hints), _is_row(cls)
+    members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required, row) for n, required in needed.items())
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
@@ -166,12 +173,15 @@ def _pydantic_faults(error: Any) -> list[Fault]:
         out.append(Fault(path, 'a value' if missing else e['msg'], None if missing else describe(e['input'])))
     return out
 
-def _pydantic_model(cls: Any) -> Cast:
-    "A pydantic model as a record"
+def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
+    "A pydantic model as a record: values go to pydantic as they came, except for those that say nothing"
     def member(name, info):
         keys = dict.fromkeys(k for k in (info.alias, info.validation_alias, *spellings(name)) if isinstance(k, str))
-        cast = dataclasses.replace(any_cast, many=_many(info.annotation))
-        return Member(info.alias or name, tuple(keys), cast, False)
+        try: own = cast(info.annotation)
+        except TypeError: own = any_cast            # a type that only pydantic knows
+        raw = dataclasses.replace(any_cast, many=_many(info.annotation), blank=own.blank, optional=own.optional)
+        if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
+        return Member(info.alias or name, tuple(keys), raw, False, info.is_required())
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
     return record_cast(Record(cls, members, _pydantic(cls).fn, lambda values: cls.model_construct(**values)))
 
@@ -237,11 +247,11 @@ class _Maker:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
-        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls))
+        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls, self.cast))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
-        return Cast(lambda v: v if isinstance(v, cls) else cls(v), f'a valid {cls.__name__}')
+        return Cast(lambda v: v if isinstance(v, cls) else cls(v), f'a valid {cls.__name__}', blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"

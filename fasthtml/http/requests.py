@@ -9,7 +9,7 @@ __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXFIELDS', 'Connection', 'Request
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -127,10 +127,10 @@ _EMPTY: Mapping = MappingProxyType({})
 @dataclass(slots=True)
 class Body:
     "What came in the body of a request, or in a WebSocket message"
-    fields: Mapping[str, list] = field(default_factory=dict)    # Field → all its values
-    raw: bytes = b''                                            # As it came; empty for multipart
-    kind: str = 'none'                                          # none, form, multipart, json, other
-    json: Any = None                                            # The parsed JSON, if it was JSON
+    fields: Mapping[str, Sequence] = field(default_factory=dict)    # Field → all its values; () for JSON's null
+    raw: bytes = b''                                                # As it came; empty for multipart
+    kind: str = 'none'                                              # none, form, multipart, json, other
+    json: Any = None                                                # The parsed JSON, if it was JSON
 
     @property
     def data(self) -> dict[str, Any]:
@@ -215,9 +215,9 @@ def _flat(obj: Mapping) -> Mapping:
     parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
     return {k: v for part in (*parts, obj) for k, v in part.items()}
 
-def _json_fields(obj: Mapping) -> dict[str, list]:
-    "Lists are repeated values, null is a field that did not come"
-    return {k: v if type(v) is list else [v] for k, v in obj.items() if v is not None}
+def _json_fields(obj: Mapping) -> dict[str, Sequence]:
+    "Lists are repeated values, null is a field without any"
+    return {k: v if type(v) is list else () if v is None else [v] for k, v in obj.items()}
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 _charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', b'latin-1', b'latin1', b'windows-1252'))
@@ -269,12 +269,14 @@ def _bad_form(reason: str) -> HTTPException:
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8
 class FrameHeaders(Mapping):
-    "The headers that came in a message, by lower-case name; sorted out when somebody looks"
+    "The HX-* headers that came in a message, by lower-case name; read when a handler asks"
     __slots__ = ('_raw', '_found')
     def __init__(self, raw: Mapping): self._raw, self._found = raw, None
     @property
     def _headers(self) -> dict[str, str]:
-        if self._found is None: self._found = {k.lower(): str(v) for k, v in self._raw.items() if v is not None}
+        if self._found is None:
+            named = {k.lower(): v for k, v in self._raw.items() if v is not None}
+            self._found = {k: str(v) for k, v in named.items() if k.startswith('hx-')}
         return self._found
     def __getitem__(self, name: str) -> str: return self._headers[name]
     def __iter__(self): return iter(self._headers)

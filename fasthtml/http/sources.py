@@ -6,7 +6,7 @@
 __all__ = ['header', 'cookie', 'query', 'form', 'path', 'Find', 'SAID', 'Source', 'Marker', 'make_find', 'whence']
 
 # %% ../../nbs/api/http/11_sources.ipynb #be100df6
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -91,9 +91,9 @@ class Source:
 
     @property
     def data(self) -> dict[str, Any]:
-        "Everything that was sent: the body, over it the query, over it the path"
-        out = dict(self.body.data) if self.body else {}
-        out.update((k, v[0] if len(v) == 1 else list(v)) for k, v in self.query.items())
+        "Everything that was sent: the query, over it the body, over it the path"
+        out = {k: v[0] if len(v) == 1 else list(v) for k, v in self.query.items()}
+        if self.body: out.update(self.body.data)
         out.update(self.path)
         return out
 
@@ -109,9 +109,9 @@ class Marker:
 header, cookie, query, form, path = (Marker(s) for s in ('header', 'cookie', 'query', 'body', 'path'))
 
 # %% ../../nbs/api/http/11_sources.ipynb #39303cd5
-Find = Callable[[Source], list | None]      # all values of a field, None if there are none
+Find = Callable[[Source], Sequence | None]  # all values of a field; () if it was said to be empty, None if it did not come
 
-def _first(fields: Mapping[str, list], keys: tuple[str, ...]) -> list | None:
+def _first(fields: Mapping[str, Sequence], keys: tuple[str, ...]) -> Sequence | None:
     for k in keys:
         if k in fields: return fields[k]
     return None
@@ -130,7 +130,7 @@ _finders: Mapping[str, Callable[[tuple[str, ...]], Find]] = MappingProxyType({
 })
 
 # %% ../../nbs/api/http/11_sources.ipynb #38f0a88a
-SAID = ('path', 'query', 'body')    # what a request was made to say
+SAID = ('path', 'body', 'query')    # what a request was made to say
 
 def make_find(
     keys: tuple[str, ...],                      # How a client may spell the field
@@ -146,7 +146,7 @@ def make_find(
     name, others = keys[0], keys[1:]
     def find(src):
         if name in src.path: return [src.path[name]]
-        for fields in (src.query, src.fields):
+        for fields in (src.fields, src.query):
             if fields:
                 if name in fields: return fields[name]
                 for k in others:
