@@ -24,10 +24,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
-from ..realtime.endings import Line
+from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
 from ..http.handlers import Endpoint, Guarded, Site, guard
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
+from ..http.hints import log_caller, spelled
 from ..realtime.lifecycle import Lifecycle
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
@@ -43,7 +44,8 @@ from ..realtime.ws import setup_ws, ws_route
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
     inputmode is itemid itemprop itemref itemscope itemtype lang nonce popover role slot spellcheck style tabindex translate
-    writingsuggestions id cls klass ws_connect ws_send sse_connect sse_swap sse_close _'''.split())
+    writingsuggestions id cls klass class ws_connect ws_send sse_connect sse_swap sse_close _
+    alink background bgcolor link text vlink'''.split())
 _body_prefixes = ('hx_', 'hx-', 'data_', 'data-', 'aria_', 'aria-', 'on', 'x_', 'x-', '_at_', '@', ':')
 
 def is_body_attr(
@@ -52,16 +54,28 @@ def is_body_attr(
     "True for htmx attributes, `data_*`, `aria_*`, events and global attributes"
     return name in _body_attrs or name.startswith(_body_prefixes)
 
+_elsewhere = dict.fromkeys(['live', 'reload_attempts', 'reload_interval'], 'Live reload is `fasthtml dev`, or fast_app(live=True).')
+_elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_route_exts(static_path=...).',
+               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.'}
+_elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
+
 def check_options(
     given: Iterable[str], # Keywords that are no options
     known: Iterable[str], # Names of options
-    mend: str = 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.' # What else it may be
-) -> None:
-    "TypeError for a keyword that is neither an option nor a body attribute"
+    mend: str = ''        # What else it may be, where an attribute of <body> makes no sense
+) -> set[str]: # Keywords that have no effect
+    "TypeError for a misspelt option; a line in the log for what is no option and no usual attribute of <body>"
+    idle = set()
     for name in given:
         if is_body_attr(name): continue
-        near = get_close_matches(name, [*known, *_body_attrs], 1)
-        raise TypeError(f"Unknown option {name!r}. " + (f"Did you mean {near[0]!r}? " if near else '') + mend.format(name))
+        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, [*known, *_body_attrs], 1, 0.75)
+        other = mend or 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.'
+        if name in _elsewhere:
+            idle.add(name)
+            log_caller(f'The option {name!r} does nothing here. {_elsewhere[name]}')
+        elif near or mend: raise TypeError(f"Unknown option {name!r}. {f'Did you mean {near[0]!r}? ' if near else ''}{other.format(name)}")
+        else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
+    return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
 def as_list(o: Any) -> list:
@@ -139,6 +153,7 @@ class Routing(Verbs):
     site: Site
     router: SiteRouter
 
+    @spelled
     def route(
         self,
         path: str|Callable|None = None,            # Path pattern; from the function's name if not given
@@ -193,6 +208,7 @@ class Realtime:
     site: Site
     lifecycle: Lifecycle
 
+    @spelled
     def ws(
         self,
         path: str,                             # Path pattern
@@ -321,21 +337,21 @@ class Serving(Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         scope['app'] = self
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        if 'fasthtml.line' not in scope: return await self.outermost(scope, receive, send)
-        if send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
+        if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
+        if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        line, failure = Line(receive, send, self.lifecycle), None
-        scope['fasthtml.line'] = line
+        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)
             except BaseException as e:
-                if line.rest is None: raise
+                if server.on_return is None: raise
                 failure = e
-            if line.rest: await line.rest(failure)
-        finally: del scope['fasthtml.line']
+            if server.on_return: await server.on_return(failure)
+        finally: del scope['fasthtml.server']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"
@@ -451,7 +467,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         pico: bool|None = False,                 # Pico's style sheet before `hdrs`?
         **kwargs                                 # More attributes of <body>
     ):
-        if kwargs: check_options(kwargs, inspect.signature(FastHTML).parameters)
+        for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
         exts = [*as_list(exts), *(['ws'] if ws_hdr else [])]

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'valmap', 'safe_url', 'unqid', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html',
-           'open_tag', 'content']
+           'check_name', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node',
+           'to_html', 'open_tag', 'content']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, json, os, re
@@ -253,16 +253,16 @@ def _with_id(kw: dict) -> dict:
 _drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
 
-def _fastcore_html(k: type) -> bool:
+def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
-    return k.__name__ == 'NotStr' and k.__module__ == 'fastcore.basics'
+    return any(o.__name__ == 'NotStr' and o.__module__ == 'fastcore.basics' for o in k.__mro__)
 
 def _is_group(x: Any) -> bool:
     "Does `x` stand for the things in it?"
     k = type(x)
     if k in _groups: return True
     if not isinstance(x, (Iterator, Collection)) or isinstance(x, (str, bytes, bytearray, memoryview, Mapping, FT, type)): return False
-    return not any(hasattr(k, o) for o in _drawing) and not _fastcore_html(k)
+    return not any(hasattr(k, o) for o in _drawing) and not is_raw_text(k)
 
 def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
     "`kids` flattened, with generators read and mappings (only where `direct`) moved to `kw`"
@@ -386,11 +386,15 @@ class _Readable:
     def __radd__(self, a: Any) -> str: return f'{a}{self}'
 
 # %% ../../nbs/api/html/00_element.ipynb #9c83f9a2
+_filled: set[str] = set()   # void tags that were given content, and said so
+
 def _check_void(tag: _Tag, kids: tuple) -> None:
-    "Refuse children of a void element"
-    if tag.void and (found := [o for o in kids if o is not None]):
-        raise ValueError(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}. "
-                         "Put it into an attribute, or beside the element.")
+    "Say, once for each tag, that a void element has no content; what it is given is rendered after it"
+    if not tag.void or tag.name in _filled or not (found := [o for o in kids if o is not None and o != '']): return
+    _filled.add(tag.name)
+    import logging
+    logging.getLogger('fasthtml').warning(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}, which is "
+                                          "rendered after it. Put it into an attribute, or beside the element.")
 
 def _spelled(k: str) -> str:
     "The name in HTML of an attribute that is read or set by name; `note_` is a note on the element, which is not rendered"
@@ -744,7 +748,7 @@ def _other(c: Any) -> Any:
     if isinstance(c, FT): return c if c._t.name else _kids(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
-    if _fastcore_html(cls): return str(c)
+    if is_raw_text(cls): return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
     if isinstance(c, Mapping) and not _figure(c):

@@ -19,7 +19,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 # %% ../../nbs/api/http/11_pages.ipynb #46cad53f
-from ..html.element import FT, Fragment, csp_nonce, esc, ft, to_html
+from ..html.element import FT, Fragment, csp_nonce, esc, ft, is_raw_text, to_html
 from .requests import Request
 
 # %% ../../nbs/api/http/11_pages.ipynb #5ebf54c1
@@ -27,7 +27,7 @@ _show = ('__ft__', '__html__', '_repr_html_')
 
 def shows_itself(o: Any) -> bool:
     "Can `o` be rendered as HTML by itself?"
-    return isinstance(o, FT) or any(hasattr(type(o), name) for name in _show)
+    return isinstance(o, FT) or any(hasattr(type(o), name) for name in _show) or is_raw_text(type(o))
 
 def is_data(o: Any) -> bool:
     "Is `o` a record, to be sent as JSON?"
