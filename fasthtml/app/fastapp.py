@@ -55,7 +55,7 @@ def _retype(row: type, spec: Mapping[str, Any]) -> None:
     "Fields of a row class as forms fill them"
     for column, kind in spec.items():
         if kind not in (bool, date, datetime, time) or column not in row.__annotations__: continue
-        row.__annotations__[column] = Optional[kind if kind is bool else _as_text(kind)]
+        row.__annotations__[column] = bool | None if kind is bool else Optional[_as_text(kind)]  # noqa: UP045 - `|` takes no function
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #17176dc1
 def open_db(
