@@ -47,6 +47,7 @@ from .app.fastapp import fast_app
 from .html.js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
 from .app.live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
 from .html.tags import mk_getattr
+from .http.limits import Limits
 from .http.params import BadInput, Errors, FieldError
 from .html.render import dict2xml, highlight, showtags, to_xml
 

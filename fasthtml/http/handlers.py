@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['prepared_names', 'log', 'Site', 'Beforeware', 'Guard', 'guard', 'call', 'fill_specials', 'invoke', 'own_lists',
            'with_injects', 'answers', 'inner_path', 'run_before', 'response_class', 'Endpoint', 'source_of', 'own_page',
-           'Guarded', 'until_disconnect', 'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
+           'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded', 'until_disconnect',
+           'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ada1d282
 import asyncio
@@ -34,6 +35,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_
                                wants_json)
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
+from .security import origin_refusal
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)
@@ -45,13 +47,14 @@ class Site:
     after: list[Any] = field(default_factory=list)       # Functions run after every handler
     debug: bool = False                   # Show tracebacks to the browser?
     htmx: int|None = 2                    # Version of htmx that pages load
-    trusted: frozenset[str] = frozenset() # Other origins that may send forms to us
+    trusted: frozenset[str|re.Pattern] = frozenset() # Other origins that may send forms and open sockets
     public: bool = False                  # May pages from anywhere call us, as long as no login comes along?
     max_body_size: int = DEF_MAXBODY      # Bytes of a whole request body
     max_part_size: int = DEF_MAXPART      # Bytes of one part of a multipart body
     max_fields: int = DEF_MAXFIELDS       # Fields of a form
     max_text_size: int = DEF_MAXTEXT      # Bytes of everything that is parsed in memory
     lifecycle: Any = None                 # Startup, shutdown, open connections
+    limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
     broker: Any = None                    # What carries channels between processes
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
@@ -68,7 +71,7 @@ class Beforeware:
     def __init__(
         self,
         f: Callable,                        # Takes injected parameters; a result answers the request
-        skip: Sequence[str]|str|None = None # Regular expressions; a path that one of them matches wholly is skipped
+        skip: Sequence[str]|str|None = None # Regular expressions; a path inside the app that one of them matches wholly is skipped
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
         self.f, self.skip = f, [skip] if isinstance(skip, str) else list(skip or ())
@@ -86,9 +89,9 @@ class Guard:
     plan: Plan
     skip: tuple[re.Pattern, ...] = ()
 
-    def skips(self, *paths: str) -> bool:
-        "Does a pattern match one of `paths`?"
-        return any(pattern.fullmatch(path) for pattern in self.skip for path in paths)
+    def skips(self, path: str) -> bool:
+        "Does a pattern match the whole path?"
+        return any(pattern.fullmatch(path) for pattern in self.skip)
 
 _resp = frozenset({'resp'})   # what `after` functions may ask for beside the rest
 
@@ -190,18 +193,20 @@ def answers(result: Any) -> bool:
 def inner_path(scope: Scope) -> str:
     "The path as routes see it, without the prefix of a mount or proxy"
     path, root = scope['path'], scope.get('root_path', '')
-    return path[len(root):] or '/' if root and path.startswith(root) else path
+    if not root or not path.startswith(root): return path
+    rest = path[len(root):]
+    return (rest or '/') if rest[:1] in ('', '/') else path
 
 async def run_before(
     before: Iterable[Any], # Functions and `Beforeware`, of the app and then of the route
     source: Source,        # What the request carries
-    site: Site             # The app's settings
+    site: Site,            # The app's settings
+    path: str|None = None  # Inside the app whose guards these are; found in the scope if not given
 ) -> Any: # The first answer, or None
     "Run guards in order until one answers"
-    scope = source.scope
     for o in before:
         ready = guard(o, site)
-        if ready.skip and ready.skips(scope['path'], inner_path(scope)): continue
+        if ready.skip and ready.skips(inner_path(source.scope) if path is None else path): continue
         result = await invoke(ready.fn, ready.plan, source, site)
         if answers(result): return result
     return None
@@ -305,10 +310,72 @@ async def _finish(exchange: Exchange, response: Any) -> None:
     await task()
 
 # %% ../../nbs/api/http/14_handlers.ipynb #27cb2941
-class Guarded:
-    "An ASGI app behind guards"
+async def socket_refusal(
+    scope: Scope,                             # The handshake
+    site: Site,                               # The app's settings
+    before: Iterable[Any] = (),               # Guards
+    origins: Iterable[str]|None = (),         # Origins that may connect here, beside those the app trusts; None: what is behind decides
+    source: Source|None = None,               # What the handshake carries, if that was made already
+    path: str|None = None,                    # Inside the app; found in the scope if not given
+) -> int: # Close code; 0 lets the client in
+    "Why a WebSocket is refused before it is used: its origin, or a guard"
+    if not scope.get('fasthtml.same_origin'):
+        reason = origin_refusal(scope, [*site.trusted, *(origins or ())], site.public)
+        scope['fasthtml.same_origin'] = not reason
+        if reason and origins is not None:
+            log.warning('%s: refused a WebSocket from %s. Allow it with trusted_origins=[...], or origins=[...] of the route.',
+                        scope['path'], dict(scope['headers']).get(b'origin', b'').decode('latin-1'))
+            return 1008
+    try: refused = before and answers(await run_before(before, source or Source(Connection(scope)), site, path))
+    except HTTPException as e: return 1013 if e.status_code == 503 else 1008
+    except Exception:
+        log.exception('%r: a guard failed', scope['path'])
+        return 1011
+    return 1008 if refused else 0
+
+async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
+    "Close a WebSocket that was not let in. It is accepted first: htmx would repeat a handshake that fails for ever"
+    await receive()
+    await send({'type': 'websocket.accept'})
+    await send({'type': 'websocket.close', 'code': code})
+
+
+# %% ../../nbs/api/http/14_handlers.ipynb #fbc4786e
+class Replayed:
+    "The client's messages: read by guards, then once more by the app behind them"
+    def __init__(self, receive: Receive): self.receive, self.kept = receive, []
+
+    async def read(self) -> Any:
+        "For guards"
+        self.kept.append(await self.receive())
+        return self.kept[-1]
+
+    async def __call__(self) -> Any:
+        "For the app"
+        return self.kept.pop(0) if self.kept else await self.receive()
+
+class Behind:
+    "An ASGI app behind an app's guards"
+    def __init__(self, app: ASGIApp, before: Iterable[Any], site: Site, path: str|None = None, origins: Iterable[str]|None = ()):
+        self.app, self.before, self.site, self.path, self.origins = app, before, site, path, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] == 'websocket':
+            code = await socket_refusal(scope, self.site, self.before, self.origins, path=self.path)
+            return await (refuse_socket(code, receive, send) if code else self.app(scope, receive, send))
+        replayed = Replayed(receive)
+        source = Source(scope=scope, receive=replayed.read, send=send)
+        try: answer = await run_before(self.before, source, self.site, self.path)
+        finally:
+            if source.body is not None: source.body.close()
+        if answers(answer): return await respond_to(answer, scope, self.site.page)(scope, receive, send)
+        await self.app(scope, replayed if replayed.kept else receive, send)
+
+# %% ../../nbs/api/http/14_handlers.ipynb #4693138b
+class Guarded(Behind):
+    "A mounted app behind guards of its mount"
     def __init__(self, app: ASGIApp, before: Iterable[Any], site: Site):
-        self.app, self.site, self.before = app, site, tuple(guard(o, site) for o in before)
+        super().__init__(app, tuple(guard(o, site) for o in before), site, origins=None)
         for ready in self.before:
             if ready.plan.needs_body:
                 raise TypeError(f"{ready.fn.__name__!r} reads the body, which the mounted app needs itself. Let it look at the "
@@ -321,13 +388,7 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        source = Source(Connection(scope)) if scope['type'] == 'websocket' else Source(scope=scope, receive=receive, send=send)
-        answer = await run_before(self.before, source, self.site)
-        if not answers(answer): return await self.app(scope, receive, send)
-        if scope['type'] == 'http': return await respond_to(answer, scope, self.site.page)(scope, receive, send)
-        await receive()
-        await send({'type': 'websocket.accept'})
-        await send({'type': 'websocket.close', 'code': 1008})
+        await super().__call__(scope, receive, send)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #2612d8cf
 async def _gone(receive: Receive) -> None:

@@ -201,6 +201,7 @@ def _shape(pattern: PathPattern | None) -> str | None:
 
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
+    site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
         "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")

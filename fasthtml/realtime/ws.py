@@ -29,7 +29,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from .channels import Channel, Member, Message, wire_texts
 from ..html.element import FT
 from .endings import Canceller, one_more_thread, ticker, without
-from ..http.handlers import Site, answers, guard, invoke, run_before
+from ..http.handlers import Site, guard, invoke, socket_refusal
 from ..html.htmx import HttpHeader
 from .mailbox import Mailbox
 from .servers import SharedFrame, abort, frame_bytes, frame_writer, lifecycle_of, running_loop, step_send
@@ -37,7 +37,7 @@ from ..http.params import BadInput, Errors, Plan, Source, make_plan
 from ..http.requests import DEF_MAXFRAME, IN_LOOP, BadJson, Connection, aside, frame_body, read_frame
 from ..http.responses import Redirect
 from ..http.routing import SocketRoute
-from ..http.security import check_origins, ws_origin_ok
+from ..http.security import check_origins
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #15ad1b02
 log = logging.getLogger('fasthtml.realtime.ws')
@@ -271,17 +271,8 @@ class SocketEndpoint:
 # %% ../../nbs/api/realtime/22_ws.ipynb #ad421610
 async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
     "The code to close with, or 0 to let the client in"
-    path, headers = socket.scope['path'], socket.headers
-    if not ws_origin_ok(headers, headers.get('host', ''), endpoint.origins, socket.scope.get('scheme', 'ws')):
-        log.warning('%s: refused a WebSocket from %s. Allow it with origins=[...].', path, headers.get('origin'))
-        return 1008
     before = (*endpoint.site.before, *endpoint.before)
-    try: refused = before and answers(await run_before(before, Source(socket, extra=socket.extra), endpoint.site))
-    except HTTPException: refused = True
-    except Exception:
-        log.exception('%s: a guard failed', path)
-        return 1011
-    return 1008 if refused else 0
+    return await socket_refusal(socket.scope, endpoint.site, before, endpoint.origins, Source(socket, extra=socket.extra))
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #1d35952b
 async def converse(endpoint: SocketEndpoint, socket: Socket) -> None:
@@ -417,7 +408,9 @@ def ws_route(
     app: ASGIApp = SocketEndpoint(fn, site, path_names=re.findall(r'{(\w+)', path), **options)
     if middleware: app = _wrapped(app)
     for m in reversed(tuple(middleware or ())): app = m.cls(app, *m.args, **m.kwargs)
-    return SocketRoute(path, app, name=name, host=host, endpoint=fn)
+    route = SocketRoute(path, app, name=name, host=host, endpoint=fn)
+    route.site = site   # its guards are asked here, with what only an accepted socket has
+    return route
 
 def _wrapped(app: ASGIApp) -> ASGIApp:
     "Middleware of the route must see every frame, so the server's own `send` is not for this app"
