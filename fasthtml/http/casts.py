@@ -35,7 +35,7 @@ def describe(
     "What came, short enough to show, never the whole and never a Python repr"
     if value is None or is_blank(value) or value == []: return None
     if isinstance(value, bool): return 'true' if value else 'false'
-    if isinstance(value, (int, float)): return f'{value:.12g}' if abs(value) < 1e300 else 'a huge number'
+    if isinstance(value, (int, float, Decimal)): return f'{value:.12g}' if abs(value) < 1e300 else 'a huge number'
     if isinstance(value, str):
         text = value[:_SHOWN].encode('utf-8', 'replace').decode()
         return f"'{text}'" if len(value) <= _SHOWN else f"'{text}…'"
@@ -78,36 +78,50 @@ def _text(value: Any) -> str:
     if isinstance(value, (bool, list, dict)) or value is None or hasattr(value, 'filename'): raise ValueError
     return str(value)
 
+_MAX_DIGITS = 400   # of a number, on either side of the point; a float has at most 309 and 324
+
+def _digits(value: Any) -> Any:
+    "A number, or text that may be one; ValueError if no number is written so"
+    if isinstance(value, str):
+        if '_' in value or len(value) > 2 * _MAX_DIGITS: raise ValueError
+    elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)): raise ValueError
+    elif isinstance(value, Decimal) and value.adjusted() >= _MAX_DIGITS: raise ValueError
+    return value
+
 def _int(value: Any) -> int:
-    if type(value) is str:
-        if '_' in value: raise ValueError
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value): raise ValueError
-    return int(value)
+    number = int(_digits(value))
+    if not isinstance(value, str) and value != number or number.bit_length() > 3.33 * _MAX_DIGITS: raise ValueError
+    return number
 
 def _float(value: Any) -> float:
-    if isinstance(value, bool) or (isinstance(value, str) and '_' in value): raise ValueError
-    number = float(value)
+    number = float(_digits(value))
     if not math.isfinite(number): raise ValueError
     return number
 
 def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)): raise ValueError
-    text = str(value).strip()
-    number = Decimal(text)
-    if '_' in text or not number.is_finite(): raise ValueError
+    number = Decimal(str(_digits(value)).strip())
+    if not number.is_finite() or number.adjusted() >= _MAX_DIGITS: raise ValueError
+    if number.as_tuple().exponent < -_MAX_DIGITS: raise ValueError
     return number
 
 # %% ../../nbs/api/http/10_casts.ipynb #7ecd42ff
+_MAX_BRIEF = 64     # characters of a date, a UUID, a yes or no
+
+def _brief(value: Any) -> str:
+    "Text, or ValueError if it is longer than what we look for"
+    if not isinstance(value, str) or len(value) > _MAX_BRIEF: raise ValueError
+    return value.strip()
+
 _bools: Mapping[str, bool] = types.MappingProxyType({
     **dict.fromkeys(('1', 'true', 'on', 'yes', 'y', 't'), True),
     **dict.fromkeys(('0', 'false', 'off', 'no', 'n', 'f', ''), False)})
 
 def _bool(value: Any) -> bool:
-    return value if isinstance(value, bool) else _bools[str(value).strip().lower()]
+    if isinstance(value, str) and value.isspace(): return False
+    return value if isinstance(value, bool) else _bools[_brief(str(value) if isinstance(value, int) else value).lower()]
 
 def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(str(value))
+    return value if isinstance(value, UUID) else UUID(_brief(value))
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bytes): return value
@@ -122,8 +136,7 @@ def _iso(kind: type) -> Callable[[Any], Any]:
     "A converter to `date`, `datetime` or `time` that forgives missing zeros"
     def convert(value):
         if type(value) is kind: return value
-        if not isinstance(value, str): raise ValueError
-        text = value.strip()
+        text = _brief(value)
         try: return kind.fromisoformat(text)
         except ValueError: return kind.fromisoformat(_digit.sub(r'0\1', text))
     return convert

@@ -30,7 +30,7 @@ from .sources import SAID, Marker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import Body as Body, Request as Request, frame_body as frame_body, has_body as has_body
-from .requests import read_body as read_body, wants_json as wants_json
+from .requests import aside, read_body as read_body, wants_json as wants_json
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
 # %% ../../nbs/api/http/12_params.ipynb #4a5a693b
@@ -43,7 +43,7 @@ class FieldError:
     got: str | None = None  # What came, shortened; None if nothing did
 
     def __str__(self) -> str:
-        if self.got is None: return f'This field is required: {self.expected}.'
+        if self.got is None: return f'Expected {self.expected}. This field is required.'
         return f'Expected {self.expected}, got {self.got}.'
 
 class Errors(dict[str, FieldError]):
@@ -263,7 +263,7 @@ class Plan:
     async def abind(self, source: Source) -> tuple[list, dict]:
         "As `bind`, for handlers with parameters that must be awaited"
         for get in self.built: source.fetched = {**source.fetched, get: await get.fetch(source)}
-        return self.bind(source)
+        return await aside(source.body.weight if source.body else 0, self.bind, source)
 
     def _settle(self, source: Source) -> tuple[list, dict]:
         "Once more, gathering all errors: for BadInput, or for the handler that asked for them"

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from starlette.requests import HTTPConnection, cookie_parser
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from .requests import Body, Request, parse_fields
+from .requests import Body, Request, parse_cookies, parse_fields
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
+_MAX_QUERY = 64 * 1024      # bytes
+_MAX_FIELDS = 10_000        # of a query
 
 class Source:
     "What one request, or one WebSocket message, carries"
@@ -63,6 +66,9 @@ class Source:
         "Query fields → all their values"
         if self._query is None:
             raw = self.scope['query_string']
+            if len(raw) > _MAX_QUERY: raise HTTPException(414, f'The query is longer than the {_MAX_QUERY:,} bytes allowed.')
+            if raw.count(b'&') >= _MAX_FIELDS:
+                raise HTTPException(400, f'The query has more than the {_MAX_FIELDS:,} fields allowed.')
             self._query = parse_fields(raw) if raw else _EMPTY
         return self._query
 
@@ -71,7 +77,7 @@ class Source:
         "Cookies by name"
         if self._cookies is None:
             lines = [v.decode('latin-1') for k, v in self.scope['headers'] if k == b'cookie']
-            self._cookies = cookie_parser('; '.join(lines)) if lines else _EMPTY
+            self._cookies = parse_cookies('; '.join(lines)) if lines else _EMPTY
         return self._cookies
 
     def header(self, name: str, raw: bytes) -> list[str] | None:

@@ -373,7 +373,7 @@ def test_recursive_record_and_json_deeper_than_any_stack():
 
     called = Called(f)
     assert called.value(json={'name': 'a', 'kids': [{'name': 'b', 'kids': []}]})['kids'][0]['name'] == 'b'
-    for depth in (100, 300, 900, 5_000, 100_000):
+    for depth in (40, 100, 300, 900, 5_000, 80_000):
         deep = '{"name": "x", "kids": [' * depth + ']}' * depth
         assert called(content=deep, headers={'content-type': 'application/json'}).status_code in (200, 400)
     assert called.response.status_code == 400
@@ -1154,7 +1154,7 @@ def test_handler_that_asks_for_errors_gets_them_and_the_raw_text():
     assert (age, todo, tags) == ('old', Todo(None, 'soon', 3), ['1', 'b'])
     assert errors == {
         'age': "Expected a whole number, got 'old'.",
-        'title': 'This field is required: text.',
+        'title': 'Expected text. This field is required.',
         'due': "Expected a date like 2025-01-31, got 'soon'.",
         'tags': "Expected a whole number, got 'b'.",
     }
