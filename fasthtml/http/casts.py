@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_FAULTS', 'REFUSALS', 'scalars', 'any_cast', 'file_cast', 'is_blank', 'describe', 'join_path', 'Fault', 'BadValue',
-           'parsed_date', 'Cast', 'is_empty_file', 'enum_cast', 'literal_cast', 'union_cast', 'list_cast', 'tuple_cast',
-           'dict_cast']
+           'parsed_date', 'Cast', 'is_empty_file', 'enum_cast', 'literal_cast', 'either', 'union_cast', 'list_cast',
+           'tuple_cast', 'dict_cast']
 
 # %% ../../nbs/api/http/10_casts.ipynb #dbbaefca
 import math
@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import reduce
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from .texts import Text
 
 # %% ../../nbs/api/http/10_casts.ipynb #b84a0689
 _SHOWN = 60         # Characters of a bad value that are repeated to the client
@@ -34,14 +37,14 @@ def describe(
 ) -> str | None:        # Short text for a message; None if nothing came
     "What came, short enough to show, never the whole and never a Python repr"
     if value is None or is_blank(value) or value == []: return None
-    if isinstance(value, bool): return 'true' if value else 'false'
-    if isinstance(value, (int, float, Decimal)): return f'{value:.12g}' if abs(value) < 1e300 else 'a huge number'
+    if isinstance(value, bool): return Text('got_yes' if value else 'got_no')
+    if isinstance(value, (int, float, Decimal)): return f'{value:.12g}' if abs(value) < 1e300 else Text('got_huge')
     if isinstance(value, str):
         text = value[:_SHOWN].encode('utf-8', 'replace').decode()
         return f"'{text}'" if len(value) <= _SHOWN else f"'{text}…'"
-    if isinstance(value, Mapping): return 'an object'
-    if isinstance(value, (list, tuple, set)): return 'a list'
-    return 'a file' if hasattr(value, 'filename') else type(value).__name__
+    if isinstance(value, Mapping): return Text('got_object')
+    if isinstance(value, (list, tuple, set)): return Text('got_list')
+    return Text('got_file') if hasattr(value, 'filename') else type(value).__name__
 
 # %% ../../nbs/api/http/10_casts.ipynb #c25553ef
 def join_path(
@@ -61,7 +64,7 @@ class BadValue(ValueError):
     "What a client sent does not fit; the words are for the person who sent it"
     def __init__(
         self,
-        expected: str = 'another value',    # What would have been right
+        expected: str = Text('another'),    # What would have been right
         got: Any = None,                    # What came
         faults: Iterable[Fault] = (),       # Instead of the two above: several mistakes
     ):
@@ -184,14 +187,14 @@ class Cast:
 
 # %% ../../nbs/api/http/10_casts.ipynb #b37ef3b4
 scalars: Mapping[Any, Cast] = types.MappingProxyType({
-    str: Cast(_text, 'text', blank=True), int: Cast(_int, 'a whole number'), float: Cast(_float, 'a number'),
-    bool: Cast(_bool, 'yes or no', blank=True), Decimal: Cast(_decimal, 'a number'), UUID: Cast(_uuid, 'a UUID'),
-    bytes: Cast(_bytes, 'text or a file', blank=True),
-    date: Cast(_iso(date), 'a date like 2025-01-31'),
-    datetime: Cast(_iso(datetime), 'a date and time like 2025-01-31T14:30'),
-    time: Cast(_iso(time), 'a time like 14:30'),
+    str: Cast(_text, Text('text'), blank=True), int: Cast(_int, Text('whole_number')), float: Cast(_float, Text('number')),
+    bool: Cast(_bool, Text('yes_no'), blank=True), Decimal: Cast(_decimal, Text('number')), UUID: Cast(_uuid, Text('uuid')),
+    bytes: Cast(_bytes, Text('text_or_file'), blank=True),
+    date: Cast(_iso(date), Text('date')),
+    datetime: Cast(_iso(datetime), Text('datetime')),
+    time: Cast(_iso(time), Text('time')),
 })
-any_cast = Cast(lambda value: value, 'anything', blank=True)
+any_cast = Cast(lambda value: value, Text('anything'), blank=True)
 
 # %% ../../nbs/api/http/10_casts.ipynb #66d0968f
 def is_empty_file(value: Any) -> bool:
@@ -202,7 +205,7 @@ def _file(value: Any) -> Any:
     if not hasattr(value, 'filename') or is_empty_file(value): raise ValueError
     return value
 
-file_cast = Cast(_file, 'a file', file=True)
+file_cast = Cast(_file, Text('file'), file=True)
 
 # %% ../../nbs/api/http/10_casts.ipynb #d41e2b59
 def _key(value: Any) -> str:
@@ -210,7 +213,7 @@ def _key(value: Any) -> str:
 
 def _choice(options: Mapping[str, Any], shown: Iterable[Any]) -> Cast:
     "One of a few: text → value"
-    return Cast(lambda value: options[_key(value)], 'one of: ' + ', '.join(map(_key, shown)), blank='' in options)
+    return Cast(lambda value: options[_key(value)], Text('one_of', choices=', '.join(map(_key, shown))), blank='' in options)
 
 def enum_cast(cls: type[Enum]) -> Cast:
     "A member of an Enum, by value or name"
@@ -221,6 +224,10 @@ def literal_cast(*values: Any) -> Cast:
     return _choice({_key(v): v for v in values}, values)
 
 # %% ../../nbs/api/http/10_casts.ipynb #88606f7c
+def either(expected: Iterable[str]) -> str:
+    "Several expectations, of which one must be met"
+    return reduce(lambda first, second: Text('or', first=first, second=second), dict.fromkeys(expected))
+
 def union_cast(
     members: tuple,                     # The types of the union
     cast: Callable[[Any], Cast],        # Type → its cast
@@ -229,7 +236,7 @@ def union_cast(
     casts = [cast(m) for m in members if m is not type(None)]
     kept = tuple(m for m in members if m in scalars and m is not str)
     optional, blank = type(None) in members, any(c.blank for c in casts)
-    expected = ' or '.join(dict.fromkeys(c.expected for c in casts))
+    expected = either(c.expected for c in casts)
     def first(value):
         if optional and (value is None or (is_blank(value) and not blank)): return None
         if type(value) in kept: return value
@@ -266,11 +273,12 @@ def tuple_cast(items: list[Cast]) -> Cast:
     def each(values):
         if len(values) != len(items): raise ValueError
         return tuple(c.of(v) for c, v in zip(items, values, strict=True))
-    return Cast(each, f'{len(items)} values: ' + ', '.join(c.expected for c in items), True, blank=all(c.blank for c in items))
+    kinds = reduce(lambda first, second: Text('both', first=first, second=second), (c.expected for c in items))
+    return Cast(each, Text('values', n=len(items), kinds=kinds), True, blank=all(c.blank for c in items))
 
 def dict_cast(key: Cast, value: Cast) -> Cast:
     "An object whose keys and values have one type each"
     def each(obj):
         if not isinstance(obj, Mapping): raise ValueError
         return {key(k): value.of(v) for k, v in obj.items()}
-    return Cast(each, 'an object')
+    return Cast(each, Text('object'))

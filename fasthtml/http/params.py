@@ -25,6 +25,7 @@ from .casts import BadValue, Cast, Fault, is_blank, join_path, scalars
 from ..html.element import FT, ft
 from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
+from .texts import Text
 from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, Marker, Source, make_find, whence
 
@@ -43,8 +44,14 @@ class FieldError:
     got: str | None = None  # What came, shortened; None if nothing did
 
     def __str__(self) -> str:
-        if self.got is None: return f'Expected {self.expected}. This field is required.'
-        return f'Expected {self.expected}, got {self.got}.'
+        return self.message
+
+    @property
+    def message(self) -> str:
+        "What is wrong, as a sentence: a `Text`, which `say` puts into another language"
+        own = isinstance(self.expected, Text) and self.expected.key == 'own'
+        if own: return self.expected
+        return Text('required', expected=self.expected) if self.got is None else Text('expected', expected=self.expected, got=self.got)
 
 class Errors(dict[str, FieldError]):
     "Field → what is wrong with it; falsy when all is well"
@@ -62,8 +69,7 @@ class BadInput(HTTPException):
 
     def as_dict(self) -> dict[str, Any]:
         "For JSON clients"
-        detail = 'Not found' if self.status_code == 404 else 'Bad input'
-        return {'detail': detail, 'errors': [asdict(e) for e in self.errors]}
+        return {'detail': Text('not_found' if self.status_code == 404 else 'bad_input'), 'errors': [asdict(e) for e in self.errors]}
 
     def __ft__(self) -> FT:
         "For people"
@@ -142,7 +148,7 @@ def _data_getter(name: str, cast: Cast) -> Getter:
     "All that was sent, for a parameter annotated with `dict`"
     def get(src):
         is_array = src.body and isinstance(src.body.json, list)
-        if is_array: raise _Refused([FieldError(name, 'body', 'an object', 'a list')])
+        if is_array: raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
         try: return cast(src.data)
         except BadValue as e: raise _Refused(_errors_of(e, name, 'body')) from e
     return get
@@ -178,7 +184,7 @@ class _BuiltGetter:
         except ValueError as e: return False, self.refused(e)
 
     def refused(self, error: ValueError) -> _Refused:
-        if not isinstance(error, BadValue): error = BadValue(f'a valid {self.cls.__name__}')
+        if not isinstance(error, BadValue): error = BadValue(Text('valid', name=self.cls.__name__))
         return _Refused(_errors_of(error, self.name, 'body'))
 
 # %% ../../nbs/api/http/12_params.ipynb #ecc12ef6

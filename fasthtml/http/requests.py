@@ -31,6 +31,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
 
 from ..html.htmx import HtmxHeaders
+from .texts import Text
 
 # %% ../../nbs/api/http/10_requests.ipynb #2f77bda6
 class Connection(HTTPConnection):
@@ -131,7 +132,7 @@ class Request(Connection, StarletteRequest):
         return self._form
 
 def _too_large(limit: int) -> HTTPException:
-    return HTTPException(413, f'The request is larger than the {limit:,} bytes allowed.')
+    return HTTPException(413, Text('too_large', limit=limit))
 
 def _header(scope: Mapping, key: bytes) -> str:
     "One header of a scope as text, '' if absent"
@@ -176,7 +177,7 @@ def parse_cookies(
 ) -> dict[str, str]:        # Name → value
     "The cookies of a request; HTTPException 431 if there are too many"
     if len(text) > _MAX_COOKIE_BYTES or text.count(';') >= _MAX_COOKIES:
-        raise HTTPException(431, f'The cookies are more than the {_MAX_COOKIES} or {_MAX_COOKIE_BYTES:,} bytes allowed.')
+        raise HTTPException(431, Text('cookies', n=_MAX_COOKIES, limit=_MAX_COOKIE_BYTES))
     out = {}
     for pair in text.split(';'):
         name, sign, value = pair.partition('=')
@@ -264,7 +265,7 @@ class BadJson(ValueError):
 def _no_constant(name: str): raise ValueError(name)
 
 def _whole(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS: raise BadJson(f'A number in the JSON has more than {_MAX_DIGITS} digits.')
+    if len(digits) > _MAX_DIGITS: raise BadJson(Text('json_digits', limit=_MAX_DIGITS))
     return int(digits)
 
 class _Careful(json.JSONDecoder):
@@ -294,7 +295,7 @@ class _Careful(json.JSONDecoder):
     def inside(self, parse: Callable, *args: Any) -> tuple[Any, int]:
         "One level deeper"
         self.depth += 1
-        if self.depth > _MAX_DEPTH: raise BadJson(f'The JSON is nested more than {_MAX_DEPTH} levels deep.')
+        if self.depth > _MAX_DEPTH: raise BadJson(Text('json_depth', limit=_MAX_DEPTH))
         found = parse(*args)
         self.depth -= 1
         return found
@@ -303,7 +304,7 @@ class _Careful(json.JSONDecoder):
         "`scan`, which reads one value"
         def one(text, at):
             self.values += 1
-            if self.values > _MAX_VALUES: raise BadJson(f'The JSON has more than the {_MAX_VALUES:,} values allowed.')
+            if self.values > _MAX_VALUES: raise BadJson(Text('json_values', limit=_MAX_VALUES))
             return scan(text, at)
         return one
 
@@ -328,7 +329,7 @@ def _check_depth(out: Any) -> None:
     for _ in range(_MAX_DEPTH):
         level = [c for v in level for c in (v.values() if isinstance(v, dict) else v) if isinstance(c, dict | list)]
         if not level: return
-    raise BadJson(f'The JSON is nested more than {_MAX_DEPTH} levels deep.')
+    raise BadJson(Text('json_depth', limit=_MAX_DEPTH))
 
 def parse_json(
     raw: bytes | str,       # The text
@@ -337,15 +338,15 @@ def parse_json(
     if not raw or raw.isspace(): return {}
     try: return _loads(raw if isinstance(raw, str) else raw.decode('utf-8-sig'))
     except BadJson: raise
-    except RecursionError: raise BadJson('The JSON is nested too deeply.') from None
-    except ValueError as e: raise BadJson('The JSON is malformed.') from e
+    except RecursionError: raise BadJson(Text('json_depth', limit=_MAX_DEPTH)) from None
+    except ValueError as e: raise BadJson(Text('json_malformed')) from e
 
 def json_body(raw: bytes) -> Body:
     "A Body from JSON: an object gives fields, an array is kept for a list parameter"
     out = parse_json(raw)
     if isinstance(out, dict): return Body(_json_fields(_flat(out)), raw, 'json', out)
     if isinstance(out, list): return Body(_EMPTY, raw, 'json', out)
-    raise BadJson('The JSON must be an object.')
+    raise BadJson(Text('json_object'))
 
 def _flat(obj: Mapping) -> Mapping:
     "What betas of htmx 4 nested in `body` or `values` comes after flat names"
@@ -372,7 +373,7 @@ async def aside(size: int, f: Callable, *args: Any) -> Any:
 async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
     "The body, parsed by `f`; HTTPException 400 if it is malformed"
     try: return await aside(len(raw), f, raw, *args)
-    except BadJson as e: raise HTTPException(400, str(e)) from e
+    except BadJson as e: raise HTTPException(400, e.args[0]) from e
 
 # %% ../../nbs/api/http/10_requests.ipynb #9f1839ee
 _charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', b'latin-1', b'latin1', b'windows-1252'))
@@ -403,7 +404,7 @@ async def parse_body(request: Request, max_fields: int, max_part_size: int) -> B
 # %% ../../nbs/api/http/10_requests.ipynb #af5a457a
 def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
     "Fields of an `application/x-www-form-urlencoded` body, always UTF-8 (WHATWG URL §5.1)"
-    if raw.count(b'&') >= max_fields: raise HTTPException(413, f'The form has more than the {max_fields:,} fields allowed.')
+    if raw.count(b'&') >= max_fields: raise HTTPException(413, Text('fields', limit=max_fields))
     fields = parse_fields(raw)
     if len(raw) > max_part_size and any(len(v.encode()) > max_part_size for vs in fields.values() for v in vs):
         raise _too_large(max_part_size)
@@ -429,19 +430,17 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     "Fields and files of a multipart body"
     if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
     charset = parse_options_header(_header(request.scope, b'content-type'))[1].get(b'charset', b'utf-8')
-    if charset.lower() not in _charsets: raise HTTPException(415, 'The form has a charset that is not read here. Send UTF-8.')
+    if charset.lower() not in _charsets: raise HTTPException(415, Text('charset'))
     parser = _TextLimited(request.headers, _pieces(request), max_files=max_fields, max_fields=max_fields, max_part_size=max_part_size)
     parser.max_text_size = request.max_text_size
     try: request._form = form = await parser.parse()
-    except MultiPartException as e: raise _bad_form(e.message) from e
-    except (FormParserError, ValueError, KeyError) as e: raise _bad_form('') from e
+    except MultiPartException as e:
+        too_much = 'maximum' in e.message.lower()       # a limit of Starlette's parser, and not malformed content
+        if too_much: raise HTTPException(413, Text('form_too_large', fields=max_fields, size=max_part_size)) from e
+        raise HTTPException(400, Text('form_malformed')) from e
+    except (FormParserError, ValueError, KeyError) as e: raise HTTPException(400, Text('form_malformed')) from e
     request.streamed = True
     return Body(group(form.multi_items()), b'', 'multipart', size=parser.text_size)
-
-def _bad_form(reason: str) -> HTTPException:
-    "What Starlette's parser refused: too much, or malformed"
-    if 'maximum' in reason.lower(): return HTTPException(413, f'The form is too large. {reason}')
-    return HTTPException(400, 'The form is malformed.')
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8
 class FrameHeaders(Mapping):
@@ -468,7 +467,7 @@ def frame_body(
 ) -> tuple[Body, Mapping[str, str]]:            # Its fields, and htmx's headers in lower case
     "The fields and headers of a message; BadJson (a ValueError) if it is not a JSON object"
     obj = parse_json(text)
-    if type(obj) is not dict or not obj and not text.strip(): raise BadJson('The message must be a JSON object.')
+    if type(obj) is not dict or not obj and not text.strip(): raise BadJson(Text('message_object'))
     key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
     headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
     obj = _flat(obj)

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .texts import Text
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = logging.getLogger('fasthtml')
@@ -372,7 +373,7 @@ _MAX_PATH = 8192    # characters
 
 def _path_too_long(scope: Scope) -> ASGIApp:
     "The answer 414"
-    detail = f'The path is longer than the {_MAX_PATH:,} characters allowed.'
+    detail = Text('path', limit=_MAX_PATH)
     if 'app' in scope: raise HTTPException(414, detail)
     return PlainTextResponse(detail, 414)
 

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from .requests import Body, Request, parse_cookies, parse_fields
+from .texts import Text
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
@@ -66,9 +67,9 @@ class Source:
         "Query fields → all their values"
         if self._query is None:
             raw = self.scope['query_string']
-            if len(raw) > _MAX_QUERY: raise HTTPException(414, f'The query is longer than the {_MAX_QUERY:,} bytes allowed.')
+            if len(raw) > _MAX_QUERY: raise HTTPException(414, Text('query', limit=_MAX_QUERY))
             if raw.count(b'&') >= _MAX_FIELDS:
-                raise HTTPException(400, f'The query has more than the {_MAX_FIELDS:,} fields allowed.')
+                raise HTTPException(400, Text('query_fields', limit=_MAX_FIELDS))
             self._query = parse_fields(raw) if raw else _EMPTY
         return self._query
 
