@@ -8,6 +8,7 @@ __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_func
            'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, clo
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
-from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifecycle import Lifecycle, check_started
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
@@ -351,11 +352,18 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'] = self
+        outer, scope['app'] = scope.get('app'), self
+        if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
+
+    def _enter_mounted(self, outer: Any, scope: Scope) -> None:
+        "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
+        lifespan = self.lifecycle.lifespan
+        check_started(lifespan, outer, scope.get('root_path', ''))
+        if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
