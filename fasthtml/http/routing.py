@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .texts import Text
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = logging.getLogger('fasthtml')
@@ -368,6 +369,14 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
 
+_MAX_PATH = 8192    # characters
+
+def _path_too_long(scope: Scope) -> ASGIApp:
+    "The answer 414"
+    detail = Text('path', limit=_MAX_PATH)
+    if 'app' in scope: raise HTTPException(414, detail)
+    return PlainTextResponse(detail, 414)
+
 def other_slash(
     table: RouteTable, # The routes
     scope: Scope,      # A request that none of them matches
@@ -443,6 +452,7 @@ class AppRouter(Router):
         "The first route that matches, or what stands for none; `scope` learns which"
         path = route_path(scope) if scope.get('root_path') else scope['path']
         table = self._routes._table or self._routes.table
+        if len(path) > _MAX_PATH: return self.default if scope['type'] == 'websocket' else _path_too_long(scope)
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:
             scope['route'], scope['endpoint'] = route, route.endpoint
