@@ -165,6 +165,7 @@ def triggers(version: int) -> dict[str, Case]:
             '<button id="other" hx-get="/r/y">o</button></div>')
     out = {}
     for i, t in enumerate(TRIGGERS):
+        if t.startswith('go from:(') and version == 4: continue  # no selector there: htmx 4 stops looking through the page
         text = t.replace('"', '&quot;')
         for j, steps in enumerate([[('trigger', '#src', 'go'), ('trigger', '#e', 'go'), ('trigger', '#e', 'go')], [('click', '#e b'), ('click', '#e b'), ('click', '#src'), ('click', '#other')]]):
             out[f'trigger-{i}-{j}'] = Case(body.format(text), {}, steps)
@@ -326,4 +327,4 @@ def group(make, version: int) -> dict[str, Case]:
     return cases
 
 
-GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets)}
+GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets, chains, boosts, frames, streams)}

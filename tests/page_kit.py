@@ -89,7 +89,7 @@ class TableApp:
         routes = [Route('/p/{key}/{version:int}', self.page), Route('/c/{key}/{version:int}/sse', self.sse),
                   Route('/c/{key}/{version:int}/{name:path}', self.answer, methods=['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
                   WebSocketRoute('/c/{key}/{version:int}/ws', self.ws), Route('/probe.js', self.probe),
-                  Route('/driver', self.driver), Route('/nm/{name:path}', self.script)]
+                  Route('/driver', self.driver), Route('/empty', self.driver), Route('/nm/{name:path}', self.script)]
         self.app = Starlette(routes=routes)
 
     async def page(self, request: Request) -> Response:
@@ -317,8 +317,10 @@ def actions_of(case: Case) -> list:
 def in_the_page_client(client: Client, key: str, case: Case, version: int) -> dict:
     "What a case comes to in the page client"
     errors: list[str] = []
-    page = client.open(f'/p/{key}/{version}')
+    page = client.open('/empty')
     try:
+        page.open(f'/p/{key}/{version}')
+        client.advance(.05)
         for verb, selector, value in actions_of(case):
             if verb == 'wait': page.wait(selector, text='end')
             elif verb == 'fill':
@@ -326,6 +328,7 @@ def in_the_page_client(client: Client, key: str, case: Case, version: int) -> di
                 page.fill(selector, tuple(value) if a_file else value)
             elif verb in ('click', 'submit'): getattr(page, verb)(selector)
             else: getattr(page, verb)(selector, value)
+            client.advance(.05)
     except Exception as e: errors.append(f'{type(e).__name__}: {e}')
     body = page.visit.dom.body
     out = {'body': dump(body, page.visit.fields) if body is not None else None, 'title': page.title,

@@ -742,6 +742,10 @@ class AsyncPage(Tab):
         "Scroll to an element, for `hx-trigger` with `revealed` or `intersect`"
         await self.act(lambda visit: visit.reveal(self.node(which)))
 
+    async def drag(self, which: str | PageElement, before: str | PageElement) -> None:
+        "Drag an element of a sortable list in front of another, as SortableJS does"
+        await self.act(lambda visit: visit.drag(self.node(which), self.node(before)))
+
     def answer(self, *answers: Any) -> None:
         "What to answer when the page asks: True or False, or a text for `hx-prompt`"
         self.answers.extend(answers)
@@ -839,6 +843,9 @@ class Page(Screen):
     def reveal(self, which: str | PageElement) -> None:
         "Scroll to an element, for `hx-trigger` with `revealed` or `intersect`"
         self._client.run(self._inner.reveal(which))
+    def drag(self, which: str | PageElement, before: str | PageElement) -> None:
+        "Drag an element of a sortable list in front of another, as SortableJS does"
+        self._client.run(self._inner.drag(which, before))
     def answer(self, *answers: Any) -> None:
         "What to answer when the page asks: True or False, or a text for `hx-prompt`"
         self._inner.answer(*answers)

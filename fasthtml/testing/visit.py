@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from fastcore.basics import patch
 
-from .dom import Dom, NeedsBrowser, ancestors, closest, connected, detach, drops, is_element, select
-from .fields import NotPossible, describe, is_disabled, kind_of, usable
+from .dom import Dom, NeedsBrowser, ancestors, closest, connected, detach, drops, is_element, place, select
+from .fields import NotPossible, crlf, describe, is_disabled, kind_of, usable
 from fasthtml.testing.hx import (
-    Event, Htmx2, Htmx4, Request, Scene, Trigger, holds, page_config, same_origin, with_query,
+    Event, Htmx2, Htmx4, Request, Scene, Trigger, holds, page_config, same_origin,
 )
 from .swaps import Place, Spec, Swapped, find_all, fragment2, hcon, merge_hcon, oob2, spec2, spec4, swap2, swap4
 
@@ -170,12 +170,15 @@ def _holds(self: Visit, wire: Wire, event: Event) -> bool:
 
 @patch
 def _changed(self: Visit, wire: Wire, event: Event) -> bool:
-    if not is_element(event.target) or not kind_of(event.target): return True
+    if not is_element(event.target): return True
     if self.version == 4 and kind_of(event.target) in ('checkbox', 'radio'): return True
-    now, missing = self.fields.value(event.target), object()
+    now, missing = self._value(event.target), object()
     before = wire.seen.get(event.target, missing)
     wire.seen[event.target] = now
     return before != now
+
+@patch
+def _value(self: Visit, el: Any) -> str | None: return self.fields.value(el) if is_element(el) and kind_of(el) else None
 
 @patch
 def _cancels(self: Visit, event: Event, at: Any) -> bool:
@@ -319,7 +322,9 @@ def send_form(self: Visit, form: Any, button: Any) -> None:
     if re.match('javascript:', url, re.I): return self.script(f'{describe(form)} runs JavaScript')
     enctype = (said('enctype') or '').lower()
     if method == 'post': self.leaving = Go(url, 'POST', entries, enctype == 'multipart/form-data', enctype == 'text/plain')
-    else: self.leaving = Go(with_query(urljoin(url, urlsplit(url)._replace(query='').geturl()), entries or []))
+    else:
+        texts = [(crlf(k), crlf(v if isinstance(v, str) else v.name)) for k, v in entries]
+        self.leaving = Go(urlsplit(url)._replace(query=urlencode(texts)).geturl())
 
 @patch
 def enter(self: Visit, form: Any) -> None:
@@ -380,6 +385,18 @@ def reveal(
     "Scroll to an element"
     for name in ('revealed', 'intersect'): self.dispatch(Event(name, el, bubbles=False))
 
+@patch
+def drag(
+    self: Visit,
+    el: Any,     # Element of a sortable list
+    before: Any, # Element of the same or another list
+) -> None:
+    "Drag an element in front of another, as SortableJS does: both lists are told by `end`"
+    usable(el)
+    old = el.parent
+    place(before.parent, [el], before)
+    self.dispatch(Event('end', old))
+
 # %% ../../nbs/api/testing/37_visit.ipynb #1685b1cd
 @patch
 def process(
@@ -439,7 +456,7 @@ def _listen(self: Visit, el: Any, trigger: Trigger, act: Callable, first: bool) 
     elif trigger.outside and trigger.outside != 'self':
         on = find_all(self.dom, el, trigger.outside, version=self.version or 2)
         if not on: self.warn(f'hx-trigger of {describe(el)} listens on {trigger.outside!r}, which is not on the page.')
-    seen = {o: self.fields.value(o) for o in on if is_element(o) and kind_of(o)} if trigger.changed and self.version == 2 else {}
+    seen = {o: self._value(o) for o in on} if trigger.changed and self.version == 2 else {}
     self.wires.append(Wire(el, trigger, on, act, seen=seen))
 
 @patch
