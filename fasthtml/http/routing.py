@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .texts import Text
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = logging.getLogger('fasthtml')
@@ -201,6 +202,7 @@ def _shape(pattern: PathPattern | None) -> str | None:
 
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
+    site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
         "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
@@ -367,6 +369,14 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
 
+_MAX_PATH = 8192    # characters
+
+def _path_too_long(scope: Scope) -> ASGIApp:
+    "The answer 414"
+    detail = Text('path', limit=_MAX_PATH)
+    if 'app' in scope: raise HTTPException(414, detail)
+    return PlainTextResponse(detail, 414)
+
 def other_slash(
     table: RouteTable, # The routes
     scope: Scope,      # A request that none of them matches
@@ -440,6 +450,7 @@ class AppRouter(Router):
     def find(self, scope: Scope) -> ASGIApp:
         "The first route that matches, or what stands for none; `scope` learns which"
         path, table = route_path(scope), self._routes.table
+        if len(path) > _MAX_PATH: return self.default if scope['type'] == 'websocket' else _path_too_long(scope)
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:
             scope['route'], scope['endpoint'] = route, route.endpoint
@@ -472,13 +483,24 @@ def add_route(
         shared = _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
-            if old.name != route.name:
-                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`.')
+            if old.name != route.name or _written_twice(old, route):
+                lines = f' (line {_code(route).co_firstlineno})' if old.name == route.name else ''
+                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`{lines}.')
             routes[i] = route
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
                     f'Give `{old.name}` the `methods` that are its own.')
     routes.append(route)
+
+def _code(route: Any) -> Any:
+    "The code of a route's function, if it has one"
+    f = inspect.unwrap(getattr(route.endpoint, 'fn', route.endpoint))
+    return getattr(f, '__code__', None)
+
+def _written_twice(old: Any, new: Any) -> bool:
+    "Are they two functions of one file? In a notebook the same cell may run again"
+    a, b = _code(old), _code(new)
+    return bool(a and b and a.co_filename == b.co_filename and a.co_filename.endswith('.py') and a.co_firstlineno != b.co_firstlineno)
 
 def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
     "Methods that two routes have in common; None stands for any"
@@ -497,31 +519,31 @@ def decorate(
     return register(path, None)
 
 class Verbs:
-    "One decorator for each HTTP method, on top of `route`"
+    "One decorator for each HTTP method, on top of `route`. `methods=` adds others, as FastHTML allows"
     def get(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer GET (and HEAD)"
-        return self.route(path, 'get', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'get'), name, **kwargs)
     def post(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer POST"
-        return self.route(path, 'post', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'post'), name, **kwargs)
     def put(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer PUT"
-        return self.route(path, 'put', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'put'), name, **kwargs)
     def delete(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer DELETE"
-        return self.route(path, 'delete', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'delete'), name, **kwargs)
     def patch(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer PATCH"
-        return self.route(path, 'patch', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'patch'), name, **kwargs)
     def head(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer HEAD alone"
-        return self.route(path, 'head', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'head'), name, **kwargs)
     def trace(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer TRACE"
-        return self.route(path, 'trace', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'trace'), name, **kwargs)
     def options(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer OPTIONS"
-        return self.route(path, 'options', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'options'), name, **kwargs)
 
 def give_to(
     cls: type,             # A class of routes

@@ -29,8 +29,9 @@ import anyio
 import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .requests import parse_cookies
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
 log = logging.getLogger('fasthtml.http.sessions')
@@ -178,7 +179,7 @@ class SessionCookie:
         name = self.name.encode()
         for k, v in scope['headers']:
             if k != b'cookie' or name not in v: continue
-            found = cookie_parser(v.decode('latin-1')).get(self.name)
+            found = parse_cookies(v.decode('latin-1')).get(self.name)
             if found: return found
         return ''
 
@@ -331,7 +332,8 @@ class SessionMiddleware:
             try: return await self.app(scope, receive, send)
             finally: await self.store.close()
         outer = scope.get('session')
-        if scope['type'] not in ('http', 'websocket') or isinstance(outer, Session) and outer.cookie == self.cookie.name:
+        theirs = outer is not None and not isinstance(outer, Session)   # the program's own middleware keeps sessions
+        if scope['type'] not in ('http', 'websocket') or theirs or isinstance(outer, Session) and outer.cookie == self.cookie.name:
             await self.app(scope, receive, send)
         elif self.store: await session_in_store(self.app, self.cookie, self.store, scope, receive, send)
         else: await session_in_cookie(self.app, self.cookie, self.signing, scope, receive, send)

@@ -162,12 +162,12 @@ def test_trusted_origins_and_those_of_cors_may():
 def test_cors_for_everybody_does_not_let_forms_act_with_our_cookies():
     from starlette.middleware.cors import CORSMiddleware
     login = {'Cookie': 'session_=x'}
-    for credentials, with_login in ((False, 403), (True, 200)):
+    for credentials in (False, True):
         app = new_app(middleware=[Middleware(CORSMiddleware, allow_origins=['*'], allow_credentials=credentials)])
         app.post('/')(lambda: P('done'))
         assert client(app).post('/', headers=EVIL).status_code == 200
-        assert client(app).post('/', headers=EVIL | login).status_code == with_login
-        assert client(app).post('/', headers=EVIL | {'Authorization': 'Basic YTpi'}).status_code == with_login
+        assert client(app).post('/', headers=EVIL | login).status_code == 403
+        assert client(app).post('/', headers=EVIL | {'Authorization': 'Basic YTpi'}).status_code == 403
         assert client(app).post('/', headers=EVIL | {'Authorization': 'Bearer x'}).status_code == 200
 
 
@@ -689,12 +689,6 @@ def test_serve_does_nothing_when_the_server_imports_the_program(tmp_path):
                 'import_from_string("main:app")\nprint("nothing ran")\n')
     printed, last = run_program(tmp_path, name='server.py', text=importer)
     assert last == 'nothing ran' and not printed
-
-
-def test_serve_runs_when_the_started_program_imports_the_app(tmp_path):
-    run_program(tmp_path, f'port={free_port()}')
-    printed, (args, options) = run_program(tmp_path, name='start.py', text='import sys\nsys.path.insert(0, {root!r})\nimport main\n')
-    assert args == ['main:app']
 
 
 def test_a_busy_port_is_named(tmp_path):

@@ -6,9 +6,9 @@ import asyncio
 import os
 
 from fasthtml.realtime.channels import Hub, Member
-from fasthtml.realtime.endings import Line
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
-from fasthtml.realtime.mailbox import Mailbox, fast_send
+from fasthtml.realtime.mailbox import Mailbox
+from fasthtml.realtime.servers import ServerConnection, step_send
 
 shutdown_event = signal_shutdown()
 hub = Hub()
@@ -40,10 +40,10 @@ def as_frame(message): return message.frame
 
 
 class Connection:
-    "One stream or socket: pushes what is published, until the client leaves or the drain says goodbye"
+    "One stream or socket: pushes what is published, until the client leaves or the drain begins"
     def __init__(self, scope, receive, send, wrap, encode, **box):
         self.scope, self.receive, self.send = scope, receive, send
-        fast = fast_send(scope)
+        fast = step_send(scope)
         self.mailbox = Mailbox(fast or send, wrap, fast=bool(fast), **box)
         self.member = Member(self.mailbox, encode)
         self.parting = asyncio.get_running_loop().create_future()
@@ -72,7 +72,7 @@ class Connection:
         while not (await self.receive())['type'].endswith('.disconnect'):
             pass
 
-    def say_goodbye(self): self.parting.done() or self.parting.set_result(None)
+    def shut_down(self): self.parting.done() or self.parting.set_result(None)
     def abort(self): self.task.cancel()
 
 
@@ -115,7 +115,7 @@ async def serve_lifespan(scope, receive, send):
 async def app(scope, receive, send):
     if scope['type'] == 'lifespan':
         return await lifecycle.run(serve_lifespan, scope, receive, send)
-    scope['fasthtml.line'] = Line(receive, send)
+    scope['fasthtml.server'] = ServerConnection(receive, send)
     if scope['type'] == 'websocket':
         await receive()
         await send({'type': 'websocket.accept'})
