@@ -8,9 +8,10 @@ __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_func
            'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
+import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from typing import Any
@@ -30,7 +31,7 @@ from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, clo
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
-from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifecycle import Lifecycle, check_started
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
@@ -113,25 +114,19 @@ class SiteRouter(AppRouter):
     site: Site
     errors: ErrorTable
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any: return self.app(scope, receive, send)
-
-    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return (self.answer if scope['type'] == 'http' else super().dispatch)(scope, receive, send)
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Answer a request, if need be with an error"
-        try:
-            if scope['method'] not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
-            await self.find(scope)(scope, receive, send)
-        except Exception as exc: await self.errors.answer(exc, scope, receive, send)
+    async def failed(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] != 'http': raise exc
+        await self.errors.answer(exc, scope, receive, send)
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
-        outer, path = scope.get('route'), inner_path(scope)
+        if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
+        outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'site', None) is self.site: return app
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
+        path = inner_path({'path': scope['path'], 'root_path': root})   # as it was before a mount took its part
         if scope['type'] == 'http': return Behind(app, self.site.before, self.site, path) if self.site.before else app
         return Behind(app, self.site.before, self.site, path, None if is_ours(route) else ())
 
@@ -351,11 +346,18 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'] = self
+        outer, scope['app'] = scope.get('app'), self
+        if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
+
+    def _enter_mounted(self, outer: Any, scope: Scope) -> None:
+        "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
+        lifespan = self.lifecycle.lifespan
+        check_started(lifespan, outer, scope.get('root_path', ''))
+        if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
@@ -376,7 +378,7 @@ class Serving(Starlette):
         last = [f for f in (handlers.pop(key, None) for key in (500, Exception)) if f]
         named, self.site.public = cors_origins(self.user_middleware)
         self.site.trusted, self.site.debug = frozenset([*self.trusted_origins, *named]), self.debug
-        self.router.errors, stack = ErrorTable(handlers), self.router
+        self.router.errors, stack = ErrorTable(handlers), self.router.app
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         return ServerErrors(stack, last[0] if last else None, self.debug)
 
@@ -430,7 +432,8 @@ def make_broker(
     if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
     if scheme not in ('redis', 'rediss', 'unix') or not rest:
         raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    from fasthtml.realtime.redis_broker import RedisBroker
+    try: from fasthtml.realtime.redis_broker import RedisBroker
+    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
     return RedisBroker(f'{scheme}://{rest}')
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1

@@ -436,7 +436,8 @@ def test_sync_handlers_run_in_threads_and_async_ones_do_not():
     with served(app) as server:
         import httpx2
         for path in 'sa': assert httpx2.get(f'{server.url}/{path}').status_code == 200
-    assert here['sync'] is not here['async'] and 'AnyIO' in here['sync'].name
+    assert here['sync'] is not here['async']
+    assert here['sync'].daemon, 'a function that blocks would keep the process alive'
 
 
 def test_registering_again_replaces():
@@ -689,12 +690,6 @@ def test_serve_does_nothing_when_the_server_imports_the_program(tmp_path):
                 'import_from_string("main:app")\nprint("nothing ran")\n')
     printed, last = run_program(tmp_path, name='server.py', text=importer)
     assert last == 'nothing ran' and not printed
-
-
-def test_serve_runs_when_the_started_program_imports_the_app(tmp_path):
-    run_program(tmp_path, f'port={free_port()}')
-    printed, (args, options) = run_program(tmp_path, name='start.py', text='import sys\nsys.path.insert(0, {root!r})\nimport main\n')
-    assert args == ['main:app']
 
 
 def test_a_busy_port_is_named(tmp_path):
