@@ -221,7 +221,7 @@ def response_class(plan: Plan) -> type[Response]|None:
 
 class Endpoint:
     "The ASGI app of one route"
-    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', '__wrapped__')
+    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
 
     def __init__(
         self,
@@ -235,6 +235,7 @@ class Endpoint:
         self.fn, self.plan, self.site, self.body_wrap, self.__wrapped__ = fn, plan, site, body_wrap, fn
         self.before, self.after = tuple(guard(o, site) for o in before), tuple(guard(o, site) for o in after)
         self.returns = response_class(plan)
+        self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, asyncio.current_task(), asyncio.get_running_loop(), config=self.site)
@@ -256,6 +257,8 @@ class Endpoint:
         "The response: what guards, handler and `after` functions make of the request"
         site, plan, scope, result, status = self.site, self.plan, exchange.scope, None, 200
         before, after = site.before or self.before, site.after or self.after
+        if self.direct and not before and not after:
+            return respond_to(await self.fn(), scope, site.page, None, 200, self.body_wrap, self.returns)
         source = source_of(exchange, site) if before or after or not plan.empty else None
         if before: result = await run_before((*site.before, *self.before), source, site)
         if not before or not answers(result):
