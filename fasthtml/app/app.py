@@ -21,13 +21,14 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, request_response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
-from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
+from ..http.handlers import Behind, Endpoint, Guarded, Site, guard
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
 from ..realtime.lifecycle import Lifecycle
@@ -110,6 +111,7 @@ _safe_methods = frozenset({'GET', 'HEAD', 'OPTIONS', 'TRACE'})
 
 class SiteRouter(AppRouter):
     "The app's router, with its origin check, its guards and its error answers"
+    fetches_sessions = True   # what uses a session loads it: `invoke` for handlers, `Behind` for the rest
     site: Site
     errors: ErrorTable
 
@@ -127,13 +129,15 @@ class SiteRouter(AppRouter):
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
-        outer, path = scope.get('route'), inner_path(scope)
+        outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'site', None) is self.site: return app
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
-        if scope['type'] == 'http': return Behind(app, self.site.before, self.site, path) if self.site.before else app
-        return Behind(app, self.site.before, self.site, path, None if is_ours(route) else ())
+        fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
+        if scope['type'] == 'http' and not self.site.before and not fetch: return app
+        ours = is_ours(route)
+        return Behind(app, self.site.before, self.site, root, None if ours else (), fetch and not ours)
 
     def check(self, scope: Scope) -> None:
         "403 unless the request comes from our own pages, a trusted origin, or no browser"
@@ -300,7 +304,8 @@ class Tested:
 
     def decode_session(self, cookie: str) -> dict:
         "What a session cookie of this app says"
-        return decode_session(cookie, self.secret_key)
+        own = any(isinstance(m.cls, type) and issubclass(m.cls, SessionMiddleware) for m in self.user_middleware)
+        return decode_session(cookie, self.secret_key, cookie=self.session_cookie if own else None)
 
 # %% ../../nbs/api/app/33_app.ipynb #a256021b
 def Client(
@@ -497,7 +502,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
                          max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker,
                          limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
-        self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []
+        self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
                           https_only=sess_https_only, domain=sess_domain)

@@ -147,6 +147,7 @@ def static_handler(
         file = await anyio.to_thread.run_sync(safe_file, top, path)
         if file is None: raise HTTPException(404)
         return file_response(files, file, file.stat(), request.scope)
+    static_file.sessionless = True   # takes the request, but asks no store for its session
     return static_file
 
 # %% ../../nbs/api/app/31_static.ipynb #a1b6f2bb

@@ -12,6 +12,7 @@ import linecache
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +27,7 @@ from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
-from .handlers import Site, call, fill_specials, own_page, prepared_names
+from .handlers import Site, call, fetch_session, fill_specials, own_page, prepared_names
 from .params import BadInput, Source, make_plan
 from .requests import Request, wants_json
 from .responses import JSONResponse, respond_to, with_headers
@@ -62,6 +63,8 @@ class ErrorHandler:
         conn = seen.conn if seen is not None else Request(scope, request._receive, request._send)
         source = Source(conn, body=seen and seen.body, extra={self.name: exc} if self.name else {})
         if names := self.plan.specials & prepared_names: fill_specials(names, source, self.site)
+        if getattr(self.fn, '__module__', '') != __name__:
+            with suppress(HTTPException): await fetch_session(scope, self.plan)   # a store that is away may be what happened
         result = await call(self.fn, self.plan, source)
         status = getattr(exc, 'status_code', None) or self.status or 500
         response = respond_to(result, scope, own_page(self.site.page, source.extra), conn, status)
