@@ -178,7 +178,8 @@ class Login:
     async def login_link_async(self, req: HTTPConnection, scope: str | Iterable[str] | None = None, state: str | None = None) -> str:
         "As `login_link`"
         uri = self.redir_url(req)
-        return await self.cli.login_link_async(uri, scope=scope, **self._mode, **start_login(req.session, uri, state, self._realm(req.scope)))
+        secrets = start_login(req.session, uri, state, self._realm(req.scope))
+        return await self.cli.login_link_async(uri, scope=scope, **self._mode, **secrets)
 
 # %% ../../nbs/api/app/35_oauth.ipynb #84d40573
 def wanted_page(
@@ -246,7 +247,7 @@ class OAuth(LoginPages):
         redir_method: str = 'get',                      # 'post': the answer comes as a form
         *,
         base_url: str | None = None,                    # Our own address, `https://app.example`, if `Host` does not say it
-        realm: str | None = None,                       # What a login opens: who shares it shares logins. By default the logins of this app, where it is mounted
+        realm: str | None = None,                       # Apps with the same realm share logins; by default this app, where it is mounted
     ):
         if type(self).get_auth is Login.get_auth:
             raise TypeError('Say who may come in: subclass OAuth and define get_auth(self, info, ident, session, state).')
