@@ -137,7 +137,8 @@ class _Visit:
         setup, data = session_setup(self.app), as_granted(self.app, data)
         if setup.store:
             value = token_urlsafe(32)
-            await setup.store.save(store_key(setup.cookie, value), {k: json.dumps(v) for k, v in data.items()}, (), setup.max_age or 14*24*3600)
+            entries = {k: json.dumps(v) for k, v in data.items()}
+            await setup.store.save(store_key(setup.cookie, value), entries, (), setup.max_age or 14*24*3600)
         else: value = setup.encode(data)
         keep_cookie(self.http, f'{setup.cookie}={value}; path=/')
 
