@@ -472,7 +472,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         body_wrap: Callable = noop_body,         # Round the body of every page
         htmlkw: Mapping[str, Any]|None = None,   # Attributes of <html>
         nb_hdrs: bool = False,                   # For pages shown in a notebook
-        canonical: bool = True,                  # Link each page to its canonical address
+        canonical: bool|str = True,              # Link each page to its canonical address? Text: where the app lives, `https://example.org`
         max_part_size: int = DEF_MAXPART,        # Bytes of one part of a form
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
