@@ -249,6 +249,7 @@ class SessionStore(Protocol):
 
 _day = 24*60*60
 
+# %% ../../nbs/api/http/11_sessions.ipynb #f261ce20
 class StoreAway(HTTPException):
     "The session store does not answer"
     def __init__(self):
@@ -263,6 +264,7 @@ def store_key(
 
 _patience = 5.0  # seconds a store may take
 
+# %% ../../nbs/api/http/11_sessions.ipynb #48904e29
 class _Keeper:
     "Brings one session and its store together"
     def __init__(self, store: SessionStore, cookie: SessionCookie, id: str):
