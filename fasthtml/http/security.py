@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'brings_login',
-           'origin_refusal', 'is_local_target', 'local_target', 'new_nonce', 'csp_header']
+           'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'is_local_host', 'host_allowed',
+           'is_local_target', 'local_target', 'new_nonce', 'csp_header']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import re
@@ -129,6 +130,53 @@ def origin_refusal(
         reason = None if ok else 'This WebSocket is opened by a page of another origin.'
     else: reason = cross_origin(scope['method'], headers, scheme, host, trusted)
     return None if reason and public and not brings_login(scope, headers) else reason
+
+# %% ../../nbs/api/http/10_security.ipynb #27deb08e
+def foreign_link(
+    scope: Mapping[str, Any],               # ASGI scope of a GET or HEAD
+    trusted: Iterable[str|re.Pattern] = (), # Origins that may do what our own pages may
+) -> bool:
+    "True if a page of another site has led to this request"
+    headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
+    if headers.get('sec-fetch-site') != 'cross-site': return False
+    page = headers.get('referer', '').split('/', 3)[:3]   # scheme, nothing, host
+    origins = headers.get('origin', ''), '/'.join(page)
+    return not any(o and is_trusted(o, trusted) for o in origins)
+
+def is_navigation(
+    scope: Mapping[str, Any], # ASGI scope
+) -> bool:
+    "True if a person follows a link in a tab of their own: neither a frame nor a picture nor a script"
+    headers = dict(scope['headers'])
+    where, how = headers.get(b'sec-fetch-dest', b'document'), headers.get(b'sec-fetch-mode', b'navigate')
+    return scope['method'] == 'GET' and (how, where) == (b'navigate', b'document')
+
+# %% ../../nbs/api/http/10_security.ipynb #6acfe2d4
+def host_name(
+    host: str, # A `Host` header, or a name as a program gives it
+) -> str:
+    "The name without the port, in lower case; '' if it is malformed"
+    found = re.fullmatch(r'(\[[0-9a-fA-F:.%]+\]|[\w.*-]+)(:\d*)?', host.strip(), re.ASCII)
+    return found[1].lower().rstrip('.') if found else ''
+
+def is_local_host(
+    host: str, # A `Host` header
+) -> bool:
+    "True for `localhost`, names below it, and plain addresses"
+    name = host_name(host)
+    return name == 'localhost' or name.endswith('.localhost') or name.startswith('[') or bool(re.fullmatch(r'\d+(\.\d+){3}', name))
+
+def host_allowed(
+    host: str,              # A `Host` header
+    names: Iterable[str],   # `shop.example`, `*.shop.example`, `local` for names of this machine, `*` for any
+) -> bool:
+    "True if the server goes by this name"
+    name = host_name(host)
+    for known in names:
+        if known == '*' or known == 'local' and is_local_host(host): return True
+        if known.startswith('*.') and name.endswith(known[1:].lower()): return True
+        if name and name == host_name(known): return True
+    return False
 
 # %% ../../nbs/api/http/10_security.ipynb #df65e6bf
 def is_local_target(

@@ -34,7 +34,7 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
 from ..app.app import FastHTML
-from ..app.fastapp import address
+from ..app.fastapp import address, name_hosts
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 
@@ -225,6 +225,7 @@ def _do_dev(o: argparse.Namespace) -> None:
     import uvicorn
     target, _ = load_app(o.app)
     host, port = address(o.host, o.port, os.environ)
+    name_hosts(host, None, os.environ)
     uvicorn.run(target, host=host, port=port, reload=True, app_dir='.')
 
 def _do_run(o: argparse.Namespace) -> None:
