@@ -43,7 +43,7 @@ from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import (AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to, route_specs,
                                    wrap_route)
 from ..http.limits import Admissions, Limits
-from ..http.security import check_origins, foreign_link, host_allowed, host_name, origin_refusal
+from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
@@ -85,7 +85,7 @@ def check_options(
     return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
-log = logging.getLogger('fasthtml.app')
+log = one_line(logging.getLogger('fasthtml.app'))
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
 def as_list(o: Any) -> list:
@@ -127,7 +127,12 @@ class SiteRouter(AppRouter):
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any: return self.app(scope, receive, send)
 
     def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return (self.answer if scope['type'] == 'http' else super().dispatch)(scope, receive, send)
+        return (self.answer if scope['type'] == 'http' else self.connect)(scope, receive, send)
+
+    async def connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Serve a socket; what was counted when it was let in is released when it has ended"
+        try: await self.find(scope)(scope, receive, send)
+        finally: self.site.limits.release(scope)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer a request, if need be with an error"
@@ -243,8 +248,8 @@ class Routing(Verbs):
         guards = as_list(before)
         folder = getattr(app, 'directory', None)
         if isinstance(app, StaticFiles) and not isinstance(app, SafeStatic) and folder and is_project(folder):
-            log.warning('The folder %s, mounted at %s, holds a program, and StaticFiles serves all of it. Use SafeStatic, or a folder of files alone.',
-                        folder, path)
+            log.warning('The folder %s, mounted at %s, holds a program, and StaticFiles serves all of it. '
+                        'Use SafeStatic, or a folder of files alone.', folder, path)
         self.router.mount(path, app=Guarded(app, guards, self.site) if guards else app, name=name)
 
 # %% ../../nbs/api/app/33_app.ipynb #561eea92
@@ -438,8 +443,9 @@ class Serving(Starlette):
         self.router.errors, stack = ErrorTable(handlers), self.router
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         names = self.hosts or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
-        stack = ServerErrors(stack, last[0] if last else None, self.debug)
-        return HostCheck(stack, names) if names else stack
+        errors = ServerErrors(HostCheck(stack, names) if names else stack, last[0] if last else None, self.debug)
+        errors.csp, errors.headers = self.site.page.csp, self.careful
+        return errors
 
     def _error_handler(self, key: Any, f: Callable) -> Any:
         "`f` as Starlette calls exception handlers"
@@ -539,6 +545,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         broker: Any = None,                      # Carries channels between processes: 'redis://...'
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
+        secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
         hosts: str|Iterable[str] = (),           # Names of this server, `*.shop.example`; 'local'; with none, $FASTHTML_HOSTS, else any
         limits: Limits|None = None,              # How many streams and sockets may be open, and how fast a socket may send
         bodykw: Mapping[str, Any]|None = None,   # Attributes of <body>
@@ -553,7 +560,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         hdrs = [*([picolink] if pico else []), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
-        self.hosts = check_hosts(hosts)
+        self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,

@@ -35,11 +35,11 @@ from .openid import OAuthError, check_issuer, error_code, is_private, new_secret
 from ..http.params import Request, read_body
 from ..http.paths import add_query
 from ..http.responses import Redirect
-from ..http.security import local_target
+from ..http.security import local_target, one_line
 from ..html.tags import P
 
 # %% ../../nbs/api/app/35_oauth.ipynb #13bb9354
-log = logging.getLogger('fasthtml.app.oauth')
+log = one_line(logging.getLogger('fasthtml.app.oauth'))
 
 # %% ../../nbs/api/app/35_oauth.ipynb #188e138a
 _answer_fields = 'code', 'state', 'error', 'iss'

@@ -30,9 +30,10 @@ from starlette.types import Scope
 from ..html.htmx import Asset, assets
 from ..http.paths import convertors
 from ..http.requests import Request
+from ..http.security import one_line
 
 # %% ../../nbs/api/app/31_static.ipynb #8c1a8d9f
-log = logging.getLogger('fasthtml.app.static')
+log = one_line(logging.getLogger('fasthtml.app.static'))
 
 # %% ../../nbs/api/app/31_static.ipynb #b15a5397
 _refused = re.compile(r'(?:^|/)(?:\.(?!well-known/)|/|$)|/\.well-known|[\\\0:]')
@@ -57,10 +58,12 @@ def safe_file(
 
 # %% ../../nbs/api/app/31_static.ipynb #8d867762
 _never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-wal db-shm db-journal sqlite-wal sqlite-shm
-    sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd htaccess sesskey log bak old orig swp swo tmp sh
-    bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go rs java c h tf tfvars tfstate mako jinja j2""".split())
-_secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*
-    |.*firebase-adminsdk.*|id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json|composer\.json|requirements.*\.txt""", re.I | re.X)
+    sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
+    htaccess sesskey log bak old orig swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go rs
+    java c h tf tfvars tfstate mako jinja j2""".split())
+_secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*
+    |id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json
+    |composer\.json|requirements.*\.txt""", re.I | re.X)
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'
 

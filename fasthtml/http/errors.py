@@ -32,7 +32,8 @@ from .handlers import Site, call, fetch_session, fill_specials, own_page, prepar
 from .params import BadInput, Source, make_plan
 from .requests import Request, parse_fields, wants_json
 from .responses import JSONResponse, respond_to, with_headers
-from .security import is_navigation, local_target
+from .pages import using_nonce
+from .security import add_missing, is_navigation, local_target, new_nonce
 
 # %% ../../nbs/api/http/17_errors.ipynb #0ef4b26c
 _exc_names = ('exc', 'e', 'ex', 'err', 'error', 'exception')
@@ -189,16 +190,21 @@ def error_page(
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b76c
 class ServerErrors(ServerErrorMiddleware):
-    "Starlette's outermost middleware, with our page for developers"
+    "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
+    csp: Callable[[str], str]|None = None           # Nonce → policy of pages
+    headers: list[tuple[bytes, bytes]] = []         # For responses that lack them
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] != 'http': return await self.app(scope, receive, send)
         sent = scope['fasthtml.sent'] = Sent()
         def noting(message: dict) -> Any:
-            if message['type'] == 'http.response.start': sent.started = True
+            if message['type'] == 'http.response.start':
+                sent.started = True
+                if self.headers: message = {**message, 'headers': add_missing(message.get('headers', ()), self.headers)}
             return send(message)
         try: await self.app(scope, receive, noting)
         except Exception as exc:
-            if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, send)
+            if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:
@@ -210,4 +216,7 @@ class ServerErrors(ServerErrorMiddleware):
         "A page for browsers, the traceback as text for programs"
         if 'text/html' not in request.headers.get('accept', '') and 'hx-request' not in request.headers:
             return PlainTextResponse(''.join(traceback.format_exception(exc)), 500)
-        return Response('<!doctype html>' + to_html(error_page(request, exc)), 500, media_type='text/html')
+        nonce = new_nonce() if self.csp else ''
+        with using_nonce(nonce): text = '<!doctype html>' + to_html(error_page(request, exc))
+        headers = {'Content-Security-Policy': self.csp(nonce)} if self.csp else None
+        return Response(text, 500, headers, media_type='text/html')

@@ -35,7 +35,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Requ
                                wants_json)
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
-from .security import origin_refusal
+from .security import one_line, origin_refusal
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)
@@ -243,7 +243,7 @@ async def run_before(
     return None
 
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
-log = logging.getLogger('fasthtml')
+log = one_line(logging.getLogger('fasthtml'))
 
 def response_class(plan: Plan) -> type[Response]|None:
     "The response class that the return annotation of a handler names, if it names one"
@@ -348,7 +348,7 @@ async def socket_refusal(
     origins: Iterable[str]|None = (),         # Origins that may connect here, beside those the app trusts; None: what is behind decides
     source: Source|None = None,               # What the handshake carries, if that was made already
 ) -> int: # Close code; 0 lets the client in
-    "Why a WebSocket is refused before it is used: its origin, or a guard"
+    "Why a WebSocket is refused before it is used: its origin, a guard, or too many are open"
     if not scope.get('fasthtml.same_origin'):
         reason = origin_refusal(scope, [*site.trusted, *(origins or ())], site.public)
         scope['fasthtml.same_origin'] = not reason
@@ -359,9 +359,12 @@ async def socket_refusal(
     try: refused = before and answers(await run_before(before, source or Source(Connection(scope)), site))
     except HTTPException as e: return 1013 if e.status_code == 503 else 1008
     except Exception:
-        log.exception('%r: a guard failed', scope['path'])
+        log.exception('%s: a guard failed', scope['path'])
         return 1011
-    return 1008 if refused else 0
+    if refused: return 1008
+    full = site.limits.admit(scope) if site.limits else ''   # the router releases it
+    if full: log.warning('%s: refused a WebSocket: %s', scope['path'], full)
+    return 1013 if full else 0
 
 async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
     "Close a WebSocket that was not let in. It is accepted first: htmx would repeat a handshake that fails for ever"

@@ -28,9 +28,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .security import one_line
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
-log = logging.getLogger('fasthtml')
+log = one_line(logging.getLogger('fasthtml'))
 
 # %% ../../nbs/api/http/13_routing.ipynb #e0f9ad81
 def nested_name(

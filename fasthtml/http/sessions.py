@@ -35,8 +35,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# %% ../../nbs/api/http/11_sessions.ipynb #d7c9167b
+from .security import one_line
+
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
-log = logging.getLogger('fasthtml.http.sessions')
+log = one_line(logging.getLogger('fasthtml.http.sessions'))
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9d1ad2f0
 def get_key(

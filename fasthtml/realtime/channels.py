@@ -20,9 +20,10 @@ from weakref import WeakValueDictionary
 from ..html.element import FT, Fragment, to_html, to_node
 from .mailbox import Mailbox
 from ..http.responses import json_text
+from ..http.security import one_line
 
 # %% ../../nbs/api/realtime/21_channels.ipynb #d8333c8e
-log = logging.getLogger('fasthtml')
+log = one_line(logging.getLogger('fasthtml'))
 
 # %% ../../nbs/api/realtime/21_channels.ipynb #0d9d1f93
 _oob = ' hx-swap-oob="true"'

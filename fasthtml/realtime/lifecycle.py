@@ -19,9 +19,10 @@ from typing import Any, Literal, Protocol
 
 from .servers import hypercorn_context, running_loop, uvicorn_config
 from .signals import SignalGate, Signals, answer
+from ..http.security import one_line
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #64cf2aba
-log = logging.getLogger('fasthtml')
+log = one_line(logging.getLogger('fasthtml'))
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #58637cb7
 class ShutdownEvent:

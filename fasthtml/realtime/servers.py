@@ -12,8 +12,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #14dbfe68
+from ..http.security import one_line
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #80b1174f
-log = logging.getLogger('fasthtml.realtime.servers')
+log = one_line(logging.getLogger('fasthtml.realtime.servers'))
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #2a26dd84
 class ServerConnection:

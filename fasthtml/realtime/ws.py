@@ -37,10 +37,10 @@ from ..http.params import BadInput, Errors, Plan, Source, make_plan
 from ..http.requests import BadJson, Connection, frame_body
 from ..http.responses import Redirect
 from ..http.routing import SocketRoute
-from ..http.security import check_origins
+from ..http.security import check_origins, one_line
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #15ad1b02
-log = logging.getLogger('fasthtml.realtime.ws')
+log = one_line(logging.getLogger('fasthtml.realtime.ws'))
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #2599f180
 def _frame(text: str) -> dict:

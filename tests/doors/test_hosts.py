@@ -93,8 +93,8 @@ def test_an_app_may_have_names_of_its_own_for_requests_and_sockets(monkeypatch):
     client = TestClient(app)
     for host, status in (('shop.example', 200), ('www.shop.example:8443', 200), ('evilshop.example', 421), ('localhost', 421)):
         assert client.get('/', headers={'host': host}).status_code == status, host
-    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect('/ws', headers={'host': 'evil.example'}) as ws:
-        ws.receive_text()
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect('/ws', headers={'host': 'evil.example'}) as socket:
+        socket.receive_text()
     assert closed.value.code == 1008
     with pytest.raises(ValueError, match='no name of a server'): FastHTML(hosts=['https://shop.example'])
 
