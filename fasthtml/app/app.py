@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'Serving', 'session_layer', 'make_broker', 'FastHTML']
+           'tell_opened', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import inspect
@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, foreign_page, http_error
-from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, refuse_socket
+from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
 from ..realtime.lifecycle import Lifecycle
@@ -392,6 +392,21 @@ class HostCheck:
                 "serve(hosts=['name']), JupyUvi(app, hosts=['name']), FastHTML(hosts=['name']) or $FASTHTML_HOSTS.")
         await PlainTextResponse(text, 421)(scope, receive, send)
 
+# %% ../../nbs/api/app/33_app.ipynb #56f736f8
+def tell_opened(
+    site: Site,                # With the guards
+    routes: Iterable[BaseRoute] # Of the app
+) -> None:
+    "Say which routes a guard leaves open to whoever gives their last part the right ending"
+    for o in site.before:
+        skip = guard(o, site).skip
+        for route in routes if skip else ():
+            if not isinstance(route, HttpRoute) or route.last or not route.path.endswith('}'): continue
+            path = opened_by_ending(skip, route.path_regex, re.sub('{[^}]*}', 'x', route.path))
+            if path:
+                log.warning('A guard with skip=%s lets anybody have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
+                            [p.pattern for p in skip], path, route.path)
+
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
 class Serving(Starlette):
     "An ASGI app with our lifecycle, router and error answers"
@@ -441,6 +456,7 @@ class Serving(Starlette):
         named, self.site.public = cors_origins(self.user_middleware)
         self.site.trusted, self.site.debug = frozenset([*self.trusted_origins, *named]), self.debug
         self.router.errors, stack = ErrorTable(handlers), self.router
+        tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         names = self.hosts or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
         errors = ServerErrors(HostCheck(stack, names) if names else stack, last[0] if last else None, self.debug)
