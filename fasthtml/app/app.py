@@ -38,7 +38,7 @@ from ..realtime.lifecycle import Lifecycle
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
-from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, parse_fields
+from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, parse_fields
 from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import (AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to, route_specs,
                                    wrap_route)
@@ -270,7 +270,7 @@ class Realtime:
         origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
         channels: Any = None,                  # Channels that each client joins
         on_error: Callable|None = None,        # Told about messages that do not fit
-        max_size: int|None = None,             # Bytes of one message
+        max_size: int|None = DEF_MAXFRAME,     # Characters of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
@@ -555,6 +555,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
         max_fields: int = DEF_MAXFIELDS,         # Fields of a form
+        max_text_size: int = DEF_MAXTEXT,        # Bytes of a body that are parsed in memory: all but uploaded files
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
@@ -580,7 +581,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
-                         max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker,
+                         max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
+                         hub=hub, broker=hub.broker,
                          limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []

@@ -14,15 +14,17 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from datetime import date, datetime, time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Optional, get_args, get_origin
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #cd1c6ebd
 from .app import FastHTML, check_options
 from ..http.hints import log_caller
 from .live_reload import setup_live_reload
 from .static import default_static
+from ..http.casts import scalars
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())
@@ -41,6 +43,20 @@ def sort_keywords(
         elif name not in known and isinstance(value, Mapping) and any(isinstance(v, type) for v in value.values()): tables[name] = value
         else: options[name] = value
     return columns, tables, options
+
+# %% ../../nbs/api/app/38_fastapp.ipynb #418b1355
+def _as_text(kind: type) -> Callable[[Any], str]:
+    "A cast to the text that SQLite keeps of a date or time"
+    def as_text(value: Any) -> str:
+        made = scalars[kind](value)
+        return value.strip() if isinstance(value, str) else made.isoformat()
+    return as_text
+
+def _retype(row: type, spec: Mapping[str, Any]) -> None:
+    "Fields of a row class as forms fill them"
+    for column, kind in spec.items():
+        if kind not in (bool, date, datetime, time) or column not in row.__annotations__: continue
+        row.__annotations__[column] = bool | None if kind is bool else Optional[_as_text(kind)]  # noqa: UP045 - `|` takes no function
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #17176dc1
 def open_db(
@@ -105,17 +121,19 @@ def make_table(
     render = spec.pop('render', None)
     words = {k: spec.pop(k) for k in list(spec) if k in _table_words}
     words.setdefault('pk', 'id' if 'id' in spec else None)
-    spec = {column: column_type(f'{name}.{column}', kind) for column, kind in spec.items()}
+    given, spec = spec, {column: column_type(f'{name}.{column}', kind) for column, kind in spec.items()}
     table = db.t[name]
     if hasattr(db, 'lock'): table.__class__ = _table_class(type(table))
     if not table.exists():
         if not spec: raise TypeError(f'The table {name!r} is not there yet and needs columns: fast_app(db_file, id=int, title=str).')
+        words['defaults'] = {column: 0 for column, kind in given.items() if kind is bool} | (words.get('defaults') or {})
         table.create(spec, **words)
     else:
         have = {c.name for c in table.columns}
         for column, kind in spec.items():
             if column not in have: table.add_column(column, kind)
     row = table.dataclass()
+    _retype(row, spec)
     if render: row.__ft__ = render
     return table, row
 

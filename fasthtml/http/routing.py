@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
 from .security import one_line
+from .texts import Text
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = one_line(logging.getLogger('fasthtml'))
@@ -371,6 +372,14 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
 
+_MAX_PATH = 8192    # characters
+
+def _path_too_long(scope: Scope) -> ASGIApp:
+    "The answer 414"
+    detail = Text('path', limit=_MAX_PATH)
+    if 'app' in scope: raise HTTPException(414, detail)
+    return PlainTextResponse(detail, 414)
+
 def other_slash(
     table: RouteTable, # The routes
     scope: Scope,      # A request that none of them matches
@@ -444,6 +453,7 @@ class AppRouter(Router):
     def find(self, scope: Scope) -> ASGIApp:
         "The first route that matches, or what stands for none; `scope` learns which"
         path, table = route_path(scope), self._routes.table
+        if len(path) > _MAX_PATH: return self.default if scope['type'] == 'websocket' else _path_too_long(scope)
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:
             scope['route'], scope['endpoint'] = route, route.endpoint

@@ -32,10 +32,9 @@ import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# %% ../../nbs/api/http/11_sessions.ipynb #d7c9167b
+from .requests import parse_cookies
 from .security import one_line
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
@@ -188,7 +187,7 @@ class SessionCookie:
         name = self.name.encode()
         for k, v in scope['headers']:
             if k != b'cookie' or name not in v: continue
-            found = cookie_parser(v.decode('latin-1')).get(self.name)
+            found = parse_cookies(v.decode('latin-1')).get(self.name)
             if found: return found
         return ''
 
