@@ -573,8 +573,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
-        exts = [*as_list(exts), *(['ws'] if ws_hdr else [])]
-        hdrs = [*([picolink] if pico else []), *as_list(hdrs)]
+        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*([picolink] if pico else []), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
@@ -582,8 +581,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
-                         hub=hub, broker=hub.broker,
-                         limits=Admissions(limits))
+                         hub=hub, broker=hub.broker, limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
