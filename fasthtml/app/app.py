@@ -8,6 +8,7 @@ __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'che
            'tell_opened', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
+import asyncio
 import inspect
 import logging
 import os
@@ -34,7 +35,7 @@ from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, b
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
-from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifecycle import Lifecycle, check_started
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
@@ -85,7 +86,9 @@ def check_options(
     return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
-log = one_line(logging.getLogger('fasthtml.app'))
+log = logging.getLogger('fasthtml.app')
+for _name in [name for name in logging.root.manager.loggerDict if name.partition('.')[0] == 'fasthtml']:
+    one_line(logging.getLogger(_name))   # also those of the layers below
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
 def as_list(o: Any) -> list:
@@ -429,11 +432,18 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'] = self
+        outer, scope['app'] = scope.get('app'), self
+        if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
+
+    def _enter_mounted(self, outer: Any, scope: Scope) -> None:
+        "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
+        lifespan = self.lifecycle.lifespan
+        check_started(lifespan, outer, scope.get('root_path', ''))
+        if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"

@@ -20,10 +20,10 @@ from weakref import WeakValueDictionary
 from ..html.element import FT, Fragment, to_html, to_node
 from .mailbox import Mailbox
 from ..http.responses import json_text
-from ..http.security import one_line
+from .servers import running_loop
 
 # %% ../../nbs/api/realtime/21_channels.ipynb #d8333c8e
-log = one_line(logging.getLogger('fasthtml'))
+log = logging.getLogger('fasthtml')
 
 # %% ../../nbs/api/realtime/21_channels.ipynb #0d9d1f93
 _oob = ' hx-swap-oob="true"'
@@ -167,7 +167,7 @@ class Seats:
 
     def wake(self) -> None:
         "Have the queue walked, here or in the loop where the members are"
-        if asyncio._get_running_loop() is self.loop: return self.walk()
+        if running_loop() is self.loop: return self.walk()
         if self.woken: return
         self.woken = True
         try: self.loop.call_soon_threadsafe(self.walk)

@@ -16,11 +16,8 @@ from weakref import WeakKeyDictionary
 
 from anyio.to_thread import current_default_thread_limiter
 
-# %% ../../nbs/api/realtime/20_endings.ipynb #70d94a0f
-from ..http.security import one_line
-
 # %% ../../nbs/api/realtime/20_endings.ipynb #24f85197
-log = one_line(logging.getLogger('fasthtml'))
+log = logging.getLogger('fasthtml')
 
 # %% ../../nbs/api/realtime/20_endings.ipynb #ba131c41
 class Canceller:

@@ -14,11 +14,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Literal
 
-# %% ../../nbs/api/realtime/20_mailbox.ipynb #fe44a1e2
-from ..http.security import one_line
-
 # %% ../../nbs/api/realtime/20_mailbox.ipynb #2d6b8559
-log = one_line(logging.getLogger('fasthtml'))
+log = logging.getLogger('fasthtml')
 
 # %% ../../nbs/api/realtime/20_mailbox.ipynb #5e668dfd
 @types.coroutine

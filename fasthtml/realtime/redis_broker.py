@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .channels import Channel, EventText, Feed, Message
-from ..http.security import one_line
 
 # %% ../../nbs/api/realtime/24_redis.ipynb #7c738e21
 try:
@@ -32,7 +31,7 @@ except ImportError as e:
     raise ImportError("The Redis broker needs the package redis: pip install 'fasthtml[redis]'") from e
 
 # %% ../../nbs/api/realtime/24_redis.ipynb #50eb8afc
-log = one_line(logging.getLogger('fasthtml'))
+log = logging.getLogger('fasthtml')
 
 class BrokerError(ConnectionError):
     "The broker did not confirm a message; whether it was delivered is not known"

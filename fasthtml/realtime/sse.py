@@ -29,11 +29,10 @@ from .endings import Canceller, one_more_thread, ticker, without
 from .mailbox import Mailbox
 from .servers import abort, lifecycle_of, running_loop, server_of, step_send
 from ..http.responses import current_exchange
-from ..http.security import one_line
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #edbfe0ea
 _all_ = ['EventText']
-log = one_line(logging.getLogger('fasthtml.realtime.sse'))
+log = logging.getLogger('fasthtml.realtime.sse')
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #4b42cd05
 def event_data(

@@ -37,10 +37,10 @@ from ..http.params import BadInput, Errors, Plan, Source, make_plan
 from ..http.requests import DEF_MAXFRAME, IN_LOOP, BadJson, Connection, aside, frame_body, read_frame
 from ..http.responses import Redirect
 from ..http.routing import SocketRoute
-from ..http.security import check_origins, one_line
+from ..http.security import check_origins
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #15ad1b02
-log = one_line(logging.getLogger('fasthtml.realtime.ws'))
+log = logging.getLogger('fasthtml.realtime.ws')
 
 # %% ../../nbs/api/realtime/22_ws.ipynb #2599f180
 def _frame(text: str) -> dict:
