@@ -86,9 +86,9 @@ def check_options(
     return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
+_realtime = 'channels connections endings lifecycle live mailbox regions servers signals sse tasks topics ws'.split()
+for _name in ('fasthtml', 'fasthtml.app', *(f'fasthtml.realtime.{name}' for name in _realtime)): one_line(logging.getLogger(_name))
 log = logging.getLogger('fasthtml.app')
-for _name in [name for name in logging.root.manager.loggerDict if name.partition('.')[0] == 'fasthtml']:
-    one_line(logging.getLogger(_name))   # also those of the layers below
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
 def as_list(o: Any) -> list:
