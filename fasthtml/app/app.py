@@ -523,7 +523,8 @@ def make_broker(
     if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
     if scheme not in ('redis', 'rediss', 'unix') or not rest:
         raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    from fasthtml.realtime.redis_broker import RedisBroker
+    try: from fasthtml.realtime.redis_broker import RedisBroker
+    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
     return RedisBroker(f'{scheme}://{rest}')
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1

@@ -33,8 +33,8 @@ def _document_tag(html: str) -> str:
 def _parse(html: str) -> tuple[list[Any], bool]:
     "The top nodes of some HTML, and whether it has a doctype"
     try: from turbohtml import parse, parse_fragment
-    except ImportError as e:
-        raise ImportError("html2ft needs an HTML parser, which is the extra `html`: pip install 'fasthtml[html]'") from e
+    except ImportError:
+        raise ImportError("html2ft needs an HTML parser, which is the extra `html`: pip install 'fasthtml[html]'") from None
     begin = _document_tag(html)
     if not begin: return list(parse_fragment(html, 'template').children), False
     root = parse(html).root

@@ -486,13 +486,24 @@ def add_route(
         shared = _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
-            if old.name != route.name:
-                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`.')
+            if old.name != route.name or _written_twice(old, route):
+                lines = f' (line {_code(route).co_firstlineno})' if old.name == route.name else ''
+                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`{lines}.')
             routes[i] = route
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
                     f'Give `{old.name}` the `methods` that are its own.')
     routes.append(route)
+
+def _code(route: Any) -> Any:
+    "The code of a route's function, if it has one"
+    f = inspect.unwrap(getattr(route.endpoint, 'fn', route.endpoint))
+    return getattr(f, '__code__', None)
+
+def _written_twice(old: Any, new: Any) -> bool:
+    "Are they two functions of one file? In a notebook the same cell may run again"
+    a, b = _code(old), _code(new)
+    return bool(a and b and a.co_filename == b.co_filename and a.co_filename.endswith('.py') and a.co_firstlineno != b.co_firstlineno)
 
 def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
     "Methods that two routes have in common; None stands for any"
