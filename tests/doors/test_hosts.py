@@ -11,7 +11,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.fastapp import name_hosts, serve
 from fasthtml.common import P
 from fasthtml.workshop import jupyter
-from support import raw_exchange, serve_process
+from support import raw_exchange, serve_process, wait_until
 
 LOCAL = ['localhost', 'LOCALHOST:5001', 'app.localhost', '127.0.0.1:8000', '127.1.2.3', '[::1]:8000', '192.168.1.7', 'localhost.']
 FOREIGN = ['evil.example', 'evil.example:5001', '127.0.0.1.evil.example', 'localhost.evil.example', 'localhost@evil.example', '', 'evil',
@@ -31,7 +31,13 @@ def ask(port, host):
     return raw_exchange(port, request.encode())
 
 
+def is_there(port):
+    try: return ask(port, 'localhost')
+    except OSError: return None
+
+
 def refused_and_answered(port):
+    wait_until(lambda: is_there(port), 30, 'the server to answer')
     for host in FOREIGN:
         answer = ask(port, host)
         assert 400 <= int(answer.split()[1]) < 500 and b'at home' not in answer, host
