@@ -13,7 +13,7 @@ import inspect
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from typing import Any
@@ -127,36 +127,33 @@ class SiteRouter(AppRouter):
     errors: ErrorTable
     told: set[str]            # Routes of which a warning was given
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any: return self.app(scope, receive, send)
-
-    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return (self.answer if scope['type'] == 'http' else self.connect)(scope, receive, send)
-
-    async def connect(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Serve a socket; what was counted when it was let in is released when it has ended"
-        try: await self.find(scope)(scope, receive, send)
-        finally: self.site.limits.release(scope)
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Answer a request, if need be with an error"
-        try:
-            if scope['method'] not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
-            app = self.find(scope)
-            if scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
-            await app(scope, receive, send)
-        except Exception as exc: await self.errors.answer(exc, scope, receive, send)
+    async def failed(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] != 'http': raise exc
+        await self.errors.answer(exc, scope, receive, send)
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
+        if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
-        if getattr(route, 'site', None) is self.site: return app
+        if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
+        ours = getattr(route, 'site', None) is self.site
+        if ours and scope['type'] == 'http': return app
+        if scope['type'] == 'websocket': app = self.releasing(app)
+        if ours: return app
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
         if scope['type'] == 'http' and not self.site.before and not fetch: return app
         ours = is_ours(route)
         return Behind(app, self.site.before, self.site, root, None if ours else (), fetch and not ours)
+
+    def releasing(self, app: ASGIApp) -> ASGIApp:
+        "A socket's app; what was counted when it was let in is released when it has ended"
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            try: await app(scope, receive, send)
+            finally: self.site.limits.release(scope)
+        return counted
 
     def check(self, scope: Scope) -> None:
         "403 unless the request comes from our own pages, a trusted origin, or no browser"
@@ -465,7 +462,7 @@ class Serving(Starlette):
         last = [f for f in (handlers.pop(key, None) for key in (500, Exception)) if f]
         named, self.site.public = cors_origins(self.user_middleware)
         self.site.trusted, self.site.debug = frozenset([*self.trusted_origins, *named]), self.debug
-        self.router.errors, stack = ErrorTable(handlers), self.router
+        self.router.errors, stack = ErrorTable(handlers), self.router.app
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         names = self.hosts or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]

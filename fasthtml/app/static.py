@@ -20,7 +20,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 from uuid import NAMESPACE_URL, uuid5
 
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -31,6 +30,7 @@ from ..html.htmx import Asset, assets
 from ..http.paths import convertors
 from ..http.requests import Request
 from ..http.security import one_line
+from ..http.threads import in_thread
 
 # %% ../../nbs/api/app/31_static.ipynb #8c1a8d9f
 log = one_line(logging.getLogger('fasthtml.app.static'))
@@ -196,7 +196,7 @@ def static_handler(
         parts = request.path_params
         path = below + parts['fname'] + (f".{parts['ext']}" if 'ext' in parts else ext)
         named = f".{parts['ext']}" if own_exts else ext
-        file = await anyio.to_thread.run_sync(served_file, top, path, project, named)
+        file = await in_thread(served_file, top, path, project, named)
         if file is None: raise HTTPException(404)
         return file_response(files, file, file.stat(), request.scope)
     static_file.sessionless = True   # takes the request, but asks no store for its session
@@ -298,7 +298,7 @@ def asset_handler(
     async def local_asset(request: Request) -> Response:
         asset = known.get(request.path_params['path'])
         if asset and asset.path not in found:
-            file = await anyio.to_thread.run_sync(find_asset, asset, asset_folders(folder))
+            file = await in_thread(find_asset, asset, asset_folders(folder))
             if file: found[asset.path] = file
             else: log.error('%s %s is not on this machine. `fasthtml assets` fetches it.', asset.package, asset.version)
         file = asset and found.get(asset.path)

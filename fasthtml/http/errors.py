@@ -117,8 +117,7 @@ def foreign_page(req, exc: ForeignLink) -> Any:
 # %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class Sent:
     "Has the answer begun?"
-    __slots__ = ('started',)
-    def __init__(self): self.started = False
+    started = False
 
 class ErrorTable:
     "Exception handlers, by status and by class"
