@@ -125,6 +125,15 @@ class AsyncEvents(AsyncStream):
         self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
         return self
 
+    def take(
+        self,
+        response: Any,                        # Response whose body is still to come
+        parser: type[EventParser] = EventParser, # Makes events of its text
+    ) -> None:
+        "Read a response that came for another request"
+        self.response, self.ended, self.parser = response, False, parser(self.last_event_id)
+        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
+
     async def _item(self, timeout: float | None, kind: type, what: str) -> Any:
         "The next thing of a kind; None at the end"
         async with self._client.within(timeout, f'{what} on {self.url}'):
