@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -173,6 +173,7 @@ class SiteRouter(AppRouter):
                         'Write @app.get for a page that others may link to, @app.post for what changes something.', route.name)
         raise ForeignLink(route.name)
 
+# %% ../../nbs/api/app/33_app.ipynb #3cecbd5c
 def is_ours(
     app: Any, # A route, or an ASGI app
 ) -> bool:
@@ -407,6 +408,25 @@ def tell_opened(
                 log.warning('A guard with skip=%s lets anybody have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
                             [p.pattern for p in skip], path, route.path)
 
+# %% ../../nbs/api/app/33_app.ipynb #128d3402
+def asset_route(
+    folder: str, # Looked into first; '' for none
+    site: Site   # Of the app
+) -> HttpRoute:
+    "Serves scripts of the asset table from this machine"
+    serve = request_response(asset_handler(folder or None))
+    route = HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False)
+    route.site = site   # no guard stands before it
+    return route
+
+def named_hosts(
+    app: ASGIApp,      # What answers
+    names: list[str]   # Names of the server; with none those of $FASTHTML_HOSTS
+) -> ASGIApp:
+    "The app behind a check of names, if there are any"
+    names = names or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
+    return HostCheck(app, names) if names else app
+
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
 class Serving(Starlette):
     "An ASGI app with our lifecycle, router and error answers"
@@ -421,11 +441,7 @@ class Serving(Starlette):
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
         self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
-        if folder is not None:
-            serve = request_response(asset_handler(folder or None))
-            route = HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False)
-            route.site = self.site   # open to everybody: a login page needs its scripts
-            self.router.routes.append(route)
+        if folder is not None: self.router.routes.append(asset_route(folder, self.site))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
@@ -465,8 +481,7 @@ class Serving(Starlette):
         self.router.errors, stack = ErrorTable(handlers), self.router.app
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
-        names = self.hosts or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
-        errors = ServerErrors(HostCheck(stack, names) if names else stack, last[0] if last else None, self.debug)
+        errors = ServerErrors(named_hosts(stack, self.hosts), last[0] if last else None, self.debug)
         errors.csp, errors.headers = self.site.page.csp, self.careful
         return errors
 
