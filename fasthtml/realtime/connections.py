@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 
 from fastcore.basics import patch
 from starlette.types import Scope, Send
+from starlette.types import Message as AsgiMessage
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
@@ -145,26 +146,27 @@ class Connection:
         self.leaving = True
         if self.channels or not has_looked(*self.watching): self.end('shutdown', 1012, 'server restarts')
 
-    say_goodbye = shut_down
-
     def abort(self) -> None:
         "The time for the shutdown is over: whatever still runs is interrupted"
         self.end('aborted', 1012, 'server restarts')
         self.cancellation.cancel()
 
-    def tick(self, now: float) -> None:
-        "Called by the ticker: a heartbeat after silence, the end after `slow` seconds without movement"
-        box = self.mailbox
-        stuck = box.pending_bytes > 0
-        if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
-        elif box.closed: self.end('gone', 1006)
-        elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
-        elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
+# %% ../../nbs/api/realtime/22_connections.ipynb #cce2e2e9
+@patch
+def tick(self: Connection, now: float) -> None:
+    "Called by the ticker: a heartbeat after silence, the end after `slow` seconds without movement"
+    box = self.mailbox
+    stuck = box.pending_bytes > 0
+    if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
+    elif box.closed: self.end('gone', 1006)
+    elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
+    elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
 
-    def _box_closed(self, reason: str) -> None:
-        "The mailbox has closed by itself"
-        if reason in ('slow', 'stalled'): self.end('slow', 1013, 'too slow')
-        elif reason in ('gone', 'failed') and not self.reads: self.end('gone')
+@patch
+def _box_closed(self: Connection, reason: str) -> None:
+    "The mailbox has closed by itself"
+    if reason in ('slow', 'stalled'): self.end('slow', 1013, 'too slow')
+    elif reason in ('gone', 'failed') and not self.reads: self.end('gone')
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #e11b684d
 @patch
