@@ -51,6 +51,9 @@ SERVERS = {
     'granian': 'granian guarantee_app:app --interface asgi --host 127.0.0.1 --port FREE --workers-kill-timeout 20',
 }
 
+# What a server keeps to itself
+CLIENTS_CODE = {'uvicorn', 'wsproto', 'granian'}  # hypercorn reports 1006 or 1000 for whatever code the client has sent
+
 # What a part does, once it has sent 'hello'
 QUIET, PULSE, ORDER, FLOOD, FAIL, FOREIGN, SPIN, ECHO = 'quiet', 'pulse', 'order', 'flood', 'fail', 'foreign', 'spin', 'echo'
 

@@ -266,21 +266,21 @@ async def ends_it(key: str, ws):
 app.ws('/ends/{how}/{key}', conn=PARTS['conn'].coroutine, disconn=PARTS['disconn'].coroutine)(ends_it)
 
 
-news, brief = app.channel('news', history=1000), app.channel('brief', history=5)
+channels = {'news': app.channel('news', history=1000), 'brief': app.channel('brief', history=5), 'live': app.channel('live')}
 
 
 @app.get('/channel/{name}')
-def channel(name: str): return EventStream(news if name == 'news' else brief)
+def channel(name: str): return EventStream(channels[name])
 
 
 async def quiet(): pass
 
-app.ws('/channel-socket/{how}/{key}', channels=[news], disconn=PARTS['disconn'].coroutine)(quiet)
+app.ws('/channel-socket/{how}/{key}', channels='live', disconn=PARTS['disconn'].coroutine)(quiet)
 
 
 @app.get('/publish/{name}/{first}/{n}')
 async def publish(name: str, first: int, n: int, size: int = 0):
-    for i in range(first, first + n): await (news if name == 'news' else brief).publish(f'{i} ' + 'x'*size)
+    for i in range(first, first + n): await channels[name].publish(f'{i} ' + 'x'*size)
     return f'{n} published'
 
 
@@ -315,7 +315,7 @@ async def state(mark: str):
     tasks = sorted(task_name(t) for t in asyncio.all_tasks() if t is not asyncio.current_task())
     found = dict(
         connections=[c.path for c in app.connections], tasks=tasks, threads=threading.active_count(), descriptors=process.num_fds(),
-        memory=process.memory_full_info().uss, members=len(news) + len(brief), produced=produced,
+        memory=process.memory_full_info().uss, members=sum(map(len, channels.values())), produced=produced,
         pending=max([c.pending_bytes for c in app.connections], default=0),
         loops=sum(isinstance(o, asyncio.AbstractEventLoop) for o in gc.get_objects()))
     note('', 'mark', mark=mark)

@@ -11,10 +11,12 @@ import threading
 import time
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from guarantee_kit import PATIENCE, Servers, Socket, Stream, connect, is_stream, new_key, served
 from guarantee_table import (
     BLOCKING,
+    CLIENTS_CODE,
     ECHO,
     FAIL,
     FLOOD,
@@ -76,7 +78,13 @@ def check_end(server, part, key, code=None):
     assert said[-2:] == ['disconn began', 'disconn ended'], said
     name = 'handler' if part == 'handler' else 'conn'
     assert own == [f'{name} began', f'{name} ended'], said
-    if code is not None: assert server.notes.all(key)[-2]['code'] == code, server.notes.all(key)[-2]
+    if code is not None: check_code(server, key, code)
+
+
+def check_code(server, key, code):
+    "The code that `disconn` got: ours, or the client's where the server tells it"
+    [said] = [said for said in server.notes.all(key) if said['what'] == 'disconn began']
+    if code not in (4001, 1005) or server.name in CLIENTS_CODE: assert said['code'] == code, said
 
 
 # Leaving
@@ -123,7 +131,7 @@ def test_w2_a_socket_ends_in_each_phase_and_manner(server, phase, manner):
         if phase == 'in_conn': client.expect('hello')
     if phase == 'handshake':
         if early:  # Some servers overlook a close frame that comes before they have accepted
-            with contextlib.suppress(AssertionError): client._receive()
+            with contextlib.suppress(AssertionError, InvalidStatus): client._receive()
         client.leave(manner if manner == 'rst' else 'fin')
         server.until_idle()  # Whether it has been accepted at all is the server's affair
         said = server.notes.of(key)
@@ -134,7 +142,7 @@ def test_w2_a_socket_ends_in_each_phase_and_manner(server, phase, manner):
         server.until_idle()
         said = server.notes.of(key)
         assert said in ([], ['conn began', 'conn ended', 'disconn began', 'disconn ended']), said
-        if said and manner in ('code', 'no_code'): assert server.notes.all(key)[-2]['code'] == code
+        if said and manner in ('code', 'no_code'): check_code(server, key, code)
         return
     check_end(server, part, key, code if manner in ('code', 'no_code') else None)
 
@@ -262,7 +270,8 @@ def test_every_message_that_was_received_is_handled_then_disconn_runs(server, n,
     client.read_to_end()
     server.notes.wait(key, 'disconn ended')
     assert [said['n'] for said in server.notes.all(key) if said['what'] == 'message'] == list(range(n))
-    assert server.notes.of(key)[n:] == ['disconn began', 'disconn ended'] and server.notes.all(key)[n]['code'] == code
+    assert server.notes.of(key)[n:] == ['disconn began', 'disconn ended']
+    check_code(server, key, code)
 
 
 @every_server
@@ -309,17 +318,17 @@ def test_w4_c1_a_client_that_does_not_read_delays_nobody_and_takes_no_memory(ser
 @pytest.mark.parametrize('kind', ['stream', 'socket'])
 def test_w4_c1_publishing_never_waits_for_a_client_that_does_not_read(server, kind):
     key = new_key('stalled')
-    stalled = Stream(server.port, '/channel/news', receive_buffer=4096) if kind == 'stream' else Socket(
+    stalled = Stream(server.port, '/channel/live', receive_buffer=4096) if kind == 'stream' else Socket(
         server.port, f'/channel-socket/quiet/{key}', receive_buffer=4096)
-    with Stream(server.port, '/channel/news') as other:
+    with Stream(server.port, '/channel/live') as other:
         while server.state()['members'] < 2: pass
         before = server.state()['memory']
-        for first in range(0, 3000, 20):  # 30 MB
-            server.get(f'/publish/news/{first}/20?size=10000')
+        for first in range(0, 1600, 20):  # 16 MB
+            server.get(f'/publish/live/{first}/20?size=10000')
             assert [int(other.recv().data.split()[0]) for _ in range(20)] == list(range(first, first + 20))
         state = server.state()
         assert state['pending'] <= MOST
-        assert state['memory'] - before < 25*2**20  # A thousand of them are the channel's history
+        assert state['memory'] - before < 8*2**20
     stalled.leave('rst')
 
 
