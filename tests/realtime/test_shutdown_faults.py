@@ -119,10 +119,10 @@ def test_a_thread_that_is_blocked_does_not_keep_the_process_alive(name, number):
 def test_a_function_that_swallows_its_cancellation_does_not_keep_the_process_alive(name):
     with served(name, app=SWALLOWS, grace=GRACE) as server:
         clients = visit(server, 'source', 'object', 'conn', 'handler', 'disconn')
-        clients[-1].leave('code')
+        clients[-1].leave('fin')
         took = stop(server)
         assert server.notes.of('').count('shutdown') == 1
-        print(f'{took:.1f} s')
+        assert took < GRACE + 4
 
 
 SCRIPT = THREADS + '''
