@@ -16,10 +16,10 @@ help:  ## what can be made
 run: $(DONE)/run $(DONE)/js  ## install what it needs and serve the demo
 	@ASSETS=local exec $(BIN)/python -u examples/live.py
 
-test: $(DONE)/dev $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
+test: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
 	@exec $(BIN)/python tools/check.py
 
-check: $(DONE)/dev $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"
+check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"
 	@exec $(BIN)/python tools/check.py $(ONLY)
 
 docs: $(DONE)/dev  ## build the documentation and serve it
@@ -53,6 +53,10 @@ $(DONE)/run: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints
 $(DONE)/dev: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
 	@echo 'Installing the library and its tools ...'
 	@$(PIP_INSTALL) $(EDITABLE) '.[dev,docs,db,html,oauth,redis]' && touch $@ $(DONE)/run
+
+$(DONE)/neighbours/installed.txt: $(DONE)/venv tools/neighbours.py tools/constraints.txt
+	@echo 'Installing component libraries for the tests, apart from the environment ...'
+	@$(BIN)/python tools/neighbours.py && touch $@
 
 $(DONE)/lab: $(DONE)/dev
 	@$(PIP_INSTALL) jupyterlab && touch $@

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Compare request handling: `python bench/http.py [--rounds 5] [--requests 4000] [--peers ours,starlette,...]`
 
-A page of ten items with the default head, built from elements by us and by python-fasthtml, sent as ready bytes (ours) by the others;
-and a JSON answer from three typed parameters. Every server runs in a process of its own on core 0, the client in this process on core 1.
+A page of ten items with the default head, and one whose items have attributes, built from elements by us and by python-fasthtml, sent as
+ready bytes (ours) by the others; a JSON answer from three typed parameters; and one from a posted form.
+`ours_def` has the handlers of `ours` as plain functions. Every server runs in a process of its own on core 0, the client in this process on core 1.
 In a round every peer is measured once, one after the other; a figure is the median over the rounds, a ratio is taken within each round.
 CPU is the server's own, from the scheduler's nanosecond counters; in process it is the least of several batches.
 python-fasthtml, whose package has our name, gets an environment of its own in bench/.venv-upstream.
@@ -22,8 +23,12 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE/'.venv-upstream'
-PEERS = 'starlette ours fastapi litestar flask upstream'.split()
-PATHS = {'page': '/', 'json': '/json/7?n=3&q=figs'}
+PEERS = 'starlette ours ours_def fastapi litestar flask upstream'.split()
+PATHS = {'page': '/', 'rich page': '/rich', 'json': '/json/7?n=3&q=figs', 'form': '/form'}
+IN_PROCESS = {'page in process': '/', 'rich page in process': '/rich'}
+FORM = b'name=Ann+Lee&age=41'
+ALL_HAVE = 'page', 'json', 'page in process'   # the rest only these:
+SOME = 'starlette', 'ours', 'ours_def', 'upstream'
 CONNECTIONS = 32
 
 
@@ -38,16 +43,16 @@ def python_of(peer: str) -> str:
     return str(python)
 
 
-def start(peer: str, page: bytes, *options: str) -> subprocess.Popen:
-    env = dict(os.environ, PAGE=page.hex(), PYTHONPATH='' if peer == 'upstream' else str(HERE.parent))
+def start(peer: str, pages: dict[str, bytes], *options: str) -> subprocess.Popen:
+    env = dict(os.environ, **{name: page.hex() for name, page in pages.items()}, PYTHONPATH='' if peer == 'upstream' else str(HERE.parent))
     return subprocess.Popen([python_of(peer), HERE/'http_peers/_serve.py', peer, *options], stdout=subprocess.PIPE, text=True, env=env,
                             cwd=HERE/'http_peers')
 
 
 class Server:
     "A peer under its server; gunicorn's worker is a child process"
-    def __init__(self, peer: str, page: bytes):
-        self.popen = start(peer, page)
+    def __init__(self, peer: str, pages: dict[str, bytes]):
+        self.popen = start(peer, pages)
         self.port = int(self.popen.stdout.readline())
 
     @property
@@ -99,6 +104,9 @@ async def ask(port: int, path: str, requests: int, connections: int = CONNECTION
     loop = asyncio.get_running_loop()
     request = (f'GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: bench\r\nAccept: text/html,application/json\r\n'
                'Accept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n').encode()
+    if path == PATHS['form']:
+        form = b'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n' % len(FORM)
+        request = request.replace(b'GET', b'POST', 1)[:-2] + form + FORM
     job = dict(request=request, left=requests, done=0, last=None, open=connections, end=loop.create_future())
     for _ in range(connections): await loop.create_connection(lambda: Load(job), '127.0.0.1', port)
     def stay_awake():
@@ -122,27 +130,30 @@ async def until_ready(port: int) -> None:
 
 async def measure(peers: list[str], rounds: int, requests: int) -> dict[str, dict[str, list[float]]]:
     "Measure → peer → µs of CPU per request, one for each round"
-    first = Server('ours', b'')
+    first = Server('ours', {})
     await until_ready(first.port)
-    page = await ask(first.port, '/', 1, 1)
+    pages = {'PAGE': await ask(first.port, PATHS['page'], 1, 1), 'RICH': await ask(first.port, PATHS['rich page'], 1, 1)}
     first.stop()
-    servers = {peer: Server(peer, page) for peer in peers}
-    out = {name: {peer: [] for peer in peers} for name in [*PATHS, 'page in process']}
+    servers = {peer: Server(peer, pages) for peer in peers}
+    out = {name: {peer: [] for peer in peers if name in ALL_HAVE or peer in SOME} for name in [*PATHS, *IN_PROCESS]}
     try:
         for server in servers.values(): await until_ready(server.port)
         for name, path in PATHS.items():
-            bodies = {peer: await ask(server.port, path, 400) for peer, server in servers.items()}
-            if name == 'json': assert len({json.dumps(json.loads(b)) for b in bodies.values()}) == 1, bodies
+            bodies = {peer: await ask(servers[peer].port, path, 400) for peer in out[name]}
+            if name in ('json', 'form'): assert len({json.dumps(json.loads(b)) for b in bodies.values()}) == 1, bodies
             for _ in range(rounds):
-                for peer, server in servers.items():
+                for peer in out[name]:
+                    server = servers[peer]
                     before = server.cpu
                     await ask(server.port, path, requests)
                     out[name][peer].append((server.cpu - before)/requests*1e6)
     finally:
         for server in servers.values(): server.stop()
-    for _ in range(rounds):
-        for peer in peers:
-            if peer != 'flask': out['page in process'][peer].append(float(start(peer, page, '--calls', str(requests//2)).communicate()[0]))
+    for name, path in IN_PROCESS.items():
+        for _ in range(rounds):
+            for peer in out[name]:
+                if peer in ('flask', 'ours_def'): continue   # no ASGI app; threads, which only a server keeps busy
+                out[name][peer].append(float(start(peer, pages, '--calls', str(requests//2), '--path', path).communicate()[0]))
     return out
 
 
@@ -161,10 +172,13 @@ def main() -> None:
     results = asyncio.run(measure(peers, a.rounds, a.requests))
     for name, figures in results.items():
         print(f'\n{name}: µs of CPU per request, and times bare Starlette')
-        for peer in peers:
+        for peer in figures:
             if figures[peer]: print(f'  {peer:10} {statistics.median(figures[peer]):8.1f} {ratio(figures, peer, "starlette"):7.2f}')
     goals = {'page ≤ 1.8 × Starlette': ratio(results['page'], 'ours', 'starlette') <= 1.8,
-             'page in process ≤ 4 × Starlette': ratio(results['page in process'], 'ours', 'starlette') <= 4}
+             'page in process ≤ 4 × Starlette': ratio(results['page in process'], 'ours', 'starlette') <= 4,
+             'rich page in process ≤ 4 × Starlette': ratio(results['rich page in process'], 'ours', 'starlette') <= 4}
+    if 'ours_def' in peers:
+        for name in PATHS: goals[f'{name} by `def` ≤ 1.25 × `async def`'] = ratio(results[name], 'ours_def', 'ours') <= 1.25
     if 'fastapi' in peers: goals['json: less than FastAPI'] = ratio(results['json'], 'ours', 'fastapi') < 1
     for goal, met in goals.items(): print('met   ' if met else 'MISSED', goal)
 

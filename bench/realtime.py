@@ -30,12 +30,24 @@ import uvloop
 HERE = Path(__file__).resolve().parent
 VENV = HERE/'.venv-upstream'
 PEERS = 'starlette ours sse_starlette websockets upstream'.split()
-MEASURES = 'single fanout echo broadcast idle_sse idle_ws stalled_sse stalled_ws sigterm'.split()
+MEASURES = ('single fanout fanout_queues echo echo_send broadcast broadcast_sends idle_sse idle_generator idle_ws idle_socket '
+            'stalled_sse stalled_ws sigterm').split()
 HAS = {  # measure → peers that have it
     'single': 'starlette ours sse_starlette upstream', 'object': 'ours', 'fanout': 'starlette ours sse_starlette upstream',
-    'echo': 'starlette ours websockets upstream', 'broadcast': 'starlette ours websockets upstream',
-    'idle_sse': 'starlette ours sse_starlette upstream', 'idle_ws': 'starlette ours websockets upstream',
+    'fanout_queues': 'starlette ours upstream',        # generators with a queue each, as programs write it without channels
+    'echo': 'starlette ours websockets upstream', 'echo_send': 'starlette ours upstream',  # the handler returns, or sends, its answer
+    'broadcast': 'starlette ours websockets upstream',
+    'broadcast_sends': 'starlette ours upstream',      # a loop over kept `send`s
+    'idle_sse': 'starlette ours sse_starlette upstream', 'idle_generator': 'starlette ours upstream',
+    'idle_ws': 'starlette ours websockets upstream', 'idle_socket': 'starlette ours upstream',  # on a channel, and by itself
     'stalled_sse': 'starlette ours sse_starlette', 'stalled_ws': 'starlette ours websockets', 'sigterm': 'starlette ours websockets',
+}
+
+
+GOALS = {  # measure → figure → at least (rates) or at most (memory); rates are times Starlette
+    'single': {'rate': .7}, 'fanout': {'rate': 1.8}, 'fanout_queues': {'rate': 1.1}, 'echo': {'rate': .9}, 'echo_send': {'rate': .85},
+    'broadcast': {'rate': 1.2}, 'broadcast_sends': {'rate': 1.1}, 'idle_sse': {'kib': 11}, 'idle_generator': {'kib': 18},
+    'idle_ws': {'kib': 20}, 'idle_socket': {'kib': 20},
 }
 
 
@@ -200,12 +212,14 @@ async def fanout(server, clients=1000, n=100, path='/sub', channel='events', req
 
 def ask(server, path): asyncio.get_running_loop().run_in_executor(None, server.get, path)
 
+async def fanout_queues(server): return await fanout(server, path='/queues', channel='queues')
 async def broadcast(server): return await fanout(server, path='/room', channel='room', request=websocket)
+async def broadcast_sends(server): return await fanout(server, path='/sends', channel='sends', request=websocket)
 
-async def echo(server, clients=32, seconds=3.0):
+async def echo(server, clients=32, seconds=3.0, path='/echo'):
     load = Load(server)
     text = frame(json.dumps({'msg': 'hello ^', 'HEADERS': {'HX-Request': 'true', 'HX-Trigger': 'form', 'HX-Target': 'form', 'HX-Current-URL': 'http://localhost/'}}))
-    await load.connect(clients, websocket('/echo'), text)
+    await load.connect(clients, websocket(path), text)
     for client in load.clients: client.transport.write(text)
     await asyncio.sleep(.5)
     cpu, count, begin = server.cpu, load.count, time.perf_counter()
@@ -214,6 +228,8 @@ async def echo(server, clients=32, seconds=3.0):
     figures = {'rate': n/elapsed, 'cpu_us': (server.cpu - cpu)/n*1e6}
     load.close()
     return figures
+
+async def echo_send(server): return await echo(server, path='/echo_send')
 
 async def idle(server, request, clients=1000):
     warm = Load(server)
@@ -228,7 +244,9 @@ async def idle(server, request, clients=1000):
     return {'kib': kib}
 
 async def idle_sse(server): return await idle(server, sse('/sub'))
+async def idle_generator(server): return await idle(server, sse('/queues'))
 async def idle_ws(server): return await idle(server, websocket('/room'))
+async def idle_socket(server): return await idle(server, websocket('/echo'))
 
 async def stalled(server, path, channel, request, seconds=8, rate=1000):
     "One of 21 clients stops reading; the p99 of the others, without and with it, and the growth of the server"
@@ -302,7 +320,7 @@ def main() -> None:
     if a.json: Path(a.json).write_text(json.dumps(figures, indent=1))
 
 def report(measure: str, peers: dict[str, list[dict]]) -> None:
-    "One line for each peer: medians, and for rates and CPU the median ratio to Starlette in the same round"
+    "One line for each peer: medians, and for rates, CPU and memory the median ratio to Starlette in the same round; then our goals"
     print(f'\n{measure}')
     base = peers.get('starlette')
     for peer, rounds in peers.items():
@@ -311,9 +329,17 @@ def report(measure: str, peers: dict[str, list[dict]]) -> None:
             values = [figures[key] for figures in rounds]
             text = f'{key} {statistics.median(values):,.2f}'
             if base and peer != 'starlette' and key in ('rate', 'cpu_us', 'kib'):
-                text += f' (x {statistics.median(v/b[key] for v, b in zip(values, base, strict=True)):.2f})'
+                text += f' (x {ratio(values, base, key):.2f})'
             cells.append(text)
         print(f'  {peer:14}' + '  '.join(f'{cell:28}' for cell in cells), flush=True)
+    if not (base and 'ours' in peers): return
+    for key, goal in GOALS.get(measure, {}).items():
+        ours = [figures[key] for figures in peers['ours']]
+        met = statistics.median(ours) <= goal if key == 'kib' else ratio(ours, base, key) >= goal
+        print('  met   ' if met else '  MISSED', f'{key} ≤ {goal}' if key == 'kib' else f'{key} ≥ {goal} x Starlette', flush=True)
+
+def ratio(values: list[float], base: list[dict], key: str) -> float:
+    return statistics.median(v/b[key] for v, b in zip(values, base, strict=True))
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 """Hypermedia apps in pure Python. Names load when they are first asked for."""
 __version__ = '0.1.0'
 
+import sys
+from types import ModuleType
 from typing import Any
 
 _light = tuple(f'html.{name}' for name in ('element', 'render', 'htmx', 'composed', 'tags', 'forms'))  # no web server needed
@@ -12,17 +14,30 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
     if name == '__all__': return import_module('fasthtml.core').__all__   # `from fasthtml import *` asks for it
     from importlib.util import find_spec
-    if name != 'ft' and find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
+    if find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
     for name_of_module in (*_light, 'common'):
         module = import_module(f'fasthtml.{name_of_module}')
         if name in module.__all__: return getattr(module, name)
     raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
 
 
+class _Package(ModuleType):
+    "`from fasthtml import ft` is the function, whether or not the module `fasthtml.ft` was imported before"
+    @property
+    def ft(self) -> Any:
+        from importlib import import_module
+        return import_module('fasthtml.ft').ft
+
+    @ft.setter
+    def ft(self, module: ModuleType) -> None: pass   # Python sets it when the module has been imported
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def _same_folder() -> list[str]:
     "Installed copies of python-fasthtml, whose files land in our folder"
     import os
-    import sys
     found = []
     for place in {p for p in sys.path if p.endswith(('site-packages', 'dist-packages'))}:
         try: found += [e.path for e in os.scandir(place) if e.name.startswith('python_fasthtml-')]

@@ -47,6 +47,7 @@ from .app.fastapp import fast_app
 from .html.js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
 from .app.live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
 from .html.tags import mk_getattr
+from .http.limits import Limits
 from .http.params import BadInput, Errors, FieldError
 from .html.render import dict2xml, highlight, showtags, to_xml
 
@@ -54,12 +55,19 @@ from .html.render import dict2xml, highlight, showtags, to_xml
 _pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split()
 _moved = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite')
 
+def _is_import(frame: Any) -> bool:
+    "Does `frame` run `from ... import`? Python puts words of its own in the place of an AttributeError there"
+    from opcode import opmap
+    return frame.f_code.co_code[frame.f_lasti] == opmap['IMPORT_FROM']
+
 def __getattr__(name: str):
     "fastcore's XML builder when it is asked for; else point to where a name that is not here can be found"
     if name in ('E', 'XML'):
         import fastcore.xml
         return getattr(fastcore.xml, name)
-    if name in _moved: raise ImportError(f"{name!r} is in {_moved[name]}: from {_moved[name]} import {name}")
+    if name in _moved:
+        message = f"{name!r} is in {_moved[name]}: from {_moved[name]} import {name}"
+        raise (ImportError if _is_import(sys._getframe(1)) else AttributeError)(message)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 __all__ = [name for name in globals() if not name.startswith('_')]

@@ -34,3 +34,5 @@ __all__ = [
     'jsd', 'loose_format', 'mark_errors', 'mk_getattr', 'replace_css_vars', 'show', 'showtags', 'tag_factory',
     'to_html', 'to_xml', 'undouble_braces', 'upload_pb_attrs', 'valmap', 'voids',
 ]
+
+vars(ft).update({name: globals()[name] for name in __all__})   # `from fasthtml import ft` and then `ft.Ul(...)`, as in FastHTML

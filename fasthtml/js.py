@@ -4,10 +4,11 @@ from .html.js import (
     AnyNow, HighlightJS, HtmxOn, KatexMarkdownJS, MarkdownJS, MermaidJS, Now, On, Prev, SortableJS, Surreal, dark_media,
     helpers_js, light_media, npmcdn, run_js, sid_scr, to_js, with_sid,
 )
+from .html.composed import jsd
 
 __all__ = [
     'AnyNow', 'HighlightJS', 'HtmxOn', 'KatexMarkdownJS', 'MarkdownJS', 'MermaidJS', 'Now', 'On', 'Prev', 'SortableJS',
-    'Surreal', 'dark_media', 'helpers_js', 'light_media', 'npmcdn', 'run_js', 'sid_scr', 'to_js', 'with_sid',
+    'Surreal', 'dark_media', 'helpers_js', 'jsd', 'light_media', 'npmcdn', 'run_js', 'sid_scr', 'to_js', 'with_sid',
 ]
 
 

@@ -13,11 +13,15 @@ MOVED = {  # Old path -> the module that defines its names
     'cli': 'workshop.cli', 'fastapp': 'app.fastapp', 'js': 'html.js', 'jupyter': 'workshop.jupyter',
     'live_reload': 'app.live_reload', 'oauth': 'app.oauth', 'pico': 'html.pico', 'svg': 'html.svg',
 }
+ALSO = {  # Old path -> more names that programs import from it, with the modules that define them
+    'js': {'jsd': 'html.composed'},
+    'jupyter': {'FastHTML': 'app.app', 'fast_app': 'app.fastapp'},
+}
 TEMPLATE = '''"Old import path of `fasthtml.{new}`. Written by tools/old_paths.py. Do not edit."
 from .{package} import {module} as _module
 from .{new} import (
 {imports},
-)
+){more}
 
 __all__ = [
 {public},
@@ -39,7 +43,10 @@ def text_of(old: str, new: str) -> str:
     "The source of the module at an old path"
     names = sorted(importlib.import_module(f'fasthtml.{new}').__all__)
     package, module = new.split('.')
-    return TEMPLATE.format(new=new, package=package, module=module, imports=wrapped(names), public=wrapped([repr(name) for name in names]))
+    also = ALSO.get(old, {})
+    more = ''.join(f'\nfrom .{where} import {name}' for name, where in also.items())
+    public = wrapped([repr(name) for name in sorted([*names, *also])])
+    return TEMPLATE.format(new=new, package=package, module=module, imports=wrapped(names), more=more, public=public)
 
 
 def main() -> int:

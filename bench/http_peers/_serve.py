@@ -17,14 +17,14 @@ def scope(path: str, query: bytes) -> dict:
                 server=('127.0.0.1', 8000), state={})
 
 
-async def call_in_process(app, calls: int) -> float:
+async def call_in_process(app, calls: int, path: str = '/') -> float:
     "µs of CPU of one call: the least of several batches"
     async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
     async def send(message): pass
     batches = []
     for _ in range(11):
         start = time.process_time()
-        for _ in range(calls//10): await app(scope('/', b''), receive, send)
+        for _ in range(calls//10): await app(scope(path, b''), receive, send)
         batches.append((time.process_time() - start)/(calls//10)*1e6)
     return min(batches)
 
@@ -44,12 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('peer')
     parser.add_argument('--calls', type=int)
+    parser.add_argument('--path', default='/')
     a = parser.parse_args()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     os.sched_setaffinity(0, {0})
     module = import_module(f'{a.peer}_peer')
     if a.calls:
-        return print(asyncio.run(call_in_process(module.app, a.calls)))
+        return print(asyncio.run(call_in_process(module.app, a.calls, a.path)))
     sock = socket.create_server(('127.0.0.1', 0), backlog=4096)
     print(sock.getsockname()[1], flush=True)
     if getattr(module, 'wsgi', False): return with_gunicorn(module.app, sock)

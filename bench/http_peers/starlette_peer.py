@@ -5,10 +5,13 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-PAGE = bytes.fromhex(os.environ.get('PAGE', ''))
+PAGE, RICH = (bytes.fromhex(os.environ.get(name, '')) for name in ('PAGE', 'RICH'))
 
 
 async def home(request): return HTMLResponse(PAGE)
+
+
+async def rich(request): return HTMLResponse(RICH)
 
 
 async def data(request):
@@ -16,4 +19,9 @@ async def data(request):
     return JSONResponse({'item': int(request.path_params['item']), 'n': int(query['n']), 'q': query.get('q', '')})
 
 
-app = Starlette(routes=[Route('/', home), Route('/json/{item}', data)])
+async def form(request):
+    fields = await request.form()
+    return JSONResponse({'name': fields['name'], 'age': int(fields['age'])})
+
+
+app = Starlette(routes=[Route('/', home), Route('/rich', rich), Route('/json/{item}', data), Route('/form', form, methods=['POST'])])

@@ -1,8 +1,11 @@
-"This library"
+"This library, rendered by `to_html`, as our responses are; `render_by` chooses another of its ways"
+
+from functools import partial
 
 import data
 
 from fasthtml.html.element import to_html
+from fasthtml.html.render import to_xml
 from fasthtml.html.tags import (
     H1,
     H2,
@@ -40,6 +43,15 @@ from fasthtml.html.tags import (
     Tr,
     Ul,
 )
+
+WAYS = {'to_xml': partial(to_xml, indent=False), 'str': str}   # programs written for FastHTML say it like this
+
+
+def render_by(way):
+    "Let all functions here render by one of `WAYS`"
+    global to_html
+    to_html = WAYS[way]
+    if way == 'str': del globals()['frag']   # `str` of an element that has an id is the id
 
 
 def build_table(rows=data.rows):

@@ -60,8 +60,10 @@ def nests(peer, n: int) -> bool | None:
 
 
 def main(name: str):
+    name, _, way = name.partition(':')
     if name == 'ours': sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     peer = import_module(f'{name}_peer')
+    if way: peer.render_by(way)
     questions = {
         'html': lambda w: task(peer, w)(), 'has': lambda w: task(peer, w) is not None, 'time': lambda w, s: duration(task(peer, w), s),
         'memory': lambda: memory(peer), 'nests': lambda n: nests(peer, n)}

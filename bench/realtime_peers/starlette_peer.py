@@ -42,7 +42,7 @@ async def to_sockets(i, pad):
 
 async def publish(request):
     q = request.query_params
-    one = to_sockets if q.get('channel') == 'room' else to_queues
+    one = to_sockets if q.get('channel') in ('room', 'sends') else to_queues
     tasks.add(asyncio.create_task(publish_many(one, int(q.get('n', 1)), float(q.get('rate', 0)), int(q.get('size', 1)))))
     return PlainTextResponse('started')
 
@@ -66,5 +66,6 @@ async def room(socket):
     finally: sockets.discard(socket)
 
 
-app = Starlette(routes=[Route('/single', single), Route('/sub', sub), Route('/publish', publish),
-                        WebSocketRoute('/echo', echo), WebSocketRoute('/room', room)])
+app = Starlette(routes=[
+    Route('/single', single), Route('/sub', sub), Route('/queues', sub), Route('/publish', publish),
+    WebSocketRoute('/echo', echo), WebSocketRoute('/echo_send', echo), WebSocketRoute('/room', room), WebSocketRoute('/sends', room)])

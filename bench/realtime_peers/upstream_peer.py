@@ -29,6 +29,9 @@ async def sub():
     return EventStream(events())
 
 
+app.get('/queues')(sub)
+
+
 async def to_queues(i, pad):
     event = sse_message(Div(text_of(i, pad), id='tick', cls='tick'))
     for queue in queues:
@@ -43,7 +46,7 @@ async def to_sockets(i, pad):
 
 @app.get('/publish')
 async def publish(channel: str = 'events', n: int = 1, rate: float = 0, size: int = 1):
-    one = to_sockets if channel == 'room' else to_queues
+    one = to_sockets if channel in ('room', 'sends') else to_queues
     tasks.add(asyncio.create_task(publish_many(one, n, rate, size)))
     return 'started'
 
@@ -52,9 +55,17 @@ async def publish(channel: str = 'events', n: int = 1, rate: float = 0, size: in
 async def echo(msg: str): return Div(msg, id='tick', cls='tick', hx_swap_oob='true')
 
 
+@app.ws('/echo_send')
+async def echo_by_send(msg: str, send): await send(Div(msg, id='tick', cls='tick', hx_swap_oob='true'))
+
+
 def joined(ws, send): sends[id(ws)] = send
 def left(ws): sends.pop(id(ws), None)
 
 
 @app.ws('/room', conn=joined, disconn=left)
 async def room(msg: str): pass
+
+
+@app.ws('/sends', conn=joined, disconn=left)
+async def kept(msg: str): pass

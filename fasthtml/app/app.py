@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
-           'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'Serving', 'session_layer',
+           'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'Serving', 'session_layer',
            'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
@@ -24,18 +25,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
-from ..realtime.endings import Line
+from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, http_error
-from ..http.handlers import Endpoint, Guarded, Site, guard
+from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
+from ..http.hints import log_caller, spelled
 from ..realtime.lifecycle import Lifecycle
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routing import AppRouter, HttpRoute, RouteSpec, SocketRoute, Verbs, add_route, decorate, give_to, route_specs, wrap_route
-from ..http.security import check_origins, cross_origin
+from ..http.routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
+from ..http.limits import Admissions, Limits
+from ..http.security import check_origins, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
 from .static import StaticRoutes, asset_handler
 from ..realtime.ws import setup_ws, ws_route
@@ -43,7 +46,8 @@ from ..realtime.ws import setup_ws, ws_route
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
     inputmode is itemid itemprop itemref itemscope itemtype lang nonce popover role slot spellcheck style tabindex translate
-    writingsuggestions id cls klass ws_connect ws_send sse_connect sse_swap sse_close _'''.split())
+    writingsuggestions id cls klass class ws_connect ws_send sse_connect sse_swap sse_close _
+    alink background bgcolor link text vlink'''.split())
 _body_prefixes = ('hx_', 'hx-', 'data_', 'data-', 'aria_', 'aria-', 'on', 'x_', 'x-', '_at_', '@', ':')
 
 def is_body_attr(
@@ -52,16 +56,28 @@ def is_body_attr(
     "True for htmx attributes, `data_*`, `aria_*`, events and global attributes"
     return name in _body_attrs or name.startswith(_body_prefixes)
 
+_elsewhere = dict.fromkeys(['live', 'reload_attempts', 'reload_interval'], 'Live reload is `fasthtml dev`, or fast_app(live=True).')
+_elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_route_exts(static_path=...).',
+               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.'}
+_elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
+
 def check_options(
     given: Iterable[str], # Keywords that are no options
     known: Iterable[str], # Names of options
-    mend: str = 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.' # What else it may be
-) -> None:
-    "TypeError for a keyword that is neither an option nor a body attribute"
+    mend: str = ''        # What else it may be, where an attribute of <body> makes no sense
+) -> set[str]: # Keywords that have no effect
+    "TypeError for a misspelt option; a line in the log for what is no option and no usual attribute of <body>"
+    idle = set()
     for name in given:
         if is_body_attr(name): continue
-        near = get_close_matches(name, [*known, *_body_attrs], 1)
-        raise TypeError(f"Unknown option {name!r}. " + (f"Did you mean {near[0]!r}? " if near else '') + mend.format(name))
+        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, [*known, *_body_attrs], 1, 0.75)
+        other = mend or 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.'
+        if name in _elsewhere:
+            idle.add(name)
+            log_caller(f'The option {name!r} does nothing here. {_elsewhere[name]}')
+        elif near or mend: raise TypeError(f"Unknown option {name!r}. {f'Did you mean {near[0]!r}? ' if near else ''}{other.format(name)}")
+        else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
+    return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
 def as_list(o: Any) -> list:
@@ -93,7 +109,7 @@ def check_middleware(
 _safe_methods = frozenset({'GET', 'HEAD', 'OPTIONS', 'TRACE'})
 
 class SiteRouter(AppRouter):
-    "The app's router, with its origin check and its error answers"
+    "The app's router, with its origin check, its guards and its error answers"
     site: Site
     errors: ErrorTable
 
@@ -110,28 +126,39 @@ class SiteRouter(AppRouter):
         except Exception as exc: await self.errors.answer(exc, scope, receive, send)
 
     def find(self, scope: Scope) -> ASGIApp:
-        app = super().find(scope)
-        if not isinstance(scope.get('route'), (HttpRoute, SocketRoute)) or 'starlette.exception_handlers' in scope:
-            scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
-        return app
+        "What answers; if it does not ask the app's guards itself, behind them"
+        outer, path = scope.get('route'), inner_path(scope)
+        app, route = super().find(scope), scope.get('route')
+        if getattr(route, 'site', None) is self.site: return app
+        scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
+        if route is outer: return app   # nothing was found
+        if scope['type'] == 'http': return Behind(app, self.site.before, self.site, path) if self.site.before else app
+        return Behind(app, self.site.before, self.site, path, None if is_ours(route) else ())
 
     def check(self, scope: Scope) -> None:
         "403 unless the request comes from our own pages, a trusted origin, or no browser"
-        headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
-        scheme, host = scope.get('scheme', 'http'), headers.get('host', '')
-        reason = cross_origin(scope['method'], headers, scheme, host, self.site.trusted)
-        anonymous = 'cookie' not in headers and not headers.get('authorization', '').lower().startswith('basic')
-        if reason and not (self.site.public and anonymous): raise HTTPException(403, reason)
+        reason = origin_refusal(scope, self.site.trusted, self.site.public)
+        if reason: raise HTTPException(403, reason)
         scope['fasthtml.same_origin'] = True
+
+
+def is_ours(
+    app: Any, # A route, or an ASGI app
+) -> bool:
+    "True if a FastHTML app is behind it, which has friends of its own and decides about origins"
+    while app is not None and not isinstance(app, Serving): app = getattr(app, 'app', None)
+    return app is not None
 
 # %% ../../nbs/api/app/33_app.ipynb #21944f19
 def cors_origins(
     middleware: Iterable[Middleware] # Of an app
-) -> tuple[list[str], bool]: # Origins that are trusted, and whether anybody may call without a login
+) -> tuple[list[str|re.Pattern], bool]: # Origins that are trusted, and whether anybody may call without a login
     "What the CORS middleware says about other origins"
-    options = [m.kwargs for m in middleware if m.cls is CORSMiddleware]
-    named = [o for kw in options for o in kw.get('allow_origins', ()) if o != '*' or kw.get('allow_credentials')]
-    return named, any('*' in kw.get('allow_origins', ()) for kw in options)
+    options = [m.kwargs for m in middleware if isinstance(m.cls, type) and issubclass(m.cls, CORSMiddleware)]
+    named = [o for kw in options for o in kw.get('allow_origins', ()) if o != '*']
+    patterns = [re.compile(kw['allow_origin_regex']) for kw in options if kw.get('allow_origin_regex')]
+    narrow = [p for p in patterns if not p.fullmatch('https://a.invalid')]   # not a pattern for everybody
+    return named + narrow, len(narrow) < len(patterns) or any('*' in kw.get('allow_origins', ()) for kw in options)
 
 # %% ../../nbs/api/app/33_app.ipynb #9e3037df
 class Routing(Verbs):
@@ -139,6 +166,7 @@ class Routing(Verbs):
     site: Site
     router: SiteRouter
 
+    @spelled
     def route(
         self,
         path: str|Callable|None = None,            # Path pattern; from the function's name if not given
@@ -165,6 +193,7 @@ class Routing(Verbs):
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
         url = wrap_route(spec.fn, spec.path, self.router)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
+        route.site = self.site
         self.add_route(route)
         return url
 
@@ -181,7 +210,7 @@ class Routing(Verbs):
         path: str,              # What its addresses begin with
         app: ASGIApp,           # Any ASGI app: another FastHTML, Starlette, static files
         name: str|None = None,  # For `url_path_for`
-        before: Any = None      # Guards in front of it; the app's own `before` guards only the app's own handlers
+        before: Any = None      # Guards in front of it, after the app's own
     ) -> None:
         "Put another app under `path`"
         guards = as_list(before)
@@ -193,6 +222,7 @@ class Realtime:
     site: Site
     lifecycle: Lifecycle
 
+    @spelled
     def ws(
         self,
         path: str,                             # Path pattern
@@ -315,27 +345,29 @@ class Serving(Starlette):
         self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
         if folder is not None:
             serve = request_response(asset_handler(folder or None))
-            self.router.routes.append(HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False))
+            route = HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False)
+            route.site = self.site   # open to everybody: a login page needs its scripts
+            self.router.routes.append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         scope['app'] = self
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        if 'fasthtml.line' not in scope: return await self.outermost(scope, receive, send)
-        if send is not scope['fasthtml.line'].send: scope['fasthtml.wrapped'] = True
+        if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
+        if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        line, failure = Line(receive, send, self.lifecycle), None
-        scope['fasthtml.line'] = line
+        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)
             except BaseException as e:
-                if line.rest is None: raise
+                if server.on_return is None: raise
                 failure = e
-            if line.rest: await line.rest(failure)
-        finally: del scope['fasthtml.line']
+            if server.on_return: await server.on_return(failure)
+        finally: del scope['fasthtml.server']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"
@@ -435,7 +467,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         body_wrap: Callable = noop_body,         # Round the body of every page
         htmlkw: Mapping[str, Any]|None = None,   # Attributes of <html>
         nb_hdrs: bool = False,                   # For pages shown in a notebook
-        canonical: bool = True,                  # Link each page to its canonical address
+        canonical: bool|str = True,              # Link each page to its canonical address? Text: where the app lives, `https://example.org`
         max_part_size: int = DEF_MAXPART,        # Bytes of one part of a form
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
@@ -446,12 +478,13 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         broker: Any = None,                      # Carries channels between processes: 'redis://...'
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
+        limits: Limits|None = None,              # How many streams and sockets may be open, and how fast a socket may send
         bodykw: Mapping[str, Any]|None = None,   # Attributes of <body>
         ws_hdr: bool = False,                    # As exts='ws'
         pico: bool|None = False,                 # Pico's style sheet before `hdrs`?
         **kwargs                                 # More attributes of <body>
     ):
-        if kwargs: check_options(kwargs, inspect.signature(FastHTML).parameters)
+        for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
         exts = [*as_list(exts), *(['ws'] if ws_hdr else [])]
@@ -461,7 +494,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
-                         max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker)
+                         max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker,
+                         limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []
         if sess_cls is not None:

@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase
+from ..http.handlers import MiddlewareBase, inner_path
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
 auth_hdrs: Mapping[str, str] = {'WWW-Authenticate': 'Basic realm="login", charset="UTF-8"'}
@@ -61,7 +61,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         self.skip = [re.compile(o) for o in skip]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] not in ('http', 'websocket') or any(o.fullmatch(scope['path']) for o in self.skip):
+        if scope['type'] not in ('http', 'websocket') or any(o.fullmatch(inner_path(scope)) for o in self.skip):
             return await self.app(scope, receive, send)
         user = await self.authenticate(HTTPConnection(scope))
         if user: return await self.app({**scope, 'auth': user}, receive, send)
@@ -85,7 +85,7 @@ async def _refuse_socket(receive: Receive, send: Send) -> None:
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
 def user_pwd_auth(
     lookup: Mapping[str, str] | Callable[[str, str], Any] | None = None,    # Passwords by name, or a function of name and password
-    skip: Iterable[str | re.Pattern] | None = None,                         # Patterns of whole paths that are open
+    skip: Iterable[str | re.Pattern] | None = None,                         # Patterns of whole paths inside the app that are open
     **kwargs: str,                                                          # Passwords by name
 ) -> Middleware:
     "Basic authentication for `FastHTML(middleware=[...])`"

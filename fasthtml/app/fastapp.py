@@ -19,6 +19,7 @@ from typing import Any, get_args, get_origin
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #cd1c6ebd
 from .app import FastHTML, check_options
+from ..http.hints import log_caller
 from .live_reload import setup_live_reload
 from .static import default_static
 
@@ -140,7 +141,7 @@ def fast_app(
     columns, tables, options = sort_keywords(kwargs)
     if db_file: check_options(options.keys() - _options().keys(), _options(), 'A column has a type: {}=str. A table is a dict of these.')
     elif columns or tables:
-        raise TypeError(f"{next(iter(columns | tables))!r} describes a table, which needs a database: fast_app('data.db', ...).")
+        log_caller(f"{next(iter(columns | tables))!r} describes a table, which needs a database: fast_app('data.db', ...). None was made.")
     if pico is None: pico = default_hdrs
     common = dict(hdrs=hdrs, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
     app = FastHTML(pico=pico, **common, **options)

@@ -68,10 +68,11 @@ def vurl(
     root: str | os.PathLike = '.', # Folder it is served from
 ) -> str:                          # The same with `?v=` and the hash
     "A URL that changes when the file does"
-    file = safe_file(Path(root).resolve(), path.lstrip('/'))
+    address, mark, fragment = path.partition('#')
+    file = safe_file(Path(root).resolve(), address.partition('?')[0].lstrip('/'))
     if file is None:
         raise FileNotFoundError(f'No static file for {path!r} in {str(root)!r}. Is `root` the folder that is served?')
-    return f'{path}{"&" if "?" in path else "?"}v={file_version(file)}'
+    return f'{address}{"&" if "?" in address else "?"}v={file_version(file)}{mark}{fragment}'
 
 # %% ../../nbs/api/app/31_static.ipynb #4f1af681
 _forever = 'public, max-age=31536000, immutable'

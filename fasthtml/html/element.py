@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'valmap', 'safe_url', 'unqid', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html',
-           'open_tag', 'content']
+           'check_name', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node',
+           'to_html', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
-import base64, copy, json, os, re
+import base64, copy, functools, json, os, re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from types import MappingProxyType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType
 from typing import Any, TypeAlias
 
 # %% ../../nbs/api/html/00_element.ipynb #470797f2
@@ -78,13 +78,88 @@ def check_name(
     return name
 
 # %% ../../nbs/api/html/00_element.ipynb #fc256334
+_true_false = """aria-atomic aria-busy aria-checked aria-current aria-disabled aria-expanded aria-grabbed aria-haspopup aria-hidden
+    aria-invalid aria-modal aria-multiline aria-multiselectable aria-pressed aria-readonly aria-required aria-selected
+    contenteditable draggable spellcheck writingsuggestions focusable preserveAlpha externalResourcesRequired
+    accent accentunder displaystyle fence largeop movablelimits separator stretchy symmetric
+    hx-boost hx-history hx-push-url hx-replace-url hx-validate"""
+_words_of = {**dict.fromkeys(_true_false.split(), ('true', 'false')), 'translate': ('yes', 'no'), 'value': ('true', None),
+             **dict.fromkeys(['autocapitalize', 'autocomplete', 'autocorrect'], ('on', 'off'))}
+
+def _plain_name(name: str) -> str:
+    "`name` without what htmx lets stand round it, as in `data-hx-get` and `hx-get:inherited`"
+    if name[:8] == 'data-hx-': name = name[5:]
+    return name.partition(':')[0] if name[:3] == 'hx-' else name
+
+@functools.lru_cache(4096)
+def _bool_attr(
+    prefix: str, # The text before the value
+    v: bool,     # The value
+) -> str:
+    "An attribute that is True or False: a word, the bare name, or nothing"
+    name = _plain_name(prefix[1:-2])
+    yes, no = _words_of.get(name) or ('true' if name[:3] == 'hx-' else '', None)
+    if not v: return '' if no is None else f'{prefix}{no}"'
+    return f'{prefix}{yes}"' if yes else prefix[:-2]
+
+# %% ../../nbs/api/html/00_element.ipynb #4dccf7e7
+_functions = (FunctionType, BuiltinFunctionType, MethodType, MethodWrapperType, functools.partial)
+
+def _unfinished(x: Any) -> str:
+    "Why `x` cannot be shown, and what to write; '' if it can"
+    cls = type(x)
+    if any(hasattr(cls, o) for o in ('__ft__', '__html__')): return ''
+    name = getattr(x, '__name__', None) or getattr(getattr(x, 'func', None), '__name__', None) or cls.__name__
+    if isinstance(x, type): return f"`{name}` is a class. Make one: `{name}(...)`."
+    if isinstance(x, _functions): return f"`{name}` is a function. Call it: `{name}(...)`; a route (`@rt`) stands for its address."
+    if hasattr(cls, '__await__'): return f"`{name}` has not been awaited. Write `await {name}(...)`."
+    if hasattr(cls, 'publish'):
+        return ("It is a channel. What is published to it reaches a page through `EventStream(channel)` or "
+                "`@app.ws(..., channels=channel)`; the page says `sse_connect=` or `ws_connect=` with that route.")
+    if hasattr(cls, '__anext__') or hasattr(cls, '__aiter__'):
+        return f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, or return it alone, as a page in parts."
+    return ''
+
+def _refuse(x: Any, where: str = 'child of an element') -> None:
+    "Refuse what is not finished"
+    if why := _unfinished(x):
+        if hasattr(x, 'close') and hasattr(type(x), '__await__'): x.close()   # else Python warns of it as well
+        raise TypeError(f"A {_kind_of(x)} cannot be the {where}. {why}")
+
+def _kind_of(x: Any) -> str: return 'class' if isinstance(x, type) else type(x).__name__
+
+def _text_of(x: Any) -> str:
+    "The text of a part of a value"
+    if type(x) is not str: _refuse(x, 'value of an attribute')
+    return str(x)
+
+# %% ../../nbs/api/html/00_element.ipynb #c960424f
+def _said(o: Any) -> bool: return o is not None and o is not False and o != ''   # 0 says something
+
+def _listed(o: Any) -> list:
+    "The items of a collection; those of a set in order of their text, so that a page is the same each time"
+    return sorted(o, key=str) if isinstance(o, (set, frozenset)) else list(o)
+
 def valmap(o: Any) -> Any:
-    "Lists as space-separated text, dicts as `k:v` pairs; None if there is nothing in them; all else unchanged"
-    if isinstance(o, (list, tuple, set, frozenset)): return ' '.join(map(str, o)) or None
-    if isinstance(o, Mapping): return '; '.join(f'{k}:{v}' for k, v in o.items()) or None
+    "Lists as space-separated text, dicts as `k:v` pairs, without None and False; None if there is nothing in them; all else unchanged"
+    if isinstance(o, (list, tuple, set, frozenset)): return ' '.join([_text_of(x) for x in _listed(o) if _said(x)]) or None
+    if isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     return o
 
+def _classes(o: Any) -> Iterator[str]:
+    "The classes in `o`: a text, a dict class → wanted?, or a collection of these"
+    if isinstance(o, Mapping): o = [k for k, wanted in o.items() if wanted]
+    if isinstance(o, (list, tuple, set, frozenset)):
+        for x in _listed(o): yield from _classes(x)
+    elif o and o is not True: yield _text_of(o)
+
+def _style(o: Any) -> str:
+    "CSS from a collection of declarations, as texts or dicts"
+    return '; '.join([_text_of(x).rstrip('; ') for x in map(valmap, _listed(o)) if _said(x)])
+
+# %% ../../nbs/api/html/00_element.ipynb #394414e0
 _selectors = frozenset('hx-target hx-include hx-indicator hx-select hx-disabled-elt'.split())  # these name an element as `#id`
+_link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 
 def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"
@@ -92,39 +167,50 @@ def _value(name: str, v: Any) -> Any:
     if isinstance(v, FT):
         if not v.id: raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
         return f'#{v.id}' if name.split(':')[0] in _selectors else v.id
-    if isinstance(v, Mapping) and name.startswith('hx-'): return json.dumps(dict(v), default=str)
+    if isinstance(v, (list, tuple, set, frozenset, Mapping)):
+        if name == 'class': return ' '.join(_classes(v)) or None
+        if name == 'style' and not isinstance(v, Mapping): return _style(v) or None
+        if isinstance(v, Mapping) and name.startswith(('hx-', 'data-hx-')): return json.dumps(dict(v), default=_text_of)
+        return valmap(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
-    return valmap(v)
+    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, 'to'): _refuse(v, f'value of `{name}`')
+    return bool(v) if type(v).__module__ == 'numpy' and type(v).__name__.startswith('bool') else v
 
 # %% ../../nbs/api/html/00_element.ipynb #0934488e
-_url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href
-    hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-push-url hx-replace-url""".split())
-_script_url = '[\x00-\x20]*' + '[\t\n\r]*'.join('javascript:')
+_url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc
+    codebase classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete
+    hx-query hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
+_code_attrs = frozenset('hx-vals hx-headers hx-request hx-confirm'.split())   # htmx runs their text if it begins with `js:`
+_script_url = r'[\s\x00-\x20\ufeff]*(?:' + r'[\t\n\r]*'.join('javascript:') + '|js:)'
 _is_script_url = re.compile(_script_url, re.I).match
 _holds_script_url = re.compile('(?:="|;)' + _script_url, re.I).search
 _does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch
 
 def safe_url(
-    name: str, # Name of the attribute, for the log
+    name: str, # Name of the attribute, as HTML has it
     v: str,    # Its value
-) -> str:      # The value, inert if a browser would have run it
-    "What may stand in an attribute that holds a URL"
-    parts = v.split(';') if name == 'values' else [v]   # an SVG animation has a list of values
-    if not any(map(_is_script_url, parts)) or _does_nothing(v): return v
+) -> str:      # The value, inert if a browser or htmx would have run it
+    "What may stand in an attribute that holds a URL, or a text that htmx may run"
+    plain = _plain_name(name)
+    if plain not in _url_attrs and plain not in _code_attrs: return v
+    parts = v.split(';') if plain == 'values' else [v]   # an SVG animation has a list of values
+    if not any(map(_is_script_url, parts)) or _does_nothing(v) and plain in _url_attrs: return v
     import logging
     logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. "
                                           f"If it is meant, write `{name}=Safe(...)`.")
+    if plain in _code_attrs and plain != 'hx-confirm': return '{}'   # htmx reads these as JSON
     return 'unsafe:' + v.strip().replace(';', ';unsafe:') if len(parts) > 1 else 'unsafe:' + v.strip()
 
 # %% ../../nbs/api/html/00_element.ipynb #c5de376f
 def _attr(prefix: str, v: Any) -> str:
     "The attribute with text `prefix` before its value, for a value of any type"
-    if v is None or v is False: return ''
-    if v is True: return prefix + 'true"' if prefix[:4] == ' hx-' else prefix[:-2]
+    if v is True or v is False: return _bool_attr(prefix, v)
     if type(v) is int: return f'{prefix}{v}"'
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
-    if v is None or v is False: return ''
+    if v is None: return ''
+    if type(v) is bool: return _bool_attr(prefix, v)
+    if isinstance(v, type): v = v.to()   # a class of routes
     if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
     return f'{prefix}{esc(str.__str__(v) if isinstance(v, str) else str(v))}"'
 
@@ -132,7 +218,6 @@ def _attr(prefix: str, v: Any) -> str:
 _written: dict[str, str] = {}   # name as written → the text before its value; at most 4096 of them
 _final: dict[str, str] = {}     # name as HTML has it → the same
 _usual = {'class': 'cls', 'for': 'fr'}
-_link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 _apart = frozenset(['target_id', 'attrmap', 'valmap', 'ft_cls', 'sse_connect', 'hx_sse_connect', 'nonce', *_link_attrs])
 
 def _prefix(name: str) -> str:
@@ -215,15 +300,23 @@ Node: TypeAlias = Any       # What may be a child: FT, text, number, None, list 
 Attribute: TypeAlias = Any  # What may be a value: text, number, bool, None, list, dict, a route, an FT (its id)
 
 class _Attrs(dict):
-    "Attributes in their final form: HTML name → value"
+    "Attributes in their final form: HTML name → value. SVG's names can be looked up in small letters too"
     __slots__ = ('listeners',)
+    def __missing__(self, k: str) -> Any:
+        if k in _svg_names: return dict.__getitem__(self, _svg_names[k])
+        raise KeyError(k)
+    def __contains__(self, k: Any) -> bool: return dict.__contains__(self, k) or dict.__contains__(self, _svg_names.get(k, k))
+    def get(self, k: str, default: Any = None) -> Any:
+        try: return self[k]
+        except KeyError: return default
 
 def _final_attrs(written: Mapping) -> _Attrs:
-    "Names and values as HTML has them. Later spellings of a name win; `target_id` wins over `hx_target`"
+    "Names and values as HTML has them. Later spellings of a name win, but `cls` over `class` and `target_id` over `hx_target`"
     res, written = _Attrs(), dict(written)
     names, values = written.pop('attrmap', None) or attrmap_x, written.pop('valmap', None) or (lambda v: v)
     target = written.pop('target_id', None)
     if 'ft_cls' in written: raise TypeError("`ft_cls` is an option of `ft`, `ft_hx` and `ft_html`: write `ft_hx('div', ..., ft_cls=...)`.")
+    if 'class' in written and any(_classes(written.get('cls'))): del written['class']
     for k, v in written.items():
         name = check_name(names(k))
         v = _value(name, values(v))
@@ -253,16 +346,16 @@ def _with_id(kw: dict) -> dict:
 _drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
 
-def _fastcore_html(k: type) -> bool:
+def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
-    return k.__name__ == 'NotStr' and k.__module__ == 'fastcore.basics'
+    return any(o.__name__ == 'NotStr' and o.__module__ == 'fastcore.basics' for o in k.__mro__)
 
 def _is_group(x: Any) -> bool:
     "Does `x` stand for the things in it?"
     k = type(x)
     if k in _groups: return True
     if not isinstance(x, (Iterator, Collection)) or isinstance(x, (str, bytes, bytearray, memoryview, Mapping, FT, type)): return False
-    return not any(hasattr(k, o) for o in _drawing) and not _fastcore_html(k)
+    return not any(hasattr(k, o) for o in _drawing) and not is_raw_text(k)
 
 def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
     "`kids` flattened, with generators read and mappings (only where `direct`) moved to `kw`"
@@ -278,7 +371,9 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
             elif isinstance(x, Mapping) and not any(hasattr(type(x), o) for o in _drawing):
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 kw.update(x)
-            else: res.append(x)
+            else:
+                _refuse(x)
+                res.append(x)
     return tuple(res)
 
 # %% ../../nbs/api/html/00_element.ipynb #2315a92e
@@ -327,6 +422,15 @@ def _final_form(el: 'FT') -> 'FT':
         _set_c(el, kids)
         _set_a(el, a)
     return el
+
+def _id_of(el: 'FT') -> Any:
+    "The id of `el`, looked up without bringing its attributes into their final form if they are written in the usual way"
+    a = el._a
+    if not a: return None
+    if type(a) is _Attrs: return a.get('id')
+    for k in a:
+        if k not in _written: return _normal(el)[1].get('id')
+    return a.get('id')
 
 def _same(a: 'FT', b: 'FT') -> bool:
     "Are the trees equal?"
@@ -381,16 +485,20 @@ class _Readable:
     def _repr_html_(self) -> str: return to_html(self)
     def _repr_markdown_(self) -> str: return f'```html\n{to_html(self)}\n```'
     def __repr__(self) -> str: return to_html(self)
-    def __str__(self) -> str: return str(self.attrs.get('id') or to_html(self))
+    def __str__(self) -> str: return str(_id_of(self) or to_html(self))
     def __add__(self, b: Any) -> str: return f'{self}{b}'
     def __radd__(self, a: Any) -> str: return f'{a}{self}'
 
 # %% ../../nbs/api/html/00_element.ipynb #9c83f9a2
+_filled: set[str] = set()   # void tags that were given content, and said so
+
 def _check_void(tag: _Tag, kids: tuple) -> None:
-    "Refuse children of a void element"
-    if tag.void and (found := [o for o in kids if o is not None]):
-        raise ValueError(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}. "
-                         "Put it into an attribute, or beside the element.")
+    "Say, once for each tag, that a void element has no content; what it is given is rendered after it"
+    if not tag.void or tag.name in _filled or not (found := [o for o in kids if o is not None and o != '']): return
+    _filled.add(tag.name)
+    import logging
+    logging.getLogger('fasthtml').warning(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}, which is "
+                                          "rendered after it. Put it into an attribute, or beside the element.")
 
 def _spelled(k: str) -> str:
     "The name in HTML of an attribute that is read or set by name; `note_` is a note on the element, which is not rendered"
@@ -597,7 +705,7 @@ def tag_factory(
         else: o._a = None
         o.__class__ = FT
         return o
-    if t.named or t.void: make = _careful(t)
+    if t.named or t.void or t.raw: make = _careful(t)
     make.__name__ = make.__qualname__ = name
     make.__doc__ = f'Make a `<{t.name}>` element'
     make._tag = t
@@ -669,7 +777,7 @@ def to_html(*children: Node) -> str:
                     names = _written if type(a) is dict else _final
                     for k, v in a.items():
                         if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
-                        elif v is not None and v is not False: s += _attr(names[k], v)
+                        elif v is not None: s += _attr(names[k], v)
                     if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(c)
                 except KeyError: s = t.lt + _slow_attrs(c)   # a name seen for the first time, or an unusual one
             if type(kids) is str:
@@ -681,7 +789,7 @@ def to_html(*children: Node) -> str:
             if type(kids) is _Fused:
                 add(f'{s}>{_fused_html(kids)}{t.close}')
                 continue
-            if t.text is not esc: kids = content(t, kids)
+            if t.text is not esc: kids = content(t, kids, t.raw and _is_foreign(end, above))
             add(s + '>')
             above = it, end, above
             it, end = iter(kids), t.close
@@ -709,7 +817,8 @@ def _slow_attrs(el: FT) -> str:
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue             # a note on the element, not for the page
         if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
-        if k in _url_attrs and not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
+        if k in _link_attrs and not hasattr(v, 'to'): _refuse(v, f'value of `{k}`')
+        if type(v) is str or not isinstance(v, (bool, type)) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
     return res
 
@@ -744,12 +853,15 @@ def _other(c: Any) -> Any:
     if isinstance(c, FT): return c if c._t.name else _kids(c)
     if hasattr(cls, '__ft__'): return (c.__ft__(),)
     if hasattr(cls, '__html__'): return str(c.__html__())
-    if _fastcore_html(cls): return str(c)
+    if is_raw_text(cls): return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
     if isinstance(c, Mapping) and not _figure(c):
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
-    return c if _is_group(c) else _figure(c) or esc(str(c))
+    if _is_group(c): return c
+    if figure := _figure(c): return figure
+    _refuse(c, 'content of a page')
+    return esc(str(c))
 
 # %% ../../nbs/api/html/00_element.ipynb #ce5bd5c1
 def _figure(c: Any) -> str:
@@ -775,10 +887,34 @@ def _saved(figure: Any) -> bytes:
     return file.getvalue()
 
 # %% ../../nbs/api/html/00_element.ipynb #4a20271c
-def content(t: _Tag, kids: tuple) -> tuple:
+def content(
+    t: _Tag,               # The tag
+    kids: tuple,           # Its children
+    foreign: bool = False, # Does it stand in SVG or MathML, where the text of scripts and styles is text as any other?
+) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
-    if t.raw: return Safe(t.text(''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids]))),
+    if t.raw:
+        text = ''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids])
+        return Safe(esc(text) if foreign else t.text(text)),
     return (Safe('\n'), *kids) if t.text is _pre_text and _first_char(kids) == '\n' else kids
+
+def _is_foreign(end: str, above: Any) -> bool:
+    "Does an element stand in SVG or MathML? `end` closes what it is in, `above` is a chain of what that is in"
+    ends = []
+    while above is not None:
+        ends.append(end)
+        _, end, above = above
+    return in_foreign(reversed(ends)) if '</svg>' in ends or '</math>' in ends else False
+
+def in_foreign(
+    ends: Iterable[str], # The end tags of what is open, from the outermost on
+) -> bool:
+    "Does a parser take what comes next for SVG or MathML?"
+    where = ''
+    for end in ends:
+        if not where and end in ('</svg>', '</math>'): where = end
+        elif where == '</svg>' and end in ('</foreignObject>', '</desc>', '</title>'): where = ''   # HTML inside SVG
+    return bool(where)
 
 def _first_char(kids: tuple) -> str:
     "The character that `kids` begin with, if it is text"

@@ -32,7 +32,7 @@ def to_js(
 ) -> str:                      # A JavaScript expression
     "A Python value as JavaScript, for use inside a script"
     said = json.dumps(value, default=lambda o: to_html(o) if hasattr(o, '__ft__') or isinstance(o, FT) else str(o))
-    return said.replace('<', '\\u003c')
+    return said.replace('&', '\\u0026').replace('<', '\\u003c')
 
 # %% ../../nbs/api/html/08_js.ipynb #1bc37dab
 def Surreal(

@@ -72,7 +72,7 @@ def Grid(
     **kwargs: Any,             # Attributes
 ) -> FT:                       # A `<div class="grid">` element
     "Columns of equal width"
-    return ft_hx('div', *[ft_hx('div', o) if isinstance(o, str | int | float) else o for o in c], cls=cls, **kwargs)
+    return ft_hx('div', *[o if isinstance(o, list | dict) or o is None else ft_hx('div', o) for o in c], cls=cls, **kwargs)
 
 @takes_attributes
 def Container(

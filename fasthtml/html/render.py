@@ -9,7 +9,7 @@ __all__ = ['to_xml', 'highlight', 'showtags', 'dict2xml', 'iter_chunks', 'static
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .element import FT, Node, Safe, _other, content, check_name, open_tag, tag_factory, to_html
+from .element import FT, Node, Safe, _other, content, check_name, in_foreign, open_tag, tag_factory, to_html
 
 # %% ../../nbs/api/html/01_render.ipynb #c6300b22
 _blocks = frozenset('''div p ul ol li table thead tbody tfoot html head body meta title !doctype input script link style tr th td
@@ -32,7 +32,8 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                 open_.append((it, end, lvl, indent))
                 it, end = iter(c), ''
                 break
-            t, kids = c._t, [o for o in content(c._t, c.children) if o is not None]
+            foreign = c._t.raw and in_foreign([o[1].strip() for o in open_] + [end.strip()])
+            t, kids = c._t, [o for o in content(c._t, c.children, foreign) if o is not None]
             block = indent and t.name in _blocks
             before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper, nobody reads it
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')
@@ -55,7 +56,8 @@ def to_xml(
     indent: bool = True,    # Lay out for people?
     do_escape: bool = True, # Escape text?
 ) -> Safe:                  # HTML
-    "The HTML of `elms` as a person likes to read it"
+    "The HTML of `elms` as a person likes to read it; with `indent=False` what `to_html` writes"
+    if not indent and do_escape: return Safe(to_html(*elms))
     text = _text if do_escape else str
     return Safe(('\n' if indent else '').join([''.join(_lay_out((o,), lvl, indent, text)) for o in elms]))
 

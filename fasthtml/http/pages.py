@@ -9,6 +9,7 @@ __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 # %% ../../nbs/api/http/11_pages.ipynb #46cad53f
-from ..html.element import FT, Fragment, csp_nonce, esc, ft, to_html
+from ..html.element import FT, Fragment, csp_nonce, esc, ft, is_raw_text, to_html
 from .requests import Request
 
 # %% ../../nbs/api/http/11_pages.ipynb #5ebf54c1
@@ -27,7 +28,7 @@ _show = ('__ft__', '__html__', '_repr_html_')
 
 def shows_itself(o: Any) -> bool:
     "Can `o` be rendered as HTML by itself?"
-    return isinstance(o, FT) or any(hasattr(type(o), name) for name in _show)
+    return isinstance(o, FT) or any(hasattr(type(o), name) for name in _show) or is_raw_text(type(o))
 
 def is_data(o: Any) -> bool:
     "Is `o` a record, to be sent as JSON?"
@@ -97,7 +98,7 @@ class PageConfig:
         htmlkw: Mapping[str, Any]|None = None,    # Attributes of <html>
         bodykw: Mapping[str, Any]|None = None,    # Attributes of <body>
         body_wrap: Callable|None = None,          # `wrap(content)` or `wrap(content, request)`, round the body of pages
-        canonical: bool = True,                   # Add <link rel=canonical>?
+        canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
         csp: Callable[[str], str]|None = None,    # Nonce → Content-Security-Policy of a page, if it has one
     ):
         self.title, self.canonical, self.csp, self.body_wrap = title, canonical, csp, body_wrap
@@ -154,14 +155,21 @@ def page_parts(
     return parts
 
 # %% ../../nbs/api/http/11_pages.ipynb #5d915149
+_own_hosts = frozenset(['localhost', '127.0.0.1', '[::1]', 'testserver'])
+
 def canonical_url(
-    scope: Scope,                  # The connection
-    headers: Mapping[bytes, bytes] # Its headers
+    scope: Scope,                   # The connection
+    headers: Mapping[bytes, bytes], # Its headers
+    origin: bool|str = True,        # Where the app lives: `https://example.org`
 ) -> str:
-    "The address that was asked for, with https"
+    "The address that was asked for"
     raw, query = scope.get('raw_path'), scope.get('query_string')
-    path = raw.decode('latin-1') if raw else quote(scope['path'], safe="/~:@!$&'()*+,;=")
-    return f"https://{headers.get(b'host', b'').decode('latin-1')}{path}{'?' + query.decode('latin-1') if query else ''}"
+    path = raw.decode('latin-1').replace('\\', '%5C') if raw else quote(scope['path'], safe="/~:@!$&'()*+,;=")
+    if query: path += '?' + query.decode('latin-1')
+    if isinstance(origin, str): return origin.rstrip('/') + path
+    host = headers.get(b'host', b'').decode('latin-1')
+    if re.sub(r':\d*$', '', host) in _own_hosts: return f'https://{host}{path}'
+    return '/.' + path if path[:2] == '//' else path   # two slashes would begin a host
 
 def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Request|None) -> list[Any]:
     "The body's content in the wrapper of the app, router or route"
@@ -193,7 +201,7 @@ def page_edges(
     own = to_html(*parts.head) if parts.head else ''
     own += frame.title if parts.title is None else to_html(parts.title)
     if page.canonical:
-        url = getattr(request, 'canonical', None) or canonical_url(scope, dict(scope['headers']))
+        url = getattr(request, 'canonical', None) or canonical_url(scope, dict(scope['headers']), page.canonical)
         own += f'<link rel="canonical" href="{esc(str(url))}">'
     mid = ('</head>' + open_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     top, head, bottom = frame.top, frame.head, frame.bottom

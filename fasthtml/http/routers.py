@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from .hints import spelled
 from .routing import RouteWrapper, Verbs, decorate, give_to, infer_route, route_specs, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
@@ -52,6 +53,7 @@ class APIRouter(Verbs):
         self.body_wrap, self.before, self.host = body_wrap, _several(before), host
         self.rt_funcs, self._records = RouteFuncs(), []
 
+    @spelled
     def route(self,
         path: Any = None,                             # Path pattern; from the function's name if not given
         methods: str | Collection[str] | None = None, # GET and POST if not given and the name is no verb
@@ -62,17 +64,15 @@ class APIRouter(Verbs):
         before: Any = None,                           # Guards, after the router's
     ) -> Any:
         "Decorator: the function or class answers `path`"
-        kw = dict(body_wrap=body_wrap, host=host)
         def register(target: Any, path: str | None) -> Any:
             specs = route_specs(target, path, methods, name)
             wrapper = wrap_route(target.fn if isinstance(target, RouteWrapper) else target, self.prefix + specs[0].path)
             for s in specs:
-                more = dict(kw, methods=list(s.methods), name=s.name, include_in_schema=include_in_schema)
+                more = dict(body_wrap=body_wrap, host=host, methods=list(s.methods), name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
         return decorate(register, path)
-
     __call__ = route
 
     def __getattr__(self, name: str) -> Any:

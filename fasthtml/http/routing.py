@@ -201,6 +201,7 @@ def _shape(pattern: PathPattern | None) -> str | None:
 
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
+    site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
         "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
@@ -497,31 +498,31 @@ def decorate(
     return register(path, None)
 
 class Verbs:
-    "One decorator for each HTTP method, on top of `route`"
+    "One decorator for each HTTP method, on top of `route`. `methods=` adds others, as FastHTML allows"
     def get(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer GET (and HEAD)"
-        return self.route(path, 'get', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'get'), name, **kwargs)
     def post(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer POST"
-        return self.route(path, 'post', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'post'), name, **kwargs)
     def put(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer PUT"
-        return self.route(path, 'put', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'put'), name, **kwargs)
     def delete(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer DELETE"
-        return self.route(path, 'delete', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'delete'), name, **kwargs)
     def patch(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer PATCH"
-        return self.route(path, 'patch', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'patch'), name, **kwargs)
     def head(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer HEAD alone"
-        return self.route(path, 'head', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'head'), name, **kwargs)
     def trace(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer TRACE"
-        return self.route(path, 'trace', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'trace'), name, **kwargs)
     def options(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
         "Answer OPTIONS"
-        return self.route(path, 'options', name, **kwargs)
+        return self.route(path, kwargs.pop('methods', 'options'), name, **kwargs)
 
 def give_to(
     cls: type,             # A class of routes

@@ -331,7 +331,8 @@ class SessionMiddleware:
             try: return await self.app(scope, receive, send)
             finally: await self.store.close()
         outer = scope.get('session')
-        if scope['type'] not in ('http', 'websocket') or isinstance(outer, Session) and outer.cookie == self.cookie.name:
+        theirs = outer is not None and not isinstance(outer, Session)   # the program's own middleware keeps sessions
+        if scope['type'] not in ('http', 'websocket') or theirs or isinstance(outer, Session) and outer.cookie == self.cookie.name:
             await self.app(scope, receive, send)
         elif self.store: await session_in_store(self.app, self.cookie, self.store, scope, receive, send)
         else: await session_in_cookie(self.app, self.cookie, self.signing, scope, receive, send)

@@ -25,8 +25,9 @@ from starlette.types import Receive, Scope, Send
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from .channels import Channel, EventText, Member, Message, wire_texts
 from ..html.element import FT, to_html
-from .endings import Canceller, cut_line, lifecycle_of, one_more_thread, ticker, without
-from .mailbox import Mailbox, fast_send
+from .endings import Canceller, one_more_thread, ticker, without
+from .mailbox import Mailbox
+from .servers import abort, lifecycle_of, running_loop, server_of, step_send
 from ..http.responses import current_exchange
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #edbfe0ea
@@ -180,7 +181,7 @@ class StreamConnection(Member):
                  'watcher', 'sent', 'stuck', 'since', 'loop', 'written', 'size', 'batch', 'due')
 
     def __init__(self, scope: Scope, send: Send, task: asyncio.Task, heartbeat: float, slow: float, retry: int | None, max_pending: int):
-        raw = fast_send(scope)
+        raw = step_send(scope)
         box = Mailbox(raw or send, _body, max_pending=max_pending, join=True, fast=raw is not None, on_close=self.given_up, stall=slow)
         super().__init__(box, event_bytes, scope.get('auth'))
         self.scope, self.asgi_send, self.canceller, self.watcher = scope, send, Canceller(task), None
@@ -253,7 +254,7 @@ class StreamConnection(Member):
 
     def cut(self) -> None:
         "End the connection without a word"
-        cut_line(self.scope)
+        abort(self.scope)
         self.mailbox.close('cut')
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #f21fd85d
@@ -389,20 +390,20 @@ class ChannelStream(SourceStream):
     "A stream whose layers return while its client waits for a channel"
     async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Be the response of a handler"
-        line = scope.get('fasthtml.line')
+        server = server_of(scope)
         plain = not self.channel or self.connection or scope['method'] == 'HEAD'
-        if plain or line is None or fast_send(scope) is None: return await self(scope, receive, send)
+        if plain or server is None or step_send(scope) is None: return await self(scope, receive, send)
         try:
             await self._open(scope, receive, send, asyncio.current_task())
             await join_channel(self.connection, self.channel, Headers(scope=scope).get('last-event-id', self.since))
         except (Exception, CancelledError) as e: return await self.finish(e)
-        self.connection.asgi_send, line.rest = line.send, self._rest
+        self.connection.asgi_send, server.on_return = server.send, self._rest
 
     async def _rest(self, failure: BaseException | None) -> None:
         connection = self.connection
         try:
             if failure is None:
-                while (await connection.scope['fasthtml.line'].receive())['type'] != 'http.disconnect': pass
+                while (await server_of(connection.scope).receive())['type'] != 'http.disconnect': pass
                 connection.why = 'gone'
         except (Exception, CancelledError) as e: failure = e
         await self.finish(failure)
@@ -473,7 +474,7 @@ class EventStream(ChannelStream):
 
     def _in_loop(self, coro) -> Any:
         "`coro` itself in the stream's loop; elsewhere run it there, and in a thread without a loop wait for it"
-        running = asyncio._get_running_loop()
+        running = running_loop()
         if running and self._loop in (running, None): return coro
         if self._loop is None:
             coro.close()

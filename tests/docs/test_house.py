@@ -154,10 +154,14 @@ print([key for key in before if before[key] != after.get(key)], [key for key in 
 
 
 def test_the_front_door_opens_quickly():
-    "Cold, in processor time of the process, best of five: 250 ms"
-    code = 'import time; start = time.process_time(); import fasthtml.common; print(time.process_time() - start)'
-    best = min(float(in_a_fresh_python(code)) for _ in range(5))
-    assert best < 0.25, f'import fasthtml.common took {best * 1000:.0f} ms of processor time'
+    """Cold: at most 1.6 times what Starlette and its test client take (250 ms where that takes 160)
+
+    Both in turn, the best of five: a busy machine slows both."""
+    code = 'import time; start = time.process_time(); import {}; print(time.process_time() - start)'
+    modules = 'fasthtml.common', 'starlette.applications, starlette.testclient'
+    times = [[float(in_a_fresh_python(code.format(o))) for o in modules] for _ in range(5)]
+    ours, theirs = (min(column) for column in zip(*times))
+    assert ours < 1.6 * theirs, f'import fasthtml.common took {ours * 1000:.0f} ms of processor time, Starlette {theirs * 1000:.0f} ms'
 
 
 def test_names_load_lazily_from_the_package():

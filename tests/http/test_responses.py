@@ -94,6 +94,32 @@ def test_canonical_may_be_switched_off_or_set_by_the_request():
     assert link.attributes['href'] == 'https://example.org/one?a=1&b=2'
 
 
+@pytest.mark.parametrize('path', ['/p?q=1', '//evil.example/p', '/\\evil.example', '/%5Cevil.example/"<b>'])
+@pytest.mark.parametrize('host', ['evil.example', 'evil.example:80', 'localhost.evil.example', 'testserver@evil.example'])
+def test_canonical_links_are_not_built_from_any_host(host, path):
+    from urllib.parse import urljoin, urlsplit
+    app = FastHTML(secret_key='x')
+    @app.get('/{rest:path}')
+    def page(rest: str): return P('a')
+    path, _, query = path.partition('?')
+    scope = dict(type='http', method='GET', path=path, raw_path=path.encode(), query_string=query.encode(),
+                 headers=[(b'host', host.encode())], root_path='', scheme='http', server=('x', 80), client=None)
+    body = asyncio.run(called(app, scope))
+    href = LexborHTMLParser(body).css_first('link[rel=canonical]').attributes['href']
+    assert urlsplit(urljoin('https://example.org/here', href)).netloc == 'example.org' and '\\' not in href
+    app.canonical = 'https://example.org'
+    assert LexborHTMLParser(asyncio.run(called(app, scope))).css_first('link[rel=canonical]').attributes['href'].startswith('https://example.org/')
+
+
+async def called(app, scope):
+    "The body of an answer"
+    sent = []
+    async def receive(): return {'type': 'http.request', 'body': b''}
+    async def send(message): sent.append(message)
+    await app(dict(scope), receive, send)
+    return b''.join(m.get('body', b'') for m in sent).decode()
+
+
 def test_html_given_by_the_handler_is_sent_as_it_is():
     response = get(returning(Html(Head(Title('t')), Body(P('x')))), headers={})
     assert response.text == '<!doctype html><html><head><title>t</title></head><body><p>x</p></body></html>'

@@ -6,9 +6,9 @@ import asyncio
 import os
 
 from fasthtml.realtime.channels import Hub, Member
-from fasthtml.realtime.endings import Line
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
-from fasthtml.realtime.mailbox import Mailbox, fast_send
+from fasthtml.realtime.mailbox import Mailbox
+from fasthtml.realtime.servers import ServerConnection, step_send
 
 shutdown_event = signal_shutdown()
 hub = Hub()
@@ -43,7 +43,7 @@ class Connection:
     "One stream or socket: pushes what is published, until the client leaves or the drain says goodbye"
     def __init__(self, scope, receive, send, wrap, encode, **box):
         self.scope, self.receive, self.send = scope, receive, send
-        fast = fast_send(scope)
+        fast = step_send(scope)
         self.mailbox = Mailbox(fast or send, wrap, fast=bool(fast), **box)
         self.member = Member(self.mailbox, encode)
         self.parting = asyncio.get_running_loop().create_future()
@@ -115,7 +115,7 @@ async def serve_lifespan(scope, receive, send):
 async def app(scope, receive, send):
     if scope['type'] == 'lifespan':
         return await lifecycle.run(serve_lifespan, scope, receive, send)
-    scope['fasthtml.line'] = Line(receive, send)
+    scope['fasthtml.server'] = ServerConnection(receive, send)
     if scope['type'] == 'websocket':
         await receive()
         await send({'type': 'websocket.accept'})

@@ -71,7 +71,8 @@ ERRORS = {
     # columns
     'column type': ("fast_app(':memory:', id=int, due=object)  # here", TypeError, ['items.due', 'object', 'Use one of', 'date']),
     'column text': ("fast_app(':memory:', id=int, due='date')  # here", TypeError, ["'due'", 'due=str']),
-    'columns without file': ("fast_app(id=int, owner=str)  # here", TypeError, ["'id'", "fast_app('data.db'"]),
+    'keyword of a decorator': ("app.get('/', nmae='home')  # here", TypeError, ["route() has no keyword 'nmae'", "Did you mean 'name'"]),
+    'keyword of a socket': ("app.ws('/ws', con=print)  # here", TypeError, ["ws() has no keyword 'con'", "Did you mean 'conn'"]),
     'no columns': ("fast_app(':memory:')  # here", TypeError, ["'items'", 'needs columns', 'title=str']),
     # routes
     'path': ("rt('cart')(lambda: 1)  # here", ValueError, ["'cart'", "'/cart'"]),
@@ -87,7 +88,6 @@ ERRORS = {
     'route name': ("@rt('/b')\ndef books(): ...\napp.url_path_for('boks')  # here", NoMatchFound, ["'boks'", "Did you mean 'books'"]),
     'route values': ("@rt('/b/{id}')\ndef book(id: int): ...\napp.url_path_for('book')  # here", NoMatchFound, ['takes id', 'got none']),
     # elements
-    'void': ("Br('x')  # here", ValueError, ['<br>', 'no content', "'x'", 'beside the element']),
     'tag': ("ft_hx('a b')  # here", ValueError, ["'a b'", 'hold no space', 'looks like data']),
     'attribute': ("to_xml(Div(**{'on click': 1}))  # here", ValueError, ["'on click'", 'name of an attribute']),
     'moved': ("from fasthtml.common import database  # here", ImportError, ['from fastlite import database']),

@@ -1,0 +1,105 @@
+"Values as a browser and htmx take them: words, booleans, code that must not run."
+
+import pytest
+
+from fasthtml.common import *
+from support import serve as served
+from support import wait_until
+
+
+def make_app(htmx):
+    app = FastHTML(htmx=htmx, secret_key='k')
+    app.state.seen = []
+
+    @app.get('/')
+    def index():
+        css = 'rect { fill: rgb(1, 2, 3) } g > rect { stroke: rgb(4, 5, 6) } /* </style><img src=x onerror="hit = 1"> &#125; */'
+        return (
+            Div(
+                A('plain', href='/page', id='plain', hx_boost=False), **{'hx_boost' if htmx == 2 else 'hx_boost_inherited': True}
+            ),
+            Div(draggable=True, id='drag'),
+            Textarea(id='spell', spellcheck=False),
+            Button('menu', id='menu', aria_expanded=False),
+            Span('*', id='star', aria_hidden=True),
+            P('x', id='words', translate=False),
+            Input(id='box', type='checkbox', checked=True, required=False),
+            Div('edit', id='edit', contenteditable=True),
+            Div(
+                Button('b', id='push', hx_get='/page', hx_target='#out', hx_push_url=False),
+                **{'hx_push_url' if htmx == 2 else 'hx_push_url_inherited': 'true'},
+            ),
+            Button('vals', id='vals', hx_get='/vals', hx_target='#out', hx_vals="js:{n: (window.hit = 1)}"),
+            Button('safe', id='safe', hx_get='/vals', hx_target='#out', hx_vals=Safe("js:{n: 1 + 1}")),
+            Button('address', id='address', hx_get="js:(window.hit = 1)", hx_target='#out'),
+            P(id='out'),
+            NotStr(
+                to_xml(
+                    ft_hx(
+                        'svg',
+                        Style(css),
+                        ft_hx('g', ft_hx('rect', id='rect', width=9, height=9)),
+                        Script('window.drawn = 1 < 2 && "&lt;"'),
+                        ft_hx(
+                            'a',
+                            ft_hx('animate', attributeName='href', values='#;javascript:hit=1', dur='1ms', fill='freeze'),
+                            ft_hx('text', 'a'),
+                            id='anim',
+                        ),
+                    ),
+                    indent=False,
+                )
+            ),
+        )
+
+    @app.get('/page')
+    def page(htmx: HtmxHeaders):
+        app.state.seen.append(bool(htmx))
+        return P('page', id='page')
+
+    @app.get('/vals')
+    def vals(n: str = ''):
+        return P(f'n={n}', id='got')
+
+    return app
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_words_booleans_and_code(page, htmx):
+    app = make_app(htmx)
+    with served(app) as server:
+        page.goto(server.url)
+        assert (
+            page.evaluate('''({drag: drag.draggable, spell: spell.spellcheck, menu: menu.ariaExpanded,
+            star: star.ariaHidden, words: words.translate,
+            box: [box.checked, box.required], edit: edit.isContentEditable, fill: getComputedStyle(rect).fill,
+            stroke: getComputedStyle(rect).stroke, drawn})''')
+            == {
+                'drag': True,
+                'spell': False,
+                'menu': 'false',
+                'star': 'true',
+                'words': False,
+                'box': [True, False],
+                'edit': True,
+                'fill': 'rgb(1, 2, 3)',
+                'stroke': 'rgb(4, 5, 6)',
+                'drawn': '&lt;',
+            }
+        )
+        page.click('#push')
+        page.wait_for_selector('#out #page')
+        assert page.url.rstrip('/') == server.url, 'hx_push_url=False ends what an element round it said'
+        page.click('#vals')
+        page.wait_for_function("document.getElementById('out').textContent == 'n='")
+        page.click('#safe')
+        page.wait_for_function("document.getElementById('out').textContent == 'n=2'")
+        page.evaluate("document.getElementById('anim').dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))")
+        assert page.evaluate('window.hit') is None and not page.problems
+        page.click('#address')
+        app.state.seen.clear()
+        page.click('#plain')
+        wait_until(lambda: app.state.seen)
+        assert app.state.seen == [False], 'hx_boost=False ends the boost of an element round it'
+        assert page.evaluate('window.hit') is None
+        page.problems.clear()

@@ -1,0 +1,406 @@
+"""A guard and the origin check stand before everything that an app answers: one table of entry points, walked for each promise.
+
+`ENTRIES` holds every way to put something behind an address. A public method of `FastHTML` or `APIRouter`, or a kind of route of
+Starlette, that is in neither `ENTRIES` nor `NOT_ENTRIES` fails `test_every_entry_point_is_in_the_table`.
+"""
+import pytest
+import starlette.routing
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from fasthtml.app.app import FastHTML
+from fasthtml.app.static import SafeStatic
+from fasthtml.common import APIRouter, Beforeware, P, Redirect
+from fasthtml.http.routing import HostRoute, HttpRoute, SocketRoute
+
+ALL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']
+EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
+REACHED = []
+
+
+def handler():
+    REACHED.append(1)
+    return P('reached')
+
+
+async def async_handler(): return handler()
+
+
+def generator_handler():
+    yield handler()
+
+
+class CallableHandler:
+    def __call__(self): return handler()
+
+
+async def plain(request):
+    REACHED.append(1)
+    return PlainTextResponse('reached')
+
+
+class PlainEndpoint(HTTPEndpoint):
+    async def get(self, request): return await plain(request)
+    async def post(self, request): return await plain(request)
+
+
+async def bare(scope, receive, send): await PlainTextResponse((REACHED.append(1), 'reached')[1])(scope, receive, send)
+
+
+async def on_message(msg: str):
+    REACHED.append(1)
+    return P('reached')
+
+
+async def plain_socket(ws):
+    await ws.accept()
+    REACHED.append(1)
+    await ws.send_text('reached')
+    await ws.close()
+
+
+class SocketClass(WebSocketEndpoint):
+    encoding = 'text'
+    async def on_connect(self, ws): await plain_socket(ws)
+
+
+def inner_app():
+    inner = FastHTML(secret_key='k')
+    inner.route('/x', methods=ALL)(handler)
+    inner.ws('/s')(on_message)
+    return inner
+
+
+def inner_starlette(): return Starlette(routes=[Route('/x', plain, methods=ALL), WebSocketRoute('/s', plain_socket)])
+
+
+def routed(make):
+    "An APIRouter with routes, added to the app"
+    def register(app):
+        ar = APIRouter()
+        make(ar)
+        ar.to_app(app)
+    return register
+
+
+def included(app):
+    outer, ar = APIRouter(), APIRouter()
+    ar.route('/x', methods=ALL)(handler)
+    outer.include(ar)
+    outer.to_app(app)
+
+
+def given(make):
+    "Routes for `FastHTML(routes=...)`"
+    make.as_option = True
+    return make
+
+
+def verb(name): return lambda app: getattr(app, name)('/x')(handler)
+
+
+# Entry point → what registers it. The address is /x for requests and /s for sockets, below /in for what is mounted
+HTTP = {
+    **{name: verb(name) for name in 'get post put patch delete head options trace'.split()},
+    'route': lambda app: app.route('/x', methods=ALL)(handler),
+    'route async': lambda app: app.route('/x', methods=ALL)(async_handler),
+    'route generator': lambda app: app.route('/x', methods=ALL)(generator_handler),
+    'route callable': lambda app: app.route('/x', methods=ALL, name='x')(CallableHandler()),
+    'route last': lambda app: app.route('/x', methods=ALL, last=True)(handler),
+    'route host': lambda app: app.route('/x', methods=ALL, host='testserver')(handler),
+    'route class': lambda app: app.route('/x')(type('Thing', (), {'get': staticmethod(handler), 'post': staticmethod(handler)})),
+    'add_route': lambda app: app.add_route('/x', handler, methods=ALL),
+    'add_route Route': lambda app: app.add_route(Route('/x', plain, methods=ALL)),
+    'Route endpoint class': lambda app: app.add_route(Route('/x', PlainEndpoint)),
+    'router.add_route': lambda app: app.router.add_route('/x', plain, methods=ALL),
+    'router.routes.append': lambda app: app.router.routes.append(Route('/x', plain, methods=ALL)),
+    'HttpRoute': lambda app: app.add_route(HttpRoute('/x', bare)),
+    'HostRoute': lambda app: app.add_route(HostRoute('/x', plain, host='testserver', methods=ALL)),
+    'routes=': given(lambda: [Route('/x', plain, methods=ALL)]),
+    'routes= HostRoute': given(lambda: [HostRoute('/x', plain, methods=ALL)]),
+    'routes= of another app': given(lambda: list(inner_app().routes)),
+    'APIRouter.route': routed(lambda ar: ar.route('/x', methods=ALL)(handler)),
+    **{f'APIRouter.{name}': routed(verb(name)) for name in 'get post put patch delete head options trace'.split()},
+    'APIRouter.include': included,
+}
+MOUNTED = {
+    'mount FastHTML': lambda app: app.mount('/in', inner_app()),
+    'mount Starlette': lambda app: app.mount('/in', inner_starlette()),
+    'mount before=': lambda app: app.mount('/in', inner_app(), before=lambda session: None),
+    'mount ASGI': lambda app: app.mount('/in', bare),
+    'Mount routes': lambda app: app.router.routes.append(Mount('/in', routes=inner_starlette().routes)),
+    'routes= Mount': given(lambda: [Mount('/in', app=inner_starlette())]),
+    'routes= Mount of ours': given(lambda: [Mount('/in', app=inner_app())]),
+    'router.mount': lambda app: app.router.mount('/in', inner_starlette()),
+    'Mount middleware': given(lambda: [Mount('/in', app=inner_starlette(), middleware=[Middleware(lambda app: app)])]),
+}
+HOSTED = {
+    'host': lambda app: app.host('testserver', inner_app()),
+    'Host': given(lambda: [Host('testserver', app=inner_starlette())]),
+    'Router': given(lambda: [Mount('', app=Router([Route('/x', plain, methods=ALL), WebSocketRoute('/s', plain_socket)]))]),
+}
+SOCKETS = {
+    'ws': lambda app: app.ws('/s')(on_message),
+    'ws middleware': lambda app: app.ws('/s', middleware=[Middleware(lambda app: app)])(on_message),
+    'ws host': lambda app: app.ws('/s', host='testserver')(on_message),
+    'ws conn': lambda app: app.ws('/s', conn=lambda: REACHED.append(1))(on_message),
+    'add_websocket_route': lambda app: app.add_websocket_route('/s', on_message),
+    'APIRouter.ws': routed(lambda ar: ar.ws('/s')(on_message)),
+    'WebSocketRoute': lambda app: app.add_route(WebSocketRoute('/s', plain_socket)),
+    'WebSocketRoute class': lambda app: app.router.routes.append(WebSocketRoute('/s', SocketClass)),
+    'router.websocket_route': lambda app: app.router.add_websocket_route('/s', plain_socket),
+    'SocketRoute': lambda app: app.add_route(SocketRoute('/s', WebSocketRoute('/s', plain_socket).app)),
+    'routes= WebSocketRoute': given(lambda: [WebSocketRoute('/s', plain_socket)]),
+    'routes= of another app': given(lambda: list(inner_app().routes)),
+}
+FILES = {
+    'static_route_exts': lambda app: app.static_route_exts(static_path=app.folder),
+    'static_route': lambda app: app.static_route('.txt', static_path=app.folder),
+    'mount StaticFiles': lambda app: app.mount('/', StaticFiles(directory=app.folder)),
+    'mount SafeStatic': lambda app: app.mount('/', SafeStatic(directory=app.folder)),
+    'routes= StaticFiles': 'an option',
+}
+OTHERS = {  # entry points with addresses of their own
+    'devtools_json': (lambda app: app.devtools_json(), '/.well-known/appspecific/com.chrome.devtools.json'),
+    'setup_ws': (lambda app: app.setup_ws(), '/ws'),
+}
+NOT_ENTRIES = set('''add_exception_handler add_middleware build_middleware_stack channel decode_session drain exception_handler get_client
+    get_testclient on_event outermost set_lifespan url_path_for'''.split()) | {'APIRouter.to_app'}
+OPEN = {'_assets'}  # scripts of the asset table, which a login page needs
+
+
+def public(cls, prefix=''):
+    return {prefix + n for n in dir(cls) if not n.startswith('_') and callable(getattr(cls, n))}
+
+
+def test_every_entry_point_is_in_the_table():
+    known = {name.split(' ')[0] for name in {**HTTP, **MOUNTED, **HOSTED, **SOCKETS, **FILES, **OTHERS}} | NOT_ENTRIES
+    assert public(FastHTML) | public(APIRouter, 'APIRouter.') <= known
+    kinds = {k for k, v in vars(starlette.routing).items() if isinstance(v, type) and issubclass(v, BaseRoute)} - {'BaseRoute'}
+    assert kinds <= known
+    app = FastHTML(secret_key='k', assets='local')
+    assert {r.name for r in app.routes} == OPEN, 'routes that an app has by itself'
+
+
+def members(session):
+    if not session.get('user'): return Redirect('/login')
+
+
+def make_app(register, folder=None, **options):
+    options = {'secret_key': 'k', 'before': Beforeware(members, skip='/open')} | options
+    if getattr(register, 'as_option', False): return FastHTML(routes=register(), **options)
+    app = FastHTML(**options)
+    app.folder = folder
+    register(app)
+    return app
+
+
+def client_of(app, **options): return TestClient(app, follow_redirects=False, **options)
+
+
+def as_ann(app, **options):
+    from fasthtml.testing.client import get_testclient
+    client = get_testclient(app, user='ann')
+    client.follow_redirects = False
+    return client
+
+
+def method_of(name):
+    last = name.split('.')[-1].split(' ')[0]
+    return last.upper() if last.upper() in ALL else None
+
+
+REQUESTS = ([(name, how, '/x') for name, how in HTTP.items()] + [(name, how, '/in/x') for name, how in MOUNTED.items()]
+            + [(name, how, '/x') for name, how in HOSTED.items()])
+CHANGING = [(name, how, path) for name, how, path in REQUESTS if method_of(name) not in ('GET', 'HEAD', 'OPTIONS', 'TRACE')]
+HANDSHAKES = ([(name, how, '/s') for name, how in SOCKETS.items()]
+              + [(name, how, '/in/s') for name, how in MOUNTED.items() if name != 'mount ASGI']
+              + [(name, how, '/s') for name, how in HOSTED.items()] + [('setup_ws', OTHERS['setup_ws'][0], '/ws')])
+
+
+def ids(rows): return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize('name, how, path', REQUESTS, ids=ids(REQUESTS))
+def test_a_guard_runs_before_a_request_wherever_it_leads(name, how, path):
+    app, method = make_app(how), method_of(name) or 'GET'
+    REACHED.clear()
+    response = client_of(app).request(method, path)
+    assert (response.status_code, response.headers['location'], REACHED) == (303, '/login', [])
+    assert as_ann(app).request(method, path).status_code == 200 and REACHED
+
+
+@pytest.mark.parametrize('name, how, path', CHANGING, ids=ids(CHANGING))
+def test_another_origin_changes_nothing_wherever_the_request_leads(name, how, path):
+    app, method = make_app(how, before=None), method_of(name) or 'POST'
+    REACHED.clear()
+    assert client_of(app).request(method, path, headers=EVIL).status_code == 403 and not REACHED
+    assert client_of(app).request(method, path, headers={'Origin': 'http://testserver'}).status_code == 200 and REACHED
+
+
+def connect(app, path, origin=None, client=None):
+    "What a client sees: a text, or the close code"
+    try:
+        with (client or client_of(app)).websocket_connect(path, headers={'Origin': origin} if origin else {}) as ws:
+            ws.send_json({'msg': 'hi'})
+            return ws.receive_text()
+    except WebSocketDisconnect as e: return e.code
+
+
+@pytest.mark.parametrize('name, how, path', HANDSHAKES, ids=ids(HANDSHAKES))
+def test_guard_and_origin_check_stand_before_every_socket(name, how, path):
+    app = make_app(how)
+    REACHED.clear()
+    assert connect(app, path) == 1008 and not REACHED, 'a stranger'
+    assert connect(app, path, 'https://evil.example', as_ann(app)) == 1008 and not REACHED, "another origin, with Ann's cookie"
+    if name == 'setup_ws': return
+    assert 'reached' in connect(app, path, 'http://testserver', as_ann(app)) and REACHED
+    friendly = make_app(how, before=None, trusted_origins='https://evil.example')
+    assert 'reached' in connect(friendly, path, 'https://evil.example'), 'a friend is named once'
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_a_guard_runs_before_files(name, tmp_path):
+    (tmp_path/'a.txt').write_text('private')
+    how = given(lambda: [Mount('/', app=StaticFiles(directory=tmp_path))]) if name == 'routes= StaticFiles' else FILES[name]
+    app = make_app(how, tmp_path)
+    assert client_of(app).get('/a.txt').status_code == 303
+    assert as_ann(app).get('/a.txt').text == 'private'
+
+
+@pytest.mark.parametrize('name', ['devtools_json'])
+def test_a_guard_runs_before_ready_made_routes(name):
+    register, path = OTHERS[name]
+    assert client_of(make_app(register)).get(path).status_code == 303
+
+
+# Skip patterns
+
+BEHIND = {'/in/open': 403, '/open': 200, '/open/': 403, '/open.css': 403, '/opened': 403, '/x/open': 403}
+
+
+@pytest.mark.parametrize('root', ['', '/site', '/open'])
+@pytest.mark.parametrize('path, status', BEHIND.items())
+def test_skip_patterns_match_the_whole_path_inside_the_app(root, path, status):
+    "Neither the prefix of a mount nor that of a proxy opens anything"
+    def no(): return PlainTextResponse('no', 403)
+    inner = FastHTML(secret_key='k')
+    app = FastHTML(secret_key='k', before=Beforeware(no, skip='/open'))
+    for one in (app, inner): one.get('/{p:path}')(lambda p: P(p))
+    app.router.routes.insert(0, Mount('/in', app=inner))
+    assert client_of(app, root_path=root).get(root + path).status_code == status
+
+
+def test_skip_patterns_of_an_inner_app_do_not_see_the_mount():
+    def no(): return PlainTextResponse('no', 403)
+    inner = FastHTML(secret_key='k', before=Beforeware(no, skip=['/open', r'/admin/.*']))
+    inner.get('/{p:path}')(lambda p: P(p))
+    app = FastHTML(secret_key='k')
+    app.mount('/admin', inner)
+    assert [client_of(app).get(p).status_code for p in ('/admin/open', '/admin/x', '/admin/admin/x')] == [200, 403, 200]
+
+
+def test_a_guard_that_reads_the_body_leaves_it_to_what_is_behind():
+    async def echo(request): return PlainTextResponse(await request.body())
+    def check(code: str = ''):
+        if code != 'sesame': return PlainTextResponse('no', 403)
+    app = FastHTML(secret_key='k', before=check, routes=[Route('/x', echo, methods=['POST'])])
+    assert client_of(app).post('/x', data={'code': 'sesame', 'n': '1'}).text == 'code=sesame&n=1'
+    assert client_of(app).post('/x', data={'code': 'no'}).status_code == 403
+
+
+def test_nothing_is_guarded_twice():
+    "An endpoint of ours asks the guards itself; the router asks for the others"
+    asked = []
+    def count(): asked.append(1)
+    for how, path in ((HTTP['get'], '/x'), (HTTP['router.add_route'], '/x'), (MOUNTED['mount FastHTML'], '/in/x')):
+        client_of(make_app(how, before=count)).get(path)
+    assert len(asked) == 3
+    connect(make_app(SOCKETS['ws'], before=count), '/s')
+    assert len(asked) == 4
+
+
+def test_a_guard_that_fails_closes_the_socket_with_1011():
+    def broken(): raise RuntimeError('away')
+    for how in (SOCKETS['ws'], SOCKETS['WebSocketRoute']):
+        assert connect(make_app(how, before=broken), '/s') == 1011
+
+
+def test_a_mounted_app_may_have_friends_of_its_own():
+    inner = FastHTML(secret_key='k')
+    inner.ws('/s', origins=['https://friend.example'])(on_message)
+    app = FastHTML(secret_key='k')
+    app.mount('/in', inner)
+    assert 'reached' in connect(app, '/in/s', 'https://friend.example')
+    assert connect(app, '/in/s', 'https://evil.example') == 1008
+
+
+# Friends named once
+
+CORS = {'allow_origins': {'allow_origins': ['https://friend.example']},
+        'allow_origin_regex': {'allow_origin_regex': r'https://\w+\.example', 'allow_credentials': True}}
+
+
+@pytest.mark.parametrize('how', CORS)
+def test_friends_of_the_cors_middleware_are_friends_of_forms_and_sockets(how):
+    from starlette.middleware.cors import CORSMiddleware
+    for register, path in ((HTTP['route'], '/x'), (MOUNTED['mount Starlette'], '/in/x')):
+        app = make_app(register, before=None, middleware=[Middleware(CORSMiddleware, **CORS[how])])
+        friend, stranger = {'Origin': 'https://friend.example'}, {'Origin': 'https://evil.org'}
+        statuses = [client_of(app).post(path, headers=h | {'Sec-Fetch-Site': 'cross-site'}).status_code for h in (friend, stranger)]
+        assert statuses == [200, 403]
+    app = make_app(SOCKETS['ws'], before=None, middleware=[Middleware(CORSMiddleware, **CORS[how])])
+    assert 'reached' in connect(app, '/s', 'https://friend.example') and connect(app, '/s', 'https://evil.org') == 1008
+
+
+LOGINS = {'Cookie': 'session_=x', **{scheme: f'{scheme} abc' for scheme in ('Basic', 'Digest', 'Negotiate', 'NTLM', 'ntlm', 'Kerberos')}}
+
+
+@pytest.mark.parametrize('credentials', [False, True])
+@pytest.mark.parametrize('login', LOGINS)
+def test_open_to_all_means_without_a_login_that_browsers_send(login, credentials):
+    from starlette.middleware.cors import CORSMiddleware
+    cors = Middleware(CORSMiddleware, allow_origins=['*'], allow_credentials=credentials)
+    headers = {'Cookie' if login == 'Cookie' else 'Authorization': LOGINS[login]}
+    for register, path in ((HTTP['route'], '/x'), (MOUNTED['mount Starlette'], '/in/x')):
+        app = make_app(register, before=None, middleware=[cors])
+        assert client_of(app).post(path, headers=EVIL | headers).status_code == 403
+        assert client_of(app).post(path, headers=EVIL).status_code == 200
+        assert client_of(app).post(path, headers=EVIL | {'Authorization': 'Bearer x'}).status_code == 200
+
+
+def test_a_client_certificate_is_a_login_too():
+    from starlette.middleware.cors import CORSMiddleware
+    app = make_app(HTTP['route'], before=None, middleware=[Middleware(CORSMiddleware, allow_origins=['*'])])
+    async def with_certificate(scope, receive, send):
+        await app({**scope, 'extensions': {'tls': {'client_cert_chain': ['-----BEGIN']}}}, receive, send)
+    assert client_of(with_certificate).post('/x', headers=EVIL).status_code == 403
+
+
+def test_the_skip_example_of_the_notes_opens_no_page_of_a_person():
+    "What the how-tos show as `skip=` must not open an address that ends in a person's text"
+    import ast
+    import json
+    from pathlib import Path
+    shown = []
+    for file in sorted(Path(__file__).parents[2].glob('nbs/**/*.ipynb')):
+        for cell in json.loads(file.read_text())['cells']:
+            text = ''.join(cell['source'])
+            if cell['cell_type'] != 'code' or 'skip=' not in text: continue
+            for node in ast.walk(ast.parse(text.replace('%', '#') if text.startswith('%') else text)):
+                for kw in getattr(node, 'keywords', ()):
+                    if kw.arg == 'skip' and isinstance(kw.value, ast.List):
+                        shown += [(file.name, ast.literal_eval(o)) for o in kw.value.elts if isinstance(o, ast.Constant)]
+    assert shown
+    import re
+    for name, pattern in shown:
+        for path in ('/users/ann', '/users/ann.css', '/search/a/b.css', '/users/static/a.css', '/users/favicon.ico'):
+            assert not re.fullmatch(pattern, path), (name, pattern, path)
+
+
