@@ -15,9 +15,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
-from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown, sse_message
+from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
 from fasthtml.realtime.ws import setup_ws
-from fasthtml.testing import AsyncClient, Client
+from fasthtml.testing import Client
 from support import SseClient, raw_connection, serve, until, wait_until
 from wire_kit import Wire, others_done
 
@@ -564,48 +564,6 @@ async def test_a_cancellation_from_outside_near_one_of_ours_goes_on(path):
         if not was_done and not one.task.cancelled(): lost.append(gap)
         await others_done(before)
     assert not lost, f'CancelledError did not arrive {lost} turns after the client had left'
-
-
-# Ids (F7)
-
-ID = 'Zürich-東京-7'
-
-
-def reading_ids() -> tuple[FastHTML, list]:
-    app, seen = FastHTML(secret_key='x'), []
-
-    @app.get('/x')
-    async def x(last_event_id: str = ''):
-        seen.append(last_event_id)
-        return EventStream([sse_message('a', id=ID)])
-    return app, seen
-
-
-async def test_an_id_of_any_letters_comes_back_as_it_was_sent():
-    "Browsers send it as UTF-8"
-    app, seen = reading_ids()
-    one = Client_(kind='http', headers=[(b'host', b'x'), (b'last-event-id', ID.encode())]).start(app)
-    await asyncio.wait_for(one.task, 5)
-    assert seen == [ID] and f'id: {ID}\n' in one.body.decode()
-
-
-async def test_an_id_that_is_no_utf8_fails_nothing():
-    app, seen = reading_ids()
-    one = Client_(kind='http', headers=[(b'host', b'x'), (b'last-event-id', b'caf\xe9')]).start(app)
-    await asyncio.wait_for(one.task, 5)
-    assert len(seen) == 1 and one.sent[0]['status'] in (200, 400)
-
-
-def test_the_test_client_sends_ids_as_browsers_do():
-    app, seen = reading_ids()
-    with Client(app).sse('/x', last_event_id=ID) as events: assert events.next().id == ID
-    assert seen == [ID]
-
-
-async def test_the_asynchronous_test_client_sends_ids_as_browsers_do():
-    app, seen = reading_ids()
-    async with AsyncClient(app).sse('/x', last_event_id=ID) as events: assert (await events.next()).id == ID
-    assert seen == [ID]
 
 
 # Registration (F13, F14, F10)
