@@ -31,8 +31,8 @@ def site(version: int, begin: str = 'channel', **options) -> FastHTML:
         return EventStream(numbered(last_event_id), retry=100)
 
     async def numbered(last_event_id):
-        n = int(last_event_id.removeprefix('n-') or 0) + 1
-        yield sse_message(P(f'n{n}'), id=f'n-{n}')
+        n = int(last_event_id.removeprefix('Zürich-') or 0) + 1
+        yield sse_message(P(f'n{n}'), id=f'Zürich-{n}')
         await asyncio.sleep(1000)
     return app
 
@@ -76,7 +76,7 @@ def test_messages_of_an_outage_arrive_once_and_in_order(page, version, received)
     assert not [problem for problem in page.problems if 'script error' in problem]
 
 
-def test_an_id_of_a_programs_own_is_kept(page):
+def test_an_id_of_any_letters_is_kept(page):
     "Each visit gets one event, and the browser comes back with its id"
     app = site(2, begin='numbered')
     with serve(app) as served, Proxy(served.port) as proxy:
