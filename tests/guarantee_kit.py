@@ -92,15 +92,15 @@ class Server:
         if b'transfer-encoding: chunked' in head.lower(): body = b''.join(re.findall(rb'(?s)[0-9a-fA-F]+\r\n(.*?)\r\n', body))
         return body.decode()
 
-    def state(self) -> dict:
+    def state(self, full: bool = False) -> dict:
         "What is open now. All that has been logged until now is in `process.lines` afterwards"
         mark = f'mark-{next(_keys)}'
-        found = json.loads(self.get(f'/state?mark={mark}'))
+        found = json.loads(self.get(f'/state?mark={mark}&full={full}'))
         found['tasks'] = [name for name in found['tasks'] if not THEIRS.match(name)]
         wait_until(lambda: any(said.get('mark') == mark for said in self.notes.all('')[-3:]), PATIENCE, mark)
         return found
 
-    def until_idle(self) -> dict:
+    def until_idle(self, full: bool = False) -> dict:
         "Wait until no connection is left, and no task that was not there before; the state then"
         last = {}
         def idle():
@@ -109,7 +109,7 @@ class Server:
         try: wait_until(idle, PATIENCE, 'the server to be idle')
         except AssertionError as e:
             raise AssertionError(f'{e}: {last.get("connections")} {last.get("tasks")}, before: {self.idle["tasks"]}') from None
-        return last
+        return self.state(full=True) if full else last
 
     def alarms(self, since: int) -> list[str]:
         "Lines that a person on duty would look at"
@@ -143,7 +143,7 @@ def served(name: str, command: str = '', app: str = 'from guarantee_app import a
             states.append(server.state())
             return not states[-1]['connections'] and len(states) > 1 and states[-1]['tasks'] == states[-2]['tasks']
         wait_until(settled, 20, 'the server to be idle')
-        server.idle = states[-1]
+        server.idle = server.state(full=True)
         yield server
 
 

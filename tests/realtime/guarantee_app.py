@@ -308,16 +308,16 @@ def task_name(task: asyncio.Task) -> str: return getattr(task.get_coro(), '__qua
 
 
 @app.get('/state')
-async def state(mark: str):
-    "What is open now; a line with `mark` follows everything that was logged before"
-    gc.collect()
-    process = psutil.Process()
+async def state(mark: str, full: bool = False):
+    "What is open now; with `full` what the process holds as well. A line with `mark` follows everything that was logged before"
+    gc.collect(2 if full else 1)
     tasks = sorted(task_name(t) for t in asyncio.all_tasks() if t is not asyncio.current_task())
-    found = dict(
-        connections=[c.path for c in app.connections], tasks=tasks, threads=threading.active_count(), descriptors=process.num_fds(),
-        memory=process.memory_full_info().uss, members=sum(map(len, channels.values())), produced=produced,
-        pending=max([c.pending_bytes for c in app.connections], default=0),
-        loops=sum(isinstance(o, asyncio.AbstractEventLoop) for o in gc.get_objects()))
+    found = dict(connections=[c.path for c in app.connections], tasks=tasks, members=sum(map(len, channels.values())),
+                 produced=produced, pending=max([c.pending_bytes for c in app.connections], default=0))
+    if full:
+        process = psutil.Process()
+        found |= dict(threads=threading.active_count(), descriptors=process.num_fds(), memory=process.memory_full_info().uss,
+                      loops=sum(isinstance(o, asyncio.AbstractEventLoop) for o in gc.get_objects()))
     note('', 'mark', mark=mark)
     return found
 

@@ -308,7 +308,7 @@ def test_w4_c1_a_client_that_does_not_read_delays_nobody_and_takes_no_memory(ser
         assert other.recv() == 'echo 1'
         time.sleep(0.01)
     assert state['pending'] <= MOST, state['pending']
-    assert state['memory'] - server.idle['memory'] < 30*2**20
+    assert server.state(full=True)['memory'] - server.idle['memory'] < 30*2**20
     stalled.leave('rst')
     check_end(server, part, key)
     other.leave('code')
@@ -322,11 +322,11 @@ def test_w4_c1_publishing_never_waits_for_a_client_that_does_not_read(server, ki
         server.port, f'/channel-socket/quiet/{key}', receive_buffer=4096)
     with Stream(server.port, '/channel/live') as other:
         while server.state()['members'] < 2: pass
-        before = server.state()['memory']
+        before = server.state(full=True)['memory']
         for first in range(0, 1600, 20):  # 16 MB
             server.get(f'/publish/live/{first}/20?size=10000')
             assert [int(other.recv().data.split()[0]) for _ in range(20)] == list(range(first, first + 20))
-        state = server.state()
+        state = server.state(full=True)
         assert state['pending'] <= MOST
         assert state['memory'] - before < 8*2**20
     stalled.leave('rst')
@@ -397,7 +397,7 @@ def test_nothing_is_left_of_many_visits(server):
         for part, shape in cells():
             if shape in ('coroutine', 'async_generator', 'plain'):
                 connect(server, part, shape, PULSE if part != 'disconn' else QUIET, new_key('many')).leave('rst')
-        return server.until_idle()
+        return server.until_idle(full=True)
     visit()
     before = visit()
     for _ in range(15): after = visit()
