@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -426,11 +427,13 @@ class Shutdown:
             while server.state()['members'] < 2: pass
             began, since = time.monotonic(), len(server.process.lines)
             server.process.signal(signal.SIGTERM)
-            for cell, client in clients.items():
-                try: self.ends[cell] = client.read_to_end()
-                except AssertionError as e: self.ends[cell] = str(e)
+            def read(cell):
+                client = clients[cell]
+                try: end = client.read_to_end()
+                except AssertionError as e: end = str(e)
+                self.ends[cell] = 'cut off' if isinstance(client, Stream) and not client.terminated else end
                 self.after[cell] = time.monotonic() - began
-                if isinstance(client, Stream) and not client.terminated: self.ends[cell] = 'cut off'
+            with ThreadPoolExecutor(len(clients)) as readers: list(readers.map(read, clients))
             try: server.process.wait(PATIENCE + self.grace)
             except AssertionError: self.took = None
             else: self.took = time.monotonic() - began
