@@ -77,7 +77,8 @@ class Source:
     def header(self, name: str, raw: bytes) -> list[str] | None:
         "All lines of one header, by its lower-case name as text and as bytes"
         if name in self.frame: return [self.frame[name]]
-        return [v.decode('latin-1') for k, v in self.scope['headers'] if k == raw] or None
+        encoding = 'utf-8' if name == 'last-event-id' else 'latin-1'  # Browsers send back the id of an event as UTF-8
+        return [v.decode(encoding, 'replace') for k, v in self.scope['headers'] if k == raw] or None
 
     @property
     def headers(self) -> Mapping[str, str]:
