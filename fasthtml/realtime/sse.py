@@ -246,7 +246,10 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
         if failure: raise failure
         return
     self._finished, opening = True, self._opening
-    if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
+    if opening and not opening.done():
+        try: await asyncio.wait([opening], timeout=1)
+        except CancelledError as e: failure = failure or e
+        opening.cancel()
     if isinstance(failure, Exception) and without(failure, StreamClosed) is None: failure = None
     if self.connection is not None: return await self.connection.finish(StreamEnding(self), failure)
     await StreamEnding(self).stop()

@@ -226,7 +226,9 @@ def check_channel(
     if isinstance(channel, Channel): return
     if not isinstance(channel, str): raise TypeError(f'channels= lists channels and names of channels; got {channel!r}.')
     known = list(path_names)
-    for _, name, _, _ in Formatter().parse(channel):
+    try: parts = list(Formatter().parse(channel))
+    except ValueError as e: raise ValueError(f"channels={channel!r} is no pattern: {e}. Write 'room-{{room}}'.") from None
+    for _, name, _, _ in parts:
         if name is not None and name not in known:
             raise ValueError(f'channels={channel!r} uses {{{name}}}, which is no parameter of the path. '
                              f'There are: {", ".join(known) or "none"}.')
@@ -245,12 +247,14 @@ class Conversation:
     __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'late', 'path', 'socket', 'source', 'stopping')
     patience = 10.0  # Seconds that the program's functions have to end when their client has left
     def __init__(self, endpoint: SocketEndpoint, socket: Socket):
-        self.endpoint, self.socket, self.connection, self.path = endpoint, socket, socket.connection, socket.scope['path']
+        self.endpoint, self.socket, self.path = endpoint, socket, socket.scope['path']
+        connection = self.connection = socket.connection
         self.extra = {'send': Sender(socket)}
         self.source = Source(socket, extra=self.extra)  # One for all messages, since they are handled one at a time
         self.conn: asyncio.Task | None = None
         self.began = self.stopping = False
         self.late: asyncio.Task | None = None           # The end, if a handler still works
+        connection.when_busy = self._hurry
 
     async def run(self) -> None:
         "From accept to the end"
@@ -288,7 +292,7 @@ class Conversation:
         handling = self._respond(text)
         try: future = handling.send(None)
         except StopIteration: return
-        if future is not None and self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left_while_handling)
+        if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
         await resume(handling, future)
 
     def _left(self, message: AsgiMessage) -> None:
@@ -299,10 +303,9 @@ class Conversation:
         self.connection.end('gone')
         self.connection.mailbox.close('gone')
 
-    def _left_while_handling(self, message: AsgiMessage) -> None:
-        "The same, read ahead. Handlers have a second to finish before `disconn`, which runs then without waiting for them"
-        self._left(message)
-        if not self.connection.interruptible: self.connection.loop.call_later(1, self._finish_late)
+    def _hurry(self) -> None:
+        "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
+        self.connection.loop.call_later(1, self._finish_late)
 
     def _finish_late(self) -> None:
         connection = self.connection
