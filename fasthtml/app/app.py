@@ -37,7 +37,7 @@ from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
-from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
+from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT
 from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
 from ..http.limits import Admissions, Limits
@@ -238,7 +238,7 @@ class Realtime:
         origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
         channels: Any = None,                  # Channels that each client joins
         on_error: Callable|None = None,        # Told about messages that do not fit
-        max_size: int|None = 1 << 20,          # Bytes of one message; None leaves it to the server
+        max_size: int|None = DEF_MAXFRAME,     # Bytes of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
         slow: float|None = 30,                 # Seconds a client may take nothing before it is disconnected; None: for ever
         max_pending: int = 256*1024,           # Characters that may wait for a slow client
@@ -447,7 +447,8 @@ def make_broker(
     if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
     if scheme not in ('redis', 'rediss', 'unix') or not rest:
         raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    from fasthtml.realtime.redis_broker import RedisBroker
+    try: from fasthtml.realtime.redis_broker import RedisBroker
+    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
     return RedisBroker(f'{scheme}://{rest}')
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
@@ -489,6 +490,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
         max_fields: int = DEF_MAXFIELDS,         # Fields of a form
+        max_text_size: int = DEF_MAXTEXT,        # Bytes of a body that are parsed in memory: all but uploaded files
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
@@ -511,7 +513,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
-                         max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker,
+                         max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
+                         hub=hub, broker=hub.broker,
                          limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []

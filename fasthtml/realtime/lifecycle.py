@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'shutdown_observer', 'Lifespan', 'mounted', 'ShutdownEvent', 'ProcessEvent', 'signal_shutdown', 'has_looked',
-           'Connection', 'Drain', 'ServedLoop', 'follow_hypercorn', 'run_lifespan', 'Lifecycle', 'check_started']
+           'Connection', 'Drain', 'ServedLoop', 'note_worker_end', 'end_soon', 'follow_hypercorn', 'run_lifespan',
+           'Lifecycle', 'check_started']
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bd7951a0
 import asyncio
@@ -321,18 +322,24 @@ class ServedLoop:
         seconds = self.drain.grace + 1
         self._timers = [self.loop.call_later(seconds, self.overdue.set), self.loop.call_later(seconds + 5, _end_overdue, sig)]
 
-    def ended(self) -> None:
-        "The lifespan's functions are done. A process that was told to stop ends soon, whatever keeps it alive"
-        if not (sig := self.signals.first): return
-        if self.overdue.is_set(): _end_overdue(sig)
-        left = (self.drain.deadline or 0) - self.loop.time()
-        end_if_held(self.loop, sig, max(0.5, min(left, self.drain.grace)))
-
 def _nothing() -> None: "Nothing to restore"
 
 def _end_overdue(sig: int) -> None:
     log.warning('The server did not finish its shutdown in time. The process ends now.')
     end_process(sig)
+
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #946a0267
+def note_worker_end(served: ServedLoop) -> None:
+    "A worker process that is stopped without a signal ends as after one"
+    worker = multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()
+    if worker and not served.signals.first: served.signals = Signals(signal.SIGTERM, time.monotonic())
+
+def end_soon(served: ServedLoop) -> None:
+    "Called when the lifespan is over"
+    if not (sig := served.signals.first): return
+    if served.overdue.is_set(): _end_overdue(sig)
+    left = (served.drain.deadline or 0) - served.loop.time()
+    end_if_held(served.loop, sig, max(0.5, min(left, served.drain.grace)))
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #7ccbaa57
 def follow_hypercorn(
@@ -350,9 +357,8 @@ def follow_hypercorn(
 async def _drain_after(served: ServedLoop, terminated: Any) -> None:
     await terminated.wait()
     if served.signals.first: return
-    if multiprocessing.parent_process() is not None:
-        served.signals = Signals(signal.SIGTERM, time.monotonic())
-        served.limit(signal.SIGTERM)
+    note_worker_end(served)
+    if served.signals.first: served.limit(signal.SIGTERM)
     await served.before_stop()
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #3d49e602
@@ -365,14 +371,16 @@ async def run_lifespan(
     async def receive_after_drain() -> dict:
         message = await _first(receive(), served.overdue.wait())
         if message is True: message = {'type': 'lifespan.shutdown'}  # overdue
-        if message['type'] == 'lifespan.shutdown': await served.before_stop()
+        if message['type'] == 'lifespan.shutdown':
+            note_worker_end(served)
+            await served.before_stop()
         return message
     async def send_and_attach(message: dict) -> None:
         if message['type'] == 'lifespan.startup.complete': served.attach(receive)
         await send(message)
     try: await app(scope, receive_after_drain, send_and_attach)
     finally: served.close()
-    served.ended()
+    end_soon(served)
 
 async def _first(*coros: Awaitable) -> Any:
     "The result of whichever is done first; the others are cancelled"

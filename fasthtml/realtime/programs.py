@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ..html.element import FT
 from ..http.handlers import Site, fill_specials, prepared_names
 from ..http.params import Plan, Source, make_plan
+from ..http.requests import IN_LOOP, aside
 from ..http.threads import hold_thread, in_thread
 
 # %% ../../nbs/api/realtime/22_programs.ipynb #174b45bb
@@ -107,7 +108,9 @@ async def perform(
     "Fill the parameters of a function, call it, and emit what it gives"
     fn, plan, _ = what
     if names := plan.specials & prepared_names: fill_specials(names, source, site)
-    args, kwargs = await plan.abind(source) if plan.needs_await else plan.bind(source)
+    if plan.needs_await: args, kwargs = await plan.abind(source)
+    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.body.weight, plan.bind, source)
+    else: args, kwargs = plan.bind(source)
     if plan.is_async: return await emit_all(await fn(*args, **kwargs), emit)
     if plan.is_asyncgen: return await emit_all(fn(*args, **kwargs), emit)
     result = await finished(in_thread(fn, *args, **kwargs))

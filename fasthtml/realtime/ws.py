@@ -29,8 +29,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 # %% ../../nbs/api/realtime/23_ws.ipynb #a47da5c0
 from ..html.element import FT
 from ..http.handlers import Site, guard, socket_refusal
+from ..http.limits import Pace
 from ..http.params import BadInput, Errors, Source
-from ..http.requests import BadJson, frame_body
+from ..http.requests import DEF_MAXFRAME, IN_LOOP, BadJson, aside, frame_body, read_frame
 from ..http.requests import Connection as Request
 from ..http.routing import SocketRoute
 from ..http.security import check_origins
@@ -189,7 +190,7 @@ class SocketEndpoint:
         origins: Iterable[str] | str | None = None,  # Other origins that may connect; '*' is any
         channels: Iterable[Channel | str] = (),      # Joined on connect; a name may use path parameters: 'room-{room}'
         on_error: Callable | None = None,            # Runs when fields of a message are missing or wrong; may ask for `errors`
-        max_size: int | None = 1 << 20,              # Bytes of a message; None leaves it to the server
+        max_size: int | None = DEF_MAXFRAME,         # Bytes of a message; None leaves it to the server
         path_names: Iterable[str] = (),              # Path parameters of the route
         slow: float | None = 30,                     # Seconds a client may take nothing before it is disconnected; None: for ever
         max_pending: int = 256*1024,                 # Characters that may wait for a slow client
@@ -210,13 +211,18 @@ class SocketEndpoint:
         try:
             refused = await refusal(self, socket)
             socket.connection.info = socket.scope.get('auth')  # a guard has said who it is
+            if not refused and (reason := self.site.limits.admit(scope)):
+                log.warning('%s: refused a WebSocket, since %s', scope['path'], reason)
+                refused = 1013
             offered = scope.get('subprotocols') or ()
             await socket.accept(next((name for name in self.subprotocols if name in offered), None))
             if refused: return await socket.close(refused)
         except Exception as e:
+            self.site.limits.release(scope)
             if not is_gone(e) and not str(e).startswith('Expected ASGI message "websocket.connect"'): raise
             return log.debug('%s: the client left during the handshake', scope['path'], exc_info=True)
-        await Conversation(self, socket).run()
+        try: await Conversation(self, socket).run()
+        finally: self.site.limits.release(scope)
 
 def check_channel(
     channel: Any,              # As given to a route
@@ -244,7 +250,7 @@ _nothing: Mapping[str, Any] = MappingProxyType({})
 
 class Conversation:
     "What one client of a route and the program's functions say to each other"
-    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'late', 'path', 'socket', 'source', 'stopping')
+    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
     patience = 10.0  # Seconds that the program's functions have to end when their client has left
     def __init__(self, endpoint: SocketEndpoint, socket: Socket):
         self.endpoint, self.socket, self.path = endpoint, socket, socket.scope['path']
@@ -253,6 +259,8 @@ class Conversation:
         self.source = Source(socket, extra=self.extra)  # One for all messages, since they are handled one at a time
         self.conn: asyncio.Task | None = None
         self.began = self.stopping = False
+        rate = endpoint.site.limits.limits.messages_per_second
+        self.pace = Pace(rate, self.connection.loop.time()) if rate else None
         self.late: asyncio.Task | None = None           # The end, if a handler still works
         connection.when_busy = self._hurry
 
@@ -285,6 +293,7 @@ class Conversation:
             if message['type'] == 'websocket.disconnect': return self._left(message)
             if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
             elif max_size is not None and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
+            elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
             else: await self._handle(text)
 
     async def _handle(self, text: str) -> None:
@@ -322,12 +331,12 @@ async def _respond(self: Conversation, text: str) -> None:
     "Handle one message"
     socket, connection, endpoint, source = self.socket, self.connection, self.endpoint, self.source
     try:
-        body, headers = frame_body(text)
+        body, headers = frame_body(text) if len(text) <= IN_LOOP else await read_frame(text)
         source.set_body(body)
         source.frame, source.extra, source.errors, source.fetched = headers, self.extra, _nothing, _nothing
         fn, plan, simple = endpoint.on_message
         if not simple: return await perform(endpoint.on_message, source, endpoint.site, socket.say)
-        args, kwargs = plan.bind(source)
+        args, kwargs = plan.bind(source) if len(text) <= IN_LOOP else await aside(len(text), plan.bind, source)
         result = await fn(*args, **kwargs)
         if type(result) is not FT: return await emit_all(result, socket.say)
         frame = frame_text(result)
