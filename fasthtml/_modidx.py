@@ -2378,6 +2378,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Conversation._respond': ( 'api/realtime/ws.html#conversation._respond',
                                                                                       'fasthtml/realtime/ws.py'),
+                                      'fasthtml.realtime.ws.Conversation._rest': ( 'api/realtime/ws.html#conversation._rest',
+                                                                                   'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Conversation._run_conn': ( 'api/realtime/ws.html#conversation._run_conn',
                                                                                        'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Conversation._run_disconn': ( 'api/realtime/ws.html#conversation._run_disconn',

@@ -250,7 +250,7 @@ _nothing: Mapping[str, Any] = MappingProxyType({})
 
 class Conversation:
     "What one client of a route and the program's functions say to each other"
-    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
+    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'handling', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
     patience = 10.0  # Seconds that the program's functions have to end when their client has left
     def __init__(self, endpoint: SocketEndpoint, socket: Socket):
         self.endpoint, self.socket, self.path = endpoint, socket, socket.scope['path']
@@ -262,6 +262,7 @@ class Conversation:
         rate = endpoint.site.limits.limits.messages_per_second
         self.pace = Pace(rate, self.connection.loop.time()) if rate else None
         self.late: asyncio.Task | None = None           # The end, if a handler still works
+        self.handling: asyncio.Future | None = None     # Done when that handler has finished
         connection.when_busy = self._hurry
 
     async def run(self) -> None:
@@ -286,9 +287,9 @@ class Conversation:
     async def _read(self) -> None:
         "Handle messages until the connection ends. What the client sent before it left is handled too"
         connection, socket, max_size = self.connection, self.socket, self.endpoint.max_size
-        while connection.open or connection.state.why == 'gone' and socket.inbox:
-            connection.interruptible = True
-            try: message = await socket.next_message()
+        while connection.open or connection.state.why == 'gone':
+            connection.interruptible = connection.open
+            try: message = await (socket.next_message() if connection.open else self._rest())
             finally: connection.interruptible = False
             if message['type'] == 'websocket.disconnect': return self._left(message)
             if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
@@ -302,7 +303,14 @@ class Conversation:
         try: future = handling.send(None)
         except StopIteration: return
         if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
-        await resume(handling, future)
+        self.handling = self.connection.loop.create_future()
+        try: await resume(handling, future)
+        finally: self.handling.set_result(None)
+
+    async def _rest(self) -> AsgiMessage:
+        "What the client sent before it left; a server that does not say the end of it is not waited for"
+        try: return await asyncio.wait_for(self.socket.next_message(), self.patience)
+        except TimeoutError: return {'type': 'websocket.disconnect', 'code': 1006}
 
     def _left(self, message: AsgiMessage) -> None:
         "The client has left"
@@ -401,7 +409,9 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 @patch
 async def stop(self: Conversation) -> None:
     "End `conn`. Before the close frame it has a second, for what it sends last"
-    if self.socket.inbox: self.socket.inbox.task.cancel()
+    if self.socket.inbox:  # granian sends no close frame while `receive` is pending
+        self.socket.inbox.task.cancel()
+        await asyncio.wait([self.socket.inbox.task], timeout=1)
     if self.conn is None: return
     self.stopping = True
     self.conn.cancel()
@@ -420,6 +430,7 @@ async def after(self: Conversation) -> None:
     "Wait until `conn` has ended, then call `disconn`"
     endpoint, connection = self.endpoint, self.connection
     try:
+        if self.late and self.handling: await asyncio.wait([self.handling], timeout=min(1, self._patience()))  # its `send` fails by now
         if self.conn and not self.conn.done() and not (await asyncio.wait([self.conn], timeout=self._patience()))[0]:
             log.warning('%s: conn still runs %s seconds after its client has left', self.path, self._patience())
     finally:
