@@ -299,6 +299,7 @@ class Conversation:
 
     async def _handle(self, text: str) -> None:
         "Handle one message. If that has to wait for something, read ahead meanwhile"
+        self.connection.refused = 0  # Each handler is told by an exception first
         handling = self._respond(text)
         try: future = handling.send(None)
         except StopIteration: return
