@@ -321,18 +321,22 @@ class Conversation:
         self.connection.end('gone')
         self.connection.mailbox.close('gone')
 
-    def _hurry(self) -> None:
-        "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
-        self.connection.loop.call_later(1, self._finish_late)
+# %% ../../nbs/api/realtime/23_ws.ipynb #c4a1b2d7
+@patch
+def _hurry(self: Conversation) -> None:
+    "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
+    self.connection.loop.call_later(1, self._finish_late)
 
-    def _finish_late(self) -> None:
-        connection = self.connection
-        if connection.state.phase is Phase.CLOSED or connection.finishing: return
-        self.late = asyncio.create_task(connection.finish(self))
-        connection.loop.call_later(self.patience, self._interrupt)
+@patch
+def _finish_late(self: Conversation) -> None:
+    connection = self.connection
+    if connection.state.phase is Phase.CLOSED or connection.finishing: return
+    self.late = asyncio.create_task(connection.finish(self))
+    connection.loop.call_later(self.patience, self._interrupt)
 
-    def _interrupt(self) -> None:
-        if not self.connection.cancellation.task.done(): self.connection.cancellation.cancel()
+@patch
+def _interrupt(self: Conversation) -> None:
+    if not self.connection.cancellation.task.done(): self.connection.cancellation.cancel()
 
 # %% ../../nbs/api/realtime/23_ws.ipynb #b2020573
 @patch
