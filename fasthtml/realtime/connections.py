@@ -87,7 +87,7 @@ def check_seconds(
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
     __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
-                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
+                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching', 'when_busy',
                  '_beat', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
@@ -113,6 +113,7 @@ class Connection:
         self.slow, self.heartbeat, self._beat, self.reads = slow, heartbeat, beat, reads
         self.pace = min(slow or 3600, heartbeat or 3600) / 4
         self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
+        self.when_busy: Callable[[], Any] = lambda: None  # Called when it is to end while it may not be interrupted
         self.sent_from_thread: asyncio.Event | None = None  # Set when a plain `conn` has returned or sent something
         self.remaining: asyncio.Task | None = None          # What the app must wait for, beyond the end: `disconn`
         self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
@@ -139,7 +140,7 @@ class Connection:
         if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
             abort(self.scope)
             self.mailbox.close('cut')
-        if before.phase is Phase.OPEN and self.interruptible: self.cancellation.cancel()
+        if before.phase is Phase.OPEN: (self.cancellation.cancel if self.interruptible else self.when_busy)()
 
     def shut_down(self) -> None:
         "The server stops. A source that has looked at `signal_shutdown()` ends by itself"

@@ -90,7 +90,7 @@ _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'
 class EventStream(Response):
     "Server-sent events from a source, or from whoever calls `send`"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = batch = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
+    background = connection = batch = _admitted = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
     _held = _finished = _by_thread = False
 
     def __init__(self,
@@ -145,7 +145,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     if site and (reason := site.limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
         raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
-    self._limits = site and site.limits
+    self._limits, self._admitted = site and site.limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
     head = scope['method'] == 'HEAD'
@@ -234,7 +234,7 @@ class StreamEnding:
         except Exception: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
-            if stream._limits: stream._limits.release(stream.connection.scope if stream.connection else stream._exchange.scope)
+            if stream._limits: stream._limits.release(stream._admitted)
 
     async def close(self, state: State) -> None:
         "Send the closing event and terminate the body"
@@ -253,7 +253,10 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
         if failure: raise failure
         return
     self._finished, opening = True, self._opening
-    if opening and not opening.done() and not (await asyncio.wait([opening], timeout=1))[0]: opening.cancel()
+    if opening and not opening.done():
+        try: await asyncio.wait([opening], timeout=1)
+        except CancelledError as e: failure = failure or e
+        opening.cancel()
     if isinstance(failure, Exception) and without(failure, StreamClosed) is None: failure = None
     if self.connection is not None: return await self.connection.finish(StreamEnding(self), failure)
     await StreamEnding(self).stop()

@@ -232,7 +232,9 @@ def check_channel(
     if isinstance(channel, Channel): return
     if not isinstance(channel, str): raise TypeError(f'channels= lists channels and names of channels; got {channel!r}.')
     known = list(path_names)
-    for _, name, _, _ in Formatter().parse(channel):
+    try: parts = list(Formatter().parse(channel))
+    except ValueError as e: raise ValueError(f"channels={channel!r} is no pattern: {e}. Write 'room-{{room}}'.") from None
+    for _, name, _, _ in parts:
         if name is not None and name not in known:
             raise ValueError(f'channels={channel!r} uses {{{name}}}, which is no parameter of the path. '
                              f'There are: {", ".join(known) or "none"}.')
@@ -248,10 +250,11 @@ _nothing: Mapping[str, Any] = MappingProxyType({})
 
 class Conversation:
     "What one client of a route and the program's functions say to each other"
-    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
+    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'handling', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
     patience = 10.0  # Seconds that the program's functions have to end when their client has left
     def __init__(self, endpoint: SocketEndpoint, socket: Socket):
-        self.endpoint, self.socket, self.connection, self.path = endpoint, socket, socket.connection, socket.scope['path']
+        self.endpoint, self.socket, self.path = endpoint, socket, socket.scope['path']
+        connection = self.connection = socket.connection
         self.extra = {'send': Sender(socket)}
         self.source = Source(socket, extra=self.extra)  # One for all messages, since they are handled one at a time
         self.conn: asyncio.Task | None = None
@@ -259,6 +262,8 @@ class Conversation:
         rate = endpoint.site.limits.limits.messages_per_second
         self.pace = Pace(rate, self.connection.loop.time()) if rate else None
         self.late: asyncio.Task | None = None           # The end, if a handler still works
+        self.handling: asyncio.Future | None = None     # Done when that handler has finished
+        connection.when_busy = self._hurry
 
     async def run(self) -> None:
         "From accept to the end"
@@ -282,9 +287,9 @@ class Conversation:
     async def _read(self) -> None:
         "Handle messages until the connection ends. What the client sent before it left is handled too"
         connection, socket, max_size = self.connection, self.socket, self.endpoint.max_size
-        while connection.open or connection.state.why == 'gone' and socket.inbox:
-            connection.interruptible = True
-            try: message = await socket.next_message()
+        while connection.open or connection.state.why == 'gone':
+            connection.interruptible = connection.open
+            try: message = await (socket.next_message() if connection.open else self._rest())
             finally: connection.interruptible = False
             if message['type'] == 'websocket.disconnect': return self._left(message)
             if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
@@ -294,11 +299,19 @@ class Conversation:
 
     async def _handle(self, text: str) -> None:
         "Handle one message. If that has to wait for something, read ahead meanwhile"
+        self.connection.refused = 0  # Each handler is told by an exception first
         handling = self._respond(text)
         try: future = handling.send(None)
         except StopIteration: return
-        if future is not None and self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left_while_handling)
-        await resume(handling, future)
+        if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
+        self.handling = self.connection.loop.create_future()
+        try: await resume(handling, future)
+        finally: self.handling.set_result(None)
+
+    async def _rest(self) -> AsgiMessage:
+        "What the client sent before it left; a server that does not say the end of it is not waited for"
+        try: return await asyncio.wait_for(self.socket.next_message(), self.patience)
+        except TimeoutError: return {'type': 'websocket.disconnect', 'code': 1006}
 
     def _left(self, message: AsgiMessage) -> None:
         "The client has left"
@@ -308,19 +321,22 @@ class Conversation:
         self.connection.end('gone')
         self.connection.mailbox.close('gone')
 
-    def _left_while_handling(self, message: AsgiMessage) -> None:
-        "The same, read ahead. Handlers have a second to finish before `disconn`, which runs then without waiting for them"
-        self._left(message)
-        if not self.connection.interruptible: self.connection.loop.call_later(1, self._finish_late)
+# %% ../../nbs/api/realtime/23_ws.ipynb #c4a1b2d7
+@patch
+def _hurry(self: Conversation) -> None:
+    "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
+    self.connection.loop.call_later(1, self._finish_late)
 
-    def _finish_late(self) -> None:
-        connection = self.connection
-        if connection.state.phase is Phase.CLOSED or connection.finishing: return
-        self.late = asyncio.create_task(connection.finish(self))
-        connection.loop.call_later(self.patience, self._interrupt)
+@patch
+def _finish_late(self: Conversation) -> None:
+    connection = self.connection
+    if connection.state.phase is Phase.CLOSED or connection.finishing: return
+    self.late = asyncio.create_task(connection.finish(self))
+    connection.loop.call_later(self.patience, self._interrupt)
 
-    def _interrupt(self) -> None:
-        if not self.connection.cancellation.task.done(): self.connection.cancellation.cancel()
+@patch
+def _interrupt(self: Conversation) -> None:
+    if not self.connection.cancellation.task.done(): self.connection.cancellation.cancel()
 
 # %% ../../nbs/api/realtime/23_ws.ipynb #b2020573
 @patch
@@ -398,7 +414,9 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 @patch
 async def stop(self: Conversation) -> None:
     "End `conn`. Before the close frame it has a second, for what it sends last"
-    if self.socket.inbox: self.socket.inbox.task.cancel()
+    if self.socket.inbox:  # granian sends no close frame while `receive` is pending
+        self.socket.inbox.task.cancel()
+        await asyncio.wait([self.socket.inbox.task], timeout=1)
     if self.conn is None: return
     self.stopping = True
     self.conn.cancel()
@@ -417,6 +435,7 @@ async def after(self: Conversation) -> None:
     "Wait until `conn` has ended, then call `disconn`"
     endpoint, connection = self.endpoint, self.connection
     try:
+        if self.late and self.handling: await asyncio.wait([self.handling], timeout=min(1, self._patience()))  # its `send` fails by now
         if self.conn and not self.conn.done() and not (await asyncio.wait([self.conn], timeout=self._patience()))[0]:
             log.warning('%s: conn still runs %s seconds after its client has left', self.path, self._patience())
     finally:

@@ -69,3 +69,11 @@ async def broker(request):
 
 @pytest.fixture
 def hub(broker): return Hub(broker)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    "A fixture may ask whether its test has failed"
+    report = yield
+    item.failed = getattr(item, 'failed', False) or report.failed
+    return report

@@ -1,0 +1,661 @@
+"""Faults that were found by reading, by trying, and in other projects' trackers, each with its kind.
+
+Most run against a server that is ours (`wire_kit.Wire`), so that a send can be slow, stuck or failing at a chosen moment.
+"""
+import asyncio
+import contextlib
+import gc
+import logging
+import threading
+import tracemalloc
+import weakref
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from websockets.sync.client import connect
+
+from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
+from fasthtml.realtime.ws import setup_ws
+from fasthtml.testing import Client
+from support import SseClient, raw_connection, serve, until, wait_until
+from wire_kit import Wire, others_done
+
+SOCKET_GONE, STREAM_GONE = {'type': 'websocket.disconnect', 'code': 1001}, {'type': 'http.disconnect'}
+
+
+class Client_(Wire):
+    "A client whose reading the test controls: `open` lets everything through, `failure` is raised by `send`"
+    def __init__(self, path='/x', kind='http', turns=1, **scope):
+        super().__init__(path, kind, turns)
+        self.scope.update(scope)
+        self.kind, self.open, self.failure = kind, asyncio.Event(), None
+        self.open.set()
+
+    async def send(self, message):
+        await self.open.wait()
+        if self.failure: raise self.failure
+        await super().send(message)
+
+    def start(self, app):
+        self.task = asyncio.create_task(app(self.scope, self.receive, self.send))
+        return self
+
+    def say(self, text='{}'): self.incoming.put_nowait({'type': 'websocket.receive', 'text': text})
+    def leave(self): self.incoming.put_nowait(SOCKET_GONE if self.kind == 'websocket' else STREAM_GONE)
+
+    async def ended(self):
+        self.leave()
+        self.open.set()
+        assert (await asyncio.wait([self.task], timeout=5))[0], 'the connection has not ended'
+
+    @property
+    def texts(self):
+        "What has arrived: the frames, or the data of the events"
+        if self.kind == 'websocket': return [m['text'] for m in self.sent if m['type'] == 'websocket.send']
+        return [line[6:] for line in self.body.decode().split('\n') if line.startswith('data: ')]
+
+
+@contextlib.asynccontextmanager
+async def talking(app, path='/x', kind='websocket', **options):
+    "A connection to `app`, which must end with all that it has begun"
+    before = asyncio.all_tasks()
+    one = Client_(path, kind, **options).start(app)
+    await until(lambda: app.lifecycle.connections or one.task.done())
+    yield one
+    await one.ended()
+    await others_done(before)
+    assert not app.lifecycle.connections
+
+
+def listening(kind: str, *channels, **options) -> FastHTML:
+    "An app whose /x subscribes to channels: a stream, or a socket"
+    app = FastHTML(secret_key='x')
+    names = [app.channel(name, **how) for name, how in channels]
+    if kind == 'http': app.get('/x')(lambda: EventStream(names[0], **options))
+    else: app.ws('/x', channels=names, **options)(lambda: None)
+    return app
+
+
+def complaints(caplog): return [(r.name, r.getMessage()) for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+both = pytest.mark.parametrize('kind', ['http', 'websocket'])
+
+
+# Ending under a busy channel (K1)
+
+@pytest.mark.parametrize('kind,how', [('websocket', 'ws.close'), ('websocket', 'shutdown'), ('http', 'shutdown')])
+async def test_what_is_published_after_the_end_was_decided_does_not_delay_the_closing_words(kind, how):
+    "The connection leaves its channels first, then sends what is pending, then closes"
+    app = FastHTML(secret_key='x', grace=5)
+    news, n, decided = app.channel('news'), 0, None
+
+    @app.ws('/x', channels=[news])
+    async def on_message(ws):
+        nonlocal decided
+        decided = n
+        await ws.close(4000)
+    app.get('/y')(lambda: EventStream(news))
+    async with talking(app, '/x' if kind == 'websocket' else '/y', kind, turns=3) as one:
+        async def flood():
+            nonlocal n
+            while not one.task.done():
+                await news.publish(f'{n} ' + 'x'*5000)
+                n += 1
+                await asyncio.sleep(0)
+        flooding = asyncio.create_task(flood())
+        await until(lambda: n > 200)
+        if how == 'ws.close': one.say()
+        else:
+            decided = n
+            draining = asyncio.create_task(app.drain())
+        assert (await asyncio.wait([one.task], timeout=5))[0], f'{n - decided} messages later it still runs'
+        await flooding
+        if how == 'shutdown': await draining
+        last = max(int(text.split()[0]) for text in one.texts if text)
+        assert last <= decided + 5, (last, decided)  # what was published until the drain had begun
+        if kind == 'websocket':
+            code = 1012 if how == 'shutdown' else 4000
+            assert one.sent[-1]['type'] == 'websocket.close' and one.sent[-1]['code'] == code
+        else: assert b'event: shutdown' in one.body and one.sent[-1]['more_body'] is False
+
+
+# Bounds (K2, K6, K7, K9)
+
+def test_what_is_published_for_a_loop_that_is_busy_is_bounded():
+    "A job in a thread publishes while a handler blocks the event loop"
+    app, go_on, blocked = FastHTML(secret_key='x'), threading.Event(), threading.Event()
+    news = app.channel('news')
+    app.ws('/x', channels=[news])(lambda: None)
+
+    @app.get('/block')
+    async def block():
+        blocked.set()
+        go_on.wait(20)
+    with serve(app) as served, connect(f'{served.ws_url}/x', compression=None) as client:
+        wait_until(lambda: len(news) == 1)
+        with raw_connection(served.port, b'GET /block HTTP/1.1\r\nHost: x\r\n\r\n'):
+            assert blocked.wait(10)
+            tracemalloc.start()
+            try:
+                for n in range(30_000): news.publish_sync(f'{n} ' + 'y'*1000)
+                size = tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+                go_on.set()
+            assert size < 5_000_000, f'{size} bytes wait for one client that may have 256 KiB'
+            while client.recv(timeout=10).split()[0] != '29999': pass  # the newest is not among those that were dropped
+
+
+@both
+async def test_latest_keeps_the_newest_of_messages_without_a_name(kind):
+    app = listening(kind, ('c', dict(when_full='latest')))
+    async with talking(app, kind=kind) as one:
+        await until(lambda: len(app.channel('c')) == 1 and len(one.sent) > 1 - (kind == 'websocket'))
+        one.open.clear()
+        for n in range(10):
+            await app.channel('c').publish(f'v{n}')
+            await asyncio.sleep(0)
+        one.open.set()
+        await until(lambda: 'v9' in one.texts)
+        assert [text for text in one.texts if text] in (['v0', 'v9'], ['v9'], ['v0', 'v1', 'v9'])
+
+
+@pytest.mark.parametrize('policy', ['close', 'latest'])
+@pytest.mark.parametrize('order', ['before', 'after', 'left'])
+async def test_when_full_of_one_channel_does_not_act_on_the_messages_of_another(policy, order):
+    app = FastHTML(secret_key='x')
+    strict, plain = app.channel('strict', when_full=policy), app.channel('plain')
+    app.ws('/x', channels=[strict, plain] if order != 'after' else [plain, strict])(lambda: None)
+    async with talking(app) as one:
+        [connection] = app.lifecycle.connections
+        if order == 'left': strict.leave(connection)
+        one.open.clear()
+        for n in range(10):
+            await plain.publish(f'{n} ' + 'x'*20_000)  # fits
+            await asyncio.sleep(0)
+        one.open.set()
+        await until(lambda: len(one.texts) == 10)
+        one.open.clear()
+        for n in range(40):
+            await plain.publish(f'{n} ' + 'x'*20_000)  # does not fit: the oldest are dropped
+            await asyncio.sleep(0)
+        one.open.set()
+        await until(lambda: one.texts[-1].startswith('39 '))
+        assert not one.task.done()
+
+
+async def test_a_large_message_of_its_own_keeps_its_place_under_a_busy_channel():
+    "`await send(x)` waits for room; what is published meanwhile must not take it away again and again"
+    app, sent = FastHTML(secret_key='x'), []
+    news = app.channel('news')
+    full = asyncio.Event()
+    async def conn(send):
+        await full.wait()
+        await send('L'*250_000)
+        sent.append(1)
+    app.ws('/x', conn=conn, channels=[news])(lambda: None)
+    async with talking(app, turns=3) as one:
+        async def flood():
+            n = 0
+            while not sent and not one.task.done():
+                for _ in range(3): await news.publish('y'*40_000)
+                n += 3
+                if n > 30: full.set()
+                await asyncio.sleep(0)
+        await asyncio.wait_for(flood(), 5)
+        await until(lambda: any(text.startswith('L') for text in one.texts))
+
+
+# Events and heartbeats (K3, F6)
+
+async def test_an_event_in_the_same_turn_as_a_heartbeat_is_not_held_back():
+    app, late, total = FastHTML(secret_key='x'), [], 0
+    beat = 0.02
+
+    @app.get('/x')
+    async def x(n: int):
+        async def source():
+            nonlocal total
+            for i in range(40):
+                yield f'{i}'
+                await asyncio.sleep(beat*(1 + (n + 7*i)%30/60))  # around the next heartbeat
+                total += 1
+                if f'data: {i}\n' not in clients[n].body.decode(): late.append(i)
+        return EventStream(source(), heartbeat=beat)
+    clients = [Client_(kind='http', query_string=f'n={n}'.encode()) for n in range(40)]
+    for client in clients: client.start(app)
+    await asyncio.wait_for(asyncio.gather(*(client.task for client in clients)), 30)
+    assert total == 1600 and not late, f'{len(late)} of {total} events came a heartbeat late, or more'
+
+
+@pytest.mark.parametrize('option', ['heartbeat', 'slow'])
+@pytest.mark.parametrize('value', [0, 0.0, -1, float('nan'), '15', True])
+def test_a_time_that_is_no_positive_number_is_refused_at_once(option, value):
+    with pytest.raises((ValueError, TypeError), match=option): EventStream([], **{option: value})
+
+
+@pytest.mark.parametrize('value', [0, -1, '15'])
+def test_the_times_of_a_socket_are_checked_where_it_is_registered(value):
+    app = FastHTML(secret_key='x')
+    with pytest.raises((ValueError, TypeError), match='slow'): app.ws('/x', slow=value)(lambda: None)
+
+
+async def test_heartbeat_none_is_never():
+    app, go_on = FastHTML(secret_key='x'), asyncio.Event()
+
+    @app.get('/x')
+    async def x():
+        async def source():
+            yield 'a'
+            await go_on.wait()
+            yield 'b'
+        return EventStream(source(), heartbeat=None)
+
+    @app.get('/y')
+    async def y():
+        async def source():
+            yield 'a'
+            await go_on.wait()
+        return EventStream(source(), heartbeat=0.01)
+    async with talking(app, '/y', 'http') as other, talking(app, '/x', 'http') as one:
+        await until(lambda: other.body.count(b':\n\n') > 20)
+        assert b':\n\n' not in one.body
+        go_on.set()
+        await until(lambda: b'data: b' in one.body)
+
+
+# Frames (K4)
+
+class Pair:
+    def __init__(self, *parts): self.parts = parts
+    def __ft__(self): return self.parts
+
+
+class Fragmented(Pair):
+    def __ft__(self): return Fragment(*self.parts)
+
+
+class Nested(Pair):
+    def __ft__(self): return Pair(*self.parts)
+
+
+PARTS = [Div('1', id='a'), P('2'), Div('3', title=Safe('a>b'), id='c')]
+FRAME = ('<div hx-swap-oob="true" id="a">1</div>', '<p>2</p>', '<div hx-swap-oob="true" title="a>b" id="c">3</div>')
+
+
+@pytest.mark.parametrize('how', ['returned', 'yielded', 'sent', 'published', 'setup_ws'])
+@pytest.mark.parametrize('content', [Pair(*PARTS), Fragmented(*PARTS), Nested(*PARTS), tuple(PARTS), PARTS, Fragment(*PARTS),
+                                     [Pair(*PARTS)], Fragment(Fragment(*PARTS[:1]), map(lambda x: x, PARTS[1:]))],
+                         ids=['tuple', 'fragment', 'nested', 'plain tuple', 'list', 'plain fragment', 'in a list', 'fragments'])
+async def test_an_object_that_draws_several_elements_is_sent_as_its_parts(content, how):
+    app = FastHTML(secret_key='x')
+    news = app.channel('news')
+    if how == 'setup_ws': push = setup_ws(app)
+
+    @app.ws('/x', channels=[news])
+    async def x(send):
+        if how == 'returned': return content
+        await send(content)
+
+    @app.ws('/y')
+    async def y(): yield content
+    path = {'yielded': '/y', 'setup_ws': '/ws'}.get(how, '/x')
+    async with talking(app, path) as one:
+        if how == 'published': await news.publish(content)
+        elif how == 'setup_ws': await push(content)
+        else: one.say()
+        await until(lambda: one.texts)
+        assert one.texts == [''.join(FRAME)]
+
+
+# Who may have a stream (K5), and what is left of it (K8, K12)
+
+def test_a_second_request_with_the_same_stream_is_refused_and_the_first_lives():
+    app = FastHTML()
+    news = app.channel('news')
+    stream = EventStream(news)
+    app.get('/x')(lambda: stream)
+    with serve(app, log_level='critical') as served, SseClient(served.url, '/x') as one:
+        for _ in range(2):
+            with SseClient(served.url, '/x') as two: assert two.status == 500
+        news.publish_sync('still here')
+        assert next(one.events()).data == 'still here'
+
+
+@pytest.mark.parametrize('path', ['/channel', '/source', '/ws'])
+def test_an_event_loop_that_had_connections_can_be_forgotten(path):
+    loops = []
+    app = FastHTML(secret_key='x')
+
+    async def source():
+        yield 'x'
+        await asyncio.sleep(1000)
+
+    @app.get('/channel')
+    async def by_channel():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        return EventStream(app.channel('c', history=3))
+
+    @app.get('/source')
+    async def by_source():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        return EventStream(source())
+
+    async def conn(): loops.append(weakref.ref(asyncio.get_running_loop()))
+
+    @app.ws('/ws', conn=conn, channels='c')
+    async def ws(): return 'x'
+    for _ in range(6):
+        with Client(app) as client:
+            if path == '/ws':
+                with client.ws('/ws') as socket:
+                    socket.send({})
+                    socket.receive()
+            else:
+                with client.sse(path): app.channel('c', history=3).publish_sync('x')
+    del client
+    gc.collect()
+    alive = sum(ref() is not None for ref in loops)
+    assert len(loops) == 6 and alive <= 1, f'{alive} of 6 event loops are still there'  # the app remembers the last one
+
+
+@pytest.mark.parametrize('cancellations', [1, 2, 3])
+@pytest.mark.parametrize('how', ['object', 'source', 'channel'])
+async def test_cancelled_while_the_stream_opens_leaves_no_task(how, cancellations):
+    "The client takes not even the headers"
+    app, before = FastHTML(secret_key='x'), asyncio.all_tasks()
+
+    @app.get('/x')
+    async def x():
+        if how == 'channel': return EventStream(app.channel('c'))
+        if how == 'source': return EventStream(iter('ab'))
+        await EventStream().send('x')
+    one = Client_(kind='http')
+    one.open.clear()
+    one.start(app)
+    for _ in range(20): await asyncio.sleep(0)
+    for _ in range(cancellations):
+        one.task.cancel()
+        for _ in range(3): await asyncio.sleep(0)
+    await asyncio.wait([one.task], timeout=5)
+    assert one.task.done()
+    await others_done(before)
+    assert not app.lifecycle.connections and not len(app.channel('c'))
+
+
+# Order of an ending (K10)
+
+async def agen(order):
+    try:
+        while True:
+            yield 'x'
+            await asyncio.sleep(0)
+    finally:
+        order.append('closing')
+        for _ in range(3): await asyncio.sleep(0)
+        order.append('closed')
+
+
+@pytest.mark.parametrize('end', ['client', 'shutdown', 'cancelled'])
+@pytest.mark.parametrize('part', ['handler', 'returned by the handler', 'conn', 'returned by conn', 'on_error'])
+async def test_a_generator_is_closed_before_disconn_runs(part, end):
+    app, order = FastHTML(secret_key='x', grace=2), []
+    async def runs():
+        async for x in agen(order): yield x
+    async def yields():
+        inner = agen(order)
+        try:
+            async for x in inner: yield x
+        finally: await inner.aclose()
+    async def returns(): return agen(order)
+    async def nothing(): pass
+    async def needs(n: int): pass
+    async def disconn(): order.append('disconn')
+    options = {'conn': dict(conn=yields), 'returned by conn': dict(conn=returns), 'on_error': dict(on_error=yields)}.get(part, {})
+    handler = {'handler': yields, 'returned by the handler': returns, 'on_error': needs}.get(part, nothing)
+    app.ws('/x', disconn=disconn, **options)(handler)
+    async with talking(app) as one:
+        one.say()
+        await until(lambda: len(one.texts) > 2)
+        if end == 'client': one.leave()
+        elif end == 'cancelled': one.task.cancel()
+        else: await app.drain()
+        await asyncio.wait([one.task], timeout=5)
+        assert order == ['closing', 'closed', 'disconn']
+
+
+# What the log says (K11, K13, F4)
+
+@both
+async def test_a_failure_of_send_that_is_not_a_client_leaving_is_logged(kind, caplog):
+    app = listening(kind, ('c', {}))
+    with caplog.at_level(logging.INFO):
+        async with talking(app, kind=kind) as one:
+            await until(lambda: len(app.channel('c')) == 1)
+            one.failure = RuntimeError('dictionary changed size during iteration')
+            await app.channel('c').publish('x')
+            await until(lambda: complaints(caplog))
+    assert 'changed size' in caplog.text
+
+
+GONE = [OSError('gone'), ConnectionResetError(), BrokenPipeError(),
+        RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close' or response already completed."),
+        RuntimeError('Cannot call "send" once a close message has been sent.')]
+
+
+@pytest.mark.parametrize('failure', GONE, ids=lambda e: type(e).__name__ + str(e)[:10])
+@both
+async def test_a_client_that_has_gone_is_no_news(kind, failure, caplog):
+    app = listening(kind, ('c', {}))
+    with caplog.at_level(logging.INFO):
+        async with talking(app, kind=kind) as one:
+            await until(lambda: len(app.channel('c')) == 1)
+            one.failure = failure
+            await app.channel('c').publish('x')
+            await asyncio.sleep(0)
+    assert not complaints(caplog)
+
+
+@pytest.mark.parametrize('part', ['on_error', 'handler', 'conn', 'disconn'])
+async def test_a_function_that_sends_to_a_client_that_has_left_is_no_news(part, caplog):
+    app, sent = FastHTML(secret_key='x'), 0
+    async def pushes(send):
+        nonlocal sent
+        for _ in range(1000):
+            await send('x')
+            sent += 1
+            await asyncio.sleep(0)
+    async def needs(n: int): pass
+    async def nothing(): pass
+    options = {} if part == 'handler' else {part: pushes}
+    app.ws('/x', **options)(pushes if part == 'handler' else needs if part == 'on_error' else nothing)
+    with caplog.at_level(logging.INFO):
+        async with talking(app) as one:
+            one.say()
+            if part != 'disconn': await until(lambda: sent > 3)
+            one.failure = OSError('gone')
+            one.leave()
+            await asyncio.wait([one.task], timeout=5)
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert not errors and 'Traceback' not in caplog.text
+
+
+@pytest.mark.parametrize('start', ['create_task', 'ensure_future'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'object'])
+async def test_a_task_of_the_programs_that_sends_after_the_end_is_no_news(part, start, caplog):
+    "It is ended by what `send` raises, and nobody looks at its result"
+    app, tasks, sent = FastHTML(secret_key='x'), [], 0
+    async def pump(send):
+        nonlocal sent
+        while True:
+            await send('x')
+            sent += 1
+            await asyncio.sleep(0)
+    async def starts(send):
+        if start == 'create_task': tasks.append(asyncio.create_task(pump(send)))
+        else: tasks.append(asyncio.ensure_future(pump(send)))
+    async def nothing(): pass
+    app.ws('/x', **(dict(conn=starts) if part == 'conn' else {}))(starts if part == 'handler' else nothing)
+
+    @app.get('/y')
+    async def y():
+        stream = EventStream()
+        await starts(stream.send)
+        await asyncio.sleep(1000)
+    with caplog.at_level(logging.INFO):
+        async with talking(app, *(('/y', 'http') if part == 'object' else ('/x', 'websocket'))) as one:
+            one.say()
+            await until(lambda: sent > 3)
+            one.leave()
+            await asyncio.wait([one.task], timeout=5)
+            await until(lambda: tasks[0].done(), what='the task to end')
+            tasks.clear()
+            gc.collect()
+            await asyncio.sleep(0)
+    assert not complaints(caplog)
+
+
+# Cancelled by two (K14)
+
+@pytest.mark.parametrize('path', ['/source', '/object', '/channel', '/ws'])
+async def test_a_cancellation_from_outside_near_one_of_ours_goes_on(path):
+    app, before = FastHTML(secret_key='x'), asyncio.all_tasks()
+
+    @app.get('/source')
+    async def source(): return EventStream(agen([]))
+
+    @app.get('/object')
+    async def by_object():
+        stream = EventStream()
+        while True: await stream.send('x')
+
+    @app.get('/channel')
+    async def by_channel(): return EventStream(app.channel('c'))
+
+    async def conn(send):
+        while True:
+            await send('x')
+            await asyncio.sleep(0)
+    app.ws('/ws', conn=conn)(lambda: None)
+    lost = []
+    for gap in range(-3, 12):
+        one = Client_(path, 'websocket' if path == '/ws' else 'http').start(app)
+        for _ in range(30): await asyncio.sleep(0)
+        if gap >= 0:
+            one.leave()
+            for _ in range(gap): await asyncio.sleep(0)
+        was_done = one.task.done()
+        one.task.cancel()
+        if gap < 0:
+            for _ in range(gap + 3): await asyncio.sleep(0)
+            one.leave()
+        await asyncio.wait([one.task], timeout=5)
+        if not was_done and not one.task.cancelled(): lost.append(gap)
+        await others_done(before)
+    assert not lost, f'CancelledError did not arrive {lost} turns after the client had left'
+
+
+@pytest.mark.parametrize('order', ['ours first', 'theirs first'])
+async def test_a_cancellation_from_outside_in_the_same_turn_as_ours_goes_on(order):
+    "Before either has arrived, the source has ended by itself"
+    app = FastHTML(secret_key='x')
+
+    @app.get('/x')
+    async def x():
+        async def source():
+            yield 'x'
+            [connection] = app.lifecycle.connections
+            if order == 'ours first': connection.abort()
+            one.task.cancel()
+            if order != 'ours first': connection.abort()
+        return EventStream(source())
+    one = Client_().start(app)
+    await asyncio.wait([one.task], timeout=5)
+    assert one.task.cancelled()
+
+
+# Registration (F13, F14, F10)
+
+@pytest.mark.parametrize('names', ['room-{x}', ['ok', 'room-{x}'], 'room-{}', 'room-{room', '{room.x}', '{0}'])
+def test_a_channel_name_that_cannot_be_made_is_refused_where_it_is_written(names):
+    app = FastHTML(secret_key='x')
+    with pytest.raises((ValueError, TypeError, KeyError), match='channel'): app.ws('/room/{room}', channels=names)(lambda: None)
+
+
+async def test_a_channel_name_of_path_parameters_is_made_for_each_client():
+    app = FastHTML(secret_key='x')
+    app.ws('/room/{room}', channels=['all', 'room-{room}'])(lambda: None)
+    async with talking(app, '/room/7') as one:
+        await until(lambda: len(app.channel('room-7')) == len(app.channel('all')) == 1)
+        await app.channel('room-7').publish('x')
+        await until(lambda: one.texts == ['x'])
+
+
+@pytest.mark.parametrize('offered,chosen', [(['b', 'a'], 'a'), (['c', 'b'], 'b'), (['c'], None), ([], None)])
+async def test_the_first_subprotocol_that_a_client_offers_is_chosen(offered, chosen):
+    "In the order of the route, which is the server's choice"
+    app = FastHTML(secret_key='x')
+    app.ws('/x', subprotocols=['a', 'b'])(lambda: 'hi')
+    async with talking(app, subprotocols=offered) as one:
+        await until(lambda: one.sent)
+        if chosen or one.sent[0]['type'] == 'websocket.accept':
+            assert one.sent[0]['type'] == 'websocket.accept' and one.sent[0].get('subprotocol') == chosen
+
+
+def test_the_startup_of_a_mounted_app_runs_or_is_missed_loudly(caplog):
+    inner, ran = FastHTML(secret_key='x'), []
+    inner.on_event('startup')(lambda: ran.append('startup'))
+    inner.on_event('shutdown')(lambda: ran.append('shutdown'))
+    inner.get('/')(lambda: 'hi')
+    outer = FastHTML(secret_key='x', routes=[Mount('/in', inner)])
+    with caplog.at_level(logging.WARNING), Client(outer) as client: assert 'hi' in client.get('/in/').text
+    assert ran == ['startup', 'shutdown'] or 'lifespan' in caplog.text or 'startup' in caplog.text
+
+
+def test_the_startup_under_a_foreign_app_runs_or_is_missed_loudly(caplog):
+    inner, ran = FastHTML(secret_key='x'), []
+    inner.on_event('startup')(lambda: ran.append('startup'))
+    inner.get('/')(lambda: 'hi')
+    outer = Starlette(routes=[Mount('/in', inner)])
+    with caplog.at_level(logging.WARNING), Client(outer) as client: assert 'hi' in client.get('/in/').text
+    assert ran or 'lifespan' in caplog.text or 'startup' in caplog.text
+
+
+# A source that watches the shutdown event (F15)
+
+async def test_a_source_that_watches_the_shutdown_may_end_by_itself_and_others_end_at_once():
+    app, shutting_down, go_on = FastHTML(secret_key='x', grace=5), signal_shutdown(), asyncio.Event()
+
+    @app.get('/watching')
+    async def watching():
+        async def source():
+            while not shutting_down.is_set():
+                yield 'tick'
+                await go_on.wait()  # as if it slept for a second
+            yield 'my own last words'
+        return EventStream(source())
+
+    @app.get('/waiting')
+    async def waiting():
+        async def source():
+            yield 'tick'
+            await shutting_down.wait()
+            await go_on.wait()
+            yield 'my own last words'
+        return EventStream(source())
+
+    @app.get('/other')
+    async def other(): return EventStream(agen([]))
+    clients = {path: Client_(path, 'http').start(app) for path in ('/watching', '/waiting', '/other')}
+    await until(lambda: all(b'data: ' in client.body for client in clients.values()))
+    draining = asyncio.create_task(app.drain())
+    await asyncio.wait([clients['/other'].task], timeout=3)
+    assert b'event: shutdown' in clients['/other'].body
+    await asyncio.sleep(0.4)  # longer than the moment that every source was given once
+    assert not clients['/watching'].task.done() and not clients['/waiting'].task.done()
+    go_on.set()
+    await asyncio.wait_for(draining, 5)
+    for path in '/watching', '/waiting':
+        assert clients[path].texts[-2] == 'my own last words' and b'event: shutdown' in clients[path].body

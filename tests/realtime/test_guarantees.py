@@ -1,0 +1,471 @@
+"""Each guarantee for each part of a connection, written as each kind of callable, behind each server.
+
+The table is `tests/guarantee_table.py`, the program `guarantee_app.py`, servers and clients are `tests/guarantee_kit.py`.
+One server process serves many cases. It says what happens in lines of its own, so nothing here waits for a guessed time.
+"""
+import contextlib
+import itertools
+import re
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from guarantee_kit import PATIENCE, Servers, Socket, Stream, connect, is_stream, new_key, served
+from guarantee_table import (
+    BLOCKING,
+    CLIENTS_CODE,
+    ECHO,
+    FAIL,
+    FLOOD,
+    FOREIGN,
+    GENERATORS,
+    IN_A_THREAD,
+    ORDER,
+    PULSE,
+    QUIET,
+    SERVERS,
+    SPIN,
+    cells,
+)
+
+N = 100
+
+
+@pytest.fixture(scope='module')
+def servers():
+    running = Servers()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def server(servers, request):
+    "The server of this case, idle before and after; it has logged nothing that would alarm anyone, unless the test takes it"
+    one = servers[request.param]
+    since = len(one.process.lines)
+    one.expected = []
+    one.broken = True
+    yield one
+    if request.node.failed: return  # The next case gets another process
+    one.until_idle()
+    alarms = one.alarms(since)
+    for pattern in one.expected: assert any(re.search(pattern, line) for line in alarms), (pattern, alarms)
+    alarms = [line for line in alarms if not any(re.search(pattern, line) for pattern in one.expected)]
+    assert not alarms, alarms
+    one.broken = False
+
+
+every_server = pytest.mark.parametrize('server', SERVERS, indirect=True)
+
+
+def each(*parts, without=()):
+    "A test for each cell of the table"
+    return pytest.mark.parametrize('part,shape', cells(*parts, without=without))
+
+
+def check_end(server, part, key, code=None):
+    "W2, S2: what began has ended, once, then `disconn` ran, once, with the right code"
+    if is_stream(part):
+        server.notes.wait(key, f'{part} ended')
+        assert server.notes.of(key) == [f'{part} began', f'{part} ended']
+        return
+    server.notes.wait(key, 'disconn ended')
+    said = server.notes.of(key)
+    own = [what for what in said if not what.startswith('disconn')]
+    assert said[-2:] == ['disconn began', 'disconn ended'], said
+    name = 'handler' if part == 'handler' else 'conn'
+    assert own == [f'{name} began', f'{name} ended'], said
+    if code is not None: check_code(server, key, code)
+
+
+def check_code(server, key, code):
+    "The code that `disconn` got: ours, or the client's where the server tells it"
+    [said] = [said for said in server.notes.all(key) if said['what'] == 'disconn began']
+    if code not in (4001, 1005) or server.name in CLIENTS_CODE: assert said['code'] == code, said
+
+
+# Leaving
+
+@every_server
+@each(without=BLOCKING)
+def test_w2_s2_a_client_leaves_while_a_function_waits(server, part, shape):
+    "What awaits or iterates is cancelled alike, however it was written. A handler is a message's, and ends by itself: it pulses"
+    how, key = PULSE if part == 'handler' else QUIET, new_key(f'{part}-{shape}')
+    client = connect(server, part, shape, how, key)
+    check_end(server, part, key, client.leave('code') or None)
+
+
+@every_server
+@each()
+def test_w2_s2_a_client_is_cut_off_while_a_function_sends(server, part, shape):
+    how, key = QUIET if part == 'disconn' else PULSE, new_key(f'{part}-{shape}')
+    client = connect(server, part, shape, how, key)
+    client.leave('rst')
+    check_end(server, part, key)
+
+
+@every_server
+@pytest.mark.parametrize('manner', ['code', 'no_code', 'fin', 'rst'])
+@pytest.mark.parametrize('phase', ['handshake', 'right_after', 'in_conn', 'in_handler', 'in_disconn'])
+def test_w2_a_socket_ends_in_each_phase_and_manner(server, phase, manner):
+    "`disconn` runs exactly once, and exactly for those whose `conn` began"
+    key = new_key(f'{phase}-{manner}')
+    if phase == 'in_handler':
+        client, part = connect(server, 'handler', 'coroutine', PULSE, key), 'handler'
+    elif phase == 'in_disconn':
+        server.get(f'/gate/{key}/close')
+        client, part = Socket(server.port, f'/ends/quiet/{key}'), 'conn'
+        client.expect('hello')
+        client.send(n=1)
+        server.notes.wait(key, 'disconn began')
+        client.leave(manner)
+        server.get(f'/gate/{key}/open')
+        return check_end(server, part, key, 4321)
+    else:
+        close = {'code': b'\x88\x82\0\0\0\0' + (4001).to_bytes(2), 'no_code': b'\x88\x80\0\0\0\0'}.get(manner, b'')
+        early = close if phase == 'handshake' else b''
+        client, part = Socket(server.port, f'/conn/coroutine/quiet/{key}', early=early, wait=phase != 'handshake'), 'conn'
+        if phase == 'in_conn': client.expect('hello')
+    if phase == 'handshake':
+        if early:  # Some servers overlook a close frame that comes before they have accepted
+            with contextlib.suppress(AssertionError, InvalidStatus): client._receive()
+        client.leave(manner if manner == 'rst' else 'fin')
+        server.until_idle()  # Whether it has been accepted at all is the server's affair
+        said = server.notes.of(key)
+        assert said in ([], ['conn began', 'conn ended', 'disconn began', 'disconn ended']), said
+        return
+    code = client.leave(manner)
+    if phase == 'right_after':
+        server.until_idle()
+        said = server.notes.of(key)
+        assert said in ([], ['conn began', 'conn ended', 'disconn began', 'disconn ended']), said
+        if said and manner in ('code', 'no_code'): check_code(server, key, code)
+        return
+    check_end(server, part, key, code if manner in ('code', 'no_code') else None)
+
+
+@every_server
+@pytest.mark.parametrize('manner', ['fin', 'rst'])
+@pytest.mark.parametrize('phase', ['handshake', 'right_after', 'in_source'])
+@pytest.mark.parametrize('part,shape', [('source', 'coroutine'), ('source', 'generator'), ('object', 'coroutine'), ('object', 'plain')])
+def test_s2_a_stream_is_left_in_each_phase_and_manner(server, part, shape, phase, manner):
+    key = new_key(f'{part}-{phase}')
+    client = Stream(server.port, f'/{part}/{shape}/pulse/{key}', wait=phase != 'handshake')
+    if phase == 'in_source': client.recv()
+    client.leave(manner)
+    server.until_idle()
+    if phase == 'in_source' or server.notes.of(key): check_end(server, part, key)
+
+
+# Messages
+
+@every_server
+@each('conn', 'disconn', without=BLOCKING)
+def test_w1_messages_are_handled_while_conn_waits(server, part, shape):
+    key = new_key(f'{part}-{shape}')
+    client = connect(server, part, shape, QUIET, key)
+    for n in range(3):
+        client.send(n=n)
+        assert client.recv() == f'echo {n}'
+    assert server.notes.of(key) == ['conn began']
+    check_end(server, part, key, client.leave('code'))
+
+
+@every_server
+@each('conn')
+def test_w1_messages_are_handled_while_conn_sends(server, part, shape):
+    key = new_key(f'{part}-{shape}')
+    client = connect(server, part, shape, PULSE, key)
+    for n in range(3):
+        client.send(n=n)
+        client.expect(f'echo {n}')
+    assert server.notes.of(key) == ['conn began']
+    check_end(server, part, key, client.leave('code'))
+
+
+@every_server
+@each()
+def test_w3_what_is_sent_arrives_in_order_and_the_end_is_proper(server, part, shape):
+    key = new_key(f'{part}-{shape}')
+    if shape == 'generator' and not is_stream(part) and part != 'disconn':  # one function, whose parts are one message
+        client = Socket(server.port, f'/{part}/{shape}/{ORDER}/{key}')
+        if part == 'handler': client.send(n=1)
+        def numbers(): return re.findall(r'\d+', ' '.join(client.texts))
+        while len(numbers()) < N: client.recv()
+        assert numbers() == [str(n) for n in range(N)]
+        return check_end(server, part, key, client.leave('code'))
+    client = connect(server, part, shape, ORDER, key)
+    got = [client.recv() for _ in range(N)]
+    if is_stream(part):
+        assert [event.data for event in got] == [str(n) for n in range(N)]
+        events = client.read_to_end()
+        assert client.terminated and len(events) == N + 2 and events[-1].event == 'close'
+        return check_end(server, part, key)
+    assert got == [str(n) for n in range(N)]
+    check_end(server, part, key, client.leave('code'))
+
+
+@every_server
+@each('source', 'object', 'conn', 'handler')
+def test_a_function_that_fails_is_logged_and_says_so_without_its_words(server, part, shape):
+    "A socket is closed with 1011, a stream with the event `failed`; no text of Python's reaches the client"
+    key = new_key(f'{part}-{shape}')
+    server.expected = [r'\bERROR\b', 'Traceback']
+    client = connect(server, part, shape, FAIL, key) if shape != 'generator' or is_stream(part) else Socket(
+        server.port, f'/{part}/{shape}/{FAIL}/{key}')
+    if shape == 'generator' and part == 'handler': client.send(n=1)
+    if is_stream(part):
+        events = client.read_to_end()
+        assert client.terminated and events[-1].event == 'failed' and b'swordfish' not in client.body
+        return check_end(server, part, key)
+    assert client.read_to_end() == 1011
+    assert not any('swordfish' in text for text in client.texts)
+    check_end(server, part, key, 1011)
+
+
+@every_server
+@each('source', 'object', 'conn', 'handler', without=IN_A_THREAD)
+def test_a_foreign_cancellation_is_a_failure(server, part, shape):
+    "The function awaits something that another one has cancelled: nobody has asked for an end"
+    key = new_key(f'{part}-{shape}')
+    server.expected = [r'\bERROR\b', 'Traceback']
+    client = connect(server, part, shape, FOREIGN, key) if shape != 'generator' or is_stream(part) else Socket(
+        server.port, f'/{part}/{shape}/{FOREIGN}/{key}')
+    if shape == 'generator' and part == 'handler': client.send(n=1)
+    if is_stream(part):
+        assert client.read_to_end()[-1].event == 'failed' and client.terminated
+        return check_end(server, part, key)
+    assert client.read_to_end() == 1011
+    check_end(server, part, key, 1011)
+
+
+@every_server
+@each('object', 'conn', 'handler', without=GENERATORS)
+def test_w4_a_loop_that_swallows_every_failure_stops_nobody(server, part, shape):
+    "`while True: try: await send(x) except Exception: pass`, whose client has left"
+    key, other = new_key(f'{part}-{shape}'), connect(server, 'conn', 'coroutine', QUIET, new_key('other'))
+    client = connect(server, part, shape, SPIN, key)
+    client.leave('rst')
+    for n in range(5):
+        other.send(n=n)
+        assert other.recv() == f'echo {n}'
+    check_end(server, part, key)
+    other.leave('code')
+
+
+@every_server
+@pytest.mark.parametrize('n', [1, 50])
+@pytest.mark.parametrize('manner', ['code', 'no_code'])
+def test_every_message_that_was_received_is_handled_then_disconn_runs(server, n, manner):
+    "Also when none of the answers can be delivered: the client has sent its close frame in the same breath"
+    key = new_key('last-words')
+    client = Socket(server.port, f'/numbered/{ECHO}/{key}')
+    for i in range(n): client.protocol.send_text(b'{"n": %d}' % i)
+    code = 4001 if manner == 'code' else 1005
+    client.protocol.send_close(*([4001, 'bye'] if manner == 'code' else []))
+    client.sock.sendall(b''.join(client.protocol.data_to_send()))
+    client.read_to_end()
+    server.notes.wait(key, 'disconn ended')
+    assert [said['n'] for said in server.notes.all(key) if said['what'] == 'message'] == list(range(n))
+    assert server.notes.of(key)[n:] == ['disconn began', 'disconn ended']
+    check_code(server, key, code)
+
+
+@every_server
+def test_w3_a_flood_of_messages_is_answered_in_order(server):
+    key, n = new_key('flood'), 500
+    client = Socket(server.port, f'/numbered/{ECHO}/{key}')
+    sender = threading.Thread(target=lambda: [client.sock.sendall(frame) for frame in frames])
+    frames = []
+    for i in range(n):
+        client.protocol.send_text(b'{"n": %d}' % i)
+        frames += client.protocol.data_to_send()
+    sender.start()
+    assert [client.recv() for _ in range(n)] == [f'echo {i}' for i in range(n)]
+    sender.join()
+    client.leave('code')
+    server.notes.wait(key, 'disconn ended')
+
+
+# Slow clients
+
+MOST = (256 + 64)*1024 + 10_100  # What may wait, what is on its way, and one item
+STALLING = [('source', 'coroutine'), ('source', 'generator'), ('object', 'coroutine'), ('object', 'plain'), ('conn', 'coroutine'),
+            ('conn', 'async_generator'), ('conn', 'decorated'), ('conn', 'plain'), ('handler', 'coroutine'), ('handler', 'async_generator')]
+
+@every_server
+@pytest.mark.parametrize('part,shape', STALLING)
+def test_w4_c1_a_client_that_does_not_read_delays_nobody_and_takes_no_memory(server, part, shape):
+    key, other = new_key(f'{part}-{shape}'), connect(server, 'conn', 'coroutine', QUIET, new_key('other'))
+    stalled = connect(server, part, shape, FLOOD, key, receive_buffer=4096)
+    state, last = server.state(), None
+    while (now := state['produced'].get(key)) != last or not state['pending'] or not now:  # until nothing more is taken
+        last, state = now, server.state()
+        other.send(n=1)
+        assert other.recv() == 'echo 1'
+        time.sleep(0.01)
+    assert state['pending'] <= MOST, state['pending']
+    assert server.state(full=True)['memory'] - server.idle['memory'] < 30*2**20
+    stalled.leave('rst')
+    check_end(server, part, key)
+    other.leave('code')
+
+
+@every_server
+@pytest.mark.parametrize('kind', ['stream', 'socket'])
+def test_w4_c1_publishing_never_waits_for_a_client_that_does_not_read(server, kind):
+    key = new_key('stalled')
+    stalled = Stream(server.port, '/channel/live', receive_buffer=4096) if kind == 'stream' else Socket(
+        server.port, f'/channel-socket/quiet/{key}', receive_buffer=4096)
+    with Stream(server.port, '/channel/live') as other:
+        while server.state()['members'] < 2: pass
+        before = server.state(full=True)['memory']
+        for first in range(0, 1600, 20):  # 16 MB
+            server.get(f'/publish/live/{first}/20?size=10000')
+            assert [int(other.recv().data.split()[0]) for _ in range(20)] == list(range(first, first + 20))
+        state = server.state(full=True)
+        assert state['pending'] <= MOST
+        assert state['memory'] - before < 8*2**20
+    stalled.leave('rst')
+
+
+# Channels
+
+@every_server
+@pytest.mark.parametrize('manner', ['fin', 'rst'])
+def test_c2_a_client_that_comes_back_misses_nothing_and_gets_nothing_twice(server, manner):
+    "While a publisher goes on all the time"
+    stop, published = threading.Event(), itertools.count(1)
+    def go():
+        while not stop.is_set(): server.get(f'/publish/news/{next(published)}/1')
+    client = Stream(server.port, '/channel/news')
+    while not client.body: client._receive()
+    publisher = threading.Thread(target=go)
+    publisher.start()
+    seen = []
+    try:
+        for visit in range(6):
+            for _ in range(1 + visit*7): seen.append(client.recv())
+            client.leave(manner)
+            client = Stream(server.port, '/channel/news', Last_Event_ID=seen[-1].id)
+    finally:
+        stop.set()
+        publisher.join()
+    client.leave('fin')
+    numbers = [int(event.data.split()[0]) for event in seen]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@every_server
+@pytest.mark.parametrize('how', ['too_old', 'other_process'])
+def test_c3_a_client_that_was_away_too_long_is_told(server, how):
+    client = Stream(server.port, '/channel/brief')
+    while not client.body: client._receive()
+    while not server.state()['members']: pass
+    server.get('/publish/brief/1/1')
+    last = client.recv().id
+    client.leave('fin')
+    server.get('/publish/brief/2/20')
+    client = Stream(server.port, '/channel/brief', Last_Event_ID=last if how == 'too_old' else '00000000-3')
+    told = client.recv()
+    assert told.event == 'resync' and told.id
+    server.get('/publish/brief/100/1')
+    assert client.recv().data == '100 '
+    client.leave('fin')
+
+
+@every_server
+@pytest.mark.parametrize('how', ['source', 'object'])
+def test_s1_text_forges_no_event_and_no_field(server, how):
+    client = Stream(server.port, f'/forge/{how}')
+    events = client.read_to_end()
+    texts = ['a\n\nevent: forged\ndata: b', 'a\r\rdata: b', ': comment\n\n', 'id: 7', 'retry: 1\n']
+    sent = [text.replace('\r', '\n') + '!' for text in texts] + ['6 refused']
+    assert [event.data for event in events[:-1]] == sent and {event.event for event in events[:-1]} == {'message'}
+    assert b'\nid:' not in client.body and b'\nretry:' not in client.body
+
+
+# Nothing is left over
+
+@every_server
+def test_nothing_is_left_of_many_visits(server):
+    "Tasks and connections are looked at after each case; here threads, descriptors, event loops and memory"
+    def visit():
+        for part, shape in cells():
+            if shape in ('coroutine', 'async_generator', 'plain'):
+                connect(server, part, shape, PULSE if part != 'disconn' else QUIET, new_key('many')).leave('rst')
+        return server.until_idle(full=True)
+    visit()
+    before = visit()
+    for _ in range(15): after = visit()
+    assert after['descriptors'] <= before['descriptors'] + 1 and after['loops'] == before['loops']
+    assert after['threads'] <= before['threads'] + 2
+    assert after['memory'] - before['memory'] < 4*2**20
+
+
+# Shutdown
+
+class Shutdown:
+    "A server with a connection of every kind, and what becomes of each when it is asked to stop"
+    grace = 4
+
+    def __init__(self, name: str):
+        self.ends, self.after, self.keys = {}, {}, {}
+        with served(name, grace=self.grace) as server:
+            self.server, clients = server, {}
+            for part, shape in cells():
+                how = QUIET if shape not in BLOCKING and part != 'handler' or part == 'disconn' else PULSE
+                self.keys[part, shape] = key = new_key(f'{part}-{shape}')
+                if shape == 'generator' and part in ('conn', 'handler'): continue  # endless, it would be one endless message
+                clients[part, shape] = connect(server, part, shape, how, key)
+            clients['channel', 'stream'] = Stream(server.port, '/channel/news')
+            clients['channel', 'socket'] = Socket(server.port, f'/channel-socket/quiet/{new_key("channel")}')
+            while server.state()['members'] < 2: pass
+            began, since = time.monotonic(), len(server.process.lines)
+            server.process.signal(signal.SIGTERM)
+            def read(cell):
+                client = clients[cell]
+                try: end = client.read_to_end()
+                except AssertionError as e: end = str(e)
+                self.ends[cell] = 'cut off' if isinstance(client, Stream) and not client.terminated else end
+                self.after[cell] = time.monotonic() - began
+            with ThreadPoolExecutor(len(clients)) as readers: list(readers.map(read, clients))
+            try: server.process.wait(PATIENCE + self.grace)
+            except AssertionError: self.took = None
+            else: self.took = time.monotonic() - began
+            self.alarms = server.alarms(since)
+            server.notes.all('')
+
+
+@pytest.fixture(scope='module')
+def shutdowns():
+    done = {}
+    def of(name):
+        if name not in done: done[name] = Shutdown(name)
+        return done[name]
+    return of
+
+
+@pytest.mark.parametrize('name', SERVERS)
+def test_s3_the_process_ends_within_the_grace_time_and_lifespan_shutdown_has_run(name, shutdowns):
+    done = shutdowns(name)
+    assert done.server.notes.of('')[-1] == 'shutdown' and done.server.notes.of('').count('shutdown') == 1
+    assert done.took is not None and done.took < done.grace, done.took
+    assert not done.alarms, done.alarms
+
+
+@pytest.mark.parametrize('name', SERVERS)
+@pytest.mark.parametrize('part,shape', [cell for cell in cells() if cell not in [('conn', 'generator'), ('handler', 'generator')]]
+                         + [('channel', 'stream'), ('channel', 'socket')])
+def test_s3_a_connection_is_closed_properly_when_the_server_stops(name, part, shape, shutdowns):
+    "A stream gets the event `shutdown` and its last chunk, a socket the code 1012, and the functions end as they always do"
+    done = shutdowns(name)
+    end = done.ends[part, shape]
+    if is_stream(part) or shape == 'stream': assert not isinstance(end, str) and end[-1].event == 'shutdown', end
+    else: assert end == 1012
+    assert done.after[part, shape] < done.grace
+    if part != 'channel': check_end(done.server, part, done.keys[part, shape], 1012)
