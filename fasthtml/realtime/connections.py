@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['events', 'log', 'current_connection', 'Phase', 'Manner', 'State', 'next_state', 'check_seconds', 'Connection',
-           'Ending']
+           'Ending', 'result_of']
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #300b9d65
 import asyncio
+import concurrent.futures
 import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +20,6 @@ from typing import Any, Literal, Protocol
 
 from fastcore.basics import patch
 from starlette.types import Scope, Send
-from starlette.types import Message as AsgiMessage
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
@@ -87,8 +87,8 @@ def check_seconds(
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
     __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
-                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching', 'when_busy',
-                 '_beat', '_moved', '_sent', '_stuck', '__weakref__')
+                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
+                 'when_busy', '_beat', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
         send: Send,                                   # ASGI send of this layer; the server's own is used where it may be
@@ -214,7 +214,7 @@ async def finish(self: Connection,
 ) -> None:
     "End the connection, once; raises a cancellation that came from outside"
     self.finishing = True
-    outside = failure if await self._note(failure) else None                                # 1
+    outside = _raised(failure) if await self._note(failure) else None                       # 1
     ticker().discard(self)                                                                  # 2
     self.leave()                                                                            # 3
     outside = await self._step(ending.stop()) or outside                                    # 4
@@ -228,6 +228,10 @@ async def finish(self: Connection,
 @patch
 def _forget(self: Connection) -> None:
     if self.lifecycle: self.lifecycle.discard(self)
+
+def _raised(failure: BaseException | None) -> BaseException:
+    "The cancellation that must go on; the work may have swallowed it"
+    return failure if isinstance(failure, CancelledError) else CancelledError()
 
 @patch
 async def _note(self: Connection, failure: BaseException | None) -> bool:
@@ -287,6 +291,13 @@ async def refuse(self: Connection,
     if self.refused > 1: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
     await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))
     raise error
+
+def result_of(
+    future: concurrent.futures.Future, # Of a `send` in the connection's loop
+) -> Any:
+    "For a thread: wait for it. A sender that is stopped gets a CancelledError, which `except Exception` does not catch"
+    try: return future.result()
+    except concurrent.futures.CancelledError: raise CancelledError from None
 
 def _retrieve(task: asyncio.Task) -> None:
     "A task that ended because its client has left needs no line in the log"

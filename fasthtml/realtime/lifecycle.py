@@ -246,7 +246,7 @@ class Drain:
 def _each(connections: Iterable[Connection], method: str) -> None:
     "Call a method of every one; one that fails does not keep the others from being called"
     for connection in tuple(connections):
-        try: (getattr(connection, method, None) or connection.say_goodbye)()
+        try: getattr(connection, method)()
         except Exception: log.exception('%s of %r failed', method, type(connection).__name__)
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #cc976df6

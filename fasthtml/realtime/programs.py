@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from types import GeneratorType
 from typing import Any, NamedTuple
 
+from starlette.websockets import WebSocketDisconnect
+
 # %% ../../nbs/api/realtime/22_programs.ipynb #3a6bbead
 from ..html.element import FT
 from ..http.handlers import Site, fill_specials, prepared_names
@@ -94,7 +96,8 @@ async def finished(step: asyncio.Future) -> Any:
     "The result of a thread; a cancellation waits for the thread to end, since nothing can interrupt it"
     try: return await asyncio.shield(step)
     except CancelledError:
-        if not step.done(): await asyncio.wait([step])
+        if step.done() and not step.cancelled(): raise WebSocketDisconnect(1006) from None  # `send` has stopped the function
+        await asyncio.wait([step])
         if not step.cancelled() and not step.exception() and inspect.iscoroutine(step.result()): step.result().close()
         raise
 

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from ..http.responses import current_exchange
 from ..http.threads import hold_thread
 from .channels import Channel
-from .connections import Connection, State, check_seconds, current_connection
+from .connections import Connection, State, check_seconds, current_connection, result_of
 from .mailbox import resume
 from .programs import items_of
 from .servers import running_loop, server_of, step_send
@@ -340,7 +340,7 @@ def _in_loop(self: EventStream, coro: Any) -> Any:
         raise RuntimeError(_not_here)
     self._by_thread = not running
     future = asyncio.run_coroutine_threadsafe(coro, self._loop)
-    return asyncio.wrap_future(future) if running else future.result()
+    return asyncio.wrap_future(future) if running else result_of(future)
 
 @patch
 async def _start(self: EventStream) -> None:

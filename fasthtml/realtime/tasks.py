@@ -30,14 +30,14 @@ class Cancellation:
 
     async def settle(self,
         failure: BaseException | None, # How the work of the task ended; awaited in that task, or after it
-    ) -> bool:                         # Whether somebody else has cancelled it too: then a CancelledError must be raised
+    ) -> bool:                         # Whether somebody else has cancelled it: then a CancelledError must be raised
         "Take our own requests back"
         if self.pending and self.task is asyncio.current_task() and not isinstance(failure, CancelledError):
             try: await asyncio.sleep(0)
             except CancelledError as e: failure = e
         for _ in range(self.pending): self.task.uncancel()
         self.pending = 0
-        return isinstance(failure, CancelledError) and self.task.cancelling() > self.before
+        return self.task.cancelling() > self.before  # also if the work has swallowed it
 
     def is_failure(self,
         failure: BaseException | None, # The same, after `settle`

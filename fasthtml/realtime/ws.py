@@ -37,7 +37,7 @@ from ..http.routing import SocketRoute
 from ..http.security import check_origins
 from ..http.threads import hold_thread
 from .channels import Channel
-from .connections import Connection, Manner, Phase, State, check_seconds, current_connection
+from .connections import Connection, Manner, Phase, State, check_seconds, current_connection, result_of
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import callback, emit_all, perform
@@ -164,7 +164,7 @@ class Sender:
             if not text or not connection.mailbox.send_now(text): return self._send(text)
             return _accepted() if self._count & 63 else _accepted_after_a_turn()
         future = asyncio.run_coroutine_threadsafe(self._send(text), connection.loop)
-        return asyncio.wrap_future(future) if running else future.result()
+        return asyncio.wrap_future(future) if running else result_of(future)
 
     async def _send(self, text: str) -> bool:
         socket, connection = self._socket, self._socket.connection
@@ -211,18 +211,13 @@ class SocketEndpoint:
         try:
             refused = await refusal(self, socket)
             socket.connection.info = socket.scope.get('auth')  # a guard has said who it is
-            if not refused and (reason := self.site.limits.admit(scope)):
-                log.warning('%s: refused a WebSocket, since %s', scope['path'], reason)
-                refused = 1013
             offered = scope.get('subprotocols') or ()
             await socket.accept(next((name for name in self.subprotocols if name in offered), None))
             if refused: return await socket.close(refused)
         except Exception as e:
-            self.site.limits.release(scope)
             if not is_gone(e) and not str(e).startswith('Expected ASGI message "websocket.connect"'): raise
             return log.debug('%s: the client left during the handshake', scope['path'], exc_info=True)
-        try: await Conversation(self, socket).run()
-        finally: self.site.limits.release(scope)
+        await Conversation(self, socket).run()
 
 def check_channel(
     channel: Any,              # As given to a route

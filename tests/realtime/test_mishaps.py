@@ -265,7 +265,7 @@ async def test_cancelled_again_at_any_step_of_the_ending(path):
             task = asyncio.create_task(app(wire.scope, wire.receive, wire.send))
             await until(lambda: open_now)  # noqa: B023
             [connection] = app.lifecycle.connections
-            task.cancel() if how == 'outside' else connection.say_goodbye()
+            task.cancel() if how == 'outside' else connection.shut_down()
             for _ in range(step): await asyncio.sleep(0)
             task.cancel() if how == 'outside' else connection.abort()
             await asyncio.wait([task], timeout=3)
