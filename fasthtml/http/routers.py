@@ -68,7 +68,7 @@ class APIRouter(Verbs):
             specs = route_specs(target, path, methods, name)
             wrapper = wrap_route(target.fn if isinstance(target, RouteWrapper) else target, self.prefix + specs[0].path)
             for s in specs:
-                more = dict(body_wrap=body_wrap, host=host, methods=list(s.methods), name=s.name, include_in_schema=include_in_schema)
+                more = dict(body_wrap=body_wrap, host=host, methods=s.methods, name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper

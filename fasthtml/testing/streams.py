@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
-from urllib.parse import quote
 
 from starlette.types import Scope
 
@@ -116,7 +115,7 @@ class AsyncEvents(AsyncStream):
     async def open(self) -> Self:
         "Ask for the stream"
         headers = {'Accept': 'text/event-stream', 'Cache-Control': 'no-store', **(self._kw.get('headers') or {})}
-        if self.last_event_id: headers['Last-Event-ID'] = quote(self.last_event_id, safe=''.join(map(chr, range(32, 127))))
+        if self.last_event_id: headers['Last-Event-ID'] = self.last_event_id.encode()
         self.response = await self._client.begin(self.method, self.url, **{**self._kw, 'headers': headers})
         status, kind = self.response.status_code, self.response.headers.get('content-type', '')
         if status != 200 or not kind.startswith('text/event-stream'):
