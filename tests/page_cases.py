@@ -42,7 +42,8 @@ OOB_PARTS = {
 def oob(version: int) -> dict[str, Case]:
     "Every spelling of `hx-swap-oob`, in every place"
     return {f'oob-{i}-{p}': Case(f'<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>{LIST}', {'x': part.format(v)}, [('click', 'button')])
-            for (i, v), (j, (p, part)) in product(enumerate(OOB_VALUES), enumerate(OOB_PARTS.items())) if not j or (i + j) % 3 == 0}
+            for (i, v), (j, (p, part)) in product(enumerate(OOB_VALUES), enumerate(OOB_PARTS.items()))
+            if (not j or (i + j) % 3 == 0) and not (version == 2 and 'swap:' in v)}  # there it is no selector, and htmx 2 stops
 
 
 def partials(version: int) -> dict[str, Case]:
