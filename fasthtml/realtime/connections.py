@@ -83,6 +83,7 @@ def check_seconds(
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
         raise ValueError(f'{name}= is a number of seconds above 0, or None for never; got {value!r}.')
 
+# %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acc
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
     __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
