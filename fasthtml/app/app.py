@@ -36,7 +36,8 @@ from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routing import AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, give_to, route_specs, wrap_route
+from ..http.routing import AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, give_to
+from ..http.routing import route_specs, typed, wrap_route
 from ..http.limits import Admissions, Limits
 from ..http.security import check_origins, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
@@ -166,6 +167,7 @@ class Routing(Verbs):
     site: Site
     router: SiteRouter
 
+    @typed
     @spelled
     def route(
         self,
@@ -184,6 +186,7 @@ class Routing(Verbs):
         def register(target: Any, path: str|None) -> Any:
             specs = route_specs(target, path, methods, name)
             urls = [self._add(spec, as_list(before), as_list(after), body_wrap, **options) for spec in specs]
+            if len(urls) > 1: urls[0].methods = tuple(m for url in urls for m in url.methods)   # of a class
             return give_to(target, urls[0]) if inspect.isclass(target) else urls[0]
         return decorate(register, path)
 
@@ -191,7 +194,7 @@ class Routing(Verbs):
         host = options['host']
         names = frozenset(path_pattern(spec.path).convertors) | (frozenset(path_pattern(host).convertors) if host else frozenset())
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
-        url = wrap_route(spec.fn, spec.path, self.router)
+        url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
         self.add_route(route)
@@ -222,6 +225,7 @@ class Realtime:
     site: Site
     lifecycle: Lifecycle
 
+    @typed
     @spelled
     def ws(
         self,
@@ -242,9 +246,10 @@ class Realtime:
             raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
                        channels=channels, on_error=on_error, max_size=max_size, host=host)
-        def register(f: Callable) -> Callable:
+        def register(f: Callable) -> Route:
+            f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
-            return f
+            return wrap_route(f, path, self.router)
         return register
 
     def add_websocket_route(self, path: str, func: Callable, conn: Callable|None = None, disconn: Callable|None = None,
@@ -306,7 +311,7 @@ class Tested:
 def Client(
     app: Any,                       # Any ASGI app
     url: str = 'http://testserver', # Where it pretends to be
-    **options                       # As for `fasthtml.testing.client.Client`
+    **options: Any                  # As for `fasthtml.testing.client.Client`
 ) -> Any:
     "A client that calls an app, for tests and notebooks"
     from fasthtml.testing.client import Client
@@ -336,11 +341,13 @@ class Serving(Starlette):
     lifecycle: Lifecycle
     trusted_origins: list[str]
 
-    def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
-        "The ASGI parts of a new app; `folder` holds scripts to serve"
+    def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None,
+                  place: str) -> None:
+        "The ASGI parts of a new app; `folder` holds scripts to serve, which pages load from `place`"
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.trusted_origins = self.site, trusted
+        self.router.asset_base = place
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
         self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
         if folder is not None:
@@ -503,4 +510,4 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
                           https_only=sess_https_only, domain=sess_domain)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], exception_handlers,
-                       check_origins(trusted_origins, 'trusted_origins'), folder)
+                       check_origins(trusted_origins, 'trusted_origins'), folder, place)

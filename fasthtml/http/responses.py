@@ -33,9 +33,11 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
 from ..html.element import FT, Safe, esc, ft, to_html
+from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
+from .paths import address_of
 from .requests import Request, has_body, read_body, wants_json
 
 # %% ../../nbs/api/http/12_responses.ipynb #0d16c8c0
@@ -140,7 +142,7 @@ class Redirect:
     @property
     def url(self) -> str:
         "The location, safe in a header"
-        return quote(str(self.loc), safe=":/%#?=@[]!$&'()*+,;~")
+        return quote(str(address_of(self.loc)), safe=":/%#?=@[]!$&'()*+,;~")
 
     def __response__(self, request: Request) -> Response:
         htmx = 'hx-request' in request.headers
@@ -341,7 +343,7 @@ def respond_to(
     "The response for a returned value"
     fragment, nodes = fragment_asked(dict(scope['headers'])), _elements(result)
     if nodes is not None and returns is None and (fragment or page.csp is None):
-        body = to_html(*nodes).encode('utf-8', 'replace') if fragment else make_page(nodes, page, scope, request, body_wrap, '')
+        body = to_html(*with_rows(nodes)).encode('utf-8', 'replace') if fragment else make_page(nodes, page, scope, request, body_wrap, '')
         return Wire(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
     reply = split(result, scope)
     if reply.response is not None: return _with_extras(reply.response, reply)
@@ -354,7 +356,7 @@ def respond_to(
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
     if not isinstance(content, list): body = content or ''
-    else: body = to_html(*content) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
+    else: body = to_html(*with_rows(content)) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
     if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, body.decode(), status), reply)
     return _wire(status, _html, bytes(body), reply)

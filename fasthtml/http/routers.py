@@ -10,10 +10,10 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, overload
 
 from .hints import spelled
-from .routing import RouteWrapper, Verbs, decorate, give_to, infer_route, route_specs, wrap_route
+from .routing import C, Decorates, P, R, Route, Verbs, decorate, give_to, infer_route, route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:
@@ -31,7 +31,8 @@ class _Record:
     path: str = ''                      # Below the prefix
     kw: dict = field(default_factory=dict)
     before: tuple = ()
-    wrapper: RouteWrapper | None = None # What the user holds; None for WebSockets and routers
+    wrapper: Route | None = None # What the user holds; None for routers
+    socket: bool = False                # A WebSocket?
 
 def _several(before: Any) -> tuple:
     if before is None: return ()
@@ -54,6 +55,7 @@ class APIRouter(Verbs):
         self.rt_funcs, self._records = RouteFuncs(), []
 
     @spelled
+    @typed
     def route(self,
         path: Any = None,                             # Path pattern; from the function's name if not given
         methods: str | Collection[str] | None = None, # GET and POST if not given and the name is no verb
@@ -66,19 +68,28 @@ class APIRouter(Verbs):
         "Decorator: the function or class answers `path`"
         def register(target: Any, path: str | None) -> Any:
             specs = route_specs(target, path, methods, name)
-            wrapper = wrap_route(target.fn if isinstance(target, RouteWrapper) else target, self.prefix + specs[0].path)
+            wrapper = wrap_route(target.fn if isinstance(target, Route) else target, self.prefix + specs[0].path,
+                                 methods=[m for s in specs for m in s.methods])
             for s in specs:
                 more = dict(body_wrap=body_wrap, host=host, methods=list(s.methods), name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
         return decorate(register, path)
-    __call__ = route
+    @overload
+    def __call__(self, path: C, /) -> C: ...
+    @overload
+    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
+    @overload
+    def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
+                 **options: Any) -> Decorates: ...
+    def __call__(self, path=None, methods=None, name=None, **options): return self.route(path, methods, name, **options)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__') or 'rt_funcs' not in self.__dict__: raise AttributeError(name)
         return getattr(self.rt_funcs, name)
 
+    @typed
     def ws(self,
         path: Any = None,                # Path pattern; from the function's name if not given
         conn: Callable | None = None,    # Started when a client has connected
@@ -91,9 +102,12 @@ class APIRouter(Verbs):
     ) -> Any:
         "Decorator: the function takes the messages of a WebSocket"
         kw = dict(kwargs, conn=conn, disconn=disconn, name=name, host=host)
-        def register(f: Callable, path: str | None) -> Callable:
-            self._records.append(_Record(f, infer_route(f, path).path, kw, _several(before)))
-            return f
+        def register(f: Callable, path: str | None) -> Route:
+            f = f.fn if isinstance(f, Route) else f
+            spec = infer_route(f, path)
+            wrapper = wrap_route(f, self.prefix + spec.path)
+            self._records.append(_Record(f, spec.path, kw, _several(before), wrapper, socket=True))
+            return wrapper
         return decorate(register, path)
 
     def include(self,
@@ -116,8 +130,8 @@ class APIRouter(Verbs):
         body_wrap, host = self.body_wrap or body_wrap, self.host or host
         for r in self._records:
             if isinstance(r.target, APIRouter): r.target._play(app, prefix, before, body_wrap, host)
-            elif r.wrapper: _play_route(app, r, prefix, before, body_wrap, host)
-            else: _play_socket(app, r, prefix, before, host)
+            elif r.socket: _play_socket(app, r, prefix, before, host)
+            else: _play_route(app, r, prefix, before, body_wrap, host)
 
 # %% ../../nbs/api/http/17_routers.ipynb #24749a39
 def _play_route(app: Any, r: _Record, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
@@ -126,4 +140,4 @@ def _play_route(app: Any, r: _Record, prefix: str, before: tuple, body_wrap: Cal
 
 def _play_socket(app: Any, r: _Record, prefix: str, before: tuple, host: str | None) -> None:
     kw = dict(r.kw, host=r.kw['host'] or host, before=before + r.before or None)
-    app.ws(prefix + r.path, **{k: v for k, v in kw.items() if v is not None})(r.target)
+    r.wrapper.follow(app.ws(prefix + r.path, **{k: v for k, v in kw.items() if v is not None})(r.target))
