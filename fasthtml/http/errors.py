@@ -84,8 +84,8 @@ def _detail(detail: Any, status: int) -> Any:
 def _shown(req, status: int, detail: Any) -> Any:
     "An error as a page, or as a fragment without a title, which htmx 4 would give to the page"
     heading = f'{status} {status_phrase(status)}'
-    if 'hx-request' in req.headers: return ft('div', ft('strong', heading), detail, role='alert', cls='fh-error')
-    return ft('title', heading), ft('main', ft('h1', heading), detail, cls='container')
+    main = ft('main', ft('h1', heading), detail, cls='container')
+    return main if 'hx-request' in req.headers else (ft('title', heading), main)
 
 def http_error(req, exc: HTTPException) -> Any:
     "The default answer to an HTTPException"

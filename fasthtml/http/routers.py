@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any, overload
 
 from .hints import spelled
-from .routing import C, Decorates, P, R, Route, Verbs, decorate, give_to, infer_route, route_specs, typed, wrap_route
+from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route, route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:
@@ -38,8 +38,21 @@ def _several(before: Any) -> tuple:
     if before is None: return ()
     return tuple(before) if isinstance(before, list | tuple) else (before,)
 
+# %% ../../nbs/api/http/17_routers.ipynb #3ff5c935
+class _Decorator:
+    "A router that is used as a decorator does what its `route` does"
+    route: Registers
+    @overload
+    def __call__(self, path: C, /) -> C: ...
+    @overload
+    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
+    @overload
+    def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
+                 **options: Any) -> Decorates: ...
+    def __call__(self, path=None, methods=None, name=None, **options): return self.route(path, methods, name, **options)
+
 # %% ../../nbs/api/http/17_routers.ipynb #11eb8537
-class APIRouter(Verbs):
+class APIRouter(_Decorator, Verbs):
     "Routes to be added to an app later"
     def __init__(
         self,
@@ -76,15 +89,6 @@ class APIRouter(Verbs):
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
         return decorate(register, path)
-    @overload
-    def __call__(self, path: C, /) -> C: ...
-    @overload
-    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
-    @overload
-    def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
-                 **options: Any) -> Decorates: ...
-    def __call__(self, path=None, methods=None, name=None, **options): return self.route(path, methods, name, **options)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__') or 'rt_funcs' not in self.__dict__: raise AttributeError(name)
         return getattr(self.rt_funcs, name)
@@ -123,17 +127,17 @@ class APIRouter(Verbs):
     ) -> None:
         "Add the routes"
         if isinstance(app, APIRouter): app.include(self)
-        else: self._play(app, '', (), None, None)
-
-    def _play(self, app: Any, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
-        prefix, before = prefix + self.prefix, before + self.before
-        body_wrap, host = self.body_wrap or body_wrap, self.host or host
-        for r in self._records:
-            if isinstance(r.target, APIRouter): r.target._play(app, prefix, before, body_wrap, host)
-            elif r.socket: _play_socket(app, r, prefix, before, host)
-            else: _play_route(app, r, prefix, before, body_wrap, host)
+        else: _play(self, app, '', (), None, None)
 
 # %% ../../nbs/api/http/17_routers.ipynb #24749a39
+def _play(router: APIRouter, app: Any, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
+    prefix, before = prefix + router.prefix, before + router.before
+    body_wrap, host = router.body_wrap or body_wrap, router.host or host
+    for r in router._records:
+        if isinstance(r.target, APIRouter): _play(r.target, app, prefix, before, body_wrap, host)
+        elif r.socket: _play_socket(app, r, prefix, before, host)
+        else: _play_route(app, r, prefix, before, body_wrap, host)
+
 def _play_route(app: Any, r: _Record, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
     kw = dict(r.kw, body_wrap=r.kw['body_wrap'] or body_wrap, host=r.kw['host'] or host, before=before + r.before or None)
     r.wrapper.follow(app.route(prefix + r.path, **kw)(r.target))
