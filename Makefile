@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check chromium docs lab bench lock clean
+.PHONY: help run test check npm chromium docs lab bench lock clean
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
@@ -13,10 +13,11 @@ export PATH := $(BIN):$(PATH)
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/' | expand -t 14
 
-run: $(DONE)/run $(DONE)/js  ## install what it needs and serve the demo
-	@ASSETS=local exec $(BIN)/python -u examples/live.py
+run: $(DONE)/run  ## install what it needs and serve the demo
+	@if command -v npm >/dev/null && $(MAKE) --silent --no-print-directory $(DONE)/js; then export ASSETS=local; \
+	else echo 'npm is missing, so the demo takes its scripts and styles from the CDN.'; fi; exec $(BIN)/python -u examples/live.py
 
-test: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
+test: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
 	@exec $(BIN)/python tools/check.py
 
 check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"
@@ -38,6 +39,9 @@ lock: $(DONE)/dev $(DONE)/bench $(DONE)/lab  ## write down the versions that are
 clean:  ## remove what was built or installed
 	rm -rf .make .venv node_modules _proc _docs build dist *.egg-info
 
+npm:
+	@command -v npm >/dev/null || { echo 'make test needs node with npm (Debian: apt-get install nodejs npm), and Chromium for the browser tests.'; exit 1; }
+
 chromium:
 	@tools/need_chromium
 
@@ -48,7 +52,7 @@ $(DONE)/venv:
 
 $(DONE)/run: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
 	@echo 'Installing the library ...'
-	@$(PIP_INSTALL) $(EDITABLE) '.[standard]' && touch $@
+	@$(PIP_INSTALL) $(EDITABLE) '.[standard,db,html]' && touch $@
 
 $(DONE)/dev: $(DONE)/venv settings.ini setup.py pyproject.toml tools/constraints.txt
 	@echo 'Installing the library and its tools ...'

@@ -50,11 +50,9 @@ from .html.tags import mk_getattr
 from .http.limits import Limits
 from .http.params import BadInput, Errors, FieldError
 from .html.render import dict2xml, highlight, showtags, to_xml
+from .http.hints import moved_names as _moved
 
 # %% ../nbs/api/50_common.ipynb #197df286
-_pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split()
-_moved = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite')
-
 def _is_import(frame: Any) -> bool:
     "Does `frame` run `from ... import`? Python puts words of its own in the place of an AttributeError there"
     from opcode import opmap

@@ -8,6 +8,7 @@ __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_func
            'make_broker', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -30,11 +31,11 @@ from ..http.errors import ErrorHandler, ErrorTable, ErrorView, ServerErrors, bad
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
-from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifecycle import Lifecycle, check_started
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
-from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART
+from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT
 from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, give_to
 from ..http.routing import route_specs, typed, wrap_route
@@ -238,7 +239,7 @@ class Realtime:
         origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
         channels: Any = None,                  # Channels that each client joins
         on_error: Callable|None = None,        # Told about messages that do not fit
-        max_size: int|None = None,             # Bytes of one message
+        max_size: int|None = DEF_MAXFRAME,     # Characters of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
@@ -358,11 +359,18 @@ class Serving(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
-        scope['app'] = self
+        outer, scope['app'] = scope.get('app'), self
+        if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
+
+    def _enter_mounted(self, outer: Any, scope: Scope) -> None:
+        "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
+        lifespan = self.lifecycle.lifespan
+        check_started(lifespan, outer, scope.get('root_path', ''))
+        if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
@@ -437,7 +445,8 @@ def make_broker(
     if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
     if scheme not in ('redis', 'rediss', 'unix') or not rest:
         raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    from fasthtml.realtime.redis_broker import RedisBroker
+    try: from fasthtml.realtime.redis_broker import RedisBroker
+    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
     return RedisBroker(f'{scheme}://{rest}')
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
@@ -480,6 +489,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
         max_fields: int = DEF_MAXFIELDS,         # Fields of a form
+        max_text_size: int = DEF_MAXTEXT,        # Bytes of a body that are parsed in memory: all but uploaded files
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
@@ -502,7 +512,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         hub = Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
-                         max_part_size=max_part_size, max_fields=max_fields, lifecycle=self.lifecycle, hub=hub, broker=hub.broker,
+                         max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
+                         hub=hub, broker=hub.broker,
                          limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, sessions = (secret_key, key_fname), session_cookie, []

@@ -6,6 +6,7 @@
 __all__ = ['fill_form', 'mark_errors', 'errors_left', 'find_inputs', 'fill_dataclass']
 
 # %% ../../nbs/api/html/05_forms.ipynb #43b9a549
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,23 +22,49 @@ from .element import FT, to_node
 from .tags import Small
 
 # %% ../../nbs/api/html/05_forms.ipynb #217eb73e
+_temporal = frozenset(('date', 'datetime-local', 'month', 'week', 'time'))
+_longest = 60       # digits of a number that is written in full
+
+def _clock(value: datetime | time) -> str:
+    "ISO 8601 as date and time fields show it"
+    return value.replace(tzinfo=None).isoformat(timespec='milliseconds' if value.microsecond >= 1000 else 'seconds')
+
+def _date_text(value: date | time, kind: str) -> str:
+    "A date or time in the format of a date field; as ISO 8601 in another field"
+    if kind not in _temporal: return value.isoformat()
+    if isinstance(value, time): return _clock(value) if kind == 'time' else value.isoformat()
+    if kind == 'month': return f'{value.year:04}-{value.month:02}'
+    if kind == 'week':
+        year, week, _ = value.isocalendar()
+        return f'{year:04}-W{week:02}'
+    if not isinstance(value, datetime): return value.isoformat() + ('T00:00:00' if kind == 'datetime-local' else '')
+    if kind == 'date': return value.date().isoformat()
+    return _clock(value if kind == 'datetime-local' else value.time())
+
+def _from_text(text: str, kind: str) -> str:
+    "The same for text that means a date or time; other text stays"
+    for read in (time, datetime) if kind == 'time' else (datetime, ):
+        try: return _date_text(read.fromisoformat(text.strip()), kind)
+        except ValueError: pass
+    return text
+
+def _number_text(value: int | float | Decimal) -> str | None:
+    "A number in decimal notation, or with an exponent if that would be long; None for what no field can show"
+    if isinstance(value, Decimal):
+        if not value.is_finite(): return None
+        return f'{value:f}' if -_longest < value.as_tuple().exponent and value.adjusted() < _longest else str(value)
+    if isinstance(value, float): return str(value) if math.isfinite(value) else None
+    return str(value) if value.bit_length() < 10_000 else None      # Python refuses longer ones
+
 def _field_text(value: Any, kind: str = 'text') -> str | None:
     "The text that a field of this `type` shows for `value`; None leaves the field empty"
     if isinstance(value, Enum): value = value.value
     if value is None: return None
     if isinstance(value, bytes): return value.decode('utf-8', 'replace')
-    if isinstance(value, datetime):
-        value = value.replace(tzinfo=None) if kind == 'datetime-local' else value
-        if kind in ('date', 'month', 'week'): value = value.date()
-        elif kind == 'time': value = value.time()
-        else: return value.isoformat()
-    if isinstance(value, time): return value.replace(tzinfo=None).isoformat() if kind == 'time' else value.isoformat()
-    if isinstance(value, date):
-        if kind == 'month': return f'{value:%Y-%m}'
-        if kind == 'week': return f'{value:%G-W%V}'
-        return value.isoformat() + ('T00:00:00' if kind == 'datetime-local' else '')
-    if isinstance(value, bool) and kind in ('number', 'range'): return str(int(value))
-    return str(value)
+    if isinstance(value, date | time): return _date_text(value, kind)
+    if isinstance(value, bool): return str(int(value)) if kind in ('number', 'range') else str(value)
+    if isinstance(value, int | float | Decimal): return _number_text(value)
+    return _from_text(value, kind) if isinstance(value, str) and kind in _temporal else str(value)
 
 # %% ../../nbs/api/html/05_forms.ipynb #d9be2008
 _no = frozenset(('', '0', 'false', 'off', 'no', 'none'))
@@ -48,8 +75,11 @@ def _meanings(value: Any) -> set[str]:
     if isinstance(value, Enum): return {value.name} | _meanings(value.value)
     if isinstance(value, bool): return {'1', 'true', 'True', 'on', 'yes'} if value else {'', '0', 'false', 'False', 'off', 'no'}
     if isinstance(value, float | Decimal):
-        plain = f'{value:f}' if isinstance(value, Decimal) else str(value)
-        return {str(value), plain, plain.rstrip('0').rstrip('.') if '.' in plain else plain}
+        plain = _number_text(value) or str(value)
+        return {str(value), plain, plain.rstrip('0').rstrip('.') if '.' in plain and 'e' not in plain.lower() else plain}
+    if isinstance(value, datetime | time):
+        brief = value.isoformat(timespec='minutes') if not (value.second or value.microsecond) else value.isoformat()
+        return {o.replace('T', sep) for o in (value.isoformat(), brief) for sep in 'T '}
     return {_field_text(value) or ''}
 
 def _is_yes(value: Any) -> bool:
@@ -75,7 +105,14 @@ def _step(obj: Any, name: str) -> Any:
     return _missing if callable(found) and not isinstance(found, Enum | FT) else found
 
 def _lookup(obj: Any, name: str) -> Any:
-    "The value that `obj` has for the field `name`, or `_missing`"
+    "The value that `obj` has for the field `name`, or `_missing`; `first-name` is `first_name` to Python"
+    for key in (name, name.replace('-', '_')):
+        found = _way(obj, key)
+        if found is not _missing: return found
+    return _missing
+
+def _way(obj: Any, name: str) -> Any:
+    "The value at `name`, `lines[2].qty`"
     found = _step(obj, name)
     if found is not _missing: return found
     for part in _name_parts.findall(name):
@@ -177,10 +214,12 @@ def fill_form(
 
 # %% ../../nbs/api/html/05_forms.ipynb #0ad4e637
 def _messages(errors: Any) -> dict[str, list[str]]:
-    "field → messages"
+    "field → messages, `first-name` by the name that Python gives it"
     pairs = errors.items() if isinstance(errors, Mapping) else [(e.field, e) for e in errors or ()]
     found: dict[str, list[str]] = {}
-    for name, text in pairs: found.setdefault(name, []).extend(map(str, text if isinstance(text, list | tuple) else [text]))
+    for name, text in pairs:
+        texts = text if isinstance(text, list | tuple) else [text]
+        found.setdefault(name.replace('-', '_'), []).extend(map(str, texts))
     return found
 
 def _visible_fields(found: Iterable[FT]) -> Iterator[tuple[FT, tuple[str, str]]]:
@@ -189,7 +228,8 @@ def _visible_fields(found: Iterable[FT]) -> Iterator[tuple[FT, tuple[str, str]]]
     for el in found:
         name = el.attrs.get('name')
         if el.tag not in ('input', 'select', 'textarea') or not name or el.attrs.get('type') == 'hidden': continue
-        yield el, (name, f'{name}[{count[name]}]')
+        own = name.replace('-', '_')
+        yield el, (own, f'{own}[{count[name]}]')
         count[name] += 1
 
 def mark_errors(

@@ -60,7 +60,7 @@ class ErrorHandler:
     async def __call__(self, request: HTTPConnection, exc: Exception) -> Any:
         scope = request.scope
         seen = scope.get('fasthtml.source')
-        conn = seen.conn if seen is not None else Request(scope, request._receive, request._send)
+        conn = seen.conn if seen is not None else Request(scope, request.receive)
         source = Source(conn, body=seen and seen.body, extra={self.name: exc} if self.name else {})
         if names := self.plan.specials & prepared_names: fill_specials(names, source, self.site)
         result = await call(self.fn, self.plan, source)

@@ -30,7 +30,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
 from ..html.element import FT
 from .params import Plan, Source, make_plan
-from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, Connection, Request, has_body, read_body,
+from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
+                               read_body,
                                wants_json)
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
@@ -51,11 +52,18 @@ class Site:
     max_body_size: int = DEF_MAXBODY      # Bytes of a whole request body
     max_part_size: int = DEF_MAXPART      # Bytes of one part of a multipart body
     max_fields: int = DEF_MAXFIELDS       # Fields of a form
+    max_text_size: int = DEF_MAXTEXT      # Bytes of everything that is parsed in memory
     lifecycle: Any = None                 # Startup, shutdown, open connections
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
     broker: Any = None                    # What carries channels between processes
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
+
+    @property
+    def limited(self) -> bool:
+        "Are there limits of its own for the body of a request?"
+        own = self.max_body_size, self.max_text_size, self.max_part_size, self.max_fields
+        return own != (DEF_MAXBODY, DEF_MAXTEXT, DEF_MAXPART, DEF_MAXFIELDS)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #e09c1508
 class Beforeware:
@@ -115,6 +123,7 @@ async def call(
     "Bind the parameters of `fn` and call it"
     if plan.empty: args, kwargs = (), {}
     elif plan.needs_await: args, kwargs = await plan.abind(source)
+    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.body.weight, plan.bind, source)
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)
@@ -143,7 +152,7 @@ async def invoke(fn: Callable, plan: Plan, source: Source, site: Site) -> Any:
     if plan.specials and (names := plan.specials & prepared_names): fill_specials(names, source, site)
     if plan.needs_body and source.body is None and source.scope['type'] == 'http' and has_body(source.scope):
         source.set_body(await read_body(source.conn, max_body_size=site.max_body_size, max_part_size=site.max_part_size,
-                                        max_fields=site.max_fields))
+                                        max_fields=site.max_fields, max_text_size=site.max_text_size))
     return await call(fn, plan, source)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #0879ece7
@@ -264,7 +273,7 @@ def source_of(exchange: Exchange, site: Site) -> Source:
     "What the request of `exchange` carries"
     if exchange.source is None:
         exchange.source = Source(scope=exchange.scope, receive=exchange.receive, send=exchange.send)
-        if site.max_body_size != DEF_MAXBODY: exchange.source.conn.max_body_size = site.max_body_size
+        if site.limited: exchange.source.conn.limit(site)
     return exchange.source
 
 def own_page(page: PageConfig, own: Mapping[str, Any]) -> PageConfig:

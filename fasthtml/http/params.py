@@ -21,16 +21,17 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from .casts import BadValue, Cast, Fault, is_empty_file, join_path, scalars
+from .casts import BadValue, Cast, Fault, is_blank, join_path, scalars
 from ..html.element import FT, ft
 from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
+from .texts import Text
 from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, Marker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import Body as Body, Request as Request, frame_body as frame_body, has_body as has_body
-from .requests import read_body as read_body, wants_json as wants_json
+from .requests import aside, read_body as read_body, wants_json as wants_json
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
 # %% ../../nbs/api/http/12_params.ipynb #4a5a693b
@@ -43,8 +44,14 @@ class FieldError:
     got: str | None = None  # What came, shortened; None if nothing did
 
     def __str__(self) -> str:
-        came = 'but nothing came' if self.got is None else f'got {self.got}'
-        return f'Expected {self.expected}, {came}.'
+        return self.message
+
+    @property
+    def message(self) -> str:
+        "What is wrong, as a sentence: a `Text`, which `say` puts into another language"
+        own = isinstance(self.expected, Text) and self.expected.key == 'own'
+        if own: return self.expected
+        return Text('required', expected=self.expected) if self.got is None else Text('expected', expected=self.expected, got=self.got)
 
 class Errors(dict[str, FieldError]):
     "Field → what is wrong with it; falsy when all is well"
@@ -62,8 +69,7 @@ class BadInput(HTTPException):
 
     def as_dict(self) -> dict[str, Any]:
         "For JSON clients"
-        detail = 'Not found' if self.status_code == 404 else 'Bad input'
-        return {'detail': detail, 'errors': [asdict(e) for e in self.errors]}
+        return {'detail': Text('not_found' if self.status_code == 404 else 'bad_input'), 'errors': [asdict(e) for e in self.errors]}
 
     def __ft__(self) -> FT:
         "For people"
@@ -86,28 +92,30 @@ def _absent(name: str, cast: Cast, default: Any) -> Callable[[], Any]:
     "What to do when a field did not come"
     if default is not _MISSING: return _maker(default)
     if cast.optional: return lambda: None
-    if cast.many: return lambda: cast([])
+    def none_of_many():
+        try: return cast([])
+        except BadValue: return refuse()        # a tuple has a length
     def refuse(): raise _Refused([FieldError(name, '', cast.expected)])
-    return refuse
+    return none_of_many if cast.many else refuse
 
 # %% ../../nbs/api/http/12_params.ipynb #1e4078d2
 def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], sources: tuple[str, ...]) -> Getter:
     "One ordinary field"
-    find, convert, many, file = make_find(keys, sources), cast.fn, cast.many, cast.file and not cast.many
-    absent = _absent(name, cast, default)
+    find, convert, nothing, absent = make_find(keys, sources), cast.fn, cast.nothing, _absent(name, cast, default)
+    skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
     def one(src):
         values = find(src)
-        if not values or (file and is_empty_file(values[-1])): return absent()
+        if not values or skips and nothing(values): return absent()
         try: return convert(values[-1])
         except Exception: return refuse(values[-1], src)
     def all_of(src):
-        values = find(src)
-        if values is None: values = src.body.json if src.body and isinstance(src.body.json, list) else None
-        return absent() if values is None else refuse(values, src)
-    return all_of if many else one
+        array = src.body.json if src.body and 'body' in sources else None
+        values = array if isinstance(array, list) else find(src)
+        return absent() if values is None or values == () or nothing(values) else refuse(values, src)
+    return all_of if cast.many else one
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
     return [FieldError(join_path(name, f.path), source, f.expected, f.got) for f in error.faults]
@@ -140,7 +148,7 @@ def _data_getter(name: str, cast: Cast) -> Getter:
     "All that was sent, for a parameter annotated with `dict`"
     def get(src):
         is_array = src.body and isinstance(src.body.json, list)
-        if is_array: raise _Refused([FieldError(name, 'body', 'an object', 'a list')])
+        if is_array: raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
         try: return cast(src.data)
         except BadValue as e: raise _Refused(_errors_of(e, name, 'body')) from e
     return get
@@ -176,7 +184,7 @@ class _BuiltGetter:
         except ValueError as e: return False, self.refused(e)
 
     def refused(self, error: ValueError) -> _Refused:
-        if not isinstance(error, BadValue): error = BadValue(f'a valid {self.cls.__name__}')
+        if not isinstance(error, BadValue): error = BadValue(Text('valid', name=self.cls.__name__))
         return _Refused(_errors_of(error, self.name, 'body'))
 
 # %% ../../nbs/api/http/12_params.ipynb #ecc12ef6
@@ -261,7 +269,7 @@ class Plan:
     async def abind(self, source: Source) -> tuple[list, dict]:
         "As `bind`, for handlers with parameters that must be awaited"
         for get in self.built: source.fetched = {**source.fetched, get: await get.fetch(source)}
-        return self.bind(source)
+        return await aside(source.body.weight if source.body else 0, self.bind, source)
 
     def _settle(self, source: Source) -> tuple[list, dict]:
         "Once more, gathering all errors: for BadInput, or for the handler that asked for them"
@@ -379,8 +387,8 @@ def _is_mapping(ann: Any) -> bool:
 def _or_none(cast: Cast) -> Cast:
     "`x: date = None` means `date | None`"
     if cast.optional: return cast
-    fn, text = cast.fn, cast.expected == 'text'
-    return replace(cast, optional=True, fn=lambda v: None if v is None or (v == '' and not text) else fn(v))
+    fn = cast.fn
+    return replace(cast, optional=True, fn=lambda v: None if v is None or (not cast.blank and is_blank(v)) else fn(v))
 
 # %% ../../nbs/api/http/12_params.ipynb #5986d1bb
 def _bare(p: _Param) -> Getter:

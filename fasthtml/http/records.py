@@ -8,19 +8,23 @@ __all__ = ['Find', 'spellings', 'Member', 'Record', 'record_cast', 'type_hints',
 # %% ../../nbs/api/http/11_records.ipynb #72b6891b
 import collections.abc
 import dataclasses
+import dis
 import inspect
 import sys
+import sysconfig
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache, reduce
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
-    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe, dict_cast, enum_cast, file_cast, is_empty_file, join_path,
+    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe, dict_cast, either, enum_cast, file_cast, is_blank, join_path,
     list_cast, literal_cast, scalars, tuple_cast, union_cast)
+from .texts import Text
 
 # %% ../../nbs/api/http/11_records.ipynb #23fe527c
 def spellings(name: str) -> tuple[str, ...]:
@@ -33,20 +37,23 @@ class Member:
     name: str                   # As the constructor calls it
     keys: tuple[str, ...]       # As a client may call it
     cast: Cast
-    required: bool
+    required: bool              # The constructor needs it
+    clears: bool = False        # '' is None, although there is a default: a row of a table keeps its old value without it
 
-    def take(self, found: list | None) -> tuple[bool, Any]:
+    def take(self, found: Sequence | None) -> tuple[bool, Any]:
         "Whether the field is there, and its value converted; BadValue if it does not fit, or is missing"
         cast = self.cast
-        if found and cast.file and not cast.many and is_empty_file(found[-1]): found = None
-        if found or (cast.many and found is not None): return True, cast(found if cast.many else found[-1])
+        blank = bool(found) and cast.nothing(found)
+        if not blank and (found or cast.many and isinstance(found, list)): return True, cast(found if cast.many else found[-1])
+        if blank and self.clears and cast.optional: return True, None
         if not self.required: return False, None
         if cast.optional: return True, None
         if cast.many: return True, cast([])
+        if blank: return True, cast(found[-1])      # a class of your own may accept it
         raise BadValue(cast.expected)
 
 # %% ../../nbs/api/http/11_records.ipynb #e208cbf2
-Find = Callable[[tuple[str, ...]], list | None]     # keys → all values that were sent, None if there are none
+Find = Callable[[tuple[str, ...]], Sequence | None]     # keys → all values that were sent, None if there are none
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -69,7 +76,7 @@ class Record:
         if faults: raise BadValue(faults=faults)
         try: return self.make(values)
         except BadValue: raise
-        except REFUSALS as e: raise BadValue(f'a valid {self.cls.__name__}') from e
+        except REFUSALS as e: raise BadValue(Text('valid', name=self.cls.__name__)) from e
 
     def sketch(self, find: Find) -> Any:
         "The thing as far as it goes: good fields converted, bad ones as they came"
@@ -95,7 +102,7 @@ def record_cast(record: Record) -> Cast:
         if type(obj) is record.cls: return obj
         if not isinstance(obj, Mapping): raise ValueError
         return record.build(lambda keys: _values_in(obj, keys))
-    return Cast(fill, 'an object', record=record)
+    return Cast(fill, Text('object'), record=record)
 
 # %% ../../nbs/api/http/11_records.ipynb #a6dd0635
 def type_hints(
@@ -115,6 +122,10 @@ def is_record(cls: type) -> bool:
     return any(inspect.get_annotations(k) for k in cls.__mro__)
 
 # %% ../../nbs/api/http/11_records.ipynb #f8525553
+def _is_row(cls: type) -> bool:
+    "True for a row of a fastlite table, whose constructor takes any keyword"
+    return dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+
 def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     "Field → whether the constructor needs it"
     if typing.is_typeddict(cls):    # string annotations hide NotRequired from `__required_keys__`
@@ -124,7 +135,7 @@ def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     if cls.__init__ is object.__init__ and cls.__new__ is object.__new__:
         raise TypeError(f'{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.')
     params = inspect.signature(cls).parameters
-    if dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in params.values()):   # rows of fastlite
+    if _is_row(cls):
         return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}
     fields = {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
     if not fields and any(p.kind is p.VAR_KEYWORD for p in params.values()):    # models of SQLAlchemy
@@ -136,8 +147,8 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     "A cast for a class of Python's own kinds"
     hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(cls, localns).items()}
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
-    needed = _required(cls, hints)
-    members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required) for n, required in needed.items())
+    needed, row = _required(cls, hints), _is_row(cls)
+    members = tuple(Member(n, spellings(n), cast(hints.get(n, str)), required, row) for n, required in needed.items())
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
@@ -147,33 +158,107 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     return record_cast(Record(cls, members, lambda values: cls(**values), draft))
 
 # %% ../../nbs/api/http/11_records.ipynb #a21c8837
-def _pydantic(annotation: Any) -> Cast:
-    "A cast that lets pydantic check one value"
+def _pydantic(annotation: Any, wanted: Mapping[str, str] = {}) -> Cast:
+    "A cast that lets pydantic check one value; `wanted` says what is expected of the fields of a model"
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
     def check(value):
         try: return adapter.validate_python(value)
-        except ValidationError as e: raise BadValue(faults=_pydantic_faults(e)) from e
-    return Cast(check, 'another value')
+        except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
+    return Cast(check, Text('another'))
 
-def _pydantic_faults(error: Any) -> list[Fault]:
-    "pydantic's list of errors in our terms"
-    out = []
-    for e in error.errors(include_url=False, include_context=False)[:MAX_FAULTS]:
-        path = ''
-        for step in e['loc']: path = join_path(path, f'[{step}]' if isinstance(step, int) else str(step)) if path else str(step)
+def _way_to(loc: tuple, value: Any, missing: bool) -> str:
+    "Where in `value` an error is; pydantic also names the members of a union, which nobody has sent"
+    path = ''
+    for i, step in enumerate(loc):
+        index = isinstance(step, int) and isinstance(value, list | tuple)
+        inside = step < len(value) if index else isinstance(value, Mapping) and step in value
+        if not inside and not (missing and i == len(loc) - 1): continue
+        name = f'[{step}]' if isinstance(step, int) else str(step)
+        path = join_path(path, name) if path else name
+        value = value[step] if inside else None
+    return path
+
+def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[Fault]:
+    "pydantic's list of errors in our words, one for each place"
+    found: dict[str, tuple[list[str], str | None]] = {}
+    for e in error.errors(include_url=False)[:MAX_FAULTS]:
         missing = e['type'] == 'missing'
-        out.append(Fault(path, 'a value' if missing else e['msg'], None if missing else describe(e['input'])))
-    return out
+        path = _way_to(e['loc'], value, missing)
+        expected, _ = found.setdefault(path, ([], None if missing else describe(e['input'])))
+        expected.append(wanted.get(path, Text('a_value')) if missing else _pydantic_text(e))
+    return [Fault(path, either(expected), got) for path, (expected, got) in found.items()]
 
-def _pydantic_model(cls: Any) -> Cast:
-    "A pydantic model as a record"
+
+# %% ../../nbs/api/http/11_records.ipynb #131ef112
+_PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`
+    **dict.fromkeys(('int_type', 'int_parsing', 'int_parsing_size', 'int_from_float'), ('whole_number', '')),
+    **dict.fromkeys(('float_type', 'float_parsing', 'finite_number', 'decimal_type', 'decimal_parsing', 'complex_type'), ('number', '')),
+    **dict.fromkeys(('bool_type', 'bool_parsing'), ('yes_no', '')),
+    **dict.fromkeys(('string_type', 'string_unicode', 'string_sub_type', 'bytes_type'), ('text', '')),
+    **dict.fromkeys(('date_type', 'date_parsing', 'date_from_datetime_parsing', 'date_from_datetime_inexact'), ('date', '')),
+    **dict.fromkeys(('datetime_type', 'datetime_parsing', 'datetime_from_date_parsing', 'datetime_object_invalid'), ('datetime', '')),
+    **dict.fromkeys(('time_type', 'time_parsing'), ('time', '')),
+    **dict.fromkeys(('time_delta_type', 'time_delta_parsing'), ('duration', '')),
+    **dict.fromkeys(('date_past', 'datetime_past'), ('past', '')), **dict.fromkeys(('date_future', 'datetime_future'), ('future', '')),
+    'timezone_aware': ('with_zone', ''), 'timezone_naive': ('without_zone', ''), 'string_pattern_mismatch': ('pattern', ''),
+    **dict.fromkeys(('uuid_type', 'uuid_parsing', 'uuid_version'), ('uuid', '')),
+    **dict.fromkeys(('url_type', 'url_parsing', 'url_syntax_violation', 'url_scheme', 'url_too_long'), ('address', '')),
+    **dict.fromkeys(('list_type', 'tuple_type', 'set_type', 'frozen_set_type', 'iterable_type'), ('list', '')),
+    **dict.fromkeys(('dict_type', 'mapping_type', 'model_type', 'model_attributes_type', 'dataclass_type'), ('object', '')),
+    **dict.fromkeys(('string_too_short', 'bytes_too_short'), ('min_length', 'min_length')),
+    **dict.fromkeys(('string_too_long', 'bytes_too_long'), ('max_length', 'max_length')),
+    'too_short': ('min_values', 'min_length'), 'too_long': ('max_values', 'max_length'), 'greater_than': ('above', 'gt'),
+    'greater_than_equal': ('at_least', 'ge'), 'less_than': ('below', 'lt'), 'less_than_equal': ('at_most', 'le'),
+    'multiple_of': ('multiple_of', 'multiple_of'), 'decimal_max_digits': ('max_digits', 'max_digits'),
+    'decimal_whole_digits': ('max_digits', 'whole_digits'), 'decimal_max_places': ('decimal_places', 'decimal_places'),
+    'extra_forbidden': ('no_other', ''), 'json_invalid': ('json', ''), 'json_type': ('json', '')})
+
+def _pydantic_text(error: Mapping) -> str:
+    "What pydantic expected, in our words"
+    kind, ctx = error['type'], error.get('ctx') or {}
+    if kind in ('literal_error', 'enum'):
+        return Text('one_of', choices=str(ctx.get('expected', '')).replace(' or ', ', ').replace("'", ''))
+    if kind in _PYDANTIC:
+        key, n = _PYDANTIC[kind]
+        return Text(key, n=ctx.get(n, '')) if n else Text(key)
+    cause = ctx.get('error')
+    if isinstance(cause, BadValue): return cause.faults[0].expected
+    if cause is None and 'email' in error['msg']: return Text('email')
+    if kind in ('value_error', 'assertion_error'): said = _own_words(cause)
+    else: said = '' if kind in _pydantic_types() else error['msg']
+    return Text('own', message=said) if said else Text('another')
+
+@cache
+def _pydantic_types() -> frozenset[str]:
+    "Types of errors that are pydantic's, and not the program's own"
+    from pydantic_core.core_schema import ErrorType
+    return frozenset(typing.get_args(ErrorType))
+
+def _own_words(error: Any) -> str:
+    "The message of an exception, if a `raise` or `assert` of the program itself made it; else ''"
+    at = getattr(error, '__traceback__', None)
+    while at is not None and at.tb_next is not None: at = at.tb_next
+    if at is None: return ''
+    code = at.tb_frame.f_code
+    foreign = any(code.co_filename.startswith(sysconfig.get_path(p)) for p in ('stdlib', 'purelib', 'platlib'))
+    raised = dis.opname[code.co_code[at.tb_lasti]] == 'RAISE_VARARGS'
+    return str(error) if raised and not foreign else ''
+
+# %% ../../nbs/api/http/11_records.ipynb #2d33d298
+def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
+    "A pydantic model as a record: values go to pydantic as they came, except for those that say nothing"
     def member(name, info):
         keys = dict.fromkeys(k for k in (info.alias, info.validation_alias, *spellings(name)) if isinstance(k, str))
-        cast = dataclasses.replace(any_cast, many=_many(info.annotation))
-        return Member(info.alias or name, tuple(keys), cast, False)
+        try: own = cast(info.annotation)
+        except TypeError: own = any_cast            # a type that only pydantic knows
+        else: wanted[info.alias or name] = own.expected
+        raw = dataclasses.replace(any_cast, many=_many(info.annotation), blank=own.blank, optional=own.optional)
+        if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
+        return Member(info.alias or name, tuple(keys), raw, False, info.is_required())
+    wanted: dict[str, str] = {}
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
-    return record_cast(Record(cls, members, _pydantic(cls).fn, lambda values: cls.model_construct(**values)))
+    return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values)))
 
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
@@ -182,14 +267,23 @@ def _many(annotation: Any) -> bool:
     return (origin or annotation) in _collections
 
 # %% ../../nbs/api/http/11_records.ipynb #09f6a3c1
-def _msgspec(annotation: Any) -> Cast:
-    "A cast that lets msgspec check one value"
+_METAS = (('gt', 'above'), ('ge', 'at_least'), ('lt', 'below'), ('le', 'at_most'), ('multiple_of', 'multiple_of'),
+          ('min_length', 'min_length'), ('max_length', 'max_length'), ('pattern', 'pattern'))
+
+def _msgspec(annotation: Any, inner: Cast) -> Cast:
+    "A cast that lets msgspec check one value: its type, and then the constraints of its `Meta`"
     import msgspec
+    metas = [m for m in typing.get_args(annotation)[1:] if isinstance(m, msgspec.Meta)]
+    wanted = {key: getattr(m, name) for m in metas for name, key in _METAS if getattr(m, name) is not None}
+    if inner.many: wanted = {key.replace('length', 'values'): n for key, n in wanted.items()}
+    texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
+    limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
     def check(value):
         try: return msgspec.convert(value, annotation, strict=False)
         except msgspec.ValidationError as e:
-            raise BadValue(str(e).partition(' - at ')[0].removeprefix('Expected ').replace('`', ''), value) from e
-    return Cast(check, 'another value')
+            inner(value)        # a value of another type has a reason of its own
+            raise BadValue(limits, value) from e
+    return Cast(check, inner.expected)
 
 def _struct(cls: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
     "A msgspec Struct as a record"
@@ -229,7 +323,7 @@ class _Maker:
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0] if args else str))
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
-        if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, f'a value for {ann.__name__}')
+        if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))
         raise TypeError(f'No value from a request can become {ann!r}. '
                         'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')
 
@@ -237,15 +331,15 @@ class _Maker:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
-        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls))
+        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls, self.cast))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
-        return Cast(lambda v: v if isinstance(v, cls) else cls(v), f'a valid {cls.__name__}')
+        return Cast(lambda v: v if isinstance(v, cls) else cls(v), Text('valid', name=cls.__name__), blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"
-        if cls in self.records: return Cast(lambda v: self.records[cls].fn(v), 'an object', record=cls)
+        if cls in self.records: return Cast(lambda v: self.records[cls].fn(v), Text('object'), record=cls)
         self.records[cls] = None
         self.records[cls] = cast = make()
         return cast
@@ -256,7 +350,7 @@ class _Maker:
         if 'annotated_types' in homes and 'pydantic' not in sys.modules:
             raise TypeError(f"{ann!r} has constraints that pydantic would check. Import pydantic, or leave them out.")
         inner = self.cast(args[0])
-        if 'msgspec' in homes: return dataclasses.replace(inner, fn=_msgspec(ann).fn, record=None)
+        if 'msgspec' in homes: return dataclasses.replace(inner, fn=_msgspec(ann, inner).fn, record=None)
         if homes & {'pydantic', 'annotated_types'}: return dataclasses.replace(inner, fn=_pydantic(ann).fn, record=None)
         return inner
 

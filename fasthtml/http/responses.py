@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 # %% ../../nbs/api/http/12_responses.ipynb #47808cac
 from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.responses import JSONResponse as JSONResponseOrig
@@ -392,7 +393,8 @@ def own_copy(response: Response) -> Response:
     if not isinstance(response, FileResponse) and not hasattr(response, 'body'): return response
     mine = copy.copy(response)
     mine.raw_headers = list(response.raw_headers)
-    if hasattr(mine, '_headers'): del mine._headers
+    held = getattr(mine, '__dict__', {})
+    for name in [k for k, v in held.items() if isinstance(v, MutableHeaders)]: del held[name]  # a view of the other's headers
     return mine
 
 def _with_extras(response: Response, reply: Reply) -> Response:

@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from typing import Any, overload
 
 from .hints import spelled
-from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route, route_specs, typed, wrap_route
+from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routing import route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:

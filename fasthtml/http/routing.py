@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .texts import Text
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = logging.getLogger('fasthtml')
@@ -423,6 +424,14 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
 
+_MAX_PATH = 8192    # characters
+
+def _path_too_long(scope: Scope) -> ASGIApp:
+    "The answer 414"
+    detail = Text('path', limit=_MAX_PATH)
+    if 'app' in scope: raise HTTPException(414, detail)
+    return PlainTextResponse(detail, 414)
+
 def other_slash(
     table: RouteTable, # The routes
     scope: Scope,      # A request that none of them matches
@@ -496,6 +505,7 @@ class AppRouter(Router):
     def find(self, scope: Scope) -> ASGIApp:
         "The first route that matches, or what stands for none; `scope` learns which"
         path, table = route_path(scope), self._routes.table
+        if len(path) > _MAX_PATH: return self.default if scope['type'] == 'websocket' else _path_too_long(scope)
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:
             scope['route'], scope['endpoint'] = route, route.endpoint
@@ -528,13 +538,24 @@ def add_route(
         shared = _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
-            if old.name != route.name:
-                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`.')
+            if old.name != route.name or _written_twice(old, route):
+                lines = f' (line {_code(route).co_firstlineno})' if old.name == route.name else ''
+                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`{lines}.')
             routes[i] = route
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
                     f'Give `{old.name}` the `methods` that are its own.')
     routes.append(route)
+
+def _code(route: Any) -> Any:
+    "The code of a route's function, if it has one"
+    f = inspect.unwrap(getattr(route.endpoint, 'fn', route.endpoint))
+    return getattr(f, '__code__', None)
+
+def _written_twice(old: Any, new: Any) -> bool:
+    "Are they two functions of one file? In a notebook the same cell may run again"
+    a, b = _code(old), _code(new)
+    return bool(a and b and a.co_filename == b.co_filename and a.co_filename.endswith('.py') and a.co_firstlineno != b.co_firstlineno)
 
 def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
     "Methods that two routes have in common; None stands for any"

@@ -29,8 +29,9 @@ import anyio
 import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .requests import parse_cookies
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
 log = logging.getLogger('fasthtml.http.sessions')
@@ -178,7 +179,7 @@ class SessionCookie:
         name = self.name.encode()
         for k, v in scope['headers']:
             if k != b'cookie' or name not in v: continue
-            found = cookie_parser(v.decode('latin-1')).get(self.name)
+            found = parse_cookies(v.decode('latin-1')).get(self.name)
             if found: return found
         return ''
 

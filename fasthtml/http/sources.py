@@ -6,18 +6,22 @@
 __all__ = ['header', 'cookie', 'query', 'form', 'path', 'Find', 'SAID', 'Source', 'Marker', 'make_find', 'whence']
 
 # %% ../../nbs/api/http/11_sources.ipynb #be100df6
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from starlette.requests import HTTPConnection, cookie_parser
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from .requests import Body, Request, parse_fields
+from .requests import Body, Request, parse_cookies, parse_fields
+from .texts import Text
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
+_MAX_QUERY = 64 * 1024      # bytes
+_MAX_FIELDS = 10_000        # of a query
 
 class Source:
     "What one request, or one WebSocket message, carries"
@@ -63,6 +67,9 @@ class Source:
         "Query fields → all their values"
         if self._query is None:
             raw = self.scope['query_string']
+            if len(raw) > _MAX_QUERY: raise HTTPException(414, Text('query', limit=_MAX_QUERY))
+            if raw.count(b'&') >= _MAX_FIELDS:
+                raise HTTPException(400, Text('query_fields', limit=_MAX_FIELDS))
             self._query = parse_fields(raw) if raw else _EMPTY
         return self._query
 
@@ -71,7 +78,7 @@ class Source:
         "Cookies by name"
         if self._cookies is None:
             lines = [v.decode('latin-1') for k, v in self.scope['headers'] if k == b'cookie']
-            self._cookies = cookie_parser('; '.join(lines)) if lines else _EMPTY
+            self._cookies = parse_cookies('; '.join(lines)) if lines else _EMPTY
         return self._cookies
 
     def header(self, name: str, raw: bytes) -> list[str] | None:
@@ -91,9 +98,9 @@ class Source:
 
     @property
     def data(self) -> dict[str, Any]:
-        "Everything that was sent: the body, over it the query, over it the path"
-        out = dict(self.body.data) if self.body else {}
-        out.update((k, v[0] if len(v) == 1 else list(v)) for k, v in self.query.items())
+        "Everything that was sent: the query, over it the body, over it the path"
+        out = {k: v[0] if len(v) == 1 else list(v) for k, v in self.query.items()}
+        if self.body: out.update(self.body.data)
         out.update(self.path)
         return out
 
@@ -109,9 +116,9 @@ class Marker:
 header, cookie, query, form, path = (Marker(s) for s in ('header', 'cookie', 'query', 'body', 'path'))
 
 # %% ../../nbs/api/http/11_sources.ipynb #39303cd5
-Find = Callable[[Source], list | None]      # all values of a field, None if there are none
+Find = Callable[[Source], Sequence | None]  # all values of a field; () if it was said to be empty, None if it did not come
 
-def _first(fields: Mapping[str, list], keys: tuple[str, ...]) -> list | None:
+def _first(fields: Mapping[str, Sequence], keys: tuple[str, ...]) -> Sequence | None:
     for k in keys:
         if k in fields: return fields[k]
     return None
@@ -130,7 +137,7 @@ _finders: Mapping[str, Callable[[tuple[str, ...]], Find]] = MappingProxyType({
 })
 
 # %% ../../nbs/api/http/11_sources.ipynb #38f0a88a
-SAID = ('path', 'query', 'body')    # what a request was made to say
+SAID = ('path', 'body', 'query')    # what a request was made to say
 
 def make_find(
     keys: tuple[str, ...],                      # How a client may spell the field
@@ -146,7 +153,7 @@ def make_find(
     name, others = keys[0], keys[1:]
     def find(src):
         if name in src.path: return [src.path[name]]
-        for fields in (src.query, src.fields):
+        for fields in (src.fields, src.query):
             if fields:
                 if name in fields: return fields[name]
                 for k in others:

@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from ..html.element import FT, Fragment, to_html, to_node
 from .mailbox import Mailbox
 from ..http.responses import json_text
+from .servers import running_loop
 
 # %% ../../nbs/api/realtime/21_channels.ipynb #d8333c8e
 log = logging.getLogger('fasthtml')
@@ -166,7 +167,7 @@ class Seats:
 
     def wake(self) -> None:
         "Have the queue walked, here or in the loop where the members are"
-        if asyncio._get_running_loop() is self.loop: return self.walk()
+        if running_loop() is self.loop: return self.walk()
         if self.woken: return
         self.woken = True
         try: self.loop.call_soon_threadsafe(self.walk)

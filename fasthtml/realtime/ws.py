@@ -34,7 +34,7 @@ from ..html.htmx import HttpHeader
 from .mailbox import Mailbox
 from .servers import SharedFrame, abort, frame_bytes, frame_writer, lifecycle_of, running_loop, step_send
 from ..http.params import BadInput, Errors, Plan, Source, make_plan
-from ..http.requests import BadJson, Connection, frame_body
+from ..http.requests import DEF_MAXFRAME, IN_LOOP, BadJson, Connection, aside, frame_body, read_frame
 from ..http.responses import Redirect
 from ..http.routing import SocketRoute
 from ..http.security import check_origins
@@ -242,7 +242,7 @@ class SocketEndpoint:
         origins: Iterable[str] | str | None = None,  # Other origins that may connect; '*' is any
         channels: Iterable[Channel | str] = (),      # Joined on connect; a name may use path parameters: 'room-{room}'
         on_error: Callable | None = None,            # Runs when fields of a message are missing or wrong; may ask for `errors`
-        max_size: int | None = None,                 # Characters of a message; None leaves it to the server
+        max_size: int | None = DEF_MAXFRAME,         # Characters of a message; None leaves it to the server
         path_names: Iterable[str] = (),              # Path parameters of the route
     ):
         self.site, self.before, self.max_size = site, tuple(guard(o, site) for o in before), max_size
@@ -328,13 +328,13 @@ async def answer(endpoint: SocketEndpoint, socket: Socket, text: str) -> None:
     path = socket.scope['path']
     if endpoint.max_size is not None and len(text) > endpoint.max_size: return socket.stop(1009, 'message too long')
     try:
-        body, headers = frame_body(text)
+        body, headers = frame_body(text) if len(text) <= IN_LOOP else await read_frame(text)
         source = socket.source  # one for all messages, since they are handled one at a time
         source.set_body(body)
         source.frame, source.extra, source.errors, source.fetched = headers, socket.extra, _nothing, _nothing
         fn, plan, plain = endpoint.on_message
         if plain:
-            args, kwargs = plan.bind(source)
+            args, kwargs = plan.bind(source) if len(text) <= IN_LOOP else await aside(len(text), plan.bind, source)
             result = await fn(*args, **kwargs)
         else: result = await invoke(fn, plan, source, endpoint.site)
         now = type(result) is FT and not socket.code and socket.mailbox.offer_now(frame_of(result))  # most often

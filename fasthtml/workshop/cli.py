@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['package_folder', 'templates_folder', 'Misuse', 'template_names', 'new_app', 'find_module', 'find_app', 'load_app',
-           'route_rows', 'as_table', 'wanted_assets', 'check_integrity', 'from_cdn', 'from_npm', 'fetch_assets',
-           'read_source', 'guide', 'make_parser', 'main']
+           'route_rows', 'in_order', 'as_table', 'wanted_assets', 'check_integrity', 'from_cdn', 'from_npm',
+           'fetch_assets', 'read_source', 'guide', 'add_uvicorn_options', 'make_parser', 'main']
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #2b141354
 import argparse
@@ -17,6 +17,7 @@ import keyword
 import os
 import pydoc
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,10 +36,44 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
 from ..app.app import FastHTML
-from ..app.fastapp import address
+from ..app.fastapp import address, refuse_busy, welcome
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from ..html.js import all_assets
+
+# %% ../../nbs/api/workshop/42_cli.ipynb #2b141354
+import argparse
+import hashlib
+import importlib
+import io
+import json
+import keyword
+import os
+import pydoc
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+
+# %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
+from ..app.app import FastHTML
+from ..app.fastapp import address, refuse_busy, welcome
+from ..html.html2ft import html2ft
+from ..html.htmx import Asset, asset_url, assets, htmx_exts
+from .check import check_program
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #d5b6c99c
 class Misuse(Exception):
@@ -47,7 +82,7 @@ class Misuse(Exception):
 # %% ../../nbs/api/workshop/42_cli.ipynb #95115bd2
 package_folder = Path(str(files('fasthtml')))/'workshop'
 templates_folder = package_folder/'templates'
-_notes = {'data': '\nThe table is the file `notes.db`; the extra `db` of fasthtml is needed.\n'}
+_needs = {'data': "The table is the file notes.db; it needs the extra `db`: pip install 'fasthtml[db]'"}   # template → beyond the package
 
 def template_names(
     folder: Path,   # Where templates are
@@ -71,7 +106,8 @@ def new_app(
     title = target.name.replace('-', ' ').replace('_', ' ').capitalize()
     sources = {'README.md': folder/'README.md', **{p.stem: p for p in sorted((folder/template).glob('*.py.txt'))}}
     for file, source in sources.items():
-        text = source.read_text(encoding='utf-8').replace('{title}', title).replace('{note}', _notes.get(template, ''))
+        note = f'\n{_needs[template]}\n' if template in _needs else ''
+        text = source.read_text(encoding='utf-8').replace('{title}', title).replace('{note}', note)
         (target/file).write_text(text.rstrip() + '\n', encoding='utf-8')
     (target/'.gitignore').write_text('__pycache__/\n.sesskey\n*.db*\n', encoding='utf-8')
     return sorted(target.iterdir())
@@ -133,8 +169,26 @@ def route_rows(
             below = list(route_rows(getattr(route, 'routes', None) or (), inner))
             yield from below or [('*', inner + '/…', route.name or '', type(route.app).__name__)]
         elif isinstance(route, Route | WebSocketRoute):
-            methods = ['WS'] if isinstance(route, WebSocketRoute) else sorted(route.methods or ['*'])
+            methods = ['WS'] if isinstance(route, WebSocketRoute) else _methods(route.methods)
             yield ' '.join(methods), prefix + route.path, route.name or '', _place(route.endpoint)
+
+_verbs = 'GET HEAD POST PUT PATCH DELETE'.split()
+
+def _methods(given: Iterable[str] | None) -> list[str]:
+    "Methods in the usual order"
+    return sorted(given or ['*'], key=lambda m: (_verbs.index(m) if m in _verbs else 9, m))
+
+def in_order(
+    routes: Iterable[Any],      # Starlette routes
+) -> list[Any]:
+    "The program's own first, then mounts, then the library's"
+    def rank(route: Any) -> int:
+        if isinstance(route, Mount | Host): return 1
+        endpoint = getattr(route, 'endpoint', None)
+        module = getattr(getattr(endpoint, '__wrapped__', endpoint), '__module__', '') or ''
+        hidden = not getattr(route, 'include_in_schema', True)
+        return 2 if hidden or getattr(route, 'last', False) or module.startswith('fasthtml.') else 0
+    return sorted(routes, key=rank)
 
 def _place(f: Any) -> str:
     code = getattr(getattr(f, '__wrapped__', f), '__code__', None)
@@ -229,24 +283,41 @@ def guide() -> str:
 # %% ../../nbs/api/workshop/42_cli.ipynb #ef4cf4b3
 def _do_new(o: argparse.Namespace) -> None:
     new_app(o.name, o.template)
-    print(f'{o.name} is ready. Next:\n\n    cd {o.name}\n    fasthtml dev')
+    if o.template in _needs: print(_needs[o.template])
+    print(f'{o.name} is ready. Next:\n\n    cd {shlex.quote(o.name)}\n    fasthtml dev')
 
 def _do_dev(o: argparse.Namespace) -> None:
     import uvicorn
-    target, _ = load_app(o.app)
+    name, variable = find_module(o.app, Path.cwd())
+    if not any(Path(name.split('.')[0] + end).exists() for end in ('.py', '')): raise Misuse(f'There is no module {name!r} in this folder.')
     host, port = address(o.host, o.port, os.environ)
-    uvicorn.run(target, host=host, port=port, reload=True, app_dir='.')
+    refuse_busy(host, port, '--port or $PORT')
+    os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started anew
+    if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
+    watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html', '*.md']) if find_spec('watchfiles') else {}
+    if not watched: print("Styles and scripts are followed too with: pip install 'fasthtml[standard]'")
+    uvicorn.run('fasthtml.workshop.dev:dev_app', factory=True, host=host, port=port, reload=True, app_dir='.', **watched)
 
 def _do_run(o: argparse.Namespace) -> None:
-    import uvicorn
+    from uvicorn.main import main as uvicorn_command
     target, _ = load_app(o.app)
-    host, port = address(o.host, o.port, os.environ)
     if o.workers < 1: raise Misuse(f'--workers is 1 or more, got {o.workers}.')
-    uvicorn.run(target, host=host, port=port, workers=o.workers, app_dir='.', proxy_headers=True, forwarded_allow_ips=o.trust_proxy)
+    words = [target, '--workers', str(o.workers), '--app-dir', '.', '--forwarded-allow-ips', o.trust_proxy, *o.uvicorn]
+    if not {'--uds', '--fd'} & {*o.uvicorn}:
+        host, port = address(o.host, o.port, os.environ)
+        refuse_busy(host, port, '--port or $PORT')
+        words += ['--host', host, '--port', str(port)]
+    uvicorn_command.main(words, prog_name='fasthtml run', standalone_mode=True)
 
 def _do_routes(o: argparse.Namespace) -> None:
     _, app = load_app(o.app)
-    print(as_table([('METHODS', 'PATH', 'NAME', 'HANDLER'), *route_rows(app.routes)]))
+    print(as_table([('METHODS', 'PATH', 'NAME', 'HANDLER'), *route_rows(in_order(app.routes))]))
+
+def _do_check(o: argparse.Namespace) -> None:
+    found = check_program(Path(o.file))
+    for finding in found: print(finding)
+    print(f'{len(found)} place{"" if len(found) == 1 else "s"} in {o.file} to look at.')
+    if found: raise SystemExit(1)
 
 def _do_assets(o: argparse.Namespace) -> None:
     fetch = from_npm if shutil.which('npm') else from_cdn
@@ -256,10 +327,33 @@ def _do_html2ft(o: argparse.Namespace) -> None: print(html2ft(read_source(o.sour
 
 def _do_docs(o: argparse.Namespace) -> None: (pydoc.pager if sys.stdout.isatty() else print)(guide())
 
+# %% ../../nbs/api/workshop/42_cli.ipynb #6025c1e0
+_ours = frozenset('--host --port --workers --app-dir --factory --version --forwarded-allow-ips --reload'.split())
+
+class _Forward(argparse.Action):
+    "Keep an option as it was written, for uvicorn"
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        namespace.uvicorn = [*namespace.uvicorn, option, *([] if values in (None, []) else [values])]
+
+def add_uvicorn_options(
+    parser: argparse.ArgumentParser,    # Of `fasthtml run`
+) -> None:
+    "Let a parser take what uvicorn takes"
+    from uvicorn.main import main as uvicorn_command
+    group = parser.add_argument_group('options of uvicorn')
+    for o in uvicorn_command.params:
+        names = [*o.opts, *o.secondary_opts]
+        if names[0][0] != '-' or _ours & {*names} or names[0].startswith('--reload'): continue
+        text = (o.help or '').replace('%', '%%')
+        group.add_argument(*names, action=_Forward, nargs=0 if o.is_flag else None, dest='uvicorn', default=argparse.SUPPRESS, help=text)
+
 # %% ../../nbs/api/workshop/42_cli.ipynb #092abaeb
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(
+    chosen: str = '',   # The command that was called, whose rarer options are then known
+) -> argparse.ArgumentParser:
     "The commands and their words"
     parser = argparse.ArgumentParser('fasthtml', description='Begin, run and look at FastHTML apps.')
+    parser.add_argument('--version', action='version', version=f'fasthtml {importlib.import_module("fasthtml").__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     def command(name: str, do: Callable, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + '.')
@@ -273,11 +367,16 @@ def make_parser() -> argparse.ArgumentParser:
         return made
     new = command('new', _do_new, 'make a folder with a small app, its tests and a README')
     new.add_argument('name', help='folder to make')
-    new.add_argument('--template', default='basic', help='basic, live (WebSocket and event stream) or data (a SQLite table)')
-    serving('dev', _do_dev, 'run the app and restart it when a file changes')
+    new.add_argument('-t', '--template', default='basic', help='basic, live (WebSocket and event stream) or data (a SQLite table)')
+    serving('dev', _do_dev, 'run the app, follow changes in the browser, and show mistakes there')
     run = serving('run', _do_run, 'run the app for others')
     run.add_argument('--workers', type=int, default=1, help='processes; channels need a broker when there are several')
     run.add_argument('--trust-proxy', default='127.0.0.1', help='addresses of proxies whose X-Forwarded headers are believed')
+    run.set_defaults(uvicorn=[])
+    if chosen == 'run': add_uvicorn_options(run)
+    else: run.epilog = 'All options of uvicorn are taken too.'
+    check = command('check', _do_check, 'say where a program written for FastHTML behaves otherwise here')
+    check.add_argument('file', help='the program')
     routes = command('routes', _do_routes, 'list what the app answers')
     routes.add_argument('app', nargs='?', help='as `module:variable`; otherwise the app of main.py or app.py')
     fetch = command('assets', _do_assets, 'fetch pinned JavaScript and styles, for `assets="local"`')
@@ -294,7 +393,8 @@ def main(
     argv: Sequence[str] | None = None,  # Words after `fasthtml`; by default those of this process
 ) -> int:                               # Status: 0, or 2 after a misuse
     "Run one command"
-    options = make_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = make_parser(words[0] if words else '').parse_args(words)
     try: options.do(options)
     except Misuse as e:
         print(f'fasthtml: {e}', file=sys.stderr)

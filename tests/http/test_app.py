@@ -691,12 +691,6 @@ def test_serve_does_nothing_when_the_server_imports_the_program(tmp_path):
     assert last == 'nothing ran' and not printed
 
 
-def test_serve_runs_when_the_started_program_imports_the_app(tmp_path):
-    run_program(tmp_path, f'port={free_port()}')
-    printed, (args, options) = run_program(tmp_path, name='start.py', text='import sys\nsys.path.insert(0, {root!r})\nimport main\n')
-    assert args == ['main:app']
-
-
 def test_a_busy_port_is_named(tmp_path):
     import socket
     with socket.socket() as s:

@@ -73,7 +73,7 @@ def test_dict_is_everything_that_was_sent():
 
     called = Called(f, '/{id}')
     assert called.value('/7?q=1&q=2&a=query', data={'a': 'body', 'b': 'x'}) == {
-        'a': 'query',
+        'a': 'body',
         'b': 'x',
         'q': ['1', '2'],
         'id': '7',
@@ -180,11 +180,11 @@ def test_all_bad_fields_of_a_body_type_are_named_at_once(kind):
     assert set(Called(f).errors(data={'x': 'one', 'y': 'two'})) == {'x', 'y'}
 
 
-def test_body_types_take_path_before_query_before_body():
+def test_body_types_take_path_before_body_before_query():
     def f(p: Point):
         return p
 
-    assert Called(f, '/{x}').value('/1?x=2&y=3', data={'x': '4', 'y': '5'}) == Point(1, 3)
+    assert Called(f, '/{x}').value('/1?x=2&y=3', data={'x': '4', 'y': '5'}) == Point(1, 5)
 
 
 def test_optional_body_type_is_none_when_no_field_came():
@@ -373,7 +373,7 @@ def test_recursive_record_and_json_deeper_than_any_stack():
 
     called = Called(f)
     assert called.value(json={'name': 'a', 'kids': [{'name': 'b', 'kids': []}]})['kids'][0]['name'] == 'b'
-    for depth in (100, 300, 900, 5_000, 100_000):
+    for depth in (40, 100, 300, 900, 5_000, 80_000):
         deep = '{"name": "x", "kids": [' * depth + ']}' * depth
         assert called(content=deep, headers={'content-type': 'application/json'}).status_code in (200, 400)
     assert called.response.status_code == 400
@@ -507,7 +507,7 @@ def test_self_of_a_class_of_routes_is_none():
 # ---------------------------------------------------------------- 3. lookup
 
 
-def test_precedence_is_path_query_body_cookie_header():
+def test_precedence_is_path_body_query_cookie_header():
     def f(some_thing: str):
         return some_thing
 
@@ -521,7 +521,7 @@ def test_precedence_is_path_query_body_cookie_header():
         Called(f, '/{some_thing}').value('/path?some_thing=query', headers=request['headers'], data=request['data'])
         == 'path'
     )
-    for expected, part in (('query', 'url'), ('body', 'data')):
+    for expected, part in (('body', 'data'), ('query', 'url')):
         assert called.value(**request) == expected
         del request[part]
     assert called.value(**request) == 'cookie'
@@ -603,13 +603,6 @@ def test_defaults_are_used_and_lists_are_not_shared():
     assert called.value() == called.value() == (1, [1], None, 'x')
 
 
-def test_empty_string_counts_as_present():
-    def f(a: str, b: int, c: str = 'x', d: bool = True, e: int | None = 7, g: str | None = 'y', h: date = None):
-        return a, b, c, d, e, g, h
-
-    assert Called(f).value('/?a=&b=&c=&d=&e=&g=&h=') == ('', 0, '', False, None, '', None)
-
-
 def test_absent_optional_is_none_and_absent_list_is_empty():
     def f(a: int | None, b: list[int], c: set[str] | None):
         return a, b, c
@@ -643,7 +636,6 @@ CASTS = [
     (str, '<b>', '<b>'),
     (int, '5', 5),
     (int, ' -5 ', -5),
-    (int, '', 0),
     (float, '1.5', 1.5),
     (float, '1e3', 1000.0),
     *[(bool, t, True) for t in ('on', 'yes', 'true', '1', 'True', 'ON')],
@@ -1162,7 +1154,7 @@ def test_handler_that_asks_for_errors_gets_them_and_the_raw_text():
     assert (age, todo, tags) == ('old', Todo(None, 'soon', 3), ['1', 'b'])
     assert errors == {
         'age': "Expected a whole number, got 'old'.",
-        'title': 'Expected text, but nothing came.',
+        'title': 'Expected text. This field is required.',
         'due': "Expected a date like 2025-01-31, got 'soon'.",
         'tags': "Expected a whole number, got 'b'.",
     }

@@ -1,4 +1,5 @@
 "Routes: what a name says, which route answers, and what URL leads back to it. The judge is Starlette's own client or router."
+import http.client
 import string
 import warnings
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from fasthtml.html.tags import Button, Div
 from fasthtml.http.paths import qp, reg_re_param
 from fasthtml.http.routers import APIRouter
 from fasthtml.http.routing import AppRouter, HostRoute, HttpRoute, nested_name, uri
+from fasthtml.testing import Client
+from support import serve
 
 
 @pytest.fixture
@@ -235,7 +238,17 @@ def test_routes_with_a_host_come_first(app):
     client = TestClient(app)
     def at(host): return client.get('/', headers={'host': host, 'hx-request': 'true'}).text
     asked = ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')
-    assert [at(h) for h in asked] == ['any', 'host a', 'host A', 'any']
+    assert [at(h) for h in asked] == ['any', 'host a', 'host A', 'host a.b']
+
+
+@pytest.mark.parametrize('host, pattern, parts', [
+    ('api.example.co.uk', 'api.{dom}', 'example.co.uk'), ('api.localhost', 'api.{dom}', 'localhost'),
+    ('a.b.example.com', '{sub}.{dom}', 'a.b.example com'), ('a.b.example.com', '{sub}.example.{tld}', 'a.b com'),
+    ('eu-a.example.com', '{region}-{n}.example.com', 'eu a')])
+def test_parts_of_a_host_may_hold_dots_as_in_starlette(app, host, pattern, parts):
+    def at_host(req): return ' '.join(req.path_params.values())
+    app.get('/', host=pattern)(at_host)
+    assert TestClient(app).get('/', headers={'host': host, 'hx-request': 'true'}).text == parts
 
 
 def test_a_starlette_endpoint_can_be_kept_for_a_host():
@@ -316,10 +329,24 @@ async def test_a_redirect_never_leads_to_another_host(path):
 
 # URLs
 
+ESCAPES = ['%00', '%2541', '%2F', 'a%20b', '50%', '+', '%', '%zz', '\0']
+
+
+@pytest.mark.parametrize('value', ESCAPES)
+def test_a_url_is_decoded_once(fetch, value):
+    assert fetch(url_app.u.to(nm=value)) == fetch(url_app.p.to(rest=value)) == value
+
+
+@pytest.mark.parametrize('value', ESCAPES)
+def test_our_own_client_decodes_a_url_once(value):
+    client = Client(url_app.app)
+    assert client.get(url_app.u.to(nm=value)).text == client.get(url_app.p.to(rest=value)).text == value
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_characters='/', exclude_categories=['Cs']), max_size=12).filter(
     lambda s: s not in ('.', '..')))
-def test_a_url_leads_back_to_its_value(value):
+def test_a_url_leads_back_to_its_value(fetch, value):
     "Any text that is no path of its own comes back from the URL made of it (D27)"
     assert fetch(url_app.u.to(nm=value)) == value
 
@@ -327,7 +354,7 @@ def test_a_url_leads_back_to_its_value(value):
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=['Cs']), max_size=12).filter(
     lambda s: not {'.', '..'} & set(('/p/' + s).split('/'))))
-def test_a_path_url_leads_back_to_its_value(value):
+def test_a_path_url_leads_back_to_its_value(fetch, value):
     assert fetch(url_app.p.to(rest=value)) == value
 
 
@@ -346,13 +373,19 @@ class url_app:
     def p(rest: str): return PlainTextResponse(rest)
 
 
-def fetch(url):
-    r = url_client.get(url, follow_redirects=False)
-    assert r.status_code == 200, (url, r.status_code)
-    return r.text
-
-
-url_client = TestClient(url_app.app)
+@pytest.fixture(scope='module')
+def fetch():
+    "GET from a real server: Starlette's test client decodes a path twice"
+    with serve(url_app.app) as served:
+        line = http.client.HTTPConnection('127.0.0.1', served.port)
+        def get(url):
+            line.request('GET', url)
+            answer = line.getresponse()
+            body = answer.read().decode()
+            assert answer.status == 200, (url, answer.status, body)
+            return body
+        yield get
+        line.close()
 
 
 def test_urls_are_quoted_and_complete(app):

@@ -58,7 +58,8 @@ def field(draw, name):
         return Input(name=name, type='number'), value, [str(value)]
     if kind in ('date', 'datetime-local', 'month', 'time'):
         value = draw(st.datetimes(min_value=datetime(1000, 1, 1)))
-        want = dict(date=f'{value:%Y-%m-%d}', month=f'{value:%Y-%m}', time=value.time().isoformat()).get(kind, value.isoformat())
+        clock = f'{value:%H:%M:%S}' + (f'.{value.microsecond // 1000:03}' if value.microsecond >= 1000 else '')   # what a browser can show
+        want = dict(date=f'{value:%Y-%m-%d}', month=f'{value:%Y-%m}', time=clock).get(kind, f'{value:%Y-%m-%d}T{clock}')
         return Input(name=name, type=kind, value=draw(text)), value, [want]
     if kind == 'lone':
         value = draw(st.sampled_from([True, False, 1, 0, '1', '', 'on', 'off', None]))

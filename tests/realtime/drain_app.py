@@ -40,7 +40,7 @@ def as_frame(message): return message.frame
 
 
 class Connection:
-    "One stream or socket: pushes what is published, until the client leaves or the drain says goodbye"
+    "One stream or socket: pushes what is published, until the client leaves or the drain begins"
     def __init__(self, scope, receive, send, wrap, encode, **box):
         self.scope, self.receive, self.send = scope, receive, send
         fast = step_send(scope)
@@ -72,7 +72,7 @@ class Connection:
         while not (await self.receive())['type'].endswith('.disconnect'):
             pass
 
-    def say_goodbye(self): self.parting.done() or self.parting.set_result(None)
+    def shut_down(self): self.parting.done() or self.parting.set_result(None)
     def abort(self): self.task.cancel()
 
 

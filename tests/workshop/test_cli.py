@@ -104,6 +104,8 @@ def test_assets_are_fetched_checked_and_served(tmp_path):
     (['run', 'nowhere'], "no module 'nowhere'"),
     (['routes', 'a-b'], 'does not name a Python module'),
     (['new', 'x', '--template', 'huge'], 'basic, data, live'),
+    (['new', 'x', '-t', 'huge'], 'basic, data, live'),
+    (['dev', 'nowhere'], "no module 'nowhere'"),
     (['assets', 'htmx'], 'Did you mean'),
     (['html2ft', 'nowhere.html'], 'Cannot read nowhere.html'),
 ])
@@ -130,4 +132,126 @@ def test_the_guide_is_in_the_package(tmp_path):
 def test_help_names_every_command(tmp_path):
     result = run('--help', cwd=tmp_path)
     assert result.returncode == 0
-    assert all(f'\n    {name}' in result.stdout for name in 'new dev run routes assets html2ft docs'.split())
+    assert all(f'\n    {name}' in result.stdout for name in 'new dev run check routes assets html2ft docs'.split())
+
+
+def test_the_version_is_that_of_the_package(tmp_path):
+    import fasthtml
+    assert run('--version', cwd=tmp_path).stdout.strip() == f'fasthtml {fasthtml.__version__}'
+
+
+def test_a_name_with_spaces_is_a_folder_and_a_title(tmp_path):
+    result = run('new', 'Tea Time', '-t', 'data', cwd=tmp_path)
+    assert result.returncode == 0 and "cd 'Tea Time'" in result.stdout and 'fasthtml[db]' in result.stdout
+    assert 'Tea time' in (tmp_path/'Tea Time'/'main.py').read_text() and 'fasthtml[db]' in (tmp_path/'Tea Time'/'README.md').read_text()
+
+
+SERVED = {
+    'a socket file': (['--uds', 'web.sock'], 'web.sock'),
+    'a root path': (['--root-path', '/shop'], ''),
+    'a log level': (['--log-level', 'debug'], ''),
+    'no access log': (['--no-access-log'], ''),
+    'limits': (['--limit-concurrency', '50', '--backlog', '10', '--limit-max-requests', '100'], ''),
+    'timeouts': (['--timeout-keep-alive', '3', '--timeout-graceful-shutdown', '2'], ''),
+    'headers': (['--header', 'X-Tea:green', '--header', 'X-Cake:yes', '--no-server-header'], ''),
+    'an option before the app': (['--log-level', 'info', 'main:app'], ''),
+}
+
+
+@pytest.mark.parametrize('options', SERVED)
+def test_run_takes_what_uvicorn_takes(tmp_path, options):
+    words, socket_file = SERVED[options]
+    (tmp_path/'main.py').write_text('from fasthtml.common import *\napp, rt = fast_app(secret_key="k")\n@rt\n'
+                                    'def index(req): return P(str(req.url_for("index").path), id="path")\n')
+    port = free_port()
+    command = [*COMMAND, 'run', *words, '--port', str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    def page():
+        if not socket_file: return answer(port)
+        import httpx2
+        try: return httpx2.Client(transport=httpx2.HTTPTransport(uds=str(tmp_path/socket_file))).get('http://x/').text
+        except httpx2.TransportError: return None
+    try:
+        html = wait_until(lambda: page() or process.poll() is not None, deadline=30, what='the app to answer')
+        assert process.poll() is None, process.communicate()[0]
+        assert 'id="path"' in html and ('/shop/' in html) is ('/shop' in words)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try: output, _ = process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert 'Traceback' not in output
+
+
+def test_an_option_that_nobody_knows_is_an_error(tmp_path):
+    (tmp_path/'main.py').write_text('from fasthtml.common import *\napp, rt = fast_app(secret_key="k")\n')
+    result = run('run', '--nonsense', cwd=tmp_path)
+    assert result.returncode == 2 and '--nonsense' in result.stderr
+    assert all(option in run('run', '--help', cwd=tmp_path).stdout for option in ('--uds', '--fd', '--ssl-certfile', '--limit-concurrency'))
+
+
+def test_routes_are_in_the_order_in_which_people_wrote_them(tmp_path):
+    (tmp_path/'main.py').write_text('''
+from fasthtml.common import *
+app, rt = fast_app(secret_key='k', live=True, assets='local')
+@rt
+def index(): return P('x')
+@rt('/notes')
+def post(text: str): return P(text)
+app.mount('/admin', FastHTML(secret_key='k', routes=[Route('/users', lambda request: None)]))
+@rt('/notes/{id}')
+def delete(id: int): return ''
+@app.ws('/ws')
+def ws(): pass
+''')
+    lines = run('routes', cwd=tmp_path).stdout.splitlines()
+    paths = [line.split('  ')[1:] for line in lines]
+    order = [next(part.strip() for part in parts if part.strip().startswith('/')) for parts in paths[1:]]
+    assert order[:5] == ['/', '/notes', '/notes/{id}', '/ws', '/admin/users'] and len(order) > 5
+    assert lines[1].startswith('GET HEAD POST')
+
+
+CHECKED = """from fasthtml.common import *
+from fasthtml.common import database, P as Para
+from fasthtml.nothing import x
+
+app, rt = fast_app(None, None, (), (), None, None, None, False, False, 'title', ct_hdr=True)
+
+@rt('/items/{id}')
+def get(id, page): return Card(page, MarkdownJS(sell='.x'))
+
+@rt('/items')
+def first(q: str): return P(q)
+@rt('/items')
+def second(q: str): return P(q)
+serve()
+"""
+
+
+def test_check_names_each_place_with_its_line_and_its_mend(tmp_path):
+    (tmp_path/'old.py').write_text(CHECKED)
+    result = run('check', 'old.py', cwd=tmp_path)
+    said = {int(line.split(':')[1]): [] for line in result.stdout.splitlines() if ':' in line}
+    for line in result.stdout.splitlines():
+        if ':' in line: said[int(line.split(':')[1])].append(line)
+    for line, words in [(2, 'from fastlite import database'), (3, 'no module fasthtml.nothing'), (5, 'title='),
+                        (8, 'from fasthtml.pico import Card'), (8, '`page` of get has no annotation')]:
+        assert any(words in text for text in said[line]), result.stdout
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+
+
+def test_check_runs_the_registration(tmp_path):
+    "What is refused or logged when the program runs, at its line; and a program that is right"
+    program = CHECKED.replace('from fasthtml.nothing import x\n', '')
+    program = program.replace("None, None, (), (), None, None, None, False, False, 'title', ", '')
+    program += "\n@rt('/a')\ndef a(x: 5): return P(x)\n@app.ws('/ws', conn='no')\ndef ws(): pass\n"
+    (tmp_path/'old.py').write_text(program)
+    out = run('check', 'old.py', cwd=tmp_path).stdout
+    wanted = "'ct_hdr' does nothing here", 'answered by `first`', 'become 5', "'sell'", "'no'"
+    assert [words for words in wanted if words not in out] == [], out
+    program = 'from fasthtml.common import *\napp, rt = fast_app()\n@rt\ndef index(n: int = 0): return P(n)\nserve()\n'
+    (tmp_path/'new.py').write_text(program)
+    fine = run('check', 'new.py', cwd=tmp_path)
+    assert fine.returncode == 0 and fine.stdout.startswith('0 places'), fine.stdout

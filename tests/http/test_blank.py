@@ -1,0 +1,267 @@
+"""One table for '': type x {required, default, optional} x {parameter, body types, table row} x {form, query, JSON, frame}.
+
+'' is a value for text ('' itself) and for yes or no (False). For everything else it says that nothing was given: the
+default, else None, else a 400 that says "required".
+"""
+import dataclasses
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import make_dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+from uuid import UUID
+
+import msgspec
+import pydantic
+import pytest
+from starlette.testclient import TestClient
+
+from fasthtml.app.app import FastHTML
+from fasthtml.app.fastapp import fast_app
+
+
+class Colour(Enum): red, blue = 'red', 'blue'
+
+
+NOTHING = {     # types of which '' is no value → a default that '' could not be taken for
+    int: 7, float: 7.5, Decimal: Decimal('7.5'), date: date(2026, 1, 1), datetime: datetime(2026, 1, 1), time: time(9, 30),
+    UUID: UUID(int=5), Literal['a', 'b']: 'b', Colour: Colour.red, int | float: 7}
+VALUES = {str: ('', 'text'), bool: (False, True), Literal['', 'a']: ('', 'a'), int | str: ('', 7)}    # '' → value, a default
+BLANKS = ['', ' ', ' \t\n']
+
+
+# What holds the field: each gives a handler's annotation for one field `x` of type `kind` (with a default?)
+
+def parameter(kind, *default):
+    def f(x): return shown(x)
+    f.__annotations__, f.__defaults__ = {'x': kind}, default or None
+    return f
+
+
+def holder(make: Callable) -> Callable:
+    def handler(kind, *default):
+        cls = make(kind, *default)
+        def f(o): return shown(o['x'] if isinstance(o, dict) else o.x) if not isinstance(o, dict) or 'x' in o else shown(default[0])
+        f.__annotations__ = {'o': cls}
+        return f
+    handler.__name__ = make.__name__
+    return handler
+
+
+def shown(x): return f'{type(x).__name__} {x}'
+
+
+def a_dataclass(kind, *default): return make_dataclass('A', [('x', kind, *(dataclasses.field(default=d) for d in default))])
+def a_typed_dict(kind, *default): return TypedDict('T', {'x': NotRequired[kind] if default else kind})
+def a_pydantic_model(kind, *default): return pydantic.create_model('M', x=(kind, default[0] if default else ...))
+def a_struct(kind, *default): return msgspec.defstruct('S', [('x', kind, *default)])
+
+
+def a_named_tuple(kind, *default):
+    cls = namedtuple('N', ['x'], defaults=default)
+    cls.__annotations__ = {'x': kind}
+    return cls
+
+
+HOLDERS = [parameter, *map(holder, (a_dataclass, a_typed_dict, a_named_tuple, a_pydantic_model, a_struct))]
+PLAIN = {'accept': 'application/json', 'hx-request': 'true'}
+
+
+def by_form(client, x): return client.post('/f', data={'x': x}, headers=PLAIN)
+def by_multipart(client, x): return client.post('/f', data={'x': x}, files={'other': ('a', b'')}, headers=PLAIN)
+def by_query(client, x): return client.get('/f', params={'x': x}, headers=PLAIN)
+def by_json(client, x): return client.post('/f', json={'x': x}, headers=PLAIN)
+
+
+CARRIERS = [by_form, by_multipart, by_query, by_json]
+
+
+def served(f) -> TestClient:
+    app = FastHTML(secret_key='k')
+    app.route('/f')(f)
+    app.ws('/ws', on_error=lambda errors: 'refused ' + ' '.join(f'{k}: {e}' for k, e in errors.items()))(f)
+    return TestClient(app)
+
+
+def by_frame(client, x):
+    with client.websocket_connect('/ws') as ws:
+        ws.send_json({'x': x})
+        return ws.receive_text()
+
+
+def everywhere(f, blank: Any) -> set[str]:
+    "What the handler saw, by every carrier"
+    client = served(f)
+    return {carrier(client, blank).text for carrier in CARRIERS} | {by_frame(client, blank)}
+
+
+def ids(o): return getattr(o, '__name__', str(o))
+
+
+@pytest.mark.parametrize('kind', NOTHING, ids=ids)
+@pytest.mark.parametrize('held', HOLDERS, ids=ids)
+@pytest.mark.parametrize('blank', BLANKS, ids=repr)
+def test_blank_is_nothing_where_it_is_no_value(blank, held, kind):
+    default = NOTHING[kind]
+    assert everywhere(held(kind, default), blank) == {shown(default)}
+    assert everywhere(held(kind | None, default), blank) == {shown(default)}
+    assert everywhere(held(kind | None), blank) == {'NoneType None'}
+    assert everywhere(held(kind, None), blank) == {'NoneType None'}
+    client = served(held(kind))
+    for carrier in CARRIERS:
+        response = carrier(client, blank)
+        error, = response.json()['errors']
+        assert (response.status_code, error['field'], error['got']) == (400, 'x', None)
+        assert 'required' in client.post('/f', data={'x': blank}, headers={'hx-request': 'true'}).text
+    assert 'This field is required' in by_frame(client, blank)
+
+
+@pytest.mark.parametrize('kind', VALUES, ids=ids)
+@pytest.mark.parametrize('held', HOLDERS, ids=ids)
+def test_blank_is_a_value_of_text_and_of_yes_or_no(held, kind):
+    value, default = VALUES[kind]
+    for f in (held(kind), held(kind, default), held(kind | None), held(kind | None, default)):
+        assert everywhere(f, '') == {shown(value)}
+
+
+@pytest.mark.parametrize('held', HOLDERS, ids=ids)
+def test_white_space_is_text_but_not_yes(held):
+    client = served(held(str, 'default'))
+    assert by_form(client, ' a ').text == 'str  a ' and by_form(client, '  ').text == 'str   '
+    assert everywhere(held(bool, True), '  ') == {'bool False'}
+
+
+LISTS = [
+    (list[int], [''], []), (list[int], ['', ''], []), (list[int], ['', '1', '', '2'], [1, 2]), (set[date], [''], set()),
+    (list[Colour], ['', 'red'], [Colour.red]), (list[str], [''], ['']), (list[str], ['', 'a'], ['', 'a']),
+    (list[int | None], ['1', '', '2'], [1, None, 2]), (list[bool], ['', '1'], [False, True]), (tuple[str, str], ['', ''], ('', '')),
+]
+
+
+@pytest.mark.parametrize(('kind', 'sent', 'expected'), LISTS, ids=str)
+@pytest.mark.parametrize('held', [parameter, *map(holder, (a_dataclass, a_typed_dict, a_named_tuple))], ids=ids)
+def test_blank_boxes_of_a_list(held, kind, sent, expected):
+    client = served(held(kind))
+    assert {c(client, sent).text for c in CARRIERS} | {by_frame(client, sent)} == {shown(expected)}
+
+
+@pytest.mark.parametrize('held', [parameter, *map(holder, (a_dataclass, a_named_tuple))], ids=ids)
+@pytest.mark.parametrize('kind', [list[int], set[int], tuple[int, int]], ids=ids)
+def test_a_list_of_blanks_is_the_default(kind, held):
+    default = {list[int]: (5,), set[int]: (6,), tuple[int, int]: (7, 8)}[kind]
+    assert everywhere(held(kind, default), ['', '']) == {shown(default)}
+    assert everywhere(held(kind | None), ['', '']) == {'NoneType None'}
+
+
+def test_a_tuple_without_values_is_required_and_no_crash():
+    client = served(parameter(tuple[int, int]))
+    for sent in ([], ['', '']):
+        assert by_form(client, sent).json()['errors'][0]['got'] is None
+    assert client.get('/f', headers=PLAIN).status_code == 400
+
+
+def test_the_last_of_several_boxes_counts():
+    client = served(parameter(int, 7))
+    assert (by_form(client, ['3', '']).text, by_form(client, ['', '3']).text) == ('int 7', 'int 3')
+
+
+def test_a_class_of_your_own_may_accept_blank():
+    def dot(text): return PurePosixPath(text)
+    for kind in (PurePosixPath, dot):
+        assert everywhere(parameter(kind), '') == {'PurePosixPath .'}
+        assert everywhere(parameter(kind, 'default'), '') == {'str default'}
+
+
+def test_a_constraint_sees_blank_text():
+    from typing import Annotated
+    kind = Annotated[str, pydantic.StringConstraints(min_length=1)]
+    assert by_form(served(parameter(kind)), '').status_code == 400
+    number = Annotated[int, pydantic.Field(ge=1)]
+    assert everywhere(parameter(number, 7), '') == {'int 7'}
+
+
+class Line(NamedTuple):
+    item: str
+    qty: int = 1
+    due: date | None = None
+
+
+def test_blank_inside_nested_json():
+    def f(lines: list[Line]): return f'{lines}'
+    app = FastHTML(secret_key='k')
+    app.post('/f')(f)
+    said = TestClient(app).post('/f', json={'lines': [{'item': '', 'qty': '', 'due': ''}]}, headers=PLAIN).text
+    assert said == "[Line(item='', qty=1, due=None)]"
+
+
+# Tables
+
+@pytest.fixture
+def table():
+    columns = dict(id=int, title=str, done=bool, n=int, price=float, due=date, at=datetime, maybe=bool | None)
+    app, rt, items, Item = fast_app(':memory:', **columns, secret_key='k')
+    def save(item: Item): return repr((items.update if item.id else items.insert)(item))
+    save.__annotations__ = {'item': Item}
+    app.post('/f')(save)
+    app.ws('/ws')(save)
+    return TestClient(app), items
+
+
+def rows(items): return [tuple(r.values()) for r in items.db.q('select title, done, n, price, due, at, maybe from items')]
+
+
+BLANK = {k: '' for k in ('title', 'done', 'n', 'price', 'due', 'at', 'maybe')}
+FULL = dict(title='A', done='1', n='3', price='1.5', due='2026-01-02', at='2026-01-02T03:04', maybe='on')
+STORED = ('', 0, None, None, None, None, 0)
+
+
+def send(client, carrier, values):
+    if carrier != 'frame':
+        assert client.post('/f', **{carrier: values}, headers=PLAIN).status_code == 200
+        return
+    with client.websocket_connect('/ws') as ws:
+        ws.send_json(values)
+        ws.receive_text()
+
+
+@pytest.mark.parametrize('carrier', ['data', 'json', 'params', 'frame'])
+def test_blank_in_a_row_of_a_table(table, carrier):
+    client, items = table
+    send(client, carrier, BLANK)
+    send(client, carrier, FULL)
+    assert rows(items) == [STORED, ('A', 1, 3, 1.5, '2026-01-02', '2026-01-02T03:04', 1)]
+    send(client, carrier, BLANK | {'id': '2'})      # an update: a cleared box is cleared, and not left as it was
+    assert rows(items) == [STORED, STORED]
+    assert len(items(where='done=0')) == 2 and not items(where='done is null')
+
+
+def test_a_field_that_did_not_come_is_left_as_it_was_and_false_in_a_new_row(table):
+    client, items = table
+    send(client, 'data', FULL)
+    send(client, 'data', {'id': '1', 'title': 'B'})
+    send(client, 'data', {'title': 'C'})            # a plain check box sends nothing when it is not ticked
+    assert rows(items) == [('B', 1, 3, 1.5, '2026-01-02', '2026-01-02T03:04', 1), ('C', 0, None, None, None, None, None)]
+
+
+def test_a_row_refuses_what_its_columns_cannot_mean(table):
+    client, items = table
+    bad = client.post('/f', data=dict(done='perhaps', n='x', due='soon', at='soon'), headers=PLAIN)
+    assert {e['field'] for e in bad.json()['errors']} == {'done', 'n', 'due', 'at'}
+    assert not rows(items)
+
+
+def adding(items, Item):
+    def add(item: Item): return repr(items.insert(item))
+    return add
+
+
+def test_an_older_table_is_read_like_a_new_one(tmp_path):
+    columns = dict(id=int, title=str, done=bool)
+    for _ in range(2):
+        app, rt, items, Item = fast_app(tmp_path/'a.db', **columns, secret_key='k')
+        app.post('/f')(adding(items, Item))
+        TestClient(app).post('/f', data={'title': 'A', 'done': ''}, headers=PLAIN)
+    assert [r['done'] for r in items.db.q('select done from items')] == [0, 0]

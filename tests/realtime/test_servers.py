@@ -1,0 +1,262 @@
+"""What we know of servers: each attribute is renamed in turn, and real streams and sockets still work.
+
+The changed servers are uvicorn's own modules with one name replaced in their source, so everything else is as it is in production.
+"""
+import ast
+import asyncio
+import importlib.util
+import logging
+import re
+import threading
+import types
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+import uvicorn.lifespan.on
+import uvicorn.protocols.http.h11_impl
+import uvicorn.protocols.http.httptools_impl
+import uvicorn.protocols.websockets.websockets_sansio_impl
+import uvicorn.server
+from websockets.asyncio.client import connect
+
+import fasthtml
+from fasthtml.common import Div, EventStream, FastHTML
+from fasthtml.realtime import servers
+from support import DEADLINE, parse_events, until
+
+SANSIO, HTTPTOOLS, H11 = 'protocols.websockets.websockets_sansio_impl', 'protocols.http.httptools_impl', 'protocols.http.h11_impl'
+LIFESPAN, SERVER = 'lifespan.on', 'server'
+
+
+def changed(module, pattern, replacement):
+    "A module of uvicorn with one name replaced in its source"
+    name = f'uvicorn.{module}'
+    spec = importlib.util.find_spec(name)
+    source, count = re.subn(pattern, replacement, Path(spec.origin).read_text(encoding='utf-8'))
+    assert count, f'{pattern} does not occur in {name}: this row tests nothing'
+    made = types.ModuleType(name)
+    made.__file__ = spec.origin
+    exec(compile(source, spec.origin, 'exec'), vars(made))
+    return made
+
+
+class WithoutState:
+    "websockets' protocol under another name for its state"
+    def __init__(self, protocol): self._protocol = protocol
+    def __getattr__(self, name):
+        if name == 'state':
+            raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}', name=name, obj=self)
+        return getattr(self._protocol, name)
+
+
+# What is renamed: module, pattern, replacement, and what the log names (None: nothing is lost that a stream or socket needs)
+ROWS = {
+    'as it is': (SANSIO, 'class WebSocketsSansIOProtocol', 'class WebSocketsSansIOProtocol', None),
+    'send of sockets is a function': (SANSIO, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),
+    'the protocol has another name': (SANSIO, 'WebSocketsSansIOProtocol', 'WebSocketsProtocol', None),
+    'transport of sockets': (SANSIO, r'\bself\.transport\b', 'self.connection_transport', '`transport`'),
+    'writable': (SANSIO, r'\bself\.writable\b', 'self.can_write', '`writable`'),
+    'conn': (SANSIO, r'\bself\.conn\b', 'self.protocol', '`conn`'),
+    'close_sent': (SANSIO, r'\bself\.close_sent\b', 'self.has_closed', '`close_sent`'),
+    'conn.state': (SANSIO, r'self\.conn = ServerProtocol\(', 'self.conn = WithoutState_(', '`state`'),
+    'send of streams is a function': (HTTPTOOLS, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),
+    'send of streams is a function (h11)': (H11, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),
+    'transport of streams': (HTTPTOOLS, r'\bself\.transport\b', 'self.connection_transport', None),
+    'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
+    'lifespan of the server': (SERVER, r'\bself\.lifespan\b', 'self.life', None),
+    'on_tick': (SERVER, r'\bon_tick\b', 'on_beat', '`Server.on_tick`'),
+    'force_exit': (SERVER, r'\bforce_exit\b', 'exit_by_force', '`Server.on_tick`'),
+    'Server': (SERVER, r'\bclass Server:', 'class Daemon:', None),
+}
+
+
+@pytest.fixture
+def logged():
+    "Messages of the module `servers`, each of which is logged once per process"
+    class Keep(logging.Handler):
+        def emit(self, record): messages.append(record.getMessage())
+    messages, handler = [], Keep()
+    servers._reported.clear()
+    servers.log.addHandler(handler)
+    yield messages
+    servers.log.removeHandler(handler)
+    servers._reported.clear()
+
+
+def make_app():
+    app = FastHTML(secret_key='x', grace=2)
+    news = app.channel('news')
+    app.ran = []
+
+    @app.get('/channel')
+    async def channel(): return EventStream(news)
+
+    @app.get('/source')
+    async def source():
+        async def numbers():
+            for i in range(3):
+                yield f'item {i}'
+                await asyncio.sleep(0)
+        return EventStream(numbers())
+
+    @app.ws('/ws', channels=[news])
+    async def ws(text: str): return Div(text, id='echo')
+
+    @app.get('/publish')
+    async def publish(text: str):
+        await news.publish(Div(text, id='news'))
+        return 'published'
+
+    @app.on_event('shutdown')
+    def stopped(): app.ran.append('shutdown')
+    app.news = news
+    return app
+
+
+@contextmanager
+def served(app, row):
+    "The app under a uvicorn of which one name is changed, in a thread"
+    module, pattern, replacement, _ = ROWS[row]
+    made = changed(module, pattern, replacement)
+    made.WithoutState_ = lambda *args, **kwargs: WithoutState(
+        uvicorn.protocols.websockets.websockets_sansio_impl.ServerProtocol(*args, **kwargs))
+    config = uvicorn.Config(app, host='127.0.0.1', port=0, log_level='warning', http='h11' if module == H11 else 'httptools')
+    config.load()
+    if module == SANSIO:
+        config.ws_protocol_class = getattr(made, 'WebSocketsSansIOProtocol', None) or made.WebSocketsProtocol
+    if module == HTTPTOOLS: config.http_protocol_class = made.HttpToolsProtocol
+    if module == H11: config.http_protocol_class = made.H11Protocol
+    if module == LIFESPAN: config.lifespan_class = made.LifespanOn
+    server = (getattr(made, 'Server', None) or made.Daemon)(config) if module == SERVER else uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield server, thread
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+async def stream(port, path):
+    reader, writer = await asyncio.open_connection('127.0.0.1', port)
+    writer.write(f'GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.encode())
+    await reader.readuntil(b'\r\n\r\n')
+    return reader, writer
+
+
+async def read_body(reader, body=b''):
+    "A chunked body to its end"
+    while size := int(await reader.readuntil(b'\r\n'), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    return body.decode()
+
+
+def inner_text(html): return re.sub('<[^>]*>', '', html)
+
+
+@pytest.mark.parametrize('row', ROWS)
+async def test_a_server_that_renamed_an_attribute_still_serves_streams_and_sockets(row, logged):
+    "Also the shutdown, which uvicorn decides by itself here: closing event, 1012, shutdown functions"
+    app = make_app()
+    with served(app, row) as (server, thread):
+        await until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with asyncio.timeout(DEADLINE):
+            reader, writer = await stream(port, '/source')
+            events = parse_events(await read_body(reader))
+            assert [e.data for e in events if e.event == 'message'] == ['item 0', 'item 1', 'item 2']
+            writer.close()
+            reader, writer = await stream(port, '/channel')
+            clients = [await connect(f'ws://127.0.0.1:{port}/ws', compression=compression) for compression in (None, 'deflate')]
+            await until(lambda: len(app.news) == 3)
+            for client in clients:
+                await client.send('{"text": "hello"}')
+                assert inner_text(await client.recv()) == 'hello'
+            for text in 'short', 'long' * 1000:
+                asker, answer = await stream(port, f'/publish?text={text}')
+                answer.close()
+                for client in clients:
+                    assert inner_text(await client.recv()) == text
+            server.should_exit = True
+            events = parse_events(await read_body(reader))
+            assert [text in events[i].data for i, text in enumerate(('short', 'long' * 1000), len(events) - 3)] == [True, True]
+            assert events[-1].event == 'shutdown'
+            for client in clients:
+                await client.wait_closed()
+                assert client.close_code == 1012
+    assert app.ran == ['shutdown']
+    lost = ROWS[row][3]
+    assert [message for message in logged if 'uvicorn' in message][1:] == [], 'one line per process'
+    assert len(logged) == (lost is not None) and (lost is None or lost in logged[0]), logged
+
+
+@pytest.mark.parametrize('row', ['as it is', 'transport of sockets'])
+async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row, logged):
+    app = make_app()
+    with served(app, row) as (server, thread):
+        await until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        client = await connect(f'ws://127.0.0.1:{port}/ws', compression=None)
+        await until(lambda: app.lifecycle.connections)
+        [connection] = app.lifecycle.connections
+        async def abort(): return servers.abort(connection.scope)
+        aborted = asyncio.run_coroutine_threadsafe(abort(), server.servers[0].get_loop())
+        assert await asyncio.wrap_future(aborted) == (row == 'as it is')
+        if row == 'as it is':
+            await asyncio.wait_for(client.wait_closed(), DEADLINE)
+            assert client.close_code == 1006
+        await client.close()
+
+
+# Nobody else looks into a server
+
+PACKAGE = Path(fasthtml.__file__).parent
+OURS = {'servers.py', '_modidx.py'}
+# Attributes of servers, event loops and their protocols that are no documented interface
+INTERNALS = {'__self__', 'cr_frame', 'cr_await', 'transport', 'writable', 'close_sent', 'on_tick', 'force_exit',
+             'timeout_graceful_shutdown', 'graceful_timeout', 'terminated'}
+ALLOWED = {
+    ('pages.py', '__self__'),         # a bound method, of the program
+    ('lifecycle.py', 'timeout_graceful_shutdown'),  # an option of uvicorn's `Config`, which `servers` found
+}
+# Private by their names only: documented functions of the standard library, and fields of other kinds of objects
+DOCUMENTED = {'_getframe', '_current_frames', '_exit', '_replace', '_fields', '_repr_mimebundle_', '_repr_html_'}
+
+
+def attributes(path):
+    "Every attribute that a module reads, also by `getattr` and `hasattr`, with its line"
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Attribute): yield node.attr, node.lineno
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ('getattr', 'hasattr', 'setattr', 'delattr'):
+            if len(node.args) > 1 and isinstance(node.args[1], ast.Constant): yield node.args[1].value, node.lineno
+
+
+def names_defined(path):
+    "Names that a module defines itself: functions, classes, variables, slots and attributes of `self`"
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef): yield node.name
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store): yield node.id
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store): yield node.attr
+        if isinstance(node, ast.Assign) and any(getattr(target, 'id', '') == '__slots__' for target in node.targets):
+            yield from (part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant))
+
+
+MODULES = [path for path in PACKAGE.rglob('*.py') if path.name not in OURS]
+DEFINED = {name for path in MODULES for name in names_defined(path)}
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_module_servers_looks_into_servers_and_event_loops(path):
+    found = [f'{path.name}:{line} {name}' for name, line in attributes(path)
+             if name in INTERNALS and (path.name, name) not in ALLOWED
+             or re.match('_[a-z]', str(name)) and name not in DEFINED | DOCUMENTED]
+    allowed = {'handlers.py': '_app', 'calls.py': '_ahead', 'html2ft.py': '_tag'}.get(path.name)  # of our own objects, set elsewhere
+    assert [text for text in found if not text.endswith(f' {allowed}')] == []
+
+
+def test_the_test_above_would_see_it(tmp_path):
+    (tmp_path/'a.py').write_text('def f(x):\n    return x._get_running_loop(), getattr(x, "transport")')
+    assert {name for name, _ in attributes(tmp_path/'a.py')} == {'_get_running_loop', 'transport'}

@@ -1,0 +1,241 @@
+"""`fasthtml dev`: what a beginner's mistake looks like in the terminal and in the browser, and how it goes away."""
+import logging
+import os
+import re
+import sys
+import types
+import warnings
+
+import pytest
+
+from fasthtml.workshop.cli import find_app
+from fasthtml.workshop.dev import Dev, Hints, attribute_hint, follow_warnings, page_hints
+from support import serve, serve_process, wait_until
+
+HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
+# What is in the program; where to look; what the panel says. Each program is a file, as a beginner has it.
+MISTAKES = {
+    'a misspelt attribute of htmx': ("@rt\ndef index(): return P('x', hx_gett='/')", '/', ["'hx-gett'", "'hx-get'"]),
+    'a misspelt attribute': ("@rt\ndef index(): return Input(nmae='a')", '/', ["'nmae'", "'name'"]),
+    'a misspelt event': ("@rt\ndef index(): return P('x', onclik='f()')", '/', ["'onclik'", "'onclick'"]),
+    'a misspelt swap': ("@rt\ndef index(): return P('x', hx_swap='outer')", '/', ["'outer'", "'outerHTML'"]),
+    'a misspelt trigger': ("@rt\ndef index(): return P('x', hx_trigger='evry 1s')", '/', ["'evry'", "'every'"]),
+    'class_': ("@rt\ndef index(): return P('x', class_='a')", '/', ['`cls=`']),
+    'className': ("@rt\ndef index(): return P('x', className='a')", '/', ['`cls=`']),
+    'no return': ("@rt\ndef index(): P('hello')", '/', ['index', '`return`', 'main.py:4']),
+    'no return after work': ("@rt\ndef index():\n    x = 1\n    Div(P(x))", '/', ['index', '`return`', 'main.py:6']),
+    'no return, async': ("@rt\nasync def index(): Titled('hello', P('x'))", '/', ['index', '`return`', 'main.py:4']),
+    'None': ("@rt\ndef index(): return None", '/', ['index returned None']),
+    'a status in a tuple': ("@rt\ndef index(): return P('no'), 404", '/', ['404', 'FtResponse(', 'HTTPException(404)']),
+    'two handlers, two names': ("@app.get('/')\ndef a(): return 'a'\n@app.get('/')\ndef b(): return P('b')", '/', ['`a`', '`b`']),
+    'two handlers, one name': ("@rt('/')\ndef get(): return 'a'\n@rt('/')\ndef get(): return P('b')", '/', ['`get`', 'line 5']),
+    'an id twice': ("@rt\ndef index(): return Div(P('a', id='x'), P('b', id='x'))", '/', ["'x'", '2 times']),
+    'no ws extension': ("@rt\ndef index(): return Div(ws_connect='/ws')\n@app.ws('/ws')\ndef ws(): pass", '/', ["exts='ws'"]),
+    'no sse extension': ("@rt\ndef index(): return Div(sse_connect='/')", '/', ["exts='sse'"]),
+    'a link to nowhere': ("@rt\ndef index(): return A('x', href='/abuot')\n@rt\ndef about(): return P('a')", '/',
+                          ['/abuot', "'/about'"]),
+    'a wrong method': ("@rt\ndef index(): return Button('x', hx_post='/save')\n@app.put('/save')\ndef save(): return ''", '/',
+                       ['/save', 'takes PUT', 'POST']),
+    'an unfilled link': ("@rt\ndef index(): return A('x', href='/u/{id}')\n@rt('/u/{id}')\ndef u(id: int): return P(id)", '/',
+                         ['unfilled']),
+    'a form to nowhere': ("@rt\ndef index(): return Form(Button('x'), action='/sned', method='post')", '/', ['/sned', 'leads nowhere']),
+    'an object': ("class Thing: pass\n@rt\ndef index(): return Thing(), P('x')", '/', ['Thing object', '__ft__']),
+    'a crash': ("@rt\ndef index(): return 1/0", '/', ['ZeroDivisionError', 'main.py:4']),
+    'a value that a session cannot hold': ("from datetime import date\n@rt\ndef index(session):\n    session['d'] = date(2020, 1, 1)\n"
+                                           "    return 'x'", '/', ['session holds what JSON can say']),
+    'a forgotten await of publish': ("ch = app.channel('x')\n@rt\nasync def index():\n    ch.publish(P('x'))\n    return P('y')", '/',
+                                     ['`publish(...)`', 'await publish']),
+    'an unknown address': ("@rt\ndef index(): return P('x')", '/nowhere', ['/nowhere', '404']),
+    'an option that does nothing': ("app.title = 'x'\nother = FastHTML(secret_key='x', live=True)\n@rt\ndef index(): return P('x')", '/',
+                                    ["'live'", 'fasthtml dev']),
+    'void content': ("@rt\ndef index(): return P(Br('x'))", '/', ['void element']),
+}
+
+BY_OTHERS = {'two handlers, two names', 'two handlers, one name', 'a crash', 'a value that a session cannot hold'}   # Python, uvicorn
+
+
+def load(folder, source, options=''):
+    "The program as `fasthtml dev` loads it, and its hints"
+    file = folder/'main.py'
+    file.write_text(HEAD.format(options) + source + '\n')
+    hints = Hints()
+    follow_warnings(hints)
+    module = types.ModuleType('main')
+    module.__file__ = str(file)
+    exec(compile(file.read_text(), str(file), 'exec'), vars(module))
+    return Dev(find_app(module)[1], hints)
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    "What was said once may be said again, and nothing stays patched"
+    import fasthtml.html.element as element_model
+    import fasthtml.http.hints as said
+    log = logging.getLogger('fasthtml')
+    handlers, shown, depth = list(log.handlers), warnings.showwarning, sys.get_coroutine_origin_tracking_depth()
+    monkeypatch.setattr(element_model, '_filled', set())
+    monkeypatch.setattr(said, '_said', {})
+    with warnings.catch_warnings():
+        warnings.simplefilter('always')
+        yield
+    log.handlers[:], warnings.showwarning = handlers, shown
+    sys.set_coroutine_origin_tracking_depth(depth)
+
+
+def panel(page):
+    "What the panel of a page lists"
+    if page.locator('#fasthtml-dev ol').is_hidden(): page.click('#fasthtml-dev button')
+    return page.locator('#fasthtml-dev li').all_inner_texts()
+
+
+@pytest.mark.parametrize('mistake', MISTAKES)
+def test_a_mistake_is_named_in_the_browser_and_in_the_terminal(mistake, tmp_path, page, quiet, caplog):
+    source, path, words = MISTAKES[mistake]
+    with serve(load(tmp_path, source)) as served:
+        page.goto(served.url + path)
+        page.wait_for_selector('#fasthtml-dev button.some')
+        page.keyboard.press('?')
+        said = wait_until(lambda: [o for o in page.locator('#fasthtml-dev li.bad').all_inner_texts() if all(word in o for word in words)]
+                          or page.wait_for_timeout(10), what=f'{words} in the panel')
+    assert len(said) == 1
+    assert any(all(word in line for word in words) for line in caplog.messages) or mistake in BY_OTHERS, caplog.text
+
+
+FINE = {
+    'a page': "@rt\ndef index(): return Titled('T', A('M', href='/more'), Form(Input(name='a'), hx_post='/more', hx_swap='outerHTML'))\n"
+              "@rt\ndef more(): return P('x')",
+    'a socket': "@rt\ndef index(): return Div(ws_connect='/ws', hx_ext='ws')\n@app.ws('/ws')\ndef ws(): pass",
+    'a stream': "@rt\ndef index(): return Div(sse_connect='/s', sse_swap='message')\n@rt\ndef s(): return EventStream(['x'])",
+    'other libraries': "@rt\ndef index(): return Div(x_data='{}', _at_click='f()', data_theme='dark', aria_label='a', up_main='')",
+    'scripts': "@rt\ndef index(): return P('x', hx_on_click='f()', hx_on__after_request='g()'), Script('let a = 1')",
+    'a picture': "from fasthtml.svg import *\n@rt\ndef index(): return Svg(Rect(1, 1, fill='red'), h=5, w=5)",
+    'modifiers': "@rt\ndef index(): return P('x', hx_swap='innerHTML swap:1s', "
+                 "hx_trigger='click[ctrlKey] delay:1s, load, sse:news, my-event from:body')",
+    'other places': "@rt\ndef index(): return A('x', href='https://example.com'), A('y', "
+                    " href='#z'), A('z', href='mailto:a@b.c'), A('q', href='?p=1')",
+    'an own element': "@rt\ndef index(): return ft_hx('my-thing', nmae='x')",
+    'a list': "@rt\ndef index(): return Ul(*[Li(o, id=f'o{o}') for o in range(5)])",
+    'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
+}
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+@pytest.mark.parametrize('case', FINE)
+def test_what_is_right_is_left_alone(case, htmx, tmp_path, quiet):
+    from fasthtml.testing import Client
+    dev = load(tmp_path, FINE[case], f"exts=['ws', 'sse'], htmx={htmx}")
+    client = Client(dev, follow_redirects=True)
+    assert client.get('/').status_code == 200 and dev.hints.all == []
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_the_panel_lists_what_was_pushed_and_why_it_was_not_swapped(page, tmp_path, quiet, htmx):
+    source = '''
+async def conn(send):
+    await send(P('found', id='here'))
+    await send(P('lost', id='gone'))
+@rt
+def index(): return Div(P(id='here'), hx_ext='ws', ws_connect='/ws')
+@app.ws('/ws', conn=conn)
+def ws(): pass
+'''
+    with serve(load(tmp_path, source, f"exts='ws', htmx={htmx}")) as served:
+        page.goto(served.url)
+        page.wait_for_selector('#here:has-text("found")')
+        page.wait_for_selector('#fasthtml-dev button.some')
+        lines = panel(page)
+    assert any(re.search(r'ws /ws.*<p id="here"> → #here', line) for line in lines), lines
+    assert any('id="gone"' in line and 'was not swapped' in line and '#gone' in line for line in lines), lines
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_the_panel_lists_events_of_a_stream(page, tmp_path, quiet, htmx):
+    source = '''
+async def news():
+    yield P('found', id='here', hx_swap_oob='true')
+    yield P('lost', id='gone', hx_swap_oob='true')
+    await asyncio.sleep(60)
+import asyncio
+@rt
+def index(): return P(id='here'), Div(hx_ext='sse', sse_connect='/news', sse_swap='message')
+@rt('/news')
+def stream(): return EventStream(news())
+'''
+    with serve(load(tmp_path, source, f"exts='sse', htmx={htmx}")) as served:
+        page.goto(served.url)
+        page.wait_for_selector('#here:has-text("found")')
+        lines = wait_until(lambda: [o for o in panel(page) if 'gone' in o] and panel(page) or page.wait_for_timeout(10))
+    assert any('sse /news' in line and '→ #here' in line for line in lines), lines
+    assert any('id="gone"' in line and 'was not swapped' in line for line in lines), lines
+    page.problems.clear()
+
+
+def test_a_target_that_is_missing_is_named_when_it_is_needed(page, tmp_path, quiet):
+    source = "@rt\ndef index(): return Button('Go', hx_get='/more', hx_target='#nowhere')\n@rt\ndef more(): return P('x')"
+    with serve(load(tmp_path, source)) as served:
+        page.goto(served.url)
+        page.click('text=Go')
+        page.wait_for_selector('#fasthtml-dev button.some')
+        assert any('#nowhere' in line for line in panel(page))
+    page.problems.clear()
+
+
+def test_pages_with_a_policy_and_streamed_pages_have_the_panel(page, tmp_path, quiet):
+    source = "@rt\ndef index(): return P('x')\n@rt\nasync def slow():\n    yield Titled('S', P('one'))\n    yield P('two', id='two')"
+    with serve(load(tmp_path, source, 'csp=True')) as served:
+        for path in '/', '/slow':
+            page.goto(served.url + path)
+            page.wait_for_selector('#fasthtml-dev button')
+        assert page.inner_text('#two') == 'two'
+    assert not page.problems
+
+
+PROGRAM = HEAD.format('') + "@rt\ndef index(): return P('{}', id='said')\n"
+
+
+def test_the_browser_follows_changes_and_shows_what_is_broken_until_it_is_mended(page, tmp_path):
+    "The command itself, a real server, a real edit"
+    file = tmp_path/'app.py'
+    command = [sys.executable, '-m', 'fasthtml', 'dev', 'app:app', '--port', '0']
+    with serve_process(PROGRAM.format('first'), tmp_path, command=command, env={'HOST': '127.0.0.1'}) as server:
+        server.wait_line('Application startup complete', deadline=30)
+        page.goto(server.url)
+        page.wait_for_selector('#said:has-text("first")')
+        for source, selector in [
+            (PROGRAM.format('second'), '#said:has-text("second")'),
+            (PROGRAM.format('third').replace("return P(", "return P(("), 'h1:has-text("SyntaxError")'),
+            (PROGRAM.format('fourth'), '#said:has-text("fourth")'),
+            (PROGRAM.format('x').replace('@rt', 'Dvi("x")\n@rt'), 'h1:has-text("NameError")'),
+            (PROGRAM.format('x').replace('fast_app(', 'fast_app(picoo=False, '), 'h1:has-text("Did you mean \'pico\'")'),
+            (PROGRAM.format('x').replace('app, rt', 'site, rt').replace('app:app', 'x'), 'h1:has-text("has no app")'),
+            ('import nothing_like_this\n', 'h1:has-text("nothing_like_this")'),
+            (PROGRAM.format('x').replace("index():", "index(n):"), 'h1:has-text("no annotation")'),
+            ("raise SystemExit('no database')\n", 'h1:has-text("no database")'),
+            (PROGRAM.format('mended'), '#said:has-text("mended")'),
+        ]:
+            file.write_text(source)
+            page.wait_for_selector(selector, timeout=30_000)
+        assert 'Traceback' in server.output and 'app.py' in server.output
+    page.problems.clear()
+
+
+def test_nothing_of_it_is_there_without_dev(tmp_path):
+    from fasthtml.common import FastHTML, P
+    from fasthtml.testing import Client
+    app = FastHTML(secret_key='x', debug=True)
+    app.get('/')(lambda: P('x', hx_gett='/y'))
+    client = Client(app)
+    assert '_fasthtml' not in client.get('/').text and client.get('/_fasthtml/dev.js').status_code == 404
+    code = 'import fasthtml.common, fasthtml.cli, sys; print(*sys.modules)'
+    assert 'fasthtml.workshop.dev' not in os.popen(f'{sys.executable} -c "{code}"').read()
+
+
+@pytest.mark.parametrize('tag, name, value', [
+    ('p', 'hx-get', '/'), ('p', 'data-hx-get', '/'), ('p', 'hx-on:click', ''), ('p', 'hx-target-404', '#x'),
+    ('p', 'hx-boost:inherited', 'true'), ('div', 'hx-swap-oob', 'beforeend:#list'),
+    ('p', 'hx-swap', 'morph:outerHTML'), ('p', 'hx-status:422', 'x'), ('p', 'nonsense', '')])
+def test_known_and_foreign_attributes_get_no_hint(tag, name, value): assert attribute_hint(tag, name, value) == ''
+
+
+def test_html_that_is_cut_off_or_hostile_is_read_too():
+    for html in ('<p', '<p id="a" id="a">', '<!--', '<script>"</scr', '<' * 1000, '<p id=a><p id=a>' * 2000): list(page_hints(html))

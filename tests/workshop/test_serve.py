@@ -1,0 +1,130 @@
+"""When `serve()` starts a server: exactly when the program was started, however that was done, and never because of an import."""
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from support import ROOT
+
+APP = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="x")\n'
+STUB = 'import uvicorn\nuvicorn.run = lambda target, **kw: print("serving", target, kw["reload"], flush=True)\n'
+MAIN = STUB + APP + 'def main(): serve(port=0)\n'
+FILES = {
+    'plain.py': STUB + APP + 'serve(port=0)\n',
+    'guarded.py': STUB + APP + 'if __name__ == "__main__": serve(port=0)\n',
+    'shop.py': MAIN,
+    'calls.py': MAIN + 'main()\n',
+    'pkg/__init__.py': '',
+    'pkg/app.py': MAIN,
+    'pkg/plain.py': STUB + APP + 'serve(port=0)\n',
+    'pkg/__main__.py': 'from pkg.app import main\nmain()\n',
+    'own/__init__.py': '',
+    'own/__main__.py': STUB + APP + 'serve(port=0)\n',
+    'local.py': STUB + 'from fasthtml.common import *\ndef main():\n    app, rt = fast_app(secret_key="x")\n    serve(port=0)\nmain()\n',
+    'another.py': STUB + APP.replace('app, rt', 'site, rt') + 'serve(port=0)\n',
+    'named.py': STUB + APP.replace('app, rt', 'site, rt') + 'serve(app="site", port=0)\n',
+    'importer.py': 'import plain\nprint("went on")\n',
+    'importer_of_calls.py': 'import calls\nprint("went on")\n',
+    'deep.py': 'import importer\n',
+    'in_function.py': 'def load():\n    import plain\nload()\nprint("went on")\n',
+    'by_name.py': 'import importlib\nimportlib.import_module("plain")\nprint("went on")\n',
+    'by_server.py': 'from uvicorn.importer import import_from_string\nimport_from_string("plain:app")\nprint("went on")\n',
+    'by_spawn.py': '''
+import multiprocessing
+from shop import *
+def work(): print("went on", flush=True)
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=work)
+    child.start()
+    child.join()
+else: serve(port=0)
+''',
+    'test_shop.py': 'def test_shop():\n    import plain\n    assert plain.app\n',
+    'typo.py': APP + 'serve(prot=5002)\n',
+    'wrong_port.py': APP + 'serve(port=70000)\n',
+}
+SCRIPT = 'import sys; from {} import {}; sys.exit({}())'
+STARTS = {  # command -> what the server is told to import
+    'a file': (['plain.py'], 'plain:app True'),
+    'a guarded file': (['guarded.py'], 'guarded:app True'),
+    'a file that calls a function': (['calls.py'], 'calls:app True'),
+    'a console script': (['-c', SCRIPT.format('shop', 'main', 'main')], 'shop:app True'),
+    'a console script of a package': (['-c', SCRIPT.format('pkg.app', 'main', 'main')], 'pkg.app:app True'),
+    'a module': (['-m', 'plain'], 'plain:app True'),
+    'a module of a package': (['-m', 'pkg.plain'], 'pkg.plain:app True'),
+    'a package': (['-m', 'pkg'], 'pkg.app:app True'),
+    'a package with the app in it': (['-m', 'own'], 'own.__main__:app True'),
+    'an app of the function': (['local.py'], '<fasthtml.app.app.FastHTML'),
+    'another name': (['named.py'], 'named:site True'),
+}
+IMPORTS = {  # command -> does the log say that nothing was started?
+    'an import': (['importer.py'], True),
+    'an import of a file that calls a function': (['importer_of_calls.py'], True),
+    'an import of an import': (['deep.py'], True),
+    'an import in a function': (['in_function.py'], True),
+    'an import by name': (['by_name.py'], True),
+    'a statement': (['-c', 'import pkg.plain; print("went on")'], True),
+    'a server': (['by_server.py'], False),
+    'a spawned process': (['by_spawn.py'], False),
+    'a test': (['-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', 'test_shop.py'], False),
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    "All the programs"
+    folder = tmp_path_factory.mktemp('programs')
+    for name, text in FILES.items():
+        (folder/name).parent.mkdir(exist_ok=True)
+        (folder/name).write_text(text)
+    return folder
+
+
+def start(folder, command, **env):
+    "What a program printed, and its end"
+    clean = {k: v for k, v in os.environ.items() if k not in ('PORT', 'HOST', 'PROCS')} | {'PYTHONPATH': str(ROOT)} | env
+    return subprocess.run([sys.executable, *command], cwd=folder, env=clean, text=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize('how', STARTS)
+def test_serve_starts_when_the_program_was_started_by(how, folder):
+    command, target = STARTS[how]
+    done = start(folder, command)
+    assert done.returncode == 0 and f'serving {target}' in done.stdout, done.stderr
+    assert 'started nothing' not in done.stderr
+
+
+@pytest.mark.parametrize('how', IMPORTS)
+def test_serve_does_not_start_because_of(how, folder):
+    command, said = IMPORTS[how]
+    done = start(folder, command)
+    assert done.returncode == 0 and 'serving' not in done.stdout, done.stdout + done.stderr
+    assert 'went on' in done.stdout or '1 passed' in done.stdout
+    assert ('started nothing' in done.stderr) is said, done.stderr
+    if said: assert 'imported, not run' in done.stderr and 'fasthtml dev' in done.stderr
+
+
+@pytest.mark.parametrize('program, words', [('typo.py', ["'prot'", "Did you mean 'port'"]),
+                                            ('wrong_port.py', ['0 to 65535', '70000', 'serve(port=...)']),
+                                            ('another.py', ["no 'app'", "serve(app='site')"])])
+def test_serve_says_in_one_line_what_is_wrong(program, words, folder):
+    done = start(folder, [program])
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode and [word for word in words if word not in last] == [], done.stderr
+
+
+@pytest.mark.parametrize('command', [['plain.py'], ['-m', 'fasthtml', 'dev', 'plain'], ['-m', 'fasthtml', 'run', 'plain']])
+def test_a_busy_port_is_one_sentence_with_a_free_one(command, folder):
+    with socket.create_server(('127.0.0.1', 0)) as busy:
+        port = busy.getsockname()[1]
+        text = FILES['plain.py'].replace('port=0', f'port={port}')
+        (folder/'plain.py').write_text(text)
+        done = start(folder, command, PORT=str(port), HOST='127.0.0.1')
+        (folder/'plain.py').write_text(FILES['plain.py'])
+    assert done.returncode and 'Traceback' not in done.stderr
+    [line] = [o for o in done.stderr.splitlines() if 'Cannot listen' in o]
+    free = int(line.partition('; port ')[2].split()[0])
+    assert f'127.0.0.1:{port}' in line and free > port and ('--port' in line or 'serve(port=' in line)
+    with socket.create_server(('127.0.0.1', free)): pass
