@@ -25,14 +25,8 @@ from .app import FastHTML, check_options
 from ..http.hints import log, log_caller, unknown_keyword
 from .live_reload import setup_live_reload
 from .static import default_static
-from ..http.routing import Registers
-
-# %% ../../nbs/api/app/38_fastapp.ipynb #cd1c6ebd
-from .app import FastHTML, check_options
-from ..http.hints import log, log_caller, unknown_keyword
-from .live_reload import setup_live_reload
-from .static import default_static
 from ..http.casts import scalars
+from ..http.routing import Registers
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())

@@ -27,40 +27,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from importlib.resources import files
 from functools import cache
-from pathlib import Path
-from typing import Any
-
-from starlette.routing import Host, Mount, Route, WebSocketRoute
-
-# %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
-from ..app.app import FastHTML
-from ..app.fastapp import address, refuse_busy, welcome
-from ..html.html2ft import html2ft
-from ..html.htmx import Asset, asset_url, assets, htmx_exts
-from ..html.js import all_assets
-
-# %% ../../nbs/api/workshop/42_cli.ipynb #2b141354
-import argparse
-import hashlib
-import importlib
-import io
-import json
-import keyword
-import os
-import pydoc
-import re
-import shlex
-import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
-import urllib.request
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +41,7 @@ from ..app.fastapp import address, refuse_busy, welcome
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from .check import check_program
+from ..html.js import all_assets
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #d5b6c99c
 class Misuse(Exception):
