@@ -342,13 +342,11 @@ class Serving(Starlette):
     lifecycle: Lifecycle
     trusted_origins: list[str]
 
-    def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None,
-                  place: str) -> None:
-        "The ASGI parts of a new app; `folder` holds scripts to serve, which pages load from `place`"
+    def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
+        "The ASGI parts of a new app; `folder` holds scripts to serve"
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.trusted_origins = self.site, trusted
-        self.router.asset_base = place
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
         self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
         if folder is not None:
@@ -523,4 +521,5 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         views = dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(error_view, self.site)) if error_view else {}
         self._assemble(routes, [*check_middleware(middleware), *sessions], {**views, **(exception_handlers or {})},
-                       check_origins(trusted_origins, 'trusted_origins'), folder, place)
+                       check_origins(trusted_origins, 'trusted_origins'), folder)
+        self.router.asset_base = place
