@@ -773,6 +773,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.errors.close_socket': ('api/http/errors.html#close_socket', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.crash': ('api/http/errors.html#crash', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.error_page': ('api/http/errors.html#error_page', 'fasthtml/http/errors.py'),
+                                      'fasthtml.http.errors.error_views': ('api/http/errors.html#error_views', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.exc_param': ('api/http/errors.html#exc_param', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.http_error': ('api/http/errors.html#http_error', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.source_lines': ('api/http/errors.html#source_lines', 'fasthtml/http/errors.py'),

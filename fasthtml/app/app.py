@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
 from ..realtime.servers import ServerConnection
-from ..http.errors import ErrorHandler, ErrorTable, ErrorView, ServerErrors, bad_input, close_socket, http_error
+from ..http.errors import ErrorHandler, ErrorTable, ServerErrors, bad_input, close_socket, error_views, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
@@ -519,7 +519,6 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
                           https_only=sess_https_only, domain=sess_domain)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
-        views = dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(error_view, self.site)) if error_view else {}
-        self._assemble(routes, [*check_middleware(middleware), *sessions], {**views, **(exception_handlers or {})},
+        self._assemble(routes, [*check_middleware(middleware), *sessions], {**error_views(error_view, self.site), **(exception_handlers or {})},
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base = place
