@@ -519,6 +519,6 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
                           https_only=sess_https_only, domain=sess_domain)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
-        self._assemble(routes, [*check_middleware(middleware), *sessions], {**error_views(error_view, self.site), **(exception_handlers or {})},
+        self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base = place

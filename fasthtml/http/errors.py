@@ -117,10 +117,12 @@ class ErrorView(ErrorHandler):
 
 def error_views(
     view: Callable|None, # `view(exc)`, with injected parameters; or None
-    site: Site           # The app's settings
-) -> dict[Any, ErrorView]:
-    "Exception handlers that all are this view"
-    return dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(view, site)) if view else {}
+    site: Site,          # The app's settings
+    handlers: Mapping[Any, Callable]|None = None # Exception handlers of the program, which come first
+) -> dict[Any, Any]:
+    "Exception handlers: those of the program, and the view for everything else"
+    views = dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(view, site)) if view else {}
+    return {**views, **(handlers or {})}
 
 # %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class Sent:
