@@ -5,11 +5,13 @@ whatever is out of date is brought up to date, reported, and only has to be comm
 """
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,20 +100,36 @@ def tests() -> str:
     return run('pytest', '-n', WORKERS, '--dist', 'worksteal')
 
 
+def newest() -> str:
+    "The real-time tests with the newest releases of everything, without constraints, in an environment of its own"
+    settings = ConfigParser(delimiters=['='])
+    settings.read(ROOT/'settings.ini', encoding='utf-8')
+    kinds = 'requirements', 'standard_requirements', 'html_requirements', 'redis_requirements', 'db_requirements', 'dev_requirements'
+    wanted = {re.split('[=<>]', name)[0] for kind in kinds for name in settings['DEFAULT'][kind].split()}
+    python = ROOT/'.make/newest/bin/python'
+    if not python.exists():
+        run(sys.executable, '-m', 'venv', str(ROOT/'.make/newest'))
+    run(str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', *sorted(wanted))
+    run(str(python), '-m', 'pip', 'list', '--disable-pip-version-check')
+    return run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', 'tests/realtime')
+
+
 CHECKS = {'in-sync': in_sync, 'lint': lint, 'notebooks': notebooks, 'site': site, 'tests': tests}
-OWN_SUMMARY = {'notebooks': 'nbdev-test: ', 'tests': ''}  # these tools' own last lines stand at the end, as they are
+ON_REQUEST = {'newest': newest}  # not part of the default run: what it finds depends on the day
+OWN_SUMMARY = {'notebooks': 'nbdev-test: ', 'tests': '', 'newest': 'newest: '}  # these tools' own last lines stand at the end, as they are
 
 
 def main(names: list[str]) -> int:
-    if unknown := set(names) - set(CHECKS):
-        print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(CHECKS)}')
+    known = CHECKS | ON_REQUEST
+    if unknown := set(names) - set(known):
+        print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(known)}')
         return 2
     results = {}
     for name in names or CHECKS:
-        print(f'\n== {name}: {CHECKS[name].__doc__}', flush=True)
+        print(f'\n== {name}: {known[name].__doc__}', flush=True)
         start = time.monotonic()
         try:
-            results[name] = True, CHECKS[name](), time.monotonic() - start
+            results[name] = True, known[name](), time.monotonic() - start
         except Failed as e:
             results[name] = False, str(e), time.monotonic() - start
             print(f'{name} failed: {e}', flush=True)
