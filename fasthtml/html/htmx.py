@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
            'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'htmx_exts', 'HtmxHeaders',
-           'wants_fragment', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'AssetUrl', 'asset_url',
-           'Extensions']
+           'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'AssetUrl',
+           'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
 import difflib, json
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from .element import FT, esc, links
+from .element import FT, esc, links, safe_url
 
 # %% ../../nbs/api/html/02_htmx.ipynb #ef685693
 hx_attrs_4only = 'hx_action hx_method hx_config hx_ignore hx_query'.split()
@@ -106,12 +106,26 @@ def wants_fragment(
     return 'hx-request' in headers and 'hx-history-restore-request' not in headers
 
 # %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
+_addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
+
+def safe_address(
+    value: Any, # An address; or JSON with a `path`, for `HX-Location`
+) -> Any:      # The same, inert where htmx or a browser would run it
+    "What may stand in a header that names an address"
+    text = str(value)
+    if text.lstrip()[:1] != '{': return safe_url('href', text) if isinstance(value, str) else value
+    try: asked = json.loads(text)
+    except ValueError: return value
+    unsafe = {k: v for k, v in asked.items() if isinstance(v, str) and safe_url('href', v) != v}
+    return json.dumps(asked | {k: f'unsafe:{v.strip()}' for k, v in unsafe.items()}) if unsafe else value
+
 @dataclass(frozen=True, slots=True)
 class HttpHeader:
     "A header to be sent with the response"
     k: str  # Name
     v: str  # Value
     def __post_init__(self) -> None:
+        if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v))
         line = f'{self.k}: {self.v}'
         if any(c in line for c in '\r\n\0'):
             raise ValueError(f"A header is one line, got {line[:80]!r}. Take the line ends out of it.")

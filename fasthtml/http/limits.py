@@ -92,7 +92,7 @@ class Admissions:
             return f'{limits.per_address} connections of {address} are open (Limits(per_address=))'
         if person is not None and self.people[person] >= limits.per_person:
             return f'{limits.per_person} connections of one person are open (Limits(per_person=))'
-        scope[_noted] = address, person
+        scope[_noted] = self, address, person
         self._count(address, person, 1)
         return ''
 
@@ -100,8 +100,10 @@ class Admissions:
         scope: dict[str, Any], # That was admitted
     ) -> None:
         "The connection has ended"
-        noted = scope.pop(_noted, None)
-        if noted: self._count(*noted, -1)
+        counted_by, *whom = scope.get(_noted) or (None,)
+        if counted_by is not self: return   # an app around this one may have counted it
+        del scope[_noted]
+        self._count(*whom, -1)
 
     def _count(self, address: str, person: Hashable, by: int) -> None:
         self.open += by

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'Exchange', 'as_plain', 'json_text', 'to_json', 'JSONResponse', 'header_bytes',
            'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Reply', 'Json', 'both_tasks', 'split',
-           'Wire', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_headers',
-           'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
+           'Wire', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy',
+           'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -35,9 +35,9 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
-from ..html.element import FT, Safe, esc, ft, to_html
+from ..html.element import FT, Safe, esc, ft, safe_url, to_html
 from ..html.fragments import with_rows
-from ..html.htmx import HttpHeader
+from ..html.htmx import HttpHeader, safe_address
 from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
@@ -148,7 +148,7 @@ class Redirect:
     @property
     def url(self) -> str:
         "The location, safe in a header"
-        return quote(str(address_of(self.loc)), safe=":/%#?=@[]!$&'()*+,;~")
+        return quote(safe_url('href', str(address_of(self.loc))), safe=":/%#?=@[]!$&'()*+,;~")
 
     def __response__(self, request: Request) -> Response:
         htmx = 'hx-request' in request.headers
@@ -356,21 +356,24 @@ def respond_to(
 ) -> Any: # An ASGI response
     "The response for a returned value"
     fragment, nodes = fragment_asked(dict(scope['headers'])), _elements(result)
-    if nodes is not None and returns is None and (fragment or page.csp is None):
-        body = to_html(*with_rows(nodes)).encode('utf-8', 'replace') if fragment else make_page(nodes, page, scope, request, body_wrap, '')
+    if nodes is not None and returns is None and page.csp is None:
+        body = (to_html(*with_rows(nodes)).encode('utf-8', 'replace') if fragment
+                else make_page(nodes, page, scope, request, body_wrap, ''))
         return Wire(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
     reply = split(result, scope)
-    if reply.response is not None: return _with_extras(reply.response, reply)
+    if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
     if reply.redirect is not None: return _with_extras(reply.redirect.__response__(Request(scope)), reply)
     content, status, cls = reply.content, reply.status or status, returns or reply.cls
     if isinstance(content, Json):
-        if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, content.value, status), reply)
+        if cls not in (None, HTMLResponse): return with_policy(_with_extras(_of_class(cls, content.value, status), reply), page)
         return _wire(status, _json, to_json(content.value), reply)
-    nonce = secrets.token_urlsafe(16) if page.csp and not fragment else ''
+    nonce = secrets.token_urlsafe(16) if page.csp else ''
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
     if not isinstance(content, list): body = content or ''
-    else: body = to_html(*with_rows(content)) if fragment else render_page(content, page, scope, request, body_wrap, nonce)
+    elif fragment:
+        with using_nonce(nonce): body = to_html(*with_rows(content))
+    else: body = render_page(content, page, scope, request, body_wrap, nonce)
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
     if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, body.decode(), status), reply)
     return _wire(status, _html, bytes(body), reply)
@@ -400,11 +403,37 @@ def own_copy(response: Response) -> Response:
 def _with_extras(response: Response, reply: Reply) -> Response:
     "A ready response with the headers and tasks that stood beside it"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
+    response = _safe_addresses(response)
     if not reply.headers and reply.background is None: return response
     response = own_copy(response)
     for header in reply.headers: put_header(response.raw_headers, header)
     response.background = both_tasks(response.background, reply.background)
     return response
+
+_address_headers = frozenset((b'location', b'content-location', b'hx-location', b'hx-redirect', b'hx-push-url', b'hx-replace-url'))
+
+def _safe_addresses(response: Response) -> Response:
+    "A ready response, whose headers name no address that would run"
+    given = [(k, v) for k, v in getattr(response, 'raw_headers', ()) if k.lower() in _address_headers]
+    safe = {k: safe_address(v.decode('latin-1')).encode('latin-1') for k, v in given}
+    if all(safe[k] == v for k, v in given): return response
+    response = own_copy(response)
+    response.raw_headers = [(k, safe.get(k, v)) for k, v in response.raw_headers]
+    return response
+
+def with_policy(
+    response: Any,    # A ready response
+    page: PageConfig, # The app's pages
+) -> Any:
+    "A document that a program made by itself carries the app's policy too, unless it has its own"
+    if page.csp is None: return response
+    headers = dict(getattr(response, 'raw_headers', ()))
+    if b'content-security-policy' in headers or not headers.get(b'content-type', b'').startswith(_documents): return response
+    response = own_copy(response)
+    response.raw_headers.append((b'content-security-policy', page.csp(secrets.token_urlsafe(16)).encode('latin-1')))
+    return response
+
+_documents = b'text/html', b'application/xhtml', b'image/svg', b'text/xml', b'application/xml'
 
 def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     "A ready response, with the headers that an exception carries"

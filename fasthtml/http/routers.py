@@ -85,7 +85,7 @@ class APIRouter(_Decorator, Verbs):
             wrapper = wrap_route(target.fn if isinstance(target, Route) else target, self.prefix + specs[0].path,
                                  methods=[m for s in specs for m in s.methods])
             for s in specs:
-                more = dict(body_wrap=body_wrap, host=host, methods=list(s.methods), name=s.name, include_in_schema=include_in_schema)
+                more = dict(body_wrap=body_wrap, host=host, methods=s.methods, name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper

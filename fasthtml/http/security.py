@@ -4,12 +4,16 @@
 
 # %% auto #0
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'brings_login',
-           'origin_refusal', 'is_local_target', 'local_target', 'new_nonce', 'csp_header']
+           'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'is_local_host', 'host_allowed',
+           'is_local_target', 'local_target', 'new_nonce', 'check_policy', 'csp_header', 'careful_headers',
+           'add_missing', 'shown', 'one_line']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
+import logging
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -130,6 +134,53 @@ def origin_refusal(
     else: reason = cross_origin(scope['method'], headers, scheme, host, trusted)
     return None if reason and public and not brings_login(scope, headers) else reason
 
+# %% ../../nbs/api/http/10_security.ipynb #27deb08e
+def foreign_link(
+    scope: Mapping[str, Any],               # ASGI scope of a GET or HEAD
+    trusted: Iterable[str|re.Pattern] = (), # Origins that may do what our own pages may
+) -> bool:
+    "True if a page of another site has led to this request"
+    headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
+    if headers.get('sec-fetch-site') != 'cross-site': return False
+    page = headers.get('referer', '').split('/', 3)[:3]   # scheme, nothing, host
+    origins = headers.get('origin', ''), '/'.join(page)
+    return not any(o and is_trusted(o, trusted) for o in origins)
+
+def is_navigation(
+    scope: Mapping[str, Any], # ASGI scope
+) -> bool:
+    "True if a person follows a link in a tab of their own: neither a frame nor a picture nor a script"
+    headers = dict(scope['headers'])
+    where, how = headers.get(b'sec-fetch-dest', b'document'), headers.get(b'sec-fetch-mode', b'navigate')
+    return scope['method'] == 'GET' and (how, where) == (b'navigate', b'document')
+
+# %% ../../nbs/api/http/10_security.ipynb #6acfe2d4
+def host_name(
+    host: str, # A `Host` header, or a name as a program gives it
+) -> str:
+    "The name without the port, in lower case; '' if it is malformed"
+    found = re.fullmatch(r'(\[[0-9a-fA-F:.%]+\]|[\w.*-]+)(:\d*)?', host.strip(), re.ASCII)
+    return found[1].lower().rstrip('.') if found else ''
+
+def is_local_host(
+    host: str, # A `Host` header
+) -> bool:
+    "True for `localhost`, names below it, and plain addresses"
+    name = host_name(host)
+    return name == 'localhost' or name.endswith('.localhost') or name.startswith('[') or bool(re.fullmatch(r'\d+(\.\d+){3}', name))
+
+def host_allowed(
+    host: str,              # A `Host` header
+    names: Iterable[str],   # `shop.example`, `*.shop.example`, `local` for names of this machine, `*` for any
+) -> bool:
+    "True if the server goes by this name"
+    name = host_name(host)
+    for known in names:
+        if known == '*' or known == 'local' and is_local_host(host): return True
+        if known.startswith('*.') and name.endswith(known[1:].lower()): return True
+        if name and name == host_name(known): return True
+    return False
+
 # %% ../../nbs/api/http/10_security.ipynb #df65e6bf
 def is_local_target(
     target: str,        # Where a redirect would go
@@ -153,10 +204,36 @@ def new_nonce() -> str:
 # %% ../../nbs/api/http/10_security.ipynb #ad8e70fa
 _policy: Mapping[str, str] = MappingProxyType({
     'default-src': "'self'",
-    'script-src': "'self' 'nonce-{nonce}' 'strict-dynamic'", 'style-src': "'self' 'nonce-{nonce}'",
+    'script-src': "'nonce-{nonce}'", 'style-src': "'self' 'nonce-{nonce}'",
     'img-src': "'self' data: https:", 'font-src': "'self' data: https:", 'connect-src': "'self'",
     'object-src': "'none'", 'base-uri': "'self'", 'form-action': "'self'", 'frame-ancestors': "'self'",
 })
+
+_directives = frozenset('''default-src script-src script-src-elem script-src-attr style-src style-src-elem style-src-attr img-src
+    font-src connect-src media-src object-src frame-src child-src worker-src manifest-src prefetch-src fenced-frame-src base-uri
+    form-action frame-ancestors sandbox report-uri report-to upgrade-insecure-requests require-trusted-types-for trusted-types
+    block-all-mixed-content'''.split())
+_quoted = re.compile(r"(?:self|none|unsafe-\w+|strict-dynamic|report-sample|wasm-unsafe-eval|nonce-\S+|sha(?:256|384|512)-\S+)", re.I)
+
+def check_policy(
+    csp: Any, # What a program gives: True, or directives
+) -> Mapping[str, Any]: # Its directives
+    "TypeError or ValueError for what browsers would not understand"
+    if csp is True: return {}
+    if not isinstance(csp, Mapping):
+        raise TypeError(f"csp={csp!r} is no policy. Write csp=True, or a mapping of directives: csp={{'img-src': [\"'self'\", 'https:']}}.")
+    for name, value in csp.items():
+        directive, words = str(name).replace('_', '-'), [] if value is None else [value] if isinstance(value, str) else list(value)
+        if directive not in _directives:
+            near = get_close_matches(directive, _directives, 1)
+            raise ValueError(f'csp= has no directive {name!r}.' + (f' Did you mean {near[0]!r}?' if near else ''))
+        for word in ' '.join(words).split():
+            if _quoted.fullmatch(word): raise ValueError(f'{directive}: the word {word} is written in quotes of its own: "\'{word}\'".')
+    scripts = csp.get('script-src', csp.get('script_src', '{nonce}'))
+    if scripts is not None and '{nonce}' not in ' '.join([scripts] if isinstance(scripts, str) else scripts):
+        raise ValueError("script-src: without 'nonce-{nonce}' the scripts of our own pages do not run. Add it.")
+    csp_header('x', **{str(k): v for k, v in csp.items()})
+    return csp
 
 def csp_header(
     nonce: str,                             # That the page's Script and Style elements carry
@@ -172,3 +249,54 @@ def csp_header(
         if any(c in name + value for c in ';,\r\n'):
             raise ValueError(f'A CSP directive is one list of sources, without `;` and `,`; got {name}={value!r}.')
     return '; '.join(f"{name} {value.replace('{nonce}', nonce)}".strip() for name, value in policy.items())
+
+# %% ../../nbs/api/http/10_security.ipynb #42396c7a
+_headers: Mapping[str, str] = MappingProxyType({
+    'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'strict-origin-when-cross-origin', 'X-Frame-Options': 'SAMEORIGIN',
+    'Content-Security-Policy': "frame-ancestors 'self'", 'Cross-Origin-Opener-Policy': 'same-origin'})
+
+def careful_headers(
+    wanted: bool|Mapping[str, str|None], # True; or other values by name, None leaves one out
+) -> list[tuple[bytes, bytes]]:          # As ASGI has them
+    "The headers that every response carries"
+    if not isinstance(wanted, bool|Mapping):
+        raise TypeError(f"secure_headers={wanted!r} is not understood. Write True, or a mapping: {{'X-Frame-Options': 'DENY'}}.")
+    if wanted is False: return []
+    chosen = {k.lower(): v for k, v in _headers.items()}
+    chosen |= {} if wanted is True else {str(k).lower().replace('_', '-'): v for k, v in wanted.items()}
+    for name, value in chosen.items():
+        if value is not None and re.search(r'[\r\n\0]', name + str(value)):
+            raise ValueError(f'secure_headers: {name} must be one line, got {value!r}.')
+    return [(name.encode('latin-1'), str(value).encode('latin-1')) for name, value in chosen.items() if value is not None]
+
+def add_missing(
+    headers: Iterable[tuple[bytes, bytes]], # Of a response
+    more: list[tuple[bytes, bytes]],        # That it should have
+) -> list[tuple[bytes, bytes]]:
+    "The headers, with those that are missing"
+    given = list(headers)
+    have = {name.lower() for name, _ in given}
+    return given + [header for header in more if header[0] not in have]
+
+# %% ../../nbs/api/http/10_security.ipynb #7cd46402
+_controls = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
+
+def shown(
+    text: str, # What a stranger may have written
+) -> str:
+    "The text on one line"
+    return _controls.sub(lambda m: m[0].encode('unicode_escape').decode(), text)
+
+class _OneLine(logging.Filter):
+    "Escapes control characters in the values of a record"
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(shown(str(a)) if isinstance(a, str|BaseException) else a for a in record.args)
+        return True
+
+def one_line(
+    logger: logging.Logger, # A logger of ours
+) -> logging.Logger:
+    "The same logger, whose records cannot be forged"
+    if not any(isinstance(o, _OneLine) for o in logger.filters): logger.addFilter(_OneLine())
+    return logger

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'get_key', 'Signing', 'encode_session', 'decode_session', 'Session', 'SessionCookie', 'session_in_cookie',
-           'Stored', 'SessionStore', 'session_in_store', 'SessionMiddleware', 'SqliteSessions', 'RedisSessions',
-           'session_store']
+           'Stored', 'SessionStore', 'StoreAway', 'store_key', 'session_in_store', 'SessionMiddleware', 'make_private',
+           'SqliteSessions', 'RedisSessions', 'session_store']
 
 # %% ../../nbs/api/http/11_sessions.ipynb #b418f157
 import asyncio
@@ -17,6 +17,8 @@ import tempfile
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial, update_wrapper
 from hashlib import sha256
 from pathlib import Path
@@ -29,13 +31,15 @@ if TYPE_CHECKING: import sqlite3
 import anyio
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .requests import parse_cookies
+from .security import one_line
 from .threads import in_thread
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
-log = logging.getLogger('fasthtml.http.sessions')
+log = one_line(logging.getLogger('fasthtml.http.sessions'))
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9d1ad2f0
 def get_key(
@@ -77,15 +81,17 @@ class Signing:
     def __init__(
         self,
         key: str | Sequence[str] | Callable[[], str] | None, # Key; several: the last signs, all verify; a callable gives it
+        cookie: str | None = 'session_',                     # Name of the cookie; None: as Starlette's middleware signs
     ):
         self._key, self._signer = key, None
+        self._salt = 'itsdangerous.Signer' if cookie is None else f'fasthtml session {cookie}'
 
     @property
     def signer(self) -> TimestampSigner:
         "Made with the key, when it is first needed"
         if self._signer is None:
             key = self._key() if callable(self._key) else self._key
-            self._signer = TimestampSigner(key if isinstance(key, list | tuple) else str(key or get_key()))
+            self._signer = TimestampSigner(key if isinstance(key, list | tuple) else str(key or get_key()), salt=self._salt)
         return self._signer
 
     def sign(self, text: str) -> str: return self.signer.sign(b64encode(text.encode())).decode()
@@ -103,17 +109,19 @@ class Signing:
 def encode_session(
     data: Mapping[str, Any],         # The session
     secret_key: str | Sequence[str], # Key to sign with; of several, the last
+    cookie: str | None = 'session_', # Name of the cookie; None: as Starlette's own middleware signs
 ) -> str:                            # Value of the session cookie
     "Sign a session"
-    return Signing(secret_key).sign(_text(data))
+    return Signing(secret_key, cookie).sign(_text(data))
 
 def decode_session(
-    cookie: str,                     # Value of the session cookie
+    value: str,                      # Of the session cookie
     secret_key: str | Sequence[str], # Key, or keys, it may be signed with
     max_age: int | None = None,      # Seconds after which it counts no more; None: never
+    cookie: str | None = 'session_', # Name of the cookie; None: as Starlette's own middleware signs
 ) -> dict:                           # The session; empty if the signature is wrong or too old
     "Read a session cookie"
-    return json.loads(Signing(secret_key).open(cookie, max_age)[0] or '{}')
+    return json.loads(Signing(secret_key, cookie).open(value, max_age)[0] or '{}')
 
 # %% ../../nbs/api/http/11_sessions.ipynb #313877b4
 class Session(dict):
@@ -244,26 +252,76 @@ class SessionStore(Protocol):
 
 _day = 24*60*60
 
+# %% ../../nbs/api/http/11_sessions.ipynb #f261ce20
+class StoreAway(HTTPException):
+    "The session store does not answer"
+    def __init__(self):
+        super().__init__(503, 'Sessions are not available at the moment. Please try again soon.', {'Retry-After': '5'})
+
+def store_key(
+    cookie: str, # Name of the cookie
+    id: str,     # What it holds
+) -> str:
+    "What a store knows a session by"
+    return sha256(f'{cookie}:{id}'.encode()).hexdigest()
+
+_patience = 5.0  # seconds a store may take
+
+# %% ../../nbs/api/http/11_sessions.ipynb #48904e29
 class _Keeper:
     "Brings one session and its store together"
-    def __init__(self, store: SessionStore, cookie: SessionCookie, id: str, found: Stored | None):
-        self.store, self.id, self.max_age = store, id if found else '', cookie.max_age or 14*_day
-        self.saved, self.left = (found.values, found.seconds_left) if found else ({}, 0)
-        text = ','.join(f'{json.dumps(k)}:{v}' for k, v in self.saved.items())
-        self.session = Session(lambda: f'{{{text}}}' if text else '', cookie.name)
+    def __init__(self, store: SessionStore, cookie: SessionCookie, id: str):
+        self.store, self.cookie, self.id, self.max_age = store, cookie.name, id, cookie.max_age or 14*_day
+        self.saved: dict[str, str] = {}
+        self.left, self.asked, self.away, self.loop = 0.0, not id, False, asyncio.get_running_loop()
+        self.session = Session(self.read, cookie.name)
         self.session._save = self.save
+        self.no_id = ''   # why a change is lost while there is no id
 
     @property
-    def key(self) -> str: return sha256(self.id.encode()).hexdigest()
+    def key(self) -> str: return store_key(self.cookie, self.id)
+
+    async def ask(self, work: Awaitable[Any]) -> Any:
+        "What the store answers; StoreAway if it does not"
+        try:
+            async with asyncio.timeout(_patience): return await work
+        except Exception as e:
+            self.away = True
+            log.error('The session store does not answer (%s: %s). Requests that need their session get a 503.', type(e).__name__, e)
+            raise StoreAway from e
+
+    async def fetch(self) -> None:
+        "Load the session, unless that was done"
+        if self.asked: return
+        if self.away: raise StoreAway
+        found = await self.ask(self.store.load(self.key))
+        if self.asked: return   # another task was quicker
+        self.asked = True
+        if found: self.saved, self.left = found.values, found.seconds_left
+        else: self.id, self.session._late = '', self.no_id
+
+    def read(self) -> str:
+        "The content as JSON text; waits for the store, if nobody has called `fetch`"
+        if not self.asked: self._wait()
+        text = ','.join(f'{json.dumps(k)}:{v}' for k, v in self.saved.items())
+        return f'{{{text}}}' if text else ''
+
+    def _wait(self) -> None:
+        "Fetch from a plain function: in a thread of the app, or in the event loop itself, which then waits"
+        if self.away: raise StoreAway
+        try: here = asyncio.get_running_loop()
+        except RuntimeError: here = None
+        if here is not self.loop: return asyncio.run_coroutine_threadsafe(self.fetch(), self.loop).result()
+        with ThreadPoolExecutor(1) as pool: pool.submit(asyncio.run, self.fetch()).result()
 
     async def save(self) -> None:
         "Write what changed since the last time"
-        if not (self.id and self.session.touched): return
+        if not (self.id and self.session.touched) or self.away: return
         now = {k: _text(v) for k, v in self.session.items()}
         changed = {k: v for k, v in now.items() if self.saved.get(k) != v}
         removed = [k for k in self.saved if k not in now]
         self.saved = now
-        if changed or removed: await self.store.save(self.key, changed, removed, self.max_age)
+        if changed or removed: await self.ask(self.store.save(self.key, changed, removed, self.max_age))
 
     async def start(self, message: Message, cookie: SessionCookie) -> None:
         "Save before a response starts, and set the cookie if the id is new, old or gone"
@@ -271,26 +329,29 @@ class _Keeper:
         MutableHeaders(scope=message).add_vary_header('Cookie')
         session = self.session
         if self.id and (not session or session._renew):
-            await self.store.drop(self.key)
+            await self.ask(self.store.drop(self.key))
             self.id, self.saved = '', {}
             if not session: return cookie.write(message, None)
         if not self.id and session: self.id, self.left = secrets.token_urlsafe(32), 0
         await self.save()
         if self.id and self.left < self.max_age/2:
-            await self.store.save(self.key, {}, (), self.max_age)
+            await self.ask(self.store.save(self.key, {}, (), self.max_age))
             cookie.write(message, self.id)
 
 # %% ../../nbs/api/http/11_sessions.ipynb #5ba6769b
 async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore,
                            scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session whose id travels in its cookie"
-    id = cookie.read(scope)
-    keeper = _Keeper(store, cookie, id, await store.load(sha256(id.encode()).hexdigest()) if id else None)
-    session = scope['session'] = keeper.session
+    keeper = _Keeper(store, cookie, cookie.read(scope))
+    session, started = keeper.session, scope['type'] == 'websocket'
+    scope['session'] = session
     no_id = ('the visitor has no session id yet, and the headers that could bring one are sent. '
              'Make the session in an HTTP handler.')
-    started = scope['type'] == 'websocket'
+    if started: keeper.no_id = no_id
     if started and not keeper.id: session._late = no_id
+    scope['fasthtml.fetch'] = keeper.fetch   # for an app that knows when a session will be used
+    if not getattr(getattr(app, '__self__', app), 'fetches_sessions', False):
+        with suppress(StoreAway): await keeper.fetch()   # told to whoever uses the session
 
     async def save_then_receive() -> Message:
         await keeper.save()
@@ -299,15 +360,16 @@ async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionSt
     async def start_then_send(message: Message) -> None:
         nonlocal started
         if message['type'] == 'http.response.start':
-            if session.touched: await keeper.start(message, cookie)
+            if session.touched and not keeper.away: await keeper.start(message, cookie)
             started = True
+            keeper.no_id = no_id
             if not keeper.id: session._late = no_id
         await send(message)
 
     try: await app(scope, save_then_receive if started else receive, start_then_send)
     finally:
         if started:
-            with anyio.move_on_after(5, shield=True): await keeper.save()  # also when the server cancels us
+            with anyio.move_on_after(5, shield=True), suppress(StoreAway): await keeper.save()  # also when the server cancels us
 
 # %% ../../nbs/api/http/11_sessions.ipynb #017e7e62
 class SessionMiddleware:
@@ -325,7 +387,7 @@ class SessionMiddleware:
         partitioned: bool = False,                                         # One for each embedding site
         store: 'SessionStore | str | None' = None,                         # Keeps the content; None: the cookie does
     ):
-        self.app, self.store, self.signing = app, store and session_store(store), Signing(secret_key)
+        self.app, self.store, self.signing = app, store and session_store(store), Signing(secret_key, session_cookie)
         self.cookie = SessionCookie(session_cookie, max_age, path, same_site, https_only, domain, partitioned)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -342,6 +404,16 @@ class SessionMiddleware:
 # %% ../../nbs/api/http/11_sessions.ipynb #9bc4dac7
 _tables = """create table if not exists session_life(id text primary key, expires real not null) without rowid;
 create table if not exists session_value(id text, key text, value text not null, primary key(id, key)) without rowid;"""
+
+def make_private(
+    path: str | os.PathLike, # A file that holds secrets
+) -> None:
+    "Make the file, readable by its owner alone; say so if others can read one that is there"
+    if str(path) == ':memory:': return
+    try: os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if os.name == 'posix' and os.stat(path).st_mode & 0o077:
+            log.warning('Other users of this machine can read the sessions: chmod 600 %s', path)
 
 class SqliteSessions:
     "Sessions in an SQLite file"
@@ -362,6 +434,7 @@ class SqliteSessions:
         with self._lock:
             if self._db is None:
                 import sqlite3   # few programs need it
+                make_private(self.path)
                 self._db = sqlite3.connect(self.path, check_same_thread=False)
                 self._db.execute('pragma journal_mode=wal')
                 self._db.executescript(_tables)

@@ -37,7 +37,7 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
 from ..app.app import FastHTML
-from ..app.fastapp import address, refuse_busy, welcome
+from ..app.fastapp import address, name_hosts, refuse_busy, welcome
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from .check import check_program
@@ -260,6 +260,7 @@ def _do_dev(o: argparse.Namespace) -> None:
     if not any(Path(name.split('.')[0] + end).exists() for end in ('.py', '')): raise Misuse(f'There is no module {name!r} in this folder.')
     host, port = address(o.host, o.port, os.environ)
     refuse_busy(host, port, '--port or $PORT')
+    name_hosts(host, None, os.environ)
     os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started anew
     if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
     watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html', '*.md']) if find_spec('watchfiles') else {}

@@ -25,6 +25,7 @@ from ..html.composed import Script
 from ..html.element import FT, Safe, to_html, unqid
 from ..http.heads import iframe_scr
 from ..html.htmx import htmx_resps
+from ..app.app import HostCheck, check_hosts
 from ..app.live_reload import setup_live_reload
 from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P
 from ..html.tags import show as shown
@@ -110,9 +111,12 @@ class JupyUvi:
         live: bool = False,             # Load open pages again when the server is replaced?
         live_rt: str = '/_lr',          # Path of the socket that tells them
         daemon: bool = True,            # End with the kernel?
+        hosts: Any = None,              # Names it answers to; on this machine alone, local names if not given
         **kwargs: Any,                  # More options of uvicorn
     ):
         self.app, self.host, self.port, self.daemon = app, host, port, daemon
+        local = host in ('127.0.0.1', 'localhost', '::1')
+        self.hosts = check_hosts(hosts) if hosts is not None else ['local' if local else '*']
         self.config = {'log_level': log_level} | kwargs
         self.server = self.thread = self.loop = None
         if not any(o is iframe_scr for o in app.hdrs): app.hdrs = [*app.hdrs, iframe_scr]
@@ -124,7 +128,7 @@ class JupyUvi:
         if old := _running.get(self.port): old.stop()
         taken = listen(self.host, self.port)
         self.port = taken.getsockname()[1]
-        self.server = _uvicorn_server(LocalOrigins(self.app), **self.config)
+        self.server = _uvicorn_server(HostCheck(LocalOrigins(self.app), self.hosts), **self.config)
         _running[self.port] = self
         return taken
 

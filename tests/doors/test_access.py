@@ -404,3 +404,15 @@ def test_the_skip_example_of_the_notes_opens_no_page_of_a_person():
             assert not re.fullmatch(pattern, path), (name, pattern, path)
 
 
+
+
+@pytest.mark.parametrize('skip, path, told', [
+    (r'.*\.css', '/users/{name}', True), (r'.*\.(css|js)', '/users/{name}', True), (r'.*\.css', '/search/{q:path}', True),
+    (r'/.*\.txt', '/{p}', True), (r'/static/.*', '/users/{name}', False), (r'/users/.*', '/users/{name}', False),
+    (r'.*\.css', '/users/{id:int}', False), (r'.*\.css', '/about', False), (r'/static/.*\.css', '/users/{name}', False)])
+def test_a_skip_pattern_that_opens_pages_by_their_ending_is_told(skip, path, told, caplog):
+    app = FastHTML(secret_key='k', before=Beforeware(members, skip=skip))
+    app.static_route_exts()
+    app.get(path)(lambda: P('x'))
+    client_of(app).get('/nothing')
+    assert ('Skip a folder' in caplog.text) == told

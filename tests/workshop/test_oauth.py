@@ -425,7 +425,7 @@ def test_an_honest_provider_logs_in(liar):
     answer = log_in(client, '/room?x=%2F')
     assert answer.headers['location'] == '/room?x=%2F'
     assert client.session['auth'] == 'ada' and client.session['seen'] == ['signed@friends.example', None]
-    assert set(client.session) == {'auth', 'seen'}
+    assert set(client.session) == {'auth', 'oauth_granted', 'seen'}
     assert len(liar.asked['code_verifier']) >= 43 and liar.asked['authorization'].startswith('Basic ')
     assert 'client_secret' not in liar.asked
 

@@ -1,0 +1,101 @@
+"""Only what is for the web is served: every kind of file, by every way to serve a folder."""
+import inspect
+
+import pytest
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from fasthtml.app import static
+from fasthtml.app.app import FastHTML
+from fasthtml.app.fastapp import fast_app
+from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, StaticRoutes, is_for_web
+
+ALWAYS = 'site.css app.js logo.PNG deep/font.woff2 .well-known/security.txt .well-known/assetlinks.json .well-known/acme/token'.split()
+DOCUMENTS = 'page.html data.json read.txt export.csv all.zip feed.xml notes.md conf.yml paper.pdf'.split()
+OTHERS = 'LICENSE model.glb'.split()
+NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.sql .env prod.env server.key cert.pem app.log site.css.bak
+    settings.ini pyproject.toml uv.lock .git/config .sesskey deploy.sh client_secret.json client_secret_123.apps.json CLIENT_SECRETS.JSON
+    credentials.json secrets.yml service-account.json id_rsa id_rsa.pub Dockerfile docker-compose.yml package.json requirements.txt
+    .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~'''.split()
+
+
+MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program
+
+
+def routes(method, **options): return lambda app, folder: getattr(app, method)(static_path=folder, **options)
+def mount(cls): return lambda app, folder: app.mount('/', cls(directory=folder))
+
+
+# Ways to serve a folder at the root
+WAYS = {'static_route_exts': routes('static_route_exts'), 'static_route': routes('static_route'), 'SafeStatic': mount(SafeStatic),
+        'StaticNoCache': mount(StaticNoCache), 'StaticImmutable': mount(StaticImmutable),
+        'Mount': lambda app, folder: app.router.routes.append(Mount('/', app=SafeStatic(directory=folder))),
+        'fast_app': 'static_path='}
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    "A project's folder, which is the current one, another program's folder, and one of files alone"
+    for folder in ('project', 'other', 'public'):
+        for name in (*ALWAYS, *DOCUMENTS, *OTHERS, *NEVER):
+            if folder == 'public' and name in MARKS: continue
+            file = tmp_path/folder/name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(name)
+    monkeypatch.chdir(tmp_path/'project')
+    return tmp_path
+
+
+def serve(how, folder):
+    if how == 'fast_app': return TestClient(fast_app(secret_key='k', static_path=folder)[0])
+    app = FastHTML(secret_key='k')
+    WAYS[how](app, folder)
+    return TestClient(app)
+
+
+def served(client, names): return {name for name in names if client.get(f'/{name}').status_code == 200}
+
+
+@pytest.mark.parametrize('folder', ['project', 'other', 'public'])
+@pytest.mark.parametrize('how', WAYS)
+def test_only_what_is_for_the_web_is_served(how, folder, folders):
+    client = serve(how, folders/folder)
+    assert served(client, NEVER) == set()
+    assert served(client, ALWAYS) == set(ALWAYS)
+    assert served(client, DOCUMENTS) == (set(DOCUMENTS) if folder == 'public' else set())
+    by_extension = how in ('static_route_exts', 'fast_app')
+    assert served(client, OTHERS) == (set(OTHERS) if folder == 'public' and not by_extension else set())
+
+
+def test_every_way_to_serve_files_is_in_the_table():
+    known = {name for name in WAYS} | {'devtools_json', 'StaticRoutes', 'StaticFiles'}
+    methods = {n for n in vars(StaticRoutes) if not n.startswith('_')}
+    classes = {n for n, o in vars(static).items() if inspect.isclass(o) and 'Static' in n}
+    assert methods | classes <= known
+
+
+def test_an_extension_that_the_program_names_is_served_but_no_secret(folders):
+    app = FastHTML(secret_key='k')
+    app.static_route('.json', static_path='.')
+    app.static_route('.py', prefix='/source', static_path='.')
+    client = TestClient(app)
+    assert served(client, ['data.json', 'client_secret.json', 'package.json', 'main.py']) == {'data.json'}
+    assert client.get('/source/main.py').text == 'main.py'
+
+
+def test_a_link_does_not_change_what_a_file_is(folders):
+    (folders/'public'/'harmless.css').symlink_to(folders/'public'/'app.db')
+    for how in WAYS: assert serve(how, folders/'public').get('/harmless.css').status_code == 404, how
+
+
+def test_the_case_of_a_name_does_not_matter():
+    assert is_for_web('data.json') and not is_for_web('data.json', project=True) and not is_for_web('DATA.DB')
+
+
+def test_a_folder_of_starlette_that_holds_a_program_is_told(folders, caplog):
+    from starlette.staticfiles import StaticFiles
+    app = FastHTML(secret_key='k')
+    app.mount('/x', StaticFiles(directory=folders/'public'))
+    assert not caplog.text
+    app.mount('/y', StaticFiles(directory='.'))
+    assert 'SafeStatic' in caplog.text

@@ -1,0 +1,250 @@
+"""What leaves in a header: addresses that would run, the headers of a careful site, the policy, lines of the log."""
+import importlib
+import json
+import logging
+import pkgutil
+
+import pytest
+from starlette.exceptions import HTTPException
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+
+import fasthtml
+from fasthtml.app.app import FastHTML
+from fasthtml.common import EventStream, FtResponse, HtmxResponseHeaders, HttpHeader, P, Redirect, Script, Style, Titled
+from fasthtml.html.htmx import htmx_resps
+
+HX = {'hx-request': 'true'}
+RUNS = ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\tscript:alert(1)', '\x01javascript:alert(1)',
+        'javascript:void(0)//%0aalert(1)']
+
+
+def app_with(handler, **options):
+    app = FastHTML(secret_key='k', **options)
+    app.get('/x')(handler)
+    return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
+
+
+def raise_(exc): raise exc
+
+
+# Ways to send an address in a header → what a handler does with it
+SENT = {
+    'Redirect': lambda url: Redirect(url),
+    'Redirect beside content': lambda url: (P('x'), HttpHeader('HX-Trigger', 'a'), Redirect(url)),
+    'RedirectResponse': lambda url: RedirectResponse(url),
+    'Response': lambda url: Response('', 200, {'HX-Redirect': url, 'HX-Location': url, 'Location': url}),
+    'JSON': lambda url: Response('', 200, {'HX-Location': json.dumps({'path': url, 'target': '#x'})}),
+    'HttpHeader': lambda url: (P('x'), HttpHeader('HX-Redirect', url), HttpHeader('hx-location', url), HttpHeader('LOCATION', url)),
+    'FtResponse': lambda url: FtResponse(P('x'), headers={'HX-Redirect': url}),
+    'HTTPException': lambda url: raise_(HTTPException(400, 'no', {'HX-Redirect': url})),
+    'location as a dict': lambda url: (P('x'), HtmxResponseHeaders(location={'path': url, 'target': '#x'})),
+    'beside a Response': lambda url: (PlainTextResponse('x'), HttpHeader('HX-Redirect', url)),
+    **{f'HtmxResponseHeaders {n}': (lambda url, n=n: (P('x'), HtmxResponseHeaders(**{n: url})))
+       for n in ('location', 'redirect', 'push_url', 'replace_url')},
+}
+ADDRESSES = 'location content-location hx-redirect hx-location hx-push-url hx-replace-url'.split()
+
+
+def scheme_of(value):
+    "What a browser takes for the scheme: WHATWG URL, spaces and controls at the start and tabs and line ends anywhere are dropped"
+    if value.startswith('{'): value = json.loads(value)['path']
+    value = value.lstrip(''.join(map(chr, range(33))))
+    for c in '\t\r\n': value = value.replace(c, '')
+    return value.partition(':')[0].lower()
+
+
+@pytest.mark.parametrize('htmx', [True, False])
+@pytest.mark.parametrize('url', RUNS)
+@pytest.mark.parametrize('how', SENT)
+def test_an_address_that_would_run_is_inert_in_every_header(how, url, htmx):
+    if how.startswith(('Response', 'HttpHeader', 'FtResponse', 'HTTPException', 'beside')) and ('\t' in url or '\x01' in url): url = RUNS[0]
+    answer = app_with(lambda: SENT[how](url)).get('/x', headers=HX if htmx else {})
+    sent = {k: v for k, v in answer.headers.items() if k in ADDRESSES}
+    assert sent and all(scheme_of(v) != 'javascript' for v in sent.values()), sent
+    ordinary = app_with(lambda: SENT[how]('/cart?page=2')).get('/x', headers=HX if htmx else {})
+    assert all('/cart?page=2' in v for k, v in ordinary.headers.items() if k in ADDRESSES)
+
+
+def test_every_header_of_htmx_with_an_address_is_in_the_table():
+    assert {n for n in htmx_resps if 'url' in n or n in ('location', 'redirect')} == {'location', 'redirect', 'push_url', 'replace_url'}
+    assert {'hx-' + n.replace('_', '-') for n in ('location', 'redirect', 'push_url', 'replace_url')} < set(ADDRESSES)
+
+
+# Headers of every response
+
+def everything(tmp_path, **options):
+    "An app with each kind of response"
+    (tmp_path/'a.txt').write_text('text')
+    (tmp_path/'a.html').write_text('<script>1</script>')
+    (tmp_path/'a.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>')
+    async def raw(request): return PlainTextResponse('raw')
+    inner = FastHTML(secret_key='k')
+    inner.get('/')(lambda: P('inner'))
+    app = FastHTML(secret_key='k', routes=[Route('/raw', raw), Mount('/m', routes=[Route('/raw', raw)])],
+                   before=lambda req: P('guard') if req.url.path == '/guarded' else None, **options)
+    app.mount('/in', inner)
+    app.mount('/files', StaticFiles(directory=tmp_path))
+    app.static_route_exts(prefix='/static/', static_path=tmp_path)
+    async def stream():
+        yield P('first')
+    async def events(): yield P('x')
+    def add(path, f, **kw): app.get(path, **kw)(f)
+    add('/page', lambda: Titled('page', Script('1')))
+    add('/guarded', lambda: P('never'))
+    add('/json', lambda: {'a': 1})
+    add('/text', lambda: '<p>text</p>')
+    add('/html', lambda: HTMLResponse('<script>1</script>'))
+    add('/ft', lambda: FtResponse(P('x'), 201))
+    add('/redirect', lambda: Redirect('/page'))
+    add('/stream', stream)
+    add('/chunks', lambda: StreamingResponse(iter([b'<p>x']), media_type='text/html'))
+    add('/events', lambda: EventStream(events()))
+    add('/file', lambda: FileResponse(tmp_path/'a.html'))
+    add('/crash', lambda: 1/0)
+    add('/refused', lambda: raise_(HTTPException(418, 'tea')))
+    @app.get('/number')
+    def number(n: int): return P(n)
+    return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+
+
+PATHS = '''/page /guarded /json /text /html /ft /redirect /stream /chunks /events /file /crash /refused /number?n=x /no-such-page /raw
+    /m/raw /in/ /in/no /files/a.txt /files/no /static/a.txt /static/a.html /static/a.svg /static/no.txt'''.split()
+CAREFUL = {'x-content-type-options': 'nosniff', 'referrer-policy': 'strict-origin-when-cross-origin', 'x-frame-options': 'SAMEORIGIN',
+           'cross-origin-opener-policy': 'same-origin'}
+
+
+@pytest.mark.parametrize('debug', [False, True])
+@pytest.mark.parametrize('path', PATHS)
+def test_every_response_carries_the_headers_of_a_careful_site(path, debug, tmp_path):
+    client = everything(tmp_path, secure_headers=True, debug=debug)
+    for headers in ({}, HX, {'accept': 'text/html'}):
+        answer = client.get(path, headers=headers)
+        assert {k: answer.headers.get(k) for k in CAREFUL} == CAREFUL
+        assert len(answer.headers.get_list('x-content-type-options')) == 1
+        assert 'frame-ancestors' in answer.headers['content-security-policy']
+
+
+def test_other_methods_and_refusals_carry_them_too(tmp_path):
+    client = everything(tmp_path, secure_headers=True)
+    cross = {'Sec-Fetch-Site': 'cross-site'}
+    for method, path, headers in (('HEAD', '/page', {}), ('DELETE', '/page', {}), ('POST', '/page', cross), ('OPTIONS', '/page', {})):
+        assert client.request(method, path, headers=headers).headers['x-frame-options'] == 'SAMEORIGIN', method
+    app = FastHTML(secret_key='k', secure_headers=True, hosts=['a.example'])
+    assert TestClient(app).get('/').headers['x-frame-options'] == 'SAMEORIGIN'
+
+
+def test_careful_headers_can_be_changed_and_are_off_without_a_word():
+    plain = app_with(lambda: P('x')).get('/x').headers
+    assert not any(k in plain for k in CAREFUL)
+    answer = app_with(lambda: (P('x'), HttpHeader('Referrer-Policy', 'no-referrer')),
+                      secure_headers={'X-Frame-Options': None, 'Strict-Transport-Security': 'max-age=60'}).get('/x').headers
+    assert 'x-frame-options' not in answer and answer['strict-transport-security'] == 'max-age=60'
+    assert answer['referrer-policy'] == 'no-referrer' and answer['x-content-type-options'] == 'nosniff'
+    for wrong, error in (('strict', TypeError), ({'X-A': 'a\r\nb'}, ValueError)):
+        with pytest.raises(error, match='secure_headers'): FastHTML(secure_headers=wrong)
+
+
+# The policy
+
+OTHERS = '/json /redirect /events /raw /m/raw /in/ /in/no /files/a.txt /static/a.txt'.split()   # no documents, or of another app
+DOCUMENTS = [p for p in PATHS if p not in OTHERS]
+
+
+@pytest.mark.parametrize('debug', [False, True])
+@pytest.mark.parametrize('path', DOCUMENTS)
+def test_every_document_carries_the_policy(path, debug, tmp_path):
+    "Pages, fragments, error pages and what a program made by itself: a script without this response's nonce does not run"
+    client = everything(tmp_path, csp=True, debug=debug)
+    for headers in ({'accept': 'text/html'}, HX):
+        answer = client.get(path, headers=headers)
+        if answer.headers['content-type'].startswith('text/plain'): continue
+        policy = dict(d.split(' ', 1) for d in answer.headers['content-security-policy'].split('; '))
+        nonce = policy['script-src'].removeprefix("'nonce-").removesuffix("'")
+        assert policy['script-src'] == f"'nonce-{nonce}'" and len(nonce) > 20 and policy['object-src'] == "'none'"
+        assert client.get(path, headers=headers).headers['content-security-policy'] != answer.headers['content-security-policy'], 'fresh'
+
+
+def test_scripts_and_styles_of_fragments_carry_the_nonce_of_their_response():
+    def parts(): return Script('1'), Style('p {color: red}'), P(P('deep'), Script('2'))
+    for handler in (parts, lambda: FtResponse(parts()), lambda: [*parts()]):
+        answer = app_with(handler, csp=True).get('/x', headers=HX)
+        nonce = answer.headers['content-security-policy'].partition("'nonce-")[2].partition("'")[0]
+        assert answer.text.count(f'nonce="{nonce}"') == 3
+
+
+@pytest.mark.parametrize('version', [2, 4])
+def test_the_nonce_stands_in_no_attribute_that_can_be_read(version):
+    "A style sheet can read attributes, but a browser hides `nonce`"
+    from selectolax.lexbor import LexborHTMLParser
+    answer = app_with(lambda: P('x'), csp=True, htmx=version).get('/x')
+    nonce = answer.headers['content-security-policy'].partition("'nonce-")[2].partition("'")[0]
+    for el in LexborHTMLParser(answer.text).css('*'):
+        assert not any(nonce in (v or '') for k, v in el.attrs.items() if k != 'nonce'), el.html
+    assert 'inlineScriptNonce' not in answer.text
+
+
+WRONG = {"default-src 'self'": 'csp=True', ('a',): 'csp=True', 1: 'csp=True'}
+WRONG_DIRECTIVES = {'img_scr': "'self'", 'img-src': 'self', 'script-src': "'self'", 'style-src': ["'self'", 'unsafe-inline'],
+                    'connect-src': "a; script-src *", 'frame-ancestors': 'none'}
+
+
+@pytest.mark.parametrize('name', WRONG_DIRECTIVES)
+def test_a_wrong_directive_is_told_when_the_app_is_made(name):
+    with pytest.raises(ValueError, match=name.replace('_', '.')): FastHTML(csp={name: WRONG_DIRECTIVES[name]})
+
+
+@pytest.mark.parametrize('wrong', WRONG)
+def test_a_policy_of_another_type_is_told(wrong):
+    with pytest.raises(TypeError, match=WRONG[wrong]): FastHTML(csp=wrong)
+    with pytest.raises(TypeError): FastHTML(csp=['default-src'])
+
+
+def test_right_directives_are_taken():
+    csp = {'img-src': ["'self'", 'https:'], 'script_src': "'nonce-{nonce}' 'unsafe-eval'", 'connect-src': None,
+           'upgrade-insecure-requests': ''}
+    assert "'unsafe-eval'" in app_with(lambda: P('x'), csp=csp).get('/x').headers['content-security-policy']
+
+
+# The log
+
+FORGED = '\n2026-01-01 ERROR all is lost\r\x1b[31m\u2028'
+
+
+def loggers():
+    for info in pkgutil.walk_packages(fasthtml.__path__, 'fasthtml.'):
+        if info.name.endswith('__main__'): continue
+        module = importlib.import_module(info.name)
+        if isinstance(getattr(module, 'log', None), logging.Logger): yield info.name, module.log
+
+
+def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
+    found = dict(loggers())
+    assert len(found) > 8
+    for name, log in found.items():
+        caplog.clear()
+        log.error('%s: %s, %d', '/path' + FORGED, ValueError('x' + FORGED), 3)
+        text = caplog.records[0].getMessage()
+        assert text.isprintable() and 'all is lost' in text, name
+
+
+def test_a_path_with_line_ends_stays_on_its_line(caplog):
+    app = FastHTML(secret_key='k')
+    @app.ws('/ws/{x:path}')
+    async def ws(x: str, n: int): return P('x')
+    client = TestClient(app)
+    try:
+        with client.websocket_connect('/ws/a%0aforged', headers={'Origin': 'https://evil.example'}) as s: s.receive_text()
+    except Exception: pass
+    with client.websocket_connect('/ws/a%0aforged') as s: s.send_text('{"n": "x"}')
+    assert len(caplog.records) >= 2
+    assert all('\n' not in r.getMessage() for r in caplog.records)

@@ -1,0 +1,114 @@
+"""Servers for development and notebooks answer local names only: DNS rebinding, over bare sockets and real servers."""
+import inspect
+import sys
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from fasthtml.app import fastapp
+from fasthtml.app.app import FastHTML
+from fasthtml.app.fastapp import name_hosts, serve
+from fasthtml.common import P
+from fasthtml.workshop import jupyter
+from support import raw_exchange, serve_process, wait_until
+
+LOCAL = ['localhost', 'LOCALHOST:5001', 'app.localhost', '127.0.0.1:8000', '127.1.2.3', '[::1]:8000', '192.168.1.7', 'localhost.']
+FOREIGN = ['evil.example', 'evil.example:5001', '127.0.0.1.evil.example', 'localhost.evil.example', 'localhost@evil.example', '', 'evil',
+           '127.0.0.1.nip.io', 'notlocalhost', '0x7f000001']
+APP = '''
+from fasthtml.common import *
+app = FastHTML(secret_key='k')
+@app.get('/')
+def home(): return P('at home')
+@app.ws('/ws')
+async def ws(msg: str): return P(msg)
+'''
+
+
+def ask(port, host):
+    request = f'GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n'
+    return raw_exchange(port, request.encode())
+
+
+def is_there(port):
+    try: return ask(port, 'localhost')
+    except OSError: return None
+
+
+def refused_and_answered(port):
+    wait_until(lambda: is_there(port), 30, 'the server to answer')
+    for host in FOREIGN:
+        answer = ask(port, host)
+        assert 400 <= int(answer.split()[1]) < 500 and b'at home' not in answer, host
+        if host.startswith('evil'): assert b'hosts=' in answer and b'FASTHTML_HOSTS' in answer and b'evil' not in answer
+    for host in LOCAL: assert b'at home' in ask(port, host), host
+
+
+def free_port():
+    import socket
+    with socket.create_server(('127.0.0.1', 0)) as s: return s.getsockname()[1]
+
+
+@pytest.mark.parametrize('how', ['serve', 'serve reload', 'fasthtml dev'])
+def test_development_servers_answer_local_names_only(how, tmp_path):
+    port = free_port()   # serve() has no port 0; a busy one ends with a message
+    source = APP + f"serve(port={port}, reload={how == 'serve reload'})\n"
+    command = [sys.executable, 'app.py']
+    if how == 'fasthtml dev': command = [sys.executable, '-c', f"from fasthtml.workshop.cli import main; main(['dev', '--port', '{port}'])"]
+    with serve_process(source if how != 'fasthtml dev' else APP, tmp_path, command) as process:
+        process.wait_line('startup complete', 30)
+        refused_and_answered(port)
+
+
+def test_notebook_servers_answer_local_names_only():
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: P('at home'))
+    server = jupyter.JupyUvi(app, port=0)
+    try: refused_and_answered(server.port)
+    finally: server.stop()
+    server = jupyter.JupyUvi(app, port=0, hosts=['evil.example', 'local'])
+    try: assert b'at home' in ask(server.port, 'evil.example')
+    finally: server.stop()
+
+
+def test_every_server_of_ours_can_be_told_its_names():
+    servers = [serve, *(o for n, o in vars(jupyter).items() if n in ('JupyUvi', 'JupyUviAsync', 'nb_serve', 'nb_serve_async'))]
+    for f in servers:
+        parameters = inspect.signature(f).parameters
+        assert 'hosts' in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()), f
+    assert 'hosts' in inspect.signature(FastHTML).parameters and fastapp
+
+
+@pytest.mark.parametrize('host, names, had, now', [
+    ('127.0.0.1', None, None, 'local'), ('localhost', None, None, 'local'), ('::1', None, None, 'local'), ('0.0.0.0', None, None, None),
+    ('127.0.0.1', 'a.example', None, 'a.example'), ('0.0.0.0', ['a.example', 'b.example'], 'c.example', 'a.example,b.example'),
+    ('127.0.0.1', None, 'c.example', 'c.example'), ('127.0.0.1', '*', None, '*')])
+def test_which_names_a_server_gets(host, names, had, now):
+    env = {} if had is None else {'FASTHTML_HOSTS': had}
+    name_hosts(host, names, env)
+    assert env.get('FASTHTML_HOSTS') == now
+
+
+def test_an_app_may_have_names_of_its_own_for_requests_and_sockets(monkeypatch):
+    monkeypatch.setenv('FASTHTML_HOSTS', 'local')
+    app = FastHTML(secret_key='k', hosts=['shop.example', '*.shop.example'])
+    app.get('/')(lambda: P('at home'))
+    @app.ws('/ws')
+    async def ws(msg: str): return P(msg)
+    client = TestClient(app)
+    for host, status in (('shop.example', 200), ('www.shop.example:8443', 200), ('evilshop.example', 421), ('localhost', 421)):
+        assert client.get('/', headers={'host': host}).status_code == status, host
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect('/ws', headers={'host': 'evil.example'}) as socket:
+        socket.receive_text()
+    assert closed.value.code == 1008
+    with pytest.raises(ValueError, match='no name of a server'): FastHTML(hosts=['https://shop.example'])
+
+
+def test_without_names_any_host_is_answered(monkeypatch):
+    monkeypatch.delenv('FASTHTML_HOSTS', raising=False)
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: P('at home'))
+    assert TestClient(app).get('/', headers={'host': 'any.example'}).status_code == 200
+
+

@@ -1,0 +1,91 @@
+"""Under a policy a script that somebody smuggled in does not run, however it arrives: in Chromium, with htmx 2 and 4.
+
+Of each way to arrive, ours (a `Script` element) and theirs (text that was sent as HTML by mistake) come together.
+"""
+import pytest
+from starlette.responses import Response
+
+from fasthtml.common import (
+    Button,
+    Div,
+    EventStream,
+    FastHTML,
+    FtResponse,
+    HtmxResponseHeaders,
+    P,
+    Safe,
+    Script,
+    Style,
+    Title,
+)
+from support import serve
+
+SMUGGLED = Safe('''<script>window.injected = 'inline'</script><script type="module">window.injected = 'module'</script>
+<script nonce="">window.injected = 'empty nonce'</script><script nonce="guess">window.injected = 'guessed nonce'</script>
+<script src="/evil.js"></script><script src="/evil.js" nonce="x" async></script>
+<script src="data:text/javascript,window.injected='data'"></script>
+<img src="data:," onerror="window.injected = 'handler'"><iframe srcdoc="<script>parent.injected = 'frame'</script>"></iframe>
+<svg onload="window.injected = 'svg'"><script>window.injected = 'svg script'</script></svg>
+<a href="javascript:window.injected='link'" id="link">x</a>''')
+
+
+def ours(mark): return P(mark, cls='arrived'), Script(f"document.body.dataset.ran = '{mark}'"), Style('.arrived {color: rgb(1, 2, 3)}')
+
+
+def make_app(htmx):
+    app = FastHTML(csp=True, exts=['ws', 'sse'], htmx=htmx, secret_key='x')
+    def add(path, f): app.get(path, name=path)(f)
+    ways = {'element': lambda: (Div(SMUGGLED), *ours('element')), 'tuple': lambda: (SMUGGLED, *ours('tuple')),
+            'deep': lambda: Div(Div(SMUGGLED, Div(*ours('deep')))), 'FtResponse': lambda: FtResponse((SMUGGLED, *ours('FtResponse'))),
+            'oob': lambda: (P('x'), Div(SMUGGLED, *ours('oob'), id='aside', hx_swap_oob='true')),
+            'headers': lambda: (SMUGGLED, *ours('headers'), HtmxResponseHeaders(retarget='#out', reswap='innerHTML')),
+            'page': lambda: (Title('page'), SMUGGLED, *ours('page'))}
+    async def parts():
+        for part in (SMUGGLED, *ours('stream')): yield part
+    ways['stream'] = parts
+    for name, f in ways.items(): add(f'/{name}', f)
+    add('/evil.js', lambda: Response('window.injected = "file"', media_type='text/javascript'))
+    async def events(): yield Div(P('pushed', cls='arrived'), SMUGGLED)
+    add('/events', lambda: EventStream(events()))
+    async def connected(send): await send(Div(P('pushed', cls='arrived'), SMUGGLED, id='pushed'))
+    @app.ws('/ws', conn=connected)
+    async def ws(msg: str): ...
+    pushed = {'events': Div(hx_ext='sse', sse_connect='/events', sse_swap='message', id='pushed'),
+              'ws': Div(Div(id='pushed'), hx_ext='ws', ws_connect='/ws')}
+    for name, el in pushed.items(): add(f'/with-{name}', lambda el=el: el)
+    buttons = [Button(name, id=f'b-{name}', hx_get=f'/{name}', hx_target='#out', hx_swap='innerHTML') for name in ways]
+    def home(): return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, Script("document.body.dataset.ran = 'home'"))
+    add('/', home)
+    app.ways = list(ways)
+    return app
+
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_smuggled_script_does_not_run_in_a_page_or_a_fragment(page, htmx):
+    app = make_app(htmx)
+    with serve(app) as server:
+        page.goto(server.url)
+        page.wait_for_selector('body[data-ran=home]')
+        assert page.evaluate('window.injected') is None
+        for name in app.ways:
+            page.click(f'#b-{name}')
+            page.wait_for_selector(f'body[data-ran={name}]')
+            page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
+            assert page.evaluate('window.injected') is None, name
+            assert page.evaluate("getComputedStyle(document.querySelector('.arrived')).color") == 'rgb(1, 2, 3)', name
+            page.click('#link >> nth=0')
+            assert page.evaluate('window.injected') is None, name
+        assert not [p for p in page.problems if 'Content Security Policy' not in p and '404' not in p], page.problems
+        page.problems.clear()
+
+
+@pytest.mark.parametrize('way', ['events', 'ws'])
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_smuggled_script_does_not_run_in_what_is_pushed(page, htmx, way):
+    with serve(make_app(htmx)) as server:
+        page.goto(f'{server.url}/with-{way}')
+        page.wait_for_selector('.arrived')
+        page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
+        assert page.evaluate('window.injected') is None
+        page.problems.clear()
