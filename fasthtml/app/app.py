@@ -29,14 +29,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
-from ..realtime.channels import Broker, Channel, Hub, WhenFull, connection_table
+from ..http.responses import current_exchange
+from ..realtime.channels import Broker, Channel, Hub, connection_table
+from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
-from ..realtime.lifecycle import Lifecycle, check_started
+from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
@@ -49,6 +51,7 @@ from ..http.security import careful_headers, check_origins, foreign_link, host_a
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
+from ..realtime.lifecycle import Lifecycle, check_started
 
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
@@ -275,14 +278,18 @@ class Realtime:
         origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
         channels: Any = None,                  # Channels that each client joins
         on_error: Callable|None = None,        # Told about messages that do not fit
-        max_size: int|None = DEF_MAXFRAME,     # Characters of one message; None leaves it to the server
+        max_size: int|None = DEF_MAXFRAME,     # Bytes of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
+        slow: float|None = 30,                 # Seconds a client may take nothing before it is disconnected; None: for ever
+        max_pending: int = 256*1024,           # Characters that may wait for a slow client
+        subprotocols: Iterable[str]|str|None = None, # Names to choose from, the best first
     ) -> Callable:
         "Register a handler for the messages of WebSocket clients"
         if not isinstance(path, str):
             raise TypeError(f"A WebSocket route needs a path: @app.ws('/ws'); got {getattr(path, '__name__', path)}.")
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
-                       channels=channels, on_error=on_error, max_size=max_size, host=host)
+                       channels=channels, on_error=on_error, max_size=max_size, host=host, slow=slow,
+                       max_pending=max_pending, subprotocols=subprotocols)
         def register(f: Callable) -> Route:
             f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
@@ -306,9 +313,11 @@ class Realtime:
         name: str,                          # Its name
         history: int|None = None,           # Messages kept for clients that come back
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
+        keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
     ) -> Channel:
         "The channel of that name, made if need be"
-        return self.site.hub.channel(name, history, when_full)
+        visitors = current_exchange.get() or current_connection.get()
+        return self.site.hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
 
     @property
     def connections(self) -> Any:

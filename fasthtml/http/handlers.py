@@ -362,7 +362,7 @@ async def _finish(exchange: Exchange, response: Any) -> None:
                              len(body), scope['path'])
         return await stream.finish(None)
     task = response.background
-    if task is None: return await getattr(response, 'begin', response)(scope, receive, send)
+    if task is None: return await getattr(response, 'hand_over', response)(scope, receive, send)
     response = own_copy(response)
     response.background = None
     await response(scope, receive, send)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..http.threads import in_thread
-from .channels import Channel, EventText, Feed, Message
+from .channels import Channel, EventText, Message
 
 # %% ../../nbs/api/realtime/24_redis.ipynb #7c738e21
 try:
@@ -225,15 +225,15 @@ def backoff(first: float = 0.05, longest: float = 2.0) -> Iterable[float]:
 class Stream:
     "A stream that this process reads"
     key: str
-    channel: Feed | None                 # None: the shared one
+    channel: Channel | None                 # None: the shared one
     cursor: str = ''                     # Id that was read last; '' before the first look
     checked: bool = False                # Nothing has gone wrong since the last look
     loaded: concurrent.futures.Future = field(default_factory=concurrent.futures.Future)
 
 # %% ../../nbs/api/realtime/24_redis.ipynb #51045294
 class Reader:
-    "Feeds the channels of this process from their streams"
-    def __init__(self, listening: dict[str, Feed], streams: dict[str, Stream]):
+    "Channels the channels of this process from their streams"
+    def __init__(self, listening: dict[str, Channel], streams: dict[str, Stream]):
         self.listening, self.streams = listening, streams  # By name; by key
         self._changed = asyncio.Event()
 
@@ -315,7 +315,7 @@ class RedisBroker:
         timeout: float = 5.0,       # Seconds to wait for a server that cannot be reached
     ):
         self.url, self.prefix, self.timeout = url, prefix, timeout
-        self._listening: dict[str, Feed] = {}
+        self._listening: dict[str, Channel] = {}
         live = Stream(f'{prefix}live', None)
         self._streams: dict[str, Stream] = {live.key: live}
         self._thread = LoopThread('fasthtml-redis', self._main)
@@ -323,7 +323,7 @@ class RedisBroker:
         self._reader: Reader | None = None
 
     def open(self, channel: Channel) -> None:
-        "Feed this channel from now on"
+        "Channel this channel from now on"
         self._listening[channel.name] = channel
         key = self._key(channel)
         if key not in self._streams: self._streams[key] = Stream(key, channel)

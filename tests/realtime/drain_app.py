@@ -5,7 +5,7 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from fasthtml.realtime.channels import Hub, Member
+from fasthtml.realtime.channels import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.realtime.mailbox import Mailbox
 from fasthtml.realtime.servers import ServerConnection, step_send
@@ -39,13 +39,23 @@ def as_event(message): return f'data: {message.text}\n\n'.encode()
 def as_frame(message): return message.frame
 
 
+class Subscriber:
+    "A mailbox that subscribes"
+    info = None
+    def __init__(self, mailbox, encode): self.mailbox, self.encode, self.channels = mailbox, encode, set()
+    def deliver(self, message, channel): return self.mailbox.offer(message.encoded(self.encode), channel)
+
+    def leave(self):
+        for channel in tuple(self.channels): channel.leave(self)
+
+
 class Connection:
     "One stream or socket: pushes what is published, until the client leaves or the drain begins"
     def __init__(self, scope, receive, send, wrap, encode, **box):
         self.scope, self.receive, self.send = scope, receive, send
         fast = step_send(scope)
         self.mailbox = Mailbox(fast or send, wrap, fast=bool(fast), **box)
-        self.member = Member(self.mailbox, encode)
+        self.member = Subscriber(self.mailbox, encode)
         self.parting = asyncio.get_running_loop().create_future()
 
     async def run(self):
@@ -78,13 +88,16 @@ class Connection:
 
 class Stream(Connection):
     async def farewell(self):
-        await self.mailbox.end(b'retry: 1000\nevent: shutdown\ndata:\n\n')
+        self.mailbox.put_now(b'retry: 1000\nevent: shutdown\ndata:\n\n')
+        await self.mailbox.flush()
+        self.mailbox.close()
         await self.send({'type': 'http.response.body', 'body': b''})
 
 
 class Socket(Connection):
     async def farewell(self):
-        await self.mailbox.end()
+        await self.mailbox.flush()
+        self.mailbox.close()
         await self.send({'type': 'websocket.close', 'code': 1012})
 
 

@@ -269,7 +269,7 @@ async def test_clients_that_come_and_go_while_messages_fly(hub, caplog):
 
     async def visitor():
         while loud:
-            client = Client(fast=chance.random() < 0.5, max_pending=100, policy=chance.choice(['drop_oldest', 'close']))
+            client = Client(fast=chance.random() < 0.5, max_pending=100)
             if chance.random() < 0.3: client.open.clear()
             channel.join(client)
             await asyncio.sleep(chance.random() / 100)

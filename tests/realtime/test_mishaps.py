@@ -15,10 +15,10 @@ from websockets.sync.client import connect
 
 from channel_kit import Client
 from fasthtml.common import EventStream, FastHTML, P
+from fasthtml.http.threads import threads_of
 from fasthtml.realtime.channels import Channel, Hub
-from fasthtml.realtime.endings import ticker
 from fasthtml.realtime.lifecycle import Lifecycle, ShutdownEvent
-from fasthtml.realtime.ws import Socket
+from fasthtml.realtime.tasks import ticker
 from support import DEADLINE, SseClient, raw_connection, serve, until, wait_until
 from wire_kit import Wire, others_done
 
@@ -483,8 +483,7 @@ def test_connections_that_keep_a_thread_take_none_from_the_app(kind):
         assert urllib.request.urlopen(f'{served.url}/sync', timeout=DEADLINE).read() == b'ready'
         tokens = []
         async def count():
-            from anyio.to_thread import current_default_thread_limiter
-            tokens.append(current_default_thread_limiter().total_tokens)
+            tokens.append(threads_of(asyncio.get_running_loop()).workers.limit)
         loop = next(iter(served.server.servers)).get_loop()
         def total(): return asyncio.run_coroutine_threadsafe(count(), loop).result(DEADLINE) or tokens[-1]
         assert total() == 40 + n
@@ -497,17 +496,16 @@ def test_connections_that_keep_a_thread_take_none_from_the_app(kind):
 # Sockets whose client takes nothing
 
 @pytest.mark.parametrize('how', ['member of a channel', 'handler that closes'])
-def test_a_socket_that_takes_nothing_is_cut_off_although_nobody_waits_for_it(how, monkeypatch):
+def test_a_socket_that_takes_nothing_is_cut_off_although_nobody_waits_for_it(how):
     "C1, W2: else it stays for as long as its kernel answers"
-    monkeypatch.setattr(Socket.__init__, '__defaults__', (0.4, 256*1024))
     app, ended = FastHTML(), []
     async def disconn(code): ended.append(code)
     async def conn(ws, send):
         if how.startswith('member'): return
-        while ws.mailbox.pending_bytes < 100_000: await send('x'*50_000)
+        while ws.connection.mailbox.pending_bytes < 100_000: await send('x'*50_000)
         await ws.close()
 
-    @app.ws('/x', conn=conn, disconn=disconn, channels='c')
+    @app.ws('/x', conn=conn, disconn=disconn, channels='c', slow=0.4)
     async def x(): pass
     with serve(app) as served:
         sock = raw_connection(served.port, b'GET /x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
@@ -548,4 +546,4 @@ def test_an_ordinary_end_is_one_line_in_the_log(caplog):
     ours = [(r.levelname, r.getMessage()) for r in caplog.records if r.name.startswith('fasthtml')]
     assert {level for level, _ in ours} == {'INFO'} and 'Traceback' not in caplog.text
     assert sorted(line.split(' after')[0] for _, line in ours) == [
-        '/events: ended (gone)', '/events: ended (gone)', '/ws: closed with 1000', '/ws: closed with 1005']
+        '/events: ended (gone)', '/events: ended (gone)', '/ws: ended (gone, code 1000)', '/ws: ended (gone, code 1005)']

@@ -153,12 +153,15 @@ SOURCES = {'async generator': asynchronous, 'generator': synchronous, 'list': la
            'tuple': lambda: tuple(synchronous()), 'async iterator': Iterator, 'map': lambda: map(str, [1])}
 
 @pytest.mark.parametrize('kind', SOURCES)
-def test_sources_of_every_kind(kind):
-    events, _ = all_of(stream_app(SOURCES[kind]))
+@pytest.mark.parametrize('raw', [False, True])
+def test_sources_of_every_kind(kind, raw):
+    "Only `sse_message` makes events; a plain text that looks like one is data, unless the stream is for such texts (`raw`)"
+    events, _ = all_of(stream_app(SOURCES[kind], raw=raw))
     assert events[-1].event == 'close'
     if len(events) > 2:
-        assert [e.data for e in events[:-1]] == ['<div>el</div>', 'text', '{"a":1}', 'own', 'event', 'bytes']
-        assert [e.event for e in events[:-1]] == ['message']*3 + ['name', 'whole', 'message'] and events[3].id == '3'
+        plain = ['event', 'bytes'] if raw else ['event: whole\ndata: event\n\n', 'data: bytes\n\n']
+        assert [e.data for e in events[:-1]] == ['<div>el</div>', 'text', '{"a":1}', 'own', *plain]
+        assert [e.event for e in events[:-1]] == ['message']*3 + ['name', 'whole' if raw else 'message', 'message'] and events[3].id == '3'
 
 
 @pytest.mark.parametrize('last', [sse_message('', 'close'), sse_message('bye', 'close'), sse_message('b', 'close', id=1),
@@ -167,7 +170,7 @@ def test_close_is_not_sent_twice(last):
     async def source():
         yield 'a'
         yield last
-    events, _ = all_of(stream_app(source))
+    events, _ = all_of(stream_app(source, raw=True))
     assert [e.event for e in events] == ['message', 'close']
 
 
@@ -568,8 +571,8 @@ def test_a_client_that_only_waits_keeps_no_layer_of_the_app_waiting(sessions, tm
     with serve(app) as served, SseClient(served.url, '/events') as client:
         wait_until(lambda: len(channel))
         [connection] = app.lifecycle.connections
-        wait_until(lambda: 'ChannelStream._rest' in waiting_in(connection.canceller.task))
-        assert not {'Endpoint.__call__', 'SessionMiddleware.__call__'} & {*waiting_in(connection.canceller.task)}
+        wait_until(lambda: 'EventStream._wait' in waiting_in(connection.cancellation.task))
+        assert not {'Endpoint.__call__', 'SessionMiddleware.__call__'} & {*waiting_in(connection.cancellation.task)}
         channel.publish_sync('still heard')
         served.stop()
         assert [(event.event, event.data) for event in client.events()] == [('message', 'still heard'), ('shutdown', '')]

@@ -541,12 +541,10 @@ def test_its_own_conn_waits_for_a_stalled_client_and_is_let_go():
             pushed.append(1)
     async def disconn(code): ended.append(code)
 
-    @app.ws('/x', conn=conn, disconn=disconn)
+    @app.ws('/x', conn=conn, disconn=disconn, slow=0.3)
     async def handler(): pass
     with serve(app) as served:
         sock = raw_websocket(served.port, '/x', receive_buffer=4096)
-        socket_ = wait_until(lambda: app.lifecycle.connections)[0]
-        socket_.mailbox.stall = 0.3
         assert wait_until(lambda: ended) == [1013]
         assert len(pushed) < 300
         sock.close()
