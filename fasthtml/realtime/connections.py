@@ -71,7 +71,7 @@ def next_state(
     if state.phase is Phase.CLOSED or events[event] <= state.manner: return state
     return replace(state, manner=events[event])
 
-# %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acb
+# %% ../../nbs/api/realtime/22_connections.ipynb #bd71d873
 log = logging.getLogger('fasthtml.realtime')
 current_connection: ContextVar['Connection | None'] = ContextVar('current_connection', default=None)  # whose functions are running
 
