@@ -1,15 +1,15 @@
 "Old import path of `fasthtml.html.js`. Written by tools/old_paths.py. Do not edit."
 from .html import js as _module
 from .html.js import (
-    AnyNow, HighlightJS, HtmxOn, KatexMarkdownJS, MarkdownJS, MermaidJS, Now, On, Prev, SortableJS, Surreal, dark_media,
-    event_source_js, helpers_js, light_media, npmcdn, run_js, sid_scr, to_js, with_sid,
+    AnyNow, HighlightJS, HtmxOn, KatexMarkdownJS, MarkdownJS, MermaidJS, Now, On, Prev, SortableJS, Surreal, all_assets,
+    dark_media, event_source_js, helpers_js, light_media, npmcdn, run_js, sid_scr, to_js, with_sid,
 )
 from .html.composed import jsd
 
 __all__ = [
     'AnyNow', 'HighlightJS', 'HtmxOn', 'KatexMarkdownJS', 'MarkdownJS', 'MermaidJS', 'Now', 'On', 'Prev', 'SortableJS',
-    'Surreal', 'dark_media', 'event_source_js', 'helpers_js', 'jsd', 'light_media', 'npmcdn', 'run_js', 'sid_scr',
-    'to_js', 'with_sid',
+    'Surreal', 'all_assets', 'dark_media', 'event_source_js', 'helpers_js', 'jsd', 'light_media', 'npmcdn', 'run_js',
+    'sid_scr', 'to_js', 'with_sid',
 ]
 
 

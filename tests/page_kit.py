@@ -30,7 +30,7 @@ const real = window.setTimeout, count = n => { probe.open += n; }, end = () => r
 window.setTimeout = (f, ms = 0, ...a) => {
     if (ms > 1500) return real(f, ms, ...a);
     count(1);
-    const id = real(() => { try { f(...a); } finally { end(); } }, ms);
+    const id = real(() => { try { f(...a); } finally { if (pending.delete(id)) end(); } }, ms);
     pending.add(id);
     return id;
 };

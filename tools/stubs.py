@@ -45,7 +45,12 @@ def made_at_run_time(name: str, f) -> str:
         params.append(parameter(p))
     doc = (inspect.getdoc(f) or '').splitlines()
     body = f'\n    {doc[0]!r}' if doc else ' ...'
-    return f'def {name}({", ".join(params)}) -> {annotation(sig.return_annotation)}:{body}\n'
+    res = annotation(sig.return_annotation)
+    first = f'def {name}({", ".join(params)}) -> {res}:{body}\n'
+    if len(params) < 20: return first
+    # `Div(**options)`: checkers compare a dict of unknown names with every keyword. The other form takes such calls
+    # and no others, since it needs a keyword that nobody writes. Editors, which go by the name `overload`, show the last form
+    return f'@form\ndef {name}(*c: Any, _unpacked_: Any, **kw: Any) -> {res}: ...\n@form\n{first}'
 
 
 def header(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
@@ -106,7 +111,8 @@ def stub(module: types.ModuleType) -> str:
                 elif hasattr(value, '__signature__'): out.append(made_at_run_time(name, value))
                 elif isinstance(node, ast.AnnAssign): out.append(f'{name}: {ast.unparse(node.annotation)}\n')
                 else: out.append(f'{name}: {value_type(value)}\n')
-    heads = ['from collections.abc import Callable, Mapping', 'from typing import Any, Literal, TypeAlias', 'from .element import FT']
+    heads = ['from collections.abc import Callable, Mapping',
+             'from typing import Any, Literal, TypeAlias', 'from typing import overload as form', 'from .element import FT']
     doc = f'"""{module.__doc__.strip()}"""\n' if module.__doc__ else ''
     lines = '\n'.join([*heads, *(o for o in typed if o not in heads)])
     return f"{HEAD}{doc}{lines}\n\n__all__ = {module.__all__!r}\n\n{with_aliases(''.join(out))}"

@@ -33,7 +33,8 @@ from ..http.responses import current_exchange
 from ..realtime.channels import Broker, Channel, Hub, connection_table
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
-from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, foreign_page, http_error
+from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
+from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.hints import log_caller, spelled
@@ -43,8 +44,8 @@ from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, parse_fields
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routing import (AppRouter, HttpRoute, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to, route_specs,
-                                   wrap_route)
+from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to,
+                                   route_specs, typed, wrap_route)
 from ..http.limits import Admissions, Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
@@ -201,6 +202,7 @@ class Routing(Verbs):
     site: Site
     router: SiteRouter
 
+    @typed
     @spelled
     def route(
         self,
@@ -219,6 +221,7 @@ class Routing(Verbs):
         def register(target: Any, path: str|None) -> Any:
             specs = route_specs(target, path, methods, name)
             urls = [self._add(spec, as_list(before), as_list(after), body_wrap, **options) for spec in specs]
+            if len(urls) > 1: urls[0].methods = tuple(m for url in urls for m in url.methods)   # of a class
             return give_to(target, urls[0]) if inspect.isclass(target) else urls[0]
         return decorate(register, path)
 
@@ -226,7 +229,7 @@ class Routing(Verbs):
         host = options['host']
         names = frozenset(path_pattern(spec.path).convertors) | (frozenset(path_pattern(host).convertors) if host else frozenset())
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
-        url = wrap_route(spec.fn, spec.path, self.router)
+        url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
         if spec.methods is get_and_post: route.fills = link_fields(spec.fn, names)
@@ -262,6 +265,7 @@ class Realtime:
     site: Site
     lifecycle: Lifecycle
 
+    @typed
     @spelled
     def ws(
         self,
@@ -286,9 +290,10 @@ class Realtime:
         options = dict(conn=conn, disconn=disconn, name=name, middleware=middleware, before=as_list(before), origins=origins,
                        channels=channels, on_error=on_error, max_size=max_size, host=host, slow=slow,
                        max_pending=max_pending, subprotocols=subprotocols)
-        def register(f: Callable) -> Callable:
+        def register(f: Callable) -> Route:
+            f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
-            return f
+            return wrap_route(f, path, self.router)
         return register
 
     def add_websocket_route(self, path: str, func: Callable, conn: Callable|None = None, disconn: Callable|None = None,
@@ -353,7 +358,7 @@ class Tested:
 def Client(
     app: Any,                       # Any ASGI app
     url: str = 'http://testserver', # Where it pretends to be
-    **options                       # As for `fasthtml.testing.client.Client`
+    **options: Any                  # As for `fasthtml.testing.client.Client`
 ) -> Any:
     "A client that calls an app, for tests and notebooks"
     from fasthtml.testing.client import Client
@@ -557,6 +562,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         routes: Iterable[BaseRoute]|None = None, # Routes of Starlette
         middleware: Iterable[Middleware]|None = None, # ASGI middleware, outermost first
         title: str = 'FastHTML page',            # For pages that give none
+        error_view: Callable|None = None,        # Shows every failed request: `error_view(exc)` gives a page, fragment or response
         exception_handlers: Mapping[Any, Callable]|None = None, # Status or exception class → handler
         on_startup: Callable|Sequence[Callable]|None = None,  # Run before the first request
         on_shutdown: Callable|Sequence[Callable]|None = None, # Run when the server stops
@@ -609,8 +615,7 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
-        hub = Hub(make_broker(broker))
+        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
@@ -620,5 +625,6 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
                           https_only=sess_https_only, domain=sess_domain)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
-        self._assemble(routes, [*check_middleware(middleware), *sessions], exception_handlers,
+        self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
+        self.router.asset_base = place

@@ -26,6 +26,7 @@ from ..http.hints import log, log_caller, unknown_keyword
 from .live_reload import setup_live_reload
 from .static import default_static
 from ..http.casts import scalars
+from ..http.routing import Registers
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())
@@ -140,11 +141,11 @@ def make_table(
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #708613c5
 def fast_app(
-    db_file: str|os.PathLike|None = None, # SQLite file, if there are tables
-    render: Callable|None = None,         # Row → elements, for a single table
+    db_file: str|os.PathLike[str]|None = None, # SQLite file, if there are tables
+    render: Callable[..., Any]|None = None,         # Row → elements, for a single table
     hdrs: Any = None,                     # Elements for every page's head
     ftrs: Any = None,                     # Elements for the end of every page's body
-    tbls: Mapping[str, Mapping]|None = None, # Table → its columns
+    tbls: Mapping[str, Mapping[str, Any]]|None = None, # Table → its columns
     before: Any = None,                   # Functions or `Beforeware`, run before each handler
     middleware: Any = None,               # ASGI middleware
     live: bool = False,                   # Reload the browser when the program restarts
@@ -152,11 +153,11 @@ def fast_app(
     *,
     pico: bool|None = None,               # Pico's style sheet? By default with the other default heads
     default_hdrs: bool = True,            # The default head
-    static_path: str|os.PathLike|None = None, # Folder of files; `public` if there is one, else this one (web assets only)
+    static_path: str|os.PathLike[str]|None = None, # Folder of files; `public` if there is one, else this one (web assets only)
     reload_attempts: int = 1,             # With `live`: how often the browser asks whether the server is back
     reload_interval: float = 1000,        # With `live`: milliseconds between these
-    **kwargs,                             # Options of `FastHTML` (`title` ...), columns, tables, body attributes
-) -> tuple: # The app, its `route` decorator, and what the database gave
+    **kwargs: Any,                        # Options of `FastHTML` (`title` ...), columns, tables, body attributes
+) -> tuple[FastHTML, Registers, *tuple[Any, ...]]: # The app, its `route` decorator, and what the database gave
     "An app with Pico, static files and perhaps a database"
     columns, tables, options = sort_keywords(kwargs)
     if db_file: check_options(options.keys() - _options().keys(), _options(), 'A column has a type: {}=str. A table is a dict of these.')

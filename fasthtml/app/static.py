@@ -26,7 +26,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
-from ..html.htmx import Asset, assets
+from ..html.htmx import Asset
+from ..html.js import all_assets
 from ..http.paths import convertors
 from ..http.requests import Request
 from ..http.security import one_line
@@ -294,13 +295,13 @@ def asset_handler(
     folder: str | os.PathLike | None = None, # Looked into first
 ) -> Callable:
     "A handler for `/_assets/{path:path}`"
-    files, known, found = SafeStatic(check_dir=False), {a.path: a for a in assets.values()}, {}
+    files, known, found = SafeStatic(check_dir=False), {a.path: a for a in all_assets().values()}, {}
     async def local_asset(request: Request) -> Response:
         asset = known.get(request.path_params['path'])
         if asset and asset.path not in found:
             file = await in_thread(find_asset, asset, asset_folders(folder))
             if file: found[asset.path] = file
-            else: log.error('%s %s is not on this machine. `fasthtml assets` fetches it.', asset.package, asset.version)
+            else: log.error('%s %s is not on this machine. `fasthtml assets %s` fetches it.', asset.package, asset.version, asset.name)
         file = asset and found.get(asset.path)
         if not file: raise HTTPException(404)
         return file_response(files, file, file.stat(), request.scope, _forever)

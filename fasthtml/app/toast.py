@@ -4,20 +4,21 @@
 
 # %% auto #0
 __all__ = ['tcid', 'sk', 'kinds', 'toast_css', 'js', 'Toast', 'add_toast', 'take_toasts', 'render_toasts', 'carries_toasts',
-           'with_toasts', 'toast_after', 'setup_toasts']
+           'with_toasts', 'toast_after', 'in_header', 'setup_toasts']
 
 # %% ../../nbs/api/app/36_toast.ipynb #5990da65
 import dataclasses
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 # %% ../../nbs/api/app/36_toast.ipynb #adadf6f4
 from ..html.composed import Script, Style
-from ..html.element import FT
-from ..html.htmx import wants_fragment
-from ..http.responses import FtResponse, Redirect
+from ..html.element import FT, Safe, to_html
+from ..html.htmx import HttpHeader, wants_fragment
+from ..http.responses import FtResponse, Redirect, own_copy
 from ..html.tags import Button, Div
 
 # %% ../../nbs/api/app/36_toast.ipynb #94a03cfa
@@ -92,9 +93,25 @@ def toast_after(
 ) -> Any:           # The same with the messages; None to leave it alone
     "An `after` function: add what waits in the session, if the answer can carry it"
     content = resp.content if isinstance(resp, FtResponse) else resp
-    if not carries_toasts(content) or not sess.get(sk): return None
-    toasts = render_toasts(sess, duration, wants_fragment(req.headers))
-    return with_toasts(resp, toasts)
+    if not sess.get(sk): return None
+    if carries_toasts(content): return with_toasts(resp, render_toasts(sess, duration, wants_fragment(req.headers)))
+    return in_header(resp, sess, duration) if wants_fragment(req.headers) else None
+
+def in_header(
+    resp: Any,      # A text, or a response that is ready
+    sess: MutableMapping,   # The session
+    duration: int,  # Milliseconds, for those that do not say
+) -> Any:           # The same with the messages in a header; None if they wait for the next page
+    "Messages beside what cannot be added to; the page's script reads the header"
+    ready = isinstance(resp, Response)
+    if not ready and not isinstance(resp, (str, bytes)): return None
+    names = {k.lower() for k in resp.headers} if ready else ()
+    if ready and (300 <= resp.status_code < 400 or {'hx-redirect', 'hx-location', 'hx-refresh'} & set(names)): return None
+    html = quote(to_html(*take_toasts(sess, duration)), safe=' =<>"/.;:')
+    if not ready: return (Safe(resp if isinstance(resp, str) else resp.decode()), HttpHeader('FH-Toasts', html))
+    resp = own_copy(resp)
+    resp.headers['FH-Toasts'] = html
+    return resp
 
 # %% ../../nbs/api/app/36_toast.ipynb #5e5c3ed9
 toast_css = '''

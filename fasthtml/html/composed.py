@@ -214,9 +214,10 @@ def upload_pb_attrs(
     id: str = 'uploadprog',    # id of the `Progress(max=100)` element
 ) -> dict[str, str]:           # Attributes for the form
     "Attributes that make an uploading form drive a progress bar"
-    name = re.sub(r'[^\w-]', lambda m: f'\\{ord(m[0]):x} ', id)
-    code = f"if (event.detail.lengthComputable) htmx.find({'#' + name!r}).value = 100 * event.detail.loaded / event.detail.total"
-    return {'hx-on::xhr:progress': code}
+    name = '#' + re.sub(r'[^\w-]', lambda m: f'\\{ord(m[0]):x} ', id)
+    progress = f"e => {{ if (e.lengthComputable) document.querySelector({name!r}).value = 100 * e.loaded / e.total }}"
+    return {'hx-on::xhr:progress': f'({progress})(event.detail)',                                          # htmx 2
+            'hx-on::config:request': f'if (event.detail.ctx) event.detail.ctx.fetch = uploadFetch({progress})'} # htmx 4
 
 # %% ../../nbs/api/html/04_composed.ipynb #3ab750ab
 @takes_attributes

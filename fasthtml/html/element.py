@@ -174,7 +174,7 @@ def _value(name: str, v: Any) -> Any:
         return valmap(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
-    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, 'to'): _refuse(v, f'value of `{name}`')
+    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): _refuse(v, f'value of `{name}`')
     return bool(v) if type(v).__module__ == 'numpy' and type(v).__name__.startswith('bool') else v
 
 # %% ../../nbs/api/html/00_element.ipynb #0934488e
@@ -210,7 +210,7 @@ def _attr(prefix: str, v: Any) -> str:
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
     if v is None: return ''
     if type(v) is bool: return _bool_attr(prefix, v)
-    if isinstance(v, type): v = v.to()   # a class of routes
+    if hasattr(v, '__url__'): v = v.__url__()   # a route
     if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
     return f'{prefix}{esc(str.__str__(v) if isinstance(v, str) else str(v))}"'
 
@@ -744,6 +744,10 @@ class Fragment(FT):
     __slots__ = ()
     def __init__(self, *c: Node):
         _set_t(self, _no_tag); _set_c(self, _unfused(_settle(c, {}))); _set_a(self, _Attrs())
+    def __add__(self, b: Any) -> Any:
+        "With a list, tuple or element: a fragment of both, so that heads can be put together"
+        return Fragment(self, b) if isinstance(b, (list, tuple, FT)) else super().__add__(b)
+    def __radd__(self, a: Any) -> Any: return Fragment(a, self) if isinstance(a, (list, tuple)) else super().__radd__(a)
 
 def to_node(x: Any) -> Any:
     "`x`, or what it becomes through `__ft__`"
@@ -817,8 +821,9 @@ def _slow_attrs(el: FT) -> str:
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue             # a note on the element, not for the page
         if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
-        if k in _link_attrs and not hasattr(v, 'to'): _refuse(v, f'value of `{k}`')
-        if type(v) is str or not isinstance(v, (bool, type)) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
+        if k in _link_attrs and not hasattr(v, '__url__'): _refuse(v, f'value of `{k}`')
+        if hasattr(v, '__url__'): v = v.__url__()
+        if type(v) is str or not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
     return res
 

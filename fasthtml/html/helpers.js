@@ -126,7 +126,111 @@
   const sleep = (ms, f) => new Promise(done => setTimeout(() => { if (f) f(); done(); }, ms));
   const tick = () => new Promise(done => requestAnimationFrame(done));
 
-  const ours = {$, $$, $E, $H, proc_htmx, domReadyExecute, me, any, halt, sleep, tick};
+  // A fetch that says how far an upload has come, for htmx 4: `fetch` itself does not. f(event) is called with each progress event
+  const uploadFetch = f => (url, init = {}) => new Promise((done, fail) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open(init.method || 'GET', url);
+    for (const [k, v] of new Headers(init.headers || {})) xhr.setRequestHeader(k, v);
+    xhr.responseType = 'blob';
+    xhr.withCredentials = init.credentials === 'include';
+    xhr.upload.onprogress = f;
+    if (init.signal) init.signal.addEventListener('abort', () => xhr.abort());
+    xhr.onabort = () => fail(new DOMException('The request was aborted', 'AbortError'));
+    xhr.onerror = () => fail(new TypeError('Network error'));
+    xhr.onload = () => {
+      const headers = new Headers();
+      for (const line of xhr.getAllResponseHeaders().trim().split('\r\n')) {
+        const at = line.indexOf(': ');
+        if (at > 0) headers.append(line.slice(0, at), line.slice(at + 2));
+      }
+      const empty = [204, 205, 304].includes(xhr.status);
+      const response = new Response(empty ? null : xhr.response, {status: xhr.status, statusText: xhr.statusText, headers});
+      Object.defineProperty(response, 'url', {value: xhr.responseURL});
+      done(response);
+    };
+    xhr.send(init.body == null ? null : init.body);
+  });
+
+  // Messages in a corner: toasts that come with a response, and requests that failed
+  function corner() {
+    let box = $('#fh-toast-container');
+    if (!box) {
+      box = $E('div', {id: 'fh-toast-container', class: 'fh-toasts'});
+      document.body.append(box);
+    }
+    if (getComputedStyle(box).position !== 'fixed') Object.assign(box.style, {position: 'fixed', right: '1rem', bottom: '1rem',
+      zIndex: 1090, display: 'flex', flexDirection: 'column', gap: '.5rem', width: 'min(24rem, calc(100vw - 2rem))'});
+    return box;
+  }
+
+  function alertBox(...content) {
+    const close = $E('button', {type: 'button', class: 'fh-toast-dismiss', 'aria-label': 'Dismiss'}, '×');
+    const toast = $E('div', {class: 'fh-toast fh-toast-error', role: 'alert'}, $E('div', ...content), close);
+    corner().append(toast);
+    if (getComputedStyle(toast).backgroundColor === 'rgba(0, 0, 0, 0)') {
+      Object.assign(toast.style, {display: 'flex', justifyContent: 'space-between', gap: '.75rem', padding: '.75rem 1rem',
+        borderRadius: '.375rem', color: '#fff', background: '#b91c1c', overflowWrap: 'anywhere'});
+      Object.assign(close.style, {all: 'unset', cursor: 'pointer', font: '700 1.25rem/1 system-ui'});
+    }
+    close.addEventListener('click', () => toast.remove());
+    let timer;
+    const wait = () => { timer = setTimeout(() => toast.remove(), 10000); };
+    toast.addEventListener('mouseenter', () => clearTimeout(timer));
+    toast.addEventListener('mouseleave', wait);
+    wait();
+  }
+
+  // What a failed response says: a fragment as it is, of a page its heading and first paragraph, of JSON its detail
+  function showFailure(text, type, status) {
+    if (/html/.test(type)) {
+      const doc = new DOMParser().parseFromString(text, 'text/html');
+      for (const el of doc.querySelectorAll('script, style, link, meta, title, template')) el.remove();
+      const main = doc.querySelector('main') || doc.body;
+      const whole = main.textContent.trim().length < 600 && !main.querySelector('form, nav');
+      const parts = whole ? Array.from(main.childNodes) : Array.from(main.querySelectorAll('h1, p')).slice(0, 2);
+      for (const h of main.querySelectorAll('h1')) h.replaceWith($E('strong', ...h.childNodes));
+      const content = whole ? Array.from(main.childNodes) : parts.map(o => $E('div', o.textContent));
+      if (main.textContent.trim()) return alertBox(...content.map(o => document.importNode(o, true)));
+    } else if (/json/.test(type)) {
+      try { const detail = JSON.parse(text).detail; if (typeof detail === 'string') return alertBox(detail); } catch { /* not JSON */ }
+    } else if (text.trim()) return alertBox(text.trim().slice(0, 300));
+    alertBox(String(status));
+  }
+
+  // A failed request leaves the page as it is, with htmx 2 and 4 alike. 422 is swapped: it is a form with its errors. So is a
+  // response that says where it belongs (HX-Retarget, HX-Reswap), and one for which the page has said it (hx-status, hx-target-404)
+  document.addEventListener('htmx:beforeSwap', ev => {   // htmx 2
+    const d = ev.detail, xhr = d.xhr;
+    if (!xhr || xhr.status < 400) return;
+    if (xhr.status === 422 || xhr.getResponseHeader('HX-Retarget') || xhr.getResponseHeader('HX-Reswap')) d.shouldSwap = true;
+    else queueMicrotask(() => { if (!d.shouldSwap) showFailure(xhr.responseText, xhr.getResponseHeader('Content-Type') || '', xhr.status); });
+  });
+  const planned = new WeakMap();
+  document.addEventListener('htmx:response:error', ev => planned.set(ev.detail.ctx, [ev.detail.ctx.target, ev.detail.ctx.swap]));   // htmx 4
+  document.addEventListener('htmx:before:swap', ev => {
+    const ctx = ev.detail.ctx, before = ctx && planned.get(ctx);
+    if (!before || ctx.response.status === 422 || before[0] !== ctx.target || before[1] !== ctx.swap) return;
+    ev.preventDefault();
+    showFailure(ctx.text || '', ctx.response.headers.get('Content-Type') || '', ctx.response.status);
+  });
+
+  // Toasts beside an empty response, a text or a ready Response come in a header
+  const toasts = html => { if (html) corner().append(...$H(`<div>${decodeURIComponent(html)}</div>`).children); };
+  document.addEventListener('htmx:beforeOnLoad', ev => toasts(ev.detail.xhr.getResponseHeader('FH-Toasts')));              // htmx 2
+  document.addEventListener('htmx:after:request', ev => toasts(ev.detail.ctx.response.headers.get('FH-Toasts')));          // htmx 4
+
+  // Who types goes on typing when the field was replaced by one with the same id. htmx does so for requests, not for pushes
+  let field = null;
+  document.addEventListener('focusin', ev => { field = ev.target; });
+  document.addEventListener('focusout', ev => { const el = ev.target; queueMicrotask(() => { if (field === el && el.isConnected) field = null; }); });
+  const refocus = () => {
+    if (!field || !field.id || field.isConnected || document.activeElement !== document.body) return;
+    const el = document.getElementById(field.id);
+    if (el) el.focus({preventScroll: true});
+  };
+  for (const name of ['htmx:wsAfterMessage', 'htmx:oobAfterSwap', 'htmx:after:swap']) document.addEventListener(name, refocus);
+
+  const ours = {$, $$, $E, $H, uploadFetch, proc_htmx, domReadyExecute, me, any, halt, sleep, tick};
   for (const [name, f] of Object.entries(ours)) if (!(name in globalThis)) globalThis[name] = f;
   globalThis.fasthtmlHelpers = Object.freeze({...ours});
 })();

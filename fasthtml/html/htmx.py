@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
            'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'htmx_exts', 'HtmxHeaders',
-           'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'asset_url',
-           'Extensions']
+           'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'AssetUrl',
+           'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
 import difflib, json
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from .element import FT, safe_url
+from .element import FT, esc, links, safe_url
 
 # %% ../../nbs/api/html/02_htmx.ipynb #ef685693
 hx_attrs_4only = 'hx_action hx_method hx_config hx_ignore hx_query'.split()
@@ -46,7 +46,7 @@ hx_attrs_annotations = MappingProxyType(dict(
     hx_push_url=Literal['true', 'false'] | str | bool,
     hx_replace_url=Literal['true', 'false'] | str | bool,
     hx_disabled_elt=Literal['this', 'next', 'previous'] | str,
-    hx_history=Literal['false'] | str,
+    hx_history=Literal['true', 'false'] | bool | str,
     hx_params=Literal['*', 'none'] | str,
     hx_preserve=Literal['true'] | bool | str,
     hx_boost=Literal['true', 'false'] | bool | str,
@@ -159,6 +159,7 @@ def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()
     if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=str)
     if isinstance(v, FT): return f'#{v.id}'
+    if hasattr(v, '__url__'): v = v.__url__()
     return quote(str(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else str(v)
 
 # %% ../../nbs/api/html/02_htmx.ipynb #0020715e
@@ -170,7 +171,7 @@ class Asset:
     version: str                             # Exact version
     file: str                                # Path inside the package
     integrity: str                           # SRI hash, `sha384-...`
-    kind: Literal['script', 'module', 'style'] # How a page loads it
+    kind: Literal['script', 'module', 'style', 'font'] # How a page loads it
 
     @property
     def path(self) -> str:
@@ -254,13 +255,26 @@ _assets = [_asset(line) for line in _table.strip().splitlines()]
 assets: Mapping[str, Asset] = MappingProxyType(_Named('The asset table', {o.name: o for o in _assets}))
 
 # %% ../../nbs/api/html/02_htmx.ipynb #37cfaef5
+class AssetUrl(str):
+    "Where the CDN has an asset. Rendered while an app responds, it is where that app has it (`assets=`)"
+    path: str   # Path of the file below a CDN of npm packages
+    def __new__(cls, path: str) -> 'AssetUrl':
+        res = super().__new__(cls, f'https://cdn.jsdelivr.net/npm/{path}')
+        res.path = path
+        return res
+    def __getnewargs__(self) -> tuple[str]: return self.path,
+    def __html__(self) -> str:
+        asset = getattr(links.get(), 'asset', None)   # the router that responds, if there is one
+        return esc(str(asset and asset(self.path) or str.__str__(self)))
+
 def asset_url(
     name: str | Asset, # Name in `assets`, or an asset that is not in the table
     base: str = 'cdn', # 'cdn', 'local' (our own route), or a URL or path under which npm packages are found
 ) -> str:              # URL of the file
     "Where a page loads an asset from"
-    base = {'cdn': 'https://cdn.jsdelivr.net/npm', 'local': '/_assets'}.get(base, base)
-    return f'{base.rstrip("/")}/{(assets[name] if isinstance(name, str) else name).path}'
+    path = (assets[name] if isinstance(name, str) else name).path
+    if base == 'cdn': return AssetUrl(path)
+    return f'{(base if base != "local" else "/_assets").rstrip("/")}/{path}'
 
 # %% ../../nbs/api/html/02_htmx.ipynb #9a908ff5
 _exts2 = '''alpine-morph chunked-transfer class-tools client-side-templates debug head-support json-enc loading-states morph

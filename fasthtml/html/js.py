@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['helpers_js', 'event_source_js', 'npmcdn', 'sid_scr', 'to_js', 'Surreal', 'On', 'Prev', 'Now', 'AnyNow', 'HtmxOn',
            'run_js', 'light_media', 'dark_media', 'MarkdownJS', 'KatexMarkdownJS', 'MermaidJS', 'SortableJS',
-           'HighlightJS', 'with_sid']
+           'all_assets', 'HighlightJS', 'with_sid']
 
 # %% ../../nbs/api/html/08_js.ipynb #7a4c4ee2
 import difflib
@@ -20,7 +20,7 @@ from typing import Any
 import fasthtml
 from .composed import Script, Style, asset_tag
 from .element import FT, Fragment, to_html
-from .htmx import Asset
+from .htmx import Asset, assets
 from .tags import Div
 
 # %% ../../nbs/api/html/08_js.ipynb #d543af80
@@ -187,6 +187,13 @@ def KatexMarkdownJS(
     libraries = asset_tag('katex-css', base), asset_tag('katex', base, defer=True), asset_tag('marked', base, defer=True)
     return _each(sel, _markdown_js(extension, html), *libraries)
 
+# %% ../../nbs/api/html/08_js.ipynb #80b13904
+_sortable = '''const options = %s, drop = list => list.dispatchEvent(new CustomEvent(%s, {bubbles: list === drop.to, cancelable: true}));
+new Sortable(e, {...options, onEnd: ev => {
+  drop.to = ev.to;
+  if (ev.from !== ev.to || ev.oldIndex !== ev.newIndex) for (const list of new Set([ev.to, ev.from])) drop(list);
+}});'''
+
 # %% ../../nbs/api/html/08_js.ipynb #37dcfa19
 def MermaidJS(
     sel: str = '.language-mermaid', # Which elements hold diagrams
@@ -202,10 +209,13 @@ def SortableJS(
     sel: str = '.sortable',    # Whose children can be dragged
     ghost_class: str = 'blue-background-class', # Class of the gap while dragging
     base: str = 'cdn',         # Where assets come from
+    group: Any = None,         # Elements of one group exchange children: a name, or a dict as Sortable has it
+    event: str = 'sorted',     # Name of the event that follows a drop, on the element the child is in now (and then on the one it left)
+    **options: Any,            # More options of Sortable: `handle='.grip'`, `filter='.fixed'` ...
 ) -> Fragment:                 # For `hdrs`
-    "Let people reorder the children of an element"
-    options = to_js(dict(animation=150, ghostClass=ghost_class))
-    return _each(sel, f'new Sortable(e, {options});', asset_tag('sortable', base, defer=True))
+    "Let people reorder the children of an element, or move them between elements"
+    options = dict(animation=150, ghostClass=ghost_class) | ({} if group is None else dict(group=group)) | options
+    return _each(sel, _sortable % (to_js(options), to_js(event)), asset_tag('sortable', base, defer=True))
 
 # %% ../../nbs/api/html/08_js.ipynb #052227df
 _highlight_core = frozenset('''bash c cpp csharp css diff go graphql ini java javascript json kotlin less lua makefile
@@ -216,6 +226,12 @@ _highlight_core = frozenset('''bash c cpp csharp css diff go graphql ini java ja
 def _highlight_files() -> dict[str, Any]:
     return json.loads((Path(fasthtml.__path__[0])/'html'/'highlight.json').read_text(encoding='utf-8'))
 
+_aliases = dict(pair.split('=') for pair in """html=xml xhtml=xml svg=xml rss=xml js=javascript jsx=javascript mjs=javascript ts=typescript
+    tsx=typescript py=python sh=bash zsh=bash console=shell md=markdown yml=yaml rb=ruby rs=rust cs=csharp c#=csharp cc=cpp c++=cpp hpp=cpp
+    h=c kt=kotlin golang=go docker=dockerfile tex=latex ps=powershell ps1=powershell pwsh=powershell pl=perl objc=objectivec text=plaintext
+    txt=plaintext make=makefile mk=makefile hs=haskell clj=clojure ex=elixir erl=erlang jl=julia patch=diff toml=ini jinja=django
+    psql=pgsql postgres=pgsql postgresql=pgsql""".split())
+
 def _highlight_asset(folder: str, name: str) -> Asset:
     "A language or style of highlight.js"
     data = _highlight_files()
@@ -225,7 +241,20 @@ def _highlight_asset(folder: str, name: str) -> Asset:
         raise ValueError(f'highlight.js has no {folder[:-1]} {name!r}. {hint}')
     end, kind = ('css', 'style') if folder == 'styles' else ('js', 'script')
     file, integrity = f'{folder}/{name}.min.{end}', f'sha384-{data[folder][name]}'
-    return Asset(f'highlight-{name}', data['package'], data['version'], file, integrity, kind)
+    return Asset(f'{folder}/{name}', data['package'], data['version'], file, integrity, kind)
+
+def _katex_fonts() -> list[Asset]:
+    "The fonts that the style sheet of KaTeX loads"
+    data = json.loads((Path(fasthtml.__path__[0])/'html'/'katex.json').read_text(encoding='utf-8'))
+    def font(name: str, digest: str) -> Asset:
+        return Asset(f'fonts/{name}', data['package'], data['version'], f'dist/fonts/{name}.woff2', f'sha384-{digest}', 'font')
+    return [font(name, digest) for name, digest in data['fonts'].items()]
+
+@cache
+def all_assets() -> dict[str, Asset]:
+    "Every file that pages may load, by name: the table, languages and styles of highlight.js (`languages/rust`), fonts of KaTeX"
+    more = [_highlight_asset(folder, name) for folder in ('languages', 'styles') for name in _highlight_files()[folder]]
+    return {**assets, **{o.name: o for o in more + _katex_fonts()}}
 
 def HighlightJS(
     sel: str = 'pre code:not([data-highlighted="yes"])', # Which elements hold code
@@ -235,7 +264,7 @@ def HighlightJS(
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
     "Colour code"
-    langs = [langs] if isinstance(langs, str) else langs
+    langs = [_aliases.get(o.lower(), o) for o in ([langs] if isinstance(langs, str) else langs)]
     styles = [asset_tag(_highlight_asset('styles', o), base, media=f'(prefers-color-scheme: {scheme})')
               for o, scheme in ((light, 'light'), (dark, 'dark'))]
     more = [asset_tag(_highlight_asset('languages', o), base, defer=True) for o in langs if o not in _highlight_core]

@@ -29,19 +29,19 @@ from .htmx import hx_attrs, hx_attrs_annotations, hx_evt_attrs, js_evt_attrs
 # %% ../../nbs/api/html/03_tags.ipynb #e25deaa7
 _Number: TypeAlias = int | str | None
 _Text: TypeAlias = str | None
-_Classes: TypeAlias = str | list[str] | tuple[str, ...] | set[str] | None
+_Classes: TypeAlias = str | list[Any] | tuple[Any, ...] | set[str] | Mapping[str, Any] | None
 
 html_attrs_annotations: Mapping[str, Any] = MappingProxyType(dict(
-    id=str | bool | FT | None, cls=_Classes, title=_Text, style=str | Mapping[str, Any] | None, accesskey=_Text,
-    autocapitalize=Literal['off', 'none', 'on', 'sentences', 'words', 'characters'] | None, autofocus=bool | None,
+    id=str | bool | FT | None, cls=_Classes, title=_Text, style=str | Mapping[str, Any] | list[Any] | None, accesskey=_Text,
+    autocapitalize=Literal['off', 'none', 'on', 'sentences', 'words', 'characters'] | bool | None, autofocus=bool | None,
     contenteditable=Literal['true', 'false', 'plaintext-only'] | bool | None, dir=Literal['ltr', 'rtl', 'auto'] | None,
-    draggable=Literal['true', 'false'] | None,
+    draggable=Literal['true', 'false'] | bool | None,
     enterkeyhint=Literal['enter', 'done', 'go', 'next', 'previous', 'search', 'send'] | None,
     hidden=Literal['until-found'] | bool | None, inert=bool | None,
     inputmode=Literal['none', 'text', 'tel', 'url', 'email', 'numeric', 'decimal', 'search'] | None,
     itemid=_Text, itemprop=_Text, itemref=_Text, itemscope=bool | None, itemtype=_Text, lang=_Text, nonce=_Text, part=_Classes,
     popover=Literal['auto', 'hint', 'manual'] | bool | None, role=_Text, slot=_Text,
-    spellcheck=Literal['true', 'false'] | bool | None, tabindex=_Number, translate=Literal['yes', 'no'] | None))
+    spellcheck=Literal['true', 'false'] | bool | None, tabindex=_Number, translate=Literal['yes', 'no'] | bool | None))
 html_attrs = list(html_attrs_annotations)
 
 # %% ../../nbs/api/html/03_tags.ipynb #49ab1919

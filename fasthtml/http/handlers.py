@@ -16,7 +16,7 @@ import functools
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import GeneratorType
@@ -73,11 +73,12 @@ class Beforeware:
     def __init__(
         self,
         f: Callable,                        # Takes injected parameters; a result answers the request
-        skip: Sequence[str]|str|None = None # Regular expressions; a path inside the app that one of them matches wholly is skipped
+        skip: Any = None # Routes, or Regular expressions; a path inside the app that one of them matches wholly is skipped
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
-        self.f, self.skip = f, [skip] if isinstance(skip, str) else list(skip or ())
+        self.f, self.skip = f, [skip] if isinstance(skip, str) or hasattr(skip, 'fullmatch') else list(skip or ())
         for pattern in self.skip:
+            if not isinstance(pattern, str) and hasattr(pattern, 'fullmatch'): continue   # a route, or a compiled pattern
             try: re.compile(pattern)
             except re.error as e:
                 raise ValueError(f'skip={pattern!r} is no regular expression: {e}. `re.escape` takes a path literally.') from e
@@ -89,7 +90,7 @@ class Guard:
     "A `before` or `after` function, ready to run: its plan made, its patterns compiled"
     fn: Callable
     plan: Plan
-    skip: tuple[re.Pattern, ...] = ()
+    skip: tuple[Any, ...] = ()   # what has `fullmatch`: patterns, routes
 
     def skips(self, path: str) -> bool:
         "Does a pattern match the whole path?"
@@ -107,7 +108,7 @@ def guard(
     except KeyError: pass
     fn, skip = (o.f, o.skip) if isinstance(o, Beforeware) else (o, ())
     if not callable(fn): raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.')
-    made = site.prepared[o] = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) for p in skip))
+    made = site.prepared[o] = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) if isinstance(p, str) else p for p in skip))
     return made
 
 # %% ../../nbs/api/http/14_handlers.ipynb #71acb07e

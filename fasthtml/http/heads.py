@@ -18,8 +18,8 @@ from typing import Any
 
 # %% ../../nbs/api/http/16_heads.ipynb #87525210
 from ..html.composed import Script, asset_tag
-from ..html.element import FT, ft
-from ..html.htmx import asset_url, assets, htmx_exts
+from ..html.element import FT, Fragment, ft
+from ..html.htmx import AssetUrl, asset_url, assets, htmx_exts
 from ..html.js import event_source_js, helpers_js
 from .routing import root_of
 from .security import check_policy, csp_header
@@ -61,8 +61,10 @@ def placed(
     "Head elements with their files taken from `base`"
     if isinstance(el, (tuple, list)): return [placed(o, base) for o in el]
     if base == 'cdn' or not isinstance(el, FT): return el
+    if not el.tag: return Fragment(*placed(el.children, base))
     attr = 'src' if el.tag == 'script' else 'href'
-    path = _cdn_paths.get(str(el.get(attr)))
+    url = el.get(attr)
+    path = url.path if isinstance(url, AssetUrl) else _cdn_paths.get(str(url))
     if not path: return el
     el = copy(el)
     setattr(el, attr, Rooted(f'{base}/{path}') if base.startswith('/') else f'{base.rstrip("/")}/{path}')

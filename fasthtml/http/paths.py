@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['convertors', 'RegexConvertor', 'reg_re_param', 'PathPattern', 'Reach', 'split_path', 'path_pattern', 'warn_caller',
-           'fill_path', 'add_query', 'qp']
+           'fill_path', 'add_query', 'qp', 'address_of']
 
 # %% ../../nbs/api/http/10_paths.ipynb #cd55d9c8
 import re
@@ -247,3 +247,10 @@ def qp(
     if pattern: path = fill_path(pattern, kw)
     used = pattern.convertors if pattern else ()
     return add_query(path + mark + query + hash_ + rest, {k: v for k, v in kw.items() if k not in used})
+
+# %% ../../nbs/api/http/10_paths.ipynb #1015b154
+def address_of(
+    x: Any, # A route, or an address
+) -> Any:   # The address
+    "The URL of a route; anything else as it is"
+    return x.__url__() if hasattr(x, '__url__') else x

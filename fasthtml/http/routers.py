@@ -10,10 +10,11 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, overload
 
 from .hints import spelled
-from .routing import RouteWrapper, Verbs, decorate, give_to, infer_route, route_specs, wrap_route
+from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routing import route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:
@@ -31,14 +32,28 @@ class _Record:
     path: str = ''                      # Below the prefix
     kw: dict = field(default_factory=dict)
     before: tuple = ()
-    wrapper: RouteWrapper | None = None # What the user holds; None for WebSockets and routers
+    wrapper: Route | None = None # What the user holds; None for routers
+    socket: bool = False                # A WebSocket?
 
 def _several(before: Any) -> tuple:
     if before is None: return ()
     return tuple(before) if isinstance(before, list | tuple) else (before,)
 
+# %% ../../nbs/api/http/17_routers.ipynb #3ff5c935
+class _Decorator:
+    "A router that is used as a decorator does what its `route` does"
+    route: Registers
+    @overload
+    def __call__(self, path: C, /) -> C: ...
+    @overload
+    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
+    @overload
+    def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
+                 **options: Any) -> Decorates: ...
+    def __call__(self, path=None, methods=None, name=None, **options): return self.route(path, methods, name, **options)
+
 # %% ../../nbs/api/http/17_routers.ipynb #11eb8537
-class APIRouter(Verbs):
+class APIRouter(_Decorator, Verbs):
     "Routes to be added to an app later"
     def __init__(
         self,
@@ -54,6 +69,7 @@ class APIRouter(Verbs):
         self.rt_funcs, self._records = RouteFuncs(), []
 
     @spelled
+    @typed
     def route(self,
         path: Any = None,                             # Path pattern; from the function's name if not given
         methods: str | Collection[str] | None = None, # GET and POST if not given and the name is no verb
@@ -66,19 +82,19 @@ class APIRouter(Verbs):
         "Decorator: the function or class answers `path`"
         def register(target: Any, path: str | None) -> Any:
             specs = route_specs(target, path, methods, name)
-            wrapper = wrap_route(target.fn if isinstance(target, RouteWrapper) else target, self.prefix + specs[0].path)
+            wrapper = wrap_route(target.fn if isinstance(target, Route) else target, self.prefix + specs[0].path,
+                                 methods=[m for s in specs for m in s.methods])
             for s in specs:
                 more = dict(body_wrap=body_wrap, host=host, methods=s.methods, name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
         return decorate(register, path)
-    __call__ = route
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__') or 'rt_funcs' not in self.__dict__: raise AttributeError(name)
         return getattr(self.rt_funcs, name)
 
+    @typed
     def ws(self,
         path: Any = None,                # Path pattern; from the function's name if not given
         conn: Callable | None = None,    # Started when a client has connected
@@ -91,9 +107,12 @@ class APIRouter(Verbs):
     ) -> Any:
         "Decorator: the function takes the messages of a WebSocket"
         kw = dict(kwargs, conn=conn, disconn=disconn, name=name, host=host)
-        def register(f: Callable, path: str | None) -> Callable:
-            self._records.append(_Record(f, infer_route(f, path).path, kw, _several(before)))
-            return f
+        def register(f: Callable, path: str | None) -> Route:
+            f = f.fn if isinstance(f, Route) else f
+            spec = infer_route(f, path)
+            wrapper = wrap_route(f, self.prefix + spec.path)
+            self._records.append(_Record(f, spec.path, kw, _several(before), wrapper, socket=True))
+            return wrapper
         return decorate(register, path)
 
     def include(self,
@@ -109,21 +128,21 @@ class APIRouter(Verbs):
     ) -> None:
         "Add the routes"
         if isinstance(app, APIRouter): app.include(self)
-        else: self._play(app, '', (), None, None)
-
-    def _play(self, app: Any, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
-        prefix, before = prefix + self.prefix, before + self.before
-        body_wrap, host = self.body_wrap or body_wrap, self.host or host
-        for r in self._records:
-            if isinstance(r.target, APIRouter): r.target._play(app, prefix, before, body_wrap, host)
-            elif r.wrapper: _play_route(app, r, prefix, before, body_wrap, host)
-            else: _play_socket(app, r, prefix, before, host)
+        else: _play(self, app, '', (), None, None)
 
 # %% ../../nbs/api/http/17_routers.ipynb #24749a39
+def _play(router: APIRouter, app: Any, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
+    prefix, before = prefix + router.prefix, before + router.before
+    body_wrap, host = router.body_wrap or body_wrap, router.host or host
+    for r in router._records:
+        if isinstance(r.target, APIRouter): _play(r.target, app, prefix, before, body_wrap, host)
+        elif r.socket: _play_socket(app, r, prefix, before, host)
+        else: _play_route(app, r, prefix, before, body_wrap, host)
+
 def _play_route(app: Any, r: _Record, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
     kw = dict(r.kw, body_wrap=r.kw['body_wrap'] or body_wrap, host=r.kw['host'] or host, before=before + r.before or None)
     r.wrapper.follow(app.route(prefix + r.path, **kw)(r.target))
 
 def _play_socket(app: Any, r: _Record, prefix: str, before: tuple, host: str | None) -> None:
     kw = dict(r.kw, host=r.kw['host'] or host, before=before + r.before or None)
-    app.ws(prefix + r.path, **{k: v for k, v in kw.items() if v is not None})(r.target)
+    r.wrapper.follow(app.ws(prefix + r.path, **{k: v for k, v in kw.items() if v is not None})(r.target))

@@ -72,7 +72,7 @@ def next_state(
     if state.phase is Phase.CLOSED or events[event] <= state.manner: return state
     return replace(state, manner=events[event])
 
-# %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acb
+# %% ../../nbs/api/realtime/22_connections.ipynb #bd71d873
 log = logging.getLogger('fasthtml.realtime')
 current_connection: ContextVar['Connection | None'] = ContextVar('current_connection', default=None)  # whose functions are running
 
@@ -84,6 +84,7 @@ def check_seconds(
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):
         raise ValueError(f'{name}= is a number of seconds above 0, or None for never; got {value!r}.')
 
+# %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acc
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
     __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',

@@ -20,6 +20,7 @@ from starlette.middleware.sessions import SessionMiddleware as _StarletteSession
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from ..http.paths import address_of
 from .calls import AppCall, AppTransport, Html, LoopThread, Response, StillWaiting
 from .streams import AsyncEvents, AsyncSocket, AsyncStream, Event, htmx_headers
 from .streams import Closed as Closed, StreamEnded as StreamEnded  # for `except` in tests
@@ -72,28 +73,28 @@ R = TypeVar('R')  # A response, or the promise of one
 
 class HttpVerbs(Generic[R]):
     "One method for each HTTP method, on top of `request`; an async client's are awaited"
-    def request(self, method: str, url: str, **kwargs) -> R:
+    def request(self, method: str, url: Any, **kwargs) -> R:
         "Any method"
         raise NotImplementedError
-    def get(self, url: str, **kwargs) -> R:
+    def get(self, url: Any, **kwargs) -> R:
         "GET"
         return self.request('GET', url, **kwargs)
-    def post(self, url: str, **kwargs) -> R:
+    def post(self, url: Any, **kwargs) -> R:
         "POST"
         return self.request('POST', url, **kwargs)
-    def put(self, url: str, **kwargs) -> R:
+    def put(self, url: Any, **kwargs) -> R:
         "PUT"
         return self.request('PUT', url, **kwargs)
-    def patch(self, url: str, **kwargs) -> R:
+    def patch(self, url: Any, **kwargs) -> R:
         "PATCH"
         return self.request('PATCH', url, **kwargs)
-    def delete(self, url: str, **kwargs) -> R:
+    def delete(self, url: Any, **kwargs) -> R:
         "DELETE"
         return self.request('DELETE', url, **kwargs)
-    def options(self, url: str, **kwargs) -> R:
+    def options(self, url: Any, **kwargs) -> R:
         "OPTIONS"
         return self.request('OPTIONS', url, **kwargs)
-    def head(self, url: str, **kwargs) -> R:
+    def head(self, url: Any, **kwargs) -> R:
         "HEAD"
         return self.request('HEAD', url, **kwargs)
 
@@ -102,7 +103,7 @@ class HtmxVerbs(HttpVerbs[R]):
     def __init__(self, client: Any, version: Literal[2, 4]): self._client, self._version = client, version
     def __call__(self, version: Literal[2, 4]) -> 'HtmxVerbs[R]': return HtmxVerbs(self._client, version)
 
-    def request(self, method: str, url: str, *, source: Any = None, target: Any = None, name: str | None = None,
+    def request(self, method: str, url: Any, *, source: Any = None, target: Any = None, name: str | None = None,
                 prompt: str | None = None, boosted: bool = False, restore: bool = False,
                 headers: Mapping[str, str] | None = None, **kwargs) -> R:
         "Any method; the keywords are those of `htmx_headers`, and the client's"
@@ -237,15 +238,15 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
             if not bound.expired(): raise
             raise StillWaiting(f'Waited {seconds:g} s for {what}.') from e
 
-    async def begin(self, method: str, url: str, **kwargs) -> Response:
+    async def begin(self, method: str, url: Any, **kwargs) -> Response:
         "A response whose body is still to come"
         await self.ready()
         follow = {k: kwargs.pop(k) for k in ('follow_redirects', 'auth') if k in kwargs}
-        request = self.http.build_request(method, url, **kwargs)
+        request = self.http.build_request(method, address_of(url), **kwargs)
         async with self.within(None, f'{method} {url} to start its response'):
             return await self.http.send(request, stream=True, **follow)
 
-    async def request(self, method: str, url: str, **kwargs) -> Response:
+    async def request(self, method: str, url: Any, **kwargs) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
         r = await self.begin(method, url, **kwargs)
         kind = r.headers.get('content-type', 'no content type')
@@ -271,17 +272,17 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         "Requests as htmx makes them; `hx(4)` for another version"
         return HtmxVerbs(self, self.htmx)
 
-    def stream(self, method: str, url: str, **kwargs) -> 'AsyncStream':
+    def stream(self, method: str, url: Any, **kwargs) -> 'AsyncStream':
         "A response to be read piece by piece: `async with client.stream('GET', '/x') as s`"
         return AsyncStream(self, method, url, kwargs)
 
-    def sse(self, url: str, *, method: str = 'GET', last_event_id: str | None = None, **kwargs) -> AsyncEvents:
+    def sse(self, url: Any, *, method: str = 'GET', last_event_id: str | None = None, **kwargs) -> AsyncEvents:
         "An event stream: `async with client.sse('/x') as events`"
         return AsyncEvents(self, method, url, last_event_id, kwargs)
 
-    def ws(self, url: str, *, headers: Mapping[str, str] | None = None, subprotocols: list[str] | None = None) -> AsyncSocket:
+    def ws(self, url: Any, *, headers: Mapping[str, str] | None = None, subprotocols: list[str] | None = None) -> AsyncSocket:
         "A WebSocket: `async with client.ws('/x') as ws`"
-        return AsyncSocket(self, url, headers, subprotocols or [])
+        return AsyncSocket(self, address_of(url), headers, subprotocols or [])
 
 # %% ../../nbs/api/testing/39_client.ipynb #c88da6f8
 class _Face:
@@ -381,7 +382,7 @@ class Client(HttpVerbs[Response]):
         "Put the clock of the app's event loop forward"
         self.run(self._thread.loop.advance(seconds))
 
-    def request(self, method: str, url: str, **kwargs) -> Response:
+    def request(self, method: str, url: Any, **kwargs) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
         return self.run(self.inner.request(method, url, **kwargs))
 
@@ -401,15 +402,15 @@ class Client(HttpVerbs[Response]):
         from fasthtml.testing.page import Page
         return Page(self, self.run(self.inner.open(url, htmx=htmx, scripts=scripts)))
 
-    def stream(self, method: str, url: str, **kwargs) -> Stream:
+    def stream(self, method: str, url: Any, **kwargs) -> Stream:
         "A response to be read piece by piece: `with client.stream('GET', '/x') as s`"
         return Stream(self, self.inner.stream(method, url, **kwargs))
 
-    def sse(self, url: str, **kwargs) -> Events:
+    def sse(self, url: Any, **kwargs) -> Events:
         "An event stream: `with client.sse('/x') as events`; `last_event_id=` resumes"
         return Events(self, self.inner.sse(url, **kwargs))
 
-    def ws(self, url: str, **kwargs) -> Socket:
+    def ws(self, url: Any, **kwargs) -> Socket:
         "A WebSocket: `with client.ws('/x') as ws`"
         return Socket(self, self.inner.ws(url, **kwargs))
 

@@ -126,17 +126,21 @@ _js = {'===': '==', '!==': '!=', '&&': ' and ', '||': ' or ', '!': ' not ', 'tru
 _compare: dict[type, Callable] = {ast.Eq: lambda a, b: a == b, ast.NotEq: lambda a, b: a != b, ast.Lt: lambda a, b: a < b,
                                   ast.LtE: lambda a, b: a <= b, ast.Gt: lambda a, b: a > b, ast.GtE: lambda a, b: a >= b}
 
+def _prop(event: Event, name: str) -> Any:
+    if name in ('key', 'code', 'ctrlKey', 'shiftKey', 'altKey', 'metaKey', 'button', 'repeat'): return event.props.get(name)
+    return event.props[name]
+
 def _value(node: ast.AST, names: dict, event: Event, fields: Fields) -> Any:
     go = lambda o: _value(o, names, event, fields)
     if isinstance(node, ast.Constant): return node.value
     if isinstance(node, ast.BoolOp): return (all if isinstance(node.op, ast.And) else any)(map(go, node.values))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not): return not go(node.operand)
     if isinstance(node, ast.Compare) and len(node.ops) == 1: return _compare[type(node.ops[0])](go(node.left), go(node.comparators[0]))
-    if isinstance(node, ast.Name): return names[node.id] if node.id in names else event.props[node.id]
+    if isinstance(node, ast.Name): return names[node.id] if node.id in names else _prop(event, node.id)
     if not isinstance(node, ast.Attribute): raise LookupError
     of = go(node.value)
     if node.attr == 'length' and isinstance(of, str): return len(of)
-    if isinstance(of, dict): return names[node.attr] if node.attr == 'target' else of[node.attr]
+    if isinstance(of, dict): return names[node.attr] if node.attr == 'target' else _prop(event, node.attr)
     return {'value': fields.value, 'checked': fields.is_checked, 'id': lambda o: o.attr('id') or ''}[node.attr](of)
 
 # %% ../../nbs/api/testing/36_hx.ipynb #fec654e3
@@ -335,7 +339,8 @@ def _add(self: Htmx2, seen: list, out: Entries, el: Any) -> None:
 @patch
 def _of_control(self: Htmx2, el: Any) -> Entries:
     fields, name, kind = self.scene.fields, el.attr('name'), kind_of(el)
-    if not name or kind in ('', 'button', 'submit') or 'disabled' in el.attrs or closest(el, 'fieldset[disabled]') is not None: return []
+    if not name or kind in ('', 'button', 'submit', 'fieldset', 'object') or 'disabled' in el.attrs: return []
+    if closest(el, 'fieldset[disabled]') is not None: return []
     if kind in ('checkbox', 'radio') and not fields.is_checked(el): return []
     if kind == 'select-multiple': return [(name, option_value(o)) for o in fields.chosen(el)]
     if kind == 'file': return [(name, f) for f in fields.files(el)]
@@ -628,6 +633,7 @@ def request(
     "What htmx 4 sends"
     scene, pressed = self.scene, event.submitter if event else None
     method = (verb or (pressed.attr('formmethod') if pressed is not None else None) or el.attr('method') or 'get').upper()
+    if method == 'DIALOG': return None
     target = self.target(el) if target is None else target
     if target is not None and not is_element(target):
         scene.warn(f'The target of {describe(el)} is the document, which is no element: htmx 4 sends nothing.')

@@ -294,7 +294,7 @@ def insert2(
         if style == 'outerHTML': detach(target)
     new = [o for o in nodes if is_element(o)]
     done.fresh += new
-    done.settled = [o for o in done.settled if o != target] + (new if style == 'outerHTML' else [])
+    if style == 'outerHTML': done.settled = [o for o in done.settled if o != target] + new
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #c9907c6b
 def hold_preserved(
@@ -341,7 +341,9 @@ def _all_oob2(dom: Dom, fragment: Any, done: Swapped, options: Options) -> bool:
     found = select(fragment, '[hx-swap-oob],[data-hx-swap-oob]')
     for el in found:
         if options.nested_oob or not is_element(el.parent):
-            oob2(dom, el.attr('hx-swap-oob') or el.attr('data-hx-swap-oob') or 'true', el, done, options)
+            value = el.attr('hx-swap-oob') or el.attr('data-hx-swap-oob')
+            if value: oob2(dom, value, el, done, options)
+            else: done.warn(f'{describe(el)} has an empty hx-swap-oob: htmx 2 swaps it with the rest.')
         else:
             for name in ('hx-swap-oob', 'data-hx-swap-oob'): el.attrs.pop(name, None)
     return bool(found)

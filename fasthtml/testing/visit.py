@@ -342,8 +342,8 @@ def fill(
     value: Any,  # What the visitor enters
 ) -> None:
     "Enter a value, and leave the field"
+    for el in found[:1]: self.dispatch(Event('focus', el, bubbles=False))
     changed = self.fields.fill(found, value)
-    for el in found[:1] if found else []: self.dispatch(Event('focus', el, bubbles=False))
     for el in changed:
         kind, props = kind_of(el), {'key': str(value)[-1:], **_keys}
         typed = kind not in ('checkbox', 'radio', 'file') and not kind.startswith('select')
@@ -483,7 +483,7 @@ def _boosts(self: Visit, el: Any) -> tuple[str, str] | None:
     self.scene.boosted.add(el)
     action = el.attr('action') or (self.scene.url if self.version == 2 else '')
     if self.version == 2 and method == 'get': action = re.sub(r'\?[^#]+', '', action)
-    return (method if self.version == 2 or el.attr('method') else ''), action
+    return (method if self.version == 2 else ''), action
 
 # %% ../../nbs/api/testing/37_visit.ipynb #27e3b2ef
 _extensions = {'ws', 'sse', 'morph'}

@@ -27,6 +27,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,7 @@ from ..app.fastapp import address, name_hosts, refuse_busy, welcome
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from .check import check_program
+from ..html.js import all_assets
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #d5b6c99c
 class Misuse(Exception):
@@ -176,12 +178,15 @@ def wanted_assets(
     htmx: int = 2,              # Version of htmx
 ) -> list[Asset]:
     "Which files to fetch"
-    if unknown := [o for o in names if o not in assets]:
-        near = get_close_matches(unknown[0], assets, 1)
+    known, names = all_assets(), list(names)
+    if unknown := [o for o in names if o not in known]:
+        near = get_close_matches(unknown[0], known, 1)
         guess = f' Did you mean {near[0]!r}?' if near else ''
-        raise Misuse(f'There is no asset {unknown[0]!r}.{guess} There are: {", ".join(sorted(assets))}.')
-    chosen = list(names) or [f'htmx{htmx}', *dict.fromkeys(htmx_exts(htmx).values()), 'css-scope-inline', 'pico']
-    return [assets[o] for o in dict.fromkeys(chosen)]
+        raise Misuse(f'There is no asset {unknown[0]!r}.{guess} There are: {", ".join(sorted(assets))}, '
+                     'and `languages/...` and `styles/...` of highlight.js.')
+    chosen = names or [f'htmx{htmx}', *dict.fromkeys(htmx_exts(htmx).values()), 'css-scope-inline', 'pico']
+    if 'katex-css' in chosen: chosen += [o for o in known if o.startswith('fonts/')]   # its style sheet loads them
+    return [known[o] for o in dict.fromkeys(chosen)]
 
 def check_integrity(
     asset: Asset,       # What it should be
@@ -196,16 +201,21 @@ def from_cdn(asset: Asset) -> bytes:
     "The file of an asset, from the CDN"
     with urllib.request.urlopen(asset_url(asset), timeout=30) as answer: return answer.read()
 
-def from_npm(asset: Asset) -> bytes:
-    "The file of an asset, out of the package that `npm` fetches"
+@cache
+def _npm_package(spec: str) -> bytes:
+    "The archive of a package, as `npm` fetches it"
     with tempfile.TemporaryDirectory() as folder:
-        command = ['npm', 'pack', '--json', f'{asset.package}@{asset.version}']
+        command = ['npm', 'pack', '--json', spec]
         packed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if packed.returncode: raise OSError(packed.stderr.strip().splitlines()[-1] if packed.stderr.strip() else 'npm pack failed')
         told = json.loads(packed.stdout)
         first = told[0] if isinstance(told, list) else next(iter(told.values()))  # npm 11 answers with a mapping
-        with tarfile.open(Path(folder)/first['filename'].replace('@', '').replace('/', '-')) as package:
-            return package.extractfile(f'package/{asset.file}').read()
+        return (Path(folder)/first['filename'].replace('@', '').replace('/', '-')).read_bytes()
+
+def from_npm(asset: Asset) -> bytes:
+    "The file of an asset, out of the package that `npm` fetches"
+    with tarfile.open(fileobj=io.BytesIO(_npm_package(f'{asset.package}@{asset.version}'))) as package:
+        return package.extractfile(f'package/{asset.file}').read()
 
 def fetch_assets(
     chosen: Iterable[Asset],                # What to fetch

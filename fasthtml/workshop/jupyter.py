@@ -29,6 +29,7 @@ from ..app.app import HostCheck, check_hosts
 from ..app.live_reload import setup_live_reload
 from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P
 from ..html.tags import show as shown
+from ..http.paths import address_of
 
 # %% ../../nbs/api/workshop/41_jupyter.ipynb #f93e5b97
 local_origin = r'https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?'    # Pages of this machine, on any port
@@ -280,7 +281,7 @@ def HTMX(
     client: Any = None,             # A test client: shows what it gets for `path`, without a server
 ) -> Any:
     "Show a page of an app below the cell"
-    base = f'http://{host}:{port}'
+    base, path = f'http://{host}:{port}', address_of(path)
     if client is not None: shows = frame(srcdoc=client.get(path).text, height=height)
     elif isinstance(path, str): shows = frame(src=base + path, height=height)
     elif app is not None: shows = frame(srcdoc=page_of(path, app, base + '/'), height=height)

@@ -52,6 +52,65 @@ def page(tasks: list[Task], htmx: HtmxHeaders) -> str:
     return to_xml(doc, indent=False) + ''.join(iter_chunks(doc, size=100)) + static(box) + File('x.html') + f'{link}{header}'
 '''
 
+APP = '''
+from typing import Any
+
+from fasthtml.common import APIRouter, Beforeware, Client, Div, FastHTML, Form, FT, P, Redirect, fast_app
+from fasthtml.http.routing import Route
+
+app, rt = fast_app()
+ar = APIRouter('/x')
+
+@rt
+def index(n: int = 1) -> FT: return Div(cls=['a', None], **dict(hx_target='#a'))
+
+@app.get('/{id}')
+async def one(id: int) -> FT: return P(cls={'active': id > 1}, draggable=True, translate=False)
+
+@rt('/y', methods=['get'])
+def y() -> FT: return Div(P(index), hx_get=index, hx_post=one.to(id=3), href=index)
+
+@app.ws('/ws')
+async def ws(msg: str, send: Any) -> None: await send(P(msg))
+
+@ar
+def bare(q: str) -> str: return q
+
+@ar.post('/p')
+def posted(q: str) -> Redirect: return Redirect(index)
+
+@ar.ws('/w')
+async def socket(q: str) -> None: ...
+
+@rt
+class things:
+    def get(self) -> str: return ''
+
+def use(site: FastHTML) -> str:
+    got: FT = index(2)
+    r: Route[[int], Any] = one
+    options = dict(hx_target='#a', cls='b')
+    form = Form(Div(**options), ws_connect=ws, hx_post=posted, sse_connect=socket, action=bare)
+    Client(site).get(index)
+    Client(site).ws(ws)
+    Beforeware(use, skip=[index, '/x'])
+    return f'{got}{r}{form}{bare("a")}{one.methods}{things}{y}'
+'''
+
+WRONG_APP = '''
+from fasthtml.common import FastHTML, APIRouter, fast_app
+app, rt = fast_app()
+@rt
+def index(n: int) -> str: return str(n)
+@app.get('/a')
+async def a(n: int) -> str: return str(n)
+index('x')
+index()
+x: int = index(1)
+y: str = a(1)
+index.methodes
+'''
+
 WRONG = '''
 from fasthtml.html.element import FT, Fragment, Safe, tag_factory, unqid
 from fasthtml.html.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts
@@ -116,11 +175,18 @@ def pyright(folder: Path, **sources: str) -> dict[str, list[tuple[int, str]]]:
 
 
 @pytest.fixture(scope='module')
-def errors(tmp_path_factory): return pyright(tmp_path_factory.mktemp('typing'), right=RIGHT, wrong=WRONG)
+def errors(tmp_path_factory): return pyright(tmp_path_factory.mktemp('typing'), right=RIGHT, wrong=WRONG, app=APP, wrong_app=WRONG_APP)
 
 
 def test_right_uses_are_accepted(errors):
     assert errors['right'] == []
+
+
+def test_routes_are_typed(errors):
+    assert errors['app'] == []
+    lines = WRONG_APP.splitlines()
+    wrong = {i for i, line in enumerate(lines) if i > lines.index('async def a(n: int) -> str: return str(n)')}
+    assert {i for i, _ in errors['wrong_app']} == wrong
 
 
 def test_every_wrong_use_is_rejected(errors):
