@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""All comparisons, one after another: `make bench`, or `python bench/run.py [render] [http] [realtime]`."""
+"""All comparisons, one after another: `make bench`, or `python bench/run.py [render] [http] [realtime] [calls]`."""
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ['render', 'http', 'realtime']
+PARTS = ['render', 'http', 'realtime', 'calls']
 
 if __name__ == '__main__':
     chosen = sys.argv[1:] or PARTS

@@ -2,13 +2,14 @@
 from .html import js as _module
 from .html.js import (
     AnyNow, HighlightJS, HtmxOn, KatexMarkdownJS, MarkdownJS, MermaidJS, Now, On, Prev, SortableJS, Surreal, dark_media,
-    helpers_js, light_media, npmcdn, run_js, sid_scr, to_js, with_sid,
+    event_source_js, helpers_js, light_media, npmcdn, run_js, sid_scr, to_js, with_sid,
 )
 from .html.composed import jsd
 
 __all__ = [
     'AnyNow', 'HighlightJS', 'HtmxOn', 'KatexMarkdownJS', 'MarkdownJS', 'MermaidJS', 'Now', 'On', 'Prev', 'SortableJS',
-    'Surreal', 'dark_media', 'helpers_js', 'jsd', 'light_media', 'npmcdn', 'run_js', 'sid_scr', 'to_js', 'with_sid',
+    'Surreal', 'dark_media', 'event_source_js', 'helpers_js', 'jsd', 'light_media', 'npmcdn', 'run_js', 'sid_scr',
+    'to_js', 'with_sid',
 ]
 
 

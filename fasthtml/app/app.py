@@ -11,7 +11,7 @@ __all__ = ['cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_func
 import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from typing import Any
@@ -114,25 +114,19 @@ class SiteRouter(AppRouter):
     site: Site
     errors: ErrorTable
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any: return self.app(scope, receive, send)
-
-    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return (self.answer if scope['type'] == 'http' else super().dispatch)(scope, receive, send)
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Answer a request, if need be with an error"
-        try:
-            if scope['method'] not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
-            await self.find(scope)(scope, receive, send)
-        except Exception as exc: await self.errors.answer(exc, scope, receive, send)
+    async def failed(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope['type'] != 'http': raise exc
+        await self.errors.answer(exc, scope, receive, send)
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
-        outer, path = scope.get('route'), inner_path(scope)
+        if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
+        outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'site', None) is self.site: return app
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
+        path = inner_path({'path': scope['path'], 'root_path': root})   # as it was before a mount took its part
         if scope['type'] == 'http': return Behind(app, self.site.before, self.site, path) if self.site.before else app
         return Behind(app, self.site.before, self.site, path, None if is_ours(route) else ())
 
@@ -384,7 +378,7 @@ class Serving(Starlette):
         last = [f for f in (handlers.pop(key, None) for key in (500, Exception)) if f]
         named, self.site.public = cors_origins(self.user_middleware)
         self.site.trusted, self.site.debug = frozenset([*self.trusted_origins, *named]), self.debug
-        self.router.errors, stack = ErrorTable(handlers), self.router
+        self.router.errors, stack = ErrorTable(handlers), self.router.app
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         return ServerErrors(stack, last[0] if last else None, self.debug)
 

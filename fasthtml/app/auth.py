@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
@@ -23,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
 from ..http.handlers import MiddlewareBase, inner_path
+from ..http.threads import in_thread
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
 auth_hdrs: Mapping[str, str] = {'WWW-Authenticate': 'Basic realm="login", charset="UTF-8"'}
@@ -75,7 +75,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
         if inspect.iscoroutinefunction(self.cb): return await self.cb(conn, *found)
-        return await to_thread.run_sync(self.cb, conn, *found)
+        return await in_thread(self.cb, conn, *found)
 
 async def _refuse_socket(receive: Receive, send: Send) -> None:
     await receive()

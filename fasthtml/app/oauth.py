@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -35,6 +34,7 @@ from ..http.params import Request, read_body
 from ..http.paths import add_query
 from ..http.responses import Redirect
 from ..http.security import local_target
+from ..http.threads import in_thread
 from ..html.tags import P
 
 # %% ../../nbs/api/app/35_oauth.ipynb #13bb9354
@@ -93,7 +93,7 @@ def finish_login(
 async def maybe_thread(f: Callable, *args) -> Any:
     "Await a coroutine function; run another in a thread"
     if inspect.iscoroutinefunction(f): return await f(*args)
-    return await to_thread.run_sync(f, *args)
+    return await in_thread(f, *args)
 
 class Login:
     "What a program may change about a login"

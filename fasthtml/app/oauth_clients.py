@@ -13,19 +13,18 @@ import re
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from anyio import to_thread
 from fastcore.basics import AttrDictDefault
 from starlette.requests import HTTPConnection
 
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #7eac353a
 from .openid import Call, Flow, Issuer, OAuthError, challenge, error_code, load_jwt, talk, talk_async, verify_token
 from ..http.paths import add_query
+from ..http.threads import in_thread
 
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #5e669caf
 http_patterns: tuple[str, ...] = (r'localhost', r'.*\.localhost', r'127(\.\d+){3}', r'0\.0\.0\.0', r'\[::1\]', r'10(\.\d+){3}',
@@ -182,7 +181,7 @@ class WebClient(Conversation):
     async def parse_response_async(self, code: str | None, redirect_uri: str, **kw) -> dict:
         "As `parse_response`"
         if not self._own('parse_response'): return await talk_async(self._exchange(code, redirect_uri, **kw), self.timeout)
-        token = await to_thread.run_sync(partial(self.parse_response, code, redirect_uri, **kw))
+        token = await in_thread(self.parse_response, code, redirect_uri, **kw)
         self._token.set(token)
         return token
 
@@ -194,7 +193,7 @@ class WebClient(Conversation):
 
     async def get_info_async(self, token: dict | str | None = None) -> Info:
         "As `get_info`"
-        if self._own('get_info'): return await to_thread.run_sync(self.get_info, token)
+        if self._own('get_info'): return await in_thread(self.get_info, token)
         return await talk_async(self._details(token), self.timeout)
 
     def retr_info(self, code: str | None, redirect_uri: str, **kw) -> Info:
@@ -203,7 +202,7 @@ class WebClient(Conversation):
 
     async def retr_info_async(self, code: str | None, redirect_uri: str, **kw) -> Info:
         "As `retr_info`"
-        if self._own('retr_info'): return await to_thread.run_sync(partial(self.retr_info, code, redirect_uri, **kw))
+        if self._own('retr_info'): return await in_thread(self.retr_info, code, redirect_uri, **kw)
         return await self.get_info_async(await self.parse_response_async(code, redirect_uri, **kw))
 
     def retr_id(self, code: str | None, redirect_uri: str, **kw) -> Any:

@@ -20,7 +20,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 from uuid import NAMESPACE_URL, uuid5
 
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -29,6 +28,7 @@ from starlette.types import Scope
 
 from ..html.htmx import Asset, assets
 from ..http.requests import Request
+from ..http.threads import in_thread
 
 # %% ../../nbs/api/app/31_static.ipynb #8c1a8d9f
 log = logging.getLogger('fasthtml.app.static')
@@ -144,7 +144,7 @@ def static_handler(
     async def static_file(request: Request) -> Response:
         parts = request.path_params
         path = parts['fname'] + (f".{parts['ext']}" if 'ext' in parts else ext)
-        file = await anyio.to_thread.run_sync(safe_file, top, path)
+        file = await in_thread(safe_file, top, path)
         if file is None: raise HTTPException(404)
         return file_response(files, file, file.stat(), request.scope)
     return static_file
@@ -240,7 +240,7 @@ def asset_handler(
     async def local_asset(request: Request) -> Response:
         asset = known.get(request.path_params['path'])
         if asset and asset.path not in found:
-            file = await anyio.to_thread.run_sync(find_asset, asset, asset_folders(folder))
+            file = await in_thread(find_asset, asset, asset_folders(folder))
             if file: found[asset.path] = file
             else: log.error('%s %s is not on this machine. `fasthtml assets` fetches it.', asset.package, asset.version)
         file = asset and found.get(asset.path)

@@ -93,8 +93,7 @@ async def close_socket(ws: WebSocket, exc: WebSocketException) -> None:
 # %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class Sent:
     "Has the answer begun?"
-    __slots__ = ('started',)
-    def __init__(self): self.started = False
+    started = False
 
 class ErrorTable:
     "Exception handlers, by status and by class"

@@ -21,7 +21,6 @@ from types import GeneratorType
 from typing import Any
 
 # %% ../../nbs/api/http/14_handlers.ipynb #a9dd9c48
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
@@ -36,6 +35,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .security import origin_refusal
+from .threads import in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ async def call(
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)
-    result = await to_thread.run_sync(_collected, fn, args, kwargs)
+    result = await in_thread(_collected, fn, args, kwargs)
     return await result if inspect.isawaitable(result) else result
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bc0bfef2
@@ -221,7 +221,7 @@ def response_class(plan: Plan) -> type[Response]|None:
 
 class Endpoint:
     "The ASGI app of one route"
-    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', '__wrapped__')
+    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
 
     def __init__(
         self,
@@ -235,6 +235,7 @@ class Endpoint:
         self.fn, self.plan, self.site, self.body_wrap, self.__wrapped__ = fn, plan, site, body_wrap, fn
         self.before, self.after = tuple(guard(o, site) for o in before), tuple(guard(o, site) for o in after)
         self.returns = response_class(plan)
+        self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, asyncio.current_task(), asyncio.get_running_loop(), config=self.site)
@@ -256,6 +257,8 @@ class Endpoint:
         "The response: what guards, handler and `after` functions make of the request"
         site, plan, scope, result, status = self.site, self.plan, exchange.scope, None, 200
         before, after = site.before or self.before, site.after or self.after
+        if self.direct and not before and not after:
+            return respond_to(await self.fn(), scope, site.page, None, 200, self.body_wrap, self.returns)
         source = source_of(exchange, site) if before or after or not plan.empty else None
         if before: result = await run_before((*site.before, *self.before), source, site)
         if not before or not answers(result):
@@ -470,7 +473,7 @@ class into:
 async def _maybe_thread(fn: Callable, *args, **kwargs) -> Any:
     "Await a coroutine function; run another in a thread"
     if inspect.iscoroutinefunction(fn): return await fn(*args, **kwargs)
-    return await to_thread.run_sync(_collected, fn, args, kwargs)
+    return await in_thread(_collected, fn, args, kwargs)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #8c585c4b
 class MiddlewareBase:

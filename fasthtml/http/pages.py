@@ -9,7 +9,6 @@ __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -139,7 +138,7 @@ def page_parts(
     "Put each top-level node where it belongs in a page"
     parts = Parts()
     for o in nodes:
-        tag = getattr(o, 'tag', None)
+        tag = o._t.name if type(o) is FT else getattr(o, 'tag', None)
         if tag is None: parts.body.append(o)
         elif tag == 'title': parts.title = o
         elif tag in _head_tags: parts.head.append(o)
@@ -168,7 +167,8 @@ def canonical_url(
     if query: path += '?' + query.decode('latin-1')
     if isinstance(origin, str): return origin.rstrip('/') + path
     host = headers.get(b'host', b'').decode('latin-1')
-    if re.sub(r':\d*$', '', host) in _own_hosts: return f'https://{host}{path}'
+    name, _, port = host.rpartition(':')
+    if (name if not port or port.isdecimal() else host) in _own_hosts: return f'https://{host}{path}'
     return '/.' + path if path[:2] == '//' else path   # two slashes would begin a host
 
 def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Request|None) -> list[Any]:

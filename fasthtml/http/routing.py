@@ -12,7 +12,7 @@ __all__ = ['log', 'all_meths', 'nested_name', 'RouteSpec', 'infer_route', 'class
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial, update_wrapper
@@ -440,16 +440,18 @@ class AppRouter(Router):
         root, outer = scope.get('root_path', ''), links.get()
         if root and not self.first_root: self.first_root = root
         token = links.set(self._home if outer is None and not root else Place(self, root, outer))
-        try: await self.dispatch(scope, receive, send)
+        try: await self.find(scope)(scope, receive, send)
+        except Exception as exc: await self.failed(exc, scope, receive, send)
         finally: links.reset(token)
 
-    def dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        "Give the request to what answers it"
-        return self.find(scope)(scope, receive, send)
+    async def failed(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        "Answer for what could not be found, or failed; here that is left to others"
+        raise exc
 
     def find(self, scope: Scope) -> ASGIApp:
         "The first route that matches, or what stands for none; `scope` learns which"
-        path, table = route_path(scope), self._routes.table
+        path = route_path(scope) if scope.get('root_path') else scope['path']
+        table = self._routes._table or self._routes.table
         if len(path) > _MAX_PATH: return self.default if scope['type'] == 'websocket' else _path_too_long(scope)
         route = table.sure.get((path, scope.get('method', 'websocket')))
         if route is not None:

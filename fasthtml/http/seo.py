@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import urljoin
-from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
 # %% ../../nbs/api/http/15_seo.ipynb #9ae82de8
 from ..html.composed import Script
-from ..html.element import FT
+from ..html.element import FT, esc
 from ..html.js import to_js
 from ..html.tags import Meta
 
@@ -164,7 +163,7 @@ def sitemap_url(
     if not url_info.get('loc'): raise ValueError(f"a page of a sitemap needs `loc`, got {url_info!r}.")
     info = {**url_info, 'loc': f'{loc_base}{url_info["loc"]}'}
     keys = [k for k in ('loc', 'lastmod', 'changefreq', 'priority') if info.get(k) is not None]
-    parts = [f'<{k}>{escape(str(_iso(info[k])))}</{k}>' for k in keys]
+    parts = [f'<{k}>{esc(str(_iso(info[k])))}</{k}>' for k in keys]
     return '<url>' + ''.join(parts) + '</url>'
 
 def sitemap_xml(

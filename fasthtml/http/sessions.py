@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import secrets
-import sqlite3
 import tempfile
 import time
 from base64 import b64decode, b64encode
@@ -22,16 +21,18 @@ from functools import partial, update_wrapper
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
+if TYPE_CHECKING: import sqlite3
+
 import anyio
-import anyio.to_thread
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .requests import parse_cookies
+from .threads import in_thread
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
 log = logging.getLogger('fasthtml.http.sessions')
@@ -351,27 +352,28 @@ class SqliteSessions:
     ):
         self.path, self.clock, self._lock, self._db, self._next_sweep = path, clock, Lock(), None, 0.0
 
-    async def load(self, id: str) -> Stored | None: return await anyio.to_thread.run_sync(self._run, self._load, id)
+    async def load(self, id: str) -> Stored | None: return await in_thread(self._run, self._load, id)
     async def save(self, id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
-        await anyio.to_thread.run_sync(self._run, self._write, id, changed, removed, max_age)
-    async def drop(self, id: str) -> None: await anyio.to_thread.run_sync(self._run, self._drop, id)
+        await in_thread(self._run, self._write, id, changed, removed, max_age)
+    async def drop(self, id: str) -> None: await in_thread(self._run, self._drop, id)
 
     def _run(self, do: Callable, *args) -> Any:
         "Do something in a transaction, one at a time"
         with self._lock:
             if self._db is None:
+                import sqlite3   # few programs need it
                 self._db = sqlite3.connect(self.path, check_same_thread=False)
                 self._db.execute('pragma journal_mode=wal')
                 self._db.executescript(_tables)
             with self._db: return do(self._db, *args)
 
-    def _load(self, db: sqlite3.Connection, id: str) -> Stored | None:
+    def _load(self, db: 'sqlite3.Connection', id: str) -> Stored | None:
         life = db.execute('select expires from session_life where id=?', [id]).fetchone()
         left = life[0] - self.clock() if life else 0
         if left <= 0: return None
         return Stored(dict(db.execute('select key, value from session_value where id=?', [id])), left)
 
-    def _write(self, db: sqlite3.Connection, id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
+    def _write(self, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
         now = self.clock()
         db.execute('insert or replace into session_life values(?, ?)', [id, now + max_age])
         db.executemany('insert or replace into session_value values(?, ?, ?)', [(id, k, v) for k, v in changed.items()])
@@ -381,7 +383,7 @@ class SqliteSessions:
         old = db.execute('delete from session_life where expires < ? returning id', [now]).fetchall()
         db.executemany('delete from session_value where id=?', old)
 
-    def _drop(self, db: sqlite3.Connection, id: str) -> None:
+    def _drop(self, db: 'sqlite3.Connection', id: str) -> None:
         for table in ('session_life', 'session_value'): db.execute(f'delete from {table} where id=?', [id])
 
     async def close(self) -> None:

@@ -20,8 +20,7 @@ from .texts import Text
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
-_MAX_QUERY = 64 * 1024      # bytes
-_MAX_FIELDS = 10_000        # of a query
+_MAX_QUERY, _MAX_FIELDS = 64 * 1024, 10_000  # bytes and fields of a query
 
 class Source:
     "What one request, or one WebSocket message, carries"
@@ -84,7 +83,8 @@ class Source:
     def header(self, name: str, raw: bytes) -> list[str] | None:
         "All lines of one header, by its lower-case name as text and as bytes"
         if name in self.frame: return [self.frame[name]]
-        return [v.decode('latin-1') for k, v in self.scope['headers'] if k == raw] or None
+        codec = 'utf-8' if raw == b'last-event-id' else 'latin-1'  # Browsers send the id of an event back as UTF-8
+        return [v.decode(codec, 'replace') for k, v in self.scope['headers'] if k == raw] or None
 
     @property
     def headers(self) -> Mapping[str, str]:

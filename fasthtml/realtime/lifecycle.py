@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from ..http.responses import current_exchange
+from ..http.threads import in_thread
 from .servers import delay_stop, hypercorn_stop, running_loop, server_of, uvicorn_config, uvicorn_server
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 
@@ -89,7 +90,7 @@ def _listed(fs: Iterable[Callable] | Callable | None) -> list[Callable]:
 async def _call(f: Callable[[], Any]) -> Any:
     "Await an async function; run a sync one in a thread"
     if inspect.iscoroutinefunction(f) or inspect.iscoroutinefunction(getattr(f, '__call__', None)): return await f()
-    result = await asyncio.to_thread(f)
+    result = await in_thread(f)
     return await result if inspect.isawaitable(result) else result
 
 def _as_context(ls: Callable[[Any], Any], app: Any):

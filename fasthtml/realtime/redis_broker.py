@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..http.threads import in_thread
 from .channels import Channel, EventText, Feed, Message
 
 # %% ../../nbs/api/realtime/24_redis.ipynb #7c738e21
@@ -371,7 +372,7 @@ class RedisBroker:
 
     async def close(self) -> None:
         "End the thread; it starts again if it is needed again"
-        await asyncio.to_thread(self._thread.stop)
+        await in_thread(self._thread.stop)
 
     async def _main(self) -> None:
         "What the thread does, until it is cancelled"

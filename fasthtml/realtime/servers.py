@@ -11,7 +11,6 @@ __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'r
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #d0ead2a1
@@ -61,6 +60,7 @@ def report_missing(
     "Log once per process that a server is not as we know it"
     if (server, what) in _reported: return
     _reported.add((server, what))
+    from importlib.metadata import PackageNotFoundError, version   # takes 10 ms, and is seldom needed
     try: number = version(server)
     except PackageNotFoundError: number = '?'
     log.warning('%s %s has no %s where we look for it: %s. Everything else works as usual.', server, number, what, consequence)

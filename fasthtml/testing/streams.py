@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
-from urllib.parse import quote
 
 from starlette.types import Scope
 
@@ -116,7 +115,7 @@ class AsyncEvents(AsyncStream):
     async def open(self) -> Self:
         "Ask for the stream"
         headers = {'Accept': 'text/event-stream', 'Cache-Control': 'no-store', **(self._kw.get('headers') or {})}
-        if self.last_event_id: headers['Last-Event-ID'] = quote(self.last_event_id, safe=''.join(map(chr, range(32, 127))))
+        if self.last_event_id: headers['Last-Event-ID'] = self.last_event_id.encode()
         self.response = await self._client.begin(self.method, self.url, **{**self._kw, 'headers': headers})
         status, kind = self.response.status_code, self.response.headers.get('content-type', '')
         if status != 200 or not kind.startswith('text/event-stream'):
@@ -124,6 +123,15 @@ class AsyncEvents(AsyncStream):
             raise AssertionError(f'Expected an event stream from {self.method} {self.url}, got {status} {kind}:\n{text}')
         self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
         return self
+
+    def take(
+        self,
+        response: Any,                        # Response whose body is still to come
+        parser: type[EventParser] = EventParser, # Makes events of its text
+    ) -> None:
+        "Read a response that came for another request"
+        self.response, self.ended, self.parser = response, False, parser(self.last_event_id)
+        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
 
     async def _item(self, timeout: float | None, kind: type, what: str) -> Any:
         "The next thing of a kind; None at the end"

@@ -1,0 +1,38 @@
+"The page client shows what Chromium shows with the real htmx 2.0.11 and 4.0.1: the same document, address and requests."
+import json
+from collections.abc import Callable
+
+import pytest
+
+from fasthtml.testing import Client
+from page_cases import GROUPS
+from page_cases import group as case_group
+from page_kit import Case, TableApp, in_chromium, in_the_page_client
+from support import serve
+
+
+def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
+    "Where the two are not the same, as texts"
+    there, here, out = TableApp(cases), TableApp(cases), []
+    with serve(there.app, lifespan='off', timeout_graceful_shutdown=1) as server: seen = in_chromium(page, server.url, cases, version)
+    client = Client(here.app)
+    for key, case in cases.items():
+        ours, theirs = in_the_page_client(client, key, case, version), seen[key]
+        requests = [app.seen.get((key, version), []) for app in (here, there)]
+        seen_here = [(o, ours[o], theirs[o]) for o in ('errors', 'body', 'title', 'path')]
+        for what, a, b in [*seen_here, ('requests', *(json.loads(json.dumps(o)) for o in requests))]:
+            if a != b:
+                out.append(f'{key} (htmx {version}), {what}\n  page     {case.body}\n'
+                           f'  answers  {case.answers or case.frames or case.events}\n  actions  {case.actions}\n'
+                           f'  client   {a}\n  chromium {b}\n  warnings {ours["warnings"]}')
+                break
+    client.close()
+    return out
+
+
+@pytest.mark.parametrize('version', [2, 4])
+@pytest.mark.parametrize('group', GROUPS.values(), ids=GROUPS)
+def test_the_page_client_does_what_chromium_does(group: Callable[[int], dict[str, Case]], version: int, page):
+    cases = case_group(group, version)
+    wrong = differences(page, version, cases)
+    assert not wrong, f'{len(wrong)} of {len(cases)} cases differ:\n' + '\n\n'.join(wrong[:12])

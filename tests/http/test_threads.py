@@ -1,0 +1,462 @@
+"Plain functions in threads: what passes through, how many there are, and that they end."
+import asyncio
+import contextvars
+import functools
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import pytest
+import uvloop
+from starlette.testclient import TestClient
+
+from fasthtml.app.app import FastHTML
+from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, threads_of
+from support import ROOT, wait_until
+
+RUNS = {'asyncio': asyncio.run, 'uvloop': uvloop.run}
+NAME = contextvars.ContextVar('name', default='nobody')
+
+
+@pytest.fixture(params=RUNS)
+def run(request): return RUNS[request.param]
+
+
+def ours() -> list[threading.Thread]: return [t for t in threading.enumerate() if t.name == 'fasthtml']
+
+
+async def until(condition, what=''):
+    "Give other tasks and threads their turns until `condition` is true"
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0)
+
+
+# What passes through
+
+class Odd(BaseException): pass
+
+
+def plain(a, b=2): return a, b
+def generator(a, b=2): yield a, b
+def stop(*_, **__): raise StopIteration('enough')
+def odd(*_, **__): raise Odd('odd')
+def cancel(*_, **__): raise asyncio.CancelledError
+def fails(*_, **__): return 1/0
+
+
+class Callable:
+    def __call__(self, a, b=2): return a, b
+    def method(self, a, b=2): return a, b
+
+
+@functools.wraps(plain)
+def decorated(*args, **kwargs): return plain(*args, **kwargs)
+
+
+@pytest.mark.parametrize('f', [plain, functools.partial(plain), Callable(), Callable().method, decorated, lambda a, b=2: (a, b)])
+def test_arguments_and_result_pass_through(run, f):
+    async def main(): return [await in_thread(f, 1), await in_thread(f, 1, b=3)]
+    assert run(main()) == [(1, 2), (1, 3)]
+
+
+def test_a_class_and_a_generator_are_called_like_everything_else(run):
+    async def main(): return await in_thread(dict, a=1), list(await in_thread(generator, 1))
+    assert run(main()) == ({'a': 1}, [(1, 2)])
+
+
+@pytest.mark.parametrize(('f', 'error'), [(fails, ZeroDivisionError), (odd, Odd), (cancel, asyncio.CancelledError)])
+def test_every_exception_reaches_the_caller_with_its_traceback(run, f, error):
+    async def main():
+        with pytest.raises(error) as caught: await in_thread(f)
+        return caught
+    assert f.__name__ in [entry.name for entry in run(main()).traceback]
+
+
+def test_stop_iteration_is_told_as_a_coroutine_tells_it(run):
+    async def main():
+        with pytest.raises(RuntimeError, match='StopIteration') as caught: await in_thread(stop)
+        return caught.value.__cause__
+    assert isinstance(run(main()), StopIteration)
+
+
+def test_context_variables_go_in_and_changes_stay_inside(run):
+    def f():
+        before = NAME.get()
+        NAME.set('thread')
+        return before
+    async def main():
+        NAME.set('loop')
+        return await in_thread(f), await in_thread(f), NAME.get()
+    assert run(main()) == ('loop', 'loop', 'loop')
+
+
+def test_neither_arguments_nor_result_are_kept_by_a_thread_that_waits(run):
+    class Thing: pass
+    async def main():
+        thing = Thing()
+        seen = weakref.ref(thing)
+        assert await in_thread(lambda o: o, thing) is thing
+        del thing
+        await until(lambda: seen() is None, 'somebody holds the argument')
+    run(main())
+
+
+def test_an_exception_is_freed_without_the_garbage_collector(run):
+    class Thing: pass
+    def f():
+        thing = Thing()
+        refs.append(weakref.ref(thing))
+        raise ValueError
+    refs = []
+    async def main():
+        gc.disable()
+        try:
+            try: await in_thread(f)
+            except ValueError: pass
+            await until(lambda: refs[0]() is None, 'a cycle holds the frame')
+        finally: gc.enable()
+    run(main())
+
+
+# Cancelling
+
+def test_a_cancelled_task_goes_on_at_once_and_the_function_to_its_end(run, caplog):
+    began, go, ended = threading.Event(), threading.Event(), threading.Event()
+    def f():
+        began.set()
+        go.wait(10)
+        ended.set()
+        raise ValueError('nobody hears this')
+    async def main():
+        async def waiting(): await in_thread(f)
+        task = asyncio.create_task(waiting())
+        await until(began.is_set)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError): await task
+        assert not ended.is_set()
+        go.set()
+        await until(ended.is_set)
+        return await in_thread(plain, 1)   # the thread is free again
+    assert run(main()) == (1, 2)
+    gc.collect()
+    assert caplog.records == []
+
+
+def test_what_has_not_begun_when_it_is_cancelled_never_begins(run):
+    go, calls = threading.Event(), []
+    async def main():
+        blocking = [in_thread(go.wait, 10) for _ in range(40)]
+        waiting = in_thread(calls.append, 'cancelled')
+        waiting.cancel()
+        go.set()
+        await asyncio.gather(*blocking, in_thread(calls.append, 'awaited'))
+    run(main())
+    assert calls == ['awaited']
+
+
+def test_the_loop_may_be_closed_before_a_function_returns(run):
+    go, began = threading.Event(), threading.Event()
+    def f():
+        began.set()
+        go.wait(10)
+        return threading.current_thread()
+    async def main():
+        in_thread(f)
+        await until(began.is_set)
+    before = len(ours())
+    run(main())
+    assert len(ours()) == before + 1
+    go.set()
+    wait_until(lambda: len(ours()) == before)
+
+
+# How many
+
+async def running_at_once(calls: int, most: int) -> int:
+    "How many of `calls` functions that block run at the same time, if it is not less than `most`"
+    running, go = [], threading.Event()
+    def f():
+        running.append(1)
+        go.wait(10)
+    futures = [in_thread(f) for _ in range(calls)]
+    await until(lambda: len(running) >= most, 'threads are missing')
+    for _ in range(50): await asyncio.sleep(0)
+    try: return len(running)
+    finally:
+        go.set()
+        await asyncio.gather(*futures)
+
+
+def test_forty_functions_run_at_once(run): assert run(running_at_once(60, 40)) == 40
+
+
+@pytest.mark.parametrize('first', [False, True])
+def test_the_limit_is_what_the_program_tells_anyio(run, first):
+    "Also when it is told after the first call"
+    async def main():
+        if not first: await in_thread(plain, 1)
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 50
+        return await running_at_once(70, 50)
+    assert run(main()) == 50
+
+
+def test_held_threads_starve_nobody_and_the_surplus_leaves(run):
+    go = threading.Event()
+    async def hold():
+        with hold_thread(): await in_thread(go.wait, 10)
+    async def main():
+        before = len(ours())
+        holding = [asyncio.create_task(hold()) for _ in range(100)]
+        await asyncio.sleep(0)
+        assert await running_at_once(60, 40) == 40
+        assert len(ours()) - before == 140
+        go.set()
+        await asyncio.gather(*holding)
+        await until(lambda: len(ours()) - before == 40, 'more threads than allowed')
+        return await running_at_once(60, 40)
+    assert run(main()) == 40
+
+
+def test_quick_calls_one_after_the_other_need_one_thread(run):
+    async def main():
+        before = len(ours())
+        for i in range(200): assert await in_thread(plain, i) == (i, 2)
+        return len(ours()) - before
+    assert run(main()) <= 2
+
+
+def test_when_the_system_gives_no_thread_those_that_are_there_do_the_work(run, monkeypatch):
+    def no_more(self): raise RuntimeError("can't start new thread")
+    async def main():
+        with monkeypatch.context() as m:
+            m.setattr(threading.Thread, 'start', no_more)
+            with pytest.raises(RuntimeError, match="can't start"): await in_thread(plain, 1)
+        assert await in_thread(plain, 1) == (1, 2)
+        with monkeypatch.context() as m:
+            m.setattr(threading.Thread, 'start', no_more)
+            return await asyncio.gather(*[in_thread(plain, i) for i in range(50)])
+    assert run(main()) == [(i, 2) for i in range(50)]
+
+
+@pytest.mark.parametrize('interval', [1e-6, 5e-3])
+def test_no_call_is_forgotten(run, interval):
+    "Quick and blocking functions, many and few, while threads change at every instruction; held threads come and go"
+    async def one(rng):
+        for _ in range(60):
+            kind = rng.random()
+            if kind < .6: assert await in_thread(plain, 1) == (1, 2)
+            elif kind < .8: await in_thread(time.sleep, rng.random()/2000)
+            elif kind < .9: await asyncio.sleep(rng.random()/2000)
+            else:
+                with hold_thread(): await in_thread(plain, 1)
+    async def main():
+        async with asyncio.timeout(60): await asyncio.gather(*[one(random.Random(i)) for i in range(64)])
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    try: run(main())
+    finally: sys.setswitchinterval(before)
+
+
+def test_workers_take_jobs_from_many_threads():
+    "Not only from the loop's"
+    workers, lock, count = Workers(4), threading.Lock(), [0]
+    def job():
+        with lock: count[0] += 1
+    def add():
+        for _ in range(500): workers.add(job)
+    adding = [threading.Thread(target=add) for _ in range(8)]
+    for thread in adding: thread.start()
+    for thread in adding: thread.join()
+    wait_until(lambda: count[0] == 4000)
+    assert len(workers.threads) <= 4
+    workers.end()
+    wait_until(lambda: not workers.threads)
+
+
+# Beside anyio
+
+def test_anyio_finds_the_loop_from_a_thread(run):
+    async def name(): return NAME.get()
+    def f(): return anyio.from_thread.run(name), anyio.from_thread.run_sync(NAME.get), anyio.from_thread.check_cancelled()
+    async def main():
+        NAME.set('loop')
+        return await in_thread(f)
+    assert run(main()) == ('loop', 'loop', None)
+
+
+def test_a_function_may_run_a_loop_of_its_own(run):
+    async def inner(): return await in_thread(plain, 1)
+    async def main(): return await in_thread(asyncio.run, inner()), await in_thread(anyio.run, inner)
+    assert run(main()) == ((1, 2), (1, 2))
+
+
+def test_a_function_may_wait_for_another(run):
+    async def inner(n): return await in_thread(nested, n - 1)
+    def nested(n): return 'deep' if not n else anyio.from_thread.run(inner, n)
+    async def main(): return await in_thread(nested, 30)
+    assert run(main()) == 'deep'
+
+
+@pytest.mark.parametrize('how', ['as it is', 'in anyio.run', 'from a callback'])
+def test_it_works_wherever_an_event_loop_runs(how):
+    async def main(): return await in_thread(plain, 1)
+    async def from_callback():
+        made = []
+        asyncio.get_running_loop().call_soon(lambda: made.append(in_thread(plain, 1)))
+        await until(lambda: made)
+        return await made[0]
+    assert {'as it is': lambda: asyncio.run(main()), 'in anyio.run': lambda: anyio.run(main),
+            'from a callback': lambda: asyncio.run(from_callback())}[how]() == (1, 2)
+
+
+def test_outside_of_a_loop_it_says_so():
+    with pytest.raises(RuntimeError, match='no running event loop'): in_thread(plain, 1)
+
+
+# Endings
+
+def test_two_hundred_loops_leave_no_thread(run):
+    async def main(): return await asyncio.gather(*[in_thread(plain, i) for i in range(3)])
+    before = len(ours())
+    for _ in range(200): run(main())
+    wait_until(lambda: len(ours()) <= before)
+
+
+def test_two_hundred_test_clients_leave_no_thread():
+    app = FastHTML(secret_key='x')
+    @app.get('/')
+    def home(): return 'home'
+    before = len(ours())
+    for _ in range(200):
+        with TestClient(app) as client: assert client.get('/').text.count('home')
+    wait_until(lambda: len(ours()) <= before)
+
+
+@pytest.mark.parametrize('new', [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize('closed', [True, False])
+def test_a_loop_can_be_collected_and_its_threads_end(new, closed):
+    "Also one that is closed without the courtesies of `asyncio.run`"
+    before = len(ours())
+    loop = new()
+    loop.run_until_complete(loop.create_task(waits_for(plain)))
+    if closed: loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    seen = weakref.ref(loop)
+    del loop
+    def collected() -> bool:
+        gc.collect()   # again, as a thread may hold its last job for a moment more
+        return seen() is None
+    wait_until(collected, what='something holds the loop')
+    wait_until(lambda: len(ours()) <= before)
+
+
+async def waits_for(f): return await in_thread(f, 1)
+
+
+def test_a_loop_goes_on_after_its_generators_were_closed():
+    loop = asyncio.new_event_loop()
+    try:
+        assert loop.run_until_complete(waits_for(plain)) == (1, 2)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        with pytest.warns(ResourceWarning): assert loop.run_until_complete(waits_for(plain)) == (1, 2)
+    finally: loop.close()
+
+
+def test_what_waits_when_the_loop_ends_is_dropped(run):
+    go, calls = threading.Event(), []
+    async def main():
+        for _ in range(40): in_thread(go.wait, 10)
+        in_thread(calls.append, 'late')
+        assert isinstance(threads_of(asyncio.get_running_loop()), LoopThreads)
+    before = len(ours())
+    run(main())
+    go.set()
+    wait_until(lambda: len(ours()) <= before)
+    assert calls == []
+
+
+def python(code: str, *args: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, '-c', code, *args], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+BLOCKED = '''
+import asyncio, sys, threading, uvloop
+from fasthtml.http.threads import in_thread
+def blocked():
+    print('blocked', flush=True)
+    threading.Event().wait()
+async def main(): await in_thread(blocked)
+{'asyncio': asyncio, 'uvloop': uvloop}[sys.argv[1]].run(main())
+'''
+
+
+@pytest.mark.parametrize('loop', RUNS)
+def test_a_blocked_function_keeps_no_process_alive(loop):
+    "F8: Ctrl-C ends it at once"
+    process = python(BLOCKED, loop)
+    try:
+        assert process.stdout.readline() == 'blocked\n'
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally: process.kill()
+    assert 'KeyboardInterrupt' in errors
+    assert process.returncode == -signal.SIGINT
+
+
+FORK = '''
+import asyncio, os, sys
+from fasthtml.http.threads import in_thread
+async def one(): return await in_thread(lambda: 'answer')
+async def main():
+    print(await one(), flush=True)
+    pid = os.fork()
+    if pid: return os.waitpid(pid, 0)
+    asyncio._set_running_loop(None)
+    asyncio.set_event_loop(None)
+    print(asyncio.run(one()), flush=True)
+    os._exit(0)
+print(asyncio.run(main())[1])
+'''
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
+def test_a_forked_process_has_threads_of_its_own():
+    out, errors = python(FORK).communicate(timeout=20)
+    assert out.split() == ['answer', 'answer', '0'], errors
+
+
+def test_a_loop_that_is_never_closed_ends_without_a_word():
+    code = ("import asyncio, gc\nfrom fasthtml.http.threads import in_thread\nloop = asyncio.new_event_loop()\n"
+            "async def main(): return await in_thread(int)\nprint(loop.run_until_complete(main()))")
+    out, errors = python(code).communicate(timeout=20)
+    assert (out, errors) == ('0\n', '')
+
+
+# In an app
+
+def test_handlers_of_every_kind_answer(run):
+    app = FastHTML(secret_key='x')
+    async def name(): return 'from the loop'
+    for path, f in {'plain': lambda: 'plain', 'gen': lambda: (c for c in ('a', 'b')), 'partial': functools.partial(lambda o: o, 'partial'),
+                    'anyio': lambda: anyio.from_thread.run(name)}.items():
+        app.route(f'/{path}', name=path)(f)
+    client = TestClient(app)
+    assert [client.get(f'/{path}', headers={'hx-request': 'true'}).text for path in ('plain', 'gen', 'partial', 'anyio')] == \
+        ['plain', 'ab', 'partial', 'from the loop']
+
+
+def test_stop_iteration_in_a_handler_is_a_500():
+    app = FastHTML(secret_key='x')
+    app.route('/', name='stop')(lambda: stop())
+    assert TestClient(app, raise_server_exceptions=False).get('/').status_code == 500

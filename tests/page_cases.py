@@ -1,0 +1,330 @@
+"Cases for the page client, by what they are about; see `page_kit`."
+import random
+from itertools import product
+
+from page_kit import Case
+
+STYLES = ['innerHTML', 'outerHTML', 'textContent', 'beforebegin', 'afterbegin', 'beforeend', 'afterend', 'delete', 'none']
+MORE4 = ['before', 'after', 'prepend', 'append', 'innerMorph', 'outerMorph', 'outerSync']
+MORE2 = ['morph', 'morph:innerHTML', 'morph:outerHTML']
+ANSWERS = {
+    'element': '<p>new</p>', 'two': '<p class="a">1</p><p>2</p>', 'text': 'just text', 'empty': '', 'space': '  ',
+    'rows': '<tr><td>1</td></tr><tr><td>2</td></tr>', 'items': '<li>a</li><li>b</li>', 'mixed': '<tr><td>1</td></tr><p>x</p>',
+    'mixed2': '<p>x</p><tr><td>1</td></tr>', 'page': '<!doctype html><html><head><title>New</title></head><body class="b"><main>all</main></body></html>',
+    'body': '<body><p>body</p></body>', 'titled': '<title>T</title><p>x</p>', 'comment': '<!-- c --><p>x</p>', 'same': '<ul id="t"><li>Milk</li></ul>',
+    'oob': '<p>main</p><p id="side" hx-swap-oob="true">side new</p>', 'only-oob': '<p id="side" hx-swap-oob="true">side new</p>',
+    'script': '<p>x</p><script type="text/plain">not code</script>', 'para': '<p>a<div>b</div>c</p>', 'option': '<option>1<option selected>2',
+    'template': '<template><b>t</b></template>', 'svg': '<svg viewBox="0 0 1 1"><title>no</title><circle r="1"/></svg>',
+}
+LIST = '<p id="side">side</p><div id="around"><ul id="t" class="k"><li>Milk</li><li id="two">Tea</li></ul></div>'
+
+
+def swaps(version: int) -> dict[str, Case]:
+    "Every style with every answer"
+    styles = STYLES + (MORE4 if version == 4 else MORE2)
+    ext = ' hx-ext="morph"' if version == 2 else ''
+    return {f'swap-{s}-{a}'.replace(':', '_'): Case(
+        f'<div{ext}><button hx-get="/r/x" hx-target="#t" hx-swap="{s}">go</button>{LIST}</div>', {'x': text}, [('click', 'button')])
+        for (i, s), (j, (a, text)) in product(enumerate(styles), enumerate(ANSWERS.items())) if i < 2 or (i + j) % 3 == 0}
+
+
+OOB_VALUES = ['true', 'outerHTML', 'innerHTML', 'beforeend', 'afterbegin', 'beforebegin', 'afterend', 'delete', 'none', 'textContent', '', 'nonsense',
+              'beforeend:#t', 'innerHTML:#t', 'outerHTML:.k', 'afterbegin:#missing', 'true:#t', 'innerHTML:#t, #side', 'beforeend:find #t', 'delete:#t',
+              'append:#t', 'innerHTML swap:0ms', 'outerMorph', 'innerMorph:#t', 'beforeend target:#t', 'innerHTML strip:false']
+OOB_PARTS = {
+    'id': '<p id="side" hx-swap-oob="{}"><b>new</b> text</p>', 'no-id': '<li hx-swap-oob="{}">item</li>', 'wrap': '<ul hx-swap-oob="{}"><li>x</li></ul>',
+    'nested': '<section>in <p id="side" hx-swap-oob="{}">new</p></section>', 'main': '<p id="side" hx-swap-oob="{}">new</p><em>main</em>',
+    'template': '<template><li id="two" hx-swap-oob="{}">row</li></template>', 'data': '<p id="side" data-hx-swap-oob="{}">new</p>',
+    'missing': '<p id="gone" hx-swap-oob="{}">new</p>', 'inside': '<div id="t">main</div><li id="two" hx-swap-oob="{}">two new</li>',
+}
+
+
+def oob(version: int) -> dict[str, Case]:
+    "Every spelling of `hx-swap-oob`, in every place"
+    return {f'oob-{i}-{p}': Case(f'<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>{LIST}', {'x': part.format(v)}, [('click', 'button')])
+            for (i, v), (j, (p, part)) in product(enumerate(OOB_VALUES), enumerate(OOB_PARTS.items())) if not j or (i + j) % 3 == 0}
+
+
+def partials(version: int) -> dict[str, Case]:
+    parts = ['<hx-partial hx-target="#t">new</hx-partial>', '<hx-partial id="t" hx-swap="beforeend"><li>x</li></hx-partial>',
+             '<hx-partial hx-target="#gone">new</hx-partial>', '<hx-partial>nothing</hx-partial>', '<p>main</p><hx-partial hx-target="#t" hx-swap="outerHTML"><b>x</b></hx-partial>',
+             '<hx-partial hx-target="#t" hx-swap="delete"></hx-partial>', '<template hx type="partial" hx-target="#side">t</template>',
+             '<hx-partial hx-target="#t"><tr><td>1</td></tr></hx-partial><hx-partial id="side">s</hx-partial>', '<hx-partial hx-target="li">each</hx-partial>',
+             '<hx-partial hx-target="#t" hx-swap="beforeend"><li>x</li><p id="side" hx-swap-oob="true">oob inside</p></hx-partial>']
+    return {f'partial-{i}': Case(f'<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>{LIST}', {'x': p}, [('click', 'button')])
+            for i, p in enumerate(parts)}
+
+
+def selects(version: int) -> dict[str, Case]:
+    out = {}
+    for i, (attrs, text) in enumerate(product(
+            ['hx-select="p"', 'hx-select="#a, #b"', 'hx-select=".none"', 'hx-select-oob="#side"', 'hx-select-oob="#side:beforeend"', 'hx-select-oob="#side:innerHTML, #two"',
+             'hx-select-oob="#none" hx-select="p"', 'hx-select="body"', 'hx-select="unset"'],
+            ['<div id="a"><p>1</p></div><p id="b">2</p><p id="side">s</p><li id="two">li</li>',
+             '<html><head><title>P</title></head><body><p id="a">1</p><p id="side">s</p></body></html>'])):
+        out[f'select-{i}'] = Case(f'<button hx-get="/r/x" hx-target="#out" {attrs}>go</button><div id="out">old</div>{LIST}', {'x': text}, [('click', 'button')])
+    return out
+
+
+TARGETS = ['this', '#t', 'closest div', 'closest li', 'find b', 'next p', 'previous p', 'next', 'previous', '#none', 'body', 'next .x', 'closest .none', '.many', 'find .none',
+           'global #t', 'document', 'previous .x', 'next <p.x/>', '<#t/>', '#none, #t']
+
+
+def targets(version: int) -> dict[str, Case]:
+    body = ('<p class="many">0</p><p class="x">1</p><div id="o"><ul id="t"><li><button hx-get="/r/x" hx-target="{}"><b>go</b></button></li></ul><p class="many">2</p></div>'
+            '<p class="x">3</p>')
+    out = {f'target-{i}': Case(body.format(t), {'x': '<i>new</i>'}, [('click', 'button')]) for i, t in enumerate(TARGETS) if not (version == 2 and t == '#none, #t') and not (version == 4 and t == 'next <p.x/>')}
+    inherited = ['hx-target="{}"', 'hx-target:inherited="{}"', 'data-hx-target="{}"', 'hx-swap="outerHTML" hx-target="{}" hx-disinherit="hx-target"',
+                 'hx-swap:inherited="beforeend" hx-target:inherited="{}"', 'hx-disinherit="*" hx-target="{}"', 'hx-target="{}" hx-swap="outerHTML"']
+    for i, (a, t) in enumerate(product(inherited, ['this', '#t', 'closest div', 'next p'])):
+        out[f'inherit-{i}'] = Case(f'<div id="o" {a.format(t)}><section><button hx-get="/r/x">go</button></section></div><p id="t">t</p><p>after</p>',
+                                   {'x': '<i>new</i>'}, [('click', 'button')])
+    return out
+
+
+RESPONSES: list[tuple[int, dict, str]] = [
+    (200, {'HX-Retarget': '#t'}, '<b>n</b>'), (200, {'HX-Retarget': '#none'}, '<b>n</b>'), (200, {'HX-Retarget': 'this'}, '<b>n</b>'),
+    (200, {'HX-Reswap': 'outerHTML'}, '<b>n</b>'), (200, {'HX-Reswap': 'none'}, '<b>n</b>'), (200, {'HX-Reselect': 'i'}, '<b>n</b><i>i</i>'),
+    (200, {'HX-Retarget': '#t', 'HX-Reswap': 'beforeend', 'HX-Reselect': 'i'}, '<b>n</b><i>i</i>'),
+    (200, {'HX-Push-Url': '/r/pushed'}, '<b>n</b>'), (200, {'HX-Replace-Url': '/r/replaced?x=1'}, '<b>n</b>'), (200, {'HX-Push-Url': 'false'}, '<b>n</b>'),
+    (200, {'HX-Trigger': 'saved'}, '<b>n</b>'), (200, {'HX-Trigger': '{"saved": {"n": 1}}'}, '<b>n</b>'), (200, {'HX-Trigger': 'a, saved'}, '<b>n</b>'),
+    (200, {'HX-Trigger-After-Swap': 'saved'}, '<b>n</b>'), (200, {'HX-Trigger-After-Settle': 'saved'}, '<b>n</b>'),
+    (200, {'HX-Trigger': '{"saved": {"target": "#ear"}}'}, '<b>n</b>'), (204, {'HX-Trigger': 'saved'}, ''),
+    (200, {'HX-Location': '/r/there'}, ''), (200, {'HX-Location': '{"path": "/r/there", "target": "#t"}'}, ''),
+    (200, {'HX-Location': '{"path": "/r/there", "target": "#t", "swap": "beforeend", "values": {"a": 1}, "headers": {"X-Y": "z"}}'}, ''),
+    (200, {'HX-Location': '{"path": "/r/there", "target": "#t", "push": "false"}'}, ''), (200, {'HX-Redirect': '/r/elsewhere'}, ''),
+    (404, {}, '<b>not found</b>'), (422, {}, '<b>wrong</b>'), (500, {}, '<b>broken</b>'), (403, {'HX-Retarget': '#t', 'HX-Reswap': 'innerHTML'}, '<b>no</b>'),
+    (404, {'HX-Trigger': 'saved'}, '<b>n</b>'), (201, {}, '<b>created</b>'), (304, {}, ''), (286, {}, '<b>stop</b>'), (302, {'Location': '/r/there'}, ''),
+    (303, {'Location': '/r/there?x=1'}, ''), (307, {'Location': '/r/there'}, ''), (200, {'HX-Refresh': 'true'}, ''), (204, {}, ''), (205, {}, ''),
+]
+LISTENER = '<p id="ear" hx-get="/r/heard" hx-trigger="saved from:body" hx-swap="beforeend">ear</p><p id="t">t</p>'
+
+
+def responses(version: int) -> dict[str, Case]:
+    "Headers and status codes"
+    out = {}
+    for (i, r), (j, attrs) in product(enumerate(RESPONSES), enumerate(['', 'hx-target="#out"', 'hx-push-url="true"', 'hx-status:4xx="target:#t swap:beforeend"'])):
+        if j in (2, 3) and i % 3: continue
+        answers = {'x': r, 'there': '<u>there</u>', 'heard': '<i>heard</i>', 'elsewhere': '<title>Else</title><p>elsewhere</p>'}
+        out[f'response-{i}-{j}'] = Case(f'<form id="f"><button name="b" hx-post="/r/x" {attrs}>go</button></form><div id="out">old</div>{LISTENER}', answers, [('click', 'button')])
+    return out
+
+
+FORM = ('<form id="f" {attrs}><input name="a" value="1"><input name="a" value="2"><input type="checkbox" name="c" value="x" checked><input type="checkbox" name="c" value="y">'
+        '<input type="radio" name="r" value="1"><input type="radio" name="r" value="2" checked><select name="s"><option value="o1">1<option value="o2" selected>2</select>'
+        '<select name="m" multiple><option selected>p<option>q<option selected>r</select><textarea name="t">\nline\nline2 é</textarea><input name="d" disabled value="no">'
+        '<input type="hidden" name="h" value="hid"><fieldset disabled><input name="fd" value="no"></fieldset><button id="b1" name="btn" value="one">1</button>'
+        '<input type="submit" id="b2" name="btn" value="two"><button id="b3" type="button" name="btn" value="three" {button}>3</button></form>'
+        '<input name="outer" form="f" value="out"><input id="inc" name="inc" value="i"><div id="out"></div>')
+
+
+def values(version: int) -> dict[str, Case]:
+    "What goes along with a request"
+    out = {}
+    attrs = ['hx-post="/r/x"', 'hx-get="/r/x"', 'hx-put="/r/x?q=1&a=0"', 'hx-delete="/r/x?q=1"', 'hx-post="/r/x" hx-include="#inc"', 'hx-get="/r/x?a=old" hx-include="#inc"',
+             'hx-post="/r/x" hx-vals=\'{"a": "v", "n": 1, "l": true, "z": null, "list": [1, 2]}\'', 'hx-post="/r/x" hx-params="a,c"', 'hx-post="/r/x" hx-params="not a"',
+             'hx-post="/r/x" hx-params="none"', 'hx-get="/r/x#anchor" hx-vals=\'"v": 2\'', 'hx-post="/r/x" hx-headers=\'{"HX-Own": "ü", "HX-Num": 1}\'',
+             'hx-post="/r/x" hx-encoding="multipart/form-data"', 'hx-post="/r/x" enctype="multipart/form-data"', 'hx-post=""', 'hx-patch="/r/x" hx-vals=\'{"o": {"k": 1}}\'',
+             'hx-post="/r/x" hx-vals:append=\'{"a": "b"}\'', 'hx-post="/r/x" hx-trigger="submit delay:5ms"']
+    for (i, a), button in product(enumerate(attrs), ['#b1', '#b2']):
+        out[f'values-{i}-{button[1:]}'] = Case(FORM.format(attrs=f'{a} hx-target="#out"', button=''), {}, [('click', button)])
+    for i, a in enumerate(attrs): out[f'values-inner-{i}'] = Case(FORM.format(attrs='', button=f'{a} hx-target="#out"'), {}, [('click', '#b3')])
+    for i, (tag, a) in enumerate(product(['div', 'input', 'select', 'button', 'p', 'fieldset'], attrs[:6])):
+        inner = {'input': '', 'select': '<option value="v" selected>v</option>', 'button': 'x'}.get(tag, '<input name="inside" value="in"><button name="no" value="no">x</button>')
+        out[f'values-own-{i}'] = Case(f'<div hx-vals=\'{{"up": 1}}\' hx-vals:inherited=\'{{"kept": 2}}\'><{tag} id="e" name="own" value="mine" {a} hx-target="#out" hx-trigger="go">{inner}</{tag}></div>'
+                                      '<input id="inc" name="inc" value="i"><div id="out"></div>', {}, [('trigger', '#e', 'go')])
+    return out
+
+
+def fills(version: int) -> dict[str, Case]:
+    "A visitor changes controls, and sends them"
+    filled = [('fill', '[value="1"][name=a]', 'new & ü'), ('fill', '[name=c]', ['y']), ('fill', '[name=r]', '1'), ('fill', '[name=s]', 'o1'), ('fill', '[name=m]', ['q']),
+              ('fill', 'textarea', 'x\ny'), ('fill', '#inc', 'typed')]
+    out = {}
+    for i, (a, steps) in enumerate(product(['hx-post="/r/x"', 'hx-get="/r/x"', 'method="post" action="/r/x"', 'action="/r/x?gone=1"', 'method="post" action="/r/x" enctype="multipart/form-data"',
+                                            'method="POST" action="/r/x" enctype="text/plain"', 'method="dialog"', 'action="/r/x#h"'], [1, 3, 7])):
+        out[f'fill-{i}'] = Case(FORM.format(attrs=f'{a} hx-target="#out"', button=''), {'x': '<p id="done">done</p>'}, [*filled[:steps], ('submit', '#f')])
+    files = '<form hx-post="/r/x" {}><input type="file" name="u" multiple><input name="k" value="v"><button>go</button></form><div id="out"></div>'
+    for i, (a, chosen) in enumerate(product(['hx-encoding="multipart/form-data"', 'enctype="multipart/form-data"', ''], [['a.txt', 'text', 'text/plain'], None])):
+        out[f'file-{i}'] = Case(files.format(a + ' hx-target="#out"'), {}, [*([('fill', '[name=u]', chosen)] if chosen else []), ('click', 'button')])
+    for i, a in enumerate(['', 'formaction="/r/other"', 'formmethod="get"', 'formmethod="put"', 'formnovalidate', 'disabled', 'type="reset"', 'form="none"', 'formmethod="dialog"']):
+        for j, f in enumerate(['hx-post="/r/x"', 'action="/r/x" method="post"', 'hx-boost="true" action="/r/x" method="post"']):
+            if a == 'form="none"' and j == 1: continue
+            out[f'submitter-{i}-{j}'] = Case(f'<form id="f" {f} hx-target="#out"><input name="q" value="1"><button name="b" value="z" {a}>go</button></form><div id="out"></div>', {'x': 'got', 'other': 'other'},
+                                             [('fill', '[name=q]', 'typed'), *([] if a == 'disabled' else [('click', 'button')])])
+    return out
+
+
+TRIGGERS = ['load', 'load delay:5ms', 'click', 'click once', 'click delay:10ms', 'go', 'go from:body', 'go from:#src', 'click from:#src', 'go from:closest div', 'go from:(#src, #src2)', 'go target:#src',
+            'click consume', 'change', 'go, click', 'go throttle:1s', 'go changed', 'nothing', 'go from:document', 'go from:window', 'load, go', 'click[ctrlKey]', 'click[!ctrlKey]', 'go once from:#src',
+            'go from:next button', 'go from:find b', 'mouseenter', 'every 20s', 'sse:x', 'htmx:afterSwap from:#other', 'htmx:after:swap from:#other', 'click from:<#src/>']
+
+
+def triggers(version: int) -> dict[str, Case]:
+    body = ('<div id="o"><section id="e" hx-get="/r/x" hx-swap="beforeend" hx-trigger="{}"><b>e</b></section><button id="src">s</button><button id="src2">s2</button>'
+            '<button id="other" hx-get="/r/y">o</button></div>')
+    out = {}
+    for i, t in enumerate(TRIGGERS):
+        if t.startswith('go from:(') and version == 4: continue  # no selector there: htmx 4 stops looking through the page
+        text = t.replace('"', '&quot;')
+        for j, steps in enumerate([[('trigger', '#src', 'go'), ('trigger', '#e', 'go'), ('trigger', '#e', 'go')], [('click', '#e b'), ('click', '#e b'), ('click', '#src'), ('click', '#other')]]):
+            out[f'trigger-{i}-{j}'] = Case(body.format(text), {}, steps)
+    for i, t in enumerate(['keyup', 'keyup changed', 'input', 'change', 'keyup changed delay:5ms', 'blur', 'focus', "keyup[key=='b']", 'input changed, keyup', "keydown[key=='Enter']", 'input, change']):
+        out[f'typing-{i}'] = Case(f'<form id="f"><input name="q" hx-get="/r/x" hx-target="#out" hx-swap="beforeend" hx-trigger="{t}"></form><div id="out"></div>', {},
+                                  [('fill', '[name=q]', 'ab'), ('fill', '[name=q]', 'ab'), ('fill', '[name=q]', 'abc'), ('trigger', '[name=q]', 'keyup')])
+    for i, (t, d) in enumerate(product(['', 'hx-trigger="change"'], ['<input type="checkbox" name="q" value="v" {}>', '<select name="q" {}><option>a<option>b</select>',
+                                                                      '<input type="radio" name="q" value="b" {}>', '<textarea name="q" {}>x</textarea>'])):
+        out[f'change-{i}'] = Case(f'<div>{d.format("hx-post=/r/x hx-target=#out " + t)}</div><div id="out"></div>', {},
+                                  [('fill', '[name=q]', True if 'checkbox' in d else 'b')])
+    return out
+
+
+def chains(version: int) -> dict[str, Case]:
+    "What a swap brings works too; what it takes does not"
+    out = {
+        'chain-new': Case('<button id="a" hx-get="/r/x" hx-swap="outerHTML">a</button>', {'x': '<button id="b" hx-get="/r/y" hx-target="this">b</button>', 'y': 'done'}, [('click', '#a'), ('click', '#b')]),
+        'chain-load': Case('<div id="a" hx-get="/r/x" hx-trigger="load">a</div>', {'x': '<div hx-get="/r/y" hx-trigger="load"></div>', 'y': '<p>deep</p>'}, []),
+        'chain-oob': Case('<button hx-get="/r/x" hx-swap="none">a</button><p id="p"></p>', {'x': '<p id="p" hx-swap-oob="true"><b id="n" hx-get="/r/y">n</b></p>', 'y': 'done'}, [('click', 'button'), ('click', '#n')]),
+        'chain-morph': Case('<div id="d"><button hx-get="/r/x" hx-target="#d" hx-swap="outerMorph">a</button></div>', {'x': '<div id="d"><button hx-get="/r/y" hx-target="#d">b</button></div>', 'y': 'done'},
+                            [('click', 'button'), ('click', 'button')], versions=(4,)),
+        'chain-from': Case('<p id="ear" hx-get="/r/e" hx-trigger="click from:#later">ear</p><button hx-get="/r/x" hx-target="#out">a</button><div id="out"></div>', {'x': '<b id="later">l</b>'},
+                           [('click', 'button'), ('click', '#later')]),
+        'preserve': Case('<button hx-get="/r/x" hx-target="#out">a</button><div id="out"><input id="keep" name="k" hx-preserve><p>old</p></div>', {'x': '<p>new</p><input id="keep" value="other" hx-preserve>'},
+                         [('fill', '#keep', 'mine'), ('click', 'button')]),
+        'preserve-gone': Case('<button hx-get="/r/x" hx-target="#out">a</button><div id="out"><input id="keep" hx-preserve><p>old</p></div>', {'x': '<p>new</p>'}, [('fill', '#keep', 'mine'), ('click', 'button')]),
+        'state-stays': Case('<button hx-get="/r/x" hx-target="#out">a</button><input id="i" name="i"><div id="out"></div>', {'x': '<p>new</p>'}, [('fill', '#i', 'mine'), ('click', 'button')]),
+        'state-goes': Case('<button hx-get="/r/x" hx-target="#out">a</button><div id="out"><input id="i" value="v"></div>', {'x': '<input id="i" value="w">'}, [('fill', '#i', 'mine'), ('click', 'button')]),
+        'reset': Case('<form hx-post="/r/x" hx-target="#out"><input name="i" value="v"><button type="reset" id="r">r</button><button>go</button></form><div id="out"></div>', {}, [('fill', '[name=i]', 'x'), ('click', '#r'), ('submit', 'form')]),
+        'confirm': Case('<button hx-get="/r/x" hx-confirm="Sure?">a</button>', {}, []),
+        'details': Case('<details><summary>s</summary><p>d</p></details>', {}, [('click', 'summary')]),
+        'label': Case('<label>L <input type="checkbox" name="c" hx-post="/r/x" hx-target="#out"></label><div id="out"></div>', {}, [('click', 'label')]),
+        'disabled': Case('<div hx-disable hx-ignore><button hx-get="/r/x">a</button></div>', {}, [('click', 'button')]),
+        'nested': Case('<div id="o" hx-get="/r/outer" hx-swap="beforeend"><button hx-get="/r/inner" hx-target="#t">i</button></div><p id="t">t</p>', {}, [('click', 'button')]),
+        'link-inside': Case('<div hx-get="/r/x" hx-target="#t"><a href="#frag">a</a></div><p id="t">t</p>', {}, [('click', 'a')]),
+        'hx-link': Case('<a href="/r/page" hx-get="/r/x">a</a>', {}, [('click', 'a')]),
+        'required': Case('<form hx-post="/r/x" hx-target="#out"><input name="a" required><button formnovalidate>go</button></form><div id="out"></div>', {}, [('click', 'button')]),
+        'sync': Case('<form hx-post="/r/x" hx-sync="this:replace" hx-target="#out"><button>go</button></form><div id="out"></div>', {}, [('submit', 'form'), ('submit', 'form')]),
+        'data-hx': Case('<button data-hx-get="/r/x" data-hx-target="#t" data-hx-swap="beforeend">a</button><p id="t">t</p>', {}, [('click', 'button')]),
+        'config': Case('<button hx-get="/r/x">a</button>', {'x': (404, {}, 'nf')}, [('click', 'button')],
+                       head='<meta name="htmx-config" content=\'{"defaultSwapStyle":"outerHTML","defaultSwap":"outerHTML","noSwap":[204,304,"4xx"],"responseHandling":[{"code":"...","swap":true}]}\'>'),
+        'implicit': Case('<div hx-target="#t"><button hx-get="/r/x">a</button></div><p id="t">t</p>', {}, [('click', 'button')], head='<meta name="htmx-config" content=\'{"implicitInheritance":true,"disableInheritance":true}\'>'),
+        'append': Case('<div hx-include:inherited="#a"><button hx-post="/r/x" hx-include:append="#b" hx-target="#t">a</button></div><input id="a" name="a" value="1"><input id="b" name="b" value="2"><p id="t">t</p>', {}, [('click', 'button')]),
+        'action': Case('<button hx-action="/r/x" hx-method="post" hx-vals="a:1 b:\'two\'" hx-target="#t">a</button><p id="t">t</p>', {}, [('click', 'button')], versions=(4,)),
+    }
+    return {k: c for k, c in out.items() if version in c.versions}
+
+
+def boosts(version: int) -> dict[str, Case]:
+    page = '<html><head><title>Next</title></head><body><h1 id="next">next</h1></body></html>'
+    out = {}
+    for i, (a, inner) in enumerate(product(['hx-boost="true"', 'hx-boost:inherited="true"', 'hx-boost="false"', 'hx-boost="true" hx-target="#t"', 'hx-boost:inherited="true" hx-target:inherited="#t"'],
+                                           ['<a href="/r/x">a</a>', '<a href="/r/x" target="_self">a</a>', '<a href="#x">a</a>', '<a href="/r/x" hx-boost="true" hx-push-url="false">a</a>',
+                                            '<form action="/r/x"><input name="q" value="1"><button id="go" name="b" value="2">g</button></form>', '<form method="post" action="/r/x?z=1"><input name="q" value="1"><button id="go">g</button></form>'])):
+        out[f'boost-{i}'] = Case(f'<div {a}>{inner}</div><p id="t">t</p>', {'x': page}, [('click', '#go' if 'form' in inner else 'a')])
+    return out
+
+
+def navigations(version: int) -> dict[str, Case]:
+    page = '<!doctype html><html><head><title>Next</title></head><body><h1 id="next">next</h1></body></html>'
+    links = ['/r/x', '/r/x?y=1#z', '#frag', 'x', '?q=2', '/r/redirect']
+    out = {f'link-{i}': Case(f'<p><a href="{h}"><b>a</b></a></p>', {'x': page, 'redirect': (302, {'Location': '/r/x'}, '')}, [('click', 'b')]) for i, h in enumerate(links) if h not in ('x', '?q=2')}
+    out |= {f'form-{i}': Case(f'<form {a}><input name="q" value="a b&amp;~*"><button name="go">go</button></form>', {'x': page, 'redirect': (303, {'Location': '/r/x'}, '')}, [('fill', '[name=q]', 'é +'), ('click', 'button')])
+            for i, a in enumerate(['action="/r/x"', 'action="/r/x" method="post"', 'action="/r/redirect" method="post"', 'action="/r/x" method="put"'])}
+    return out
+
+
+MORPHS = ['<li>a</li><li>b</li>', '<li id="1">a</li><li id="2">b</li><li id="3">c</li>', '<li id="3">c</li><li id="1">x</li>', '<li>b</li><li id="2">B</li><li>z</li>', '<li id="2"><input id="i" value="n"></li>',
+          '<p>p</p><li id="1"><b id="in">deep</b></li>', '<li id="in">moved</li><li id="1">q</li>', 'text<li>a</li>text', '<li class="k" id="1">a<!--c--></li>', '', '<li><input id="i" name="j"></li><li id="2"></li>',
+          '<li id="2">2</li><li id="2">again</li>', '<div><li id="1">1</li></div>', '<li><b id="in">x</b></li><li id="1">y</li>']
+
+
+def morphs(version: int) -> dict[str, Case]:
+    out = {}
+    for (i, before), (j, after) in product(enumerate(MORPHS), repeat=2):
+        if (i + 3*j) % 4 and i != j: continue
+        for k, style in enumerate(['innerMorph', 'outerMorph'] if version == 4 else ['morph:innerHTML', 'morph']):
+            if version == 2 and ('text' in before + after): continue
+            text = after if k == 0 else f'<ul id="t" class="new">{after}</ul>'
+            out[f'morph-{i}-{j}-{k}'] = Case(f'<div{" hx-ext=morph" if version == 2 else ""}><button hx-get="/r/x" hx-target="#t" hx-swap="{style}">go</button><ul id="t">{before}</ul></div>', {'x': text}, [('click', 'button')])
+    return out
+
+
+def frames(version: int) -> dict[str, Case]:
+    "wire.md 1.3, sockets: what each frame does, and what a form sends"
+    said = ['<div id=note>x</div>', '<div id=note hx-swap-oob="true">x</div>', '<ul id=ul hx-swap-oob="beforeend"><li>two</li></ul>', '<li hx-swap-oob="beforeend:#ul">one</li>',
+            '<section><div id=note hx-swap-oob="true">x</div></section>', '<p>no id</p>', 'hello', '5', 'true', '{"content":"<b>c</b>","target":"#note","swap":"beforeend"}', '{"payload":"<b>p</b>"}',
+            '{"content":"<b>c</b><i>i</i>","select":"i"}', '<hx-partial hx-target=#note>part</hx-partial>', '{"x": 1}', '', '<tr id="row" hx-swap-oob="true"><td>new</td></tr>',
+            '<tr id="row" hx-swap-oob="true"><td>new</td></tr><p id=note hx-swap-oob="true">n</p>', '<p id=note hx-swap-oob="true">1</p><p id=ul hx-swap-oob="true">2</p>',
+            '<div id=note data-hx-swap-oob="innerHTML">y</div>', '<title>T</title><p id=note hx-swap-oob=true>x</p>', '<template><tr id="row" hx-swap-oob="true"><td>t</td></tr></template>']
+    body = ('<p id="end"></p><div id="c" hx-ext="ws" {}="/r/ws" {}><p id="note"></p><ul id="ul"><li>0</li></ul><table><tbody id="tb"><tr id="row"><td>old</td></tr></tbody></table></div><i id="said"></i>')
+    spell = ['ws-connect'] if version == 2 else ['ws-connect', 'hx-ws:connect']
+    out = {}
+    for (i, f), (j, name) in product(enumerate(said), enumerate(spell)):
+        out[f'frame-{i}-{j}'] = Case(body.format(name, ''), frames=[f, '<p id="end" hx-swap-oob="true">end</p>'], done='#end')
+    out |= {f'frame-attr-{i}': Case(body.format(spell[-1], a), frames=[said[0], said[5], '<p id="end" hx-swap-oob="true">end</p>'], done='#end')
+            for i, a in enumerate(['hx-target="#note"', 'hx-swap="beforeend"', 'hx-select="p"'])}
+    send = 'ws-send' if version == 2 else 'hx-ws:send'
+    forms = [f'<form id="f" {send}><input name="msg" value="hi"><input name="n" value="1"><input name="n" value="2"><button id="go" name="b" value="x">go</button></form>',
+             f'<form id="f"><input name="msg" value="hi"><button id="go" type="button" {send} name="b" value="x" hx-vals=\'{{"k": 1, "t": true}}\'>go</button></form>',
+             f'<div id="go" {send} hx-vals=\'{{"k": [1, 2]}}\'><input name="q" value="z"></div>', f'<input name="q" value="z" id="go" {send} hx-trigger="click">',
+             f'<form {send} hx-include="#inc" hx-target="#said"><input name="h" type="checkbox" checked><button id="go">x</button></form>']
+    for i, f in enumerate(forms):
+        out[f'frame-send-{i}'] = Case(f'<input id="inc" name="inc" value="i"><div hx-ext="ws" {spell[-1]}="/r/ws">{f}</div><i id="said"></i>', {}, [('click', '#go'), ('wait', '#said')])
+    return out
+
+
+def streams(version: int) -> dict[str, Case]:
+    "wire.md 1.3, streams: what each event does"
+    events = ['data: <b>a</b>\n\n', 'data: <b>a</b>\ndata: <i>b</i>\n\n', 'event: message\ndata: x\n\n', 'event: tick\ndata: <u>tick</u>\n\n', 'event: close\ndata:\n\n', ': ping\n\n', 'id: 1\ndata: with id\n\n',
+              'retry: 2000\n\n', 'data\n\n', 'data:\n\n', 'event: tick\n\n', 'data: <p id="side" hx-swap-oob="true">oob</p>\n\n', 'data: <hx-partial hx-target="#side">part</hx-partial>\n\n',
+              'data: a\u2028b\n\n', 'data: x\r\n\r\n', 'event: other\ndata: nobody\n\n', 'data: <tr><td>1</td></tr><p>x</p>\n\n']
+    mark = 'event: endmark\ndata: <hx-partial hx-target="#end">end</hx-partial>end\n\n' if version == 2 else 'data: <hx-partial hx-target="#end">end</hx-partial>\n\n'
+    connect = ['sse-connect="/r/sse"'] if version == 2 else ['hx-sse:connect="/r/sse"', 'sse-connect="/r/sse" sse-close="never"']
+    out = {}
+    for (i, e), (j, c), (k, a) in product(enumerate(events), enumerate(connect), enumerate(['', 'hx-swap="beforeend"', 'hx-target="#side"'])):
+        if version == 2: body = f'<div hx-ext="sse" {c}><div id="in" sse-swap="message" {a}>in</div><p sse-swap="tick" id="tick">t</p><p id="end" sse-swap="endmark"></p><q hx-get="/r/t" hx-trigger="sse:tick">q</q></div><p id="side">side</p>'
+        else: body = f'<p id="end"></p><div id="in" {c} {a}>in</div><p id="side">side</p><q hx-get="/r/t" hx-trigger="tick from:#in">q</q>'
+        if 'close' in e and version == 2: continue
+        out[f'stream-{i}-{j}-{k}'] = Case(body, events=[e, mark], done='#end')
+    return out
+
+
+WORDS = ['alpha', 'beta &amp; co', 'é', '1', '']
+
+
+def random_html(rng: random.Random, depth: int = 0) -> str:
+    tag = rng.choice(['p', 'div', 'ul', 'li', 'span', 'table', 'tr', 'td', 'b', 'form', 'input', 'select', 'option', 'textarea', 'section', 'a', 'template', 'h1'])
+    attrs = rng.choice(['', '', f' id="n{rng.randrange(6)}"', ' class="k"', f' id="n{rng.randrange(6)}" class="z"', ' hx-preserve id="n1"' if rng.random() < .2 else ''])
+    if rng.random() < .15: attrs += f' hx-swap-oob="{rng.choice(["true", "innerHTML", "beforeend:#n1", "outerHTML:#n2", "delete:#n3"])}"'
+    if rng.random() < .1: attrs += f' hx-get="/r/{rng.choice("xyz")}" hx-trigger="{rng.choice(["load once", "click", "go from:body"])}"'
+    if tag == 'input': return f'<input{attrs} name="i{rng.randrange(3)}" value="{rng.choice(WORDS)}"{rng.choice(["", " checked type=checkbox"])}>'
+    inner = ''.join(rng.choice([random_html(rng, depth + 1) if depth < 3 else '', rng.choice(WORDS)]) for _ in range(rng.randrange(4)))
+    return f'<{tag}{attrs}>{inner}</{tag}>'
+
+
+def random_cases(version: int, n: int = 160, seed: int = 20261127) -> dict[str, Case]:
+    "Pages, answers and actions of a seeded generator"
+    rng, out = random.Random(f'{seed}-{version}'), {}
+    styles = STYLES + (MORE4 if version == 4 else [])
+    for i in range(n):
+        style, target = rng.choice(styles), rng.choice(['#n0', '#n1', '#n2', 'next div', 'closest section', 'this', '#out'])
+        extra = rng.choice(['', '', 'hx-select="p,li,div"', 'hx-select-oob="#n2"', 'hx-push-url="true"', 'hx-include="closest section"'])
+        body = (f'<section><form><input name="own" value="1"><button type="button" id="go" hx-{rng.choice(["get", "post"])}="/r/x" hx-target="{target}" hx-swap="{style}" {extra}>go</button></form></section>'
+                f'<div id="out">{"".join(random_html(rng) for _ in range(3))}</div>')
+        answers = {name: ''.join(random_html(rng) for _ in range(rng.randrange(1, 4))) for name in 'xy'} | {'z': 'z'}
+        answers = {name: text.replace('load once', 'click') if name != 'x' else text.replace('/r/x', '/r/z').replace('/r/y', '/r/z') for name, text in answers.items()}
+        out[f'random-{i}'] = Case(body.replace('load once', 'click'), answers, [('click', '#go'), ('trigger', 'body', 'go')])
+    return out
+
+
+LEAVING = ('responses', 'fills', 'boosts', 'navigations', 'chains', 'streams', 'frames', 'triggers')
+
+
+def group(make, version: int) -> dict[str, Case]:
+    "The cases of a group; those that leave their document, or listen outside of it, have one of their own"
+    cases = make(version)
+    for case in cases.values(): case.alone = make.__name__ in LEAVING
+    return cases
+
+
+GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets, chains, boosts, frames, streams)}
