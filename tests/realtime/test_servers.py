@@ -186,7 +186,7 @@ async def test_a_server_that_renamed_an_attribute_still_serves_streams_and_socke
             assert events[-1].event == 'shutdown'
             for client in clients:
                 await client.wait_closed()
-                assert client.close_code == 1012
+                assert client.protocol.close_code == 1012
     assert app.ran == ['shutdown']
     lost = ROWS[row][3]
     assert [message for message in logged if 'uvicorn' in message][1:] == [], 'one line per process'
@@ -207,7 +207,7 @@ async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row,
         assert await asyncio.wrap_future(aborted) == (row == 'as it is')
         if row == 'as it is':
             await asyncio.wait_for(client.wait_closed(), DEADLINE)
-            assert client.close_code == 1006
+            assert client.protocol.close_code == 1006
         await client.close()
 
 
