@@ -114,7 +114,7 @@ class Connection:
         self.slow, self.heartbeat, self._beat, self.reads = slow, heartbeat, beat, reads
         self.pace = min(slow or 3600, heartbeat or 3600) / 4
         self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
-        self.when_busy: Callable[[], Any] = lambda: None  # Called when it is to end while it may not be interrupted
+        self.when_busy: Callable[[], Any] | None = None  # Called when it is to end while a handler works
         self.sent_from_thread: asyncio.Event | None = None  # Set when a plain `conn` has returned or sent something
         self.remaining: asyncio.Task | None = None          # What the app must wait for, beyond the end: `disconn`
         self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
@@ -141,7 +141,9 @@ class Connection:
         if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
             abort(self.scope)
             self.mailbox.close('cut')
-        if before.phase is Phase.OPEN: (self.cancellation.cancel if self.interruptible else self.when_busy)()
+        if before.phase is not Phase.OPEN: return
+        if self.interruptible: self.cancellation.cancel()
+        elif self.when_busy: self.when_busy()
 
     def shut_down(self) -> None:
         "The server stops. A source that has looked at `signal_shutdown()` ends by itself"

@@ -94,10 +94,12 @@ _own, _droppable = object(), object()  # marks of the program's own pieces, and 
 @types.coroutine
 def resume(
     coro: Coroutine,  # Stepped once
-    future: Any,      # What it waits for
+    future: Any,      # What it waits for; None if it only gives the loop a turn
+    waits: Callable[[], Any] | None = None,  # Called before it waits for something
 ):
     "Continue a coroutine that was stepped without a task"
     while True:
+        if waits and future is not None: waits()
         try: value = yield future
         except BaseException as e:
             try: future = coro.throw(e)

@@ -26,7 +26,7 @@ from ..http.threads import hold_thread
 from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
 from .mailbox import resume
-from .programs import items_of
+from .programs import ThreadSource, items_of
 from .servers import running_loop, server_of, step_send
 from .tasks import without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
@@ -230,11 +230,19 @@ class StreamEnding:
         stream = self.stream
         if stream._watcher: stream._watcher.cancel()
         try:
-            if close := getattr(stream.source, 'aclose', None): await close()
+            if isinstance(stream.source, ThreadSource): await self._close_in_thread(stream.source)
+            elif close := getattr(stream.source, 'aclose', None): await close()
         except Exception: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
             if stream._limits: stream._limits.release(stream._admitted)
+
+    async def _close_in_thread(self, source: ThreadSource) -> None:
+        "A step that blocks cannot be interrupted; the client need not wait for it"
+        closing = asyncio.ensure_future(source.aclose())
+        done, _ = await asyncio.wait([closing], timeout=0.3)
+        if done: closing.result()
+        elif self.stream.connection: self.stream.connection.remaining = closing
 
     async def close(self, state: State) -> None:
         "Send the closing event and terminate the body"

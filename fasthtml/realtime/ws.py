@@ -245,11 +245,12 @@ _nothing: Mapping[str, Any] = MappingProxyType({})
 
 class Conversation:
     "What one client of a route and the program's functions say to each other"
-    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'handling', 'late', 'pace', 'path', 'socket', 'source', 'stopping')
+    __slots__ = ('began', 'conn', 'connection', 'endpoint', 'extra', 'handling', 'late', 'pace', 'path', 'socket', 'source',
+                 'stopping', 'timer')
     patience = 10.0  # Seconds that the program's functions have to end when their client has left
     def __init__(self, endpoint: SocketEndpoint, socket: Socket):
         self.endpoint, self.socket, self.path = endpoint, socket, socket.scope['path']
-        connection = self.connection = socket.connection
+        self.connection = socket.connection
         self.extra = {'send': Sender(socket)}
         self.source = Source(socket, extra=self.extra)  # One for all messages, since they are handled one at a time
         self.conn: asyncio.Task | None = None
@@ -258,7 +259,7 @@ class Conversation:
         self.pace = Pace(rate, self.connection.loop.time()) if rate else None
         self.late: asyncio.Task | None = None           # The end, if a handler still works
         self.handling: asyncio.Future | None = None     # Done when that handler has finished
-        connection.when_busy = self._hurry
+        self.timer: asyncio.TimerHandle | None = None   # When the end will not wait for it any longer
 
     async def run(self) -> None:
         "From accept to the end"
@@ -298,10 +299,16 @@ class Conversation:
         handling = self._respond(text)
         try: future = handling.send(None)
         except StopIteration: return
+        connection, self.handling = self.connection, self.connection.loop.create_future()
+        connection.when_busy = self._hurry
+        try: await resume(handling, future, self._read_ahead)
+        finally:
+            connection.when_busy = None
+            self.handling.set_result(None)
+            if self.timer: self.timer.cancel()
+
+    def _read_ahead(self) -> None:
         if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
-        self.handling = self.connection.loop.create_future()
-        try: await resume(handling, future)
-        finally: self.handling.set_result(None)
 
     async def _rest(self) -> AsgiMessage:
         "What the client sent before it left; a server that does not say the end of it is not waited for"
@@ -320,14 +327,14 @@ class Conversation:
 @patch
 def _hurry(self: Conversation) -> None:
     "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
-    self.connection.loop.call_later(1, self._finish_late)
+    self.timer = self.connection.loop.call_later(1, self._finish_late)
 
 @patch
 def _finish_late(self: Conversation) -> None:
     connection = self.connection
     if connection.state.phase is Phase.CLOSED or connection.finishing: return
     self.late = asyncio.create_task(connection.finish(self))
-    connection.loop.call_later(self.patience, self._interrupt)
+    self.timer = connection.loop.call_later(self.patience, self._interrupt)
 
 @patch
 def _interrupt(self: Conversation) -> None:
@@ -408,14 +415,14 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 # %% ../../nbs/api/realtime/23_ws.ipynb #c3a502f3
 @patch
 async def stop(self: Conversation) -> None:
-    "End `conn`. Before the close frame it has a second, for what it sends last"
+    "End `conn`. It has a moment before the close frame, for what it sends last"
     if self.socket.inbox:  # granian sends no close frame while `receive` is pending
         self.socket.inbox.task.cancel()
         await asyncio.wait([self.socket.inbox.task], timeout=1)
     if self.conn is None: return
     self.stopping = True
     self.conn.cancel()
-    await asyncio.wait([self.conn], timeout=min(1, self._patience()))
+    await asyncio.wait([self.conn], timeout=min(0.3, self._patience()))
 
 @patch
 def _patience(self: Conversation) -> float: return 0.2 if self.connection.state.manner is Manner.CUT else self.patience

@@ -4,7 +4,7 @@ import asyncio
 import pytest
 
 from fasthtml.common import Div, EventStream, FastHTML, P, Titled, sse_message
-from fasthtml.realtime.sse import EventText
+from fasthtml.realtime.wire import EventText
 from proxy_kit import Proxy
 from support import DEADLINE, serve
 

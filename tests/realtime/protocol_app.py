@@ -8,7 +8,7 @@ async def conn(case: str): log.setdefault(case, []).append('conn')
 async def disconn(case: str, code: int): log.setdefault(case, []).append(code)
 
 
-@app.ws('/ws/{case}', conn=conn, disconn=disconn)
+@app.ws('/ws/{case}', conn=conn, disconn=disconn, max_size=1 << 25)
 async def echo(msg: str): return P(msg)
 
 

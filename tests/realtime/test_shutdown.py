@@ -81,7 +81,7 @@ class StreamClient:
                 try: return await asyncio.open_connection('127.0.0.1', port)
                 except ConnectionRefusedError: await asyncio.sleep(0.02)
         self.reader, self.writer = await asyncio.wait_for(ready(), DEADLINE)
-        self.writer.write(f'GET {path} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+        self.writer.write(f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
         self.head = await self.reader.readuntil(b'\r\n\r\n')
         self.body, self.terminated = b'', False
         self.task = asyncio.create_task(self.read())
@@ -116,7 +116,7 @@ class SocketClient:
 
 async def get(port, path, headers=''):
     reader, writer = await asyncio.open_connection('127.0.0.1', port)
-    writer.write(f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n'.encode())
+    writer.write(f'GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n'.encode())
     answer = await reader.read()
     writer.close()
     return answer
@@ -206,8 +206,8 @@ async def test_a_source_that_watches_the_event_may_say_its_own_last_words(tmp_pa
 
 async def stall(port, kind, n=2):
     "Clients that never read"
-    if kind == 'stream': first = b'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'
-    else: first = (b'GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+    if kind == 'stream': first = b'GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    else: first = (b'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
                    b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
     return [await asyncio.to_thread(raw_connection, port, first, 4096) for _ in range(n)]
 
@@ -483,7 +483,6 @@ async def test_a_stop_without_a_signal_is_drained_like_one(tmp_path, case):
         assert 'Traceback' not in server.process.output, server.process.output
 
 
-@pytest.mark.xfail(strict=True, reason='event streams do not ask `has_looked` yet')
 @pytest.mark.parametrize('name', EVERY)
 async def test_a_source_that_has_looked_at_the_event_ends_by_itself_and_others_at_once(tmp_path, name):
     "F15: the one sleeps for a second between two looks"
