@@ -85,7 +85,7 @@ class Server:
     def get(self, path: str, timeout: float | None = None) -> str:
         "The body of a page, over a connection of its own"
         with socket.create_connection(('127.0.0.1', self.port), timeout or PATIENCE) as sock:
-            sock.sendall(f'GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
+            sock.sendall(f'GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'.encode())
             answer = b''.join(iter(lambda: sock.recv(65536), b''))
         head, _, body = answer.partition(b'\r\n\r\n')
         assert b' 200 ' in head.splitlines()[0], answer[:200]
@@ -258,7 +258,7 @@ class Stream:
         self.sock.settimeout(PATIENCE)
         self.sock.connect(('127.0.0.1', port))
         extra = ''.join(f'{name.replace("_", "-")}: {value}\r\n' for name, value in headers.items())
-        self.sock.sendall(f'GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n{extra}\r\n'.encode())
+        self.sock.sendall(f'GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{extra}\r\n'.encode())
         self.raw, self.head, self.body, self.terminated, self.ended = b'', b'', bytearray(), False, False
         self._given, self._parsed, self._found, self._begin = 0, 0, [], ''
         while wait and not self.head: self._receive()

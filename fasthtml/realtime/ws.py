@@ -416,7 +416,7 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 @patch
 async def stop(self: Conversation) -> None:
     "End `conn`. It has a moment before the close frame, for what it sends last"
-    if self.socket.inbox:  # granian sends no close frame while `receive` is pending
+    if self.socket.inbox is not None:  # granian sends no close frame while `receive` is pending
         self.socket.inbox.task.cancel()
         await asyncio.wait([self.socket.inbox.task], timeout=1)
     if self.conn is None: return
