@@ -325,7 +325,7 @@ class Realtime:
         return connection_table(self.lifecycle.connections)
 
     async def drain(self) -> None:
-        "End open streams and sockets with a farewell, as a shutdown does"
+        "End open streams and sockets with a closing event or frame, as a shutdown does"
         await self.lifecycle.drain()
 
 # %% ../../nbs/api/app/33_app.ipynb #0a93a665

@@ -23,6 +23,7 @@ from starlette.responses import Response
 # %% ../../nbs/api/realtime/21_wire.ipynb #4558529d
 from ..html.element import FT, Fragment, to_html, to_node
 from ..html.htmx import HttpHeader
+from ..http.pages import shows_itself
 from ..http.responses import Redirect, json_text
 from .servers import SharedFrame, frame_bytes
 
@@ -52,7 +53,7 @@ def parts_of(content: Any) -> Iterable[Any]:
 def is_data(content: Any) -> bool:
     "Plain data, which is sent as JSON, as opposed to something with an element in it"
     if isinstance(content, Mapping): return True
-    return isinstance(content, list) and not any(hasattr(x, '__ft__') or hasattr(x, '__html__') for x in content)
+    return isinstance(content, list) and not any(shows_itself(x) for x in content)
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #4d90c0b0
 _oob = ' hx-swap-oob="true"'
