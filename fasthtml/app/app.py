@@ -90,8 +90,8 @@ def check_options(
     return idle
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
-_realtime = 'channels connections endings lifecycle live mailbox regions servers signals sse tasks topics ws'.split()
-for _name in ('fasthtml', 'fasthtml.app', *(f'fasthtml.realtime.{name}' for name in _realtime)): one_line(logging.getLogger(_name))
+_realtime = 'channels connections lifecycle mailbox programs servers signals sse tasks wire ws'.split()
+for _name in ('fasthtml', 'fasthtml.app', 'fasthtml.realtime', *(f'fasthtml.realtime.{name}' for name in _realtime)): one_line(logging.getLogger(_name))
 log = logging.getLogger('fasthtml.app')
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd

@@ -201,12 +201,13 @@ def html2ft(
 ) -> str:                      # Python source: one expression, a tuple if there are several elements
     "The Python that makes some HTML, to be used after `from fasthtml.common import *`"
     top, doctype = _parse(html)
-    nodes, todo, done = [], list(top), {}
+    nodes, raw, todo, done = [], [], list(top), {}
     while todo:
         node = todo.pop()
         if type(node).__name__ != 'Element': continue
         if text := _as_it_is(node):
             done[id(node)] = text
+            raw.append(node)  # kept alive, since its `id` is the key
             continue
         nodes.append(node)
         todo += _children(node)

@@ -184,9 +184,10 @@ class Channel:
         content: Any,              # Element(s), mapping or list, or text
         event: str | None = None,  # Name of the event, for event streams
     ) -> Any:  # The id of the message, once the broker has it
-        "Send it to every subscriber; never waits for a client. `await` it in a coroutine; in a plain function just call it"
+        "Send it to every subscriber; never waits for a client. `await` it in a coroutine; in a plain handler just call it"
         message = Message(content, _one_line(event))
-        return self.broker.publish(self, message) if running_loop() else self.broker.publish_sync(self, message)
+        plain = running_loop() is None and threading.current_thread().name == 'fasthtml'  # a plain handler's thread
+        return self.broker.publish_sync(self, message) if plain else self.broker.publish(self, message)
 
     def publish_sync(self, content: Any, event: str | None = None) -> str:
         "`publish` from plain functions and other threads"
