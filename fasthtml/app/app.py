@@ -91,7 +91,8 @@ def check_options(
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
 _realtime = 'channels connections lifecycle mailbox programs servers signals sse tasks wire ws'.split()
-for _name in ('fasthtml', 'fasthtml.app', 'fasthtml.realtime', *(f'fasthtml.realtime.{name}' for name in _realtime)): one_line(logging.getLogger(_name))
+_loggers = ['fasthtml', 'fasthtml.app', 'fasthtml.realtime', *(f'fasthtml.realtime.{name}' for name in _realtime)]
+for _name in _loggers: one_line(logging.getLogger(_name))
 log = logging.getLogger('fasthtml.app')
 
 # %% ../../nbs/api/app/33_app.ipynb #691949fd
