@@ -2546,6 +2546,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Socket._transmit': ( 'api/realtime/ws.html#socket._transmit',
                                                                                  'fasthtml/realtime/ws.py'),
+                                      'fasthtml.realtime.ws.Socket.info': ('api/realtime/ws.html#socket.info', 'fasthtml/realtime/ws.py'),
+                                      'fasthtml.realtime.ws.Socket.leave': ('api/realtime/ws.html#socket.leave', 'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Socket.next_message': ( 'api/realtime/ws.html#socket.next_message',
                                                                                     'fasthtml/realtime/ws.py'),
                                       'fasthtml.realtime.ws.Socket.say': ('api/realtime/ws.html#socket.say', 'fasthtml/realtime/ws.py'),

@@ -108,6 +108,18 @@ class Socket(Request, WebSocket):
         self.inbox: Inbox | None = None            # Once a handler has had to wait
         self.own_close: tuple[int, str] | None = None  # What we have closed with
 
+    @property
+    def info(self) -> Any:
+        "Who it is, for `Channel.members()`; a program may set it"
+        return self.connection.info
+
+    @info.setter
+    def info(self, value: Any) -> None: self.connection.info = value
+
+    def leave(self) -> None:
+        "Unsubscribe from every channel"
+        self.connection.leave()
+
     async def next_message(self) -> AsgiMessage:
         "The next message of the client"
         return await (self.from_server() if self.inbox is None else self.inbox.get())
