@@ -5,6 +5,7 @@ import pytest
 
 import fasthtml.common
 from fasthtml.common import Div, EventStream, FastHTML, P
+from fasthtml.realtime.servers import abort
 from support import ROOT, Served, serve, wait_until
 
 
@@ -29,7 +30,7 @@ def see(page, condition) -> None:
 def break_lines(served: Served) -> None:
     "Cut every connection, as a network does"
     for connection in served.app.lifecycle.connections:
-        served.call(connection.cut)
+        served.call(abort, connection.scope)
 
 
 @pytest.mark.parametrize('htmx', [2, 4])
@@ -74,7 +75,7 @@ def test_a_banner_is_there_while_the_line_is_not(page):
         see(page, lambda: len(app.connections) == 2)
         assert page.is_hidden('#offline')
         for kind in 'websocket', 'http':
-            next(served.call(c.cut) for c in app.lifecycle.connections if c.scope['type'] == kind)
+            next(served.call(abort, c.scope) for c in app.lifecycle.connections if c.scope['type'] == kind)
             page.wait_for_selector('#offline', state='visible')
             page.wait_for_selector('#offline', state='hidden')
     page.problems.clear()
