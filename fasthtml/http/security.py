@@ -165,9 +165,10 @@ def host_name(
 def is_local_host(
     host: str, # A `Host` header
 ) -> bool:
-    "True for `localhost`, names below it, and plain addresses"
+    "True for `localhost`, names below it, plain addresses, and `testserver`, as test clients call it"
     name = host_name(host)
-    return name == 'localhost' or name.endswith('.localhost') or name.startswith('[') or bool(re.fullmatch(r'\d+(\.\d+){3}', name))
+    if name in ('localhost', 'testserver') or name.endswith('.localhost') or name.startswith('['): return True
+    return bool(re.fullmatch(r'\d+(\.\d+){3}', name))
 
 def host_allowed(
     host: str,              # A `Host` header
