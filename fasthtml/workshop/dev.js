@@ -98,6 +98,11 @@
     set onmessage(f) { this.#hear('message'); super.onmessage = f; }
     get onmessage() { return super.onmessage; }
   };
+  document.addEventListener('htmx:sseBeforeMessage', ({target, detail}) => {   // htmx 2, with the source of eventsource.js
+    if (NativeSource && detail.target instanceof NativeSource) return;   // heard above
+    const url = detail.target?.url ?? target.closest('[sse-connect]')?.getAttribute('sse-connect');
+    pushed(`sse ${path(url)} ${detail.type === 'message' ? '' : detail.type}`.trim(), detail.data);
+  }, true);
   document.addEventListener('htmx:sse:before:message', e => {   // htmx 4 reads streams with fetch
     const {connection, message} = e.detail;
     if (message?.data) pushed(`sse ${path(connection?.url ?? '')} ${message.event ?? ''}`.trim(), message.data);

@@ -18,7 +18,8 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from fasthtml.common import Div, EventStream, FastHTML, NotStr, P, Span, sse_message
-from fasthtml.realtime.sse import EventText, event_text, jitter, to_bytes
+from fasthtml.realtime.sse import jitter
+from fasthtml.realtime.wire import EventText, event_text, to_bytes
 from support import DEADLINE, Event, SseClient, parse_events, raw_connection, serve, wait_until
 
 
