@@ -187,9 +187,8 @@
       for (const el of doc.querySelectorAll('script, style, link, meta, title, template')) el.remove();
       const main = doc.querySelector('main') || doc.body;
       const whole = main.textContent.trim().length < 600 && !main.querySelector('form, nav');
-      const parts = whole ? Array.from(main.childNodes) : Array.from(main.querySelectorAll('h1, p')).slice(0, 2);
-      for (const h of main.querySelectorAll('h1')) h.replaceWith($E('strong', ...h.childNodes));
-      const content = whole ? Array.from(main.childNodes) : parts.map(o => $E('div', o.textContent));
+      if (whole) for (const h of main.querySelectorAll('h1')) h.replaceWith($E('strong', ...h.childNodes));
+      const content = whole ? Array.from(main.childNodes) : $$('h1, p', main).slice(0, 2).map(o => $E('div', o.textContent));
       if (main.textContent.trim()) return alertBox(...content.map(o => document.importNode(o, true)));
     } else if (/json/.test(type)) {
       try { const detail = JSON.parse(text).detail; if (typeof detail === 'string') return alertBox(detail); } catch { /* not JSON */ }
@@ -285,7 +284,7 @@
     if (main >= 0 && !ctx.request && ctx.target === ctx.sourceElement && ctx.target.matches?.('[ws-connect], [hx-ws\\:connect]') && !placed(ctx.target))
       if (tasks.splice(main, 1)[0].fragment.textContent.trim()) nowhere(ctx.target, ctx.text);
     for (const task of tasks) {
-      const spec = task.swapSpec, el = task.fragment && task.fragment.firstElementChild;
+      const spec = task.swapSpec;
       if (!spec || typeof spec === 'string') continue;
       if (spec.style === 'morph') Object.assign(spec, {style: 'outerMorph', strip: false});
       if (push && task.type === 'main' && task.target?.isConnected === false) {
@@ -294,6 +293,7 @@
         ctx.target = task.target;
       }
       drawn(task.target, task.fragment);
+      const el = task.fragment && task.fragment.firstElementChild;
       if (!push || task.type !== 'oob' || spec.style !== 'outerHTML' || !alike(task.target, el)) continue;
       spec.style = 'outerMorph';
       shown.push([task.target, controls(el).map(state)]);

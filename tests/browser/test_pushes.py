@@ -1,14 +1,17 @@
-"""A push means the same however it comes: over a socket, in an event or in a response, with htmx 2 and 4, in Chromium and in the page client.
+"""A push means the same over a socket, in an event and in a response, with htmx 2 and 4, in Chromium and in the page client.
 
 Each kind of content has a section of the page to itself, so that one page shows them all.
 """
+import asyncio
+import re
+
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from fasthtml.common import *
 from fasthtml.svg import Circle, Svg
 from fasthtml.testing import Client
 from support import serve as served
-from support import wait_until
 
 CODE = 'window.ran = 1 + (window.ran || 0)'
 OOB = {'hx_swap_oob': True}
@@ -34,8 +37,10 @@ KINDS = {  # what is pushed to section k -> what the section shows then: element
                                 P('new', id=f'e{k}', **OOB)), 'new|new|new|new'),
     'generator': (lambda k: (o for o in (P('new', id=f'e{k}', **OOB), [row(k, **OOB)])), 'new|old|new|old'),
     'partial': (lambda k: HxPartial(Li('more'), hx_target=f'#l{k}', hx_swap='beforeend'), 'old|oldmore|old|old'),
-    'partial of a row': (lambda k: HxPartial(Tr(Td('first')), hx_target=f'#b{k}', hx_swap='afterbegin'), 'old|old|firstold|old'),
-    'partial and element': (lambda k: (P('new', id=f'e{k}', **OOB), HxPartial(row(k), hx_target=f'#r{k}', hx_swap='outerHTML')), 'new|old|new|old'),
+    'partial of a row': (
+        lambda k: HxPartial(Tr(Td('first')), hx_target=f'#b{k}', hx_swap='afterbegin'), 'old|old|firstold|old'),
+    'partial and element': (
+        lambda k: (P('new', id=f'e{k}', **OOB), HxPartial(row(k), hx_target=f'#r{k}', hx_swap='outerHTML')), 'new|old|new|old'),
     'partial of two': (lambda k: HxPartial(P('a'), P('b'), hx_target=f'#e{k}', hx_swap='outerHTML'), 'ab|old|old|old'),
     'partial without content': (lambda k: HxPartial(hx_target=f'#e{k}', hx_swap='delete'), '|old|old|old'),
     'partial with an id': (lambda k: HxPartial('new', id=f'e{k}'), 'new|old|old|old'),
@@ -75,7 +80,8 @@ def make_app(htmx):
         if way.startswith('ws'):
             return shown(Div(Form(Button('go', id='go'), Hidden(way, name='way'), ws_send=True), hx_ext='ws', ws_connect=f'/{way}'))
         if way.startswith('sse'):
-            return shown(Div(Div(id='in', sse_swap='message'), hx_ext='sse', sse_connect=f'/{way}'), Button('go', id='go', hx_get='/publish', hx_swap='none'))
+            go = Button('go', id='go', hx_get='/publish', hx_swap='none')
+            return shown(Div(Div(id='in', sse_swap='message'), hx_ext='sse', sse_connect=f'/{way}'), go)
         return shown(Button('go', id='go', hx_post=f'/{way}', hx_target='#landed'))
 
     # Sockets
@@ -148,6 +154,12 @@ STATE = '''k => {
 }'''
 
 
+def bare(html):
+    "Without the marks that htmx leaves, and in the spelling of one serializer"
+    html = re.sub(r' (data-htmx-powered="[^"]*"|class="(htmx-\w+ ?)*")', '', html)
+    return LexborHTMLParser(html).body.html
+
+
 def ways_of(htmx): return [way for ways in WAYS.values() for way in ways] + ['fetch-stream'] * (htmx == 4)
 
 
@@ -173,10 +185,12 @@ def test_every_push_arrives_in_chromium_and_in_the_page_client(page, htmx):
             for k, name in enumerate(NAMES):
                 want = KINDS[name][1]
                 got = page.evaluate(STATE, k)
-                parts = ours.one(f'#section{k}').select('#section%d > *' % k)[:4]
+                parts = ours.one(f'#section{k}').select(f'#section{k} > *')[:4]
                 here = '|'.join(o.text.strip() for o in parts)
                 if got != want: wrong.append((way, name, 'chromium', got))
                 if here != want: wrong.append((way, name, 'client', here))
+                theirs = page.evaluate(f"document.getElementById('section{k}').outerHTML")
+                if bare(theirs) != bare(ours.one(f'#section{k}').html): wrong.append((way, name, theirs, ours.one(f'#section{k}').html))
             svg = NAMES.index('drawing')
             drawn = page.evaluate(f"(o => o.getAttribute('r') + o.namespaceURI)(document.getElementById('g{svg}'))")
             if drawn != '9http://www.w3.org/2000/svg': wrong.append((way, 'drawing', drawn))
@@ -188,3 +202,103 @@ def test_every_push_arrives_in_chromium_and_in_the_page_client(page, htmx):
         page.goto('about:blank')
     assert not wrong, '\n'.join(map(str, wrong))
     assert not page.problems
+
+
+# One push after the other
+
+def make_live(htmx):
+    "What goes on while somebody uses the page"
+    app = FastHTML(htmx=htmx, exts=['ws', 'sse'], secret_key='k', canonical=False)
+    channel = app.channel('live')
+    def box(n): return Div(Button(f'press {n}', id='press', hx_get='/pressed', hx_target='#count'), P(n), id='box', hx_swap_oob=True)
+    def form():
+        controls = Input(id='text', name='text'), Textarea(id='area'), Select(Option('a'), Option('b'), id='choice')
+        return Form(*controls, Input(type='checkbox', id='ticked'), id='form', ws_send=True, hx_swap_oob=True)
+    app.state.pressed = 0
+
+    @app.get('/')
+    def index():
+        return Titled('Live', box(0), P('0', id='count'), Div(form(), id='ws', hx_ext='ws', ws_connect='/ws'), P(id='said'),
+            Div(P('before', id='by-name', sse_swap='tick'), P('both', id='both', sse_swap='tick, tock', hx_swap='beforeend'),
+                P('asked', id='asked', hx_get='/asked', hx_trigger='sse:tick'), hx_ext='sse', sse_connect='/named'),
+            Div(Div(P('0', id='replaced', cls='r')), id='outer', hx_ext='sse', sse_connect='/outer', sse_swap='message', hx_target='.r',
+                hx_swap='outerHTML'))
+
+    @app.get('/pressed')
+    def pressed():
+        app.state.pressed += 1
+        return str(app.state.pressed)
+
+    @app.get('/asked')
+    def asked(): return 'asked for'
+
+    @app.ws('/ws', channels=[channel])
+    def ws(text: str): return form(), P(text, id='said')
+
+    @app.get('/named')
+    def named(): return EventStream([sse_message(B('tick'), 'tick'), sse_message('tock', 'tock'), sse_message('nobody', 'other')])
+
+    @app.get('/outer')
+    def outer(): return EventStream(P(n, cls='r') for n in range(1, 4))
+
+    @app.get('/boxes')
+    async def boxes():
+        for n in range(1, 100):
+            await channel.publish(box(n))
+            await asyncio.sleep(0.02)
+
+    @app.get('/bare')
+    async def bare_text(): await channel.publish((B('no place'), 'text'))
+    return app
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_who_uses_the_page_is_not_disturbed_by_pushes(page, htmx):
+    app = make_live(htmx)
+    with served(app) as server:
+        page.goto(server.url)
+        page.wait_for_function("document.getElementById('replaced') === null && document.querySelector('.r').textContent === '3'")
+        assert page.inner_text('#outer') == '3'
+        page.wait_for_function("document.getElementById('asked').textContent === 'asked for'")
+        assert page.inner_html('#by-name') == '<b>tick</b>' and page.inner_html('#both') == 'both<b>tick</b>tock'
+
+        # a press lasts longer than a push: the button must be the same when it is let go
+        page.evaluate("() => { fetch('/boxes'); }")
+        page.wait_for_function("document.querySelector('#box p').textContent !== '0'")
+        for _ in range(10): page.click('#press', delay=60)
+        page.wait_for_function("document.getElementById('count').textContent === '10'")
+
+        # a form that is pushed shows what it says, and keeps the keyboard
+        page.fill('#area', 'typed')
+        page.select_option('#choice', 'b')
+        page.check('#ticked')
+        page.fill('#text', 'hello')
+        page.press('#text', 'Enter')
+        page.wait_for_function("document.getElementById('text').value === ''")
+        assert page.evaluate("[area.value, choice.value, ticked.checked, document.activeElement.id].join('|')") == '|a|false|text'
+
+        # what names no place destroys nothing
+        page.evaluate("fetch('/bare')")
+        page.evaluate("fetch('/pressed')")
+        assert page.query_selector('#form') and page.query_selector('#text')
+    assert app.state.pressed == 11
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_the_page_client_sees_the_same(htmx):
+    client = Client(make_live(htmx))
+    page = client.open('/')
+    page.wait('.r', text='3')
+    page.wait('#asked', text='asked for')
+    assert page.one('#outer').text == '3' and page.one('#by-name').html.endswith('<b>tick</b></p>')
+    assert page.one('#both').text == 'bothticktock'
+    page.fill('#area', 'typed')
+    page.check('#ticked')
+    page.fill('#text', 'hello')
+    page.press('#text', 'Enter')
+    page.wait('#said', text='hello')
+    assert [page.one(o).value for o in ('#area', '#text')] == ['', ''] and not page.one('#ticked').checked
+    assert page.focused == page.one('#text')
+    client.get('/bare')
+    assert page.one('#form')
+    client.close()
