@@ -16,7 +16,8 @@ from websockets.sync.client import connect
 from channel_kit import Client
 from fasthtml.common import EventStream, FastHTML, P
 from fasthtml.http.threads import threads_of
-from fasthtml.realtime.channels import Channel, Hub
+from fasthtml.realtime.channels import Channel
+from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, ShutdownEvent
 from fasthtml.realtime.tasks import ticker
 from support import DEADLINE, SseClient, raw_connection, serve, until, wait_until
