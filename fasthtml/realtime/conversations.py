@@ -35,7 +35,7 @@ from .sockets import Inbox, Sender, Socket, too_long
 from .tasks import without
 from .wire import frame_text
 
-# %% ../../nbs/api/realtime/24_conversations.ipynb #a5fec8d6
+# %% ../../nbs/api/realtime/24_conversations.ipynb #5956780b
 log = logging.getLogger('fasthtml.realtime.ws')
 
 class Route(Protocol):
@@ -48,6 +48,7 @@ class Route(Protocol):
     on_error: Callback | None
     def channels_of(self, socket: Socket) -> Iterable[Channel]: "What its clients subscribe to"
 
+# %% ../../nbs/api/realtime/24_conversations.ipynb #a5fec8d6
 _nothing: Mapping[str, Any] = MappingProxyType({})
 
 class Conversation:
@@ -87,48 +88,54 @@ class Conversation:
             if outside: raise failure
         finally: current_connection.reset(token)
 
-    async def _read(self) -> None:
-        "Handle messages until the connection ends. What the client sent before it left is handled too"
-        connection, socket, max_size = self.connection, self.socket, self.route.max_size
-        while connection.open or connection.state.why == 'gone':
-            connection.interruptible = connection.open
-            try: message = await (socket.next_message() if connection.open else self._rest())
-            finally: connection.interruptible = False
-            if message['type'] == 'websocket.disconnect': return self._left(message)
-            if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
-            elif max_size is not None and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
-            elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
-            else: await self._handle(text)
+# %% ../../nbs/api/realtime/24_conversations.ipynb #05b51d29
+@patch
+async def _read(self: Conversation) -> None:
+    "Handle messages until the connection ends. What the client sent before it left is handled too"
+    connection, socket, max_size = self.connection, self.socket, self.route.max_size
+    while connection.open or connection.state.why == 'gone':
+        connection.interruptible = connection.open
+        try: message = await (socket.next_message() if connection.open else self._rest())
+        finally: connection.interruptible = False
+        if message['type'] == 'websocket.disconnect': return self._left(message)
+        if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
+        elif max_size is not None and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
+        elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
+        else: await self._handle(text)
 
-    async def _handle(self, text: str) -> None:
-        "Handle one message. If that has to wait for something, read ahead meanwhile"
-        self.connection.refused = 0  # Each handler is told by an exception first
-        handling = self._respond(text)
-        try: future = handling.send(None)
-        except StopIteration: return
-        connection, self.handling = self.connection, self.connection.loop.create_future()
-        connection.when_busy = self._hurry
-        try: await resume(handling, future, self._read_ahead)
-        finally:
-            connection.when_busy = None
-            self.handling.set_result(None)
-            if self.timer: self.timer.cancel()
+@patch
+async def _handle(self: Conversation, text: str) -> None:
+    "Handle one message. If that has to wait for something, read ahead meanwhile"
+    self.connection.refused = 0  # Each handler is told by an exception first
+    handling = self._respond(text)
+    try: future = handling.send(None)
+    except StopIteration: return
+    connection, self.handling = self.connection, self.connection.loop.create_future()
+    connection.when_busy = self._hurry
+    try: await resume(handling, future, self._read_ahead)
+    finally:
+        connection.when_busy = None
+        self.handling.set_result(None)
+        if self.timer: self.timer.cancel()
 
-    def _read_ahead(self) -> None:
-        if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
+@patch
+def _read_ahead(self: Conversation) -> None:
+    if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
 
-    async def _rest(self) -> AsgiMessage:
-        "What the client sent before it left; a server that does not say the end of it is not waited for"
-        try: return await asyncio.wait_for(self.socket.next_message(), self.patience)
-        except TimeoutError: return {'type': 'websocket.disconnect', 'code': 1006}
+@patch
+async def _rest(self: Conversation) -> AsgiMessage:
+    "What the client sent before it left; a server that does not say the end of it is not waited for"
+    try: return await asyncio.wait_for(self.socket.next_message(), self.patience)
+    except TimeoutError: return {'type': 'websocket.disconnect', 'code': 1006}
 
-    def _left(self, message: AsgiMessage) -> None:
-        "The client has left"
-        own, self.socket.client_state = self.socket.own_close, WebSocketState.DISCONNECTED
-        code, reason = own or (message.get('code') or 1005, message.get('reason') or '')
-        self.connection.end('end' if own else 'gone', code, reason)
-        self.connection.end('gone')
-        self.connection.mailbox.close('gone')
+@patch
+def _left(self: Conversation, message: AsgiMessage) -> None:
+    "The client has left"
+    own, self.socket.client_state = self.socket.own_close, WebSocketState.DISCONNECTED
+    code, reason = own or (message.get('code') or 1005, message.get('reason') or '')
+    self.connection.end('end' if own else 'gone', code, reason)
+    self.connection.end('gone')
+    self.connection.mailbox.close('gone')
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #c4a1b2d7
 @patch
