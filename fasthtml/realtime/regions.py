@@ -13,11 +13,9 @@ import hashlib
 import hmac
 import inspect
 import json
-import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -47,7 +45,8 @@ def one_line(
     return json.dumps(value, separators=(',', ':'), sort_keys=True, allow_nan=False)
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #9fa361cc
-of_a_request = frozenset('request req session sess ws send htmx app scope state errors body data api last_event_id hdrs ftrs htmlkw bodykw'.split())
+of_a_request = frozenset('''request req session sess ws send htmx app scope state errors body data api last_event_id
+    hdrs ftrs htmlkw bodykw'''.split())
 
 def refuse_parameter(
     region: str,            # Name of the region
@@ -59,8 +58,8 @@ def refuse_parameter(
     unannotated = p.annotation is p.empty
     kind = p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, '__name__', '')
     if (p.name in of_a_request and unannotated) or kind in ('Request', 'Session', 'HTTPConnection', 'WebSocket', 'HtmxHeaders'):
-        raise TypeError(f"The region {region!r} asks for {p.name!r}, which belongs to one request; a region is also drawn when there is none. "
-                        f"Take what it needs as a parameter, as in {region}(id=...), or take `auth` for a region of each person.")
+        raise TypeError(f"The region {region!r} asks for {p.name!r}, which belongs to one request; a region is also drawn when there is "
+                        f"none. Take what it needs as a parameter, as in {region}(id=...), or take `auth` for a region of each person.")
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #086ca8b3
 class Signature:
@@ -82,16 +81,21 @@ class Signature:
         converted = {}
         for name, value in values.items():
             try: converted[name] = None if value is None else self.casts[name].of(as_json(value))
-            except KeyError: raise TypeError(f'The region {self.name!r} has no parameter {name!r}. It has: {", ".join(self.casts) or "none"}.') from None
+            except KeyError:
+                has = ', '.join(self.casts) or 'none'
+                raise TypeError(f'The region {self.name!r} has no parameter {name!r}. It has: {has}.') from None
             except (BadValue, ValueError) as e: raise TypeError(f'The region {self.name!r} got {name}={value!r}: {e}.') from e
         return converted
 
-    def bind(self, args: Sequence, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        "The arguments of a call, converted, with defaults, without `auth`"
-        given = {**kwargs, 'auth': None} if self.personal else kwargs
-        bound = self.signature.bind(*args, **given)
+    def bind(self, args: Sequence, kwargs: Mapping[str, Any], auth: Any = None) -> tuple[dict[str, Any], Any]:
+        "The arguments of a call, converted, with defaults, without `auth`; and who it is for: what the call says, or `auth`"
+        bound = self.signature.bind_partial(*args, **kwargs)
         bound.apply_defaults()
-        return self.convert({name: value for name, value in bound.arguments.items() if name != 'auth'})
+        values = dict(bound.arguments)
+        if self.personal: auth = values.pop('auth', auth)
+        if missing := [name for name in self.casts if name not in values]:
+            raise TypeError(f'The region {self.name!r} needs {", ".join(missing)}.')
+        return self.convert(values), auth
 
     def key(self,
         arguments: Mapping[str, Any], # As `bind` gives them
@@ -131,8 +135,8 @@ def person_of(
     try: text = one_line(as_json(auth))
     except (TypeError, ValueError): text = ' at 0x'
     if ' at 0x' in text:
-        raise TypeError(f"`auth` is {type(auth).__name__} object, which has no `id` and cannot be written as JSON, so other processes would not "
-                        "recognise the person. Let the guard put a name or number into scope['auth'], or give the class an `id`.")
+        raise TypeError(f"`auth` is {type(auth).__name__} object, which has no `id` and cannot be written as JSON, so other processes "
+                        "would not recognise the person. Let the guard put a name or number into scope['auth'], or give the class an `id`.")
     return text
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #b38c0a45
@@ -213,7 +217,8 @@ def draw_html(
     "Render the element of a region"
     node = to_node(content)
     if not isinstance(node, FT) or not node.tag:
-        raise TypeError(f'The region {name_of(key)!r} must return one element, got {type(content).__name__}. Put the parts into one: Div(...).')
+        raise TypeError(f'The region {name_of(key)!r} must return one element, got {type(content).__name__}. '
+                        'Put the parts into one: Div(...).')
     holes = Holes()
     token = open_holes.set(holes)
     try: text = to_html(node)

@@ -12,7 +12,7 @@ import contextvars
 import json
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
@@ -128,7 +128,8 @@ class Topic:
     def _fail(self, error: Exception) -> None:
         "Keep what is there, say so once, and try again later"
         if self.failed is None:
-            log.warning('The region %s%s cannot be drawn and is tried again.', self.key, f' for {self.id[1]}' if self.id[1] else '', exc_info=error)
+            whose = f' for {self.id[1]}' if self.id[1] else ''
+            log.warning('The region %s%s cannot be drawn and is tried again.', self.key, whose, exc_info=error)
             self.say(state_event(self.key, 'failed'))
         self.failed = error
         self.later('retry', min(30, 0.2 * 2**min(self.tries, 8)), self.changed)
@@ -299,7 +300,7 @@ class Viewer:
     def __init__(self,
         topics: Topics,    # Of the event loop
         box: Box,          # Leads to the page
-        permit: Callable[['Viewer', Asked], Awaitable[str | None]], # For whom a region is drawn for it: a person, '' for all alike; None: denied
+        permit: Callable[['Viewer', Asked], Awaitable[str | None]], # For whom a region is drawn: a person, '' for all alike; None: denied
         person: str = '',  # Who looks
         place: Hashable = None, # What addresses in drawings depend on
     ):
