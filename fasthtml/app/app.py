@@ -30,7 +30,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..http.responses import current_exchange
-from ..realtime.channels import Broker, Channel, Hub, connection_table
+from ..realtime.channels import Broker, Channel
+from ..realtime.hub import Hub, connection_table
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
