@@ -427,11 +427,10 @@ _css = 'body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width
 
 _plain = Misuse, MissingPackage, SystemExit   # whose message says all
 
-def _name_hint(error: NameError, frames: list[traceback.FrameSummary]) -> str:
-    "The nearest name that `fasthtml.common` has, where Python suggests none"
-    from fasthtml import common
-    near = get_close_matches(error.name or '', common.__all__, 1)
-    near = near or [o for o in common.__all__ if sorted(o.lower()) == sorted((error.name or '').lower())]
+def _name_hint(error: NameError) -> str:
+    "The nearest name that the program has, where Python suggests none"
+    known = [name for frame, _ in traceback.walk_tb(error.__traceback__) for name in frame.f_globals]
+    near = get_close_matches(error.name or '', known, 1)
     return f'. Did you mean: {near[0]!r}?' if near and 'Did you mean' not in str(error) else ''
 
 class Broken:
@@ -450,7 +449,7 @@ class Broken:
             what = f'{type(e).__name__}: {e.msg}'
             frames = [traceback.FrameSummary(e.filename, e.lineno or 1, '<module>')]
         if isinstance(e, _plain): frames, what = [], str(e)
-        if isinstance(e, NameError): what += _name_hint(e, frames)
+        if isinstance(e, NameError): what += _name_hint(e)
         places = [(ft('p', f'{Path(f.filename).name}, line {f.lineno}'), source_lines(f)) for f in frames[-1:]]
         rest = ft('details', ft('summary', 'Whole traceback'), ft('pre', ''.join(traceback.format_exception(e)))) if frames else ''
         head = ft('head', ft('meta', charset='utf-8'), ft('title', what[:80]), ft('style', _css))
