@@ -30,14 +30,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..http.responses import current_exchange
-from ..realtime.channels import Broker, Channel, Hub, connection_table
+from ..realtime.channels import Broker, Channel
+from ..realtime.hub import Hub, connection_table
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
-from ..http.hints import log_caller, spelled
+from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
@@ -52,6 +53,7 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle, check_started
+from .live import Live, Regions
 
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
@@ -66,9 +68,11 @@ def is_body_attr(
     "True for htmx attributes, `data_*`, `aria_*`, events and global attributes"
     return name in _body_attrs or name.startswith(_body_prefixes)
 
-_elsewhere = dict.fromkeys(['live', 'reload_attempts', 'reload_interval'], 'Live reload is `fasthtml dev`, or fast_app(live=True).')
+_elsewhere = dict.fromkeys(['live', 'live_reload', 'reload', 'reload_attempts', 'reload_interval'],
+                           'Live reload is `fasthtml dev`, or fast_app(live=True).')
 _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_route_exts(static_path=...).',
-               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.'}
+               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.',
+               'headers': 'Elements for the head of every page are hdrs=[...].'}
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
@@ -80,7 +84,8 @@ def check_options(
     idle = set()
     for name in given:
         if is_body_attr(name): continue
-        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, [*known, *_body_attrs], 1, 0.75)
+        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, known, 1, 0.75)
+        near = near or get_close_matches(name, _body_attrs, 1, 0.75)
         other = mend or 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.'
         if name in _elsewhere:
             idle.add(name)
@@ -230,6 +235,7 @@ class Routing(Verbs):
         host = options['host']
         names = frozenset(path_pattern(spec.path).convertors) | (frozenset(path_pattern(host).convertors) if host else frozenset())
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
+        tell_mistakes(spec.fn, names)
         url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
@@ -243,7 +249,7 @@ class Routing(Verbs):
         if not isinstance(path, BaseRoute):
             self.route(path, methods, name, include_in_schema)(route)
             return
-        add_route(self.router.routes, path)
+        add_route(self.router.routes, path, self.middleware_stack is not None)
 
     def mount(
         self,
@@ -294,6 +300,7 @@ class Realtime:
         def register(f: Callable) -> Route:
             f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
+            tell_mistakes(f, path_pattern(path).convertors)
             return wrap_route(f, path, self.router)
         return register
 
@@ -555,7 +562,7 @@ def make_broker(
     return RedisBroker(f'{scheme}://{rest}')
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
-class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
+class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
     def __init__(
         self,
@@ -628,4 +635,4 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base = place
+        self.router.asset_base, self.regions = place, Regions(self)

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'RESYNC', 'refuse_unfinished', 'parts_of', 'is_data', 'with_oob', 'joined_frames', 'frames_of', 'wire_texts',
            'frame_text', 'EventText', 'event_data', 'field_line', 'retry_line', 'sse_message', 'warn_of_plain_event',
-           'event_text', 'to_bytes', 'closing_event', 'jitter', 'Message', 'Notice', 'encode_frame', 'encode_event']
+           'event_text', 'to_bytes', 'utf8', 'closing_event', 'jitter', 'Message', 'Notice', 'encode_frame',
+           'encode_event']
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #f13cc560
 import inspect
@@ -213,6 +214,13 @@ def to_bytes(
     "Encode the text of events for the wire"
     try: return text.encode()
     except UnicodeEncodeError: return text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace').encode()
+
+def utf8(
+    value: str, # Of a header, as ASGI servers decode it
+) -> str:
+    "A header's value that was sent in UTF-8, as browsers send `Last-Event-ID`"
+    try: return value.encode('latin-1').decode()
+    except UnicodeError: return value
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #ab1e9b10
 _closing = {'end': 'close', 'failed': 'failed', 'shutdown': 'shutdown', 'cancelled': 'shutdown'}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fasthtml.realtime.channels import Hub, MemoryBroker
+from fasthtml.realtime.channels import MemoryBroker
+from fasthtml.realtime.hub import Hub
 from support import missing
 
 _prefixes = itertools.count()

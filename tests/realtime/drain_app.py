@@ -5,7 +5,7 @@ The shutdown tests serve it with every server. Startup, shutdown and each signal
 import asyncio
 import os
 
-from fasthtml.realtime.channels import Hub
+from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, signal_shutdown
 from fasthtml.realtime.mailbox import Mailbox
 from fasthtml.realtime.servers import ServerConnection, step_send

@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from channel_kit import Client, numbers, texts
 from fasthtml.app.app import FastHTML
-from fasthtml.realtime.channels import RESYNC, Channel, Hub
+from fasthtml.realtime.channels import RESYNC, Channel
+from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.sse import EventStream
 from support import need_files, serve, until
 

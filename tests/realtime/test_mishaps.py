@@ -16,7 +16,8 @@ from websockets.sync.client import connect
 from channel_kit import Client
 from fasthtml.common import EventStream, FastHTML, P
 from fasthtml.http.threads import threads_of
-from fasthtml.realtime.channels import Channel, Hub
+from fasthtml.realtime.channels import Channel
+from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, ShutdownEvent
 from fasthtml.realtime.tasks import ticker
 from support import DEADLINE, SseClient, raw_connection, serve, until, wait_until
@@ -348,22 +349,22 @@ async def test_a_shutdown_is_heard_although_a_loop_that_waited_for_it_is_closed(
 
 
 def test_servers_that_start_in_many_threads_at_once_are_all_known():
-    lost, interval = [], sys.getswitchinterval()
+    known, interval = [], sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(100):
             lifecycle, together = Lifecycle(), threading.Barrier(8, timeout=DEADLINE)
             async def main():
                 together.wait()  # noqa: B023
-                mine = lifecycle.watch()  # noqa: B023
+                mine = lifecycle.served()  # noqa: B023
                 together.wait()  # noqa: B023
-                if lifecycle.watch() is not mine: lost.append(1)  # noqa: B023
+                known.append(lifecycle.served() is mine)  # noqa: B023
                 together.wait()  # noqa: B023
             threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(8)]
             for t in threads: t.start()
             for t in threads: t.join()
     finally: sys.setswitchinterval(interval)
-    assert not lost
+    assert len(known) == 800 and all(known)
 
 
 async def test_a_channel_that_is_left_and_joined_at_once_stays_open():

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from channel_kit import Client, numbers, texts
-from fasthtml.realtime.channels import RESYNC, Channel, Hub
+from fasthtml.realtime.channels import RESYNC, Channel
+from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.redis_broker import BrokerError, Reader, RedisBroker, Stream, backoff
 from support import SseClient, serve_process, until, wait_until
 

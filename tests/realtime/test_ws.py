@@ -22,7 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import APIRouter, Beforeware, Div, EventStream, FastHTML, P
-from fasthtml.realtime.ws import Socket, setup_ws
+from fasthtml.realtime.sockets import Socket
+from fasthtml.realtime.ws import setup_ws
 from support import DEADLINE, SseClient, parse_events, raw_connection, serve, wait_until
 
 
