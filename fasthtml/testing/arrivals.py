@@ -519,7 +519,9 @@ def _bare2(self: Visit, el: Any, text: str) -> None:
     if not bare.strip() or not self._placed(el): return
     said, style = el.attr('hx-target') or el.attr('data-hx-target'), el.attr('hx-swap') or el.attr('data-hx-swap') or 'innerHTML'
     target = el if said in (None, '', 'this') else next(iter(find_all(self.dom, None, said)), None)
-    if target is not None: self._show(swap2(self.dom, bare, Place(target, Spec(style.split(' ')[0]), el), replace(self.scene.config.options(), push=True)))
+    if target is None: return
+    place = Place(target, Spec(style.split(' ')[0]), el)
+    self._show(swap2(self.dom, bare, place, replace(self.scene.config.options(), push=True)))
 
 @patch
 def _look_again(self: Visit, request: Request) -> None:

@@ -8,7 +8,6 @@ __all__ = ['Entry', 'Tab', 'written', 'texts_of', 'NamedOrNot', 'AsyncPage', 'Pa
 # %% ../../nbs/api/testing/40_page.ipynb #3d441c7b
 import asyncio
 import re
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +18,9 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from fastcore.basics import patch
 
-from .calls import Response, StillWaiting, explain_missing, html_parser, shorten
+from .calls import Response, StillWaiting, shorten
 from .dom import Dom, connected
-from .fields import File, NotPossible, crlf, describe, kind_of
+from .fields import File, NotPossible, crlf, describe
 from .hx import Event, Request, encoded, same_origin
 from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
 from .arrivals import Visit

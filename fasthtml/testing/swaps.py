@@ -517,7 +517,8 @@ def _main4(dom: Dom, fragment: Any, where: Place, others: list[Part], done: Swap
         target = next(iter(find_all(dom, where.source, where.spec.target, version=4)), None)
         if target is None: done.warn(f'The target {where.spec.target!r} is not on the page.')
     if not where.main:
-        if text_of(fragment).strip(): done.warn(f'{text_of(fragment).strip()[:80]!r} names no place on the page, and the connected element has no hx-target.')
+        if said := text_of(fragment).strip():
+            done.warn(f'{said[:80]!r} names no place on the page, and the connected element has no hx-target.')
         return None
     return Part('main', fragment, target, _with_morph(where.spec, options), 'The response')
 

@@ -6,7 +6,6 @@
 __all__ = ['understood', 'Reply', 'Go', 'Wire', 'Timer', 'Line', 'Visit', 'kebab', 'handlers_of']
 
 # %% ../../nbs/api/testing/37_visit.ipynb #81f7ebe7
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -80,7 +80,8 @@ def test_default_title_and_the_order_of_the_head():
         at = node.attributes
         return at.get('name') or at.get('rel') or at.get('charset') or (at.get('src') or '').rsplit('/', 1)[-1] or node.tag
     assert [kind(node) for node in page.css_first('head').iter()] == [
-        'first', 'title', 'canonical', 'utf-8', 'viewport', 'htmx.min.js', 'script', 'script.js', 'own', 'ws.min.js', 'idiomorph-ext.min.js']
+        'first', 'title', 'canonical', 'utf-8', 'viewport', 'htmx.min.js', 'script', 'script.js', 'own', 'ws.min.js',
+        'idiomorph-ext.min.js']
     assert page.css_first('title').text() == 'Mine'
     assert page.css_first('link[rel=canonical]').attributes['href'] == 'https://testserver/?q=1'
 
