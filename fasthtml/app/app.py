@@ -39,7 +39,7 @@ from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, b
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
-from ..http.hints import log_caller, spelled
+from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
@@ -68,9 +68,11 @@ def is_body_attr(
     "True for htmx attributes, `data_*`, `aria_*`, events and global attributes"
     return name in _body_attrs or name.startswith(_body_prefixes)
 
-_elsewhere = dict.fromkeys(['live', 'reload_attempts', 'reload_interval'], 'Live reload is `fasthtml dev`, or fast_app(live=True).')
+_elsewhere = dict.fromkeys(['live', 'live_reload', 'reload', 'reload_attempts', 'reload_interval'],
+                           'Live reload is `fasthtml dev`, or fast_app(live=True).')
 _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_route_exts(static_path=...).',
-               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.'}
+               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.',
+               'headers': 'Elements for the head of every page are hdrs=[...].'}
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
@@ -82,7 +84,8 @@ def check_options(
     idle = set()
     for name in given:
         if is_body_attr(name): continue
-        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, [*known, *_body_attrs], 1, 0.75)
+        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, known, 1, 0.75)
+        near = near or get_close_matches(name, _body_attrs, 1, 0.75)
         other = mend or 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.'
         if name in _elsewhere:
             idle.add(name)
@@ -232,6 +235,7 @@ class Routing(Verbs):
         host = options['host']
         names = frozenset(path_pattern(spec.path).convertors) | (frozenset(path_pattern(host).convertors) if host else frozenset())
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
+        tell_mistakes(spec.fn, names)
         url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
@@ -245,7 +249,7 @@ class Routing(Verbs):
         if not isinstance(path, BaseRoute):
             self.route(path, methods, name, include_in_schema)(route)
             return
-        add_route(self.router.routes, path)
+        add_route(self.router.routes, path, self.middleware_stack is not None)
 
     def mount(
         self,
@@ -296,6 +300,7 @@ class Realtime:
         def register(f: Callable) -> Route:
             f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
+            tell_mistakes(f, path_pattern(path).convertors)
             return wrap_route(f, path, self.router)
         return register
 
