@@ -611,7 +611,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), Hub(open_broker(broker, lambda: broker_prefix or app_prefix(self.secret_key)))
+        hub = Hub(open_broker(broker, lambda: broker_prefix or app_prefix(self.secret_key)))
+        self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))

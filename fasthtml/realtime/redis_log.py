@@ -22,7 +22,8 @@ from .broker import Away, Batch, End, Entry, Kept, LogBroker, Place
 try:
     import redis
     import redis.asyncio
-    from redis.exceptions import AskError, ClusterDownError, MasterDownError, NoScriptError, ReadOnlyError, RedisError, ResponseError, TryAgainError
+    from redis.exceptions import AskError, ClusterDownError, MasterDownError, NoScriptError, ReadOnlyError
+    from redis.exceptions import RedisError, ResponseError, TryAgainError
 except ImportError as e:
     raise ImportError("The Redis broker needs the package redis: pip install 'fasthtml[redis]'") from e
 
@@ -138,7 +139,8 @@ for i = 4, #ARGV do
     local declared = redis.pcall('GET', KEYS[i - 1])
     if type(declared) ~= 'table' then
         local size, since = string.match(declared or '', '^(%d+) (%d+)$')
-        redis.call('SET', KEYS[i - 1], string.format('%.0f ', math.max(size or 0, ARGV[i])) .. (since or string.format('%.0f', n)), 'EX', 2 * keep)
+        local most = string.format('%.0f ', math.max(size or 0, ARGV[i]))
+        redis.call('SET', KEYS[i - 1], most .. (since or string.format('%.0f', n)), 'EX', 2 * keep)
     end
 end
 return 1
@@ -272,7 +274,7 @@ def cluster_node(
     return resolve
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #14044925
-_plain = {'Connection': redis.Connection, 'SSLConnection': redis.SSLConnection, 'UnixDomainSocketConnection': redis.UnixDomainSocketConnection}
+_plain = {kind.__name__: kind for kind in (redis.Connection, redis.SSLConnection, redis.UnixDomainSocketConnection)}
 
 _unused = 'retry_on_error', 'retry', 'event_dispatcher', 'maint_notifications_config', 'maint_notifications_pool_handler'
 
@@ -283,7 +285,7 @@ def connections_of(
     pool = redis.ConnectionPool.from_url(server) if isinstance(server, str) else getattr(server, 'connection_pool', server)
     kind = pool.connection_class
     if 'asyncio' in kind.__module__: kind = _plain.get(kind.__name__)
-    if kind is None: raise ValueError(f'broker= cannot use connections of the class {pool.connection_class.__name__}. Give an address instead.')
+    if kind is None: raise ValueError(f'broker= cannot use {pool.connection_class.__name__} of redis-py. Give an address instead.')
     options = {name: value for name, value in pool.connection_kwargs.items() if name not in _unused}
     options.update(protocol=2, decode_responses=False, socket_timeout=10)
     options.setdefault('socket_connect_timeout', 2)

@@ -24,7 +24,7 @@ from typing import Any
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #85b4b9b5
 from fastcore.basics import patch
 
-from .broker import Away, Batch, End, Entry, Kept, LogBroker, Place
+from .broker import Away, Batch, End, Entry, Kept, LogBroker, Place, Replaced
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #0b5013e0
 log = logging.getLogger('fasthtml')
@@ -99,7 +99,8 @@ class Mark:
     def __init__(self, path: str):
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if os.fstat(fd).st_size < 16: os.pwrite(fd, bytes(16), 0)  # real bytes: a hole in a mapped file kills the process when the disk is full
+            # Real bytes: writing to a hole in a mapped file kills the process when the disk is full
+            if os.fstat(fd).st_size < 16: os.pwrite(fd, bytes(16), 0)
             self._map = mmap.mmap(fd, 16)
         finally: os.close(fd)
 
@@ -140,7 +141,8 @@ class File:
         try: os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError: pass
         self._db = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
-        for pragma in 'journal_mode=WAL', f'synchronous={self.synchronous}', 'journal_size_limit=4194304': self._db.execute(f'PRAGMA {pragma}')
+        for pragma in 'journal_mode=WAL', f'synchronous={self.synchronous}', 'journal_size_limit=4194304':
+            self._db.execute(f'PRAGMA {pragma}')
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='fasthtml_life'").fetchone():
             self._db.execute('BEGIN IMMEDIATE')
             for statement in _tables.strip().split(';'): self._db.execute(statement)
@@ -246,7 +248,8 @@ def _current(self: SqliteLog, db: sqlite3.Connection, file: File) -> tuple[End, 
     last = end.place if end else _last(db)
     now = max(last.ms, int(time.time() * 1000))
     identity = self._identity(file)
-    if end and db.execute('SELECT identity FROM fasthtml_life').fetchone()[0] == identity and self.mark.n <= last.n: return end, now
+    known = end and db.execute('SELECT identity FROM fasthtml_life').fetchone()[0]
+    if known == identity and self.mark.n <= last.n: return end, now
     epoch, n = secrets.token_hex(4), last.n + 1
     db.execute('INSERT INTO fasthtml_log VALUES(?, ?, ?, ?)', (n, now, b'', epoch.encode()))
     db.execute('INSERT OR REPLACE INTO fasthtml_life VALUES(1, ?, ?, ?, ?)', (identity, epoch, now, n))
@@ -331,7 +334,7 @@ def _version(db: sqlite3.Connection) -> int: return db.execute('PRAGMA data_vers
 @patch
 def _after(self: SqliteLog, db: sqlite3.Connection, place: Place) -> list[Entry]:
     epoch = db.execute('SELECT epoch FROM fasthtml_life').fetchone()
-    if epoch is None or epoch[0] != place.epoch: raise Away('the data is not what it was')
+    if epoch is None or epoch[0] != place.epoch: raise Replaced
     rows = db.execute('SELECT ms, n, name, body FROM fasthtml_log WHERE n > ? ORDER BY n LIMIT 500', (place.n,)).fetchall()
     own = len(self.name)
     return [Entry(ms, n, name and (name[own:] if name.startswith(self.name) else b'\0\0'), body) for ms, n, name, body in rows]
@@ -344,7 +347,7 @@ def fetch(self: SqliteLog, shard: int, name: bytes, size: int, place: Place) -> 
 @patch
 def _kept(self: SqliteLog, db: sqlite3.Connection, name: bytes, size: int) -> Kept:
     life = db.execute('SELECT epoch, n FROM fasthtml_life').fetchone()
-    if life is None: raise Away('the data is not what it was')
+    if life is None: raise Replaced
     epoch, start = life
     oldest = db.execute('SELECT min(n) FROM fasthtml_log').fetchone()[0]
     query = 'SELECT ms, n, body FROM fasthtml_log WHERE name = ? AND n > ? ORDER BY n DESC LIMIT ?'
