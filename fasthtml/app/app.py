@@ -54,6 +54,7 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle, check_started
+from .live import Live, Regions
 
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
@@ -549,7 +550,7 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
-class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
+class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
     def __init__(
         self,
@@ -624,4 +625,4 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base = place
+        self.router.asset_base, self.regions = place, Regions(self)
