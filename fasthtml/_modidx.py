@@ -2345,6 +2345,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.realtime.hub.Hub.__len__': ( 'api/realtime/hub.html#hub.__len__',
                                                                               'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.Hub._sweep': ('api/realtime/hub.html#hub._sweep', 'fasthtml/realtime/hub.py'),
+                                       'fasthtml.realtime.hub.Hub.attach': ('api/realtime/hub.html#hub.attach', 'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.Hub.channel': ( 'api/realtime/hub.html#hub.channel',
                                                                               'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.Hub.close': ('api/realtime/hub.html#hub.close', 'fasthtml/realtime/hub.py'),

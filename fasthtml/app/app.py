@@ -463,8 +463,7 @@ class Serving(Starlette):
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
-        self.lifecycle.lifespan.before.append(self.site.hub.ready)
-        self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
+        self.site.hub.attach(self.lifecycle.lifespan)
         if folder is not None: self.router.routes.append(asset_route(folder, self.site))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

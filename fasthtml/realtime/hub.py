@@ -72,6 +72,13 @@ class Hub:
         "Of each channel: name, members, messages so far, messages kept"
         return [dict(name=c.name, members=len(c), published=c.history.seq, kept=len(c.history)) for c in self]
 
+    def attach(self,
+        lifespan: Any,  # Of the app
+    ) -> None:
+        "Start and close with the app"
+        lifespan.before.append(self.ready)
+        lifespan.shutdown.append(self.close)
+
     async def ready(self) -> None:
         "The app starts: wait until the broker can be used"
         if not await self.broker.ready():
