@@ -52,6 +52,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                               'fasthtml/app/app.py'),
                                   'fasthtml.app.app.Tested.secret_key': ('api/app/app.html#tested.secret_key', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app._kept_in': ('api/app/app.html#_kept_in', 'fasthtml/app/app.py'),
+                                  'fasthtml.app.app.app_hub': ('api/app/app.html#app_hub', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.as_list': ('api/app/app.html#as_list', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.asset_route': ('api/app/app.html#asset_route', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.check_functions': ('api/app/app.html#check_functions', 'fasthtml/app/app.py'),

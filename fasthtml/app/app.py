@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -548,6 +548,15 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
 # %% ../../nbs/api/app/33_app.ipynb #27b7213d
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
+# %% ../../nbs/api/app/33_app.ipynb #adddc14c
+def app_hub(
+    app: Any,              # It has a `secret_key`
+    broker: Any,           # What `FastHTML(broker=...)` was given
+    prefix: str | None,    # Name of the app in the broker, if the program gives one
+) -> Hub:
+    "The channels of an app"
+    return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
+
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
 class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
@@ -611,17 +620,15 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        hub = Hub(open_broker(broker, lambda: broker_prefix or app_prefix(self.secret_key)))
-        self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace)
+        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
-            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
-                          https_only=sess_https_only, domain=sess_domain)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
+            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
+            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base, self.regions = place, Regions(self)
