@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #6d6c4b69
+from fastcore.basics import patch
+
 from ..http.threads import in_thread
 from .channels import Channel, Subscriber
 from .history import History
@@ -183,9 +185,6 @@ class Tail(History):
         return found[::-1]
 
     def __len__(self) -> int: return len(self._ring or ())
-
-# %% ../../nbs/api/realtime/24_broker.ipynb #1d9bcd02
-from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #0fe040e0
 @patch

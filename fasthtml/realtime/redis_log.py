@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #9071d008
+from fastcore.basics import patch
+
 from .broker import Away, Batch, End, Entry, Kept, LogBroker, Place
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #e11026a6
@@ -218,9 +220,6 @@ class Link:
         except Exception: pass  # it was broken
 
 def _cause(e: Exception) -> str: return f'{type(e).__name__}: {e}'
-
-# %% ../../nbs/api/realtime/25_redis_log.ipynb #983c6152
-from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #8dfc805c
 Call = tuple[str, list, list]  # Script, keys, arguments
