@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from ..http.responses import current_exchange
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch
 from .channels import Channel
@@ -118,7 +119,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     site = getattr(scope.get('app'), 'site', None)
     if site and (reason := site.limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
-        raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = site and site.limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
