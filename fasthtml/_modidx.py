@@ -1971,6 +1971,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'fasthtml/realtime/broker.py'),
                                           'fasthtml.realtime.broker.LogChannel._missed': ( 'api/realtime/broker.html#logchannel._missed',
                                                                                            'fasthtml/realtime/broker.py'),
+                                          'fasthtml.realtime.broker.LogChannel._subscribe': ( 'api/realtime/broker.html#logchannel._subscribe',
+                                                                                              'fasthtml/realtime/broker.py'),
                                           'fasthtml.realtime.broker.LogChannel.expire': ( 'api/realtime/broker.html#logchannel.expire',
                                                                                           'fasthtml/realtime/broker.py'),
                                           'fasthtml.realtime.broker.LogChannel.feed': ( 'api/realtime/broker.html#logchannel.feed',
