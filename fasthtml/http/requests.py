@@ -9,6 +9,7 @@ __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAX
            'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
+import asyncio
 import json
 import json.decoder
 import json.scanner
@@ -19,8 +20,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar, checkpoint
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import URL, FormData, UploadFile, URLPath
@@ -31,6 +30,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
 
 from ..html.htmx import HtmxHeaders
+from .threads import in_turn
 from .texts import Text
 
 # %% ../../nbs/api/http/10_requests.ipynb #2f77bda6
@@ -361,14 +361,10 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 IN_LOOP = 64 * 1024             # bytes that may be parsed in the event loop
 _PIECE = 16 * 1024              # bytes of a multipart form that are parsed at a time
-_one_parser: RunVar = RunVar('fasthtml parser')
 
 async def aside(size: int, f: Callable, *args: Any) -> Any:
     "Call `f`: at once if its input is small, else in a thread, one at a time"
-    if size <= IN_LOOP: return f(*args)
-    try: limiter = _one_parser.get()
-    except LookupError: _one_parser.set(limiter := CapacityLimiter(1))
-    return await to_thread.run_sync(f, *args, limiter=limiter)
+    return f(*args) if size <= IN_LOOP else await in_turn(f, *args)
 
 async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
     "The body, parsed by `f`; HTTPException 400 if it is malformed"
@@ -424,7 +420,7 @@ async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
     async for chunk in request.stream():
         for i in range(0, len(chunk), _PIECE):
             yield chunk[i:i + _PIECE]
-            await checkpoint()
+            await asyncio.sleep(0)
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
