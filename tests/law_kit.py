@@ -1,9 +1,8 @@
-"""The law of channels, played with generated histories: each confirmed message reaches each client once and in order, or the client is told `resync`.
+"""The law of channels, played with generated histories: each confirmed message reaches each client once and in order, or it is told `resync`.
 
-A world has three processes (hubs with a broker each), three channels, and clients that wander between the processes. What happens is a list of steps.
+A world has three processes (hubs with a broker each), three channels, and clients that wander between the processes.
 """
 import asyncio
-import os
 import random
 import shutil
 import sqlite3
@@ -80,7 +79,7 @@ class World:
     def __init__(self, kind, server=None):
         self.kind, self.server, self.folder = kind, server, tempfile.mkdtemp()
         self.lags, self.proxies, self.tasks, self.restarts = [0.0] * 3, [], set(), 0
-        self.clients, self.confirmed, self.tried = [], {name: [] for name in NAMES}, 0
+        self.clients, self.confirmed, self.tried, self.saved = [], {name: [] for name in NAMES}, 0, False
 
     async def open(self):
         if self.kind == 'redis': self.proxies = [await Proxy(self.server.path, f'{self.folder}/p{i}').start() for i in range(3)]
@@ -173,11 +172,11 @@ class World:
     async def do_save(self, *_):
         if self.kind == 'redis':
             with self.server.client() as server: await asyncio.to_thread(server.save)
-        if self.kind == 'sqlite':
-            Path(f'{self.folder}/snap').unlink(missing_ok=True)
-            self._copy('a.db', 'snap')
+        if self.kind == 'sqlite': self._copy('a.db', 'snap')
 
     def _copy(self, source, target):
+        if target == 'snap': Path(f'{self.folder}/snap').unlink(missing_ok=True)
+        self.saved = True
         one, two = sqlite3.connect(f'{self.folder}/{source}', timeout=5), sqlite3.connect(f'{self.folder}/{target}', timeout=5)
         one.backup(two)
         one.close()
@@ -187,7 +186,7 @@ class World:
         "The server comes back with its data, without, or with older data; or an older file is restored in place"
         if self.restarts >= 3 or self.kind == 'memory': return
         if self.kind == 'sqlite':
-            if not os.path.exists(f'{self.folder}/snap'): return
+            if not self.saved: return
             self.restarts += 1
             return self._copy('snap', 'a.db')
         self.restarts += 1
