@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..http.responses import current_exchange
 from ..realtime.channels import Broker, Channel
 from ..realtime.hub import Hub, connection_table
-from ..realtime.connections import current_connection
+from ..realtime.connections import check_seconds, current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
@@ -143,6 +143,7 @@ class SiteRouter(AppRouter):
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
+        if ask := scope.get('fasthtml.ask'): return ask   # a question of our own, see `ask_again`
         if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
@@ -607,6 +608,7 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
         broker: Any = None,                      # Carries channels between processes: 'redis://...'
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
+        recheck: float|None = 300,               # Seconds between two looks at who may see open streams, sockets and regions; None: never
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
         hosts: str|Iterable[str] = (),           # Names of this server, `*.shop.example`; 'local'; with none, $FASTHTML_HOSTS, else any
@@ -622,6 +624,7 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*([picolink] if pico else []), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
+        check_seconds('recheck', recheck)
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
         self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), Hub(make_broker(broker))
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
@@ -635,4 +638,6 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base, self.regions = place, Regions(self)
+        self.router.asset_base, self.regions = place, Regions(self, recheck)
+        self.lifecycle.on_open = self.regions.opened
+        self.lifecycle.lifespan.shutdown.insert(-1, self.regions.close)
