@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -30,8 +30,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..http.responses import current_exchange
-from ..realtime.channels import Broker, Channel
+from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
+from ..realtime.open_broker import app_prefix, open_broker
 from ..realtime.connections import check_seconds, current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
@@ -463,7 +464,7 @@ class Serving(Starlette):
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
-        self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
+        self.site.hub.attach(self.lifecycle.lifespan)
         if folder is not None: self.router.routes.append(asset_route(folder, self.site))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -549,18 +550,13 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
 # %% ../../nbs/api/app/33_app.ipynb #adddc14c
-def make_broker(
-    broker: Broker | str | None, # A broker, its address, or None for this process alone
-) -> Broker | None:
-    "The broker at an address"
-    if not isinstance(broker, str): return broker
-    scheme, _, rest = broker.partition('://')
-    if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
-    if scheme not in ('redis', 'rediss', 'unix') or not rest:
-        raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    try: from fasthtml.realtime.redis_broker import RedisBroker
-    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
-    return RedisBroker(f'{scheme}://{rest}')
+def app_hub(
+    app: Any,              # It has a `secret_key`
+    broker: Any,           # What `FastHTML(broker=...)` was given
+    prefix: str | None,    # Name of the app in the broker, if the program gives one
+) -> Hub:
+    "The channels of an app"
+    return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
 class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
@@ -606,7 +602,8 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
-        broker: Any = None,                      # Carries channels between processes: 'redis://...'
+        broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
+        broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         recheck: float|None = 300,               # Seconds between two looks at who may see open streams, sockets and regions; None: never
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
@@ -626,16 +623,15 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         check_seconds('recheck', recheck)
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), Hub(make_broker(broker))
+        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
-            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
-                          https_only=sess_https_only, domain=sess_domain)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
+            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
+            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base, self.regions = place, Regions(self, recheck)
