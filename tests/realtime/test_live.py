@@ -13,7 +13,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Titled
-from fasthtml.realtime.redis_broker import RedisBroker
 from support import DEADLINE, serve, wait_until
 
 
@@ -356,8 +355,10 @@ def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path):
         with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
 
 
-def test_all_processes_hear_of_changes_and_of_who_is_forgotten(valkey):
-    apps = [shop(broker=RedisBroker(valkey.url, prefix='live:')) for _ in range(2)]
+@pytest.mark.parametrize('kind', ['sqlite', 'redis'])
+def test_all_processes_hear_of_changes_and_of_who_is_forgotten(kind, tmp_path, request):
+    where = f'sqlite:{tmp_path}/a.db' if kind == 'sqlite' else request.getfixturevalue('valkey').url
+    apps = [shop(broker=where) for _ in range(2)]
     apps[0].state.n = apps[1].state.n = 0
     with serve(apps[0]) as here, serve(apps[1]) as there:
         ann = Visitor(here)
