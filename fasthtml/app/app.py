@@ -33,7 +33,7 @@ from ..http.responses import current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
-from ..realtime.connections import check_seconds, current_connection
+from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
@@ -460,6 +460,7 @@ class Serving(Starlette):
 
     def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
         "The ASGI parts of a new app; `folder` holds scripts to serve"
+        for o in (*self.site.before, *self.site.after): guard(o, self.site)
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
@@ -621,13 +622,11 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*([picolink] if pico else []), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
-        check_seconds('recheck', recheck)
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
         self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
-        for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
@@ -635,5 +634,3 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base, self.regions = place, Regions(self, recheck)
-        self.lifecycle.on_open = self.regions.opened
-        self.lifecycle.lifespan.shutdown.insert(-1, self.regions.close)

@@ -44,7 +44,7 @@ from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
 from ..http.threads import in_thread, threads_of
 from ..realtime.channels import MemoryBroker
-from ..realtime.connections import Connection
+from ..realtime.connections import Connection, check_seconds
 from ..realtime.regions import Drawing, Shown, Signature, Signer, as_json, draw_html, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.sse import EventStream
@@ -387,7 +387,10 @@ class Regions:
         app: Any,                      # The FastHTML app
         recheck: float | None = 300,   # Seconds between two looks at permission; None: only when a connection opens
     ):
+        check_seconds('recheck', recheck)
         self.app, self.table, self.recheck = app, {}, recheck
+        app.lifecycle.on_open = self.opened
+        app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
         self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
         self.epoch, self.next_seq = token_hex(3), count(1).__next__
         self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopRegions] = WeakKeyDictionary()
