@@ -485,7 +485,7 @@ class Serving(Starlette):
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
         scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)

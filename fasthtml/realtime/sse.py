@@ -115,11 +115,12 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
 @patch
 async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
     "Send the headers, and begin to watch the client. 503 if too many connections are open"
-    site = getattr(scope.get('app'), 'site', None)
-    if site and (reason := site.limits.admit(scope)):
+    server = server_of(scope)
+    limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
+    if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
         raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
-    self._limits, self._admitted = site and site.limits, scope
+    self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
     head = scope['method'] == 'HEAD'
