@@ -19,6 +19,7 @@ from os import PathLike
 from typing import Any
 
 # %% ../../nbs/api/app/33_app.ipynb #6a774883
+from fastcore.basics import patch
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
@@ -530,13 +531,16 @@ class Serving(Starlette):
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
 
-    def on_event(self, event: str) -> Callable:
-        "Decorator: run a function at 'startup' or 'shutdown'"
-        return self.lifecycle.lifespan.on_event(event)
+# %% ../../nbs/api/app/33_app.ipynb #5e7d1a2c
+@patch
+def on_event(self: Serving, event: str) -> Callable:
+    "Decorator: run a function at 'startup' or 'shutdown'"
+    return self.lifecycle.lifespan.on_event(event)
 
-    def set_lifespan(self, value: Callable) -> None:
-        "Use another lifespan function"
-        self.lifecycle.lifespan.ls = value
+@patch
+def set_lifespan(self: Serving, value: Callable) -> None:
+    "Use another lifespan function"
+    self.lifecycle.lifespan.ls = value
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
