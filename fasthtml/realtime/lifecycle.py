@@ -403,8 +403,7 @@ class Lifecycle:
     ):
         self.lifespan, self.grace = Lifespan(startup, shutdown, lifespan), grace
         self._loops: dict[asyncio.AbstractEventLoop, ServedLoop] = {}
-        self._lock = threading.Lock()  # Servers in several threads may start at once
-        self.on_open: Callable[[Connection], Any] = lambda connection: None  # Called with each connection, in its loop
+        self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once; hears of each
 
     def served(self, fresh: bool = False) -> ServedLoop:
         "What we know of the running loop; `fresh` begins anew"
