@@ -223,7 +223,7 @@ def utf8(
     except UnicodeError: return value
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #ab1e9b10
-_closing = {'end': 'close', 'failed': 'failed', 'shutdown': 'shutdown', 'cancelled': 'shutdown'}
+_closing = {'end': 'close', 'failed': 'failed', 'shutdown': 'shutdown', 'cancelled': 'shutdown', 'recheck': 'shutdown'}
 
 def closing_event(
     why: str,                 # How the stream ended
