@@ -1,4 +1,4 @@
-"""The law of channels, played with generated histories: each confirmed message reaches each client once and in order, or it is told `resync`.
+"""The law of channels, played with generated histories: a confirmed message reaches each client once and in order, or it is told `resync`.
 
 A world has three processes (hubs with a broker each), three channels, and clients that wander between the processes.
 """
