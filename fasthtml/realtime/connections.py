@@ -53,6 +53,7 @@ events: Mapping[str, Manner] = MappingProxyType({
     'failed': Manner.FLUSH,     # The program raised
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
+    'recheck': Manner.FLUSH,    # The client is to come back, so that guards are asked who it is
     'cancelled': Manner.FLUSH,  # The server or a middleware cancelled the task
     'head': Manner.SILENT,      # A HEAD request: it has been answered already
     'gone': Manner.SILENT,      # The client has left

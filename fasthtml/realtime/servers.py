@@ -19,13 +19,14 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'on_return')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'on_return')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
         lifecycle: Any = None,                       # `Lifecycle` of the outermost app
+        limits: Any = None,                          # `Admissions` of the outermost app
     ):
-        self.receive, self.send, self.lifecycle = receive, send, lifecycle
+        self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised
         self.on_return: Callable[[BaseException | None], Awaitable[None]] | None = None
 
@@ -95,7 +96,14 @@ def protocol_of(
 # %% ../../nbs/api/realtime/20_servers.ipynb #aafaa791
 class SharedFrame(str):
     "The text of a frame that many clients get, with its bytes"
-    __slots__ = ('wire',)
+    __slots__ = ('parts', 'wire')
+    def __new__(cls,
+        text: str,                     # Of the frame
+        parts: tuple[str, ...] = (),   # Texts of frames that are sent one after the other in its place
+    ) -> 'SharedFrame':
+        frame = super().__new__(cls, text)
+        frame.parts, frame.wire = parts, b''.join(map(frame_bytes, parts or (text,)))
+        return frame
 
 def frame_bytes(
     text: str,  # One message; a lone surrogate becomes `?`
