@@ -151,9 +151,8 @@ class SiteRouter(AppRouter):
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
-        if ours and scope['type'] == 'http': return app
-        if scope['type'] == 'websocket': app = self.releasing(app)
         if ours: return app
+        if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
