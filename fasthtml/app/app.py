@@ -19,6 +19,7 @@ from os import PathLike
 from typing import Any
 
 # %% ../../nbs/api/app/33_app.ipynb #6a774883
+from fastcore.basics import patch
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
@@ -146,14 +147,14 @@ class SiteRouter(AppRouter):
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
+        if ask := scope.get('fasthtml.ask'): return ask   # a question of our own, see `ask_again`
         if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
-        if ours and scope['type'] == 'http': return app
-        if scope['type'] == 'websocket': app = self.releasing(app)
         if ours: return app
+        if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
@@ -461,6 +462,7 @@ class Serving(Starlette):
 
     def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
         "The ASGI parts of a new app; `folder` holds scripts to serve"
+        for o in (*self.site.before, *self.site.after): guard(o, self.site)
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
@@ -491,7 +493,7 @@ class Serving(Starlette):
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
         scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)
@@ -536,13 +538,16 @@ class Serving(Starlette):
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
 
-    def on_event(self, event: str) -> Callable:
-        "Decorator: run a function at 'startup' or 'shutdown'"
-        return self.lifecycle.lifespan.on_event(event)
+# %% ../../nbs/api/app/33_app.ipynb #5e7d1a2c
+@patch
+def on_event(self: Serving, event: str) -> Callable:
+    "Decorator: run a function at 'startup' or 'shutdown'"
+    return self.lifecycle.lifespan.on_event(event)
 
-    def set_lifespan(self, value: Callable) -> None:
-        "Use another lifespan function"
-        self.lifecycle.lifespan.ls = value
+@patch
+def set_lifespan(self: Serving, value: Callable) -> None:
+    "Use another lifespan function"
+    self.lifecycle.lifespan.ls = value
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
@@ -612,6 +617,7 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
         broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
+        recheck: float|None = 300,               # Seconds between two looks at who may see open streams, sockets and regions; None: never
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
         hosts: str|Iterable[str] = (),           # Names of this server, `*.shop.example`; 'local'; with none, $FASTHTML_HOSTS, else any
@@ -635,11 +641,10 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits), languages=languages)
-        for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
             cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
             sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base, self.regions = place, Regions(self)
+        self.router.asset_base, self.regions = place, Regions(self, recheck)

@@ -11,7 +11,7 @@ import inspect
 import linecache
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -229,8 +229,11 @@ class ServerErrors(ServerErrorMiddleware):
     csp: Callable[[str], str]|None = None           # Nonce → policy of pages
     headers: list[tuple[bytes, bytes]] = []         # For responses that lack them
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] != 'http': return await self.app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return (self.handle if scope['type'] == 'http' else self.app)(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "An HTTP request"
         sent = scope['fasthtml.sent'] = Sent()
         def noting(message: dict) -> Any:
             if message['type'] == 'http.response.start':

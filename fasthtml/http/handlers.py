@@ -355,19 +355,22 @@ def _is_htmx2(scope: Scope) -> bool:
     return b'hx-request' in names and not names & {b'hx-source', b'hx-request-type'}
 
 # %% ../../nbs/api/http/14_handlers.ipynb #6ff5987f
-async def _finish(exchange: Exchange, response: Any) -> None:
+def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
     "Send the response, then do its background work; or let a started stream end itself"
     scope, receive, send, stream = exchange.scope, exchange.receive, exchange.send, exchange.stream
     if stream is not None and response is not stream:
         body = getattr(response, 'body', b'')
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
-        return await stream.finish(None)
-    task = response.background
-    if task is None: return await getattr(response, 'hand_over', response)(scope, receive, send)
-    response = own_copy(response)
+        return stream.finish(None)
+    if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
+    return _finish_later(exchange, response)
+
+async def _finish_later(exchange: Exchange, response: Any) -> None:
+    "Send a response that has background work, then do that"
+    task, response = response.background, own_copy(response)
     response.background = None
-    await response(scope, receive, send)
+    await response(exchange.scope, exchange.receive, exchange.send)
     exchange.send = None
     await task()
 

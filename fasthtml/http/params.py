@@ -266,7 +266,10 @@ class Plan:
         source: Source,             # What the request carries, its body read if `needs_body`
     ) -> tuple[list, dict]:         # Positional and keyword arguments
         "The handler's arguments; BadInput with every bad field"
-        try: return [get(source) for get in self.args], {n: get(source) for n, get in self.kwargs.items()} if self.kwargs else {}
+        args: list = []
+        try:
+            for get in self.args: args.append(get(source))
+            return args, {n: get(source) for n, get in self.kwargs.items()} if self.kwargs else {}
         except _Refused: return self._settle(source)
 
     async def abind(self, source: Source) -> tuple[list, dict]:
