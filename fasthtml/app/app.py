@@ -40,7 +40,7 @@ from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, b
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
-from ..http.languages import Languages
+from ..http.languages import Languages, script_texts
 from ..http.texts import current_texts
 from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
@@ -630,21 +630,18 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
     ):
         for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
-        version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
-        languages = Languages(texts) if texts else None
-        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*([picolink] if pico else []), *as_list(hdrs)]
-        heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs,
-                          texts=languages and languages.for_scripts())
+        version, (place, folder), languages = htmx_version(htmx, htmx4), asset_place(assets), Languages(texts) if texts else None
+        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*script_texts(languages), *([picolink] if pico else []), *as_list(hdrs)]
+        heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
-        self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
         self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits), languages=languages)
-        self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
-        if sess_cls is not None:
-            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
+        self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
+        self._key, self.session_cookie = (secret_key, key_fname), session_cookie
+        cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)
+        sessions = session_layers(sess_cls, self, sess_store, session_cookie=session_cookie, **cookie)
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
         self.router.asset_base, self.regions = place, Regions(self, recheck)

@@ -9,7 +9,6 @@ __all__ = ['charset', 'viewport', 'fhjsscr', 'sse_scr', 'htmxsrc', 'htmx4src', '
 
 # %% ../../nbs/api/http/16_heads.ipynb #4328b0a2
 import functools
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -176,12 +175,10 @@ def app_heads(
     surreal: bool = True,   # Helpers for inline scripts?
     csp: bool = False,      # Do pages have a policy with a nonce?
     notebook: bool = False, # Are they shown in frames of a notebook?
-    texts: Mapping[str, Any]|None = None, # Language → what scripts say
 ) -> list[FT]:
     "The head of an app's pages: defaults, the app's own, extensions"
     heads = def_hdrs(version or False, surreal=surreal, assets=place) if defaults else []
     if csp: heads = heads + csp_hdrs(version)
-    if texts and heads: heads = [*heads, Script(json.dumps(texts), type='application/json', id='fasthtml-texts')]
     names = dict.fromkeys(exts)
     if defaults and version == 2 and ('ws' in names or 'sse' in names): names['morph'] = None
     scripts = ext_hdrs(names, version, place)
