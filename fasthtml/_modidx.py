@@ -65,6 +65,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.app.app.is_ours': ('api/app/app.html#is_ours', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.named_hosts': ('api/app/app.html#named_hosts', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.session_layer': ('api/app/app.html#session_layer', 'fasthtml/app/app.py'),
+                                  'fasthtml.app.app.session_layers': ('api/app/app.html#session_layers', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.tell_opened': ('api/app/app.html#tell_opened', 'fasthtml/app/app.py')},
             'fasthtml.app.auth': { 'fasthtml.app.auth.BasicAuthMiddleware': ( 'api/app/auth.html#basicauthmiddleware',
                                                                               'fasthtml/app/auth.py'),

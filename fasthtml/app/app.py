@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'app_hub', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'session_layers', 'app_hub',
+           'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -558,6 +559,10 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
         return Middleware(cls, secret_key=key, store=session_store(store) if store else None, **options)
     return Middleware(cls, secret_key=key(), **options)
 
+def session_layers(cls: Any, app: Any, store: Any = None, **options) -> list[Middleware]:
+    "The session middleware of an app, if it has one"
+    return [] if cls is None else [session_layer(cls, lambda: app.secret_key, store, **options)]
+
 # %% ../../nbs/api/app/33_app.ipynb #27b7213d
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
@@ -631,7 +636,7 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder), languages = htmx_version(htmx, htmx4), asset_place(assets), Languages(texts) if texts else None
-        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*script_texts(languages), *([picolink] if pico else []), *as_list(hdrs)]
+        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*script_texts(languages), *[picolink]*bool(pico), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
