@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'session_layers', 'app_hub',
-           'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Hooks', 'Serving', 'session_layer', 'session_layers',
+           'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -455,7 +455,20 @@ def named_hosts(
     return HostCheck(app, names) if names else app
 
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
-class Serving(Starlette):
+class Hooks:
+    "What runs when the app starts and stops"
+    lifecycle: Lifecycle
+
+    def on_event(self, event: str) -> Callable:
+        "Decorator: run a function at 'startup' or 'shutdown'"
+        return self.lifecycle.lifespan.on_event(event)
+
+    def set_lifespan(self, value: Callable) -> None:
+        "Use another lifespan function"
+        self.lifecycle.lifespan.ls = value
+
+# %% ../../nbs/api/app/33_app.ipynb #e84d908c
+class Serving(Hooks, Starlette):
     "An ASGI app with our lifecycle, router and error answers"
     site: Site
     lifecycle: Lifecycle
@@ -538,17 +551,6 @@ class Serving(Starlette):
         "Answer this status or exception class with `handler(request, exc)`"
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
-
-# %% ../../nbs/api/app/33_app.ipynb #5e7d1a2c
-@patch
-def on_event(self: Serving, event: str) -> Callable:
-    "Decorator: run a function at 'startup' or 'shutdown'"
-    return self.lifecycle.lifespan.on_event(event)
-
-@patch
-def set_lifespan(self: Serving, value: Callable) -> None:
-    "Use another lifespan function"
-    self.lifecycle.lifespan.ls = value
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
