@@ -20,7 +20,6 @@ from os import PathLike
 from typing import Any
 
 # %% ../../nbs/api/app/33_app.ipynb #6a774883
-from fastcore.basics import patch
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
