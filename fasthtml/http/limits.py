@@ -71,7 +71,15 @@ def person_of(
     return person or None
 
 # %% ../../nbs/api/http/10_limits.ipynb #2f154ed0
-_noted = 'fasthtml.admitted'
+def _admission(scope: dict[str, Any]) -> tuple | None:
+    "Who has counted a connection, and as whose"
+    server = scope.get('fasthtml.server')  # what the app knows of its server: a key of its own would enlarge the table of the scope
+    return scope.get('fasthtml.admitted') if server is None else server.admission
+
+def _set_admission(scope: dict[str, Any], admission: tuple | None) -> None:
+    server = scope.get('fasthtml.server')
+    if server is None: scope['fasthtml.admitted'] = admission
+    else: server.admission = admission
 
 class Admissions:
     "Counts the open connections of a process"
@@ -83,7 +91,7 @@ class Admissions:
         scope: dict[str, Any], # ASGI scope; after guards, which say who it is
     ) -> str:                  # '' if it may come in; else why not, for the log
         "Count a connection, or refuse it"
-        if _noted in scope: return ''
+        if _admission(scope): return ''
         limits, total = self.limits, total_of(self.limits)
         address = address_of(scope) if limits.per_address else ''
         person = person_of(scope, limits) if limits.per_person else None
@@ -92,7 +100,7 @@ class Admissions:
             return f'{limits.per_address} connections of {address} are open (Limits(per_address=))'
         if person is not None and self.people[person] >= limits.per_person:
             return f'{limits.per_person} connections of one person are open (Limits(per_person=))'
-        scope[_noted] = self, address, person
+        _set_admission(scope, (self, address, person))
         self._count(address, person, 1)
         return ''
 
@@ -100,9 +108,9 @@ class Admissions:
         scope: dict[str, Any], # That was admitted
     ) -> None:
         "The connection has ended"
-        counted_by, *whom = scope.get(_noted) or (None,)
+        counted_by, *whom = _admission(scope) or (None,)
         if counted_by is not self: return   # an app around this one may have counted it
-        del scope[_noted]
+        _set_admission(scope, None)
         self._count(*whom, -1)
 
     def _count(self, address: str, person: Hashable, by: int) -> None:
