@@ -213,10 +213,10 @@ def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
     "The viewer gets what differs now, and every drawing from now on"
     self.viewers.setdefault(viewer, False)
     viewer.topics.add(self)
-    if self.now is not None and self.now.hash != has:
+    if self.failed: viewer.send(self, state_event(self.key, 'failed'))  # the page may have something newer than `now`
+    elif self.now is not None and self.now.hash != has:
         viewer.send(self, drawing_event(self.key, self.now, self.topics.epoch))
         self.viewers[viewer] = True
-    if self.failed: viewer.send(self, state_event(self.key, 'failed'))
 
 @patch
 def leave(self: Topic, viewer: 'Viewer') -> None:
@@ -343,8 +343,8 @@ class Viewer:
         await self.box.flush()
         owed, self.owed = self.owed or (), None
         for topic in owed:
-            if topic not in self.topics or topic.now is None: continue
-            self.send(topic, drawing_event(topic.key, topic.now, self.all.epoch))
+            if topic not in self.topics: continue
+            if topic.viewers.get(self): self.send(topic, drawing_event(topic.key, topic.now, self.all.epoch))
             if topic.failed: self.send(topic, state_event(topic.key, 'failed'))
 
     def close(self) -> None:
