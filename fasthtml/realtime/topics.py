@@ -190,14 +190,16 @@ def end(self: Topic) -> None:
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #17cff6bd
 @patch
-async def admit(self: Topic, viewer: 'Viewer', has: str) -> None:
+async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
+    has = asked.has
     self.waiting += 1
     try:
         if not self.knows(has):
             await self.fresh()
             if self.now is not None and not self.failed and self.now.hash != has: self.note_old(has)
-        if not viewer.closed: self.subscribe(viewer, has)
+        stands = asked.token or self.key in viewer.inside()   # the region around it may have changed meanwhile
+        if stands and not viewer.closed: self.subscribe(viewer, has)
     finally:
         self.waiting -= 1
         self.topics.drop(self)
@@ -386,7 +388,7 @@ async def _one(self: Viewer, asked: Asked) -> None:
     if person is None: return self.deny(asked.key)
     topic = self.all.get(asked.key, person, self.place)
     if topic.knows(asked.has): topic.subscribe(self, asked.has)
-    else: await topic.admit(self, asked.has)
+    else: await topic.admit(self, asked)
 
 @patch
 def deny(self: Viewer, key: str) -> None:
