@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from ..http.responses import current_exchange
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch
 from .channels import Channel
@@ -119,7 +120,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
-        raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     del self.options
