@@ -37,6 +37,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .security import one_line, origin_refusal
+from .texts import Text
 from .threads import in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
@@ -59,6 +60,7 @@ class Site:
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
     broker: Any = None                    # What carries channels between processes
+    languages: Any = None                 # Those of the built-in texts (`Languages`); None: English
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
 
     @property
@@ -379,11 +381,12 @@ async def socket_refusal(
     before: Iterable[Any] = (),               # Guards
     origins: Iterable[str]|None = (),         # Origins that may connect here, beside those the app trusts; None: what is behind decides
     source: Source|None = None,               # What the handshake carries, if that was made already
+    last: bool = False,                       # Nobody behind will ask again
 ) -> int: # Close code; 0 lets the client in
     "Why a WebSocket is refused before it is used: its origin, a guard, or too many are open"
     if not scope.get('fasthtml.same_origin'):
         reason = origin_refusal(scope, [*site.trusted, *(origins or ())], site.public)
-        scope['fasthtml.same_origin'] = not reason
+        if not last: scope['fasthtml.same_origin'] = not reason
         if reason and origins is not None:
             log.warning('%s: refused a WebSocket from %s. Allow it with trusted_origins=[...], or origins=[...] of the route.',
                         scope['path'], dict(scope['headers']).get(b'origin', b'').decode('latin-1'))
@@ -403,6 +406,7 @@ async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
     await receive()
     await send({'type': 'websocket.accept'})
     await send({'type': 'websocket.close', 'code': code})
+
 
 
 # %% ../../nbs/api/http/14_handlers.ipynb #fbc4786e
@@ -484,7 +488,7 @@ async def until_disconnect(
     try:
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
-        if not gone.done(): raise HTTPException(504, 'This took too long.')
+        if not gone.done(): raise HTTPException(504, Text('took_too_long'))
         return Response(status_code=204)
     finally:
         for task in (work, gone): task.cancel()

@@ -23,14 +23,15 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from ..http.responses import current_exchange
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch
 from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import running_loop, server_of, step_send
-from .tasks import without
+from .servers import running_loop, server_of, step_send, steps_receive
+from .tasks import Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
 
@@ -119,7 +120,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
-        raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     del self.options
@@ -130,7 +131,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
-    if not self.channel: self._watcher = asyncio.create_task(self._watch(receive))
+    if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
