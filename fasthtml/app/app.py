@@ -34,6 +34,7 @@ from ..http.responses import current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
+from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
@@ -326,10 +327,12 @@ class Realtime:
         history: int|None = None,           # Messages kept for clients that come back
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
         keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
+        presence: bool|Callable|None = None, # Know its people? A function makes a person of `auth`: a name, or a dict with an id
     ) -> Channel:
         "The channel of that name, made if need be"
-        visitors = current_exchange.get() or current_connection.get()
-        return self.site.hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
+        visitors, hub = current_exchange.get() or current_connection.get(), self.site.hub
+        channel = hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
+        return with_presence(hub, channel, presence) if presence else channel
 
     @property
     def connections(self) -> Any:
