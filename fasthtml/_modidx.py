@@ -4428,6 +4428,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps._escape': ('api/testing/swaps.html#_escape', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps._help4': ('api/testing/swaps.html#_help4', 'fasthtml/testing/swaps.py'),
+                                        'fasthtml.testing.swaps._hx_attrs': ( 'api/testing/swaps.html#_hx_attrs',
+                                                                              'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps._in_template': ( 'api/testing/swaps.html#_in_template',
                                                                                  'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps._lasting_ids': ( 'api/testing/swaps.html#_lasting_ids',
