@@ -51,6 +51,7 @@ from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_r
 from ..http.limits import Admissions, Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
+from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle, check_started
@@ -403,12 +404,17 @@ def check_hosts(
 
 class HostCheck:
     "ASGI middleware: answer only under names of this server"
-    def __init__(self, app: ASGIApp, names: Iterable[str]): self.app, self.names = app, list(names)
+    def __init__(self,
+        app: ASGIApp,                    # What answers
+        names: Iterable[str],            # Of the server
+        any_host: Collection[str] = (),  # Paths that are answered under any name: load balancers ask by address
+    ):
+        self.app, self.names, self.any_host = app, list(names), any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
         host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
-        if host_allowed(host, self.names): return await self.app(scope, receive, send)
+        if host_allowed(host, self.names) or scope['path'] in self.any_host: return await self.app(scope, receive, send)
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)
@@ -444,11 +450,12 @@ def asset_route(
 
 def named_hosts(
     app: ASGIApp,      # What answers
-    names: list[str]   # Names of the server; with none those of $FASTHTML_HOSTS
+    names: list[str],  # Names of the server; with none those of $FASTHTML_HOSTS
+    any_host: Collection[str] = () # Paths that are answered under any name
 ) -> ASGIApp:
     "The app behind a check of names, if there are any"
     names = names or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
-    return HostCheck(app, names) if names else app
+    return HostCheck(app, names, any_host) if names else app
 
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
 class Serving(Starlette):
@@ -504,7 +511,7 @@ class Serving(Starlette):
         self.router.errors, stack = ErrorTable(handlers), self.router.app
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
-        errors = ServerErrors(named_hosts(stack, self.hosts), last[0] if last else None, self.debug)
+        errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
         errors.csp, errors.headers = self.site.page.csp, self.careful
         return errors
 
@@ -558,7 +565,7 @@ def app_hub(
     return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
-class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
+class FastHTML(Routing, Realtime, Live, StaticRoutes, Operated, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
     def __init__(
         self,
@@ -604,6 +611,8 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
         broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
+        drain_delay: float = 0.0,                # Seconds of serving on after a signal, so that load balancers notice (`app.health`)
+        drain_spread: float = 0.0,               # Seconds over which open connections are then closed, one after the other
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
         hosts: str|Iterable[str] = (),           # Names of this server, `*.shop.example`; 'local'; with none, $FASTHTML_HOSTS, else any
@@ -620,7 +629,8 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
+        self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread)
+        hub, self.any_host = app_hub(self, broker, broker_prefix), set()
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
