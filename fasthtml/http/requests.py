@@ -337,13 +337,20 @@ _many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
 def _loads(text: str) -> Any:
     "`json.loads`, quicker, or with care"
     text = text.strip(' \t\n\r')
-    careful = len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _MAX_VALUES or _many_digits.search(text)
+    size = len(text)
+    careful = size > _MAX_DIGITS and _needs_care(text)
     try: out, end = (_Careful().scan_once if careful else _scan)(text, 0)
     except StopIteration: raise ValueError('there is no value') from None
-    if end != len(text): raise ValueError('something follows the value')
-    if not careful and '\\u' in text: json.dumps(out, ensure_ascii=False).encode()
-    if not careful and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
+    if end != size: raise ValueError('something follows the value')
+    if careful: return out
+    if '\\u' in text: json.dumps(out, ensure_ascii=False).encode()
+    if size > _MAX_DEPTH and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
     return out
+
+def _needs_care(text: str) -> bool:
+    "Whether a text is long, has very many values, or a very long number"
+    if len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _MAX_VALUES: return True
+    return _many_digits.search(text) is not None
 
 def _check_depth(out: Any) -> None:
     "BadJson if there are more levels than we take"

@@ -9,6 +9,7 @@ __all__ = ['log', 'StreamClosed', 'EventStream', 'StreamEnding']
 import asyncio
 import inspect
 import logging
+import types
 from asyncio import CancelledError
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
@@ -22,12 +23,12 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from ..http.responses import current_exchange
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch
 from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
 from .feeds import Feed
-from .mailbox import resume
 from .programs import ThreadSource, items_of
 from .servers import running_loop, server_of, step_send
 from .tasks import without
@@ -119,9 +120,10 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
-        raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
+    del self.options
     await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
@@ -135,6 +137,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Open it in this task; who sends meanwhile waits for that"
+    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # nobody can
     self._opening = asyncio.get_running_loop().create_future()
     try: await self._open(scope, receive, send, asyncio.current_task())
     finally: self._opening.set_result(None)
@@ -166,21 +169,25 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #fc810ba8
 @patch
-async def _read_source(self: EventStream) -> None:
+@types.coroutine
+def _read_source(self: EventStream):
     "Send what the source gives"
     connection, batch, raw, box = self.connection, self.batch, self.raw, self.connection.mailbox
     step = _stepper(self.source)
     while connection.open:  # a source may catch our cancellation and go on
-        coming = step()
-        try: future = coming.send(None)
+        coming, waits = step(), False
+        try:
+            future = coming.send(None)
+            waits = True
+            if batch.texts: batch.push()
+            while True:
+                try: value = yield future
+                except BaseException as e: future = coming.throw(e)
+                else: future = coming.send(value)
         except StopIteration as done: item = done.value
         except StopAsyncIteration: return
-        else:
-            if batch.texts: batch.push()
-            try: item = await resume(coming, future)
-            except StopAsyncIteration: return
-            if box.pending_bytes > box.max_pending and not await batch.flush(): return connection.end('gone')
-        if batch.keep(event_text(item, raw)) and not await batch.flush(): return connection.end('gone')
+        behind = waits and box.pending_bytes > box.max_pending
+        if (batch.keep(event_text(item, raw)) or behind) and not (yield from batch.flush().__await__()): return connection.end('gone')
 
 def _stepper(source: Any) -> Any:
     "A function that begins one step of an asynchronous iterator; the step has `send` and `throw`"
@@ -241,16 +248,20 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #624c4327
 @patch
-async def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     "Be the response of a handler. The client of a channel waits in the outermost app, so that everything within may return"
     server = server_of(scope)
     waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
     inner = server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None)
-    if waits_here or inner or step_send(scope) is None: return await self(scope, receive, send)
+    return (self if waits_here or inner or step_send(scope) is None else self._hand_over)(scope, receive, send)
+
+@patch
+async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
         await self._subscribe(scope)
     except (Exception, CancelledError) as e: return await self.finish(e)
+    server = server_of(scope)
     self._send, server.on_return = server.send, self._wait
 
 @patch

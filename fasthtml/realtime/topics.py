@@ -350,7 +350,7 @@ async def add(self: Viewer, asked: Iterable[Asked]) -> None:
         inner = [one for one in inner if one not in found]
         self._let_in(one.key for one in found)
         await self._take(found)
-    for one in inner: self._deny(one.key)
+    for one in inner: self.deny(one.key)
     renewed, self.renewed = self.renewed, None
     self.tell('checked', renew=renewed or {})
 
@@ -369,13 +369,13 @@ async def _one(self: Viewer, asked: Asked) -> None:
     "Compare one region"
     person = await self.permit(self, asked)
     if self.closed: return
-    if person is None: return self._deny(asked.key)
+    if person is None: return self.deny(asked.key)
     topic = self.all.get(asked.key, person, self.place)
     if topic.is_current(asked.has): topic.subscribe(self, asked.has)
     else: await topic.admit(self, asked.has)
 
 @patch
-def _deny(self: Viewer, key: str) -> None:
+def deny(self: Viewer, key: str) -> None:
     "The page may not have this region (any more)"
     self.remove([key])
     if not self.closed: self.box.put_now(state_event(key, 'lost'))
