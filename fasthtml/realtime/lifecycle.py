@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'shutdown_observer', 'Lifespan', 'mounted', 'ShutdownEvent', 'ProcessEvent', 'signal_shutdown', 'has_looked',
-           'Connection', 'Drain', 'ServedLoop', 'note_worker_end', 'end_soon', 'follow_hypercorn', 'run_lifespan',
-           'Past', 'check_wait', 'Lifecycle', 'check_started']
+           'Connection', 'Drain', 'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn',
+           'run_lifespan', 'Past', 'check_wait', 'Lifecycle', 'check_started']
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bd7951a0
 import asyncio
@@ -23,6 +23,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary, WeakSet
+
+from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from ..http.threads import in_thread
@@ -326,21 +328,11 @@ class ServedLoop:
             case 'pass on': self.interceptor.pass_on(sig)
 
     async def _stop(self, sig: int) -> None:
-        await self.serve_on()
+        await serve_on(self)
         self.limit(sig)
         try: await self.before_stop()
         finally:
             if self.interceptor: self.interceptor.pass_on(sig)
-
-    async def serve_on(self) -> None:
-        "Go on for `delay` seconds, while the health check asks the load balancer for nothing more"
-        self.leaving = True
-        if not self.delay: return
-        log.info('serving on for %g s before connections are closed', self.delay)
-        self.waiting = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.delay): await self.hurry.wait()
-        self.waiting = False
 
     def start(self, coro: Awaitable) -> None:
         "A task that ends with the lifespan"
@@ -358,6 +350,19 @@ def _nothing() -> None: "Nothing to restore"
 def _end_overdue(sig: int) -> None:
     log.warning('The server did not finish its shutdown in time. The process ends now.')
     end_process(sig)
+
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #1cd657b5
+async def serve_on(
+    served: ServedLoop
+) -> None:
+    "Go on for `delay` seconds, while the health check asks the load balancer for nothing more"
+    served.leaving = True
+    if not served.delay: return
+    log.info('serving on for %g s before connections are closed', served.delay)
+    served.waiting = True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(served.delay): await served.hurry.wait()
+    served.waiting = False
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #946a0267
 def note_worker_end(served: ServedLoop) -> None:
@@ -531,25 +536,28 @@ class Lifecycle:
         served.drain.discard(connection)
         if not served.drain.connections and not served.has_lifespan and not served.drain.stopping.is_set(): served.detach()
 
-    async def drain(self) -> None:
-        "End all connections of the running loop. Outside a shutdown the app is served on afterwards"
-        served = self.served()
-        drain = served.drain
-        await drain.drain()
-        if served.ending or served.drain is not drain: return
-        served.drain = Drain(drain.grace, drain.spread)
-        served.drain.connections.update(drain.connections)  # what did not end in time
-        _process.over()
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #6a16d6ec
+@patch
+async def drain(self: Lifecycle) -> None:
+    "End all connections of the running loop. Outside a shutdown the app is served on afterwards"
+    served = self.served()
+    drain = served.drain
+    await drain.drain()
+    if served.ending or served.drain is not drain: return
+    served.drain = Drain(drain.grace, drain.spread)
+    served.drain.connections.update(drain.connections)  # what did not end in time
+    _process.over()
 
-    def drain_sync(self,
-        timeout: float | None = None,  # Seconds; the default is the grace time and one second
-    ) -> None:
-        "`drain` for another thread, as where a notebook stops the server that it started"
-        for loop in list(self._loops):
-            if not loop.is_running(): continue
-            if loop is running_loop():
-                raise RuntimeError("drain_sync() would wait for the event loop it is called in. Use `await drain()` there.")
-            asyncio.run_coroutine_threadsafe(self.drain(), loop).result(timeout or self.grace + 1)
+@patch
+def drain_sync(self: Lifecycle,
+    timeout: float | None = None,  # Seconds; the default is the grace time and one second
+) -> None:
+    "`drain` for another thread, as where a notebook stops the server that it started"
+    for loop in list(self._loops):
+        if not loop.is_running(): continue
+        if loop is running_loop():
+            raise RuntimeError("drain_sync() would wait for the event loop it is called in. Use `await drain()` there.")
+        asyncio.run_coroutine_threadsafe(self.drain(), loop).result(timeout or self.grace + 1)
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #62fe8475
 def check_started(

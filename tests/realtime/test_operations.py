@@ -48,7 +48,7 @@ def status(url, method='GET', **kw):
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_process_that_is_told_to_stop_says_so_first_and_serves_on(tmp_path, workers):
     with running(tmp_path, 2, '--workers', str(workers)) as server:
-        if workers > 1: server.wait_line('(?s)Application startup complete', 30)
+        wait_until(lambda: server.output.count('Application startup complete') == workers, 30, 'all workers to start')
         with SseClient(server.url, '/news') as client:
             assert (status(server.url + '/healthz'), status(server.url + '/readyz')) == (200, 200)
             server.signal(signal.SIGTERM)
