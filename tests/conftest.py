@@ -1,6 +1,4 @@
 "Fixtures that every test may ask for."
-import os
-
 import pytest
 
 from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
@@ -84,12 +82,3 @@ def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin('terminalreporter')
     if IN_CI and reporter and reporter.stats.get('skipped'):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-@pytest.fixture(autouse=True)
-def hosts_are_those_of_the_test():
-    "`serve()` notes in the environment to which names its process answers; the next test in the process must not inherit that"
-    before = os.environ.get('FASTHTML_HOSTS')
-    yield
-    if before is None: os.environ.pop('FASTHTML_HOSTS', None)
-    else: os.environ['FASTHTML_HOSTS'] = before

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'make_broker', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -30,15 +30,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
 from ..http.responses import current_exchange
-from ..realtime.channels import Broker, Channel
+from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
+from ..realtime.open_broker import app_prefix, open_broker
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
-from ..http.hints import log_caller, spelled
+from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
@@ -53,6 +54,7 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle, check_started
+from .live import Live, Regions
 
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
@@ -67,9 +69,11 @@ def is_body_attr(
     "True for htmx attributes, `data_*`, `aria_*`, events and global attributes"
     return name in _body_attrs or name.startswith(_body_prefixes)
 
-_elsewhere = dict.fromkeys(['live', 'reload_attempts', 'reload_interval'], 'Live reload is `fasthtml dev`, or fast_app(live=True).')
+_elsewhere = dict.fromkeys(['live', 'live_reload', 'reload', 'reload_attempts', 'reload_interval'],
+                           'Live reload is `fasthtml dev`, or fast_app(live=True).')
 _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_route_exts(static_path=...).',
-               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.'}
+               'ct_hdr': 'FastHTML has dropped this option, and nothing needs it. Leave it out.',
+               'headers': 'Elements for the head of every page are hdrs=[...].'}
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
@@ -81,7 +85,8 @@ def check_options(
     idle = set()
     for name in given:
         if is_body_attr(name): continue
-        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, [*known, *_body_attrs], 1, 0.75)
+        near = [o for o in known if sorted(o) == sorted(name)] or get_close_matches(name, known, 1, 0.75)
+        near = near or get_close_matches(name, _body_attrs, 1, 0.75)
         other = mend or 'If it is an attribute of <body>, write bodykw={{{!r}: ...}}.'
         if name in _elsewhere:
             idle.add(name)
@@ -231,6 +236,7 @@ class Routing(Verbs):
         host = options['host']
         names = frozenset(path_pattern(spec.path).convertors) | (frozenset(path_pattern(host).convertors) if host else frozenset())
         endpoint = Endpoint(spec.fn, make_plan(spec.fn, path_names=names), self.site, before, after, body_wrap)
+        tell_mistakes(spec.fn, names)
         url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
@@ -244,7 +250,7 @@ class Routing(Verbs):
         if not isinstance(path, BaseRoute):
             self.route(path, methods, name, include_in_schema)(route)
             return
-        add_route(self.router.routes, path)
+        add_route(self.router.routes, path, self.middleware_stack is not None)
 
     def mount(
         self,
@@ -295,6 +301,7 @@ class Realtime:
         def register(f: Callable) -> Route:
             f = f.fn if isinstance(f, Route) else f
             self.add_route(ws_route(self.site, path, f, **options))
+            tell_mistakes(f, path_pattern(path).convertors)
             return wrap_route(f, path, self.router)
         return register
 
@@ -456,7 +463,7 @@ class Serving(Starlette):
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
-        self.lifecycle.lifespan.shutdown.append(self.site.hub.close)
+        self.site.hub.attach(self.lifecycle.lifespan)
         if folder is not None: self.router.routes.append(asset_route(folder, self.site))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -542,21 +549,16 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
 
 # %% ../../nbs/api/app/33_app.ipynb #adddc14c
-def make_broker(
-    broker: Broker | str | None, # A broker, its address, or None for this process alone
-) -> Broker | None:
-    "The broker at an address"
-    if not isinstance(broker, str): return broker
-    scheme, _, rest = broker.partition('://')
-    if scheme in ('valkey', 'valkeys'): scheme = scheme.replace('valkey', 'redis')
-    if scheme not in ('redis', 'rediss', 'unix') or not rest:
-        raise ValueError(f"broker={broker!r} is no address of a broker. Write e.g. 'redis://localhost:6379/0', or give a broker object.")
-    try: from fasthtml.realtime.redis_broker import RedisBroker
-    except ImportError as e: raise ImportError(str(e)) from None   # which names the extra
-    return RedisBroker(f'{scheme}://{rest}')
+def app_hub(
+    app: Any,              # It has a `secret_key`
+    broker: Any,           # What `FastHTML(broker=...)` was given
+    prefix: str | None,    # Name of the app in the broker, if the program gives one
+) -> Hub:
+    "The channels of an app"
+    return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
-class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
+class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
     def __init__(
         self,
@@ -599,7 +601,8 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
-        broker: Any = None,                      # Carries channels between processes: 'redis://...'
+        broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
+        broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
@@ -617,16 +620,15 @@ class FastHTML(Routing, Realtime, StaticRoutes, Tested, Settings, Serving):
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
-        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), Hub(make_broker(broker))
+        self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
                          hub=hub, broker=hub.broker, limits=Admissions(limits))
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
         if sess_cls is not None:
-            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site,
-                          https_only=sess_https_only, domain=sess_domain)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, **cookie)]
+            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
+            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base = place
+        self.router.asset_base, self.regions = place, Regions(self)

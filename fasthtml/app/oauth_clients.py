@@ -23,6 +23,7 @@ from starlette.requests import HTTPConnection
 
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #7eac353a
 from .openid import Call, Flow, Issuer, OAuthError, challenge, error_code, load_jwt, talk, talk_async, verify_token
+from ..html.extras import optional
 from ..http.paths import add_query
 from ..http.threads import in_thread
 
@@ -296,15 +297,13 @@ class GoogleAppClient(WebClient):
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #1afb5db2
 def google_credentials() -> type:
     "A subclass of Google's `Credentials` that knows how to be kept"
-    try:
-        from google.auth.transport.requests import Request as GoogleRequest
-        from google.oauth2.credentials import Credentials as GoogleCredentials
-    except ImportError as e: raise ImportError('Google credentials need Google\'s own package: pip install "google-auth[requests]".') from e
-    class Credentials(GoogleCredentials):
+    what = "Google's own credentials object"
+    request = optional('google.auth.transport.requests', what).Request
+    class Credentials(optional('google.oauth2.credentials', what).Credentials):
         "Google credentials that can be kept in a file"
         def update(self) -> 'Credentials':
             "Fetch a new access token if this one is old"
-            if not self.valid: self.refresh(GoogleRequest())
+            if not self.valid: self.refresh(request())
             return self
         def save(self, fname: str | PathLike) -> None:
             "Write them to a file with mode 0600"

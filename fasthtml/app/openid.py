@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['T', 'Flow', 'OAuthError', 'error_code', 'Call', 'Answer', 'read_answer', 'talk', 'talk_async', 'new_secret',
-           'challenge', 'is_private', 'Issuer', 'load_jwt', 'check_claims', 'half_hash', 'verify_token', 'check_issuer']
+           'challenge', 'is_private', 'load_jwt', 'Issuer', 'check_claims', 'half_hash', 'verify_token', 'check_issuer']
 
 # %% ../../nbs/api/app/33_openid.ipynb #68763afe
 import base64
@@ -18,6 +18,9 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
+
+# %% ../../nbs/api/app/33_openid.ipynb #7f9a2a1c
+from ..html.extras import optional
 
 # %% ../../nbs/api/app/33_openid.ipynb #fd77f8db
 class OAuthError(Exception):
@@ -123,6 +126,12 @@ def is_private(
     try: return ipaddress.ip_address(host).is_loopback
     except ValueError: return host == 'localhost' or host.endswith('.localhost')
 
+# %% ../../nbs/api/app/33_openid.ipynb #99f8934c
+def load_jwt() -> Any:
+    "PyJWT, or an error that says how to get it"
+    optional('cryptography', 'A login with an id token')  # the signatures need it
+    return optional('jwt', 'A login with an id token')
+
 # %% ../../nbs/api/app/33_openid.ipynb #498861a6
 _day, _cooldown = 24*60*60, 30     # Seconds a discovery document is good for; and between two looks at the keys
 
@@ -135,6 +144,7 @@ class Issuer:
     ):
         if not is_private(issuer):
             raise ValueError(f'An issuer is the https:// address of a provider (http:// only on this machine), got {issuer!r}.')
+        load_jwt()
         self.issuer, self.leeway, self.clock = issuer, leeway, clock
         self._document, self._keys = {}, []
         self._document_until = self._keys_again = clock()
@@ -183,15 +193,6 @@ def _matching(keys: list[dict], kid: str | None, alg: str) -> list[dict]:
 # %% ../../nbs/api/app/33_openid.ipynb #3880fe62
 _algorithms = frozenset(('RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'))
 _required = 'iss', 'aud', 'sub', 'exp', 'iat'
-
-def load_jwt() -> Any:
-    "PyJWT, or an error that says how to get it"
-    try:
-        import cryptography  # noqa: F401  the signatures need it
-        import jwt
-    except ImportError as e:
-        raise ImportError('Logins with id tokens need PyJWT and cryptography: pip install "fasthtml[oauth]".') from e
-    return jwt
 
 def check_claims(
     claims: Mapping[str, Any],      # Of a token whose signature is good

@@ -187,9 +187,8 @@
       for (const el of doc.querySelectorAll('script, style, link, meta, title, template')) el.remove();
       const main = doc.querySelector('main') || doc.body;
       const whole = main.textContent.trim().length < 600 && !main.querySelector('form, nav');
-      const parts = whole ? Array.from(main.childNodes) : Array.from(main.querySelectorAll('h1, p')).slice(0, 2);
-      for (const h of main.querySelectorAll('h1')) h.replaceWith($E('strong', ...h.childNodes));
-      const content = whole ? Array.from(main.childNodes) : parts.map(o => $E('div', o.textContent));
+      if (whole) for (const h of main.querySelectorAll('h1')) h.replaceWith($E('strong', ...h.childNodes));
+      const content = whole ? Array.from(main.childNodes) : $$('h1, p', main).slice(0, 2).map(o => $E('div', o.textContent));
       if (main.textContent.trim()) return alertBox(...content.map(o => document.importNode(o, true)));
     } else if (/json/.test(type)) {
       try { const detail = JSON.parse(text).detail; if (typeof detail === 'string') return alertBox(detail); } catch { /* not JSON */ }
@@ -218,6 +217,108 @@
   const toasts = html => { if (html) corner().append(...$H(`<div>${decodeURIComponent(html)}</div>`).children); };
   document.addEventListener('htmx:beforeOnLoad', ev => toasts(ev.detail.xhr.getResponseHeader('FH-Toasts')));              // htmx 2
   document.addEventListener('htmx:after:request', ev => toasts(ev.detail.ctx.response.headers.get('FH-Toasts')));          // htmx 4
+
+  const attr = (el, name) => el.getAttribute(name) ?? el.getAttribute('data-' + name);
+  // A push (frame or event) to an element that is there changes what differs and keeps the rest: what is being clicked, focus, scroll.
+  // Not where something is to run when it is put in. `morph` says the same of any swap, in both versions
+  const runs = 'script, [hx-trigger*=load], [data-hx-trigger*=load], [hx-preserve], [data-hx-preserve]';
+  const alike = (old, el) => el && old && el.id && el.id === old.id && el.localName === old.localName && !el.matches(runs) && !el.querySelector(runs);
+  // A part of a drawing is parsed as HTML where no <svg> is around it
+  const drawn = (old, fragment) => {
+    if (!fragment || fragment.nodeType !== 11 || !old || !old.ownerSVGElement) return;
+    for (const el of [...fragment.children]) {
+      if (el.namespaceURI === 'http://www.w3.org/1999/xhtml') el.replaceWith(...$H(`<svg>${el.outerHTML}</svg>`).childNodes);
+    }
+  };
+  // What comes over a socket and names no place goes to the target of the element that is connected, if that names one. htmx 2 would drop
+  // it, htmx 4 would put it in the place of everything that the element has
+  const placed = el => ['hx-target', 'hx-swap'].some(name => attr(el, name) != null);
+  const nowhere = (el, text) => console.warn(`${text.trim().slice(0, 80)} was not swapped: it has no id and no hx-swap-oob, and <${el.localName}> no hx-target.`);
+  document.addEventListener('htmx:wsBeforeMessage', ev => {   // htmx 2
+    const el = ev.target, text = ev.detail.message, all = $E('template');
+    if (!/\S/.test(text) || /^\s*[[{]/.test(text)) return;
+    all.innerHTML = text.replace(/<(\/?)hx-partial/gi, '<$1template');
+    for (const o of all.content.querySelectorAll('[id], [hx-swap-oob], [data-hx-swap-oob]')) if (o.parentNode === all.content) o.remove();
+    const bare = all.innerHTML;
+    if (!bare.trim()) return;
+    if (!placed(el)) return nowhere(el, bare);
+    const target = attr(el, 'hx-target');
+    htmx.swap(!target || target === 'this' ? el : htmx.find(target), bare, {swapStyle: (attr(el, 'hx-swap') || 'innerHTML').split(' ')[0]});
+  });
+  let pushing = false;   // htmx 2
+  for (const [name, on] of [['wsBeforeMessage', true], ['wsAfterMessage', false], ['sseBeforeMessage', true], ['sseMessage', false]])
+    document.addEventListener('htmx:' + name, () => { pushing = on; });
+  document.addEventListener('htmx:oobBeforeSwap', ev => {
+    const {target, fragment} = ev.detail;
+    drawn(target, fragment);
+    const el = fragment.firstElementChild;
+    if (!pushing || !globalThis.Idiomorph || fragment.nodeType !== 11 || !alike(target, el)) return;
+    ev.detail.shouldSwap = false;
+    for (const o of Idiomorph.morph(target, el, {morphStyle: 'outerHTML'})) if (o.nodeType === 1) htmx.process(o);
+  });
+  domReadyExecute(() => {   // `morph`, without `hx-ext`. The extension that comes with Idiomorph takes the wrapper of other styles for content
+    const root = document.documentElement;
+    if (!globalThis.Idiomorph || !/^2/.test(globalThis.htmx?.version) || root.hasAttribute('hx-ext')) return;
+    htmx.defineExtension('fasthtml-morph', {
+      isInlineSwap: style => style === 'morph',
+      handleSwap: (style, target, fragment) => style === 'morph' && Idiomorph.morph(target, fragment.children, {morphStyle: 'outerHTML'}),
+    });
+    root.setAttribute('hx-ext', 'fasthtml-morph');
+  });
+
+  // htmx 4: its morph leaves what a visitor has entered; a push says what is shown, so controls are set afterwards. The target of a
+  // stream is looked for with each event, since the one before may have replaced it
+  const controls = el => $$('input, textarea, select', el.parentNode).filter(o => el.contains(o));
+  const state = o => o.type === 'file' ? null : o.localName === 'select' ? [...o.options].map(x => x.selected) : [o.value, o.checked];
+  function restore(o, was) {
+    if (!was || JSON.stringify(state(o)) === JSON.stringify(was)) return;
+    if (o.localName === 'select') was.forEach((on, i) => { if (o.options[i]) o.options[i].selected = on; });
+    else { o.value = was[0]; o.checked = was[1]; }
+  }
+  const shown = [];
+  document.addEventListener('htmx:before:swap', ev => {
+    const {ctx, tasks} = ev.detail;
+    if (!tasks) return;
+    const push = !ctx.request || /event-stream/.test(ctx.response?.headers?.get('Content-Type'));
+    const main = tasks.findIndex(o => o.type === 'main');
+    if (main >= 0 && !ctx.request && ctx.target === ctx.sourceElement && ctx.target.matches?.('[ws-connect], [hx-ws\\:connect]') && !placed(ctx.target))
+      if (tasks.splice(main, 1)[0].fragment.textContent.trim()) nowhere(ctx.target, ctx.text);
+    for (const task of tasks) {
+      const spec = task.swapSpec;
+      if (!spec || typeof spec === 'string') continue;
+      if (spec.style === 'morph') Object.assign(spec, {style: 'outerMorph', strip: false});
+      if (push && task.type === 'main' && task.target?.isConnected === false) {
+        const sel = ctx.sourceElement && attr(ctx.sourceElement, 'hx-target');
+        task.target = (task.target.id && document.getElementById(task.target.id)) || (sel && htmx.find(ctx.sourceElement, sel)) || task.target;
+        ctx.target = task.target;
+      }
+      drawn(task.target, task.fragment);
+      const el = task.fragment && task.fragment.firstElementChild;
+      if (!push || task.type !== 'oob' || spec.style !== 'outerHTML' || !alike(task.target, el)) continue;
+      spec.style = 'outerMorph';
+      shown.push([task.target, controls(el).map(state)]);
+    }
+  });
+  document.addEventListener('htmx:after:swap', () => {
+    for (const [el, states] of shown.splice(0)) if (el.isConnected) controls(el).forEach((o, i) => restore(o, states[i]));
+  });
+
+  // Named events with htmx 4, as htmx 2 has them: `sse-swap="name"` and `hx-trigger="sse:name"` in the element that is connected
+  document.addEventListener('htmx:sse:before:message', ev => {
+    const root = ev.target, {message, waitUntil} = ev.detail, name = message.event || 'message';
+    const within = sel => [root, ...$$(sel, root)].filter(o => o.matches(sel) && o.closest('[sse-connect], [hx-sse\\:connect]') === root);
+    for (const o of within(`[hx-trigger*="sse:${CSS.escape(name)}"]`))
+      o.dispatchEvent(new CustomEvent('sse:' + name, {detail: {data: message.data, lastEventId: message.id}}));
+    const slots = within('[sse-swap], [data-sse-swap]');
+    const wanted = slots.filter(o => attr(o, 'sse-swap').split(',').some(n => n.trim() === name));
+    const native = !message.event && (!slots.length || wanted.includes(root));
+    if (!message.event && !native) ev.preventDefault();
+    for (const o of wanted) {
+      if (native && o === root) continue;
+      const swap = (attr(o, 'hx-swap') || htmx.config.defaultSwap) + ' swapEmpty:false';
+      waitUntil(htmx.swap({sourceElement: o, target: attr(o, 'hx-target') || o, swap, text: message.data, transition: false}));
+    }
+  });
 
   // Who types goes on typing when the field was replaced by one with the same id. htmx does so for requests, not for pushes
   let field = null;

@@ -14,6 +14,7 @@ from typing import Any
 # %% ../../nbs/api/html/06_html2ft.ipynb #30d9230a
 import fasthtml.html.tags as tags
 from .element import attrmap_x, check_name, esc, named, voids
+from .extras import optional
 
 # %% ../../nbs/api/html/06_html2ft.ipynb #1acc1333
 _document = re.compile(r'<(!doctype|html|head|body)\b', re.I)
@@ -32,12 +33,10 @@ def _document_tag(html: str) -> str:
 
 def _parse(html: str) -> tuple[list[Any], bool]:
     "The top nodes of some HTML, and whether it has a doctype"
-    try: from turbohtml import parse, parse_fragment
-    except ImportError:
-        raise ImportError("html2ft needs an HTML parser, which is the extra `html`: pip install 'fasthtml[html]'") from None
+    parser = optional('turbohtml', 'html2ft')
     begin = _document_tag(html)
-    if not begin: return list(parse_fragment(html, 'template').children), False
-    root = parse(html).root
+    if not begin: return list(parser.parse_fragment(html, 'template').children), False
+    root = parser.parse(html).root
     if begin in ('!doctype', 'html'): return [root], begin == '!doctype'
     return [e for e in root.children if e.tag == begin or e.children], False
 

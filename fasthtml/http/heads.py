@@ -179,7 +179,9 @@ def app_heads(
     "The head of an app's pages: defaults, the app's own, extensions"
     heads = def_hdrs(version or False, surreal=surreal, assets=place) if defaults else []
     if csp: heads = heads + csp_hdrs(version)
-    scripts = ext_hdrs(dict.fromkeys(exts), version, place)
+    names = dict.fromkeys(exts)
+    if defaults and version == 2 and ('ws' in names or 'sse' in names): names['morph'] = None
+    scripts = ext_hdrs(names, version, place)
     return [*heads, *placed(hdrs, place), *scripts, *([iframe_scr] if notebook else [])]
 
 # %% ../../nbs/api/http/16_heads.ipynb #414fe371

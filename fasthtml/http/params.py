@@ -206,6 +206,8 @@ _specials: Mapping[str, Getter] = MappingProxyType({
 _supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # the caller puts these into `Source.extra`
 _classes = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
 special_names = (*_specials, *sorted(_supplied))
+_mistaken = {'session': 'the session', 'request': 'the request', 'ws': 'the socket', 'auth': 'what a guard has found out',
+             'app': 'the app', 'scope': 'the ASGI scope', 'htmx': "htmx's headers"}   # no form has a field of such a name
 
 # %% ../../nbs/api/http/12_params.ipynb #51cf6373
 def special_name(
@@ -351,6 +353,9 @@ def _getter(p: _Param) -> Getter:
     if marker is None:
         if special := special_class(p.name, bare): return _special(p, special)
         if hasattr(bare, '__from_request__'): return _built(p, bare)
+        if low in _mistaken and p.name not in p.path_names:
+            warn_caller(f'{p} has an annotation, so it is a field of the request, which any client can write. For {_mistaken[low]} '
+                        f'leave the annotation out; `Annotated[..., query]` or another source says that a field is meant.')
     try: cast = make_cast(p.ann, _locals_around(plan.fn))
     except TypeError as e: raise TypeError(f'{p}: {e}') from e
     if p.default is None: cast = _or_none(cast)

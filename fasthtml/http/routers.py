@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, overload
 
-from .hints import spelled
+from .hints import spelled, tell_mistakes
 from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route
 from .routing import route_specs, typed, wrap_route
 
@@ -87,6 +87,7 @@ class APIRouter(_Decorator, Verbs):
             for s in specs:
                 more = dict(body_wrap=body_wrap, host=host, methods=s.methods, name=s.name, include_in_schema=include_in_schema)
                 self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
+            tell_mistakes(target)
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
         return decorate(register, path)
@@ -111,6 +112,7 @@ class APIRouter(_Decorator, Verbs):
             f = f.fn if isinstance(f, Route) else f
             spec = infer_route(f, path)
             wrapper = wrap_route(f, self.prefix + spec.path)
+            tell_mistakes(f)
             self._records.append(_Record(f, spec.path, kw, _several(before), wrapper, socket=True))
             return wrapper
         return decorate(register, path)

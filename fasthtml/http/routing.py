@@ -533,6 +533,7 @@ class AppRouter(Router):
 def add_route(
     routes: list,     # The routes so far
     route: Any,       # The new one
+    serving: bool = False, # Has the app answered already? Then a handler of the same name is one that is being worked on
 ) -> None:
     "Add a route, in place of an earlier one that it redefines"
     if not isinstance(route, _Located): return routes.append(route)
@@ -543,7 +544,7 @@ def add_route(
         shared = _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
-            if old.name != route.name or _written_twice(old, route):
+            if old.name != route.name or not serving and _written_twice(old, route):
                 lines = f' (line {_code(route).co_firstlineno})' if old.name == route.name else ''
                 warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`{lines}.')
             routes[i] = route

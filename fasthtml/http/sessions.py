@@ -34,6 +34,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..html.extras import optional
 from .requests import parse_cookies
 from .security import one_line
 from .threads import in_thread
@@ -74,7 +75,12 @@ _dumps = partial(json.dumps, separators=(',', ':'))
 def _text(data: Mapping[str, Any]) -> str:
     try: return _dumps(data)
     except (TypeError, ValueError) as e:
-        raise TypeError(f'A session holds what JSON can say: text, numbers, None, lists and dicts. {e}.') from e
+        where = next((f' It is session[{key!r}].' for key, value in data.items() if not _is_json(value)), '')
+        raise TypeError(f'A session holds what JSON can say: text, numbers, None, lists and dicts. {e}.{where}') from e
+
+def _is_json(value: Any) -> bool:
+    try: return bool(_dumps(value))
+    except (TypeError, ValueError): return False
 
 class Signing:
     "Signs sessions; asks for the key when it first needs one"
@@ -473,17 +479,14 @@ class RedisSessions:
         url: str,                           # `redis://host:port/db`
         prefix: str = 'fasthtml:session:',  # Put before each id
     ):
+        self._redis = optional('redis.asyncio', 'A session store in Redis')
         self.url, self.prefix, self._clients = url, prefix, WeakKeyDictionary()  # event loop → client
 
     @property
     def client(self) -> Any:
         "The connection of the running event loop"
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            try: from redis.asyncio import from_url
-            except ImportError as e:
-                raise ImportError('Sessions in Redis need the package `redis`: pip install "fasthtml[redis]".') from e
-            self._clients[loop] = from_url(self.url, decode_responses=True)
+        if loop not in self._clients: self._clients[loop] = self._redis.from_url(self.url, decode_responses=True)
         return self._clients[loop]
 
     async def load(self, id: str) -> Stored | None:

@@ -18,6 +18,7 @@ from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #3942f2ed
 from .history import History
+from .leases import BrokerStatus, Lease, LeaseTable, take_lease
 from .mailbox import WhenFull
 from .servers import running_loop
 from .wire import RESYNC as RESYNC, EventText as EventText, Message, Notice
@@ -103,19 +104,30 @@ class LoopSubscribers:
 class Broker(Protocol):
     "What stands behind the channels of an app"
     def open(self, channel: 'Channel') -> None: "Feed this channel from now on; called when somebody subscribes or history is kept"
-    async def ready(self, channel: 'Channel') -> None: "Return when what was kept of its history has been fed"
+    async def ready(self, channel: 'Channel | None' = None) -> bool: "Return when it can be used; False if it cannot be reached in time"
     def shut(self, channel: 'Channel') -> None: "It has no subscribers any more"
     async def publish(self, channel: 'Channel', message: Message) -> str: "Bring it to all processes; its id once it is safe"
     def publish_sync(self, channel: 'Channel', message: Message) -> str: "`publish` for threads"
+    async def lease(self, key: str, seconds: float) -> 'Lease | None': "Hold a key for some seconds; None: somebody else does"
+    def status(self) -> BrokerStatus: "How it is now"
     async def close(self) -> None: "The app ends"
 
 class MemoryBroker:
     "The broker of a single process: a message is fed to its channel at once"
+    def __init__(self): self.leases, self.published = LeaseTable(), 0
     def open(self, channel: 'Channel') -> None: pass
-    async def ready(self, channel: 'Channel') -> None: pass
+    async def ready(self, channel: 'Channel | None' = None) -> bool: return True
     def shut(self, channel: 'Channel') -> None: pass
-    async def publish(self, channel: 'Channel', message: Message) -> str: return channel.feed(message)
-    def publish_sync(self, channel: 'Channel', message: Message) -> str: return channel.feed(message)
+    async def publish(self, channel: 'Channel', message: Message) -> str: return self.publish_sync(channel, message)
+
+    def publish_sync(self, channel: 'Channel', message: Message) -> str:
+        self.published += 1
+        return channel.feed(message)
+
+    async def lease(self, key: str, seconds: float) -> Lease | None:
+        return await take_lease(key, seconds, self.leases.take, self.leases.give)
+
+    def status(self) -> BrokerStatus: return BrokerStatus('memory', 'this process', published=self.published)
     async def close(self) -> None: pass
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #bc12c642

@@ -38,6 +38,7 @@ class Lifespan:
         ls: Callable[[Any], Any] | None = None,                 # Async context manager or generator function of the app
     ):
         self.startup, self.shutdown, self.ls, self.warned = _listed(startup), _listed(shutdown), ls, False
+        self.before: list[Callable] = []  # The library's own functions, run before all others
         # Loop in which it is active → what `ls` yielded
         self.states: WeakKeyDictionary[asyncio.AbstractEventLoop, dict] = WeakKeyDictionary()
 
@@ -56,7 +57,7 @@ class Lifespan:
     async def __call__(self, app: Any) -> AsyncIterator[Any]:
         "Startup, then the body of the `async with`, then shutdown"
         loop = asyncio.get_running_loop()
-        for f in self.startup: await _call(f)
+        for f in (*self.before, *self.startup): await _call(f)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._shut_down)
             state = await stack.enter_async_context(_as_context(self.ls, app)) if self.ls else None

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #b64e96f9
-from .servers import is_gone
+from .servers import SharedFrame, is_gone
 
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #0a276e89
 WhenFull: TypeAlias = Literal['drop_oldest', 'latest', 'close']
@@ -201,9 +201,18 @@ def _write_now(self: Mailbox, piece: Any) -> bool:
     return True
 
 @patch
+def _transmit(self: Mailbox, piece: Any) -> Awaitable:
+    if type(piece) is SharedFrame and piece.parts: return self._send_parts(piece.parts)
+    return self._send(self._wrap(piece))
+
+@patch
+async def _send_parts(self: Mailbox, parts: tuple[str, ...]) -> None:
+    for part in parts: await self._send(self._wrap(part))
+
+@patch
 def _step(self: Mailbox, piece: Any) -> bool:
     "Send without a task, if the socket has room; nothing may be pending"
-    coro = self._send(self._wrap(piece))
+    coro = self._transmit(piece)
     try: future = coro.send(None)
     except StopIteration:
         self.sent += 1
@@ -217,14 +226,14 @@ def _step(self: Mailbox, piece: Any) -> bool:
 async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
     "Send what was begun, then what is pending"
     try:
-        if begun is None: begun = self._send(self._wrap(self._take()))
+        if begun is None: begun = self._transmit(self._take())
         while True:
             await begun
             self.sent += 1
             self._flying = 0
             self._wake()
             if not self._pending: break
-            begun = self._send(self._wrap(self._take()))
+            begun = self._transmit(self._take())
     except Exception as e: self._fail(e)
     finally:
         self._task = None

@@ -95,7 +95,14 @@ def protocol_of(
 # %% ../../nbs/api/realtime/20_servers.ipynb #aafaa791
 class SharedFrame(str):
     "The text of a frame that many clients get, with its bytes"
-    __slots__ = ('wire',)
+    __slots__ = ('parts', 'wire')
+    def __new__(cls,
+        text: str,                     # Of the frame
+        parts: tuple[str, ...] = (),   # Texts of frames that are sent one after the other in its place
+    ) -> 'SharedFrame':
+        frame = super().__new__(cls, text)
+        frame.parts, frame.wire = parts, b''.join(map(frame_bytes, parts or (text,)))
+        return frame
 
 def frame_bytes(
     text: str,  # One message; a lone surrogate becomes `?`

@@ -20,6 +20,8 @@ from urllib.parse import unquote
 import httpx2
 from starlette.types import ASGIApp, Message, Scope
 
+from ..html.extras import optional
+
 # %% ../../nbs/api/testing/30_calls.ipynb #3cc08432
 class StillWaiting(TimeoutError):
     "What was waited for did not come in time"
@@ -79,10 +81,7 @@ class AppCall:
 # %% ../../nbs/api/testing/30_calls.ipynb #7d0c48d7
 def html_parser() -> Any: # The module `turbohtml`
     "The HTML parser, or an error that says how to get it"
-    try: import turbohtml
-    except ImportError as e:
-        raise ImportError('Selectors and pages need an HTML parser. Install it: pip install "fasthtml[html]".') from e
-    return turbohtml
+    return optional('turbohtml', 'A selector or page')
 
 def parse_html(
     text: str, # A page or a fragment

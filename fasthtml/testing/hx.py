@@ -66,6 +66,7 @@ class Config:
     ws: bool = True             # The extension for WebSockets is loaded
     sse: bool = True            # The extension for event streams is loaded
     morph: bool = False         # The extension idiomorph is loaded (htmx 2)
+    helped: bool = False        # The library's helper script is on the page
     exts: set = field(default_factory=set) # Other extensions that are loaded
 
     def get(self, name: str, default: Any = None) -> Any: return self.raw.get(name, default)
@@ -75,7 +76,8 @@ class Config:
 
     def options(self) -> Options:
         "What swaps need"
-        return Options(self.default_style, self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', False), self.morph)
+        return Options(self.default_style, self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', False), self.morph,
+                       self.helped)
 
 def page_config(
     dom: Dom,     # The document

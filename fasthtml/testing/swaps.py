@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['styles2', 'styles4', 'hcon', 'merge_hcon', 'split_hcon', 'find_all', 'Spec', 'seconds', 'spec2', 'spec4', 'Place',
-           'Swapped', 'Options', 'fragment2', 'fragment4', 'insert2', 'hold_preserved', 'put_back', 'oob2', 'swap2',
-           'Part', 'swap4', 'insert4', 'copy_attributes', 'Morph', 'morph2']
+           'Swapped', 'Options', 'fragment2', 'fragment4', 'alike', 'drawn', 'insert2', 'hold_preserved', 'put_back',
+           'oob2', 'swap2', 'Part', 'swap4', 'insert4', 'copy_attributes', 'Morph', 'morph2']
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #4a40b0be
 import json
@@ -194,6 +194,7 @@ class Place:
     restore: bool = False           # The history asked, version 2
     history: bool = False           # The history asks for the whole body, version 4
     inherit: Callable | None = None # Spec of a partial that says none, version 2
+    main: bool = True               # There is a place for what names none, version 4
 
 @dataclass(slots=True)
 class Swapped:
@@ -203,6 +204,7 @@ class Swapped:
     target: Any = None                              # Where the main part went; None if nowhere
     warnings: list[str] = field(default_factory=list)
     settled: list = field(default_factory=list)     # Elements to tell that their content is new
+    shown: list = field(default_factory=list)       # Elements whose controls show what came, whatever was entered
 
     def warn(self, text: str) -> None: self.warnings.append(text)
 
@@ -213,6 +215,8 @@ class Options:
     nested_oob: bool = True            # Out-of-band parts may stand inside of others (htmx 2)
     empty_after_oob: bool = False      # Swap nothing into the target when only out-of-band parts came (htmx 4)
     morph: bool = False                # The extension idiomorph is loaded (htmx 2)
+    helped: bool = False               # The library's helper script is on the page: `morph` is a style of both versions
+    push: bool = False                 # A frame or an event, which then changes what is there instead of replacing it
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #808cde5c
 _head = re.compile(r'<head(\s[^>]*)?>[\s\S]*?</head>', re.I)
@@ -262,6 +266,28 @@ def fragment4(
     done.warnings += drops(text, fragment)
     if not done.title and (titles := select(fragment, 'title:not(svg title)')): done.title = detach(titles[0]).text
     return fragment
+
+# %% ../../nbs/api/testing/35_swaps.ipynb #4e59d0b3
+_runs = 'script,[hx-trigger*=load],[data-hx-trigger*=load],[hx-preserve],[data-hx-preserve]'
+
+def alike(
+    old: Any, # Element of the page
+    new: Any, # What comes
+) -> bool:
+    "Is `new` the same element in another state?"
+    same = is_element(new) and bool(new.attr('id')) and (new.attr('id'), new.tag) == (old.attr('id'), old.tag)
+    return same and not new.matches(_runs) and not select(new, _runs)
+
+def drawn(
+    target: Any,   # Where it goes
+    fragment: Any, # What comes
+) -> None:
+    "Make what goes into a drawing a part of one"
+    if not is_element(target) or is_element(fragment) or not any(o.tag == 'svg' for o in ancestors(target) if o != target): return
+    for el in [o for o in fragment.children if is_element(o) and o.namespace.name == 'HTML']:
+        svg = next(o for o in _in_template(f'<svg>{el.html}</svg>').children if is_element(o))
+        place(el.parent, tuple(svg.children), el)
+        detach(el)
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #82700abd
 def insert2(
@@ -329,11 +355,15 @@ def oob2(
     if not selector and id: targets = [o for o in dom.select('[id]') if o.attr('id') == id]
     if not targets: done.warn(f'{describe(el)} was to be swapped out of band into {selector or "#" + str(id)!r}, which is not on the page.')
     for target in targets:
-        copy = clone(el)
+        copy, how = clone(el), style
         inline = style == 'outerHTML' or (options.morph and style in ('morph', 'morph:outerHTML'))
+        if inline and options.helped and options.push and options.morph and alike(target, copy):
+            how = 'morph'
+            done.shown.append(target)
         fragment = fragment_of([copy]) if inline else copy
+        if options.helped: drawn(target, fragment)
         held = hold_preserved(dom, fragment)
-        insert2(dom, style, target, fragment, done, options)
+        insert2(dom, how, target, fragment, done, options)
         put_back(dom, held)
     detach(el)
 
@@ -421,12 +451,16 @@ class Part:
     spec: Spec     # How
     name: str = '' # For warnings
 
+def _with_morph(spec: Spec, options: Options) -> Spec:
+    if options.helped and spec.style == 'morph': spec.style, spec.strip = 'outerMorph', False
+    return spec
+
 def _oob_parts4(dom: Dom, el: Any, value: str, where: Place, done: Swapped, options: Options) -> list[Part]:
     id, selector = el.attr('id'), None
     if m := re.match(r'(\S+):(.+)', value):
         value, selector = m[1], m[2]
     if value in ('', 'true'): value = 'outerHTML'
-    spec = spec4(value, options.style)
+    spec = _with_morph(spec4(value, options.style), options)
     selector = spec.target or selector
     if spec.strip is None: spec.strip = not spec.style.startswith('outer')
     if not selector and not id:
@@ -458,7 +492,7 @@ def _partials4(dom: Dom, fragment: Any, where: Place, done: Swapped, options: Op
     for template in select(fragment, 'template[hx]'):
         selector = _partial_target(template)
         if template.attr('type') == 'partial' and selector:
-            spec = spec4(template.attr('hx-swap') or template.attr('data-hx-swap') or options.style, options.style)
+            spec = _with_morph(spec4(template.attr('hx-swap') or template.attr('data-hx-swap') or options.style, options.style), options)
             if spec.ignore_title: done.title = ''
             targets = find_all(dom, where.source, selector, version=4)
             if not targets: done.warn(f'A partial was meant for {selector!r}, which is not on the page.')
@@ -482,9 +516,20 @@ def _main4(dom: Dom, fragment: Any, where: Place, others: list[Part], done: Swap
     if where.spec.target:
         target = next(iter(find_all(dom, where.source, where.spec.target, version=4)), None)
         if target is None: done.warn(f'The target {where.spec.target!r} is not on the page.')
-    return Part('main', fragment, target, where.spec, 'The response')
+    if not where.main:
+        if said := text_of(fragment).strip():
+            done.warn(f'{said[:80]!r} names no place on the page, and the connected element has no hx-target.')
+        return None
+    return Part('main', fragment, target, _with_morph(where.spec, options), 'The response')
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #804ff85d
+def _help4(part: Part, done: Swapped, options: Options) -> None:
+    drawn(part.target, part.fragment)
+    first = next(filter(is_element, part.fragment.children), None)
+    if options.push and part.kind == 'oob' and part.spec.style == 'outerHTML' and first is not None and alike(part.target, first):
+        part.spec.style = 'outerMorph'
+        done.shown.append(part.target)
+
 def swap4(
     dom: Dom,                     # The document
     text: str,                    # The response
@@ -504,6 +549,7 @@ def swap4(
         if not is_element(part.target):
             done.warn('A document cannot be the target of a swap.')
             continue
+        if options.helped: _help4(part, done, options)
         try: insert4(dom, part, done)
         except ValueError as e: done.warn(f'{part.name} could not be swapped into {describe(part.target)}; htmx 4 fails half-way: {e}.')
     if main: done.target = main.target

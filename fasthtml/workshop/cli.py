@@ -37,7 +37,8 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #a0d7631a
 from ..app.app import FastHTML
-from ..app.fastapp import address, name_hosts, refuse_busy, welcome
+from ..app.fastapp import address, answering_to, refuse_busy, welcome
+from ..html.extras import MissingPackage, how_to_get
 from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from .check import check_program
@@ -120,7 +121,9 @@ def load_app(
     if (here := str(Path.cwd())) not in sys.path: sys.path.insert(0, here)
     try: module = importlib.import_module(name)
     except ModuleNotFoundError as e:
-        if e.name and name.split('.')[0] != e.name.split('.')[0]: raise
+        top = (e.name or name).split('.')[0]
+        if mend := how_to_get(top): raise MissingPackage(f'{name} imports {top}, which is not installed: {mend}', name=top) from None
+        if top != name.split('.')[0]: raise
         raise Misuse(f'There is no module {name!r} in this folder.') from None
     variable, app = find_app(module, variable)
     return f'{name}:{variable}', app
@@ -260,12 +263,12 @@ def _do_dev(o: argparse.Namespace) -> None:
     if not any(Path(name.split('.')[0] + end).exists() for end in ('.py', '')): raise Misuse(f'There is no module {name!r} in this folder.')
     host, port = address(o.host, o.port, os.environ)
     refuse_busy(host, port, '--port or $PORT')
-    name_hosts(host, None, os.environ)
     os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started anew
     if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
     watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html', '*.md']) if find_spec('watchfiles') else {}
     if not watched: print("Styles and scripts are followed too with: pip install 'fasthtml[standard]'")
-    uvicorn.run('fasthtml.workshop.dev:dev_app', factory=True, host=host, port=port, reload=True, app_dir='.', **watched)
+    with answering_to(host, None, os.environ):
+        uvicorn.run('fasthtml.workshop.dev:dev_app', factory=True, host=host, port=port, reload=True, app_dir='.', **watched)
 
 def _do_run(o: argparse.Namespace) -> None:
     from uvicorn.main import main as uvicorn_command
@@ -365,7 +368,7 @@ def main(
     words = list(sys.argv[1:] if argv is None else argv)
     options = make_parser(words[0] if words else '').parse_args(words)
     try: options.do(options)
-    except Misuse as e:
+    except (Misuse, MissingPackage) as e:
         print(f'fasthtml: {e}', file=sys.stderr)
         return 2
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # `fasthtml docs | head`

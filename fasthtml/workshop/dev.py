@@ -38,6 +38,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # %% ../../nbs/api/workshop/43_dev.ipynb #f8801185
 from ..app.app import FastHTML
 from ..html.element import FT, ft, to_html, unqid
+from ..html.extras import MissingPackage
 from ..html.htmx import Swap, assets, hx_attrs, htmx_exts, js_evts
 from ..http.errors import source_lines
 from ..http.handlers import inner_path
@@ -424,6 +425,14 @@ _css = 'body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width
        'h1 {font-size: 1.3rem; color: #a00} pre {overflow: auto; background: #f5f5f5; padding: .5rem} ' \
        'pre b {display: block; background: #fdd}'
 
+_plain = Misuse, MissingPackage, SystemExit   # whose message says all
+
+def _name_hint(error: NameError) -> str:
+    "The nearest name that the program has, where Python suggests none"
+    known = [name for frame, _ in traceback.walk_tb(error.__traceback__) for name in frame.f_globals]
+    near = get_close_matches(error.name or '', known, 1)
+    return f'. Did you mean: {near[0]!r}?' if near and 'Did you mean' not in str(error) else ''
+
 class Broken:
     "Stands for an app that could not be imported"
     def __init__(
@@ -439,7 +448,8 @@ class Broken:
         if isinstance(e, SyntaxError) and e.filename:
             what = f'{type(e).__name__}: {e.msg}'
             frames = [traceback.FrameSummary(e.filename, e.lineno or 1, '<module>')]
-        if isinstance(e, Misuse | SystemExit): frames, what = [], str(e)
+        if isinstance(e, _plain): frames, what = [], str(e)
+        if isinstance(e, NameError): what += _name_hint(e)
         places = [(ft('p', f'{Path(f.filename).name}, line {f.lineno}'), source_lines(f)) for f in frames[-1:]]
         rest = ft('details', ft('summary', 'Whole traceback'), ft('pre', ''.join(traceback.format_exception(e)))) if frames else ''
         head = ft('head', ft('meta', charset='utf-8'), ft('title', what[:80]), ft('style', _css))
@@ -463,6 +473,6 @@ def dev_app() -> Dev:
     try: app = load_app(os.environ['FASTHTML_DEV'])[1]
     except KeyboardInterrupt: raise
     except BaseException as e:
-        print(e if isinstance(e, Misuse) else ''.join(traceback.format_exception(e)), file=sys.stderr)
+        print(e if isinstance(e, _plain) else ''.join(traceback.format_exception(e)), file=sys.stderr)
         app = Broken(e)
     return Dev(app, hints)

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/workshop/41_jupyter.ipynb #93238fd6
 from ..html.composed import Script
 from ..html.element import FT, Safe, to_html, unqid
+from ..html.extras import optional
 from ..http.heads import iframe_scr
 from ..html.htmx import htmx_resps
 from ..app.app import HostCheck, check_hosts
@@ -319,8 +320,7 @@ def render_ft(
     **kw: Any,      # For `show`
 ) -> None:
     "From now on, an element that ends a cell is displayed so that htmx works in it"
-    from IPython import get_ipython
-    shell = get_ipython()
+    shell = optional('IPython', 'render_ft()').get_ipython()
     if shell is None: raise RuntimeError('render_ft() is for notebooks; there is no IPython here.')
     shell.display_formatter.formatters['text/html'].for_type(FT, lambda el: show(el, **kw).data)
 
@@ -344,6 +344,5 @@ def ws_client(
     app.route(f'/{nm}', methods='get', name=f'ws_client_{nm}')(page)
     element.on(channel.publish_sync)
     if frame or link:
-        from IPython.display import display
-        display(HTMX(f'/{nm}', host, port=port, link=link, iframe=frame))
+        optional('IPython.display', 'ws_client(frame=True)').display(HTMX(f'/{nm}', host, port=port, link=link, iframe=frame))
     return element

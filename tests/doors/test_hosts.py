@@ -8,7 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from fasthtml.app import fastapp
 from fasthtml.app.app import FastHTML
-from fasthtml.app.fastapp import name_hosts, serve
+from fasthtml.app.fastapp import answering_to, serve
 from fasthtml.common import P
 from fasthtml.workshop import jupyter
 from support import raw_exchange, serve_process, wait_until
@@ -86,8 +86,9 @@ def test_every_server_of_ours_can_be_told_its_names():
     ('127.0.0.1', None, 'c.example', 'c.example'), ('127.0.0.1', '*', None, '*')])
 def test_which_names_a_server_gets(host, names, had, now):
     env = {} if had is None else {'FASTHTML_HOSTS': had}
-    name_hosts(host, names, env)
-    assert env.get('FASTHTML_HOSTS') == now
+    before = dict(env)
+    with answering_to(host, names, env): assert env.get('FASTHTML_HOSTS') == now
+    assert env == before, 'what serves later in this process must not inherit it'
 
 
 def test_an_app_may_have_names_of_its_own_for_requests_and_sockets(monkeypatch):

@@ -1,4 +1,4 @@
-"A Valkey server of our own, and the two brokers that must behave alike."
+"A Valkey server of our own, and the three brokers that must behave alike."
 import itertools
 import tempfile
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from fasthtml.realtime.channels import MemoryBroker
 from fasthtml.realtime.hub import Hub
+from fasthtml.realtime.open_broker import open_broker
 from support import missing
 
 _prefixes = itertools.count()
@@ -56,16 +57,17 @@ def own_valkey():
     yield from _valkey()
 
 
-@pytest.fixture(params=['memory', 'redis'])
+@pytest.fixture(params=['memory', 'sqlite', 'redis'])
 async def broker(request):
-    "Both brokers; a test that uses it runs with each"
+    "All brokers; a test that uses it runs with each"
     if request.param == 'memory':
         yield MemoryBroker()
         return
-    from fasthtml.realtime.redis_broker import RedisBroker
-    broker = RedisBroker(request.getfixturevalue('valkey').url, prefix=f't{next(_prefixes)}:')
-    yield broker
-    await broker.close()
+    with tempfile.TemporaryDirectory() as folder:
+        if request.param == 'sqlite': broker = open_broker(f'sqlite:{folder}/a.db')
+        else: broker = open_broker(request.getfixturevalue('valkey').url, f't{next(_prefixes)}')
+        yield broker
+        await broker.close()
 
 
 @pytest.fixture

@@ -116,6 +116,14 @@ def test_misuse_is_one_line_that_helps(tmp_path, words, expected):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize('package, extra', [('redis', 'redis'), ('turbohtml', 'html')])
+def test_a_missing_package_is_one_line_that_names_its_extra(tmp_path, package, extra):
+    (tmp_path/'main.py').write_text(f"import sys\nsys.modules['{package}'] = None\nfrom {package} import anything\n")
+    result = run('routes', cwd=tmp_path)
+    assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
+    assert f"main imports {package}" in result.stderr and f"pip install 'fasthtml[{extra}]'" in result.stderr
+
+
 def test_a_mistake_in_the_app_shows_the_users_line(tmp_path):
     (tmp_path/'main.py').write_text('import nothing_like_this\n')
     result = run('routes', cwd=tmp_path)

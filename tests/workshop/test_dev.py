@@ -101,6 +101,32 @@ def test_a_mistake_is_named_in_the_browser_and_in_the_terminal(mistake, tmp_path
     assert any(all(word in line for word in words) for line in caplog.messages) or mistake in BY_OTHERS, caplog.text
 
 
+# What is said when the program starts, before any request
+AT_START = {
+    'a special name with an annotation': ("@rt\ndef index(session: str = ''): return P('x')", ['`session`', 'the session', 'annotation']),
+    'a login with an annotation': ("@rt\ndef index(auth: str = ''): return P('x')", ['`auth`', 'what a guard has found out']),
+    'an element replaced': ("@rt\ndef index(): return Div(P('x'))\n@rt\ndef P(): return Div('y')", ['`P` as it was', 'line 4']),
+    'a handler that calls the element it replaces': ("@rt('/')\ndef H1(): return H1('x')", ['`H1`', 'line 4', 'another name']),
+    'a builtin replaced': ("@rt\ndef list(): return P('x')\n@rt('/')\ndef index(): return P(*list('ab'))",
+                           ["Python's own `list`", 'line 6']),
+    'a builtin replaced, as a type': ("@rt('/')\ndef input(n: int = 0): return P('x')\ndef f(a): return isinstance(a, input)",
+                                      ["Python's own `input`", 'line 5']),
+    'a builtin replaced, in a router': ("ar = APIRouter()\n@ar.get('/')\ndef id(): return P('x')\nx = [id(1) for _ in ()]\nar.to_app(app)",
+                                        ["Python's own `id`", 'line 6']),
+    'an element replaced, by a socket': ("@app.ws('/ws')\nasync def P(msg: str): return P(msg)", ['`P` as it was', 'line 4']),
+    'a part of the path misspelt, of a socket': ("@app.ws('/ws/{rom}')\nasync def ws(room: str): pass",
+                                                 ['{rom}', '`room`', 'the same name']),
+    'a part of the path misspelt': ("@rt('/u/{nmae}')\ndef user(name: str): return P(name)", ['{nmae}', '`name`', 'the same name']),
+}
+
+
+@pytest.mark.parametrize('mistake', AT_START)
+def test_a_mistake_is_named_when_the_program_starts(mistake, tmp_path, quiet):
+    source, words = AT_START[mistake]
+    said = [o.text for o in load(tmp_path, source).hints.all]
+    assert len(said) == 1 and all(word in said[0] for word in words), said
+
+
 FINE = {
     'a page': "@rt\ndef index(): return Titled('T', A('M', href='/more'), Form(Input(name='a'), hx_post='/more', hx_swap='outerHTML'))\n"
               "@rt\ndef more(): return P('x')",
@@ -115,6 +141,14 @@ FINE = {
                     " href='#z'), A('z', href='mailto:a@b.c'), A('q', href='?p=1')",
     'an own element': "@rt\ndef index(): return ft_hx('my-thing', nmae='x')",
     'a list': "@rt\ndef index(): return Ul(*[Li(o, id=f'o{o}') for o in range(5)])",
+    'a builtin replaced that nothing else uses': "@rt\ndef list(): return Ul(Li('a'))\n@rt\ndef index(): return Div(*list()), "
+                                                "A('x', href=list)",
+    'a name of its own elsewhere': "@rt('/l')\ndef list(): return Ul(Li('a'))\ndef f(list): return list('ab')\n"
+                                   "@rt\ndef index(): return P('x')",
+    'fields that are named like special ones': "@rt\ndef index(body: str = '', data: str = '', state: str = ''): return P('x')",
+    'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
+    'a handler defined anew after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
+                                                    "@rt\ndef index(): return P('y')",
     'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
 }
 
@@ -205,7 +239,8 @@ def test_the_browser_follows_changes_and_shows_what_is_broken_until_it_is_mended
             (PROGRAM.format('second'), '#said:has-text("second")'),
             (PROGRAM.format('third').replace("return P(", "return P(("), 'h1:has-text("SyntaxError")'),
             (PROGRAM.format('fourth'), '#said:has-text("fourth")'),
-            (PROGRAM.format('x').replace('@rt', 'Dvi("x")\n@rt'), 'h1:has-text("NameError")'),
+            (PROGRAM.format('x').replace('@rt', 'Dvi("x")\n@rt'), 'h1:has-text("Did you mean: \'Div\'")'),
+            (PROGRAM.format('x').replace('app, rt', 'app').replace('@rt', '@app.get'), 'h1:has-text("app, rt = fast_app(...)")'),
             (PROGRAM.format('x').replace('fast_app(', 'fast_app(picoo=False, '), 'h1:has-text("Did you mean \'pico\'")'),
             (PROGRAM.format('x').replace('app, rt', 'site, rt').replace('app:app', 'x'), 'h1:has-text("has no app")'),
             ('import nothing_like_this\n', 'h1:has-text("nothing_like_this")'),

@@ -1,0 +1,748 @@
+// fasthtml live regions: a page that is open is true, or says that it is not.
+// Elements with data-live-key are regions. The page says what it has, the server sends what differs, and each difference is
+// merged: base (what the server sent last) -> theirs (what it sends now) is applied to mine (the page). What base and theirs
+// have in common is never looked at, so whatever the visitor, htmx or a widget did there stays.
+//   <html data-live="true | stale | lost">    the state of the page; event `live:state` on <html>
+//   data-live="failed | lost" on a region     it could not be drawn, or may not be seen any more
+//   data-live-conflict on an element          the visitor and somebody else have both changed it; event `live:conflict`
+//   data-live-keep on an element              never touched: it belongs to a script
+// No eval, no inline handlers: it runs under a Content-Security-Policy.
+(() => {
+  'use strict';
+  if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
+
+  const KEY = 'data-live-key', root = document.documentElement;
+  const url = (document.currentScript && document.currentScript.dataset.url) || '/_live';
+  const live = globalThis.fasthtmlLive = {state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
+  const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
+  const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
+  const regions = (among = document) => [...among.querySelectorAll(`[${KEY}]`)];
+  const keyOf = el => el.getAttribute(KEY);
+
+  // ---- The state of the page
+
+  let offlineTimer = 0;
+  function say(state) {
+    if (live.state === state && root.dataset.live === state) return;
+    live.state = root.dataset.live = state;
+    clearTimeout(offlineTimer);
+    if (state === 'stale') offlineTimer = setTimeout(showOffline, 1000);   // a page that has just come is stale for a moment
+    else showOffline();
+    emit(root, 'state', {state});
+  }
+
+  function showOffline() {
+    for (const el of document.querySelectorAll('[data-live-offline]')) el.hidden = live.state === 'true';
+  }
+
+  // ---- Base trees: what the server sent last, and which node of the page stands for which of its nodes
+
+  const baseOf = new WeakMap();    // a region's element -> its base tree
+  const shown = new WeakMap();     // node of a base tree -> node of the page
+  const foreign = new WeakSet();   // nodes of the page that a swap of the visitor's own has put where a base node was
+
+  const ours = /^data-(live-(token|has|at|conflict)$|live$|htmx-|hx-revealed)/;
+  function bare(el) {
+    for (const {name} of [...el.attributes]) if (ours.test(name)) el.removeAttribute(name);
+    if (!/\bhtmx-/.test(el.getAttribute('class') || '')) return;
+    const classes = [...el.classList].filter(name => !name.startsWith('htmx-'));
+    if (classes.length) el.setAttribute('class', classes.join(' '));
+    else el.removeAttribute('class');
+  }
+
+  function stubFor(key) {
+    const stub = document.createElement('template');
+    stub.setAttribute(KEY, key);
+    return stub;
+  }
+
+  // `base` is a copy of `mine`: note who is who. A region inside becomes a hole
+  function pair(base, mine) {
+    shown.set(base, mine);
+    const theirs = [...mine.childNodes];
+    [...base.childNodes].forEach((child, i) => {
+      const key = child.nodeType === 1 && keyOf(child);
+      if (!key) return pair(child, theirs[i]);
+      const stub = stubFor(key);
+      child.replaceWith(stub);
+      shown.set(stub, theirs[i]);
+    });
+    if (base.nodeType === 1) bare(base);
+  }
+
+  function adopt(el) {
+    if (baseOf.has(el) || el.localName === 'template') return;
+    const base = el.cloneNode(true);
+    pair(base, el);
+    baseOf.set(el, base);
+  }
+
+  // ---- What is the visitor's own
+
+  let composing = null;   // the field into which an input method writes
+  let pressed = null;     // where the pointer went down
+  const busy = new Map(); // element -> requests in flight that it made, or that will swap it
+
+  const FIELDS = 'input,textarea,select';
+  const isText = el => el.localName === 'textarea' ||
+    el.localName === 'input' && !/^(checkbox|radio|button|submit|reset|image|hidden|file)$/.test(el.type);
+  const isTick = el => el.type === 'checkbox' || el.type === 'radio';
+  const holds = (el, inner) => Boolean(inner) && el.contains(inner);
+  const fieldsOf = el => [...(el.matches(FIELDS) ? [el] : []), ...el.querySelectorAll(FIELDS)];
+
+  function chosenByDefault(select) {
+    const options = [...select.options], marked = options.filter(o => o.defaultSelected);
+    if (select.multiple) return marked;
+    return marked.length ? [marked.at(-1)] : options.filter(o => !o.disabled).slice(0, 1);
+  }
+
+  function radioGroup(radio) {
+    if (!radio.name) return [radio];
+    const all = (radio.form || radio.getRootNode()).querySelectorAll(`input[type=radio][name="${CSS.escape(radio.name)}"]`);
+    return [...all].filter(other => other.form === radio.form);
+  }
+
+  // The defaults of a field are what the server said, so what differs from them is the visitor's
+  function isDirty(el) {
+    if (isText(el)) return el === composing || el.value !== el.defaultValue;
+    if (el.type === 'checkbox') return el.checked !== el.defaultChecked || el.indeterminate;
+    if (el.type === 'radio') return radioGroup(el).some(o => o.checked !== o.defaultChecked);
+    if (el.type === 'file') return el.files.length > 0;
+    if (el.localName !== 'select') return false;
+    const defaults = chosenByDefault(el);
+    return defaults.length !== el.selectedOptions.length || defaults.some(o => !o.selected);
+  }
+
+  function isOpenSelect(el) {
+    try { return el.matches('select:open') || el.querySelector('select:open') !== null; }
+    catch { return el.localName === 'select' && el === document.activeElement; }
+  }
+
+  const writable = 'input:not([type=button],[type=submit],[type=checkbox],[type=radio]),textarea,select';
+  function isOwn(node) {
+    if (node.nodeType !== 1) return false;
+    const focus = document.activeElement, inside = holds(node, focus);
+    return fieldsOf(node).some(isDirty) || holds(node, composing) || inside && (node.isContentEditable || focus.matches(writable)) ||
+      node.querySelector('dialog[open]') !== null;
+  }
+
+  const isAwaited = node => node.nodeType === 1 && ([...busy.keys()].some(el => node.contains(el)) || holds(node, pressed));
+
+  function conflict(el, what) {
+    if (el.getAttribute('data-live-conflict') === what) return;
+    el.setAttribute('data-live-conflict', what);
+    emit(el, 'conflict', {what});
+  }
+
+  // ---- Merging. "Hold" is the one way to say "not now": the old base node is put back into the new base tree, so the next
+  // merge finds the same difference again
+
+  const held = new Map();   // region's element -> the drawing to be merged again when what holds it lets go
+
+  function identity(node) {
+    if (node.nodeType !== 1) return '#' + node.nodeType;
+    let own = keyOf(node) || node.id || node.getAttribute('data-key');
+    if (!own && node.hasAttribute('name') && node.matches('input,select,textarea,button'))
+      own = node.type + node.getAttribute('name') + (isTick(node) ? '=' + node.getAttribute('value') : '');
+    return node.localName + '|' + (own || '');
+  }
+  const isNamed = id => id[0] !== '#' && !id.endsWith('|');
+  const contentOf = node => node.outerHTML ?? node.nodeType + node.data;
+
+  // Children of theirs -> children of base: first by name, then what is equal, then by kind in order
+  function match(bases, theirs) {
+    const found = new Map(), used = new Set(), waiting = new Map();
+    const put = (id, base) => { if (waiting.has(id)) waiting.get(id).push(base); else waiting.set(id, [base]); };
+    const take = id => {
+      for (const queue = waiting.get(id); queue && queue.length;) {
+        const base = queue.shift();
+        if (!used.has(base)) { used.add(base); return base; }
+      }
+    };
+    for (const base of bases) {
+      const id = identity(base);
+      put(id, base);
+      if (!isNamed(id)) put('=' + contentOf(base), base);
+    }
+    for (const node of theirs) {
+      const id = identity(node), base = take(isNamed(id) ? id : '=' + contentOf(node));
+      if (base) found.set(node, base);
+    }
+    for (const node of theirs) {
+      const id = identity(node), base = found.has(node) || isNamed(id) ? null : take(id);
+      if (base) found.set(node, base);
+    }
+    return found;
+  }
+
+  const words = text => new Set((text || '').split(/\s+/).filter(Boolean));
+
+  function mergeAttributes(base, theirs, mine) {
+    for (const name of new Set([...base.getAttributeNames(), ...theirs.getAttributeNames()])) {
+      const was = base.getAttribute(name), now = theirs.getAttribute(name), has = mine.getAttribute(name);
+      if (was === now || has === now || name === KEY) continue;
+      if (name === 'class') {
+        const before = words(was), after = words(now);
+        for (const word of before) if (!after.has(word)) mine.classList.remove(word);
+        for (const word of after) if (!before.has(word)) mine.classList.add(word);
+      } else if (name === 'open' && has !== was) conflict(mine, 'open');
+      else if (now === null) mine.removeAttribute(name);
+      else mine.setAttribute(name, now);
+    }
+  }
+
+  function says(base, theirs, el) {   // has the server changed what the field should hold?
+    if (el.localName === 'textarea') return base.textContent !== theirs.textContent;
+    if (el.localName === 'select') return !base.isEqualNode(theirs);
+    return base.getAttribute('value') !== theirs.getAttribute('value') || base.hasAttribute('checked') !== theirs.hasAttribute('checked');
+  }
+
+  // `rest` brings attributes and children; then the value, tick or choice is the visitor's again, or the new default
+  function mergeField(base, theirs, mine, rest) {
+    const dirty = isDirty(mine), changed = says(base, theirs, mine), {value, checked} = mine;
+    const chosen = mine.localName === 'select' ? [...mine.selectedOptions].map(o => o.value) : [];
+    const group = mine.type === 'radio' && dirty ? radioGroup(mine).map(o => [o, o.checked]) : [];
+    rest();
+    if (isText(mine)) {
+      const wanted = dirty ? value : mine.defaultValue;
+      if (mine.value !== wanted) mine.value = wanted;
+      if (dirty && changed && value !== mine.defaultValue) conflict(mine, 'value');
+    } else if (isTick(mine)) {
+      mine.checked = dirty ? checked : mine.defaultChecked;
+      for (const [radio, on] of group) radio.checked = on;
+      if (dirty && changed && mine.checked !== mine.defaultChecked) conflict(mine, 'checked');
+    } else if (mine.localName === 'select') {
+      const defaults = chosenByDefault(mine);
+      for (const o of mine.options) {
+        const on = dirty ? chosen.includes(o.value) : defaults.includes(o);
+        if (o.selected !== on) o.selected = on;
+      }
+      if (dirty && changed && defaults.some(o => !o.selected)) conflict(mine, 'selected');
+    }
+    if (!isDirty(mine)) mine.removeAttribute('data-live-conflict');
+  }
+
+  // Only what differs in a text is replaced, so that a selection in it survives
+  function mergeText(mine, text) {
+    const was = mine.data, most = Math.min(was.length, text.length);
+    let start = 0, end = 0;
+    while (start < most && was[start] === text[start]) start++;
+    while (end < most - start && was.at(-1 - end) === text.at(-1 - end)) end++;
+    mine.replaceData(start, was.length - start - end, text.slice(start, text.length - end));
+  }
+
+  function hold(base, theirs, run) {
+    run.held = true;
+    theirs.replaceWith(base);
+  }
+
+  // `base` and `theirs` differ; afterwards `theirs`, or what was put in its place, is the base of `mine`
+  function mergeNode(base, theirs, mine, run) {
+    if (theirs.nodeType !== 1) {
+      if (mine.isConnected && mine.data !== theirs.data) mergeText(mine, theirs.data);
+      shown.set(theirs, mine);
+      return;
+    }
+    if (mine.hasAttribute('data-live-keep')) return void shown.set(theirs, mine);
+    const editing = mine.isContentEditable && holds(mine, document.activeElement);
+    if (busy.has(mine) || composing === mine || editing || mine.localName === 'select' && isOpenSelect(mine)) return hold(base, theirs, run);
+    if (foreign.has(mine)) {
+      const now = mine.cloneNode(true);
+      pair(now, mine);
+      if (now.isEqualNode(theirs)) {           // the visitor's own swap has brought the same
+        foreign.delete(mine);
+        return void theirs.replaceWith(now);
+      }
+      if (isOwn(mine) || isAwaited(mine) || fieldsOf(mine).length && !fieldsOf(base).length) {
+        conflict(mine, 'replaced');
+        return hold(base, theirs, run);
+      }
+      foreign.delete(mine);
+      base = now;
+    }
+    shown.set(theirs, mine);
+    const rest = () => { mergeAttributes(base, theirs, mine); mergeChildren(base, theirs, mine, run); };
+    if (mine.matches(FIELDS)) mergeField(base, theirs, mine, rest);
+    else rest();
+  }
+
+  function build(theirs, run) {
+    const isRegion = theirs.nodeType === 1 && keyOf(theirs);
+    const made = document.importNode(theirs, Boolean(isRegion));
+    shown.set(theirs, made);
+    if (!isRegion) for (const child of theirs.childNodes) made.append(build(child, run));
+    return made;
+  }
+
+  // Nodes of base that are not in theirs. What the visitor uses stays, and is marked
+  function removeGone(bases, theirs, found, mine, parent, run) {
+    const kept = new Set(found.values());
+    for (const base of bases) {
+      const node = kept.has(base) ? null : shown.get(base);
+      if (!node || node.parentNode !== mine) continue;      // the visitor, or a script, has taken it away
+      if (!isOwn(node) && !isAwaited(node)) { node.remove(); continue; }
+      run.held = true;
+      conflict(node, 'removed');
+      const before = bases[bases.indexOf(base) - 1], at = theirs.findIndex(child => found.get(child) === before) + 1;
+      parent.insertBefore(base, parent.childNodes[before ? at : 0] || null);
+    }
+  }
+
+  function mergeChildren(base, theirs, mine, run) {
+    const bases = [...base.childNodes], news = [...theirs.childNodes], found = match(bases, news), wanted = [];
+    if (mine.localName === 'textarea' && !bases.length !== !news.length) { mine.textContent = theirs.textContent; return; }
+    removeGone(bases, news, found, mine, theirs, run);
+    for (const child of [...theirs.childNodes]) {
+      const old = found.get(child);
+      if (!old && bases.includes(child)) { wanted.push(shown.get(child)); continue; }   // held
+      let node = old && shown.get(old);
+      if (node && node.parentNode !== mine) {               // replaced by a swap of the visitor's own: what stands there now?
+        const id = identity(child), other = isNamed(id) && [...mine.childNodes].find(o => identity(o) === id);
+        if (!other && old.isEqualNode(child)) { child.replaceWith(old); continue; }     // taken away by the visitor: stays away
+        if (other) { shown.set(old, other); foreign.add(other); }
+        node = other || null;
+      }
+      if (!node) {
+        node = build(child, run);
+        run.added.push(node);
+      } else if (old.isEqualNode(child)) child.replaceWith(old);
+      else mergeNode(old, child, node, run);
+      wanted.push(node);
+    }
+    place(mine, wanted);
+  }
+
+  // The longest run of nodes that are in order already, and that the node with the focus is part of
+  function inOrder(wanted, at) {
+    const focused = wanted.findIndex(node => node.nodeType === 1 && holds(node, document.activeElement));
+    const fits = i => at[i] >= 0 && (focused < 0 || at[focused] < 0 || i === focused || (i < focused) === (at[i] < at[focused]));
+    const tails = [], previous = [], stay = new Set();
+    at.forEach((position, i) => {
+      if (!fits(i)) return;
+      let low = 0, high = tails.length;
+      while (low < high) {
+        const middle = low + high >> 1;
+        if (at[tails[middle]] < position) low = middle + 1; else high = middle;
+      }
+      previous[i] = low ? tails[low - 1] : -1;
+      tails[low] = i;
+    });
+    for (let i = tails.at(-1) ?? -1; i >= 0; i = previous[i]) stay.add(i);
+    return stay;
+  }
+
+  // Put `wanted` in order among the children of `mine`, moving as few as possible, and never what has the focus
+  function place(mine, wanted) {
+    const positions = new Map([...mine.childNodes].map((node, i) => [node, i])), at = wanted.map(node => positions.get(node) ?? -1);
+    if (!at.some((position, i) => position < 0 || i && position < at[i - 1])) return;
+    const stay = inOrder(wanted, at), own = new Set(wanted);
+    let end = mine.lastChild;
+    while (end && !own.has(end)) end = end.previousSibling;
+    let next = stay.has(wanted.length - 1) ? wanted.at(-1) : end ? end.nextSibling : null;
+    for (let i = wanted.length - 1; i >= 0; i--) {
+      const node = wanted[i];
+      if (!stay.has(i)) {
+        live.moves++;
+        if (node.isConnected && node.parentNode === mine && mine.moveBefore) mine.moveBefore(node, next);
+        else mine.insertBefore(node, next);
+      }
+      next = node;
+    }
+  }
+
+  // Another element stands in the place of a region now: the base of the region around it must know
+  function replaceRegion(el, theirs, run) {
+    const made = build(theirs, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
+    const token = el.getAttribute('data-live-token');
+    if (token) made.setAttribute('data-live-token', token);
+    baseOf.set(made, theirs);
+    el.replaceWith(made);
+    for (const stub of around && baseOf.has(around) ? baseOf.get(around).querySelectorAll(`template[${KEY}]`) : [])
+      if (shown.get(stub) === el) shown.set(stub, made);
+    run.added.push(made);
+    return made;
+  }
+
+  function buildRegion(el, theirs, run) {
+    // `build` takes an element with a key for a hole, so the key of the region itself is put on afterwards
+    const key = keyOf(theirs);
+    theirs.removeAttribute(KEY);
+    const made = replaceRegion(el, theirs, run);
+    for (const node of [made, theirs]) node.setAttribute(KEY, key);
+    return made;
+  }
+
+  function merge(el, {html, has, at}) {
+    const parsed = document.createElement('template'), run = {added: [], held: false};
+    parsed.innerHTML = html;
+    const theirs = parsed.content.firstElementChild;
+    if (!theirs) return;
+    if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
+    else {
+      const base = baseOf.get(el);
+      if (!base.isEqualNode(theirs)) {
+        mergeNode(base, theirs, el, run);
+        baseOf.set(el, run.held && (busy.has(el) || composing === el) ? base : theirs);
+      }
+    }
+    el.setAttribute('data-live-has', has);
+    el.setAttribute('data-live-at', at);
+    el.removeAttribute('data-live');
+    live.applied++;
+    for (const node of run.added) if (node.nodeType === 1 && node.isConnected && globalThis.htmx) htmx.process(node);
+    if (run.held) held.set(el, {html, has, at}); else held.delete(el);
+    emit(el, 'changed', {});
+  }
+
+  let againTimer = 0;
+  function again() {
+    clearTimeout(againTimer);
+    againTimer = setTimeout(() => {
+      for (const [el, drawing] of [...held]) {
+        if (el.isConnected) merge(el, drawing);
+        else held.delete(el);
+      }
+    }, 30);
+  }
+  for (const name of ['focusout', 'change', 'compositionend', 'reset', 'toggle']) document.addEventListener(name, again, true);
+  document.addEventListener('compositionstart', event => { composing = event.target; }, true);
+  document.addEventListener('compositionend', () => { composing = null; }, true);
+
+  let pressTimer = 0;
+  const release = () => { if (pressed) { pressed = null; again(); } };
+  document.addEventListener('pointerdown', event => {
+    pressed = event.target;
+    clearTimeout(pressTimer);
+    pressTimer = setTimeout(release, 1000);
+  }, true);
+  for (const name of ['pointerup', 'pointercancel', 'click']) document.addEventListener(name, () => setTimeout(release), true);
+
+  // ---- The visitor's own requests. htmx 2 tells them by detail.elt, htmx 4 by detail.ctx
+
+  const submitted = new WeakMap();   // form -> its fields as they were when the request began
+
+  function requestOf({detail}) {
+    const ctx = detail.ctx;
+    if (ctx) return {el: ctx.sourceElement, target: ctx.target, verb: ctx.request.method, status: ctx.response && ctx.response.status};
+    return {el: detail.elt, target: detail.target, verb: detail.requestConfig && detail.requestConfig.verb, status: detail.xhr && detail.xhr.status};
+  }
+
+  function requestBegins(event) {
+    const {el, target} = requestOf(event);
+    for (const one of new Set([el, target]))
+      if (one && one.nodeType === 1 && one.closest(`[${KEY}]`) && !one.hasAttribute(KEY)) busy.set(one, (busy.get(one) || 0) + 1);
+    const form = el && el.closest && el.closest('form');
+    if (form && form.closest(`[${KEY}]`)) submitted.set(form, fieldsOf(form).map(field => [field, field.value, field.checked]));
+  }
+
+  function resetField(field) {
+    if (isText(field)) field.value = field.defaultValue;
+    else if (isTick(field)) field.checked = field.defaultChecked;
+    else if (field.type === 'file') field.value = '';
+    else if (field.localName === 'select') {
+      const defaults = chosenByDefault(field);
+      for (const o of field.options) o.selected = defaults.includes(o);
+    }
+    field.removeAttribute('data-live-conflict');
+  }
+
+  function requestEnds(event) {
+    const {el, target, verb, status} = requestOf(event);
+    setTimeout(() => {             // when settling is over
+      for (const one of new Set([el, target])) {
+        if (!busy.has(one)) continue;
+        if (busy.get(one) > 1) busy.set(one, busy.get(one) - 1); else busy.delete(one);
+      }
+      again();
+    }, 40);
+    const form = el && el.closest && el.closest('form'), was = form && submitted.get(form);
+    if (!was) return;
+    submitted.delete(form);
+    if (/^get$/i.test(verb) || !(status >= 200 && status < 400)) return;
+    // What was typed since then stays
+    for (const [field, value, checked] of was) if (field.isConnected && field.value === value && field.checked === checked) resetField(field);
+    again();
+  }
+  for (const name of ['htmx:beforeRequest', 'htmx:before:request']) document.addEventListener(name, requestBegins);
+  for (const name of ['htmx:afterRequest', 'htmx:finally:request']) document.addEventListener(name, requestEnds);
+
+  // ---- What the page shows, as it is asked for
+
+  let known = new Map();        // key -> hash that the server knows this page to have
+  const texts = new Map();      // key -> {has, text}: the drawing as the server sent it, for splices
+  const missing = new Set();    // keys of which a splice could not be applied
+
+  // One row for each key: [key, token, hash]. Where two copies differ, the whole drawing is asked for
+  function rows() {
+    const all = new Map();
+    for (const el of regions()) {
+      const key = keyOf(el), token = el.getAttribute('data-live-token') || '', has = el.getAttribute('data-live-has') || '';
+      const row = all.get(key);
+      if (!row) all.set(key, [key, token, has]);
+      else {
+        if (token && !row[1]) row[1] = token;
+        if (row[2] !== has) row[2] = '';
+      }
+    }
+    for (const key of missing) if (all.has(key)) all.get(key)[2] = '';
+    return all;
+  }
+
+  const post = (path, body, options) => fetch(url + path, {
+    method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body),
+    redirect: 'manual', cache: 'no-store', credentials: 'same-origin', ...options});
+  // A guard that redirects to a login, or refuses
+  const isRefusal = response => response.type === 'opaqueredirect' || response.status === 401 || response.status === 403;
+
+  // ---- The connection
+
+  let line = null;              // AbortController of the stream that is in use
+  let page = '';                // what the server calls this page
+  let checked = false;          // has the server compared everything that the page asked for?
+  let stopped = false;          // refused: nothing more is tried
+  let beat = 15, dog = 0, waiting = 0, fails = 0, silent = 0, polling = false;
+
+  const watch = (me, seconds) => { clearTimeout(dog); dog = setTimeout(() => me.abort(), 1000 * seconds); };
+
+  function lost(before) {
+    stopped = true;
+    if (before) before.abort();
+    if (line) line.abort();
+    line = null;
+    clearTimeout(dog);
+    say('lost');
+  }
+
+  function retry(after = 0) {
+    say('stale');
+    const pause = Math.min(15000, 200 * 2 ** Math.min(fails++, 10)) * (0.5 + Math.random() / 2);
+    clearTimeout(waiting);
+    waiting = setTimeout(open, Math.max(after, pause));
+  }
+
+  // Make before break: an older stream ends when this one has been compared
+  async function open() {
+    clearTimeout(waiting);
+    waiting = 0;
+    for (const el of regions()) adopt(el);
+    const asked = rows(), before = line, me = new AbortController();
+    if (!asked.size) {
+      if (line) line.abort();
+      line = null;
+      return;
+    }
+    if (polling) return poll(asked);
+    line = me;
+    checked = false;
+    live.opened++;
+    let pause = 0, told = false;
+    watch(me, 2.5 * beat);
+    try {
+      const response = await post('', {has: [...asked.values()]}, {signal: me.signal});
+      if (isRefusal(response)) return lost(before);
+      if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || '')) {
+        pause = 1000 * response.headers.get('Retry-After') || 0;
+        throw new Error(response.status);
+      }
+      if (!response.body) polling = true;
+      known = new Map([...asked.values()].map(([key, , has]) => [key, has]));
+      missing.clear();
+      watch(me, 8);
+      await read(response.body.getReader(), event => {
+        told = true;
+        if (line === me) watch(me, 2.5 * beat);
+        if (event) take(event, me, before);
+      });
+      throw new Error('the stream has ended');
+    } catch (error) {
+      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
+      if (before) before.abort();
+      if (line !== me || stopped) return;
+      // Twice in a row not a word came through: something on the way holds streams back
+      silent = told || !pauseless(error) ? 0 : silent + 1;
+      if (silent >= 2) polling = true;
+      line = null;
+      page = '';
+      clearTimeout(dog);
+      retry(pause);
+    }
+  }
+  const pauseless = error => error.name === 'AbortError';   // the watchdog ended it
+
+  async function read(reader, got) {
+    const decoder = new TextDecoder();
+    let rest = '';
+    for (;;) {
+      const {done, value} = await reader.read();
+      if (done) return;
+      rest += decoder.decode(value, {stream: true});
+      got(null);
+      for (let at; (at = rest.indexOf('\n\n')) >= 0;) {
+        const text = rest.slice(0, at);
+        rest = rest.slice(at + 2);
+        got(parse(text));
+      }
+    }
+  }
+
+  function parse(text) {
+    const event = {name: '', data: []};
+    for (const row of text.split('\n')) {
+      if (row.startsWith('event: ')) event.name = row.slice(7);
+      else if (row.startsWith('data: ')) event.data.push(row.slice(6));
+      else if (row === 'data:') event.data.push('');
+    }
+    return event;
+  }
+
+  // Where streams are held back: the same comparison, again and again
+  async function poll(asked) {
+    live.polls++;
+    try {
+      const response = await post('', {has: [...asked.values()], poll: true});
+      if (isRefusal(response)) return lost();
+      if (!response.ok) throw new Error(response.status);
+      missing.clear();
+      for (const text of (await response.text()).split('\n\n')) take(parse(text), null);
+      fails = 0;
+      if (live.polls % 60 === 0) polling = false;    // perhaps the obstacle has gone
+      waiting = setTimeout(open, 5000 * (0.8 + Math.random() / 2.5));
+    } catch (error) {
+      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
+      retry();
+    }
+  }
+
+  // ---- Events
+
+  const pageEvents = {
+    hello(head, me) {
+      if (line !== me) return;
+      page = head.page;
+      silent = 0;
+      beat = head.beat || 3600;
+      watch(me, 2.5 * beat);
+    },
+    checked(head, me, before) {
+      for (const el of regions()) if (head.renew[keyOf(el)]) el.setAttribute('data-live-token', head.renew[keyOf(el)]);
+      if (before) before.abort();
+      fails = 0;
+      if (line !== me && !polling) return;
+      checked = true;
+      const own = regions().filter(el => el.hasAttribute('data-live-token'));
+      if (own.length && own.every(el => el.dataset.live === 'lost')) return lost();
+      say('true');
+      later();
+    },
+    recheck(head, me) {
+      if (line === me) change(head.all ? [...rows().values()] : [], []);
+    },
+  };
+
+  function take({name, data}, me, before) {
+    if (name.startsWith('live/')) {
+      const handle = pageEvents[name.slice(5)];
+      if (handle) handle(JSON.parse(data[0]), me, before);
+    } else if (data.length && data[0][0] === '{') show(name, JSON.parse(data[0]), data.slice(1).join('\n'));
+  }
+
+  function show(key, head, html) {
+    const copies = [...document.querySelectorAll(bySelector(key))];
+    if (head.state) {
+      for (const el of copies) if (head.state === 'true') el.removeAttribute('data-live'); else el.dataset.live = head.state;
+      return;
+    }
+    if (head.splice) {
+      const old = texts.get(key), [start, end, text] = head.splice;
+      if (!old || old.has !== head.from) {     // another drawing is here: ask for the whole one
+        missing.add(key);
+        return later();
+      }
+      html = old.text.slice(0, start) + text + old.text.slice(end);
+    }
+    known.set(key, head.has);
+    missing.delete(key);
+    if (!copies.length) return void texts.delete(key);
+    texts.set(key, {has: head.has, text: html});
+    for (const el of copies) update(el, {html, has: head.has, at: head.at});
+  }
+
+  function update(el, drawing) {
+    adopt(el);
+    const [epoch, number] = (el.getAttribute('data-live-at') || '').split('.'), [newEpoch, newNumber] = drawing.at.split('.');
+    if (epoch === newEpoch && Number(newNumber) < Number(number)) live.dropped++;    // drawn before what the page has
+    else if (el.getAttribute('data-live-has') !== drawing.has) merge(el, drawing);
+    else {
+      el.setAttribute('data-live-at', drawing.at);
+      el.removeAttribute('data-live');
+    }
+  }
+
+  // ---- The page shows other regions: tell the stream, or open a new one before the old one ends
+
+  let laterTimer = 0;
+  function later() {
+    clearTimeout(laterTimer);
+    laterTimer = setTimeout(sync, 20);
+  }
+
+  function sync() {
+    const asked = rows();
+    for (const el of regions()) adopt(el);
+    if (stopped || polling || !line && (waiting || !asked.size)) return;
+    if (!line) return open();
+    if (!checked || !page) return;
+    const add = [...asked.values()].filter(([key, , has]) => known.get(key) !== has || missing.has(key));
+    const drop = [...known.keys()].filter(key => !asked.has(key));
+    for (const [key, , has] of add) known.set(key, has);
+    for (const key of drop) { known.delete(key); texts.delete(key); }
+    missing.clear();
+    if (add.length || drop.length) return change(add, drop);
+  }
+
+  async function change(has, drop) {
+    live.sets++;
+    try {
+      const response = await post('/set', {page, has, drop});
+      if (isRefusal(response)) lost();
+      else if (response.status !== 204 && !stopped) open();
+    } catch { if (!stopped && !waiting) open(); }
+  }
+
+  const bringsRegion = node => node.nodeType === 1 && (node.hasAttribute(KEY) || node.querySelector(`[${KEY}]`) !== null);
+  new MutationObserver(records => {
+    if (!records.some(record => [...record.addedNodes, ...record.removedNodes].some(bringsRegion))) return;
+    for (const el of regions()) adopt(el);
+    later();
+  }).observe(root, {childList: true, subtree: true});
+
+  // ---- Begin, end, and come back
+
+  const tryNow = () => {
+    if (line || stopped || !waiting) return;
+    fails = 0;
+    open();
+  };
+  addEventListener('online', tryNow);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) tryNow(); });
+  addEventListener('pagehide', () => {
+    const old = line;
+    line = null;
+    clearTimeout(waiting);
+    if (old) old.abort();
+  });
+  addEventListener('pageshow', event => {
+    if (!event.persisted || stopped) return;
+    say('stale');
+    open();
+  });
+
+  function start() {
+    for (const el of regions()) adopt(el);
+    if (!regions().length) return;
+    say('stale');
+    open();
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
+  else start();
+})();

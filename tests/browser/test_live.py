@@ -1,0 +1,511 @@
+"""Live regions in Chromium, with both versions of htmx: an open page is true, and what the visitor does is not touched."""
+import threading
+import time
+
+import pytest
+
+from live_kit import Site
+from proxy_kit import Proxy
+from support import DEADLINE
+
+WATCH = """selector => {
+    window.saw = []
+    const look = () => saw.push(document.querySelector(selector)?.textContent)
+    new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true})
+}"""
+COUNT = """() => {
+    window.bytes = 0
+    const read = ReadableStreamDefaultReader.prototype.read
+    ReadableStreamDefaultReader.prototype.read = async function() {
+        const result = await read.call(this)
+        if (result.value) bytes += result.value.length
+        return result
+    }
+}"""
+VERSIONS = pytest.mark.parametrize('version', [2, 4])
+
+
+@pytest.fixture
+def site(version, request):
+    site = Site(version, **getattr(request, 'param', {}))
+    with site.serving():
+        yield site
+
+
+@pytest.fixture
+def visit(site, new_page):
+    "Open a page of the site, and wait until it is true"
+    tabs = []
+
+    def open_tab(path, state='true', tab=None, base=None):
+        tab = tab or new_page()
+        tabs.append(tab)
+        tab.goto((base or site.served.url) + path)
+        if state: is_(tab, state)
+        return tab
+    yield open_tab
+    for tab in tabs:
+        assert not [p for p in tab.problems if 'Failed to load resource' not in p]
+
+
+def wait(tab, condition):
+    "Wait for something outside of the page, whose requests go on meanwhile"
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, 'not within the deadline'
+        tab.wait_for_timeout(10)
+
+
+def is_(tab, state): tab.wait_for_selector(f'html[data-live={state}]', state='attached')
+def has(tab, selector, text, timeout=10_000):
+    found = '([s, t]) => [...document.querySelectorAll(s)].some(e => e.textContent.trim() == t)'
+    tab.wait_for_function(found, arg=[selector, text], timeout=timeout)
+
+
+@VERSIONS
+def test_fields_boxes_choices_and_details_of_the_visitor_stay(site, visit):
+    "L3"
+    tab = visit('/')
+    tab.fill('#a', 'typed in a')
+    tab.check('#cb')
+    tab.select_option('#sel', 'y')
+    tab.click('summary')
+    tab.check('#raq')
+    tab.fill('#ta', 'long')
+    tab.fill('#b', 'typed in b')
+    tab.evaluate("w.textContent = 'by a script'")
+    site.put('n', 1, 'form', id=1)
+    has(tab, 'h2', 'n=1')
+    now = '[a.value, b.value, cb.checked, sel.value, det.open, raq.checked, ta.value, w.textContent, document.activeElement.id]'
+    assert tab.evaluate(now) == ['typed in a', 'typed in b', True, 'y', True, True, 'long', 'by a script', 'b']
+    site.put('a', 'theirs', 'form', id=1)
+    tab.wait_for_function("a.hasAttribute('data-live-conflict')")
+    assert tab.evaluate('[a.value, a.defaultValue, b.hasAttribute("data-live-conflict")]') == ['typed in a', 'theirs', False]
+    site.put('opts', ['w', 'x', 'y'], 'form', id=1)
+    tab.wait_for_function('sel.options.length == 3 && sel.options[0].value == "w"')
+    assert tab.evaluate('sel.value') == 'y'
+    site.put('ra', 'r', 'form', id=1)
+    tab.wait_for_function('rar.defaultChecked')
+    assert tab.evaluate('[rap.checked, raq.checked, rar.checked]') == [False, True, False]
+
+
+@VERSIONS
+def test_fields_that_nobody_has_touched_follow(site, visit):
+    tab = visit('/')
+    site.put('a', 'new', 'form', id=1)
+    tab.wait_for_function("a.value == 'new'")
+    site.put('ta', 'T', 'form', id=1)
+    tab.wait_for_function("ta.value == 'T'")
+    site.put('ra', 'r', 'form', id=1)
+    tab.wait_for_function('rar.checked')
+
+
+@VERSIONS
+def test_a_page_never_goes_back_in_time(site, visit):
+    "L2: nobody was told of the change, so the process has an old drawing when the second page comes"
+    first = visit('/')
+    site.put('n', 3)
+    drawings = site.drawings
+    second = visit('/')
+    assert second.inner_text('h2') == 'n=3'
+    has(first, 'h2', 'n=3')      # and the doubt has healed the other page
+    assert second.inner_text('h2') == 'n=3'
+    assert site.drawings - drawings <= 2
+
+
+@VERSIONS
+def test_a_slow_outer_region_does_not_put_an_old_inner_one_back(site, visit):
+    "L2, holes"
+    tab = visit('/show?name=outer')
+    site.slow['outer'] = 0.6
+    site.put('out', 1, 'outer', id=1)
+    site.put('in', 2, 'inner', id=1)
+    has(tab, '.in', '2')
+    tab.evaluate(WATCH, '.in')
+    has(tab, '.out', 'drawn 1')
+    assert set(tab.evaluate('saw')) <= {'2'}
+    site.slow['outer'] = 0
+    site.put('with_in', False, 'outer', id=1)
+    tab.wait_for_function("!document.querySelector('.in')")
+    site.put('in', 3)
+    site.put('with_in', True, 'outer', id=1)
+    has(tab, '.in', '3')
+    site.put('in', 4, 'inner', id=1)
+    has(tab, '.in', '4')
+
+
+@VERSIONS
+def test_rows_are_regions_of_a_table(site, visit):
+    "A hole may stand where parsers allow only rows"
+    tab = visit('/show?name=table')
+    site.put('cell1', 5, 'cells', id=1)
+    has(tab, '.cell1', '5')
+    site.put('rows', 3, 'table')
+    has(tab, '.cell2', '0')
+    site.put('cell2', 6, 'cells', id=2)
+    has(tab, '.cell2', '6')
+    assert tab.evaluate("[...document.querySelectorAll('tbody > *')].map(e => e.localName)") == ['tr', 'tr', 'tr']
+
+
+@VERSIONS
+@pytest.mark.parametrize('status', [503, 502, 429])
+def test_the_page_comes_back_after_errors(site, visit, status):
+    "L8"
+    site.down = status
+    tab = visit('/', 'stale')
+    wait(tab, lambda: site.hits >= 2)
+    site.down = 0
+    site.put('n', status)
+    has(tab, 'h2', f'n={status}')
+    is_(tab, 'true')
+
+
+@VERSIONS
+def test_a_page_that_is_refused_says_that_it_is_lost(site, visit):
+    "L8: and stops trying"
+    site.down = 401
+    tab = visit('/', 'lost')
+    hits = site.hits
+    tab.evaluate("dispatchEvent(new Event('online'))")
+    tab.wait_for_timeout(500)
+    assert site.hits == hits
+
+
+@VERSIONS
+def test_each_person_has_an_own_account_and_a_forgotten_one_is_lost(site, visit, new_page):
+    "L4"
+    ann, bob = new_page(), new_page()
+    for tab, user in (ann, 'ann'), (bob, 'bob'):
+        visit(f'/login?user={user}', None, tab)
+        visit('/private', 'true', tab)
+    assert [ann.inner_text('.acc'), bob.inner_text('.acc')] == ['ann has 0 euro', 'bob has 0 euro']
+    site.put('n', 5)
+    for region in (site.account, site.secret): region.changed_sync()
+    has(ann, '.acc', 'ann has 5 euro')
+    has(bob, '.acc', 'bob has 5 euro')
+    ann.context.clear_cookies()
+    site.served.call(site.here.forget, 'ann')
+    is_(ann, 'lost')
+    site.put('n', 6, 'account')
+    has(bob, '.acc', 'bob has 6 euro')
+    assert ann.inner_text('.acc') == 'ann has 5 euro'
+
+
+@VERSIONS
+def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
+    "L5"
+    tab = visit('/?bad_too=1')
+    site.put('boom', 1)
+    site.put('n', 1)
+    for region in (site.form, site.bad): region.changed_sync()
+    has(tab, 'h2', 'n=1')
+    tab.wait_for_selector('.bad[data-live=failed]')
+    assert tab.inner_text('.bad') == 'ok 0'
+    site.put('boom', 0)
+    has(tab, '.bad', 'ok 1')
+    assert tab.get_attribute('.bad', 'data-live') is None
+    assert tab.evaluate('fasthtmlLive.opened') == 1
+
+
+@VERSIONS
+def test_many_regions_share_one_request(site, visit):
+    "L7"
+    tab = visit('/?n=300')
+    site.put('n', 9, 'row')
+    tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent.endsWith(' 9'))")
+    assert tab.evaluate('fasthtmlLive.opened') == 1
+
+
+@VERSIONS
+def test_regions_may_be_async_and_take_typed_parameters(site, visit):
+    for n, path in enumerate(['/mix', '/mixsync']):
+        tab = visit(path)
+        site.put('n', 4 + n, 'aregion', id=1, day='2027-03-04')
+        has(tab, '.as', f'async 1 2027 {4 + n}')
+    tab = visit('/mix')
+    site.put('n', 8, 'around')
+    site.account.changed_sync()
+    has(tab, '.ar', 'around 8')
+    has(tab, '.acc', 'nobody has 8 euro')     # a region of a person inside of one for all
+
+
+@VERSIONS
+def test_when_signals_were_lost_everything_is_looked_at(site, visit):
+    "L1"
+    tab = visit('/?n=3')
+    site.put('n', 2)
+    site.served.call(site.here.ear.lost, None)
+    has(tab, 'h2', 'n=2')
+    has(tab, '.row', 'row 2 2')
+
+
+@VERSIONS
+def test_regions_that_come_and_go_need_no_new_stream(site, visit):
+    tab = visit('/carts')
+    tab.click('#b')
+    has(tab, 'h2', 'Cart 1000: 0')
+    tab.wait_for_function('fasthtmlLive.sets == 1')
+    wait(tab, lambda: len(site.here.topics) == 4)
+    site.items[1000] = ['late']
+    site.cart.changed_sync(id=1000)
+    has(tab, 'h2', 'Cart 1000: 1')
+    tab.evaluate("document.querySelector('#more').replaceChildren()")
+    wait(tab, lambda: len(site.here.topics) == 3)
+    assert tab.evaluate('[fasthtmlLive.opened, fasthtmlLive.sets]') == [1, 2]
+
+
+@VERSIONS
+def test_a_change_is_sent_as_a_splice_once_the_page_has_the_text(site, visit):
+    "L6"
+    tab = visit('/show?name=rows')
+    site.put('v', 1, 'rows', id=1)
+    has(tab, '#li3', 'item 3 v1')
+    tab.evaluate(COUNT)
+    site.put('order', [*range(199), 999], 'rows', id=1)
+    tab.wait_for_selector('#li999', state='attached')
+    site.put('order', [*range(199), 998], 'rows', id=1)
+    tab.wait_for_selector('#li998', state='attached')
+    assert tab.evaluate("document.querySelectorAll('li').length") == 200
+    assert 0 < tab.evaluate('bytes') < 1000
+
+
+@VERSIONS
+def test_clicks_reach_a_button_in_a_region_that_changes_all_the_time(site, visit):
+    "L3"
+    tab = visit('/show?name=busy')
+    over = threading.Event()
+
+    def tick():
+        for n in range(10_000):
+            site.put('tick', n, 'busy', id=1)
+            if over.wait(0.05): return
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        for _ in range(10):
+            box = tab.locator('#buy').bounding_box()
+            tab.mouse.move(box['x'] + 8, box['y'] + 8)
+            tab.mouse.down()
+            tab.wait_for_timeout(70)
+            tab.mouse.up()
+        has(tab, '#bought', '10')
+    finally:
+        over.set()
+        thread.join()
+    has(tab, '.tick', f'tick {site.get("tick")}')
+
+
+@VERSIONS
+def test_input_methods_and_typing_are_not_disturbed(site, visit):
+    "L3"
+    tab = visit('/')
+    tab.focus('#a')
+    cdp = tab.context.new_cdp_session(tab)
+    cdp.send('Input.imeSetComposition', dict(text='に', selectionStart=1, selectionEnd=1))
+    site.put('n', 1, 'form', id=1)
+    has(tab, 'h2', 'n=1')
+    site.put('a', 'theirs')
+    site.put('n', 2, 'form', id=1)
+    has(tab, 'h2', 'n=2')
+    cdp.send('Input.imeSetComposition', dict(text='にほ', selectionStart=2, selectionEnd=2))
+    cdp.send('Input.insertText', dict(text='日本'))
+    tab.wait_for_function("a.hasAttribute('data-live-conflict')")
+    assert tab.evaluate('[a.value, document.activeElement.id]') == ['日本', 'a']
+    tab.focus('#b')
+    wanted = 'the quick brown fox 0123456789'
+    for i, letter in enumerate(wanted):
+        tab.keyboard.type(letter)
+        if i % 3 == 0: site.put('n', 100 + i, 'form', id=1)
+    tab.keyboard.press('ArrowLeft')
+    site.put('n', 999, 'form', id=1)
+    has(tab, 'h2', 'n=999')
+    assert tab.evaluate('[b.value, b.selectionStart]') == [wanted, len(wanted) - 1]
+
+
+@VERSIONS
+def test_text_that_is_written_into_an_element_stays(site, visit):
+    "L3: contenteditable"
+    tab = visit('/')
+    tab.click('#ce')
+    tab.keyboard.press('Control+a')
+    tab.keyboard.type('mine')
+    site.put('n', 1, 'form', id=1)
+    has(tab, 'h2', 'n=1')
+    assert tab.evaluate('[ce.textContent, document.activeElement.id]') == ['mine', 'ce']
+
+
+@VERSIONS
+def test_an_open_list_of_choices_is_left_until_it_is_closed(site, visit):
+    "L3"
+    tab = visit('/')
+    tab.focus('#sel')
+    tab.keyboard.press('Alt+ArrowDown')
+    tab.wait_for_function("sel.matches(':open')")
+    site.put('opts', ['x', 'y', 'z', 'new'])
+    site.put('n', 1, 'form', id=1)
+    has(tab, 'h2', 'n=1')
+    assert tab.evaluate('sel.options.length') == 3
+    tab.keyboard.press('Escape')
+    tab.focus('#b')
+    tab.wait_for_function('sel.options.length == 4')
+
+
+@VERSIONS
+def test_rows_are_inserted_moved_and_removed_around_a_draft(site, visit):
+    "L3: few operations, and neither text nor focus is lost"
+    tab = visit('/show?name=rows')
+    tab.fill('#f50', 'draft')
+    tab.evaluate("f50.setSelectionRange(2, 2); window.node = f50; fasthtmlLive.moves = 0")
+    order = list(range(200))
+    for n, change in enumerate([[500, *order], order[1:] + [0], order[:50] + order[60:] + [50], order[::-1]], 1):
+        site.put('order', change)
+        site.put('v', n, 'rows', id=1)
+        has(tab, f'#li{change[0]}', f'item {change[0]} v{n}')
+        ids = tab.evaluate("[...document.querySelectorAll('li')].map(e => Number(e.id.slice(2)))")
+        assert [i for i in ids if i != 50] == [i for i in change if i != 50]
+        assert tab.evaluate('[f50.value, f50.selectionStart, document.activeElement.id, node === f50]') == ['draft', 2, 'f50', True]
+    site.put('order', [i for i in order if i != 50], 'rows', id=1)
+    tab.wait_for_selector('#li50[data-live-conflict=removed]')
+    tab.fill('#f50', '')
+    tab.focus('#f51')
+    tab.wait_for_selector('#li50', state='detached')
+
+
+@VERSIONS
+def test_a_form_that_the_visitor_has_opened_stays(site, visit):
+    "L3: what a swap of the visitor's own has brought"
+    tab = visit('/show?name=editor')
+    tab.click('#p1 .e')
+    tab.wait_for_selector('#e1')
+    site.put('n', 1, 'editor', id=1)
+    has(tab, '#en', '1')
+    assert tab.query_selector('#e1')
+    site.put('name1', 'other')
+    site.put('n', 2, 'editor', id=1)
+    has(tab, '#en', '2')
+    assert tab.get_attribute('#p1', 'data-live-conflict') == 'replaced'
+    tab.fill('#e1', 'mine')
+    tab.keyboard.press('Enter')
+    has(tab, '#p1', 'mine edit')
+    site.put('n', 3, 'editor', id=1)
+    has(tab, '#en', '3')
+    has(tab, '#p1', 'mine edit')
+    site.put('name1', 'after', 'editor', id=1)
+    has(tab, '#p1', 'after edit')
+    tab.click('#p1 .e')              # still bound by htmx
+    tab.wait_for_selector('#e1')
+    site.put('people', 4, 'editor', id=1)
+    tab.click('#p3 .e')              # a new element is bound, too
+    tab.wait_for_selector('#e3')
+
+
+@VERSIONS
+def test_a_request_under_way_is_not_disturbed(site, visit):
+    "L3"
+    tab = visit('/show?name=editor')
+    site.slow['edit'] = 0.5
+    tab.click('#p2 .e')
+    site.put('name2', 'meanwhile', 'editor', id=1)
+    site.put('n', 3, 'editor', id=1)
+    has(tab, '#en', '3')
+    tab.wait_for_selector('#e2')
+
+
+@VERSIONS
+def test_an_own_form_is_reset_and_that_of_others_is_not(site, visit):
+    "L3"
+    mine, other = visit('/carts'), visit('/carts')
+    other.fill('#in1', 'half')
+    mine.fill('#in1', 'milk')
+    mine.keyboard.press('Enter')
+    has(mine, 'h2', 'Cart 1: 1')
+    has(other, 'h2', 'Cart 1: 1')
+    mine.wait_for_function("in1.value == ''")
+    assert other.evaluate('in1.value') == 'half'
+    for i in range(30):
+        site.items.setdefault(2, []).append(f'b{i}')
+        site.cart.changed_sync(id=2)
+    has(mine, 'h2', 'Cart 2: 30')
+    assert mine.evaluate("[...document.querySelectorAll('li')].at(-1).textContent") == 'b29'
+
+
+@VERSIONS
+def test_after_an_outage_the_page_is_true_and_no_key_is_lost(site, visit):
+    "L1, L3, L8: cut, refused, changed meanwhile without a word"
+    with Proxy(site.served.port) as proxy:
+        tab = visit('/', base=proxy.url)
+        tab.focus('#b')
+        wanted = ''
+        for n in range(3):
+            proxy.away = True
+            proxy.cut()
+            is_(tab, 'stale')
+            tab.keyboard.type(f'abc{n}')
+            site.put('n', 50 + n)
+            proxy.away = False
+            has(tab, 'h2', f'n={50 + n}')
+            is_(tab, 'true')
+            wanted += f'abc{n}'
+        assert tab.evaluate('[b.value, document.activeElement.id]') == [wanted, 'b']
+
+
+@VERSIONS
+def test_an_older_drawing_does_not_replace_the_answer_of_the_visitors_own_request(site, visit):
+    "L2: a slow drawing of the old state is under way when the own swap brings the new one"
+    tab = visit('/show?name=outer')
+    site.slow['outer'] = 0.5
+    site.put('out', 1, 'outer', id=1)
+    wait(tab, lambda: any(t.task for t in site.here.topics))
+    site.put('out', 2)
+    site.slow['outer'] = 0
+    tab.evaluate("htmx.ajax('GET', '/part?name=outer', {target: document.querySelector('[data-live-key^=outer]'), swap: 'outerHTML'})")
+    has(tab, '.out', 'drawn 2')
+    tab.evaluate(WATCH, '.out')
+    wait(tab, lambda: not any(t.task or t.worker for t in site.here.topics))
+    site.put('out', 3, 'outer', id=1)
+    has(tab, '.out', 'drawn 3')
+    assert set(tab.evaluate('saw')) <= {'drawn 2', 'drawn 3'}
+    site.put('in', 5, 'inner', id=1)
+    has(tab, '.in', '5')
+
+
+@VERSIONS
+def test_two_copies_of_a_region_are_both_true(site, visit):
+    tab = visit('/twice')
+    site.put('n', 1, 'row', id=1)
+    tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent == 'row 1 1')")
+    site.put('n', 2)
+    tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('#second'), swap: 'innerHTML'})")
+    tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent == 'row 1 2')")
+
+
+@VERSIONS
+@pytest.mark.parametrize('site', [dict(csp=True)], indirect=True)
+def test_a_policy_without_eval_allows_it(site, visit):
+    tab = visit('/')
+    site.put('n', 1, 'form', id=1)
+    tab.wait_for_selector('h2:text-is("n=1")')
+
+
+@pytest.mark.parametrize('version', [False])
+def test_it_works_without_htmx(site, visit):
+    tab = visit('/?n=2')
+    tab.fill('#b', 'half')
+    site.put('n', 4)
+    for region in (site.form, site.row): region.changed_sync()
+    has(tab, 'h2', 'n=4')
+    has(tab, '.row', 'row 1 4')
+    assert tab.evaluate('b.value') == 'half'
+
+
+@pytest.mark.parametrize('version', [2])
+def test_a_line_that_says_nothing_is_noticed(site, visit):
+    "L8: the server is frozen, or a network has gone without a word"
+    site.app.regions.heartbeat = 0.3
+    tab = visit('/')
+    loop = next(iter(site.app.regions.loops))
+    loop.call_soon_threadsafe(time.sleep, 2)
+    is_(tab, 'stale')
+    is_(tab, 'true')
+    site.put('n', 1, 'form', id=1)
+    has(tab, 'h2', 'n=1')
