@@ -48,7 +48,7 @@ ASK = """async ([site, questions]) => {
   const found = {};
   for (const question of questions) {
     const {results} = await search.search(question);
-    found[question] = (await pages(results)).slice(0, 8).map(page => page.url.replace(/^\\//, ''));
+    found[question] = (await pages(results, question)).slice(0, 8).map(page => page.url.replace(/^\\//, ''));
   }
   return found;
 }"""

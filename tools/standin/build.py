@@ -120,7 +120,8 @@ def page_text(name: str, notebooks: Notebooks) -> PageText:
     options = ['--syntax-highlighting=pygments', '--toc', '--toc-depth=3', '--template', str(HERE/'body.template')]
     body, _, contents = pandoc(markdown, 'html5', *options).partition('<!-- contents -->')
     body = scrollable_tables(add_anchors(body))
-    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip())
+    keywords = str(document.meta.get('keywords', ''))
+    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip(), keywords)
 
 
 def plain_text(markdown: str) -> str:

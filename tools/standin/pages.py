@@ -27,6 +27,7 @@ class PageText:
     description: str
     body: str            # HTML
     contents: str        # HTML list of the headings, '' when there are none
+    keywords: str = ''   # Words that readers search for and the text does not use
     searchable: bool = True  # It has a text of its own: search finds it, and it has a Markdown twin
     top: str | None = None  # Where the site's top lies; None: found from `path`
 
@@ -132,7 +133,7 @@ def render_page(frame: SiteFrame, page: PageText) -> str:
     text = h.Main(
         h.Article(
             h.P(section, cls='section', data_pagefind_ignore=True) if section else None,
-            h.H1(page.title, data_pagefind_weight='10'),
+            h.H1(page.title, data_pagefind_weight='10', data_keywords=page.keywords or None, data_pagefind_index_attrs='data-keywords', data_pagefind_meta='title,keywords[data-keywords]' if page.keywords else None),
             h.P(page.description, cls='lead', data_pagefind_weight='3') if page.description else None,
             contents_box(page),
             NotStr(page.body),

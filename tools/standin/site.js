@@ -42,7 +42,7 @@ function resultItem({ url, title, kind, excerpt }) {
 async function showResults() {
   const search = await (await index).debouncedSearch(query.value, {}, 120)
   if (!search) return  // a later key press took over
-  const hits = (await pages(search.results)).slice(0, 8).flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
+  const hits = (await pages(search.results, query.value)).slice(0, 8).flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
     url: hit.url, excerpt: hit.excerpt, kind: page.meta.kind,
     title: hit.title === page.meta.title ? hit.title : `${page.meta.title}: ${hit.title}` })))
   found.replaceChildren(...hits.map(resultItem))
