@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import pypandoc
 import yaml
 
-from .notebook import Document, read_notebook
 from .names import names_page
+from .notebook import Document, read_notebook
 from .pages import Entry, PageText, SiteFrame, render_page
 
 HERE = Path(__file__).parent

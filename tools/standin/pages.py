@@ -121,6 +121,13 @@ def search_dialog(page: PageText):
     )
 
 
+def heading(page: PageText):
+    "The title, with the words by which readers search for the page"
+    if not page.keywords: return h.H1(page.title, data_pagefind_weight='10')
+    return h.H1(page.title, data_keywords=page.keywords, data_pagefind_weight='10',
+                data_pagefind_index_attrs='data-keywords', data_pagefind_meta='title,keywords[data-keywords]')
+
+
 def contents_box(page: PageText):
     "The headings above the text, where the screen has no room for them beside it"
     if not page.contents: return None
@@ -133,7 +140,7 @@ def render_page(frame: SiteFrame, page: PageText) -> str:
     text = h.Main(
         h.Article(
             h.P(section, cls='section', data_pagefind_ignore=True) if section else None,
-            h.H1(page.title, data_pagefind_weight='10', data_keywords=page.keywords or None, data_pagefind_index_attrs='data-keywords', data_pagefind_meta='title,keywords[data-keywords]' if page.keywords else None),
+            heading(page),
             h.P(page.description, cls='lead', data_pagefind_weight='3') if page.description else None,
             contents_box(page),
             NotStr(page.body),
