@@ -20,7 +20,7 @@ run: $(DONE)/run  ## install what it needs and serve the demo
 test: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
 	@exec $(BIN)/python tools/check.py
 
-check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"; ONLY=newest tries the newest releases
+check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"; ONLY=newest tries the newest releases, ONLY=fresh a first start
 	@exec $(BIN)/python tools/check.py $(ONLY)
 
 docs: $(DONE)/dev  ## build the documentation and serve it

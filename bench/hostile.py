@@ -24,7 +24,7 @@ FORM, JSON, MULTI = 'application/x-www-form-urlencoded', 'application/json', 'mu
 
 def make_app():
     "The app under attack"
-    from fasthtml.common import FastHTML, P
+    from fasthtml.common import FastHTML, P, UploadFile
     app = FastHTML(secret_key='bench', default_hdrs=False)
     @app.get('/ping')
     async def ping(): return P('pong')
@@ -36,6 +36,8 @@ def make_app():
     async def theme(session, theme: str = 'x'): return P(len(session), len(theme))
     @app.post('/login')
     async def login(name: str, password: str): return P('no')
+    @app.post('/upload')
+    async def upload(f: UploadFile): return P(f.size)
     @app.post('/numbers')
     async def numbers(n: list[int]): return P(len(n))
     return app
@@ -44,20 +46,22 @@ def make_app():
 def attacks():
     "Name → (method, path, headers, body)"
     post = lambda path, kind, body: ('POST', path, {'Content-Type': kind}, body)
-    part = b'--B\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n'
+    head = b'--B\r\nContent-Disposition: form-data; name="f"'
+    part = head + b'\r\n\r\nx\r\n'
     numbers = json.dumps({'n': list(range(90_000))}).encode()
     return {
         'busy': ('GET', '/ping', {}, None),
         'path of hyphens': ('GET', '/archive/' + '-' * 8000 + '/x', {}, None),
         'two paths': ('GET', '/wiki' + '/history/' * 880 + 'raw', {}, None),
-        'cookie of backslashes': ('GET', '/theme', {'Cookie': 'session_="' + '\\"' * 30_000 + '"'}, None),
-        'query of escapes': ('GET', '/theme?theme=' + 'a%41' * 15_000, {}, None),
+        'cookie of backslashes': ('GET', '/theme', {'Cookie': 'session_="' + '\\"' * 8_000 + '"'}, None),
+        'too many cookies': ('GET', '/theme', {'Cookie': 'a=b;' * 15_000}, None),
+        'query of escapes': ('GET', '/theme?theme=' + 'a%41' * 4_000, {}, None),
         'JSON of lists': post('/login', JSON, b'{"name":[' + b'[],' * (2 * MIB // 3 - 20) + b'[]]}'),
         'JSON of numbers': post('/numbers', JSON, numbers),
         'JSON of one text': post('/login', JSON, b'{"name":"' + b'\\u0041' * (2 * MIB // 6 - 20) + b'"}'),
         'urlencoded escapes': post('/login', FORM, b'name=' + b'a%41' * (2 * MIB // 4 - 20)),
         'multipart of parts': post('/login', MULTI, part * 999 + b'--B--\r\n'),
-        'multipart of one file': post('/login', MULTI, part[:41] + b'name="f"; filename="f"\r\n\r\n' + b'\r' * (8 * MIB) + b'\r\n--B--\r\n'),
+        'multipart of one file': post('/upload', MULTI, head + b'; filename="f"\r\n\r\n' + b'\r' * (8 * MIB) + b'\r\n--B--\r\n'),
     }
 
 

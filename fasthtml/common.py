@@ -42,8 +42,10 @@ from .toaster import *
 
 # %% ../nbs/api/50_common.ipynb #0a75da84
 from .realtime.channels import EventText
+from .realtime.feeds import joint_id
 from .html.element import Safe, NotStr, FT, Fragment, attrmap, ft, valmap, voids
 from .app.fastapp import fast_app
+from .app.live import Offline
 from .html.js import HighlightJS, KatexMarkdownJS, MarkdownJS, MermaidJS, SortableJS, dark_media, light_media, npmcdn
 from .app.live_reload import FastHTMLWithLiveReload, LiveReloadJs, live_reload_ws
 from .html.tags import mk_getattr

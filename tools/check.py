@@ -115,8 +115,13 @@ def newest() -> str:
     return run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', 'tests/realtime')
 
 
+def fresh() -> str:
+    "A clone without node and without root: `make run`, then the first tutorial with what that has installed"
+    return run(sys.executable, 'tools/fresh.py')
+
+
 CHECKS = {'in-sync': in_sync, 'lint': lint, 'notebooks': notebooks, 'site': site, 'tests': tests}
-ON_REQUEST = {'newest': newest}  # not part of the default run: what it finds depends on the day
+ON_REQUEST = {'newest': newest, 'fresh': fresh}  # not part of the default run: they download, and what they find depends on the day
 OWN_SUMMARY = {'notebooks': 'nbdev-test: ', 'tests': '', 'newest': 'newest: '}  # these tools' own last lines stand at the end, as they are
 
 

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'app_hub', 'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'session_layers', 'app_hub',
+           'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -19,6 +20,7 @@ from os import PathLike
 from typing import Any
 
 # %% ../../nbs/api/app/33_app.ipynb #6a774883
+from fastcore.basics import patch
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
@@ -39,6 +41,8 @@ from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, b
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
+from ..http.languages import Languages, script_texts
+from ..http.texts import current_texts
 from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
@@ -144,14 +148,14 @@ class SiteRouter(AppRouter):
 
     def find(self, scope: Scope) -> ASGIApp:
         "What answers; if it does not ask the app's guards itself, behind them"
+        if ask := scope.get('fasthtml.ask'): return ask   # a question of our own, see `ask_again`
         if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')
         app, route = super().find(scope), scope.get('route')
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
-        if ours and scope['type'] == 'http': return app
-        if scope['type'] == 'websocket': app = self.releasing(app)
         if ours: return app
+        if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
@@ -459,6 +463,7 @@ class Serving(Starlette):
 
     def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
         "The ASGI parts of a new app; `folder` holds scripts to serve"
+        for o in (*self.site.before, *self.site.after): guard(o, self.site)
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins = self.site, set(), trusted
@@ -471,6 +476,12 @@ class Serving(Starlette):
         outer, scope['app'] = scope.get('app'), self
         if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
+        if self.site.languages is None: return await self._enter(scope, receive, send)
+        token = current_texts.set(self.site.languages.texts(scope['headers']))
+        try: await self._enter(scope, receive, send)
+        finally: current_texts.reset(token)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         await self.middleware_stack(scope, receive, send)
@@ -483,7 +494,7 @@ class Serving(Starlette):
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
-        server, failure = ServerConnection(receive, send, self.lifecycle), None
+        server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
         scope['fasthtml.server'] = server
         try:
             try: await self.middleware_stack(scope, receive, send)
@@ -528,13 +539,16 @@ class Serving(Starlette):
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
 
-    def on_event(self, event: str) -> Callable:
-        "Decorator: run a function at 'startup' or 'shutdown'"
-        return self.lifecycle.lifespan.on_event(event)
+# %% ../../nbs/api/app/33_app.ipynb #5e7d1a2c
+@patch
+def on_event(self: Serving, event: str) -> Callable:
+    "Decorator: run a function at 'startup' or 'shutdown'"
+    return self.lifecycle.lifespan.on_event(event)
 
-    def set_lifespan(self, value: Callable) -> None:
-        "Use another lifespan function"
-        self.lifecycle.lifespan.ls = value
+@patch
+def set_lifespan(self: Serving, value: Callable) -> None:
+    "Use another lifespan function"
+    self.lifecycle.lifespan.ls = value
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
@@ -544,6 +558,10 @@ def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options
     if isinstance(cls, type) and issubclass(cls, SessionMiddleware):
         return Middleware(cls, secret_key=key, store=session_store(store) if store else None, **options)
     return Middleware(cls, secret_key=key(), **options)
+
+def session_layers(cls: Any, app: Any, store: Any = None, **options) -> list[Middleware]:
+    "The session middleware of an app, if it has one"
+    return [] if cls is None else [session_layer(cls, lambda: app.secret_key, store, **options)]
 
 # %% ../../nbs/api/app/33_app.ipynb #27b7213d
 cors_allow = Middleware(CORSMiddleware, allow_credentials=True, allow_origins=['*'], allow_methods=['*'], allow_headers=['*'])
@@ -604,6 +622,7 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
         broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
+        recheck: float|None = 300,               # Seconds between two looks at who may see open streams, sockets and regions; None: never
         sess_store: Any = None,                  # Keeps sessions on the server instead of in the cookie
         secure_headers: bool|Mapping[str, str|None] = False, # Headers of a careful site on every response; a mapping changes some
         hosts: str|Iterable[str] = (),           # Names of this server, `*.shop.example`; 'local'; with none, $FASTHTML_HOSTS, else any
@@ -611,24 +630,23 @@ class FastHTML(Routing, Realtime, Live, StaticRoutes, Tested, Settings, Serving)
         bodykw: Mapping[str, Any]|None = None,   # Attributes of <body>
         ws_hdr: bool = False,                    # As exts='ws'
         pico: bool|None = False,                 # Pico's style sheet before `hdrs`?
+        texts: Any = None,                       # Languages of built-in texts: 'de', ['en', 'de'], or language → key → text
         **kwargs                                 # More attributes of <body>
     ):
         for name in check_options(kwargs, inspect.signature(FastHTML).parameters) if kwargs else (): del kwargs[name]
         check_functions(on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
-        version, (place, folder) = htmx_version(htmx, htmx4), asset_place(assets)
-        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*([picolink] if pico else []), *as_list(hdrs)]
+        version, (place, folder), languages = htmx_version(htmx, htmx4), asset_place(assets), Languages(texts) if texts else None
+        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*script_texts(languages), *[picolink]*bool(pico), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
-        self.hosts, self.careful = check_hosts(hosts), careful_headers(secure_headers)
         self.lifecycle, hub = Lifecycle(on_startup, on_shutdown, lifespan, grace), app_hub(self, broker, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
                          max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
-                         hub=hub, broker=hub.broker, limits=Admissions(limits))
-        for o in (*self.site.before, *self.site.after): guard(o, self.site)
-        self._key, self.session_cookie, self.logins, sessions = (secret_key, key_fname), session_cookie, [], []
-        if sess_cls is not None:
-            cookie = dict(session_cookie=session_cookie, max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only)
-            sessions = [session_layer(sess_cls, lambda: self.secret_key, sess_store, domain=sess_domain, **cookie)]
+                         hub=hub, broker=hub.broker, limits=Admissions(limits), languages=languages)
+        self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
+        self._key, self.session_cookie = (secret_key, key_fname), session_cookie
+        cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)
+        sessions = session_layers(sess_cls, self, sess_store, session_cookie=session_cookie, **cookie)
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),
                        check_origins(trusted_origins, 'trusted_origins'), folder)
-        self.router.asset_base, self.regions = place, Regions(self)
+        self.router.asset_base, self.regions = place, Regions(self, recheck)

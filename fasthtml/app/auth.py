@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
 from ..http.handlers import MiddlewareBase, inner_path
+from ..http.texts import Text, say
 from ..http.threads import in_thread
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
@@ -66,7 +67,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         user = await self.authenticate(HTTPConnection(scope))
         if user: return await self.app({**scope, 'auth': user}, receive, send)
         if scope['type'] == 'websocket': return await _refuse_socket(receive, send)
-        await PlainTextResponse('Not authenticated', 401, headers=dict(auth_hdrs))(scope, receive, send)
+        await PlainTextResponse(say(Text('not_authenticated')), 401, headers=dict(auth_hdrs))(scope, receive, send)
 
     async def authenticate(self,
         conn: HTTPConnection,                   # The request, or the handshake of a WebSocket

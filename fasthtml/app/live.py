@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'drawing_for', 'threads_each', 'most_regions', 'most_paths', 'most_bytes', 'Region', 'Slots', 'OpenPage',
-           'PageStream', 'Ear', 'LoopRegions', 'Where', 'Regions', 'live_js', 'read_json', 'read_asked', 'Live']
+           'Letter', 'PageStream', 'Ear', 'LoopRegions', 'Where', 'Regions', 'live_js', 'read_json', 'read_asked',
+           'Live', 'Offline']
 
 # %% ../../nbs/api/app/32_live.ipynb #d2d7d5d2
 import asyncio
@@ -12,6 +13,7 @@ import hashlib
 import inspect
 import json
 import logging
+import random
 import re
 import time
 from collections.abc import Callable, Hashable, Iterable
@@ -31,16 +33,18 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/32_live.ipynb #4a4d1740
 import fasthtml
-from .permission import Verdict, ask_guards
+from .permission import Verdict, ask_again, ask_guards
 from ..html.composed import Script
-from ..html.element import links
+from ..html.element import FT, links
+from ..html.tags import Div
 from ..http.handlers import inner_path
 from ..http.heads import Rooted, slim_js
 from ..http.responses import Wire, current_exchange
 from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
 from ..http.threads import in_thread, threads_of
-from ..realtime.connections import Connection
+from ..realtime.channels import MemoryBroker
+from ..realtime.connections import Connection, check_seconds
 from ..realtime.regions import Drawing, Shown, Signature, Signer, as_json, draw_html, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.sse import EventStream
@@ -208,13 +212,14 @@ def _draw_in_thread(self: Region, arguments: dict[str, Any], key: str, seq: int)
 # %% ../../nbs/api/app/32_live.ipynb #ee72f529
 class OpenPage(Viewer):
     "A page that shows regions, and its stream"
-    __slots__ = ('asked', 'auth', 'connection', 'here', 'name', 'rechecked', 'seen', 'verdicts')
+    __slots__ = ('asked', 'auth', 'connection', 'here', 'name', 'rechecked', 'seen', 'signed', 'verdicts')
     def __init__(self, here: 'LoopRegions', asked: list[Asked], verdicts: dict[str, Verdict], place: Hashable):
         known = [v.auth for v in verdicts.values() if v.auth is not None] or [None]
         super().__init__(here.topics, None, here.regions.permit, person_of(known[0]), place)
         self.here, self.asked, self.verdicts, self.auth = here, asked, verdicts, known[0]
         self.name, self.connection = 'live:' + token_urlsafe(12), None
         self.seen, self.rechecked = 0.0, False   # When its guards were asked; whether it was told to ask again
+        self.signed = 0.0                        # When its tokens were looked at
 
     def begin(self, connection: Connection) -> None:
         "Its stream is open"
@@ -230,6 +235,10 @@ class OpenPage(Viewer):
         connection.channels.discard(self)
         self.close()
         self.here.closed(self)
+
+class Letter(list):
+    "The mailbox of a page that asks again and again, where streams are held back"
+    closed, pending_bytes, put_now = False, 0, list.append
 
 class PageStream(EventStream):
     "The stream of an open page"
@@ -258,6 +267,8 @@ class LoopRegions:
         self.topics = Topics(self._draw, regions.pacing, _clean_context, regions.next_seq, regions.epoch)
         self.pages: dict[str, OpenPage] = {}
         self.people: dict[str, list] = {}   # person → [auth, how many pages]
+        self.connections: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # When the guards of each were asked
+        self.timer: asyncio.TimerHandle | None = None
         self.slots: dict[str, Slots] = {}
         self.ear = Ear(self.hear)
 
@@ -268,18 +279,19 @@ class LoopRegions:
 
     def opened(self, page: OpenPage) -> None:
         "Note a page; with the first one, begin to listen"
-        if not self.pages: self.regions.signals.join(self.ear)
+        if not self.ear.channels: self.regions.signals.join(self.ear)
         self.pages[page.name] = page
         entry = self.people.setdefault(page.person, [None, 0])
         entry[:] = page.auth, entry[1] + 1
-        page.seen = self.loop.time()
+        page.signed = self.loop.time()
+        self.was_asked(page)
 
     def closed(self, page: OpenPage) -> None:
         "Forget a page"
         if self.pages.pop(page.name, None) is None: return
         self.people[page.person][1] -= 1
         if not self.people[page.person][1]: del self.people[page.person]
-        if not self.pages: self.regions.signals.leave(self.ear)
+        if not self.pages and not self.regions.is_shared: self.regions.signals.leave(self.ear)
 
     def hear(self, signal: dict | None) -> None:
         "A signal of this or another process; None: some may be missing"
@@ -288,8 +300,18 @@ class LoopRegions:
         self.topics.changed(signal['changed'], signal.get('args', {}), signal.get('key'), signal.get('person'))
 
     def forget(self, person: str) -> None:
-        "End the streams of a person's pages; they come back and are asked who they are"
-        for page in [page for page in self.pages.values() if page.person == person]: page.connection.end('end')
+        "End the connections of a person; they come back and are asked who they are"
+        for connection in [c for c in list(self.connections) if _person(c) == person]:
+            connection.end('recheck', 1012, 'who are you?')
+
+    def close(self) -> None:
+        "The app ends"
+        if self.timer: self.timer.cancel()
+        if self.ear.channels: self.regions.signals.leave(self.ear)
+
+def _person(connection: Connection) -> str:
+    try: return person_of(connection.scope.get('auth'))
+    except TypeError: return ''
 
 class Where:
     "What addresses in a drawing depend on: the routers that a request went through, and what precedes their paths"
@@ -308,12 +330,68 @@ def _clean_context(where: Where | None) -> Context:
     if where is not None: context.run(links.set, where.place)
     return context
 
+# %% ../../nbs/api/app/32_live.ipynb #8cd5e2ef
+@patch
+def was_asked(self: LoopRegions, page: OpenPage) -> None:
+    "The guards of a page have let it in; pages that came together do not ask together"
+    page.seen = self.loop.time() - random.uniform(0, 0.25) * (self.regions.recheck or 0)
+    page.rechecked = False
+
+@patch
+def watch(self: LoopRegions, connection: Connection) -> None:
+    "Note a stream or socket that has opened"
+    if self.regions.is_shared and not self.ear.channels: self.regions.signals.join(self.ear)
+    self.connections[connection] = self.loop.time()
+    if self.regions.recheck and self.timer is None: self._look_later()
+
+@patch
+def _look_later(self: LoopRegions) -> None:
+    self.timer = self.loop.call_later(self.regions.recheck / 4, self.look, context=Context())
+
+@patch
+def look(self: LoopRegions) -> None:
+    "Ask the guards of those connections for which it is time"
+    now, recheck, self.timer = self.loop.time(), self.regions.recheck, None
+    for page in list(self.pages.values()):
+        age = now - page.seen
+        if age > 1.5 * recheck + self.regions.patience: page.connection.end('recheck')
+        elif age > 0.75 * recheck and not page.rechecked: self._ask_page(page, now)
+    for connection, asked in list(self.connections.items()):
+        is_page = any(type(channel) is OpenPage for channel in connection.channels)
+        if is_page or now - asked < 0.75 * recheck: continue
+        self.connections[connection] = now
+        self.topics.start(self._ask_about(connection))
+    if self.connections: self._look_later()
+
+@patch
+def _ask_page(self: LoopRegions, page: OpenPage, now: float) -> None:
+    "Have a page ask again; now and then with all its tokens, which are renewed in time"
+    every = self.regions.signer.life / 4
+    renew, page.rechecked = now - page.signed > every, True
+    if renew: page.signed = now
+    page.tell('recheck', all=renew)
+
+@patch
+async def _ask_about(self: LoopRegions, connection: Connection) -> None:
+    "End a connection that its guards would not let in any more, or that would be somebody else's"
+    try: verdict = await ask_again(connection.scope)
+    except Exception: return log.exception('%s: a guard could not be asked again', connection.scope['path'])
+    if verdict.refused or person_of(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
+
 # %% ../../nbs/api/app/32_live.ipynb #f028fbb7
 class Regions:
     "All regions of an app, in every event loop that serves it"
     heartbeat: float | None = 15   # Seconds of silence after which a page's stream says that it is there
-    def __init__(self, app: Any):
-        self.app, self.table = app, {}
+    patience = 10                  # Seconds that a page may take to ask again
+    def __init__(self,
+        app: Any,                      # The FastHTML app
+        recheck: float | None = 300,   # Seconds between two looks at permission; None: only when a connection opens
+    ):
+        check_seconds('recheck', recheck)
+        self.app, self.table, self.recheck = app, {}, recheck
+        app.lifecycle.on_open = self.opened
+        app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
+        self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
         self.epoch, self.next_seq = token_hex(3), count(1).__next__
         self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopRegions] = WeakKeyDictionary()
 
@@ -339,6 +417,25 @@ class Regions:
         for loop, here in list(self.loops.items()):
             if loop is running_loop(): here.topics.doubt(key, person, hash)
             elif here.pages and not loop.is_closed(): loop.call_soon_threadsafe(here.topics.doubt, key, person, hash)
+
+@patch
+def opened(self: Regions, connection: Connection) -> None:
+    "A stream or socket of this app, or of one that is mounted in it, has opened"
+    app = connection.scope.get('app')
+    getattr(app, 'regions', self).here().watch(connection)
+
+@patch
+async def close(self: Regions) -> None:
+    "The app ends, in this loop"
+    if here := self.loops.pop(asyncio.get_running_loop(), None): here.close()
+
+@patch
+async def forget(self: Regions, person: str) -> None:
+    "End what a person has open, in every loop of every process"
+    if self.is_shared: return await self.publish(dict(forget=person))
+    for loop, here in list(self.loops.items()):
+        if loop is running_loop(): here.forget(person)
+        elif loop.is_running(): loop.call_soon_threadsafe(here.forget, person)
 
 # %% ../../nbs/api/app/32_live.ipynb #d89ddf33
 @patch
@@ -463,12 +560,26 @@ async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[st
 @patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page opens its stream"
-    asked = read_asked(await read_json(receive))
+    data = await read_json(receive)
+    asked = read_asked(data)
     verdicts = await self.verdicts(scope, dict.fromkeys(read_path(o.token) for o in asked if o.token))
     if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, 'Guards of this page refuse it now.')
     page = OpenPage(self.here(), asked, verdicts, Where(links.get()))
     scope['auth'] = page.auth
+    if data.get('poll'): return await self.answer_poll(page, asked, scope, receive, send)
     await PageStream(page, self.heartbeat).hand_over(scope, receive, send)
+
+@patch
+async def answer_poll(self: Regions, page: OpenPage, asked: list[Asked], scope: Scope, receive: Receive, send: Send) -> None:
+    "The same comparison, as one response that ends"
+    page.box = Letter()
+    page.here.opened(page)
+    try: await page.add(asked)
+    finally:
+        page.close()
+        page.here.closed(page)
+    headers = [(b'content-type', b'text/event-stream; charset=utf-8'), (b'cache-control', b'no-store')]
+    await Wire(200, headers, b''.join(page.box))(scope, receive, send)
 
 @patch
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
@@ -481,10 +592,11 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     found = await self.verdicts(scope, paths | set(page.verdicts))
     known = [v.auth for v in found.values() if v.auth is not None] or [None]
     if person_of(known[0]) != page.person or any(found[path].refused for path in page.verdicts):
-        page.connection.end('end')
+        page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
     page.verdicts |= found
-    page.seen, page.rechecked = page.here.loop.time(), False
+    page.here.was_asked(page)
+    await self.ask_region_guards(page)
     if isinstance(dropped, list): page.remove(key for key in dropped if isinstance(key, str))
     if asked: page.all.start(page.add(asked), page.place)
     await Response('', 204)(scope, receive, send)
@@ -504,6 +616,13 @@ async def permit(self: Regions, page: OpenPage, asked: Asked) -> str | None:
             page.renewed = (page.renewed or {}) | {asked.key: self.signer.token(asked.key, person, read_path(asked.token), now)}
     if region.guard and not await self.allowed(region, asked.key, verdict.auth): return None
     return person if region.signature.personal else ''
+
+@patch
+async def ask_region_guards(self: Regions, page: OpenPage) -> None:
+    "Take from a page what the guards of its regions would not give it any more"
+    for topic in tuple(page.topics):
+        region = self.table[name_of(topic.key)]
+        if region.guard and not await self.allowed(region, topic.key, page.auth): page.deny(topic.key)
 
 @patch
 async def allowed(self: Regions, region: Region, key: str, auth: Any) -> bool:
@@ -535,3 +654,16 @@ class Live:
         pacing = Pacing(pace, check, timeout)
         if fn is None: return lambda f: self.regions.add(f, name, pacing, guard)
         return self.regions.add(fn, name, pacing, guard)
+
+    async def forget(self,
+        auth: Any, # Who: the value that guards put into `scope['auth']`
+    ) -> None:
+        "End the open streams, sockets and regions of a person, in every process. They come back, and guards are asked who they are"
+        await self.regions.forget(person_of(auth))
+
+def Offline(
+    *c: Any,       # Content; a sentence if there is none
+    **kwargs: Any, # Attributes
+) -> FT:
+    "An element that a page with regions shows while it does not know whether it is true"
+    return Div(*(c or ('The connection is lost. What you see may be old.',)), role='status', hidden=True, data_live_offline=True, **kwargs)

@@ -35,6 +35,7 @@ from ..http.params import Request, read_body
 from ..http.paths import add_query
 from ..http.responses import Redirect
 from ..http.security import local_target, one_line
+from ..http.texts import Text, say
 from ..http.threads import in_thread
 from ..html.tags import P
 
@@ -194,9 +195,9 @@ def told(
     error: OAuthError,  # Why a login ended
 ) -> str:               # For the visitor
     "What a visitor is told"
-    if error.code == 'access_denied': return 'You were not let in.'
-    if error.code == 'invalid_state': return 'That login was no longer under way. Please log in again.'
-    return 'The login did not succeed. Please try again.'
+    if error.code == 'access_denied': return say(Text('login_denied'))
+    if error.code == 'invalid_state': return say(Text('login_over'))
+    return say(Text('login_failed'))
 
 def apple_user(
     req: HTTPConnection,    # The request with a posted answer
@@ -224,12 +225,13 @@ class LoginPages(Login):
         try: link = self.login_link(req)
         except OAuthError as e:
             log.warning('No login is possible. %s', e)
-            return Titled('Log in', P('The login is not available at the moment. Please try again later.'))
-        return Titled('Log in', P(problem) if problem else None, P(A('Log in', href=link)))
+            return Titled(say(Text('log_in')), P(say(Text('login_unavailable'))))
+        return Titled(say(Text('log_in')), P(problem) if problem else None, P(A(say(Text('log_in')), href=link)))
 
     def error_page(self, session: dict) -> Any:
         "A page that says what went wrong, for programs that have none"
-        return Titled('Not logged in', P(session.pop('oauth_error', 'You are not logged in.')), P(A('Log in', href=self.pages['login'])))
+        problem = session.pop('oauth_error', None) or say(Text('you_are_not'))
+        return Titled(say(Text('not_logged_in')), P(problem), P(A(say(Text('log_in')), href=self.pages['login'])))
 
 # %% ../../nbs/api/app/35_oauth.ipynb #8ba6426f
 class OAuth(LoginPages):

@@ -19,6 +19,7 @@ from ..html.composed import Script, Style
 from ..html.element import FT, Safe, to_html
 from ..html.htmx import HttpHeader, wants_fragment
 from ..http.responses import FtResponse, Redirect, own_copy
+from ..http.texts import Text, say
 from ..html.tags import Button, Div
 
 # %% ../../nbs/api/app/36_toast.ipynb #94a03cfa
@@ -34,7 +35,7 @@ def Toast(
 ) -> FT:
     "One message"
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
-    button = Button('×', type='button', cls='fh-toast-dismiss', aria_label='Dismiss') if dismiss or not duration else None
+    button = Button('×', type='button', cls='fh-toast-dismiss', aria_label=say(Text('dismiss'))) if dismiss or not duration else None
     role = 'alert' if typ == 'error' else 'status'
     return Div(Div(message), button, cls=f'fh-toast fh-toast-{typ}', role=role, data_duration=duration)
 

@@ -151,6 +151,18 @@
     xhr.send(init.body == null ? null : init.body);
   });
 
+  // What the script itself says, in the visitor's language if the page brings it
+  const word = key => {
+    const all = JSON.parse($('#fasthtml-texts')?.textContent || '{"en": {"dismiss": "Dismiss", "unreachable": "The server cannot be reached."}}');
+    const names = Object.keys(all), primary = o => o.toLowerCase().split('-')[0];
+    for (const wanted of navigator.languages || [])
+      for (const fits of [o => o.toLowerCase() === wanted.toLowerCase(), o => o.toLowerCase() === primary(wanted), o => primary(o) === primary(wanted)]) {
+        const found = names.find(fits);
+        if (found) return all[found][key];
+      }
+    return all[names[0]][key];
+  };
+
   // Messages in a corner: toasts that come with a response, and requests that failed
   function corner() {
     let box = $('#fh-toast-container');
@@ -164,7 +176,7 @@
   }
 
   function alertBox(...content) {
-    const close = $E('button', {type: 'button', class: 'fh-toast-dismiss', 'aria-label': 'Dismiss'}, '×');
+    const close = $E('button', {type: 'button', class: 'fh-toast-dismiss', 'aria-label': word('dismiss')}, '×');
     const toast = $E('div', {class: 'fh-toast fh-toast-error', role: 'alert'}, $E('div', ...content), close);
     corner().append(toast);
     if (getComputedStyle(toast).backgroundColor === 'rgba(0, 0, 0, 0)') {
@@ -211,6 +223,16 @@
     if (!before || ctx.response.status === 422 || before[0] !== ctx.target || before[1] !== ctx.swap) return;
     ev.preventDefault();
     showFailure(ctx.text || '', ctx.response.headers.get('Content-Type') || '', ctx.response.status);
+  });
+
+  // A request that got no response; not one that was cut off because the visitor leaves
+  let leaving = false;
+  for (const [name, on] of [['beforeunload', true], ['pagehide', true], ['pageshow', false]]) addEventListener(name, () => { leaving = on; });
+  const unreachable = () => { if (!leaving) alertBox(word('unreachable')); };
+  for (const name of ['htmx:sendError', 'htmx:timeout']) document.addEventListener(name, unreachable);   // htmx 2
+  document.addEventListener('htmx:error', ev => {   // htmx 4
+    const ctx = ev.detail?.ctx;
+    if (ctx?.request && !ctx.response && ctx.sourceElement?._htmx?.sse == null) unreachable();
   });
 
   // Toasts beside an empty response, a text or a ready Response come in a header

@@ -37,6 +37,7 @@ from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_
 from .pages import PageConfig, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .security import one_line, origin_refusal
+from .texts import Text
 from .threads import in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #319c6a87
@@ -59,6 +60,7 @@ class Site:
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
     broker: Any = None                    # What carries channels between processes
+    languages: Any = None                 # Those of the built-in texts (`Languages`); None: English
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
 
     @property
@@ -353,19 +355,22 @@ def _is_htmx2(scope: Scope) -> bool:
     return b'hx-request' in names and not names & {b'hx-source', b'hx-request-type'}
 
 # %% ../../nbs/api/http/14_handlers.ipynb #6ff5987f
-async def _finish(exchange: Exchange, response: Any) -> None:
+def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
     "Send the response, then do its background work; or let a started stream end itself"
     scope, receive, send, stream = exchange.scope, exchange.receive, exchange.send, exchange.stream
     if stream is not None and response is not stream:
         body = getattr(response, 'body', b'')
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
-        return await stream.finish(None)
-    task = response.background
-    if task is None: return await getattr(response, 'hand_over', response)(scope, receive, send)
-    response = own_copy(response)
+        return stream.finish(None)
+    if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
+    return _finish_later(exchange, response)
+
+async def _finish_later(exchange: Exchange, response: Any) -> None:
+    "Send a response that has background work, then do that"
+    task, response = response.background, own_copy(response)
     response.background = None
-    await response(scope, receive, send)
+    await response(exchange.scope, exchange.receive, exchange.send)
     exchange.send = None
     await task()
 
@@ -400,6 +405,7 @@ async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
     await receive()
     await send({'type': 'websocket.accept'})
     await send({'type': 'websocket.close', 'code': code})
+
 
 
 # %% ../../nbs/api/http/14_handlers.ipynb #fbc4786e
@@ -481,7 +487,7 @@ async def until_disconnect(
     try:
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
-        if not gone.done(): raise HTTPException(504, 'This took too long.')
+        if not gone.done(): raise HTTPException(504, Text('took_too_long'))
         return Response(status_code=204)
     finally:
         for task in (work, gone): task.cancel()

@@ -25,7 +25,7 @@ from .casts import BadValue, Cast, Fault, is_blank, join_path, scalars
 from ..html.element import FT, ft
 from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
-from .texts import Text
+from .texts import Text, say
 from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, Marker, Source, make_find, whence
 
@@ -48,10 +48,10 @@ class FieldError:
 
     @property
     def message(self) -> str:
-        "What is wrong, as a sentence: a `Text`, which `say` puts into another language"
-        own = isinstance(self.expected, Text) and self.expected.key == 'own'
-        if own: return self.expected
-        return Text('required', expected=self.expected) if self.got is None else Text('expected', expected=self.expected, got=self.got)
+        "What is wrong, as a sentence in the visitor's language"
+        if isinstance(self.expected, Text) and self.expected.key == 'own': return say(self.expected)
+        if self.got is None: return say(Text('required', expected=self.expected))
+        return say(Text('expected', expected=self.expected, got=self.got))
 
 class Errors(dict[str, FieldError]):
     "Field → what is wrong with it; falsy when all is well"
@@ -69,7 +69,8 @@ class BadInput(HTTPException):
 
     def as_dict(self) -> dict[str, Any]:
         "For JSON clients"
-        return {'detail': Text('not_found' if self.status_code == 404 else 'bad_input'), 'errors': [asdict(e) for e in self.errors]}
+        errors = [asdict(e) | {'expected': say(e.expected), 'got': e.got and say(e.got)} for e in self.errors]
+        return {'detail': say(Text('not_found' if self.status_code == 404 else 'bad_input')), 'errors': errors}
 
     def __ft__(self) -> FT:
         "For people"
@@ -265,7 +266,10 @@ class Plan:
         source: Source,             # What the request carries, its body read if `needs_body`
     ) -> tuple[list, dict]:         # Positional and keyword arguments
         "The handler's arguments; BadInput with every bad field"
-        try: return [get(source) for get in self.args], {n: get(source) for n, get in self.kwargs.items()} if self.kwargs else {}
+        args: list = []
+        try:
+            for get in self.args: args.append(get(source))
+            return args, {n: get(source) for n, get in self.kwargs.items()} if self.kwargs else {}
         except _Refused: return self._settle(source)
 
     async def abind(self, source: Source) -> tuple[list, dict]:

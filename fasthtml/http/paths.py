@@ -94,12 +94,13 @@ class Reach:
         "Can the part be `text[at:end]`, if it is within reach?"
         return self.whole is None or self.whole.fullmatch(text, at, end) is not None
 
+_segment = re.compile('[^/]*')
 _runs = {'[^/]*': ('[^/]*', 0), '[^/]+': ('[^/]*', 1), '[0-9]+': ('[0-9]*', 1)}
 
 def _reach(shape: Convertor, host: bool) -> Reach | None:
     "What is known of a shape; None of a stranger's"
     regex = '[^/]+' if host and shape is convertors['str'] else shape.regex
-    if regex in _runs: return Reach(re.compile(_runs[regex][0]), _runs[regex][1])
+    if regex in _runs: return Reach(re.compile(_runs[regex][0]), _runs[regex][1])   # `re` keeps it: the same object each time
     if shape is convertors['path']: return Reach(None, 0, True)
     own = shape in (convertors['web'], convertors['static'], CONVERTOR_TYPES['float'], CONVERTOR_TYPES['uuid'])
     return Reach(None, 1, whole=re.compile(regex)) if own else None
@@ -134,6 +135,18 @@ def _falling(text: str, part: str, low: int, high: int) -> Iterator[int]:
         high = at + len(part) - 1
         if high < low: return
 
+def _split_greedily(text: str, seen: str, fixed: tuple, names: tuple, reaches: tuple[Reach, ...]) -> dict[str, str] | None:
+    """The split of a path whose parts are all `[^/]+`, from the right: the first part is longest if each fixed text is as far
+    right as it can be, and a part that has a `/` in it then has one in every split"""
+    low, right, out = len(fixed[0]), len(text) - len(fixed[-1]), {}
+    for i in range(len(names) - 1, -1, -1):
+        at = low if i == 0 else seen.rfind(fixed[i], low, right - reaches[i].least)
+        begin = at if i == 0 else at + len(fixed[i])
+        if at < 0 or right - begin < reaches[i].least: return None
+        out[names[i]], right = text[begin:right], at
+        if '/' in out[names[i]]: return None
+    return {name: out[name] for name in names}
+
 def split_path(
     pattern: PathPattern, # Whose parts are sought
     text: str,            # A path
@@ -144,6 +157,7 @@ def split_path(
     if not pattern.text.startswith('/'): seen, fixed = text.lower(), tuple(s.lower() for s in fixed)
     at, stop = len(fixed[0]), len(text) - len(fixed[-1])
     if stop < at or not seen.startswith(fixed[0]) or not seen.endswith(fixed[-1]): return None
+    if all(r.run is _segment for r in reaches): return _split_greedily(text, seen, fixed, names, reaches)
     ends = [[stop]]
     for i in range(len(names) - 1, 0, -1):
         size = len(fixed[i])

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, reduce
@@ -45,7 +45,7 @@ class Member:
         cast = self.cast
         blank = bool(found) and cast.nothing(found)
         if not blank and (found or cast.many and isinstance(found, list)): return True, cast(found if cast.many else found[-1])
-        if blank and self.clears and cast.optional: return True, None
+        if blank and self.clears and (cast.optional or cast.many): return True, None if cast.optional else cast([])
         if not self.required: return False, None
         if cast.optional: return True, None
         if cast.many: return True, cast([])
@@ -245,6 +245,70 @@ def _own_words(error: Any) -> str:
     raised = dis.opname[code.co_code[at.tb_lasti]] == 'RAISE_VARARGS'
     return str(error) if raised and not foreign else ''
 
+# %% ../../nbs/api/http/11_records.ipynb #a0771ceb
+def _same(value: Any) -> Any: return value
+
+class _Blanks:
+    "Takes texts that say nothing out of nested values, for pydantic and msgspec"
+    def __init__(self, cast: Callable[[Any], Cast]): self.cast = cast
+
+    def of(self, ann: Any) -> Callable[[Any], Any]: # `_same` if nothing is inside
+        "By the form of an annotation"
+        origin, args = typing.get_origin(ann), typing.get_args(ann)
+        if origin is Annotated: return self.of(args[0])
+        if origin in (Union, types.UnionType):
+            rest = [a for a in args if a is not types.NoneType]
+            return self.of(rest[0]) if len(rest) == 1 else _same
+        kind = origin or ann
+        if kind is tuple and args and args[-1] is not ...: return _same
+        if kind in _collections: return self.items(args[0] if args else str)
+        if kind in _mappings and args: return self.values(self.of(args[1]))
+        if isinstance(kind, type) and (hasattr(kind, 'model_fields') or kind not in scalars and is_record(kind)): return self.record(kind)
+        return _same
+
+    def own(self, ann: Any) -> Cast:
+        try: return self.cast(ann)
+        except TypeError: return any_cast   # a type that only pydantic knows
+
+    def items(self, ann: Any) -> Callable[[Any], Any]:
+        own, inner = self.own(ann), self.of(ann)
+        def one(value): return None if not own.blank and is_blank(value) else inner(value)
+        def clean(values):
+            if not isinstance(values, list | tuple): return values
+            return [one(v) for v in values if own.blank or own.optional or not is_blank(v)]
+        return clean
+
+    def values(self, inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda obj: {k: inner(v) for k, v in obj.items()} if isinstance(obj, Mapping) else obj
+
+    def record(self, cls: type) -> Callable[[Any], Any]:
+        known: dict[str, tuple] = {}
+        def clean(obj):
+            if not isinstance(obj, Mapping): return obj
+            if not known: known.update(self.fields(cls))   # now, and not before: a type may contain itself
+            found = ((k, self.field(v, *known.get(k, (any_cast, _same, False)))) for k, v in obj.items())
+            return {k: v for k, v in found if v is not _nothing}
+        return clean
+
+    def field(self, value: Any, own: Cast, inner: Callable[[Any], Any], required: bool) -> Any:
+        if not is_blank(value): return inner(value)
+        if own.expected == scalars[bool].expected: return False
+        if own.blank or own is any_cast: return value
+        return None if own.optional and required else _nothing
+
+    def fields(self, cls: type) -> Iterator[tuple[str, tuple]]:
+        "Key → cast of its own, what cleans its value, whether it is required"
+        if hasattr(cls, 'model_fields'):
+            found = [((i.alias, i.validation_alias, name), i.annotation, i.is_required()) for name, i in cls.model_fields.items()]
+        else:
+            hints = type_hints(cls)
+            found = [((name,), hints[name], required) for name, required in _required(cls, hints).items() if name in hints]
+        for keys, ann, required in found:
+            made = self.own(ann), self.of(ann), required
+            yield from ((key, made) for key in keys if isinstance(key, str))
+
+_nothing = object()
+
 # %% ../../nbs/api/http/11_records.ipynb #2d33d298
 def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
     "A pydantic model as a record: values go to pydantic as they came, except for those that say nothing"
@@ -255,8 +319,9 @@ def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
         else: wanted[info.alias or name] = own.expected
         raw = dataclasses.replace(any_cast, many=_many(info.annotation), blank=own.blank, optional=own.optional)
         if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
+        elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
         return Member(info.alias or name, tuple(keys), raw, False, info.is_required())
-    wanted: dict[str, str] = {}
+    wanted, blanks = {}, _Blanks(cast)
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
     return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values)))
 
@@ -349,10 +414,12 @@ class _Maker:
         homes = {type(a).__module__.partition('.')[0] for a in args[1:]}
         if 'annotated_types' in homes and 'pydantic' not in sys.modules:
             raise TypeError(f"{ann!r} has constraints that pydantic would check. Import pydantic, or leave them out.")
-        inner = self.cast(args[0])
-        if 'msgspec' in homes: return dataclasses.replace(inner, fn=_msgspec(ann, inner).fn, record=None)
-        if homes & {'pydantic', 'annotated_types'}: return dataclasses.replace(inner, fn=_pydantic(ann).fn, record=None)
-        return inner
+        inner, check = self.cast(args[0]), None
+        if 'msgspec' in homes: check = _msgspec(ann, inner).fn
+        elif homes & {'pydantic', 'annotated_types'}: check = _pydantic(ann).fn
+        if check is None: return inner
+        clean = _Blanks(self.cast).of(args[0])
+        return dataclasses.replace(inner, fn=check if clean is _same else lambda v: check(clean(v)), record=None)
 
 # %% ../../nbs/api/http/11_records.ipynb #bf71a4c2
 def make_cast(

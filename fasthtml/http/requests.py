@@ -9,18 +9,18 @@ __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAX
            'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
+import asyncio
 import json
 import json.decoder
 import json.scanner
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar, checkpoint
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import URL, FormData, UploadFile, URLPath
@@ -31,6 +31,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
 
 from ..html.htmx import HtmxHeaders
+from .threads import in_turn
 from .texts import Text
 
 # %% ../../nbs/api/http/10_requests.ipynb #2f77bda6
@@ -167,10 +168,17 @@ def is_json(content_type: str) -> bool:
 
 # %% ../../nbs/api/http/10_requests.ipynb #270d1b73
 _MAX_COOKIES = 300              # of one request
-_MAX_COOKIE_BYTES = 64 * 1024   # all of them
-_escape = re.compile(r'\\(?:([0-3][0-7][0-7])|(.))', re.S)
+_MAX_COOKIE_BYTES = 16 * 1024   # all of them
+_escape, _number = re.compile(r'\\([0-3][0-7][0-7]|.)', re.S), re.compile(r'\\[0-3][0-7][0-7]')
 
-def _unescaped(m: re.Match) -> str: return chr(int(m[1], 8)) if m[1] else m[2]
+def _unescaped(text: str) -> str:
+    "What stands in quotes: after a backslash a character, or its number with three octal digits"
+    if not _number.search(text):
+        *parts, last = text.split('\\\\')
+        return '\\'.join([*(o.replace('\\', '') for o in parts), last[:-1].replace('\\', '') + last[-1:]])
+    parts = _escape.split(text)
+    parts[1::2] = [o if len(o) == 1 else chr(int(o, 8)) for o in parts[1::2]]
+    return ''.join(parts)
 
 def parse_cookies(
     text: str,              # Of one `Cookie` header
@@ -183,7 +191,7 @@ def parse_cookies(
         name, sign, value = pair.partition('=')
         if not sign: name, value = '', name
         name, value = name.strip(), value.strip()
-        if len(value) > 1 and value[0] == value[-1] == '"': value = _escape.sub(_unescaped, value[1:-1])
+        if len(value) > 1 and value[0] == value[-1] == '"': value = _unescaped(value[1:-1])
         if name or value: out[name] = value
     return out
 
@@ -246,14 +254,28 @@ def parse_fields(
         else: out[name] = [value]
     return out
 
-_escapes = re.compile(rb'(?:%[0-9a-fA-F]{2})+')
+_escaped_byte = re.compile(rb'%([0-9a-fA-F]{2})')
+_digits = '0123456789abcdefABCDEF'
+_bytes = {(a + b).encode(): bytes.fromhex(a + b) for a in _digits for b in _digits}
 
-def _bytes_of(m: re.Match) -> bytes: return bytes.fromhex(m[0].replace(b'%', b'').decode())
+def _percent_decoded(raw: bytes) -> bytes:
+    parts = _escaped_byte.split(raw)
+    parts[1::2] = map(_bytes.__getitem__, parts[1::2])
+    return b''.join(parts)
+
+def _between_escapes(raw: bytes, size: int = 16 * 1024) -> Iterator[bytes]:
+    "`raw` in pieces that break no escape; other threads have their turn between two of them"
+    at = 0
+    while at < len(raw):
+        end = at + size
+        if (cut := raw.rfind(b'%', end - 2, end)) >= 0: end = cut
+        yield raw[at:end]
+        at = end
 
 def _unquoted(raw: bytes) -> str:
     "Percent-decoded"
     if b'+' in raw: raw = raw.replace(b'+', b' ')
-    if b'%' in raw: raw = _escapes.sub(_bytes_of, raw)
+    if b'%' in raw: raw = b''.join(map(_percent_decoded, _between_escapes(raw)))
     return raw.decode('utf-8', 'replace')
 
 # %% ../../nbs/api/http/10_requests.ipynb #41f2fb48
@@ -315,13 +337,20 @@ _many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
 def _loads(text: str) -> Any:
     "`json.loads`, quicker, or with care"
     text = text.strip(' \t\n\r')
-    careful = len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _MAX_VALUES or _many_digits.search(text)
+    size = len(text)
+    careful = size > _MAX_DIGITS and _needs_care(text)
     try: out, end = (_Careful().scan_once if careful else _scan)(text, 0)
     except StopIteration: raise ValueError('there is no value') from None
-    if end != len(text): raise ValueError('something follows the value')
-    if not careful and '\\u' in text: json.dumps(out, ensure_ascii=False).encode()
-    if not careful and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
+    if end != size: raise ValueError('something follows the value')
+    if careful: return out
+    if '\\u' in text: json.dumps(out, ensure_ascii=False).encode()
+    if size > _MAX_DEPTH and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
     return out
+
+def _needs_care(text: str) -> bool:
+    "Whether a text is long, has very many values, or a very long number"
+    if len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _MAX_VALUES: return True
+    return _many_digits.search(text) is not None
 
 def _check_depth(out: Any) -> None:
     "BadJson if there are more levels than we take"
@@ -359,16 +388,12 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     return {k: v if type(v) is list else () if v is None else [v] for k, v in obj.items()}
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
-IN_LOOP = 64 * 1024             # bytes that may be parsed in the event loop
-_PIECE = 16 * 1024              # bytes of a multipart form that are parsed at a time
-_one_parser: RunVar = RunVar('fasthtml parser')
+IN_LOOP = 16 * 1024             # bytes that may be parsed in the event loop
+_PIECE = 4 * 1024               # bytes of a multipart form that are parsed at a time
 
 async def aside(size: int, f: Callable, *args: Any) -> Any:
     "Call `f`: at once if its input is small, else in a thread, one at a time"
-    if size <= IN_LOOP: return f(*args)
-    try: limiter = _one_parser.get()
-    except LookupError: _one_parser.set(limiter := CapacityLimiter(1))
-    return await to_thread.run_sync(f, *args, limiter=limiter)
+    return f(*args) if size <= IN_LOOP else await in_turn(f, *args)
 
 async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
     "The body, parsed by `f`; HTTPException 400 if it is malformed"
@@ -420,11 +445,14 @@ class _TextLimited(MultiPartParser):
         super().on_part_data(data, start, end)
 
 async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
-    "The body, in pieces between which others have their turn"
+    "The body, in pieces; others have their turn after each millisecond of parsing"
+    began = time.perf_counter()
     async for chunk in request.stream():
         for i in range(0, len(chunk), _PIECE):
             yield chunk[i:i + _PIECE]
-            await checkpoint()
+            if time.perf_counter() - began < 0.001: continue
+            await asyncio.sleep(0)
+            began = time.perf_counter()
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"

@@ -18,6 +18,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+# %% ../../nbs/api/http/10_security.ipynb #bc685b6b
+from .texts import Text
+
 # %% ../../nbs/api/http/10_security.ipynb #8c5c0a77
 _ports: Mapping[str, int] = MappingProxyType({'http': 80, 'https': 443, 'ws': 80, 'wss': 443})
 
@@ -92,7 +95,7 @@ def cross_origin(
     if site: return f'The browser says that this {method} comes from another origin.'
     page = parse_origin(origin)
     if page and same_host(page, scheme, host): return None
-    return f'This {method} comes from another origin than the host it is sent to.'
+    return Text('other_origin', method=method)
 
 # %% ../../nbs/api/http/10_security.ipynb #e1659660
 def ws_origin_ok(

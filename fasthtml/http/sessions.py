@@ -209,8 +209,8 @@ class SessionCookie:
 # %% ../../nbs/api/http/11_sessions.ipynb #5fece028
 def _empty() -> str: return ''
 
-async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
-                            scope: Scope, receive: Receive, send: Send) -> None:
+def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
+                      scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     "Run `app` with a session that travels in its cookie"
     age = 0.0
     def read() -> str:
@@ -223,7 +223,7 @@ async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signin
     session = scope['session'] = Session(read, cookie.name)
     if scope['type'] == 'websocket':
         session._late = 'a WebSocket sends no cookies. Use a session store, or change the session in an HTTP handler.'
-        return await app(scope, receive, send)
+        return app(scope, receive, send)
 
     def send_with_cookie(message: Message) -> Awaitable[None]:
         if message['type'] == 'http.response.start':
@@ -236,8 +236,12 @@ async def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signin
                              'Change the session before streaming, or use a session store.')
         return send(message)   # handed through: one coroutine less for each message
 
-    try: await app(scope, receive, send_with_cookie)
-    finally: session._source = session._source and _empty   # `read` knows the scope, which holds the session: no cycle is left behind
+    return _forgetting(session, app, scope, receive, send_with_cookie)
+
+async def _forgetting(session: Session, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    "Run `app`; then the session need not know the scope any more, which holds it: no cycle is left behind"
+    try: await app(scope, receive, send)
+    finally: session._source = session._source and _empty
 
 # %% ../../nbs/api/http/11_sessions.ipynb #65e711b0
 class Stored(NamedTuple):

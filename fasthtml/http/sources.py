@@ -20,7 +20,7 @@ from .texts import Text
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
-_MAX_QUERY, _MAX_FIELDS = 64 * 1024, 10_000  # bytes and fields of a query
+_MAX_QUERY, _MAX_FIELDS = 16 * 1024, 10_000  # bytes and fields of a query
 
 class Source:
     "What one request, or one WebSocket message, carries"

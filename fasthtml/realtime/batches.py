@@ -48,7 +48,8 @@ class Batch:
 
     def take(self) -> bytes:
         "What was kept"
-        if len(self.texts) == 1: wire = to_bytes(self.texts[0])
-        else: wire = to_bytes(''.join(self.texts))
-        self.texts, self.size = [], 0
+        texts = self.texts
+        wire = to_bytes(texts[0] if len(texts) == 1 else ''.join(texts))
+        texts.clear()
+        self.size = 0
         return wire

@@ -263,6 +263,10 @@ class LogChannel(Channel):
         self.broker.start()
         return place
 
+    def _subscribe(self, subscriber: Subscriber) -> None:
+        super()._subscribe(subscriber)
+        self.broker.subscriptions += 1
+
     @property
     def last_id(self) -> str:
         "Where the reader stands: a client may begin there"
@@ -675,7 +679,7 @@ class LogBroker:
         self.shards = [Shard(index) for index in range(log.shards)]
         self.outbox, self.declarations = Outbox(max_waiting, max_bytes), Declarations(log.renewal)
         self.writer, self.reader = Writer(log, self.outbox, self.declarations), Reader(log, self.shards)
-        self.failed, self._pid = 0, 0
+        self.failed, self.subscriptions, self._pid = 0, 0, 0
         self._starting, self._stopped, self._threads = threading.Lock(), threading.Event(), []
         if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_forked(weakref.ref(self)))
 
@@ -719,6 +723,7 @@ async def close(self: LogBroker) -> None:
     "End the threads; they start again if they are needed again"
     with self._starting:
         if self._pid != os.getpid(): return
+        subscriptions = self.subscriptions
         self._stopped.set()
         with self.outbox.changed:
             self.outbox.ending = True
@@ -728,6 +733,7 @@ async def close(self: LogBroker) -> None:
         self._pid = 0
         self.writer.end()
         self.log.close()
+    if self.subscriptions != subscriptions: self.start()  # somebody has subscribed meanwhile
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #1ca2908a
 def _forked(ref: 'weakref.ref[LogBroker]') -> Any:

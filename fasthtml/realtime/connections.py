@@ -24,7 +24,7 @@ from starlette.types import Scope, Send
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
 from .mailbox import Mailbox
-from .servers import abort, frame_writer, lifecycle_of, step_send
+from .servers import abort, chunk_writer, frame_writer, lifecycle_of, step_send
 from .tasks import Cancellation, ticker
 from .wire import Message, Notice
 
@@ -53,6 +53,7 @@ events: Mapping[str, Manner] = MappingProxyType({
     'failed': Manner.FLUSH,     # The program raised
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
+    'recheck': Manner.FLUSH,    # The client is to come back, so that guards are asked who it is
     'cancelled': Manner.FLUSH,  # The server or a middleware cancelled the task
     'head': Manner.SILENT,      # A HEAD request: it has been answered already
     'gone': Manner.SILENT,      # The client has left
@@ -87,9 +88,9 @@ def check_seconds(
 # %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acc
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
-    __slots__ = ('cancellation', 'channels', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
+    __slots__ = ('cancellation', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
                  'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
-                 'when_busy', '_beat', '_moved', '_sent', '_stuck', '__weakref__')
+                 'when_busy', '_beat', '_channels', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
         send: Send,                                   # ASGI send of this layer; the server's own is used where it may be
@@ -108,9 +109,9 @@ class Connection:
         own = step_send(scope)
         self.scope, self.encode, self.info = scope, encode, scope.get('auth')
         self.mailbox = Mailbox(own or send, wrap, max_pending=max_pending, join=join, fast=own is not None, stall=slow or 1e9,
-                               on_close=self._box_closed, write=frame_writer(own) if reads else None)
+                               on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))
         self.cancellation = Cancellation(task or asyncio.current_task())
-        self.state, self.channels, self.lifecycle, self.tasks = _fresh, set(), lifecycle_of(scope), ()
+        self.state, self._channels, self.lifecycle, self.tasks = _fresh, None, lifecycle_of(scope), ()
         self.slow, self.heartbeat, self._beat, self.reads = slow, heartbeat, beat, reads
         self.pace = min(slow or 3600, heartbeat or 3600) / 4
         self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
@@ -125,6 +126,12 @@ class Connection:
     def open(self) -> bool:
         "Whether nothing has ended it yet"
         return self.state.phase is Phase.OPEN
+
+    @property
+    def channels(self) -> set:
+        "What it has subscribed to"
+        if self._channels is None: self._channels = set()  # most sockets and streams need none
+        return self._channels
 
     def begin(self) -> None:
         "From now on it is looked after, and counted by the app"

@@ -9,7 +9,7 @@ __all__ = ['log', 'Route', 'Conversation']
 import asyncio
 import logging
 from asyncio import CancelledError
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -46,6 +46,7 @@ class Route(Protocol):
     conn: Callback | None
     disconn: Callback | None
     on_error: Callback | None
+    async def accept(self, socket: Socket, source: Source) -> bool: "The handshake: whether the client is in now"
     def channels_of(self, socket: Socket) -> Iterable[Channel]: "What its clients subscribe to"
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #a5fec8d6
@@ -70,46 +71,50 @@ class Conversation:
         self.timer: asyncio.TimerHandle | None = None   # When the end will not wait for it any longer
 
     async def run(self) -> None:
-        "From accept to the end"
-        failure, connection = None, self.connection
-        token = current_connection.set(connection)
+        "From the handshake to the end"
+        failure, connection, outer = None, self.connection, current_connection.get()
         try:
-            for channel in self.route.channels_of(self.socket): channel.join(connection)
-            if self.route.conn: self._start_conn()
-            connection.begin()
-            if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
-            if connection.sent_from_thread: await self._head_start(connection.sent_from_thread)
-            await self._read()
-        except (Exception, CancelledError) as e: failure = e
-        try:
+            if not await self.route.accept(self.socket, self.source): return
+            current_connection.set(connection)
+            try:
+                for channel in self.route.channels_of(self.socket): channel.join(connection)
+                if self.route.conn: self._start_conn()
+                connection.begin()
+                if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
+                if connection.sent_from_thread: await self._head_start(connection.sent_from_thread)
+                await self._read()
+            except (Exception, CancelledError) as e: failure = e
             if self.late is None: return await connection.finish(self, failure)
             outside = await connection.cancellation.settle(failure)
             await asyncio.shield(self.late)
             if outside: raise failure
-        finally: current_connection.reset(token)
+        finally:
+            current_connection.set(outer)
+            if limits := self.route.site.limits: limits.release(self.socket.scope)
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #05b51d29
 @patch
 async def _read(self: Conversation) -> None:
     "Handle messages until the connection ends. What the client sent before it left is handled too"
     connection, socket, max_size = self.connection, self.socket, self.route.max_size
-    while connection.open or connection.state.why == 'gone':
-        connection.interruptible = connection.open
-        try: message = await (socket.next_message() if connection.open else self._rest())
+    while (is_open := connection.open) or connection.state.why == 'gone':
+        connection.interruptible = is_open
+        try: message = await (self._rest() if not is_open else socket.from_server() if socket.inbox is None else socket.inbox.get())
         finally: connection.interruptible = False
         if message['type'] == 'websocket.disconnect': return self._left(message)
         if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
         elif max_size is not None and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
-        else: await self._handle(text)
+        else:
+            connection.refused = 0  # Each handler gets an exception first
+            handling = self._respond(text)
+            try: future = handling.send(None)
+            except StopIteration: continue
+            await self._wait_for(handling, future)
 
 @patch
-async def _handle(self: Conversation, text: str) -> None:
-    "Handle one message. If that has to wait for something, read ahead meanwhile"
-    self.connection.refused = 0  # Each handler is told by an exception first
-    handling = self._respond(text)
-    try: future = handling.send(None)
-    except StopIteration: return
+async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> None:
+    "A handler waits for something: read ahead meanwhile"
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
     try: await resume(handling, future, self._read_ahead)
@@ -167,6 +172,7 @@ async def _respond(self: Conversation, text: str) -> None:
         if not simple: return await perform(route.on_message, source, route.site, socket.say)
         args, kwargs = plan.bind(source) if len(text) <= IN_LOOP else await aside(len(text), plan.bind, source)
         result = await fn(*args, **kwargs)
+        if result is None: return
         if type(result) is not FT: return await emit_all(result, socket.say)
         frame = frame_text(result)
         if not connection.mailbox.send_now(frame): await socket.write(frame)

@@ -403,7 +403,7 @@ class Lifecycle:
     ):
         self.lifespan, self.grace = Lifespan(startup, shutdown, lifespan), grace
         self._loops: dict[asyncio.AbstractEventLoop, ServedLoop] = {}
-        self._lock = threading.Lock()  # Servers in several threads may start at once
+        self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once; hears of each
 
     def served(self, fresh: bool = False) -> ServedLoop:
         "What we know of the running loop; `fresh` begins anew"
@@ -449,6 +449,7 @@ class Lifecycle:
         if served.interceptor is None: served.attach()
         if scope and not served.asked_hypercorn: follow_hypercorn(served, scope)
         served.drain.add(connection)
+        self.on_open(connection)
 
     def discard(self, connection: Connection) -> None:
         "It has ended"

@@ -162,7 +162,7 @@ class Mailbox:
     ) -> bool:                        # False once the box is closed
         "Accept one piece without ever waiting"
         if self.closed: return False
-        if self._task is None and self._fast: return self._write_now(piece) or self._step(piece)
+        if self._task is None and self._fast: return self._send_directly(piece)
         if not self._own_pending().offer(piece, channel, event, when_full): return self.close('slow')
         self._start()
         return True
@@ -170,7 +170,7 @@ class Mailbox:
     def put_now(self, piece: Any) -> bool:  # False once the box is closed
         "Accept one piece of the program's own, whatever is pending"
         if self.closed: return False
-        if self._task is None and self._fast: return self._write_now(piece) or self._step(piece)
+        if self._task is None and self._fast: return self._send_directly(piece)
         self._own_pending().put(piece)
         self._start()
         return True
@@ -184,7 +184,8 @@ class Mailbox:
 
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
-        return not (self.closed or self._flying or self._pending.size) and self.put_now(piece)
+        if self.closed or self._task is not None: return False
+        return self._send_directly(piece) if self._fast else self.put_now(piece)
 
     def _own_pending(self) -> Pending:
         if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
@@ -195,9 +196,19 @@ class Mailbox:
 
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #78cd4450
 @patch
-def _write_now(self: Mailbox, piece: Any) -> bool:
-    if self._write is None or not self._write(piece): return False
-    self.sent += 1
+def _send_directly(self: Mailbox, piece: Any) -> bool:
+    "Send without a task, if the socket has room; nothing may be pending"
+    if self._write is not None and self._write(piece):
+        self.sent += 1
+        return True
+    coro = self._transmit(piece)
+    try: future = coro.send(None)
+    except StopIteration:
+        self.sent += 1
+        return True
+    except Exception as e: return self._fail(e)
+    self._flying = len(piece)
+    self._task = self._loop.create_task(self._send_pending(resume(coro, future)))
     return True
 
 @patch
@@ -208,19 +219,6 @@ def _transmit(self: Mailbox, piece: Any) -> Awaitable:
 @patch
 async def _send_parts(self: Mailbox, parts: tuple[str, ...]) -> None:
     for part in parts: await self._send(self._wrap(part))
-
-@patch
-def _step(self: Mailbox, piece: Any) -> bool:
-    "Send without a task, if the socket has room; nothing may be pending"
-    coro = self._transmit(piece)
-    try: future = coro.send(None)
-    except StopIteration:
-        self.sent += 1
-        return True
-    except Exception as e: return self._fail(e)
-    self._flying = len(piece)
-    self._task = self._loop.create_task(self._send_pending(resume(coro, future)))
-    return True
 
 @patch
 async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'protocol_of',
-           'SharedFrame', 'frame_bytes', 'frame_writer', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config',
-           'delay_stop', 'hypercorn_stop', 'running_loop']
+           'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort', 'is_gone', 'uvicorn_server',
+           'uvicorn_config', 'delay_stop', 'hypercorn_stop', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -19,13 +19,14 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'on_return')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'on_return')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
         lifecycle: Any = None,                       # `Lifecycle` of the outermost app
+        limits: Any = None,                          # `Admissions` of the outermost app
     ):
-        self.receive, self.send, self.lifecycle = receive, send, lifecycle
+        self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised
         self.on_return: Callable[[BaseException | None], Awaitable[None]] | None = None
 
@@ -110,29 +111,64 @@ def frame_bytes(
     "A text message on the wire"
     data = text.encode('utf-8', 'replace')
     n = len(data)
-    length = bytes([n]) if n < 126 else b'\x7e' + n.to_bytes(2) if n < 65536 else b'\x7f' + n.to_bytes(8)
-    return b'\x81' + length + data  # 0x81: a whole message of text
+    if n < 126: return _short_heads[n] + data
+    return b'\x81' + (b'\x7e' + n.to_bytes(2) if n < 65536 else b'\x7f' + n.to_bytes(8)) + data
+
+_short_heads = tuple(bytes([0x81, n]) for n in range(126))  # 0x81: a whole message of text
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #85b1a828
+class _Frames:
+    "Writes frames to a client of uvicorn"
+    __slots__ = ('conn', 'longest', 'server', 'transport')
+    def __init__(self, server: Any):
+        self.server, self.conn, self.transport, self.longest = server, server.conn, server.transport, 1 << 62
+        server.writable.is_set, self.transport.write, self.transport.is_closing, self.conn.state
+        if self.conn.extensions: self.longest = 1024
+
+    def write(self, text: str) -> bool:
+        open_ = self.conn.state == 1  # 1: and no close frame was sent
+        transport = self.transport
+        if not open_ or len(text) > self.longest or not self.server.writable.is_set() or transport.is_closing(): return False
+        transport.write(text.wire if type(text) is SharedFrame else frame_bytes(text))
+        return True
+
 def frame_writer(
     send: Callable | None,  # The server's own `send`
 ) -> Callable[[str], bool] | None:
     "A function that writes a text to the connection at once, or returns False where it cannot; None with another server"
     server = protocol_of(send)
     if type(server).__name__ != 'WebSocketsSansIOProtocol': return None
-    try:
-        conn, close_sent, longest = server.conn, server.close_sent, 1 << 62
-        writable, write_bytes, is_closing = server.writable.is_set, server.transport.write, server.transport.is_closing
-        extensions, state = {extension.name for extension in conn.extensions}, conn.state
+    try: frames = _Frames(server)
     except AttributeError as e:
         return report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'messages are sent by `send`, which costs some CPU')
-    if extensions - {'permessage-deflate'}: return None
-    if extensions: longest = 1024
-    def write(text: str) -> bool:
-        if len(text) > longest or server.close_sent or conn.state != 1 or not writable() or is_closing(): return False  # 1: open
-        write_bytes(text.wire if type(text) is SharedFrame else frame_bytes(text))
+    if {extension.name for extension in frames.conn.extensions} - {'permessage-deflate'}: return None
+    return frames.write if isinstance(frames.conn.state, int) else None
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #4cedba0b
+class _Chunks:
+    "Writes chunks to a client of uvicorn"
+    __slots__ = ('cycle', 'flow', 'transport')
+    def __init__(self, cycle: Any):
+        self.cycle, self.flow, self.transport = cycle, cycle.flow, cycle.transport
+        self.flow.write_paused, cycle.chunked_encoding, cycle.response_complete, cycle.disconnected
+        self.transport.write, self.transport.is_closing
+
+    def write(self, body: bytes) -> bool:
+        cycle, transport = self.cycle, self.transport
+        over = cycle.response_complete or cycle.disconnected or transport.is_closing()
+        if over or self.flow.write_paused or not cycle.chunked_encoding: return False
+        if body: transport.write(b'%x\r\n%b\r\n' % (len(body), body))
         return True
-    return write if close_sent in (True, False) and isinstance(state, int) else None
+
+def chunk_writer(
+    send: Callable | None,  # The server's own `send`
+) -> Callable[[bytes], bool] | None:
+    "A function that writes a piece of a body at once, or returns False where it cannot; None with another server"
+    cycle = protocol_of(send)
+    if type(cycle).__module__ != 'uvicorn.protocols.http.httptools_impl': return None
+    try: return _Chunks(cycle).write
+    except AttributeError as e:
+        return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #bcd75474
 def abort(

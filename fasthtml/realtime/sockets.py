@@ -19,7 +19,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 # %% ../../nbs/api/realtime/23_sockets.ipynb #ec9f722f
 from ..http.requests import Connection as Request
 from .connections import Connection, result_of
-from .servers import running_loop
+from .servers import is_gone, running_loop
+from .tasks import ticker
 from .wire import encode_frame, frame_text
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #58d23859
@@ -114,6 +115,13 @@ class Socket(Request, WebSocket):
         if await self.connection.mailbox.put(text): return
         await self.connection.refuse(WebSocketDisconnect(self.connection.state.code or 1006, self.connection.state.reason))
 
+    async def send(self, message: AsgiMessage) -> None:
+        "Starlette's; once the socket is closed, by whomever, a WebSocketDisconnect and no other error"
+        try: await super().send(message)
+        except RuntimeError as e:
+            if not is_gone(e): raise
+            await self.connection.refuse(WebSocketDisconnect(self.connection.state.code or 1006, self.connection.state.reason))
+
     async def say(self, x: Any) -> None:
         "Send what a function returned"
         if (text := frame_text(x)) and not self.connection.mailbox.send_now(text): await self.write(text)
@@ -148,19 +156,23 @@ async def _accepted_after_a_turn() -> bool:
 
 class Sender:
     "The injected `send`: pushes to one client"
-    __slots__ = ('_count', '_socket')
-    def __init__(self, socket: Socket): self._socket, self._count = socket, 0
+    __slots__ = ('_box', '_count', '_here', '_socket')
+    def __init__(self, socket: Socket):
+        self._socket, self._count, self._box, self._here = socket, 0, socket.connection.mailbox, ticker().here
 
     def __call__(self,
         x: Any,             # Element, tuple, generator, text, or mapping
     ) -> Awaitable[bool]:   # Whether it was accepted; in a plain function's thread the value itself
         "Push to the client. `await` it in a coroutine; in a plain function just call it"
-        text, connection, running = frame_text(x), self._socket.connection, running_loop()
-        if running is connection.loop:
-            self._count += 1
-            if not text or not connection.mailbox.send_now(text): return self._send(text)
-            return _accepted() if self._count & 63 else _accepted_after_a_turn()
-        future = asyncio.run_coroutine_threadsafe(self._send(text), connection.loop)
+        text = frame_text(x)
+        if not self._here.is_current(): return self._from_elsewhere(text)
+        self._count += 1
+        if not text or not self._box.send_now(text): return self._send(text)
+        return _accepted() if self._count & 63 else _accepted_after_a_turn()
+
+    def _from_elsewhere(self, text: str) -> Any:
+        "From another thread, or another event loop"
+        running, future = running_loop(), asyncio.run_coroutine_threadsafe(self._send(text), self._socket.connection.loop)
         return asyncio.wrap_future(future) if running else result_of(future)
 
     async def _send(self, text: str) -> bool:

@@ -9,6 +9,7 @@ __all__ = ['log', 'StreamClosed', 'EventStream', 'StreamEnding']
 import asyncio
 import inspect
 import logging
+import types
 from asyncio import CancelledError
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
@@ -22,11 +23,12 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
 from ..http.responses import current_exchange
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch
 from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
-from .mailbox import resume
+from .feeds import Feed
 from .programs import ThreadSource, items_of
 from .servers import running_loop, server_of, step_send
 from .tasks import without
@@ -44,6 +46,18 @@ def _body(text: bytes) -> dict:
     return {'type': 'http.response.body', 'body': text, 'more_body': True}
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d8b9144
+def _feed(source: Any, more: tuple) -> Feed | None:
+    "Several channels, if there are several"
+    several = isinstance(source, (list, tuple)) and len(source) > 0 and all(isinstance(o, Channel) for o in source)
+    if not more and not several: return None
+    channels = [*(source if several else [source]), *more]
+    for o in channels:
+        if not isinstance(o, (Channel, str)):
+            raise TypeError(f'A stream of several follows channels and names of channels; got {o!r}. '
+                            'Several sources go into one generator.')
+    return Feed(channels)
+
+# %% ../../nbs/api/realtime/23_sse.ipynb #32497d20
 _not_here = ("This stream cannot start a response here. Make EventStream() in a handler, before the handler has answered, "
              "and one for each request. Elsewhere pass a source: EventStream(source).")
 _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'content-type', b'text/event-stream; charset=utf-8')]
@@ -56,19 +70,19 @@ class EventStream(Response):
 
     def __init__(self,
         source: Any = None,           # Iterator, generator, list or `Channel`; none to use `send`
-        *,
+        *more: Channel | str,         # More channels, or names of channels: the stream follows all of them
         heartbeat: float | None = 15, # Seconds of silence before a comment is sent; None: never
         retry: int | None = None,     # Milliseconds the browser waits before it reconnects
         max_pending: int = 256*1024,  # Bytes that may wait for a slow client
         slow: float | None = 30,      # Seconds a client may take nothing before it is disconnected; None: for ever
         headers: Mapping[str, str] | None = None, # More response headers
         background: Any = None,       # Work to be done after the stream has ended
-        since: str | None = None,     # A channel's `last_id` when the page was made: what came after it is sent first
+        since: str | None = None,     # A channel's `last_id` (`joint_id` of several) when the page was made: what came after is sent first
         raw: bool = False,            # Plain strings of the source are the text of whole events
     ):
         for name, value in ('heartbeat', heartbeat), ('slow', slow): check_seconds(name, value)
         if retry is not None: retry_line(retry)
-        self.channel = source if isinstance(source, Channel) else None
+        self.channel = source if isinstance(source, Channel) and not more else _feed(source, more)
         self.source = None if source is None or self.channel else items_of(source)
         if since and not self.channel: raise TypeError(f"since= is the id of a channel's message, so it needs a Channel; got {source!r}.")
         self.options = dict(heartbeat=heartbeat, slow=slow, max_pending=max_pending)
@@ -102,12 +116,14 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
 @patch
 async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
     "Send the headers, and begin to watch the client. 503 if too many connections are open"
-    site = getattr(scope.get('app'), 'site', None)
-    if site and (reason := site.limits.admit(scope)):
+    server = server_of(scope)
+    limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
+    if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
-        raise HTTPException(503, 'Too many connections are open.', {'Retry-After': '5'})
-    self._limits, self._admitted = site and site.limits, scope
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
+    self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
+    del self.options
     await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
@@ -121,6 +137,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Open it in this task; who sends meanwhile waits for that"
+    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # nobody can
     self._opening = asyncio.get_running_loop().create_future()
     try: await self._open(scope, receive, send, asyncio.current_task())
     finally: self._opening.set_result(None)
@@ -144,6 +161,7 @@ async def _watch(self: EventStream, receive: Receive) -> None:
 async def _subscribe(self: EventStream, scope: Scope) -> None:
     "Subscribe, after what the client has missed. A new client gets the id at which it begins, so that it can come back there"
     connection, last_id = self.connection, Headers(scope=scope).get('last-event-id')
+    if isinstance(self.channel, Feed): self.channel.find(getattr(getattr(scope.get('app'), 'site', None), 'hub', None))
     last_id = self.since if last_id is None else utf8(last_id)
     if last_id is not None: return await self.channel.resume(connection, last_id)
     begin = self.channel.join(connection)
@@ -151,21 +169,25 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #fc810ba8
 @patch
-async def _read_source(self: EventStream) -> None:
+@types.coroutine
+def _read_source(self: EventStream):
     "Send what the source gives"
     connection, batch, raw, box = self.connection, self.batch, self.raw, self.connection.mailbox
     step = _stepper(self.source)
     while connection.open:  # a source may catch our cancellation and go on
-        coming = step()
-        try: future = coming.send(None)
+        coming, waits = step(), False
+        try:
+            future = coming.send(None)
+            waits = True
+            if batch.texts: batch.push()
+            while True:
+                try: value = yield future
+                except BaseException as e: future = coming.throw(e)
+                else: future = coming.send(value)
         except StopIteration as done: item = done.value
         except StopAsyncIteration: return
-        else:
-            if batch.texts: batch.push()
-            try: item = await resume(coming, future)
-            except StopAsyncIteration: return
-            if box.pending_bytes > box.max_pending and not await batch.flush(): return connection.end('gone')
-        if batch.keep(event_text(item, raw)) and not await batch.flush(): return connection.end('gone')
+        behind = waits and box.pending_bytes > box.max_pending
+        if (batch.keep(event_text(item, raw)) or behind) and not (yield from batch.flush().__await__()): return connection.end('gone')
 
 def _stepper(source: Any) -> Any:
     "A function that begins one step of an asynchronous iterator; the step has `send` and `throw`"
@@ -226,16 +248,20 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #624c4327
 @patch
-async def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     "Be the response of a handler. The client of a channel waits in the outermost app, so that everything within may return"
     server = server_of(scope)
     waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
     inner = server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None)
-    if waits_here or inner or step_send(scope) is None: return await self(scope, receive, send)
+    return (self if waits_here or inner or step_send(scope) is None else self._hand_over)(scope, receive, send)
+
+@patch
+async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
         await self._subscribe(scope)
     except (Exception, CancelledError) as e: return await self.finish(e)
+    server = server_of(scope)
     self._send, server.on_return = server.send, self._wait
 
 @patch

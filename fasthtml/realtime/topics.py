@@ -78,7 +78,7 @@ class Watching(Protocol):
 # %% ../../nbs/api/realtime/27_topics.ipynb #7878eb4a
 class Topic:
     "One region with its arguments and person, while somebody looks at it"
-    __slots__ = ('began', 'dirty', 'done', 'drawings', 'failed', 'id', 'key', 'now', 'pacing', 'task', 'timers', 'topics', 'tries',
+    __slots__ = ('began', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'old', 'pacing', 'task', 'timers', 'topics', 'tries',
                  'viewers', 'waiting', 'worker', '__weakref__')
     def __init__(self, topics: 'Topics', id: tuple[str, str, Hashable], pacing: Pacing):
         self.topics, self.id, self.key, self.pacing = topics, id, id[0], pacing
@@ -89,6 +89,8 @@ class Topic:
         self.task: asyncio.Task | None = None    # Draws
         self.worker: asyncio.Task | None = None  # Draws again as long as there are changes
         self.timers: dict[str, asyncio.TimerHandle] = {}
+        self.old: set[str] = set()               # Hashes that are known to be older than `now`
+        self.drawn = 0.0                         # When the last good drawing began
         self.dirty, self.waiting, self.tries = False, 0, 0
         if pacing.check: self.later('check', pacing.check, self.check)
 
@@ -101,13 +103,15 @@ class Topic:
 
     async def _draw(self) -> None:
         self.began += 1
-        number, seq = self.began, self.topics.next_seq()
+        number, seq, begin = self.began, self.topics.next_seq(), asyncio.get_running_loop().time()
         self.topics.drawings += 1
         self.dirty = False
         try:
             async with asyncio.timeout(self.pacing.timeout): drawing = await self.topics.draw(*self.id, seq)
         except Exception as e: self._fail(e)
-        else: self._show(drawing)
+        else:
+            self.drawn = begin
+            self._show(drawing)
         finally: self.done, self.task = number, None
 
     def _show(self, drawing: Drawing) -> None:
@@ -116,6 +120,8 @@ class Topic:
         self.now, self.failed, self.tries = drawing, None, 0
         if failed: self.say(state_event(self.key, 'true'))
         if was is not None and was.hash == drawing.hash: return
+        if was is not None: self.note_old(was.hash)
+        self.old.discard(drawing.hash)
         whole, part = drawing_event(self.key, drawing, self.topics.epoch), None
         if was is not None and any(self.viewers.values()): part = splice_event(self.key, was, drawing, self.topics.epoch)
         for viewer, has_text in tuple(self.viewers.items()):
@@ -134,6 +140,11 @@ class Topic:
         self.failed = error
         self.later('retry', min(30, 0.2 * 2**min(self.tries, 8)), self.changed)
         self.tries += 1
+
+    def note_old(self, hash: str) -> None:
+        "A page with this hash has an older drawing than `now`"
+        if len(self.old) >= 16: self.old.clear()
+        self.old.add(hash)
 
     def say(self, piece: bytes) -> None:
         "Send one event to all viewers"
@@ -179,30 +190,35 @@ def end(self: Topic) -> None:
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #17cff6bd
 @patch
-async def admit(self: Topic, viewer: 'Viewer', has: str) -> None:
+async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
+    has = asked.has
     self.waiting += 1
     try:
-        if not self.is_current(has): await self.fresh()
-        if not viewer.closed: self.subscribe(viewer, has)
+        if not self.knows(has):
+            await self.fresh()
+            if self.now is not None and not self.failed and self.now.hash != has: self.note_old(has)
+        stands = asked.token or self.key in viewer.inside()   # the region around it may have changed meanwhile
+        if stands and not viewer.closed: self.subscribe(viewer, has)
     finally:
         self.waiting -= 1
         self.topics.drop(self)
 
 @patch
-def is_current(self: Topic, has: str) -> bool:
-    "Whether a page with the hash `has` has what this process would show, without any doubt"
-    return self.now is not None and self.now.hash == has and not self.failed and not self.dirty
+def knows(self: Topic, has: str) -> bool:
+    "Whether it is beyond doubt what a page with the hash `has` should be shown"
+    if self.now is None or self.failed or self.dirty: return False
+    return self.now.hash == has or has in self.old and asyncio.get_running_loop().time() - self.drawn < 2
 
 @patch
 def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
     "The viewer gets what differs now, and every drawing from now on"
     self.viewers.setdefault(viewer, False)
     viewer.topics.add(self)
-    if self.now is not None and self.now.hash != has:
+    if self.failed: viewer.send(self, state_event(self.key, 'failed'))  # the page may have something newer than `now`
+    elif self.now is not None and self.now.hash != has:
         viewer.send(self, drawing_event(self.key, self.now, self.topics.epoch))
         self.viewers[viewer] = True
-    if self.failed: viewer.send(self, state_event(self.key, 'failed'))
 
 @patch
 def leave(self: Topic, viewer: 'Viewer') -> None:
@@ -329,8 +345,8 @@ class Viewer:
         await self.box.flush()
         owed, self.owed = self.owed or (), None
         for topic in owed:
-            if topic not in self.topics or topic.now is None: continue
-            self.send(topic, drawing_event(topic.key, topic.now, self.all.epoch))
+            if topic not in self.topics: continue
+            if topic.viewers.get(self): self.send(topic, drawing_event(topic.key, topic.now, self.all.epoch))
             if topic.failed: self.send(topic, state_event(topic.key, 'failed'))
 
     def close(self) -> None:
@@ -350,7 +366,7 @@ async def add(self: Viewer, asked: Iterable[Asked]) -> None:
         inner = [one for one in inner if one not in found]
         self._let_in(one.key for one in found)
         await self._take(found)
-    for one in inner: self._deny(one.key)
+    for one in inner: self.deny(one.key)
     renewed, self.renewed = self.renewed, None
     self.tell('checked', renew=renewed or {})
 
@@ -369,13 +385,13 @@ async def _one(self: Viewer, asked: Asked) -> None:
     "Compare one region"
     person = await self.permit(self, asked)
     if self.closed: return
-    if person is None: return self._deny(asked.key)
+    if person is None: return self.deny(asked.key)
     topic = self.all.get(asked.key, person, self.place)
-    if topic.is_current(asked.has): topic.subscribe(self, asked.has)
-    else: await topic.admit(self, asked.has)
+    if topic.knows(asked.has): topic.subscribe(self, asked.has)
+    else: await topic.admit(self, asked)
 
 @patch
-def _deny(self: Viewer, key: str) -> None:
+def deny(self: Viewer, key: str) -> None:
     "The page may not have this region (any more)"
     self.remove([key])
     if not self.closed: self.box.put_now(state_event(key, 'lost'))

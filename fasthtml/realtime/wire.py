@@ -67,12 +67,13 @@ def with_oob(
     html: str,  # Its HTML
 ) -> str:
     "The HTML of an element as a part of a frame: with `hx-swap-oob`, if it needs that"
-    if ' id="' not in html: return html
-    start = html[:html.find('>')]
-    if start.count('"') % 2: start = _start_tag.match(html)[0]
-    if ' id="' not in start or ' id=""' in start or node.tag == 'hx-partial': return html
-    if ' hx-swap-oob' in start and node.get('hx_swap_oob') is not None: return html
-    at = 1 + len(node.tag)
+    id = html.find(' id="')
+    if id < 0: return html
+    end = html.find('>')
+    if html.count('"', 0, end) & 1: end = _start_tag.match(html).end()  # it stands in a value
+    if id > end or html[id + 5] == '"' or (tag := node.tag) == 'hx-partial': return html
+    if html.find(' hx-swap-oob', 0, end) > 0 and node.get('hx_swap_oob') is not None: return html
+    at = 1 + len(tag)
     return html[:at] + _oob + html[at:]
 
 _joined = '\x1e'   # Begins the text of several frames; a JSON list follows
@@ -223,7 +224,7 @@ def utf8(
     except UnicodeError: return value
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #ab1e9b10
-_closing = {'end': 'close', 'failed': 'failed', 'shutdown': 'shutdown', 'cancelled': 'shutdown'}
+_closing = {'end': 'close', 'failed': 'failed', 'shutdown': 'shutdown', 'cancelled': 'shutdown', 'recheck': 'shutdown'}
 
 def closing_event(
     why: str,                 # How the stream ended

@@ -8,7 +8,7 @@ __all__ = ['log', 'SocketEndpoint', 'check_channel', 'refusal', 'ws_route', 'set
 # %% ../../nbs/api/realtime/25_ws.ipynb #085c7844
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from string import Formatter
 from typing import Any
 
@@ -25,7 +25,7 @@ from .connections import check_seconds
 from .conversations import Conversation
 from .programs import callback
 from .servers import is_gone
-from .sockets import Sender, Socket
+from .sockets import Socket
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #b7c17fa3
 log = logging.getLogger('fasthtml.realtime.ws')
@@ -62,18 +62,23 @@ class SocketEndpoint:
         find, path_params = self.site.hub.channel, socket.path_params
         return [c if isinstance(c, Channel) else find(c.format_map(path_params)) for c in self.channels]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        socket = Socket(scope, receive, send, self.slow, self.max_pending)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return Conversation(self, Socket(scope, receive, send, self.slow, self.max_pending)).run()
+
+    async def accept(self, socket: Socket, source: Source) -> bool:
+        "The handshake: whether the client is in now"
+        scope = socket.scope
         try:
-            refused = await refusal(self, socket)
-            socket.connection.info = socket.scope.get('auth')  # a guard has said who it is
+            refused = await refusal(self, socket.scope, source)
+            socket.connection.info = scope.get('auth')  # a guard has said who it is
             offered = scope.get('subprotocols') or ()
             await socket.accept(next((name for name in self.subprotocols if name in offered), None))
-            if refused: return await socket.close(refused)
+            if refused: await socket.close(refused)
+            return not refused
         except Exception as e:
             if not is_gone(e) and not str(e).startswith('Expected ASGI message "websocket.connect"'): raise
-            return log.debug('%s: the client left during the handshake', scope['path'], exc_info=True)
-        await Conversation(self, socket).run()
+            log.debug('%s: the client left during the handshake', scope['path'], exc_info=True)
+            return False
 
 def check_channel(
     channel: Any,              # As given to a route
@@ -91,10 +96,10 @@ def check_channel(
                              f'There are: {", ".join(known) or "none"}.')
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #13d06be2
-async def refusal(endpoint: SocketEndpoint, socket: Socket) -> int:
+async def refusal(endpoint: SocketEndpoint, scope: Scope, source: Source) -> int:
     "The code to close with, or 0 to let the client in"
-    before, source = (*endpoint.site.before, *endpoint.before), Source(socket, extra={'send': Sender(socket)})
-    return await socket_refusal(socket.scope, endpoint.site, before, endpoint.origins, source)
+    before = *endpoint.site.before, *endpoint.before
+    return await socket_refusal(scope, endpoint.site, before, endpoint.origins, source)
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #e73c2774
 def ws_route(

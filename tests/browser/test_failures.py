@@ -174,3 +174,16 @@ def test_focus_stays_when_a_push_replaces_the_field(page, htmx):
             )
             page.wait_for_function("document.activeElement.id == 'text'")
         assert page.inner_text('#said').split('\n') == ['line 0', 'line 1', 'line 2'] and not page.problems
+
+
+@VERSIONS
+@pytest.mark.parametrize('locale', ['de-AT', 'en-GB'])
+def test_a_server_that_is_gone_is_noticed_in_the_visitors_language(new_page, htmx, locale):
+    page = new_page(locale=locale)
+    said = 'Der Server ist nicht erreichbar.' if locale == 'de-AT' else 'The server cannot be reached.'
+    with served(make_app(htmx, texts=['en', 'de'])) as server: page.goto(server.url)
+    page.click('#plain')
+    page.wait_for_selector('.fh-toast-error')
+    assert page.inner_text('.fh-toast-error div') == said
+    assert page.get_attribute('.fh-toast-error button', 'aria-label') == ('Schließen' if locale == 'de-AT' else 'Dismiss')
+    assert page.inner_text('#row') == 'row'

@@ -1,17 +1,23 @@
 """Open sockets are counted for every way to register one, and a refused one is told to come back later."""
+import asyncio
+import http.client
 from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
-from starlette.routing import Mount, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from fasthtml.app.app import FastHTML
-from fasthtml.common import APIRouter, Limits
+from fasthtml.common import APIRouter, EventStream, Limits, P
 from fasthtml.http.limits import Admissions, open_file_limit, total_of
+from fasthtml.realtime.channels import Channel
+from support import serve, wait_until
 
 
 async def on(msg: str): return msg
@@ -56,6 +62,88 @@ def test_one_socket_too_many_is_closed_with_1013_until_another_has_ended(how, ca
             assert refused(client, path) == 1013 and app.site.limits.open == 2
             assert 'Limits(total=)' in caplog.text
         assert app.site.limits.open == 0
+
+
+# Streams: what registers one, and its path
+
+async def follow(): return EventStream(heartbeat=None)
+def follow_plain(): return EventStream(Channel('quiet'))
+
+
+async def silent():
+    await asyncio.sleep(60)
+    yield P('never')
+
+
+def stream_inside():
+    app = FastHTML(secret_key='k')
+    app.get('/s')(follow)
+    return app
+
+
+def stream_routed(app):
+    ar = APIRouter()
+    ar.get('/s')(follow)
+    ar.to_app(app)
+
+
+async def starlette_stream(request): return EventStream(silent())
+
+STREAMS = {
+    'app.get': (lambda app: app.get('/s')(follow), '/s'), 'plain': (lambda app: app.get('/s')(follow_plain), '/s'),
+    'post': (lambda app: app.route('/s')(follow), '/s'), 'APIRouter': (stream_routed, '/s'),
+    'mount': (lambda app: app.mount('/in', stream_inside()), '/in/s'),
+    'generator': (lambda app: app.get('/s')(lambda: EventStream(silent())), '/s'),
+    'Route': (lambda app: app.router.routes.append(Route('/s', starlette_stream)), '/s'),
+    'Mount': (lambda app: app.router.routes.append(Mount('/in', app=Starlette(routes=[Route('/s', starlette_stream)]))), '/in/s')}
+
+
+def opened(url, path):
+    "The response of a stream that is open, or of a refusal"
+    line = http.client.HTTPConnection(url.partition('//')[2], timeout=20)
+    line.request('GET', path)
+    return line, line.getresponse()
+
+
+@pytest.mark.parametrize('how', STREAMS)
+def test_one_stream_too_many_is_told_to_come_back_and_counts_with_the_sockets(how):
+    "A real server; streams by the standard library's client, a socket by the client of `websockets`"
+    app = FastHTML(secret_key='k', limits=Limits(total=3))
+    register, path = STREAMS[how]
+    register(app)
+    app.ws('/ws')(on)
+    with serve(app) as server:
+        with connect(f'ws{server.url[4:]}/ws') as ws:
+            lines = [opened(server.url, path) for _ in range(2)]
+            assert [r.status for _, r in lines] == [200, 200] and app.site.limits.open == 3
+            line, refusal = opened(server.url, path)
+            assert (refusal.status, refusal.headers['retry-after'].isdigit()) == (503, True)
+            line.close()
+            with connect(f'ws{server.url[4:]}/ws') as late, pytest.raises(ConnectionClosed) as closed: late.recv(10)
+            assert closed.value.rcvd.code == 1013
+            ws.close()
+            wait_until(lambda: app.site.limits.open == 2, what='the socket to be released')
+            line, again = opened(server.url, path)
+            assert again.status == 200
+        for held, response in (*lines, (line, again)):
+            response.close()
+            held.close()
+        wait_until(lambda: app.site.limits.open == 0, what='the streams to be released')
+
+
+def test_people_and_addresses_are_counted_over_streams_and_sockets():
+    def guard(req): req.scope['auth'] = req.query_params.get('who')
+    app = FastHTML(secret_key='k', before=guard, limits=Limits(per_person=2, per_address=3))
+    app.get('/s')(follow)
+    app.ws('/ws')(on)
+    with serve(app) as server, connect(f'ws{server.url[4:]}/ws?who=ann') as ws:
+        ann, bob = opened(server.url, '/s?who=ann'), opened(server.url, '/s?who=bob')
+        assert [r.status for _, r in (ann, bob)] == [200, 200]
+        for path in '/s?who=ann', '/s?who=carl':    # a third of ann; a fourth of this address
+            assert opened(server.url, path)[1].status == 503
+        ws.close()
+        wait_until(lambda: app.site.limits.open == 2, what='the socket to be released')
+        assert opened(server.url, '/s?who=ann')[1].status == 200
 
 
 def test_people_are_counted_after_the_guard_has_said_who_they_are():

@@ -265,3 +265,60 @@ def test_an_older_table_is_read_like_a_new_one(tmp_path):
         app.post('/f')(adding(items, Item))
         TestClient(app).post('/f', data={'title': 'A', 'done': ''}, headers=PLAIN)
     assert [r['done'] for r in items.db.q('select done from items')] == [0, 0]
+
+
+# Records inside of records: each kind inside of each, alone, in a list, in a mapping, behind `| None`, with a constraint beside it
+
+KINDS_OF_RECORD = [a_dataclass, a_typed_dict, a_named_tuple, a_pydantic_model, a_struct]
+WRAPS = {'alone': (lambda cls: cls, lambda o: o), 'optional': (lambda cls: cls | None, lambda o: o),
+         'list': (lambda cls: list[cls], lambda o: [o]), 'mapping': (lambda cls: dict[str, cls], lambda o: {'k': o})}
+
+
+def first_of(o): return o[0] if isinstance(o, list) else o['k'] if isinstance(o, dict) and 'k' in o else o
+
+
+def nested(outer, held, default=...):
+    "A handler that says what is in the inner record"
+    def f(o):
+        inner = first_of(o if outer is parameter else o['x'] if isinstance(o, dict) else o.x)
+        return shown((inner['x'] if 'x' in inner else default) if isinstance(inner, dict) else inner.x)
+    f.__annotations__ = {'o': held if outer is parameter else outer(held)}
+    return f
+
+
+PAIRS = [(inner, outer) for inner in KINDS_OF_RECORD for outer in (parameter, *KINDS_OF_RECORD)
+         if outer is not a_pydantic_model or inner not in (a_struct, a_typed_dict)]    # which pydantic does not take
+
+
+@pytest.mark.parametrize(('inner', 'outer'), PAIRS, ids=ids)
+@pytest.mark.parametrize('wrap', WRAPS)
+def test_blank_is_nothing_in_records_inside_of_records(wrap, inner, outer):
+    annotate, put = WRAPS[wrap]
+    def said(kind, blank, *default):
+        sent = put({'x': blank})
+        if outer is not parameter: sent = {'x': sent}
+        elif wrap == 'list': sent = {'o': sent}
+        return served(nested(outer, annotate(inner(kind, *default)), *default)).post('/f', json=sent, headers=PLAIN)
+    for kind, blank, default, expected in ((int, ' ', [7], 7), (int | None, '', [], None), (bool, ' ', [], False), (str, '', ['a'], ''),
+                                           (date, '', [None], None), (Literal['a', 'b'], '', ['b'], 'b')):
+        assert said(kind, blank, *default).text == shown(expected), kind
+    refused = said(int, '')
+    assert refused.status_code == 400 and [e['got'] for e in refused.json()['errors']] == [None], refused.text
+
+
+@pytest.mark.parametrize('held', [*map(holder, (a_pydantic_model, a_struct))], ids=ids)
+@pytest.mark.parametrize(('kind', 'sent', 'expected'), [
+    (list[int], ['', '1', '', '2'], [1, 2]), (list[str], ['', 'a'], ['', 'a']), (list[int | None], ['1', '', '2'], [1, None, 2]),
+    (set[date], [''], set())], ids=str)
+def test_blank_boxes_of_a_list_in_a_model(held, kind, sent, expected):
+    client = served(held(kind))
+    assert {c(client, sent).text for c in CARRIERS} | {by_frame(client, sent)} == {shown(expected)}
+
+
+def test_a_model_that_contains_itself():
+    class Node(pydantic.BaseModel):
+        n: int = 7
+        inner: list['Node'] = []
+    def f(o: Node): return f'{o}'
+    said = served(f).post('/f', json={'n': '', 'inner': [{'n': ' ', 'inner': [{'n': '3'}]}]}, headers=PLAIN).text
+    assert said == 'n=7 inner=[Node(n=7, inner=[Node(n=3, inner=[])])]'

@@ -20,7 +20,7 @@ import uvloop
 from starlette.testclient import TestClient
 
 from fasthtml.app.app import FastHTML
-from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, threads_of
+from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, in_turn, threads_of
 from support import DEADLINE, ROOT, wait_until
 
 RUNS = {'asyncio': asyncio.run, 'uvloop': uvloop.run}
@@ -226,6 +226,28 @@ def test_held_threads_starve_nobody_and_the_surplus_leaves(run):
         await until(lambda: len(ours()) - before == 40, 'more threads than allowed')
         return await running_at_once(60, 40)
     assert run(main()) == 40
+
+
+def test_one_thing_at_a_time_whatever_the_other_threads_do(run):
+    "Large bodies: a client that leaves while its body is parsed does not let the next one in beside it"
+    go, held, most = threading.Event(), [], []
+    def parse(n):
+        held.append(n)
+        most.append(len(held))
+        if n == 0: assert go.wait(10)
+        held.remove(n)
+        return n
+    async def main():
+        blocked = [in_thread(go.wait, 10) for _ in range(40)]
+        first, rest = in_turn(parse, 0), [in_turn(parse, n) for n in range(1, 20)]
+        await until(lambda: held, 'the first')
+        for future in (first, rest[3]): future.cancel()
+        go.set()
+        await asyncio.gather(*blocked)
+        return await asyncio.gather(*rest, return_exceptions=True)
+    results = run(main())
+    assert [n for n in results if isinstance(n, int)] == [1, 2, 3, *range(5, 20)]
+    assert max(most) == 1 and len(most) == 19, 'a body that nobody waits for is not parsed'
 
 
 def test_quick_calls_one_after_the_other_need_one_thread(run):

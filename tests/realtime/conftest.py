@@ -31,6 +31,11 @@ class Valkey:
 
     def client(self): return self.server.client()
 
+    def empty(self):
+        "Forget all data, also what was saved"
+        with self.client() as server: server.flushall()
+        (Path(self.folder)/'dump.rdb').unlink(missing_ok=True)
+
 
 def _valkey():
     try:

@@ -1,0 +1,424 @@
+"""Any interleaving of changes, slow and failing drawings, reconnects, restarts, lost signals and slow clients leaves every open page true.
+
+Two processes, a broker and some pages live on a virtual clock, so a minute costs nothing. The pages do what `live.js` does.
+`LIVE_RULES=20000` (steps) is the longer run.
+"""
+import asyncio
+import json
+import os
+import re
+import selectors
+from html import unescape
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from fasthtml.common import Div, P
+from fasthtml.realtime import topics as module
+from fasthtml.realtime.regions import Shown, Splice, apply_splice, draw_html, name_of
+from fasthtml.realtime.topics import Asked, Pacing, Topic, Topics, Viewer
+
+STEPS = int(os.environ.get('LIVE_RULES', '2000'))
+ROOTS = ['outer{}', 'solo{"id":1}', 'solo{"id":2}']
+INNER = ['inner{"id":1}', 'inner{"id":2}', 'secret{}']
+
+
+class VirtualTime(selectors.DefaultSelector):
+    "Waiting takes no time: the clock is set forward instead"
+    now = 1000.0
+
+    def select(self, timeout=None):
+        assert timeout is not None, 'everything waits for something that never comes'
+        self.now += max(timeout, 0)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self):
+        self.virtual = VirtualTime()
+        super().__init__(self.virtual)
+
+    def time(self): return self.virtual.now
+
+
+class Box:
+    "A mailbox that passes on at once, or keeps everything while the client does not read"
+    def __init__(self, page): self.page, self.closed, self.pending, self.stuck = page, False, [], False
+
+    @property
+    def pending_bytes(self): return sum(map(len, self.pending))
+
+    def put_now(self, piece):
+        if self.closed: return
+        if self.stuck: self.pending.append(piece)
+        else: self.page.take(piece.decode())
+
+    async def flush(self):
+        while self.stuck and not self.closed: await asyncio.sleep(0.1)
+        self.read()
+
+    def read(self):
+        pending, self.pending = self.pending, []
+        for piece in pending: self.page.take(piece.decode())
+
+
+class Process:
+    "Draws what the data says when a drawing begins"
+    def __init__(self, world):
+        self.world = world
+        self.topics = Topics(self.draw, lambda key: Pacing(0.05, None, 2.0))
+
+    async def draw(self, key, person, place, seq):
+        content = self.world.content(key, holes=True)
+        await asyncio.sleep(self.world.slow.get(key, 0))
+        if key in self.world.broken: raise ValueError('broken')
+        return draw_html(content, key, seq)
+
+
+class Page:
+    "What live.js does, without a screen"
+    def __init__(self, world, person):
+        self.world, self.person, self.viewer, self.process, self.again = world, person, None, None, 0
+        self.has, self.html, self.texts, self.states, self.seen, self.checked = {}, {}, {}, {}, {}, False
+        for key in ROOTS: self.draw_here(key)
+        for key in self.holes(): self.draw_here(key)
+
+    def draw_here(self, key):
+        drawing = draw_html(self.world.content(key, holes=True), key)
+        self.has[key], self.html[key] = drawing.hash, drawing.shell
+        self.look(key)
+
+    def holes(self):
+        "Keys of regions that stand inside of others, as the page shows them"
+        return {unescape(k) for key in ROOTS for k in re.findall('<template data-live-key="([^"]*)"', self.html.get(key, ''))}
+
+    def look(self, key):
+        "L2: nothing that is shown is older than what was shown before"
+        version = int(re.search(r'v(\d+)', self.html[key])[1])
+        assert version >= self.seen.get(key, 0), f'{key} went back from {self.seen[key]} to {version}'
+        self.seen[key] = version
+
+    def asked(self, keys): return [Asked(key, 'token' if key in ROOTS else '', self.has.get(key, '')) for key in keys]
+
+    def connect(self, process):
+        self.close()
+        self.process, self.checked, self.texts = process, False, {}
+        self.viewer = Viewer(process.topics, Box(self), self.world.permit, self.person)
+        self.states = {}
+        process.topics.start(self.viewer.add(self.asked([*ROOTS, *self.holes()])))
+
+    def close(self):
+        if self.viewer:
+            self.viewer.box.closed = True
+            self.viewer.close()
+        self.viewer = None
+
+    def take(self, text):
+        try: self.understand(text)
+        except AssertionError as e: self.world.trouble.append(e)   # who sends must not notice
+
+    def understand(self, text):
+        lines = text.rstrip('\n').split('\n')
+        name, data = lines[0].removeprefix('event: '), [line.removeprefix('data: ') for line in lines[1:]]
+        head = json.loads(data[0])
+        if name == 'live/checked': self.checked = True
+        elif name.startswith('live/'): pass
+        elif 'state' in head: self.states[name] = head['state']
+        else: self.show(name, head, '\n'.join(data[1:]))
+
+    def show(self, key, head, html):
+        assert key in ROOTS or key in self.viewer.inside(), f'L4: {key} does not stand anywhere now'
+        if 'splice' in head:
+            if self.texts.get(key, ('', ''))[0] != head['from']: return self.ask_again(key)
+            html = apply_splice(self.texts[key][1], Splice(*head['splice']))
+        self.texts[key] = head['has'], html
+        self.has[key], self.html[key] = head['has'], html
+        self.states.pop(key, None)
+        self.look(key)
+        if key in ROOTS: self.world.loop.call_soon(self.sync)
+
+    def ask_again(self, key):
+        self.has[key] = ''
+        self.again += 1
+        if self.viewer: self.process.topics.start(self.viewer.add(self.asked([key])))
+
+    def sync(self):
+        "The page shows other regions now"
+        if not self.viewer: return
+        inside = self.holes()
+        for key in [k for k in self.html if k not in ROOTS and k not in inside]:
+            for table in (self.has, self.html, self.texts, self.states): table.pop(key, None)
+            self.viewer.remove([key])
+        if new := [key for key in inside if key not in self.html]: self.process.topics.start(self.viewer.add(self.asked(new)))
+
+
+class World(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.loop = VirtualLoop()
+        self.values = {key: [1, 0] for key in [*ROOTS, *INNER]}   # key → version, and what else it depends on
+        self.slow, self.broken, self.banned, self.pages, self.signals = {}, set(), set(), [], []
+        self.ever_banned = set()   # a page that was refused says so until it connects again
+        self.version, self.trouble = 1, []
+        self.within(self.start)
+
+    def start(self): self.processes = [Process(self), Process(self)]
+
+    def within(self, f, *args):
+        async def run(): return f(*args)
+        return self.loop.run_until_complete(run())
+
+    def content(self, key, holes=False):
+        version, inside = self.values[key]
+        inner = [] if key != 'outer{}' else [Shown(k) for k in [INNER[:1], INNER[:2], INNER][inside]]
+        return Div(P(f'v{version} of {key} ' + 'and more ' * 20), *inner)
+
+    async def permit(self, viewer, asked):
+        return None if (viewer.person, name_of(asked.key)) in self.banned else ''
+
+    # What may happen
+
+    @precondition(lambda self: len(self.pages) < 4)
+    @rule(person=st.sampled_from(['ann', 'bob']), n=st.integers(0, 1))
+    def open(self, person, n):
+        page = self.within(Page, self, person)
+        self.pages.append(page)
+        for process in self.processes:
+            for key in page.has: self.within(process.topics.doubt, key, '', page.has[key])
+        self.within(page.connect, self.processes[n])
+
+    @rule(key=st.sampled_from([*ROOTS, *INNER]), inside=st.integers(0, 2), lost=st.booleans(), late=st.sampled_from([0, 0.01, 0.3]))
+    def change(self, key, inside, lost, late):
+        self.version += 1
+        self.values[key] = [self.version, inside]
+        for process in self.processes:
+            if lost: self.signals.append((late + 0.5, process, None))     # the broker says only that something is missing
+            else: self.signals.append((late, process, key))
+        self.send()
+
+    def send(self):
+        signals, self.signals = self.signals, []
+
+        def plan():
+            for late, process, key in signals:
+                act = process.topics.changed_all if key is None else lambda p=process, k=key: p.topics.changed(name_of(k), {}, k)
+                self.loop.call_later(late, act)
+        self.within(plan)
+
+    @rule(key=st.sampled_from(ROOTS + INNER), seconds=st.sampled_from([0, 0.2, 1, 5]))
+    def slow_down(self, key, seconds): self.slow[key] = seconds
+
+    @rule(key=st.sampled_from(ROOTS + INNER))
+    def breaks(self, key): self.broken ^= {key}
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data(), n=st.integers(0, 1))
+    def reconnect(self, data, n): self.within(data.draw(st.sampled_from(self.pages)).connect, self.processes[n])
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data())
+    def leave(self, data):
+        page = data.draw(st.sampled_from(self.pages))
+        self.pages.remove(page)
+        self.within(page.close)
+
+    @rule(n=st.integers(0, 1))
+    def restart(self, n):
+        old = self.processes[n]
+        self.processes[n] = self.within(Process, self)
+        for page in self.pages:
+            if page.process is old: self.within(page.connect, self.processes[1 - n])
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data(), stuck=st.booleans())
+    def read_slowly(self, data, stuck):
+        box = data.draw(st.sampled_from(self.pages)).viewer.box
+        box.stuck = stuck
+        if not stuck: self.within(box.read)
+
+    @rule(person=st.sampled_from(['ann', 'bob']), name=st.sampled_from(['solo', 'inner']))
+    def ban(self, person, name):
+        self.banned ^= {(person, name)}
+        self.ever_banned |= self.banned
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data())
+    def ask_for_what_is_not_there(self, data):
+        page = data.draw(st.sampled_from(self.pages))
+        self.within(lambda: page.process.topics.start(page.viewer.add([Asked('secret{}')])))
+
+    @rule(seconds=st.sampled_from([0.01, 0.06, 0.5, 3]))
+    def wait(self, seconds): self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    # What must hold
+
+    @rule()
+    def quiet(self):
+        "L1: when nothing changes any more, every page is true, or says of a region that it is lost"
+        self.slow.clear()
+        self.broken.clear()
+        for page in self.pages:
+            page.viewer.box.stuck = False
+            self.within(page.viewer.box.read)
+        self.wait(60)
+        for page in self.pages: self.check(page)
+
+    def check(self, page):
+        assert page.checked and not self.trouble, self.trouble
+        shown = {*ROOTS, *page.holes()}
+        for key in shown:
+            if page.states.get(key) == 'lost' and ((page.person, name_of(key)) in self.ever_banned or key not in ROOTS): continue
+            assert page.states.get(key) in (None, 'true'), (key, page.states)
+            assert page.html.get(key) == draw_html(self.content(key), key).shell, key
+        followed = {topic.key for topic in page.viewer.topics}
+        assert followed <= shown, f'L4: {followed - shown}'
+
+    def teardown(self):
+        self.quiet()
+        for page in self.pages: self.within(page.close)
+        self.wait(60)
+        assert all(len(process.topics) == 0 for process in self.processes), 'L6: nobody looks, and topics are still there'
+        for task in asyncio.all_tasks(self.loop): task.cancel()
+        self.wait(0.01)
+        self.loop.close()
+
+
+def run(steps, derandomize=True):
+    phases = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
+    run_state_machine_as_test(World, settings=settings(
+        max_examples=max(steps // 40, 1), stateful_step_count=40, deadline=None, derandomize=derandomize, database=None,
+        report_multiple_bugs=False, phases=phases, suppress_health_check=list(HealthCheck)))
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(caplog): caplog.set_level('CRITICAL')
+
+
+def test_pages_are_true_whatever_happened_before():
+    "L1, L2, L4, L5, L6"
+    run(STEPS, derandomize=STEPS < 10_000)
+
+
+# What the machine has found to matter, as plays that it need not find again
+
+def signal_is_lost(world): world.change('solo{"id":1}', 0, True, 0)
+
+
+def changes_while_it_is_drawn(world):
+    world.slow_down('solo{"id":1}', 1)
+    for _ in range(3):
+        world.change('solo{"id":1}', 0, False, 0)
+        world.wait(0.2)
+
+
+def reads_slowly(world):
+    world.pages[0].viewer.box.stuck = True
+    for _ in range(3):
+        world.change('outer{}', 0, False, 0)
+        world.wait(0.2)
+
+
+def comes_with_something_newer(world):
+    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.slow_down('solo{"id":1}', 0.3)
+    world.open('bob', 0)
+    world.within(world.processes[0].topics.changed_all)
+
+
+def breaks_and_is_mended(world):
+    world.breaks('solo{"id":1}')
+    world.change('solo{"id":1}', 0, False, 0)
+    world.wait(3)
+
+
+def asks_for_a_secret(world):
+    world.within(lambda: world.pages[0].process.topics.start(world.pages[0].viewer.add([Asked('secret{}')])))
+
+
+def inner_region_goes(world):
+    page = world.pages[0]
+    page.sync = lambda: None      # a page that does not say what it has dropped
+    world.change('outer{}', 1, False, 0)
+    world.wait(1)
+    world.change('outer{}', 0, False, 0)
+    world.wait(1)
+    assert {topic.key for topic in page.viewer.topics} <= {*ROOTS, INNER[0]}
+    del page.sync
+
+
+PLAYS = [signal_is_lost, changes_while_it_is_drawn, reads_slowly, comes_with_something_newer, breaks_and_is_mended, asks_for_a_secret,
+         inner_region_goes]
+
+
+def perform(play):
+    world = World()
+    world.open('ann', 0)
+    world.wait(1)
+    play(world)
+    world.teardown()
+
+
+@pytest.mark.parametrize('play', PLAYS, ids=lambda play: play.__name__)
+def test_a_play_ends_well(play): perform(play)
+
+
+# Each rule broken on purpose is found out
+
+def believes(self, has): return self.now is not None and not self.failed
+async def joins(self):
+    if self.task is None and self.now is None or self.failed: self.task = self.task or self.topics.start(self._draw(), None)
+    if self.task: await asyncio.shield(self.task)
+def deaf(self): pass
+def never_again(self, error):
+    self.failed = error
+    self.say(module.state_event(self.key, 'failed'))
+async def forgets(self): self.owed = None
+def open_to_all(self): return {*INNER}
+def keeps(self, topic, come, gone):
+    if come: self.all.start(self._follow(come))
+async def clears_late(self):
+    while self.dirty and self.viewers:
+        await self.fresh()
+        self.dirty = False
+        await asyncio.sleep(0.05)
+    self.worker = None
+def never_drops(self, topic): pass
+
+
+@pytest.mark.parametrize('target, name, broken, play', [
+    (Topic, 'knows', believes, comes_with_something_newer), (Topic, 'fresh', joins, changes_while_it_is_drawn),
+    (Topics, 'changed_all', deaf, signal_is_lost), (Topic, '_fail', never_again, breaks_and_is_mended),
+    (Viewer, '_pay', forgets, reads_slowly),
+    (Viewer, 'inside', open_to_all, asks_for_a_secret), (Viewer, 'holes_changed', keeps, inner_region_goes),
+    (Topic, '_work', clears_late, changes_while_it_is_drawn), (Topics, 'drop', never_drops, signal_is_lost)],
+    ids=lambda o: getattr(o, '__name__', None))
+def test_a_broken_rule_is_found_out(monkeypatch, target, name, broken, play):
+    monkeypatch.setattr(Viewer, 'most_pending', 100)
+    perform(play)
+    monkeypatch.setattr(target, name, broken)
+    with pytest.raises((AssertionError, RuntimeError)): perform(play)
+
+
+def test_slow_clients_are_owed_and_paid(monkeypatch):
+    "The same with a limit that is reached at once"
+    monkeypatch.setattr(Viewer, 'most_pending', 100)
+    run(min(STEPS, 1000))
+
+
+def test_pages_that_come_together_cost_two_drawings():
+    "L6: and a change costs one, whatever the number of pages"
+    world = World()
+    process = world.processes[0]
+    pages = [world.within(Page, world, 'ann') for _ in range(200)]
+    world.values['solo{"id":1}'] = [2, 0]
+    for page in pages: world.within(page.connect, process)
+    world.pages = pages
+    world.wait(5)
+    drawn = process.topics.drawings
+    assert drawn <= 2 * 4
+    world.change('solo{"id":1}', 0, False, 0)
+    world.wait(5)
+    assert process.topics.drawings == drawn + 1
+    world.teardown()

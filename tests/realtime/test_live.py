@@ -1,0 +1,398 @@
+"""Live regions over HTTP: who gets what, and what a page that asks too much is told. The browser is in `browser/test_live.py`."""
+import base64
+import http.client
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from html import unescape
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Titled
+from support import DEADLINE, serve, wait_until
+
+
+class Visitor:
+    "A browser without a screen: keeps cookies, reads pages, and opens their streams"
+    def __init__(self, served, prefix=''): self.port, self.prefix, self.cookie = served.port, prefix, ''
+
+    def request(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, self.prefix + path, data, {'Cookie': self.cookie, 'Content-Type': 'application/json'} | headers)
+        response = connection.getresponse()
+        if cookie := response.headers.get('set-cookie'): self.cookie = cookie.split(';')[0]
+        return response
+
+    def get(self, path): return self.request('GET', path).read().decode()
+
+    def rows(self, path):
+        "What the regions of a page would ask for: [key, token, hash]"
+        signed = r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="[^"]*" data-live-key="([^"]*)"'
+        found = re.findall(signed, self.get(path))
+        return [[unescape(key), token, has] for token, has, key in found]
+
+    @contextmanager
+    def stream(self, rows):
+        response = self.request('POST', '/_live', dict(has=rows))
+        assert response.status == 200, response.read()
+        try: yield Stream(response)
+        finally: response.close()
+
+
+class Stream:
+    def __init__(self, response): self.response, self.page = response, ''
+
+    def next(self):
+        "(name, first line as JSON, HTML) of the next event; None at the end"
+        lines = []
+        while line := self.response.fp.readline().decode():
+            line = line.rstrip('\r\n')
+            if line == '0' and not lines: return None                    # the last chunk
+            if re.fullmatch('[0-9a-f]+', line) and not lines: continue   # size of a chunk
+            if line: lines.append(line)
+            elif any(o.startswith('event:') for o in lines): break
+        if not lines: return None
+        name = next((o[7:] for o in lines if o.startswith('event: ')), '')
+        data = [o[6:] for o in lines if o.startswith('data: ')]
+        head = json.loads(data[0]) if data and data[0][:1] == '{' else {}
+        if name == 'live/hello': self.page = head['page']
+        return name, head, '\n'.join(data[1:])
+
+    def until(self, wanted):
+        "Events up to the one with this name"
+        events = []
+        while (event := self.next()) is not None:
+            events.append(event)
+            if event[0] == wanted: return events
+        raise AssertionError(f'the stream ended without {wanted}: {events}')
+
+    def rest(self):
+        events = []
+        while (event := self.next()) is not None: events.append(event)
+        return events
+
+
+def guard(request, session):
+    request.scope['auth'] = session.get('user')
+    if request.url.path.startswith('/staff') and not session.get('user'): return Redirect('/login')
+
+
+def shop(**options):
+    app = FastHTML(secret_key='k', before=Beforeware(guard), **options)
+    app.state.n = 0
+    app.state.sleep = 0
+
+    @app.live
+    def cart(id: int): return Div(f'cart {id}: {app.state.n}', A('go', href=other))
+
+    @app.live
+    def account(auth): return Div(f'{auth} has {app.state.n}')
+
+    @app.live(guard=lambda auth, id: auth != 'eve')
+    def secret(id: int): return Div(f'secret {app.state.n}')
+
+    @app.live(timeout=0.2)
+    def hang(id: int):
+        time.sleep(app.state.sleep)
+        return Div(f'hang {app.state.n}')
+
+    @app.live
+    def around(id: int): return Div(account(), f'around {app.state.n}')
+
+    app.state.regions = dict(cart=cart, account=account, secret=secret, hang=hang, around=around)
+
+    @app.get('/')
+    def home(): return Titled('x', cart(id=7), cart(id=8))
+
+    @app.get('/staff')
+    def staff(): return Titled('x', account(), secret(id=1))
+
+    @app.get('/around')
+    def rounds(): return around(id=1)
+
+    @app.get('/hang')
+    def hangs(n: int = 1): return Titled('x', *[hang(id=i) for i in range(n)])
+
+    @app.get('/closed', before=lambda: Response('', 403) if app.state.n else None)
+    def closed(): return cart(id=9)
+
+    @app.get('/other')
+    def other(): return 'other'
+
+    @app.get('/login')
+    def login(session, user: str = ''):
+        session['user'] = user
+        return 'in'
+
+    @app.get('/logout')
+    def logout(session):
+        session.clear()
+        return 'out'
+
+    @app.get('/staff/events')
+    def events(): return EventStream(app.channel('news'))
+
+    @app.ws('/staff/chat')
+    def chat(msg: str): return msg
+    return app
+
+
+@pytest.fixture
+def app(): return shop()
+
+
+@pytest.fixture
+def served(app):
+    with serve(app) as served: yield served
+
+
+def states(events): return {name: head.get('state') for name, head, _ in events if not name.startswith('live/')}
+
+
+def test_a_page_that_has_the_present_is_sent_nothing_and_then_what_changes(app, served):
+    visitor = Visitor(served)
+    rows = visitor.rows('/')
+    with visitor.stream(rows) as stream:
+        assert [e[0] for e in stream.until('live/checked')] == ['live/hello', 'live/checked']
+        app.state.n = 1
+        app.state.regions['cart'].changed_sync(id=8)
+        name, _, html = stream.next()
+        assert name == 'cart{"id":8}' and 'cart 8: 1' in html
+        app.state.n = 2
+        app.state.regions['cart'].changed_sync()
+        assert {stream.next()[0] for _ in range(2)} == {'cart{"id":7}', 'cart{"id":8}'}
+
+
+def forged(rows, other):
+    "Ways to ask for what was not drawn for this person"
+    (key, token, _), (_, theirs, _) = rows[0], other[0]
+    until, path, code = token.split('.')
+    return {'of another person': [key, theirs, ''], 'none': [key, '', ''], 'empty parts': [key, '..', ''], 'garbage': [key, 'é.\0.😀', ''],
+            'later end': [key, f'{int(until, 16) + 9:x}.{path}.{code}', ''], 'other page': [key, f'{until}.L290aGVy.{code}', ''],
+            'other region': ['secret{"id":2}', token, ''], 'no such region': ['nothing{}', token, ''],
+            'spelled otherwise': [key.replace('{', '{ '), token, ''], 'negative end': [key, f'-1.{path}.{code}', '']}
+
+
+def test_only_the_own_token_opens_a_region(served):
+    "L4: every other way is answered with `lost`, and without content"
+    ann, bob = Visitor(served), Visitor(served)
+    for visitor, user in (ann, 'ann'), (bob, 'bob'): visitor.get(f'/login?user={user}')
+    cases = forged(ann.rows('/staff'), bob.rows('/staff'))
+    for name, row in cases.items():
+        with ann.stream([row, ann.rows('/')[0]]) as stream: events = stream.until('live/checked')
+        assert states(events) == {row[0]: 'lost'}, name
+        assert not any('has' in html or 'secret' in html for _, _, html in events), name
+
+
+def test_a_token_expires(app, served):
+    visitor = Visitor(served)
+    app.regions.signer.life = -1
+    rows = visitor.rows('/')
+    with visitor.stream(rows) as stream: assert set(states(stream.until('live/checked')).values()) == {'lost'}
+
+
+def test_guards_of_the_page_are_asked_when_it_comes(app, served):
+    "L4: those of the app and those of the route; a log-out without a word is noticed"
+    visitor = Visitor(served)
+    visitor.get('/login?user=ann')
+    staff, closed = visitor.rows('/staff'), visitor.rows('/closed')
+    visitor.get('/logout')
+    assert visitor.request('POST', '/_live', dict(has=staff)).status == 403
+    visitor.get('/login?user=bob')
+    with visitor.stream(staff) as stream: assert set(states(stream.until('live/checked')).values()) == {'lost'}
+    app.state.n = 1
+    assert visitor.request('POST', '/_live', dict(has=closed)).status == 403
+
+
+def test_the_guard_of_a_region_keeps_others_out(app, served):
+    "L4: in the page, and when the stream opens"
+    eve, ann = Visitor(served), Visitor(served)
+    eve.get('/login?user=eve')
+    assert eve.request('GET', '/staff').status == 403
+    ann.get('/login?user=ann')
+    rows = [row for row in ann.rows('/staff') if row[0].startswith('secret')]
+    app.state.regions['secret'].guard = lambda auth, id: False
+    with ann.stream(rows) as stream: assert states(stream.until('live/checked')) == {'secret{"id":1}': 'lost'}
+
+
+def test_a_region_inside_needs_its_outer_one(served):
+    "L4: without the outer region on the same page it is refused; with it, it is personal"
+    visitor = Visitor(served)
+    visitor.get('/login?user=ann')
+    outer = [row for row in visitor.rows('/around') if row[0].startswith('around')]
+    with visitor.stream([['account{}', '', '']]) as stream: assert states(stream.until('live/checked')) == {'account{}': 'lost'}
+    with visitor.stream([*outer, ['account{}', '', '']]) as stream:
+        events = stream.until('live/checked')
+        assert [html for name, _, html in events if name == 'account{}'] == ['<div data-live-key="account{}">ann has 0</div>']
+
+
+@pytest.mark.parametrize('body', [
+    b'', b'{', b'[]', b'{"has": 1}', b'{"has": [["a", "b"]]}', b'{"has": [[1, 2, 3]]}', b'[' * 100_000, b'\xff'])
+def test_a_body_that_makes_no_sense_is_refused(served, body):
+    for path in '/_live', '/_live/set': assert Visitor(served).request('POST', path, body).status == 400
+
+
+def test_a_body_that_asks_too_much_is_refused(served):
+    for rows in [['a', '', '']] * 5001, [['a' * 2_000_000, '', '']]:
+        assert Visitor(served).request('POST', '/_live', dict(has=rows)).status == 413
+    tokens = [[f'cart{{"id":{n}}}', f'0.{base64.b64encode(b"/%d" % n).decode()}.x', ''] for n in range(60)]
+    assert Visitor(served).request('POST', '/_live', dict(has=tokens)).status == 413
+
+
+def test_another_site_cannot_open_a_stream(served):
+    visitor = Visitor(served)
+    rows = visitor.rows('/')
+    assert visitor.request('POST', '/_live', dict(has=rows), Origin='https://evil.example').status == 403
+
+
+def test_another_person_cannot_change_what_a_page_is_sent(served):
+    ann, bob = Visitor(served), Visitor(served)
+    for visitor, user in (ann, 'ann'), (bob, 'bob'): visitor.get(f'/login?user={user}')
+    with ann.stream(ann.rows('/staff')) as stream:
+        stream.until('live/checked')
+        assert bob.request('POST', '/_live/set', dict(page='live:x', drop=['account{}'])).status == 409
+        assert ann.request('POST', '/_live/set', dict(page=stream.page, has=[], drop=[])).status == 204
+
+
+def test_many_pages_at_once_are_all_served(served):
+    visitor = Visitor(served)
+    rows = [[*row[:2], 'something old'] for row in visitor.rows('/')]
+    with ThreadPoolExecutor(20) as pool:
+        def one(_):
+            with visitor.stream(rows) as stream: return len(stream.until('live/checked'))
+        assert list(pool.map(one, range(60))) == [4] * 60
+
+
+def test_regions_that_hang_take_no_thread_from_pages(app, served):
+    "L5: sixty of them, far more than there are threads for pages"
+    visitor = Visitor(served)
+    rows = visitor.rows('/hang?n=60')
+    app.state.sleep = 3
+    app.state.n = 1
+    with visitor.stream(rows) as stream:
+        began = time.monotonic()
+        failed = states(stream.until('live/checked'))
+        assert len(failed) == 60 and set(failed.values()) == {'failed'}
+        assert visitor.get('/other') and time.monotonic() - began < 3   # a plain handler, which needs a thread
+        app.state.sleep = 0
+
+
+def test_a_page_that_is_not_asked_again_is_ended(app):
+    "L4: `recheck`"
+    app = shop(recheck=0.4)
+    app.regions.patience = 0.2
+    with serve(app) as served:
+        visitor = Visitor(served)
+        with visitor.stream(visitor.rows('/')) as stream:
+            stream.until('live/recheck')
+            assert visitor.request('POST', '/_live/set', dict(page=stream.page)).status == 204
+            stream.until('live/recheck')
+            assert stream.rest()[-1][0] == 'shutdown'
+
+
+def test_a_page_whose_person_has_gone_is_ended_at_the_next_look():
+    app = shop(recheck=0.4)
+    with serve(app) as served:
+        visitor = Visitor(served)
+        visitor.get('/login?user=ann')
+        with visitor.stream(visitor.rows('/staff')) as stream:
+            stream.until('live/recheck')
+            visitor.get('/logout')
+            assert visitor.request('POST', '/_live/set', dict(page=stream.page)).status == 409
+            assert stream.rest()[-1][0] == 'shutdown'
+
+
+def open_all(visitor, served):
+    "A page, a plain stream and a socket of one person; each with what waits for its end"
+    page = visitor.request('POST', '/_live', dict(has=visitor.rows('/staff')))
+    events = visitor.request('GET', '/staff/events')
+    socket = connect(served.ws_url + '/staff/chat', additional_headers={'Cookie': visitor.cookie}).__enter__()
+    socket.send('{"msg": "hello"}')
+    assert socket.recv() == 'hello'
+    Stream(page).until('live/checked')
+    return page, events, socket
+
+
+def ended(page, events, socket):
+    assert Stream(page).rest()[-1][0] == 'shutdown'
+    assert Stream(events).rest()[-1][0] == 'shutdown'
+    with pytest.raises(ConnectionClosed) as e: socket.recv(DEADLINE)
+    assert e.value.rcvd.code == 1012
+
+
+def test_forget_ends_streams_sockets_and_pages_of_one_person(app, served):
+    ann, bob = Visitor(served), Visitor(served)
+    for visitor, user in (ann, 'ann'), (bob, 'bob'): visitor.get(f'/login?user={user}')
+    hers, his = open_all(ann, served), open_all(bob, served)
+    served.call(lambda: app.regions.here().topics.start(app.forget('ann')))
+    ended(*hers)
+    app.state.n = 5
+    app.state.regions['account'].changed_sync()
+    assert Stream(his[0]).until('account{}')[-1][2] == '<div data-live-key="account{}">bob has 5</div>'
+    his[2].send('{"msg": "still"}')
+    assert his[2].recv() == 'still'
+    his[2].close()
+    for response in his[:2]: response.close()
+
+
+def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path):
+    "`recheck` for streams and sockets: guards are asked again, with the session as it is now"
+    app = shop(recheck=0.4, sess_store=f'sqlite:///{tmp_path}/sessions.db')
+    with serve(app) as served:
+        visitor = Visitor(served)
+        visitor.get('/login?user=ann')
+        _, events, socket = open_all(visitor, served)
+        time.sleep(1)    # looks pass, and nothing is ended
+        socket.send('{"msg": "there"}')
+        assert socket.recv() == 'there'
+        visitor.get('/logout')
+        assert Stream(events).rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+
+
+@pytest.mark.parametrize('kind', ['sqlite', 'redis'])
+def test_all_processes_hear_of_changes_and_of_who_is_forgotten(kind, tmp_path, request):
+    where = f'sqlite:{tmp_path}/a.db' if kind == 'sqlite' else request.getfixturevalue('valkey').url
+    apps = [shop(broker=where) for _ in range(2)]
+    apps[0].state.n = apps[1].state.n = 0
+    with serve(apps[0]) as here, serve(apps[1]) as there:
+        ann = Visitor(here)
+        ann.get('/login?user=ann')
+        hers = open_all(ann, here)
+        there.call(lambda: None)
+        apps[0].state.n = 3
+        apps[1].state.regions['account'].changed_sync()
+        assert Stream(hers[0]).until('account{}')[-1][2] == '<div data-live-key="account{}">ann has 3</div>'
+        there.call(lambda: apps[1].regions.here().topics.start(apps[1].forget('ann')))
+        ended(*hers)
+
+
+def test_addresses_follow_a_prefix_and_a_mount():
+    "The drawing for viewers is the same as the page's, so nothing is sent"
+    outer, inner = FastHTML(secret_key='k'), shop()
+    outer.mount('/shop', inner)
+    with serve(outer, root_path='/proxy') as served:
+        visitor = Visitor(served, '/shop')   # a proxy takes its own prefix away
+        page = visitor.get('/')
+        assert 'data-url="/proxy/shop/_live"' in page and 'href="/proxy/shop/other"' in page
+        assert 'fasthtmlLive' in visitor.get('/_live.js')
+        with visitor.stream(visitor.rows('/')) as stream:
+            assert [e[0] for e in stream.until('live/checked')] == ['live/hello', 'live/checked']
+            inner.state.n = 1
+            inner.state.regions['cart'].changed_sync(id=7)
+            assert 'href="/proxy/shop/other"' in stream.next()[2]
+
+
+def test_a_page_may_ask_without_a_stream(app, served):
+    "L9"
+    visitor = Visitor(served)
+    rows = visitor.rows('/')
+    app.state.n = 4
+    text = visitor.request('POST', '/_live', dict(has=rows, poll=True)).read().decode()
+    assert 'cart 7: 4' in text and 'cart 8: 4' in text and 'event: live/checked' in text
+    wait_until(lambda: all(not here.pages and not len(here.topics) for here in app.regions.loops.values()))
