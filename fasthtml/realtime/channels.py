@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #3942f2ed
+from ..http.threads import works_for_loop
 from .history import History
 from .leases import BrokerStatus, Lease, LeaseTable, take_lease
 from .mailbox import WhenFull
@@ -156,7 +157,7 @@ class Channel:
     ) -> Any:  # The id of the message, once the broker has it
         "Send it to every subscriber; never waits for a client. `await` it in a coroutine; in a plain handler just call it"
         message = Message(content, _one_line(event))
-        plain = running_loop() is None and threading.current_thread().name == 'fasthtml'  # a plain handler's thread
+        plain = works_for_loop() and running_loop() is None
         return self.broker.publish_sync(self, message) if plain else self.broker.publish(self, message)
 
     def publish_sync(self, content: Any, event: str | None = None) -> str:

@@ -30,8 +30,8 @@ from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import running_loop, server_of, step_send
-from .tasks import without
+from .servers import running_loop, server_of, step_send, steps_receive
+from .tasks import Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
 
@@ -131,7 +131,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
-    if not self.channel: self._watcher = asyncio.create_task(self._watch(receive))
+    if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
