@@ -97,13 +97,14 @@ class Conversation:
 async def _read(self: Conversation) -> None:
     "Handle messages until the connection ends. What the client sent before it left is handled too"
     connection, socket, max_size = self.connection, self.socket, self.route.max_size
-    while (is_open := connection.open) or connection.state.why == 'gone':
+    short = 1 << 62 if max_size is None else max_size // 4  # characters that are within the limit, whatever they are
+    while (is_open := connection.state.phase is Phase.OPEN) or connection.state.why == 'gone':
         connection.interruptible = is_open
         try: message = await (self._rest() if not is_open else socket.from_server() if socket.inbox is None else socket.inbox.get())
         finally: connection.interruptible = False
         if message['type'] == 'websocket.disconnect': return self._left(message)
         if (text := message.get('text')) is None: connection.end('refused', 1003, 'text messages only')
-        elif max_size is not None and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
+        elif len(text) > short and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
         else:
             connection.refused = 0  # Each handler gets an exception first

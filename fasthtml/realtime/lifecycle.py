@@ -234,12 +234,13 @@ class Drain:
         _process.cause = self._task
         _process.set()
         await self._tell_all()
-        await self._until_empty(self.grace)
+        margin = min(0.5, self.grace / 10)  # for the clean-up of those that are cancelled: the process ends within the grace
+        await self._until_empty(self.grace - margin)
         if not self.connections: return
         log.warning('still open after the grace time, and aborted: %d', len(self.connections))
         _each(self.connections, 'abort')
         self._abort_now = False
-        await self._until_empty(0.5)  # Long enough for a cancelled task to clean up
+        await self._until_empty(margin)
 
     async def _tell_all(self, step: float = 0.05) -> None:
         "Shut all down: at once, or some of them every `step` seconds"
@@ -375,7 +376,7 @@ def end_soon(served: ServedLoop) -> None:
     if not (sig := served.signals.first): return
     if served.overdue.is_set(): _end_overdue(sig)
     left = (served.drain.deadline or 0) - served.loop.time()
-    end_if_held(served.loop, sig, max(0.5, min(left, served.drain.grace)))
+    end_if_held(served.loop, sig, 0.1 if left < 0.5 else min(left, served.drain.grace))
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #7ccbaa57
 def follow_hypercorn(
