@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings', 'check_hosts', 'HostCheck',
-           'tell_opened', 'asset_route', 'named_hosts', 'Serving', 'session_layer', 'session_layers', 'app_hub',
-           'FastHTML']
+           'tell_opened', 'asset_route', 'named_hosts', 'Hooks', 'Serving', 'session_layer', 'session_layers',
+           'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -20,7 +20,6 @@ from os import PathLike
 from typing import Any
 
 # %% ../../nbs/api/app/33_app.ipynb #6a774883
-from fastcore.basics import patch
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
@@ -35,6 +34,7 @@ from ..http.responses import current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
+from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
@@ -327,10 +327,12 @@ class Realtime:
         history: int|None = None,           # Messages kept for clients that come back
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
         keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
+        presence: bool|Callable|None = None, # Know its people? A function makes a person of `auth`: a name, or a dict with an id
     ) -> Channel:
         "The channel of that name, made if need be"
-        visitors = current_exchange.get() or current_connection.get()
-        return self.site.hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
+        visitors, hub = current_exchange.get() or current_connection.get(), self.site.hub
+        channel = hub.channel(name, history, when_full, 3600.0 if keep is None and visitors else keep)
+        return with_presence(hub, channel, presence) if presence else channel
 
     @property
     def connections(self) -> Any:
@@ -455,7 +457,20 @@ def named_hosts(
     return HostCheck(app, names) if names else app
 
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
-class Serving(Starlette):
+class Hooks:
+    "What runs when the app starts and stops"
+    lifecycle: Lifecycle
+
+    def on_event(self, event: str) -> Callable:
+        "Decorator: run a function at 'startup' or 'shutdown'"
+        return self.lifecycle.lifespan.on_event(event)
+
+    def set_lifespan(self, value: Callable) -> None:
+        "Use another lifespan function"
+        self.lifecycle.lifespan.ls = value
+
+# %% ../../nbs/api/app/33_app.ipynb #e84d908c
+class Serving(Hooks, Starlette):
     "An ASGI app with our lifecycle, router and error answers"
     site: Site
     lifecycle: Lifecycle
@@ -538,17 +553,6 @@ class Serving(Starlette):
         "Answer this status or exception class with `handler(request, exc)`"
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
-
-# %% ../../nbs/api/app/33_app.ipynb #5e7d1a2c
-@patch
-def on_event(self: Serving, event: str) -> Callable:
-    "Decorator: run a function at 'startup' or 'shutdown'"
-    return self.lifecycle.lifespan.on_event(event)
-
-@patch
-def set_lifespan(self: Serving, value: Callable) -> None:
-    "Use another lifespan function"
-    self.lifecycle.lifespan.ls = value
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
