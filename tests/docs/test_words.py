@@ -11,7 +11,8 @@ import words
 FOUND = {
     'This room owns the renderer.': 'This room owns', 'See the rooms below.': 'rooms below', 'the house rules': 'house rules',
     'Each stream gets a farewell.': 'farewell', 'Its last words arrive.': 'last words', 'The client hangs up.': 'hangs up',
-    'what the other end sent': 'the other end', 'It is decided, and settled when the page loads.': 'settled when', 'as is told in *Forms*': 'is told in',
+    'what the other end sent': 'the other end', 'It is decided, and settled when the page loads.': 'settled when',
+    'as is told in *Forms*': 'is told in',
     '## Is it well?': 'Is it well', 'It says all anew.': 'says all anew', 'It has its place in a list.': 'has its place in',
     'the front door': 'the front door', 'The words of htmx': 'words of htmx', 'It fails without a word.': 'without a word',
 }
