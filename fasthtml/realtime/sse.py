@@ -91,6 +91,22 @@ class EventStream(Response):
         if background: self.background = background
         if source is None and (exchange := current_exchange.get()): self._exchange, self._loop = exchange, exchange.loop
 
+    def send(self,
+        x: Any,                        # An element, data, or what `sse_message` made
+        event: str | None = 'message', # The name the browser listens for
+        *,
+        id: Any = None,                # What the browser sends back when it reconnects
+        retry: int | None = None,      # Milliseconds the browser waits before it reconnects
+    ) -> Awaitable[bool]:              # Whether it was accepted; in a plain handler's thread the value itself
+        "Send one event. `await` it in a coroutine; in a plain handler just call it"
+        bare = event == 'message' and id is None and retry is None
+        text = event_text(x, self.raw) if bare else sse_message(x, event, id=id, retry=retry)
+        return self._in_loop(self._add(text))
+
+    def close(self) -> Awaitable[None]:
+        "End the stream. `await` it in a coroutine; in a plain handler just call it"
+        return self._in_loop(self._close())
+
 # %% ../../nbs/api/realtime/23_sse.ipynb #3c222ea2
 @patch
 async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
@@ -273,24 +289,6 @@ async def _wait(self: EventStream, failure: BaseException | None) -> None:
     await self.finish(failure)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #e5d436a2
-@patch
-def send(self: EventStream,
-    x: Any,                        # An element, data, or what `sse_message` made
-    event: str | None = 'message', # The name the browser listens for
-    *,
-    id: Any = None,                # What the browser sends back when it reconnects
-    retry: int | None = None,      # Milliseconds the browser waits before it reconnects
-) -> Awaitable[bool]:              # Whether it was accepted; in a plain handler's thread the value itself
-    "Send one event. `await` it in a coroutine; in a plain handler just call it"
-    bare = event == 'message' and id is None and retry is None
-    text = event_text(x, self.raw) if bare else sse_message(x, event, id=id, retry=retry)
-    return self._in_loop(self._add(text))
-
-@patch
-def close(self: EventStream) -> Awaitable[None]:
-    "End the stream. `await` it in a coroutine; in a plain handler just call it"
-    return self._in_loop(self._close())
-
 @patch
 async def _add(self: EventStream, text: str) -> bool:
     if self.connection is None: await self._start()

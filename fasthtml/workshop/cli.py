@@ -277,6 +277,7 @@ def _do_run(o: argparse.Namespace) -> None:
     if o.workers < 1: raise Misuse(f'--workers is 1 or more, got {o.workers}.')
     if said := share_channels(app, o.workers): print(said, flush=True)
     words = [target, '--workers', str(o.workers), '--app-dir', '.', '--forwarded-allow-ips', o.trust_proxy, *o.uvicorn]
+    if o.log_json: words += ['--log-config', str(package_folder/'log_json.json')]
     if not {'--uds', '--fd'} & {*o.uvicorn}:
         host, port = address(o.host, o.port, os.environ)
         refuse_busy(host, port, '--port or $PORT')
@@ -346,6 +347,7 @@ def make_parser(
     run = serving('run', _do_run, 'run the app for others')
     run.add_argument('--workers', type=int, default=1, help='processes; several share channels in a file, unless the app names a broker')
     run.add_argument('--trust-proxy', default='127.0.0.1', help='addresses of proxies whose X-Forwarded headers are believed')
+    run.add_argument('--log-json', action='store_true', help='log lines of JSON, for programs that collect logs')
     run.set_defaults(uvicorn=[])
     if chosen == 'run': add_uvicorn_options(run)
     else: run.epilog = 'All options of uvicorn are taken too.'
