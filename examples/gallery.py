@@ -53,8 +53,8 @@ def login(next: str = '/'):
     return Title('Sign in'), login_form(local_target(next))
 
 
-@rt('/login')
-def post(name: str, password: str, session, next: str = '/'):
+@app.post('/login')
+def sign_in(name: str, password: str, session, next: str = '/'):
     if not hmac.compare_digest(password.encode(), PASSWORD.encode()):
         return FtResponse((Title('Sign in'), login_form(local_target(next), 'That is not the password.')), 403)
     session['user'] = name[:40]
@@ -62,8 +62,8 @@ def post(name: str, password: str, session, next: str = '/'):
     return Redirect(local_target(next))
 
 
-@rt('/logout')
-def post(session):
+@app.post('/logout')
+def sign_out(session):
     session.clear()
     return Redirect(login)
 
@@ -83,8 +83,8 @@ def home(auth):
                                   upload, Div(*map(picture, names), id='pictures', cls='grid-pictures'), cls='container')
 
 
-@rt('/upload')
-def post(files: list[UploadFile], session):
+@app.post('/upload')
+def upload(files: list[UploadFile], session):
     FOLDER.mkdir(exist_ok=True)
     saved = []
     for file in files:
@@ -100,8 +100,8 @@ def post(files: list[UploadFile], session):
     return [picture(name) for name in saved] or None
 
 
-@rt('/pictures/{name}')
-def get(name: str):
+@app.get('/pictures/{name}')
+def original(name: str):
     "Only names that we gave out: never a path that somebody made up"
     if name not in (p.name for p in FOLDER.iterdir()):
         return Response('No such picture', 404)

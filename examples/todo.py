@@ -9,7 +9,7 @@ from fasthtml.common import *
 from fasthtml.pico import Group, picolink
 
 
-def show(todo):
+def line_of(todo):
     "One line of the list: a box to tick, the text, a button to delete"
     target = f'todo-{todo.id}'
     box = Input(type='checkbox', name='done', checked=bool(todo.done), aria_label=f'Done: {todo.text}',
@@ -26,7 +26,7 @@ main {max-width: 40rem} #list {padding: 0}
 #list label {margin: 0; flex: 1; overflow-wrap: anywhere} #list button {margin: 0; padding: .25rem .75rem}
 .done span {text-decoration: line-through; color: var(--pico-muted-color)} #left {color: var(--pico-muted-color)}
 ''')
-app, rt, todos, Todo = fast_app(os.environ.get('TODO_DB', 'todo.db'), render=show, hdrs=(picolink, css), pico=False,
+app, rt, todos, Todo = fast_app(os.environ.get('TODO_DB', 'todo.db'), render=line_of, hdrs=(picolink, css), pico=False,
                                 title='To do', assets=os.environ.get('ASSETS', 'cdn'),
                                 id=int, text=str, done=bool, pk='id')
 
@@ -54,29 +54,29 @@ def home():
     return Titled('To do', add_form(), search, Ul(*matching(''), id='list'), count(oob=False))
 
 
-@rt('/search')
-def get(q: str = ''):
+@app.get('/search')
+def search(q: str = ''):
     found = matching(q)
     return found or Li(f'Nothing with “{q}” in it.')
 
 
-@rt('/todos')
-def post(text: str):
+@app.post('/todos')
+def add(text: str):
     text = text.strip()[:200]
     if not text:
         return Response(status_code=204)
     return todos.insert(Todo(text=text, done=False)), add_form(oob=True), count()
 
 
-@rt('/todos/{id}')
-def put(id: int, done: bool = False):
+@app.put('/todos/{id}')
+def tick(id: int, done: bool = False):
     if id not in todos:
         return Li('That entry is gone: somebody else deleted it.')
     return todos.update(Todo(id=id, text=todos[id].text, done=done)), count()
 
 
-@rt('/todos/{id}')
-def delete(id: int):
+@app.delete('/todos/{id}')
+def remove(id: int):
     if id in todos:
         todos.delete(id)
     return count()

@@ -1,5 +1,6 @@
 "A server of our own around an app, so that each of its awaits can be the one at which something happens."
 import asyncio
+import selectors
 
 from support import until
 
@@ -28,3 +29,23 @@ async def others_done(before: set) -> None:
     "All tasks end that were not there before"
     def left(): return [t for t in asyncio.all_tasks() - before if not t.done()]
     await until(lambda: not left(), deadline=5, what=f'{left()} to end')
+
+
+class Clock(selectors.DefaultSelector):
+    "Time passes only while nothing else can happen, and then at once; waiting for ever is an error"
+    now = 0.0
+
+    def select(self, timeout=None):
+        ready = super().select(0)
+        if ready or timeout == 0: return ready
+        if timeout is None: raise AssertionError('deadlock: nothing will ever happen again')
+        self.now += max(timeout, 1e-6)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self):
+        self.clock = Clock()
+        super().__init__(self.clock)
+
+    def time(self): return self.clock.now

@@ -90,6 +90,7 @@ def site() -> str:
     "The documentation builds, its links and API entries lead somewhere, and README.md is the index page"
     if not shutil.which('quarto'):  # tools/quarto stands in for it
         os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
+    run('nbdev-proc-nbs', '--n-workers', WORKERS)  # only those that changed
     run('nbdev-docs', '--n-workers', '0')
     unchanged(('README.md',), lambda: run('nbdev-readme'))
     return run(sys.executable, 'tools/check_site.py', '_docs')

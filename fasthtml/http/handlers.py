@@ -59,9 +59,13 @@ class Site:
     lifecycle: Any = None                 # Startup, shutdown, open connections
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
-    broker: Any = None                    # What carries channels between processes
     languages: Any = None                 # Those of the built-in texts (`Languages`); None: English
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
+
+    @property
+    def broker(self) -> Any:
+        "What carries channels between processes"
+        return self.hub and self.hub.broker
 
     @property
     def limited(self) -> bool:
@@ -381,11 +385,12 @@ async def socket_refusal(
     before: Iterable[Any] = (),               # Guards
     origins: Iterable[str]|None = (),         # Origins that may connect here, beside those the app trusts; None: what is behind decides
     source: Source|None = None,               # What the handshake carries, if that was made already
+    last: bool = False,                       # Nobody behind will ask again
 ) -> int: # Close code; 0 lets the client in
     "Why a WebSocket is refused before it is used: its origin, a guard, or too many are open"
     if not scope.get('fasthtml.same_origin'):
         reason = origin_refusal(scope, [*site.trusted, *(origins or ())], site.public)
-        scope['fasthtml.same_origin'] = not reason
+        if not last: scope['fasthtml.same_origin'] = not reason
         if reason and origins is not None:
             log.warning('%s: refused a WebSocket from %s. Allow it with trusted_origins=[...], or origins=[...] of the route.',
                         scope['path'], dict(scope['headers']).get(b'origin', b'').decode('latin-1'))

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #3942f2ed
+from ..http.threads import works_for_loop
 from .history import History
 from .leases import BrokerStatus, Lease, LeaseTable, take_lease
 from .mailbox import WhenFull
@@ -133,6 +134,7 @@ class MemoryBroker:
 # %% ../../nbs/api/realtime/22_channels.ipynb #bc12c642
 class Channel:
     "A name to publish to and to subscribe to"
+    presence: Any = None   # Who is in it, if that is asked for
     def __init__(self,
         name: str,
         history: int = 0,               # Messages to keep for clients that come back
@@ -156,7 +158,7 @@ class Channel:
     ) -> Any:  # The id of the message, once the broker has it
         "Send it to every subscriber; never waits for a client. `await` it in a coroutine; in a plain handler just call it"
         message = Message(content, _one_line(event))
-        plain = running_loop() is None and threading.current_thread().name == 'fasthtml'  # a plain handler's thread
+        plain = works_for_loop() and running_loop() is None
         return self.broker.publish_sync(self, message) if plain else self.broker.publish(self, message)
 
     def publish_sync(self, content: Any, event: str | None = None) -> str:
@@ -179,6 +181,7 @@ class Channel:
             subscriber.channels.discard(self)
             for loop in self._loops.values(): loop.members.pop(subscriber, None)
             self._loops = {key: loop for key, loop in self._loops.items() if loop.members}
+        if self.presence: self.presence.left(self, subscriber)
         self.shut()
 
     async def resume(self,
@@ -201,10 +204,6 @@ class Channel:
         "Id of the newest message"
         return self.history.last_id
 
-    def members(self) -> list[Any]:
-        "The `info` of every subscriber in this process"
-        return [subscriber.info for loop in list(self._loops.values()) for subscriber in list(loop.members)]
-
     def __len__(self) -> int: return sum(len(loop.members) for loop in list(self._loops.values()))
     def __bool__(self) -> bool: return True
     def __repr__(self) -> str: return f'Channel({self.name!r}, {len(self)} subscribers)'
@@ -213,6 +212,18 @@ def _one_line(event: str | None) -> str | None:
     "The name of an event"
     if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
     return event
+
+# %% ../../nbs/api/realtime/22_channels.ipynb #7a3e0c56
+@patch
+def members(self: Channel) -> list[Any]:
+    "The `info` of every subscriber in this process"
+    return [subscriber.info for loop in list(self._loops.values()) for subscriber in list(loop.members)]
+
+@patch
+def people(self: Channel) -> list[Any]:
+    "The people who are here, each once, in all processes"
+    if self.presence: return self.presence.people_of(self.name)
+    raise TypeError(f"{self!r} does not list people. Say so where it is made: app.channel({self.name!r}, presence=True).")
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #42cf0edf
 @patch
@@ -266,6 +277,7 @@ def _subscribe(self: Channel, subscriber: Subscriber) -> None:
     subscribers = self._loops.get(loop) or self._loops.setdefault(loop, LoopSubscribers(self, loop))
     subscribers.members[subscriber] = self.history.seq
     subscriber.channels.add(self)
+    if self.presence: self.presence.arrived(self, subscriber)
     self.history.use()
 
 @patch

@@ -10,6 +10,7 @@ __all__ = ['events', 'log', 'current_connection', 'Phase', 'Manner', 'State', 'n
 import asyncio
 import concurrent.futures
 import logging
+import random
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ from starlette.types import Scope, Send
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
 from .mailbox import Mailbox
-from .servers import abort, chunk_writer, frame_writer, lifecycle_of, step_send
+from .servers import abort, chunk_writer, frame_writer, lifecycle_of, server_of, step_send
 from .tasks import Cancellation, ticker
 from .wire import Message, Notice
 
@@ -53,6 +54,7 @@ events: Mapping[str, Manner] = MappingProxyType({
     'failed': Manner.FLUSH,     # The program raised
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
+    'aged': Manner.FLUSH,       # It was open for as long as it may be: the client is to reconnect
     'recheck': Manner.FLUSH,    # The client is to come back, so that guards are asked who it is
     'cancelled': Manner.FLUSH,  # The server or a middleware cancelled the task
     'head': Manner.SILENT,      # A HEAD request: it has been answered already
@@ -88,7 +90,7 @@ def check_seconds(
 # %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acc
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
-    __slots__ = ('cancellation', 'encode', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
+    __slots__ = ('cancellation', 'encode', 'expires', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
                  'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
                  'when_busy', '_beat', '_channels', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
@@ -113,7 +115,7 @@ class Connection:
         self.cancellation = Cancellation(task or asyncio.current_task())
         self.state, self._channels, self.lifecycle, self.tasks = _fresh, None, lifecycle_of(scope), ()
         self.slow, self.heartbeat, self._beat, self.reads = slow, heartbeat, beat, reads
-        self.pace = min(slow or 3600, heartbeat or 3600) / 4
+        self.pace, self.expires = min(slow or 3600, heartbeat or 3600) / 4, None  # `expires`: on the loop's clock
         self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
         self.when_busy: Callable[[], Any] | None = None  # Called when it is to end while a handler works
         self.sent_from_thread: asyncio.Event | None = None  # Set when a plain `conn` has returned or sent something
@@ -135,6 +137,9 @@ class Connection:
 
     def begin(self) -> None:
         "From now on it is looked after, and counted by the app"
+        server = server_of(self.scope)
+        if server and server.limits and (age := server.limits.limits.age):
+            self.expires, self.pace = self.mailbox.born + age * random.uniform(0.8, 1), min(self.pace, age / 50)
         ticker().add(self)
         if self.lifecycle: self.lifecycle.add(self, self.scope)
 
@@ -165,9 +170,10 @@ class Connection:
 # %% ../../nbs/api/realtime/22_connections.ipynb #cce2e2e9
 @patch
 def tick(self: Connection, now: float) -> None:
-    "Called by the ticker: a heartbeat after silence, the end after `slow` seconds without movement"
+    "Called by the ticker: a heartbeat after silence, the end after `slow` seconds without movement, or of old age"
     box = self.mailbox
     stuck = box.pending_bytes > 0
+    if self.expires is not None and now >= self.expires: self.end('aged', 1012, 'reconnect')
     if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
     elif box.closed: self.end('gone', 1006)
     elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')

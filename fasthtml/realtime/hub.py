@@ -32,6 +32,7 @@ class Hub:
         self._kept: dict[str, Channel] = {}  # Those with subscribers or a history
         self._swept = time.monotonic()
         self._lock = threading.Lock()
+        self.presence: Any = None  # Who is in the channels, if that is asked for
 
     def channel(self,
         name: str,                    # E.g. 'chat' or f'user:{id}'
@@ -84,9 +85,11 @@ class Hub:
         if not await self.broker.ready():
             status = self.broker.status()
             log.warning('%s is not reached, and the app starts without it%s', status.where, f': {status.trouble}' if status.trouble else '')
+        if self.presence: self.presence.start()
 
     async def close(self) -> None:
         "The app ends, in this loop. Where others still subscribe, in another loop, the broker is needed"
+        if self.presence: await self.presence.close()
         if not any(map(len, self)): await self.broker.close()
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #8a03f7f5

@@ -176,9 +176,9 @@ def end_if_held(
     "In a thread: end the process if something of ours keeps it alive"
     def watch() -> None:
         time.sleep(seconds)
-        for _ in range(20):
+        for _ in range(50):
             before = set(what_holds(loop))
-            time.sleep(0.25)
+            time.sleep(0.1)
             if held := before & set(what_holds(loop)):
                 log.warning('The shutdown is complete, but %s. The process ends now.', '; '.join(sorted(held)))
                 end_process(sig)

@@ -100,7 +100,10 @@ class Socket(Request, WebSocket):
         return self.connection.info
 
     @info.setter
-    def info(self, value: Any) -> None: self.connection.info = value
+    def info(self, value: Any) -> None:
+        self.connection.info = value
+        for channel in tuple(self.connection.channels):
+            if channel.presence: channel.presence.arrived(channel, self.connection)
 
     def leave(self) -> None:
         "Unsubscribe from every channel"

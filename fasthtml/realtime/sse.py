@@ -30,8 +30,8 @@ from .channels import Channel
 from .connections import Connection, State, check_seconds, current_connection, result_of
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import running_loop, server_of, step_send
-from .tasks import without
+from .servers import running_loop, server_of, step_send, steps_receive
+from .tasks import Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
 
@@ -91,6 +91,22 @@ class EventStream(Response):
         if background: self.background = background
         if source is None and (exchange := current_exchange.get()): self._exchange, self._loop = exchange, exchange.loop
 
+    def send(self,
+        x: Any,                        # An element, data, or what `sse_message` made
+        event: str | None = 'message', # The name the browser listens for
+        *,
+        id: Any = None,                # What the browser sends back when it reconnects
+        retry: int | None = None,      # Milliseconds the browser waits before it reconnects
+    ) -> Awaitable[bool]:              # Whether it was accepted; in a plain handler's thread the value itself
+        "Send one event. `await` it in a coroutine; in a plain handler just call it"
+        bare = event == 'message' and id is None and retry is None
+        text = event_text(x, self.raw) if bare else sse_message(x, event, id=id, retry=retry)
+        return self._in_loop(self._add(text))
+
+    def close(self) -> Awaitable[None]:
+        "End the stream. `await` it in a coroutine; in a plain handler just call it"
+        return self._in_loop(self._close())
+
 # %% ../../nbs/api/realtime/23_sse.ipynb #3c222ea2
 @patch
 async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +147,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
-    if not self.channel: self._watcher = asyncio.create_task(self._watch(receive))
+    if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
@@ -273,24 +289,6 @@ async def _wait(self: EventStream, failure: BaseException | None) -> None:
     await self.finish(failure)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #e5d436a2
-@patch
-def send(self: EventStream,
-    x: Any,                        # An element, data, or what `sse_message` made
-    event: str | None = 'message', # The name the browser listens for
-    *,
-    id: Any = None,                # What the browser sends back when it reconnects
-    retry: int | None = None,      # Milliseconds the browser waits before it reconnects
-) -> Awaitable[bool]:              # Whether it was accepted; in a plain handler's thread the value itself
-    "Send one event. `await` it in a coroutine; in a plain handler just call it"
-    bare = event == 'message' and id is None and retry is None
-    text = event_text(x, self.raw) if bare else sse_message(x, event, id=id, retry=retry)
-    return self._in_loop(self._add(text))
-
-@patch
-def close(self: EventStream) -> Awaitable[None]:
-    "End the stream. `await` it in a coroutine; in a plain handler just call it"
-    return self._in_loop(self._close())
-
 @patch
 async def _add(self: EventStream, text: str) -> bool:
     if self.connection is None: await self._start()

@@ -232,6 +232,7 @@ def closing_event(
     retry: int | None = None, # Milliseconds the browser waits before it reconnects
 ) -> str:                     # '' when there is nothing to say
     "The last event of a stream"
+    if why == 'aged': return retry_line(retry or 0) + '\n'  # no event: the page need not know
     name = _closing.get(why)
     if name is None or '\nevent: close\n' in '\n' + last: return ''
     return sse_message('', name, retry=None if name == 'close' else retry)

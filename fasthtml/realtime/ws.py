@@ -99,7 +99,7 @@ def check_channel(
 async def refusal(endpoint: SocketEndpoint, scope: Scope, source: Source) -> int:
     "The code to close with, or 0 to let the client in"
     before = *endpoint.site.before, *endpoint.before
-    return await socket_refusal(scope, endpoint.site, before, endpoint.origins, source)
+    return await socket_refusal(scope, endpoint.site, before, endpoint.origins, source, last=True)
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #e73c2774
 def ws_route(

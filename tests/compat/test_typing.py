@@ -1,6 +1,7 @@
 "pyright in strict mode accepts right uses of components and rejects wrong ones; jedi completes and documents without running them."
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -175,7 +176,20 @@ def pyright(folder: Path, **sources: str) -> dict[str, list[tuple[int, str]]]:
 
 
 @pytest.fixture(scope='module')
-def errors(tmp_path_factory): return pyright(tmp_path_factory.mktemp('typing'), right=RIGHT, wrong=WRONG, app=APP, wrong_app=WRONG_APP)
+def errors(tmp_path_factory):
+    return pyright(tmp_path_factory.mktemp('typing'), right=RIGHT, wrong=WRONG, app=APP, wrong_app=WRONG_APP, **programs())
+
+
+def programs() -> dict[str, str]:
+    "The examples, and the code of the guide as one program, in pyright's own default mode"
+    found = {f'example_{path.stem}': '# pyright: standard\n' + path.read_text() for path in sorted((ROOT/'examples').glob('*.py'))}
+    blocks = re.findall('```python\n(.*?)```', (ROOT/'fasthtml/workshop/guide.md').read_text(), re.S)
+    return {**found, 'guide': '# pyright: standard, reportRedeclaration=false\n' + '\n\n'.join(blocks)}
+
+
+def test_the_examples_and_the_guide_have_no_errors(errors):
+    assert {name: errors[name] for name in programs()} == dict.fromkeys(programs(), [])
+    assert len(programs()) >= 5
 
 
 def test_right_uses_are_accepted(errors):

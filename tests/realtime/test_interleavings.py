@@ -6,34 +6,13 @@ event loop between them. Whatever happens, the laws below hold when all is over.
 import asyncio
 import gc
 import logging
-import selectors
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fasthtml.common import EventStream, FastHTML
-from wire_kit import Wire
-
-
-class Clock(selectors.DefaultSelector):
-    "Time passes only while nothing else can happen, and then at once; waiting for ever is an error"
-    now = 0.0
-
-    def select(self, timeout=None):
-        ready = super().select(0)
-        if ready or timeout == 0: return ready
-        if timeout is None: raise AssertionError('deadlock: nothing will ever happen again')
-        self.now += max(timeout, 1e-6)
-        return []
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self):
-        self.clock = Clock()
-        super().__init__(self.clock)
-
-    def time(self): return self.clock.now
+from wire_kit import VirtualLoop, Wire
 
 
 class Client(Wire):
