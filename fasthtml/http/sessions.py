@@ -287,8 +287,8 @@ _patience = 5.0  # seconds a store may take
 class _Keeper:
     "Brings one session and its store together"
     def __init__(self, store: SessionStore, cookie: SessionCookie, id: str, signing: Signing):
-        self.store, self.cookie, self.id, self.max_age = store, cookie.name, id, cookie.max_age or 14*_day
-        self.signing = signing
+        self.store, self.cookie, self.id, self.signing = store, cookie.name, id, signing
+        self.max_age = cookie.max_age or 14*_day
         self.saved: dict[str, str] = {}
         self.left, self.asked, self.away, self.loop = 0.0, not id, False, asyncio.get_running_loop()
         self.session = Session(self.read, cookie.name)
@@ -296,8 +296,7 @@ class _Keeper:
         self.no_id = ''   # why a change is lost while there is no id
 
     @property
-    def names(self) -> list[str]:
-        "What the store may know it by: one name for each key of the app, the current one first"
+    def names(self) -> list[str]:   # one for each key of the app, the current one first
         return [store_key(self.cookie, self.id, key) for key in self.signing.keys]
 
     @property
@@ -311,7 +310,6 @@ class _Keeper:
         return found
 
     async def drop(self) -> None:
-        "Forget the session"
         for name in self.names: await self.store.drop(name)
 
     async def ask(self, work: Awaitable[Any]) -> Any:
