@@ -25,7 +25,7 @@ check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the c
 
 docs: $(DONE)/dev  ## build the documentation and serve it
 	@$(BIN)/python tools/check.py site
-	@exec $(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(or $(PORT),8000)
+	@exec $(BIN)/python tools/serve_docs.py $(or $(PORT),8000)
 
 lab: $(DONE)/lab $(DONE)/js  ## JupyterLab on the notebooks
 	@exec $(BIN)/jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) nbs

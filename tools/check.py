@@ -69,7 +69,8 @@ def in_sync() -> str:
 
 
 def lint() -> str:
-    "ruff, on modules, notebooks and tools"
+    "ruff, on modules, notebooks and tools; and words that readers stumble over"
+    run(sys.executable, 'tools/words.py')
     return run('ruff', 'check', '--output-format', 'concise', '.')
 
 
@@ -90,13 +91,14 @@ def site() -> str:
     "The documentation builds, its links and API entries lead somewhere, and README.md is the index page"
     if not shutil.which('quarto'):  # tools/quarto stands in for it
         os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
+    run('nbdev-proc-nbs', '--n-workers', WORKERS)  # only those that changed
     run('nbdev-docs', '--n-workers', '0')
     unchanged(('README.md',), lambda: run('nbdev-readme'))
     return run(sys.executable, 'tools/check_site.py', '_docs')
 
 
 def tests() -> str:
-    "pytest: generated cases, HTTP, real time, browser, compatibility, house rules"
+    "pytest: generated cases, HTTP, real time, browser, compatibility, rules of the project"
     return run('pytest', '-n', WORKERS, '--dist', 'worksteal')
 
 

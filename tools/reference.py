@@ -3,9 +3,11 @@ and its source; and what becomes of exported cells that `show_doc` has nothing t
 its `renderer` and the functions as its `doc_procs` (pyproject.toml), so any program may render the pages.
 """
 import ast
+import importlib
 import inspect
 import re
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cache
@@ -28,7 +30,7 @@ def source_of(symbol) -> str | None:
 @cache
 def exported_source(name: str, doc: str | None) -> str | None:
     "A class that a notebook cell has defined has no file; its twin in the package has. The docstring tells namesakes apart"
-    for path in sorted(PACKAGE.glob('*.py')):
+    for path in sorted(PACKAGE.rglob('*.py')):
         text = path.read_text(encoding='utf-8')
         for node in ast.parse(text).body:
             if isinstance(node, ast.ClassDef) and node.name == name and ast.get_docstring(node, clean=False) == doc:
@@ -146,10 +148,29 @@ def own_doc(symbol) -> str:
     return '' if not callable(symbol) and doc == inspect.getdoc(type(symbol)) else doc
 
 
+@cache
+def meant() -> dict[str, str]:
+    "For each name that two modules or more define, the address of the one that `fasthtml.common` offers, else ''"
+    modules = importlib.import_module('fasthtml._modidx').d['syms']
+    offered = vars(importlib.import_module('fasthtml.common'))
+    places = defaultdict(dict)
+    for module, entries in modules.items():
+        for full, (address, _) in entries.items():
+            places[full.removeprefix(module + '.')][module] = address
+    return {name: found.get(getattr(offered.get(name), '__module__', ''), '') for name, found in places.items() if len(found) > 1}
+
+
+def is_namesake(name: str, address: str) -> bool:
+    "Whether a link that nbdev made leads to another one than a reader means"
+    return name in meant() and not (meant()[name] and address.endswith(meant()[name]))
+
+
 def unlink_private(cell) -> None:
-    "nbdev links every name it knows; those that begin with `_` have no entry to lead to"
+    "nbdev links every name it knows, also within a link, namesakes, and those that begin with `_` and have no entry"
     def unlinked(markdown) -> str:
         text = markdown if isinstance(markdown, str) else ''.join(markdown)
+        text = re.sub(r'\[(`(\w+)(?:\(\))?`)\]\(([^)\s]*#\w+)\)', lambda m: m[1] if is_namesake(m[2], m[3]) else m[0], text)
+        text = re.sub(r'\[\[(`[^`]+`)\]\([^)\s]*\)\](?=\()', r'[\1]', text)
         return re.sub(r'\[(`[^`]+`)\]\([^)\s]*#(?:[^)\s]*\.)?_[^)\s]*\)', r'\1', text)
 
     if cell.cell_type == 'markdown':

@@ -1,4 +1,4 @@
-"The rules of the house, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
+"The rules of this project, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
 import ast
 import json
 import os
@@ -189,7 +189,7 @@ def test_a_notebook_begins_with_its_title_and_one_sentence(path):
     first = next(''.join(cell['source']) for cell in cells(path) if cell['cell_type'] == 'markdown')
     assert re.match(r'# [A-Z]|# fasthtml\n', first), f'The title of {path.name} begins with a capital: {first[:80]!r}'
     assert re.match(r'# \S[^\n]*\n+> \S', first), f'{path.name} begins with {first[:80]!r}'
-    after = re.sub(r'(?m)^(#|>) .*\n?', '', first).strip()
+    after = re.sub(r'(?m)^(#|>|- keywords:) .*\n?', '', first).strip()
     assert not after, f'{path.name}: nbdev drops what follows in the cell of the title; make a cell of it: {after[:80]!r}'
 
 

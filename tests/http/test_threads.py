@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from fasthtml.app.app import FastHTML
 from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, in_turn, threads_of
-from support import ROOT, wait_until
+from support import DEADLINE, ROOT, wait_until
 
 RUNS = {'asyncio': asyncio.run, 'uvloop': uvloop.run}
 NAME = contextvars.ContextVar('name', default='nobody')
@@ -413,7 +413,8 @@ def python(code: str, *args: str) -> subprocess.Popen:
 
 
 BLOCKED = '''
-import asyncio, sys, threading, uvloop
+import asyncio, signal, sys, threading, uvloop
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests in the background may have switched it off
 from fasthtml.http.threads import in_thread
 def blocked():
     print('blocked', flush=True)
@@ -430,7 +431,7 @@ def test_a_blocked_function_keeps_no_process_alive(loop):
     try:
         assert process.stdout.readline() == 'blocked\n'
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=DEADLINE)
     finally: process.kill()
     assert 'KeyboardInterrupt' in errors
     assert process.returncode == -signal.SIGINT
@@ -454,14 +455,14 @@ print(asyncio.run(main())[1])
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system has no fork')
 def test_a_forked_process_has_threads_of_its_own():
-    out, errors = python(FORK).communicate(timeout=20)
+    out, errors = python(FORK).communicate(timeout=DEADLINE)
     assert out.split() == ['answer', 'answer', '0'], errors
 
 
 def test_a_loop_that_is_never_closed_ends_without_a_word():
     code = ("import asyncio, gc\nfrom fasthtml.http.threads import in_thread\nloop = asyncio.new_event_loop()\n"
             "async def main(): return await in_thread(int)\nprint(loop.run_until_complete(main()))")
-    out, errors = python(code).communicate(timeout=20)
+    out, errors = python(code).communicate(timeout=DEADLINE)
     assert (out, errors) == ('0\n', '')
 
 

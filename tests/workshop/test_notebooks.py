@@ -1,12 +1,15 @@
 """Every notebook from top to bottom in a real kernel, as a reader in JupyterLab runs it.
 
 `nbdev-test` runs the cells inside its own process; a kernel has another event loop, its own signal handlers and displays.
+Starting a kernel takes longer than most notebooks do, so they share one. Each begins with an empty namespace in its own folder.
 """
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
-from support import ROOT
+from support import DEADLINE, ROOT
 
 NOTEBOOKS = sorted(path for path in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts)
 LEFT_OUT = ('#| notest', '#| eval: false', '#|notest', '#|eval: false')
@@ -17,8 +20,23 @@ def is_left_out(source: str) -> bool:
     return any(line.startswith(LEFT_OUT) for line in source.splitlines()) or 'nbdev_export' in source
 
 
+@pytest.fixture(scope='module')
+def kernel():
+    "A kernel for all notebooks of this worker"
+    manager, client = start_new_kernel(startup_timeout=DEADLINE, kernel_name='python3')
+    client.stop_channels()
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_reader_can_run_it_all(path):
+def test_a_reader_can_run_it_all(path, kernel):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != 'code' or not is_left_out(cell.source)]
-    NotebookClient(notebook, timeout=60, kernel_name='python3', resources={'metadata': {'path': str(path.parent)}}).execute()
+    beginning = f'import os\nos.chdir({str(path.parent)!r})\nget_ipython().run_line_magic("reset", "-f")'
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(beginning))
+    try:
+        NotebookClient(notebook, km=kernel, timeout=2*DEADLINE).execute()
+    except CellExecutionError:
+        kernel.restart_kernel(now=True)
+        raise

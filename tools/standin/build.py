@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
 
 import pypandoc
 import yaml
 
+from .names import names_page
 from .notebook import Document, read_notebook
 from .pages import Entry, PageText, SiteFrame, render_page
 
@@ -118,7 +120,8 @@ def page_text(name: str, notebooks: Notebooks) -> PageText:
     options = ['--syntax-highlighting=pygments', '--toc', '--toc-depth=3', '--template', str(HERE/'body.template')]
     body, _, contents = pandoc(markdown, 'html5', *options).partition('<!-- contents -->')
     body = scrollable_tables(add_anchors(body))
-    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip())
+    keywords = str(document.meta.get('keywords', ''))
+    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip(), keywords)
 
 
 def plain_text(markdown: str) -> str:
@@ -163,11 +166,26 @@ def llms_text(frame: SiteFrame, notebooks: Notebooks) -> str:
     about = {notebooks.page(name): plain_text(document.description) for name, document in notebooks.documents.items()}
     lines, section = [f'# {frame.title}', '', f'> {frame.description}'], None
     for title, page in frame.pages():
+        if page.href not in about:
+            continue
         if title != section:
             section = title
             lines += ['', f'## {title or "Start"}', '']
         lines.append(f'- [{page.title}]({page.href}.md): {about[page.href]}')
     return '\n'.join(lines) + '\n'
+
+
+def version() -> str:
+    "The version that settings.ini states"
+    settings = ConfigParser(delimiters=['='])
+    settings.read(HERE.parent.parent/'settings.ini', encoding='utf-8')
+    return settings['DEFAULT']['version']
+
+
+def not_found(top: str) -> PageText:
+    "The page for an address that leads nowhere; it is served under any path, so its links begin at the top of the site"
+    text = '<p>There is no page at this address. It may have moved: search for its subject (key <kbd>/</kbd>), or begin at the start.</p>'
+    return PageText('404.html', 'Page not found', '', text, '', searchable=False, top=top)
 
 
 def render_site(root: Path, out: Path | None = None) -> None:
@@ -178,12 +196,15 @@ def render_site(root: Path, out: Path | None = None) -> None:
     shutil.rmtree(out, ignore_errors=True)
     (out/'site').mkdir(parents=True)
     notebooks = Notebooks(root)
-    frame = SiteFrame(website['title'], website['description'], notebooks.entries(website['navbar']['left']),
-                      notebooks.entries(website['sidebar']['contents']))
+    frame = SiteFrame(website['title'], website['description'], version(), website.get('repo-url', ''),
+                      notebooks.entries(website['navbar']['left']),
+                      (*notebooks.entries(website['sidebar']['contents']), Entry('All names', 'names.html')))
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is done by pandoc's processes
         for _ in pool.map(lambda name: write_page(name, notebooks, frame, out), notebooks.documents):
             pass
-    for name in 'site.css', 'site.js':
+    for page in names_page(out), not_found(website.get('site-path', '/')):
+        (out/page.path).write_text(render_page(frame, page), encoding='utf-8')
+    for name in 'site.css', 'site.js', 'search.js':
         shutil.copy(HERE/name, out/'site'/name)
     (out/'llms.txt').write_text(llms_text(frame, notebooks), encoding='utf-8')
     copy_other_files(root, out)

@@ -27,9 +27,12 @@ class PageText:
     description: str
     body: str            # HTML
     contents: str        # HTML list of the headings, '' when there are none
+    keywords: str = ''   # Words that readers search for and the text does not use
+    searchable: bool = True  # It has a text of its own: search finds it, and it has a Markdown twin
+    top: str | None = None  # Where the site's top lies; None: found from `path`
 
     @property
-    def up(self) -> str: return '../' * self.path.count('/')
+    def up(self) -> str: return '../' * self.path.count('/') if self.top is None else self.top
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class SiteFrame:
     "What all pages share"
     title: str
     description: str
+    version: str
+    repository: str      # Address of the source, '' when settings.ini names none
     bar: tuple[Entry, ...]
     side: tuple[Entry, ...]
 
@@ -47,9 +52,12 @@ class SiteFrame:
 
 
 def link(entry: Entry, page: PageText, *content, **attrs):
-    "A link between two pages; the page we are on is marked for readers and for screen readers"
+    "A link between two pages; the current page is marked for readers and for screen readers"
     here = 'page' if entry.href == page.path else None
     return h.A(*(content or (entry.title,)), href=page.up + entry.href, aria_current=here, **attrs)
+
+
+KINDS = {'': 'Start', 'Tutorials': 'Tutorial', 'How to': 'How-to', 'Explanations': 'Explanation'}  # All others: API
 
 
 def head(frame: SiteFrame, page: PageText):
@@ -62,7 +70,7 @@ def head(frame: SiteFrame, page: PageText):
         h.Link(rel='icon', href=ICON),
         h.Link(rel='stylesheet', href=page.up + 'site/site.css'),
         h.Link(rel='stylesheet', href=page.up + 'styles.css'),
-        h.Link(rel='alternate', type='text/markdown', href=page.path.rsplit('/', 1)[-1] + '.md'),
+        h.Link(rel='alternate', type='text/markdown', href=page.path.rsplit('/', 1)[-1] + '.md') if page.searchable else None,
         h.Script(SET_THEME),
         h.Script(src=page.up + 'site/site.js', type='module'),
     )
@@ -73,6 +81,8 @@ def top_bar(frame: SiteFrame, page: PageText):
         h.Button('☰', id='menu', type='button', aria_label='Pages', aria_controls='side', aria_expanded='false'),
         h.A(h.Span('‹›', cls='mark', aria_hidden='true'), frame.title, href=page.up + 'index.html', cls='brand'),
         h.Nav(*(link(entry, page) for entry in frame.bar), aria_label='Main'),
+        h.A(f'v{frame.version}', href=frame.repository, cls='version') if frame.repository
+        else h.Span(f'v{frame.version}', cls='version'),
         h.Button('Search', h.Kbd('/'), id='find', type='button'),
         h.Button('◐', id='theme', type='button', aria_label='Light or dark', title='Light or dark'),
         cls='bar',
@@ -106,8 +116,22 @@ def search_dialog(page: PageText):
     return h.Dialog(
         h.Label(h.Span('Search', cls='unseen'), h.Input(id='query', type='search', placeholder='Search')),
         h.Ul(id='found', aria_live='polite'),
+        h.P('Enter opens the first result', cls='hint'),
         id='search', data_pagefind=page.up + 'pagefind/pagefind.js',
     )
+
+
+def heading(page: PageText):
+    "The title, with the words by which readers search for the page"
+    if not page.keywords: return h.H1(page.title, data_pagefind_weight='10')
+    return h.H1(page.title, data_keywords=page.keywords, data_pagefind_weight='10',
+                data_pagefind_index_attrs='data-keywords', data_pagefind_meta='title,keywords[data-keywords]')
+
+
+def contents_box(page: PageText):
+    "The headings above the text, where the screen has no room for them beside it"
+    if not page.contents: return None
+    return h.Details(h.Summary('On this page'), NotStr(page.contents), cls='contents-box', data_pagefind_ignore=True)
 
 
 def render_page(frame: SiteFrame, page: PageText) -> str:
@@ -115,19 +139,22 @@ def render_page(frame: SiteFrame, page: PageText) -> str:
     section = next((title for title, entry in frame.pages() if entry.href == page.path), '')
     text = h.Main(
         h.Article(
-            h.P(section, cls='section') if section else None,
-            h.H1(page.title),
-            h.P(page.description, cls='lead') if page.description else None,
+            h.P(section, cls='section', data_pagefind_ignore=True) if section else None,
+            heading(page),
+            h.P(page.description, cls='lead', data_pagefind_weight='3') if page.description else None,
+            contents_box(page),
             NotStr(page.body),
-            data_pagefind_body=True,
+            data_pagefind_body=page.searchable,
+            data_pagefind_meta=f'kind:{KINDS.get(section, "API")}',
         ),
         page_turner(frame, page),
         h.Footer(h.P(frame.description, ' ', h.A('As text', href=page.up + 'llms.txt'))),
         id='text',
+        tabindex='-1',
     )
     contents = None
     if page.contents:
-        contents = h.Aside(h.Span('On this page', cls='section'), NotStr(page.contents), cls='contents')
+        contents = h.Nav(h.Span('On this page', cls='section'), NotStr(page.contents), cls='contents', aria_label='On this page')
     body = h.Body(
         h.A('To the text', href='#text', cls='skip'),
         top_bar(frame, page),

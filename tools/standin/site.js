@@ -1,4 +1,6 @@
 // Theme, menu, search and the marked heading. The pages are complete without it.
+import { pages } from './search.js'
+
 const root = document.documentElement
 const byId = id => document.getElementById(id)
 
@@ -25,13 +27,14 @@ function openSearch() {
   index ??= import(new URL(dialog.dataset.pagefind, location.href))
 }
 
-function resultItem({ url, title, excerpt }) {
+function resultItem({ url, title, kind, excerpt }) {
   const item = document.createElement('li'), link = document.createElement('a')
-  const name = document.createElement('b'), text = document.createElement('span')
+  const what = document.createElement('i'), name = document.createElement('b'), text = document.createElement('span')
   link.href = url
   name.textContent = title
   text.innerHTML = excerpt  // made by pagefind from our own pages: text and <mark> only
-  link.append(name, text)
+  what.textContent = kind
+  link.append(what, name, text)
   item.append(link)
   return item
 }
@@ -39,15 +42,16 @@ function resultItem({ url, title, excerpt }) {
 async function showResults() {
   const search = await (await index).debouncedSearch(query.value, {}, 120)
   if (!search) return  // a later key press took over
-  const pages = await Promise.all(search.results.slice(0, 8).map(result => result.data()))
-  const hits = pages.flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
-    url: hit.url, excerpt: hit.excerpt, title: hit.title === page.meta.title ? hit.title : `${page.meta.title}: ${hit.title}` })))
+  const hits = (await pages(search.results, query.value)).slice(0, 8).flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
+    url: hit.url, excerpt: hit.excerpt, kind: page.meta.kind,
+    title: hit.title === page.meta.title ? hit.title : `${page.meta.title}: ${hit.title}` })))
   found.replaceChildren(...hits.map(resultItem))
   if (!hits.length && query.value) found.innerHTML = '<li><p>Nothing found</p></li>'
 }
 
 byId('find').onclick = openSearch
 query.oninput = showResults
+query.onkeydown = event => { if (event.key === 'Enter') found.querySelector('a')?.click() }
 dialog.onclick = event => { if (event.target === dialog || event.target.closest('a')) dialog.close() }
 addEventListener('keydown', event => {
   if (event.key === '/' && !event.target.closest('input, textarea')) { event.preventDefault(); openSearch() }
@@ -59,6 +63,26 @@ dialog.addEventListener('keydown', event => {
   const stops = [query, ...found.querySelectorAll('a')]
   stops[Math.min(Math.max(stops.indexOf(document.activeElement) + step, 0), stops.length - 1)].focus()
 })
+
+// Copying code. A block that scrolls sideways can be reached with the keyboard
+for (const block of document.querySelectorAll('div.sourceCode:not(.cell-output):not(.cell-output *)')) {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'copy'
+  button.textContent = 'Copy'
+  button.onclick = async () => {
+    await navigator.clipboard.writeText(block.querySelector('pre').innerText)
+    button.textContent = 'Copied'
+    setTimeout(() => { button.textContent = 'Copy' }, 1500)
+  }
+  block.append(button)
+}
+const reachable = () => document.querySelectorAll('pre, .wide, .cell-output').forEach(block => {
+  if (block.scrollWidth > block.clientWidth) block.tabIndex = 0
+  else block.removeAttribute('tabindex')
+})
+addEventListener('resize', reachable)
+reachable()
 
 // Mark the heading being read in the list on the right
 const headings = new Map([...document.querySelectorAll('.contents a')].map(link => [link.hash.slice(1), link]))

@@ -1,0 +1,71 @@
+"A reader who asks the documentation in the usual words finds the page that answers, first or by the second click."
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from support import ROOT, missing, serve
+
+SITE = ROOT/'_docs'
+QUESTIONS = {  # What a reader types -> the page that must come first
+    'form validation': 'howto/forms.html',
+    'upload a file': 'howto/forms.html',
+    'checkbox': 'howto/forms.html',
+    'login': 'howto/login.html',
+    'password': 'howto/login.html',
+    'oauth google': 'howto/login.html',
+    'session cookie': 'howto/sessions.html',
+    'flash message toast': 'howto/sessions.html',
+    'query parameters': 'howto/parameters.html',
+    'path parameter': 'howto/parameters.html',
+    'json body': 'howto/parameters.html',
+    'route url': 'howto/routes.html',
+    'mount another app': 'howto/routes.html',
+    '404 page': 'howto/routes.html',
+    'database': 'howto/data.html',
+    'sqlite table': 'howto/data.html',
+    'websocket': 'howto/realtime.html',
+    'server-sent events': 'howto/realtime.html',
+    'broadcast to all clients': 'howto/realtime.html',
+    'redis several processes': 'howto/realtime.html',
+    'deploy nginx': 'howto/deploy.html',
+    'docker': 'howto/deploy.html',
+    'graceful shutdown': 'howto/deploy.html',
+    'write a component': 'howto/components.html',
+    'svg': 'howto/components.html',
+    'javascript': 'howto/javascript.html',
+    'convert html to python': 'howto/existing_html.html',
+    'csrf': 'howto/security.html',
+    'content security policy': 'howto/security.html',
+    'test client': 'howto/testing.html',
+    'http/2': 'howto/http2.html',
+    'import error fasthtml migration': 'howto/bring_a_program.html',
+    'first app': 'tutorials/first_app.html',
+    'chat': 'tutorials/chat.html',
+}
+ASK = """async ([site, questions]) => {
+  const search = await import(site + '/pagefind/pagefind.js'), {pages} = await import(site + '/site/search.js');
+  const found = {};
+  for (const question of questions) {
+    const {results} = await search.search(question);
+    found[question] = (await pages(results, question)).slice(0, 8).map(page => page.url.replace(/^\\//, ''));
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope='module')
+def found(browser):
+    "What the site's own search finds for each question: pages, best first"
+    if not (SITE/'pagefind'/'pagefind.js').exists():
+        missing('the documentation as the stand-in renders it', 'run `make docs`')
+    with serve(Starlette(routes=[Mount('/', StaticFiles(directory=SITE, html=True))])) as server:
+        page = browser.new_page()
+        page.goto(f'{server.url}/404.html')
+        yield page.evaluate(ASK, [server.url, list(QUESTIONS)])
+        page.close()
+
+
+@pytest.mark.parametrize('question', QUESTIONS)
+def test_a_question_leads_to_the_page_that_answers_it(found, question):
+    assert found[question][:1] == [QUESTIONS[question]], found[question]
