@@ -114,7 +114,7 @@ def test_sockets_do_not_count_among_the_six_connections(page):
 
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
-    app = FastHTML(secret_key='x', exts='ws', htmx=htmx, hdrs=fasthtml.common.SortableJS(group='cards'))
+    app = FastHTML(secret_key='x', exts='ws', htmx=htmx, hdrs=fasthtml.common.SortableJS(group='cards', forceFallback=True))
     shared = dict(app=app, everybody=app.channel('board'), titles={1: 'figs', 2: 'tart', 3: 'Ann'}, columns={'todo': [1, 2], 'done': [3]})
     exec(cell('board', 'def card').split('def card')[1].join(['def card', '']), code := vars(fasthtml.common) | shared)
     exec(cell('board', 'async def sort'), code)
@@ -125,7 +125,7 @@ def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
         start, end = (ann.locator(o).bounding_box() for o in ('#card-1', '#card-3'))
         ann.mouse.move(start['x'] + 20, start['y'] + start['height']/2)
         ann.mouse.down()
-        for step in 1, 2, 3: ann.mouse.move(end['x'] + 20 + step, end['y'] + end['height']/2 + step, steps=4)
+        for step in range(1, 6): ann.mouse.move(end['x'] + 20 + step, end['y'] + end['height']/2 + step, steps=4)
         ann.mouse.up()
         for page in bob, ann: page.wait_for_function("document.querySelectorAll('#done .card').length === 2")
         assert sorted(code['columns']['done']) == [1, 3] and code['columns']['todo'] == [2]
