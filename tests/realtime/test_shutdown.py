@@ -83,7 +83,7 @@ class StreamClient:
         self.reader, self.writer = await asyncio.wait_for(ready(), DEADLINE)
         self.writer.write(f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
         self.head = await self.reader.readuntil(b'\r\n\r\n')
-        self.body, self.terminated = b'', False
+        self.body, self.terminated = bytearray(), False
         self.task = asyncio.create_task(self.read())
         return self
 
