@@ -50,7 +50,7 @@ class State:
 _fresh = State()
 
 events: Mapping[str, Manner] = MappingProxyType({
-    'end': Manner.FLUSH,        # The program has ended it: the source is exhausted, somebody called `close`
+    'end': Manner.FLUSH,        # The program has ended it: the source is exhausted, `close` was called
     'failed': Manner.FLUSH,     # The program raised
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
@@ -251,7 +251,7 @@ def _raised(failure: BaseException | None) -> BaseException:
 
 @patch
 async def _note(self: Connection, failure: BaseException | None) -> bool:
-    "Note why it ends; True if somebody outside cancelled it"
+    "Note why it ends; True if it was cancelled from outside"
     outside = await self.cancellation.settle(failure)
     path, box = self.scope.get('path'), self.mailbox
     if self.cancellation.is_failure(failure):
@@ -274,7 +274,7 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
 
 @patch
 async def _close(self: Connection, ending: Ending) -> None:
-    "Step 5. Messages of channels that a slow client has not taken yet are waited for only briefly, at a shutdown for half of the grace time"
+    "Step 5. Messages of channels that a slow client has not taken are waited for briefly, at a shutdown for half of the grace"
     box, seconds = self.mailbox, min(self.slow or 30, 30)
     patience = min(0.5, seconds)
     if self.state.why == 'shutdown': patience = min(seconds, self.lifecycle.remaining / 2) if self.lifecycle else seconds
