@@ -29,6 +29,7 @@ from .live_reload import setup_live_reload
 from .static import default_static
 from ..http.casts import scalars
 from ..http.routing import Registers
+from ..realtime.open_broker import share_channels
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())
@@ -270,8 +271,10 @@ def serve(
     target, count = f'{appname or module_of(caller)}:{app}', procs or int(os.environ.get('PROCS') or 1)
     if count == 1: refuse_busy(host, port, 'serve(port=...) or $PORT')
     if count == 1 and appname is None and app not in caller.f_globals: target, reload = _local_app(caller, app), False
+    if (workers := kwargs.get('workers') or 1) > 1: reload = False   # uvicorn would serve in one process
     if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', ['*.py', '*.css', '*.js', '*.html', '*.md'])
     with answering_to(host, hosts, os.environ):
+        if said := share_channels(caller.f_globals.get(app), max(count, workers)): print(said)
         if count > 1: return _serve_many(target, host, port, count, kwargs)
         if port: print(welcome(host, port))
         uvicorn.run(target, host=host, port=port, reload=reload, **kwargs)

@@ -16,7 +16,7 @@ extras: Mapping[str, str] = MappingProxyType({  # top-level package → what to 
     'turbohtml': 'fasthtml[html]', 'fastlite': 'fasthtml[db]', 'apswutils': 'fasthtml[db]', 'apsw': 'fasthtml[db]',
     'redis': 'fasthtml[redis]', 'jwt': 'fasthtml[oauth]', 'cryptography': 'fasthtml[oauth]', 'IPython': 'fasthtml[jupyter]',
     'watchfiles': 'fasthtml[standard]', 'google': 'google-auth[requests]',
-    'dateutil': 'python-dateutil',
+    'prometheus_client': 'fasthtml[metrics]', 'dateutil': 'python-dateutil',
 })
 
 class MissingPackage(ImportError):

@@ -59,9 +59,13 @@ class Site:
     lifecycle: Any = None                 # Startup, shutdown, open connections
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
-    broker: Any = None                    # What carries channels between processes
     languages: Any = None                 # Those of the built-in texts (`Languages`); None: English
     prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
+
+    @property
+    def broker(self) -> Any:
+        "What carries channels between processes"
+        return self.hub and self.hub.broker
 
     @property
     def limited(self) -> bool:

@@ -9,6 +9,7 @@ __all__ = ['log', 'get_key', 'Signing', 'encode_session', 'decode_session', 'Ses
 
 # %% ../../nbs/api/http/11_sessions.ipynb #b418f157
 import asyncio
+import hmac
 import json
 import logging
 import os
@@ -20,7 +21,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, update_wrapper
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -99,6 +99,11 @@ class Signing:
             key = self._key() if callable(self._key) else self._key
             self._signer = TimestampSigner(key if isinstance(key, list | tuple) else str(key or get_key()), salt=self._salt)
         return self._signer
+
+    @property
+    def keys(self) -> list[bytes]:
+        "The keys, the one that signs first"
+        return self.signer.secret_keys[::-1]
 
     def sign(self, text: str) -> str: return self.signer.sign(b64encode(text.encode())).decode()
 
@@ -269,19 +274,21 @@ class StoreAway(HTTPException):
         super().__init__(503, 'Sessions are not available at the moment. Please try again soon.', {'Retry-After': '5'})
 
 def store_key(
-    cookie: str, # Name of the cookie
-    id: str,     # What it holds
+    cookie: str,       # Name of the cookie
+    id: str,           # What it holds
+    key: str | bytes,  # Secret key of the app: another app finds nothing, though it shares the store
 ) -> str:
     "What a store knows a session by"
-    return sha256(f'{cookie}:{id}'.encode()).hexdigest()
+    return hmac.digest(key if isinstance(key, bytes) else key.encode(), f'{cookie}:{id}'.encode(), 'sha256').hex()
 
 _patience = 5.0  # seconds a store may take
 
 # %% ../../nbs/api/http/11_sessions.ipynb #48904e29
 class _Keeper:
     "Brings one session and its store together"
-    def __init__(self, store: SessionStore, cookie: SessionCookie, id: str):
-        self.store, self.cookie, self.id, self.max_age = store, cookie.name, id, cookie.max_age or 14*_day
+    def __init__(self, store: SessionStore, cookie: SessionCookie, id: str, signing: Signing):
+        self.store, self.cookie, self.id, self.signing = store, cookie.name, id, signing
+        self.max_age = cookie.max_age or 14*_day
         self.saved: dict[str, str] = {}
         self.left, self.asked, self.away, self.loop = 0.0, not id, False, asyncio.get_running_loop()
         self.session = Session(self.read, cookie.name)
@@ -289,7 +296,21 @@ class _Keeper:
         self.no_id = ''   # why a change is lost while there is no id
 
     @property
-    def key(self) -> str: return store_key(self.cookie, self.id)
+    def names(self) -> list[str]:   # one for each key of the app, the current one first
+        return [store_key(self.cookie, self.id, key) for key in self.signing.keys]
+
+    @property
+    def key(self) -> str: return self.names[0]
+
+    async def load(self) -> Stored | None:
+        "What the store has; a session from before the key was changed gets its new name"
+        for name in self.names:
+            if found := await self.store.load(name): break
+        if found and name != self.key: await self.store.save(self.key, found.values, (), int(found.seconds_left) + 1)
+        return found
+
+    async def drop(self) -> None:
+        for name in self.names: await self.store.drop(name)
 
     async def ask(self, work: Awaitable[Any]) -> Any:
         "What the store answers; StoreAway if it does not"
@@ -304,7 +325,7 @@ class _Keeper:
         "Load the session, unless that was done"
         if self.asked: return
         if self.away: raise StoreAway
-        found = await self.ask(self.store.load(self.key))
+        found = await self.ask(self.load())
         if self.asked: return   # another task was quicker
         self.asked = True
         if found: self.saved, self.left = found.values, found.seconds_left
@@ -339,7 +360,7 @@ class _Keeper:
         MutableHeaders(scope=message).add_vary_header('Cookie')
         session = self.session
         if self.id and (not session or session._renew):
-            await self.ask(self.store.drop(self.key))
+            await self.ask(self.drop())
             self.id, self.saved = '', {}
             if not session: return cookie.write(message, None)
         if not self.id and session: self.id, self.left = secrets.token_urlsafe(32), 0
@@ -349,10 +370,10 @@ class _Keeper:
             cookie.write(message, self.id)
 
 # %% ../../nbs/api/http/11_sessions.ipynb #5ba6769b
-async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore,
+async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore, signing: Signing,
                            scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session whose id travels in its cookie"
-    keeper = _Keeper(store, cookie, cookie.read(scope))
+    keeper = _Keeper(store, cookie, cookie.read(scope), signing)
     session, started = keeper.session, scope['type'] == 'websocket'
     scope['session'] = session
     no_id = ('the visitor has no session id yet, and the headers that could bring one are sent. '
@@ -408,7 +429,7 @@ class SessionMiddleware:
         theirs = outer is not None and not isinstance(outer, Session)   # the program's own middleware keeps sessions
         if scope['type'] not in ('http', 'websocket') or theirs or isinstance(outer, Session) and outer.cookie == self.cookie.name:
             await self.app(scope, receive, send)
-        elif self.store: await session_in_store(self.app, self.cookie, self.store, scope, receive, send)
+        elif self.store: await session_in_store(self.app, self.cookie, self.store, self.signing, scope, receive, send)
         else: await session_in_cookie(self.app, self.cookie, self.signing, scope, receive, send)
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9bc4dac7

@@ -47,7 +47,8 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'json_digits': 'A number in the JSON has more than {limit} digits.',
     'other_origin': 'This {method} comes from another origin than the host it is sent to.',
     'foreign_request': 'Another site has sent this request.', 'took_too_long': 'This took too long.',
-    'too_many_connections': 'Too many connections are open.', 'foreign_page': 'Go on?',
+    'too_many_connections': 'Too many connections are open.',
+    'not_delivered': 'The message could not be delivered. Please try again.', 'foreign_page': 'Go on?',
     'foreign_page_why': 'Another site has sent you here, with this:', 'foreign_page_go': 'Go on',
     'foreign_page_if': 'if that is what you want.',
     # logins

@@ -4,22 +4,27 @@
 
 # %% auto #0
 __all__ = ['log', 'shutdown_observer', 'Lifespan', 'mounted', 'ShutdownEvent', 'ProcessEvent', 'signal_shutdown', 'has_looked',
-           'Connection', 'Drain', 'ServedLoop', 'note_worker_end', 'end_soon', 'follow_hypercorn', 'run_lifespan',
-           'Lifecycle', 'check_started']
+           'Connection', 'Drain', 'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn',
+           'run_lifespan', 'Past', 'check_wait', 'Lifecycle', 'check_started']
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bd7951a0
 import asyncio
 import inspect
 import logging
+import math
 import multiprocessing
 import signal
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary, WeakSet
+
+from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from ..http.threads import in_thread
@@ -195,8 +200,9 @@ class Drain:
     "The open connections of one event loop, and their common end"
     def __init__(self,
         grace: float = 5.0,  # Seconds from `shut_down` to `abort`
+        spread: float = 0.0, # Seconds over which connections are told, so that not all come back at once
     ):
-        self.grace, self.stopping = grace, ShutdownEvent()
+        self.grace, self.spread, self.stopping = grace, spread, ShutdownEvent()
         self.connections: dict[Connection, None] = {}  # A set that remembers the order
         self.deadline: float | None = None             # On the loop's clock, once it has begun
         self._changed, self._abort_now = asyncio.Event(), False
@@ -223,11 +229,11 @@ class Drain:
         await asyncio.shield(self._task)
 
     async def _drain(self) -> None:
-        self.deadline = asyncio.get_running_loop().time() + self.grace
+        self.deadline = asyncio.get_running_loop().time() + self.spread + self.grace
         self.stopping.set()
         _process.cause = self._task
         _process.set()
-        _each(self.connections, 'shut_down')
+        await self._tell_all()
         margin = min(0.5, self.grace / 10)  # for the clean-up of those that are cancelled: the process ends within the grace
         await self._until_empty(self.grace - margin)
         if not self.connections: return
@@ -235,6 +241,15 @@ class Drain:
         _each(self.connections, 'abort')
         self._abort_now = False
         await self._until_empty(margin)
+
+    async def _tell_all(self, step: float = 0.05) -> None:
+        "Shut all down: at once, or some of them every `step` seconds"
+        waiting, loop = deque(self.connections), asyncio.get_running_loop()
+        end = loop.time() + self.spread
+        while waiting:
+            steps = 1 if self._abort_now else max(1, math.ceil((end - loop.time()) / step))
+            _each([waiting.popleft() for _ in range(math.ceil(len(waiting) / steps))], 'shut_down')
+            if waiting: await asyncio.sleep(step)
 
     async def _until_empty(self, seconds: float) -> None:
         try:
@@ -254,8 +269,10 @@ def _each(connections: Iterable[Connection], method: str) -> None:
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #cc976df6
 class ServedLoop:
     "An event loop in which the app is served: its connections, signals and timeouts"
-    def __init__(self, grace: float):
-        self.drain, self.signals, self.interceptor = Drain(grace), Signals(), None
+    def __init__(self, grace: float, delay: float = 0.0, spread: float = 0.0):
+        self.drain, self.signals, self.interceptor = Drain(grace, spread), Signals(), None
+        self.delay, self.leaving = delay, False  # Seconds of serving on after a signal; whether it has come
+        self.waiting, self.hurry = False, asyncio.Event()  # Does it serve on now? A second signal ends that
         self.loop = asyncio.get_running_loop()
         self.has_lifespan = False       # The lifespan protocol runs, so startup and shutdown pass through us
         self.asked_hypercorn = False    # A connection has shown whether the server is hypercorn
@@ -273,6 +290,7 @@ class ServedLoop:
         server = uvicorn_server(receive)
         if server is not None: self._restore = delay_stop(server, self.before_stop)
         config = uvicorn_config(receive, server)
+        if getattr(config, 'reload', False): self.delay = 0.0  # Development: nobody else could be asked
         if config and config.timeout_graceful_shutdown is None:
             self._config, config.timeout_graceful_shutdown = config, self.drain.grace
 
@@ -290,7 +308,7 @@ class ServedLoop:
 
     async def before_stop(self) -> None:
         "Drain, and leave the server what is left of the time"
-        self.ending = True
+        self.ending = self.leaving = True
         try: await self.drain.drain()
         finally:
             left = (self.drain.deadline or 0) - self.loop.time()
@@ -302,12 +320,16 @@ class ServedLoop:
             case 'drain':
                 self.signals = Signals(sig, now)
                 self.start(self._stop(sig))
+            case 'abort' if self.waiting:   # it has served on for long enough; a third signal aborts
+                self.signals = Signals(sig, now)
+                self.hurry.set()
             case 'abort':
                 self.signals.forced = True
                 self.drain.abort()
             case 'pass on': self.interceptor.pass_on(sig)
 
     async def _stop(self, sig: int) -> None:
+        await serve_on(self)
         self.limit(sig)
         try: await self.before_stop()
         finally:
@@ -321,7 +343,7 @@ class ServedLoop:
     def limit(self, sig: int) -> None:
         "From now on the server has a limited time to ask for our shutdown"
         if not self.has_lifespan: return
-        seconds = self.drain.grace + 1
+        seconds = self.drain.spread + self.drain.grace + 1
         self._timers = [self.loop.call_later(seconds, self.overdue.set), self.loop.call_later(seconds + 5, _end_overdue, sig)]
 
 def _nothing() -> None: "Nothing to restore"
@@ -329,6 +351,19 @@ def _nothing() -> None: "Nothing to restore"
 def _end_overdue(sig: int) -> None:
     log.warning('The server did not finish its shutdown in time. The process ends now.')
     end_process(sig)
+
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #1cd657b5
+async def serve_on(
+    served: ServedLoop
+) -> None:
+    "Go on for `delay` seconds, while the health check asks the load balancer for nothing more"
+    served.leaving = True
+    if not served.delay: return
+    log.info('serving on for %g s before connections are closed', served.delay)
+    served.waiting = True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(served.delay): await served.hurry.wait()
+    served.waiting = False
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #946a0267
 def note_worker_end(served: ServedLoop) -> None:
@@ -354,6 +389,7 @@ def follow_hypercorn(
     if server is None or (found := hypercorn_stop(server.send)) is None: return
     terminated, timeout = found
     served.drain.grace = min(served.drain.grace, max(0.5, timeout - 0.5))
+    served.drain.spread = min(served.drain.spread, max(0.0, timeout - 0.5 - served.drain.grace))
     served.start(_drain_after(served, terminated))
 
 async def _drain_after(served: ServedLoop, terminated: Any) -> None:
@@ -393,6 +429,33 @@ async def _first(*coros: Awaitable) -> Any:
     finally:
         for t in tasks: t.cancel()
 
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #f67c6245
+@dataclass
+class Past:
+    "Totals of the connections that have ended"
+    ended: Counter = field(default_factory=Counter)    # (kind, why) → how many
+    sent: Counter = field(default_factory=Counter)     # Kind → messages
+    dropped: Counter = field(default_factory=Counter)  # Kind → messages that a slow client did not get
+    lock: Any = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, connection: Any) -> None:
+        "Count one that ends now"
+        box, scope = getattr(connection, 'mailbox', None), getattr(connection, 'scope', None)
+        if box is None or scope is None: return
+        kind, why = scope['type'], getattr(getattr(connection, 'state', None), 'why', '')
+        with self.lock:
+            self.ended[kind, why] += 1
+            self.sent[kind] += box.sent
+            self.dropped[kind] += box.dropped
+
+def check_wait(
+    name: str,  # The option
+    value: Any, # Seconds, as given
+) -> None:
+    "ValueError for seconds that make no sense"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f'{name}= is a number of seconds from 0, got {value!r}.')
+
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #632655f1
 class Lifecycle:
     "Startup, shutdown and the open connections of an app, in every loop it is served in"
@@ -401,8 +464,12 @@ class Lifecycle:
         shutdown: Iterable[Callable] | Callable | None = (),  # Run after the drain
         lifespan: Callable[[Any], Any] | None = None,         # One function for both
         grace: float = 5.0,                                   # Seconds the drain may take
+        delay: float = 0.0,                                   # Seconds of serving on after a signal, before the drain
+        spread: float = 0.0,                                  # Seconds over which the drain tells connections
     ):
-        self.lifespan, self.grace = Lifespan(startup, shutdown, lifespan), grace
+        for name, value in ('grace', grace), ('drain_delay', delay), ('drain_spread', spread): check_wait(name, value)
+        self.lifespan, self.grace, self.delay, self.spread = Lifespan(startup, shutdown, lifespan), grace, delay, spread
+        self.past = Past()
         self._loops: dict[asyncio.AbstractEventLoop, ServedLoop] = {}
         self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once; hears of each
 
@@ -411,7 +478,7 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         found = self._loops.get(loop)
         if fresh or found is None:
-            found = ServedLoop(self.grace)
+            found = ServedLoop(self.grace, self.delay, self.spread)
             with self._lock:
                 self._loops = {other: served for other, served in self._loops.items() if not other.is_closed()} | {loop: found}
         return found
@@ -422,10 +489,21 @@ class Lifecycle:
         return self.served().drain.stopping
 
     @property
+    def leaving(self) -> bool:
+        "Whether the running loop has been told to stop, or drains: a load balancer should ask another process"
+        served = self.served()
+        return served.leaving or served.drain.stopping.is_set()
+
+    @property
     def remaining(self) -> float:
         "Seconds until open connections are aborted: all of the grace time, or what is left of it during the drain"
         drain = self.served().drain
         return drain.grace if drain.deadline is None else max(0.0, drain.deadline - asyncio.get_running_loop().time())
+
+    @property
+    def loops(self) -> list[ServedLoop]:
+        "What is known of every loop in which the app is served"
+        return list(self._loops.values())
 
     @property
     def connections(self) -> list[Connection]:
@@ -455,28 +533,32 @@ class Lifecycle:
     def discard(self, connection: Connection) -> None:
         "It has ended"
         served = self.served()
+        if connection in served.drain.connections: self.past.add(connection)
         served.drain.discard(connection)
         if not served.drain.connections and not served.has_lifespan and not served.drain.stopping.is_set(): served.detach()
 
-    async def drain(self) -> None:
-        "End all connections of the running loop. Outside a shutdown the app is served on afterwards"
-        served = self.served()
-        drain = served.drain
-        await drain.drain()
-        if served.ending or served.drain is not drain: return
-        served.drain = Drain(drain.grace)
-        served.drain.connections.update(drain.connections)  # what did not end in time
-        _process.over()
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #6a16d6ec
+@patch
+async def drain(self: Lifecycle) -> None:
+    "End all connections of the running loop. Outside a shutdown the app is served on afterwards"
+    served = self.served()
+    drain = served.drain
+    await drain.drain()
+    if served.ending or served.drain is not drain: return
+    served.drain = Drain(drain.grace, drain.spread)
+    served.drain.connections.update(drain.connections)  # what did not end in time
+    _process.over()
 
-    def drain_sync(self,
-        timeout: float | None = None,  # Seconds; the default is the grace time and one second
-    ) -> None:
-        "`drain` for another thread, as where a notebook stops the server that it started"
-        for loop in list(self._loops):
-            if not loop.is_running(): continue
-            if loop is running_loop():
-                raise RuntimeError("drain_sync() would wait for the event loop it is called in. Use `await drain()` there.")
-            asyncio.run_coroutine_threadsafe(self.drain(), loop).result(timeout or self.grace + 1)
+@patch
+def drain_sync(self: Lifecycle,
+    timeout: float | None = None,  # Seconds; the default is the grace time and one second
+) -> None:
+    "`drain` for another thread, as where a notebook stops the server that it started"
+    for loop in list(self._loops):
+        if not loop.is_running(): continue
+        if loop is running_loop():
+            raise RuntimeError("drain_sync() would wait for the event loop it is called in. Use `await drain()` there.")
+        asyncio.run_coroutine_threadsafe(self.drain(), loop).result(timeout or self.grace + 1)
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #62fe8475
 def check_started(

@@ -26,8 +26,8 @@ try:
     import redis.asyncio
     from redis.exceptions import AskError, ClusterDownError, MasterDownError, NoScriptError, ReadOnlyError
     from redis.exceptions import RedisError, ResponseError, TryAgainError
-except ImportError as e:
-    raise ImportError("The Redis broker needs the package redis: pip install 'fasthtml[redis]'") from e
+except ImportError:
+    raise ImportError("The Redis broker needs the package redis: pip install 'fasthtml[redis]'") from None
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #2a80b2a1
 _add = """

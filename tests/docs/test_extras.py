@@ -79,6 +79,7 @@ USES = {
     'a page': ("lambda: Client(FastHTML(secret_key='k')).open('/')", 'turbohtml'),
     'tables': ("lambda: fast_app(':memory:', id=int)", 'fastlite'),
     'broker': ("lambda: FastHTML(secret_key='k', broker='redis://localhost')", 'redis'),
+    'broker class': ("lambda: __import__('fasthtml.realtime.redis_log')", 'redis'),
     'session store': ("lambda: FastHTML(secret_key='k', sess_store='redis://localhost')", 'redis'),
     'google login': ("lambda: fasthtml.oauth.GoogleAppClient('id', 'secret')", 'cryptography'),
     'openid': ("lambda: fasthtml.oauth.OpenIDClient('https://login.example', 'id', 'secret')", 'cryptography'),

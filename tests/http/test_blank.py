@@ -290,9 +290,9 @@ PAIRS = [(inner, outer) for inner in KINDS_OF_RECORD for outer in (parameter, *K
          if outer is not a_pydantic_model or inner not in (a_struct, a_typed_dict)]    # which pydantic does not take
 
 
-@pytest.mark.parametrize(('inner', 'outer'), PAIRS, ids=ids)
-@pytest.mark.parametrize('wrap', WRAPS)
-def test_blank_is_nothing_in_records_inside_of_records(wrap, inner, outer):
+@pytest.mark.parametrize(('inner', 'outer', 'wrap'), [(inner, outer, wrap) for inner, outer in PAIRS for wrap in WRAPS
+                                                     if a_pydantic_model in (inner, outer) or wrap == 'list'], ids=ids)
+def test_blank_is_nothing_in_records_inside_of_records(inner, outer, wrap):
     annotate, put = WRAPS[wrap]
     def said(kind, blank, *default):
         sent = put({'x': blank})
