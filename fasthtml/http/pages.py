@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 'Frame', 'open_tag', 'using_nonce', 'PageConfig',
-           'Parts', 'page_parts', 'canonical_url', 'noop_body', 'takes_request', 'page_edges', 'render_page',
-           'make_page']
+           'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body', 'takes_request', 'page_edges',
+           'render_page', 'make_page']
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -123,14 +124,16 @@ class PageConfig:
 # %% ../../nbs/api/http/11_pages.ipynb #f89e4a60
 _head_tags = frozenset({'title', 'meta', 'link', 'style', 'base'})
 
-@dataclasses.dataclass(slots=True)
 class Parts:
     "The nodes of a page, each in its place"
-    head: list[Any] = dataclasses.field(default_factory=list)     # Goes to <head>
-    title: Any = None                                             # The last <title>
-    body: list[Any] = dataclasses.field(default_factory=list)     # Goes to <body>
-    attrs: dict[str, Any] = dataclasses.field(default_factory=dict) # Of a `Body` that the handler gave
-    whole: bool = False                                           # Is it a whole document?
+    __slots__ = ('head', 'title', 'body', 'attrs', 'whole')
+    def __init__(self):
+        self.head: list[Any] = []          # Goes to <head>
+        self.title: Any = None             # The last <title>
+        self.body: list[Any] = []          # Goes to <body>
+        self.attrs: dict[str, Any] = {}    # Of a `Body` that the handler gave
+        self.whole = False                 # Is it a whole document?
+    def __repr__(self) -> str: return f"Parts({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
 def page_parts(
     nodes: Iterable[Any] # Top-level nodes
@@ -171,6 +174,28 @@ def canonical_url(
     if (name if not port or port.isdecimal() else host) in _own_hosts: return f'https://{host}{path}'
     return '/.' + path if path[:2] == '//' else path   # two slashes would begin a host
 
+def canonical_link(
+    scope: Scope,             # The connection
+    origin: bool|str,         # Where the app lives
+    own: Any = None,          # What the request was given instead
+) -> str:
+    "The link to the canonical address of a page, as HTML"
+    if own: return _link_to(str(own))
+    host, raw, query = b'', scope.get('raw_path'), scope.get('query_string')
+    for name, value in scope['headers']:
+        if name == b'host':
+            host = value
+            break
+    if not raw or len(raw) + len(query or b'') + len(host) > 300: return _link_to(canonical_url(scope, {b'host': host}, origin))
+    return _known_link(raw, query, host, origin)
+
+def _link_to(url: str) -> str: return f'<link rel="canonical" href="{esc(url)}">'
+
+@lru_cache(1000)
+def _known_link(raw: bytes, query: bytes|None, host: bytes, origin: bool|str) -> str:
+    return _link_to(canonical_url({'raw_path': raw, 'query_string': query}, {b'host': host}, origin))
+
+
 def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Request|None) -> list[Any]:
     "The body's content in the wrapper of the app, router or route"
     if wrap is None or wrap is noop_body: return body
@@ -195,18 +220,19 @@ def page_edges(
     scope: Scope,                # The connection
     request: Request|None = None, # May carry its own `canonical`
     nonce: str = '',             # For scripts, under a policy
-) -> tuple[bytes, bytes]: # From the doctype to the start of the body's content, and from its end
+) -> tuple[tuple[bytes, ...], bytes]: # From the doctype to the start of the body's content, in parts, and from its end
     "A page before and after the content of its body"
     frame = page.frame(scope.get('root_path', ''))
     own = to_html(*parts.head) if parts.head else ''
-    own += frame.title if parts.title is None else to_html(parts.title)
-    if page.canonical:
-        url = getattr(request, 'canonical', None) or canonical_url(scope, dict(scope['headers']), page.canonical)
-        own += f'<link rel="canonical" href="{esc(str(url))}">'
+    title = parts.title
+    if title is None: own += frame.title
+    elif type(title) is FT and type(title._c) is str and title._a is None: own += f'<title>{esc(title._c)}</title>'
+    else: own += to_html(title)
+    if page.canonical: own += canonical_link(scope, page.canonical, getattr(request, 'canonical', None))
     mid = ('</head>' + open_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     top, head, bottom = frame.top, frame.head, frame.bottom
     if nonce: top, head, bottom = (part.replace(_nonce_bytes, nonce.encode()) for part in (top, head, bottom))
-    return b''.join((top, own.encode('utf-8', 'replace'), head, mid)), bottom
+    return (top, own.encode('utf-8', 'replace'), head, mid), bottom
 
 def render_page(
     nodes: Iterable[Any],            # The content
@@ -234,4 +260,4 @@ def make_page(
     if parts.whole: return to_html(*nodes).encode('utf-8', 'replace')
     body = _wrapped(parts.body, body_wrap or page.body_wrap, scope, request)
     top, bottom = page_edges(parts, page, scope, request, nonce)
-    return b''.join((top, to_html(*body).encode('utf-8', 'replace'), bottom))
+    return b''.join((*top, to_html(*body).encode('utf-8', 'replace'), bottom))

@@ -448,7 +448,7 @@ def _stream(source: AsyncIterator[Any], reply: Reply, scope: Scope, page: PageCo
     def edges(nodes: list[Any]) -> tuple[bytes, list[Any], bytes]:
         parts = page_parts(nodes)
         top, bottom = page_edges(parts, page, scope, request, nonce)
-        return top, parts.body, bottom
+        return b''.join(top), parts.body, bottom
     text = _parts_of_page(source, None if fragment else edges, nonce)
     return _with_extras(HtmlStream(text, status_code=status, headers={'vary': _vary[1].decode()}), reply)
 
