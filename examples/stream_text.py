@@ -1,8 +1,8 @@
 """Text that arrives word by word, as from a language model. Run it with `python examples/stream_text.py`.
 
-The question is an ordinary form; the answer is an event stream. What makes the words is a generator, so put the client
-of a model in the place of `words_of`. The visitor may leave or press Stop at any time: the generator is closed at once,
-so nothing goes on costing money for nobody.
+The answer is work that outlives the page: load the page again at any word, or open it in a second window, and it goes on
+there. What makes the words is a generator, so put the client of a model in the place of `words_of`. Stop closes the
+generator at once, so nothing goes on costing money for nobody.
 """
 import asyncio
 import os
@@ -28,52 +28,47 @@ async def words_of(question: str):
         yield word + ' '
 
 
-async def answer(question: str):
-    "Each piece replaces the text so far: rendering is cheap, and a reader who reconnects misses nothing"
-    text = ''
-    try:
-        async for word in words_of(question):
-            text += word
-            yield P(text, Span('▌', cls='cursor', aria_hidden='true'))
-    except ConnectionError:  # a model out of reach is no reason to lose what has been said
-        yield P(text, Strong(' The connection to the model broke.'))
-    else:
-        yield P(text)
-
-
 css = Style('''
-main {max-width: 44rem} .cursor {animation: blink 1s steps(2) infinite} @keyframes blink {50% {opacity: 0}}
-article.answer header {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
-article.answer button {margin: 0; padding: .2rem .8rem}
+main {max-width: 44rem} [data-work] {white-space: pre-wrap} @keyframes blink {50% {opacity: 0}}
+[data-work=running]::after {content: '▌'; animation: blink 1s steps(2) infinite}
+article header {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
+article button {margin: 0; padding: .2rem .8rem} article:not(:has([data-work=running])) .stop {display: none}
 ''')
-app, rt = fast_app(hdrs=(picolink, css), pico=False, exts='sse', title='Word by word',
-                   assets=os.environ.get('ASSETS', 'cdn'))
+app, rt = fast_app(hdrs=(picolink, css), pico=False, title='Word by word', assets=os.environ.get('ASSETS', 'cdn'))
+questions: list[str] = []   # a table, in a program that is more than an example
+
+
+@app.work
+async def answer(question: int, say):
+    try:
+        async for word in words_of(questions[question]): await say(word)
+    except ConnectionError:  # a model out of reach is no reason to lose what has been said
+        await say(' The connection to the model broke.')
+
+
+def card(question: int, text):
+    end = Button('Stop', cls='secondary outline stop', hx_post=stop.to(question=question), hx_swap='none')
+    return Card(text, header=(B(questions[question]), end), cls='answer')
 
 
 @rt('/')
 def home():
     field = Input(id='question', placeholder='A poem about rain, please', required=True, aria_label='Question')
-    return Titled('Word by word',
+    return Titled('Word by word', Offline(),
                   Form(Group(field, Button('Ask')), hx_post='/ask', target_id='answers', hx_swap='afterbegin'),
-                  Div(id='answers'))
+                  Div(*[card(n, answer(question=n)) for n in reversed(range(len(questions)))], id='answers'))
 
 
 @rt('/ask')
 def post(question: str):
-    card = unqid()
-    words = Div(P('…'), hx_ext='sse', sse_connect=stream.to(question=question), sse_swap='message', aria_live='polite')
-    stop = Button('Stop', cls='secondary outline', target_id=card, hx_get='/stopped', hx_swap='outerHTML')
-    return Card(words, header=(B(question), stop), id=card, cls='answer')
+    questions.append(question)
+    n = len(questions) - 1
+    return card(n, answer.start(question=n))
 
 
-@rt('/stream')
-def stream(question: str):
-    return EventStream(answer(question))
-
-
-@rt('/stopped')
-def stopped():
-    return P(Small('Stopped; the connection is closed and the generator with it.'))
+@app.post('/stop')
+async def stop(question: int):
+    await answer.stop(question=question)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,9 @@
 import random
 from itertools import product
 
-from page_kit import Case
+from fasthtml.html.element import to_html
+from fasthtml.http.heads import fhjsscr
+from page_kit import SCRIPTS, Case
 
 STYLES = ['innerHTML', 'outerHTML', 'textContent', 'beforebegin', 'afterbegin', 'beforeend', 'afterend', 'delete', 'none']
 MORE4 = ['before', 'after', 'prepend', 'append', 'innerMorph', 'outerMorph', 'outerSync']
@@ -290,11 +292,93 @@ def streams(version: int) -> dict[str, Case]:
     return out
 
 
+HELPERS = to_html(fhjsscr)
+HTML, JSON, PLAIN = ({'Content-Type': o} for o in ('text/html; charset=utf-8', 'application/json', 'text/plain; charset=utf-8'))
+LONG = '<title>T</title><main><h1>Broken</h1><p>It is</p><p>third</p>' + '<p>more words of it</p>'*50 + '</main>'
+TOASTS = {'FH-Toasts': '%3Cdiv%20class%3D%22fh-toast%22%3Esaved%20%C3%BC%3C%2Fdiv%3E'}
+FAILURES: list[tuple[int, dict, str]] = [
+    (403, HTML, '<main class="container"><h1>403 Forbidden</h1><p>because</p></main>'), (404, HTML, '<b>not</b> found'), (500, HTML, ''), (500, HTML, LONG),
+    (500, HTML, '<!doctype html><html><head><title>500</title></head><body><main><h1>500</h1></main></body></html>'), (409, HTML, '<form><h1>F</h1><p>p</p></form>'),
+    (409, JSON, '{"detail": "taken <b>"}'), (409, JSON, '{"detail": {"a": 1}}'), (409, JSON, '[1'), (409, JSON, '[1]'), (503, PLAIN, ' <b>plain</b> '), (503, PLAIN, ''),
+    (422, HTML, '<i>wrong</i>'), (403, HTML | {'HX-Retarget': '#t'}, '<i>there</i>'), (403, HTML | {'HX-Reswap': 'beforeend'}, '<i>here</i>'),
+    (400, HTML, '<script>1</script><style>x</style><p>said</p>'), (200, HTML | TOASTS, ''), (204, TOASTS, ''), (500, HTML | TOASTS, '<p>failed</p>'),
+    (404, HTML, '<p id="t" hx-swap-oob="true">oob of a failure</p>')]
+
+
+def helped(version: int) -> dict[str, Case]:
+    "What the library's own script adds: failures, toasts, pushes that morph, events with a name, content without a place"
+    out = {}
+    def case(name, *args, **kw): out[f'helped-{name}'] = Case(*args, head=HELPERS, **kw)
+    for (i, said), attrs in product(enumerate(FAILURES), ['', 'hx-status:4xx="target:#t"']):
+        if attrs and (version == 2 or i % 3): continue
+        body = f'<form id="f"><button hx-post="/r/x" hx-target="#out" {attrs}>go</button></form><div id="out">old</div><p id="t">t</p>'
+        case(f'failure-{i}-{len(attrs)}', body, {'x': said}, [('click', 'button')])
+    case('failures', '<button id="go" hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>', {'x': FAILURES[0]}, [('click', '#go'), ('click', '#go')])
+    case('dismissed', '<button id="go" hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>', {'x': FAILURES[0]},
+         [('click', '#go'), ('click', 'button.fh-toast-dismiss')])
+    for i, style in enumerate(['morph', 'outerHTML']):
+        case(f'style-{i}', f'<button hx-get="/r/x" hx-target="#t" hx-swap="{style}">go</button><ul id="t"><li id="a">1</li><li>2</li></ul>',
+             {'x': '<ul id="t" class="k"><li>0</li><li id="a">1</li></ul>'}, [('click', 'button')])
+        case(f'style-oob-{i}', '<button hx-get="/r/x" hx-swap="none">go</button><ul id="t"><li id="a">1</li><li>2</li></ul>',
+             {'x': f'<ul id="t" hx-swap-oob="{style}"><li>0</li><li id="a">1</li></ul>'}, [('click', 'button')])
+    said = ['bare text', '<b>bare</b>', '<b>bare</b><p id="note" hx-swap-oob="true">n</p>', '<p id="note" hx-swap-oob="true">n <button>b</button></p>',
+            '<form id="f" hx-swap-oob="true"><input name="a" value="new"><textarea name="t">new</textarea><select name="s"><option>1<option selected>2</select></form>',
+            '<p id="note" hx-swap-oob="morph">m</p>', '<p hx-swap-oob="morph:#note" id="note">m</p>', '<circle id="dot" r="9" hx-swap-oob="true"/>', ' ', '{"a": 1}',
+            '<p id="note" hx-swap-oob="true"><script type="text/plain">x</script></p>', '<b hx-swap-oob="beforeend:#note">appended</b>']
+    inner = ('<p id="note">old <button>b</button></p><form id="f"><input name="a"><textarea name="t"></textarea><select name="s"><option>1<option>2</select></form>'
+             '<svg><circle id="dot" r="1"/></svg>')
+    for (i, f), (j, a) in product(enumerate(said), enumerate(['', 'hx-target="#side"', 'hx-swap="beforeend"'])):
+        if j and i not in (0, 1, 2): continue
+        case(f'frame-{i}-{j}', f'<p id="end"></p><div id="c" hx-ext="ws" ws-connect="/r/ws" {a}>{inner}</div><p id="side">side</p>',
+             frames=[f, '<p id="end" hx-swap-oob="true">end</p>'], done='#end')
+    events = ['event: tick\ndata: <b>t</b>\n\n', 'data: <b>m</b>\n\n', 'event: other\ndata: x\n\n', 'event: tick\ndata: <p id="note" hx-swap-oob="true">oob</p>\n\n', 'event: tick\ndata: 1\n\nevent: tick\ndata: 2\n\n']
+    bodies = ['<div hx-ext="sse" sse-connect="/r/sse"><p id="a" sse-swap="tick">a</p><p id="b" sse-swap="tick, message" hx-swap="beforeend">b</p><p id="note">n</p>{}</div>',
+              '<div hx-ext="sse" sse-connect="/r/sse" sse-swap="message"><p id="note">n</p>{}</div>',
+              '<div hx-ext="sse" sse-connect="/r/sse"><q hx-get="/r/t" hx-trigger="sse:tick">q</q><p id="note" sse-swap="message">n</p>{}</div>',
+              '<div hx-ext="sse" sse-connect="/r/sse"><p sse-swap="tick" hx-target="#side">a</p><p id="note" sse-swap="message">n</p>{}</div><p id="side">s</p>']
+    mark = '<p id="end" sse-swap="endmark"></p>'
+    for (i, e), (j, b) in product(enumerate(events), enumerate(bodies)):
+        if j == 1 and i == 1: continue
+        case(f'event-{i}-{j}', b.format(mark), events=[e, 'event: endmark\ndata: end\n\n'], done='#end')
+    for i, (target, old) in enumerate([('.r', '<p class="r">0</p>'), ('#n', '<p id="n">0</p>'), ('#n', '<p id="n"><i>0</i></p>')]):
+        events = [f'data: {old.replace("0", str(n))}\n\n' for n in range(1, 4)]
+        end = '<p id="end"></p>'
+        case(f'place-{i}', f'{end}<div hx-ext="sse" sse-connect="/r/sse" sse-swap="message" hx-target="{target}" hx-swap="outerHTML"></div>{old}',
+             events=[*events, 'data: <hx-partial hx-target="#end">end</hx-partial>\n\n'] if version == 4 else
+             [*events, 'data: <p id="end" hx-swap-oob="true">end</p>' + old.replace('0', '3') + '\n\n'], done='#end')
+    return out
+
+
+def history(version: int) -> dict[str, Case]:
+    "Back and forward, after links, boosted links, pushed and replaced addresses"
+    plain = '<a id="one" href="/r/one">1</a><a id="two" href="/r/two#h">2</a><p id="t">start</p>'
+    boosted = f'<div hx-boost="true" hx-boost:inherited="true">{plain}</div>'
+    pushed = ('<button id="one" hx-get="/r/one" hx-target="#t" hx-push-url="true">1</button>'
+              '<button id="two" hx-get="/r/two" hx-target="#t" hx-push-url="/r/other">2</button>'
+              '<button id="three" hx-get="/r/three" hx-target="#t" hx-replace-url="true">3</button><p id="t">start</p><input id="i" value="v">')
+    # A page of the answers has htmx too, so that one may go on from there
+    scripts = ''.join(f'<script src="/nm/{name}"></script>' for name in SCRIPTS[version])
+    def page(word: str) -> str:
+        links = '<a id="one" href="/r/one">1</a><a id="two" href="/r/two">2</a>'
+        return f'<html><head><title>{word}</title><script src="/probe.js"></script>{scripts}</head><body><div hx-boost="true">{links}</div><p id="t">{word}</p></body></html>'
+    pages = {name: page(name) for name in ('one', 'two', 'three', 'other')}
+    parts = {name: f'<b>{name}</b>' for name in ('one', 'two', 'three')} | {'other': page('other')}
+    ways = [[('click', '#one'), ('back',)], [('click', '#one'), ('back',), ('forward',)], [('click', '#one'), ('click', '#two'), ('back',)],
+            [('click', '#one'), ('click', '#two'), ('back',), ('back',)], [('click', '#one'), ('click', '#two'), ('back',), ('back',), ('forward',)]]
+    out = {}
+    for i, way in enumerate(ways):
+        out[f'history-pushed-{i}'] = Case(pushed, parts, way)
+        if version == 2: out[f'history-boosted-{i}'] = Case(boosted, pages, way)
+    out['history-replaced'] = Case(pushed, parts, [('click', '#one'), ('click', '#three'), ('back',)])
+    out['history-typed'] = Case(pushed, parts, [('fill', '#i', 'typed'), ('click', '#one'), ('back',)])
+    return out
+
+
 WORDS = ['alpha', 'beta &amp; co', 'é', '1', '']
 
 
 def random_html(rng: random.Random, depth: int = 0) -> str:
-    tag = rng.choice(['p', 'div', 'ul', 'li', 'span', 'table', 'tr', 'td', 'b', 'input', 'select', 'option', 'textarea', 'section', 'a', 'h1'])
+    tag = rng.choice(['p', 'div', 'ul', 'li', 'span', 'table', 'tr', 'td', 'b', 'input', 'option', 'textarea', 'section', 'a', 'h1'])
     attrs = rng.choice(['', '', f' id="n{rng.randrange(6)}"', ' class="k"', f' id="n{rng.randrange(6)}" class="z"'])
     if rng.random() < .15: attrs += f' hx-swap-oob="{rng.choice(["true", "innerHTML", "beforeend:#n1", "outerHTML:#n2", "delete:#n3"])}"'
     if rng.random() < .1: attrs += f' hx-get="/r/{rng.choice("xyz")}" hx-trigger="{rng.choice(["load once", "click", "go from:body"])}"'
@@ -303,7 +387,7 @@ def random_html(rng: random.Random, depth: int = 0) -> str:
     return f'<{tag}{attrs}>{inner}</{tag}>'
 
 
-def random_cases(version: int, n: int = 120, seed: int = 20261127) -> dict[str, Case]:
+def random_pages(version: int, n: int = 100, seed: int = 20261127) -> dict[str, Case]:
     "Pages, answers and actions of a seeded generator"
     rng, out = random.Random(f'{seed}-{version}'), {}
     styles = STYLES + (MORE4 if version == 4 else [])
@@ -318,7 +402,7 @@ def random_cases(version: int, n: int = 120, seed: int = 20261127) -> dict[str, 
     return out
 
 
-LEAVING = ('responses', 'fills', 'boosts', 'navigations', 'chains', 'streams', 'frames', 'triggers')
+LEAVING = ('responses', 'fills', 'boosts', 'navigations', 'chains', 'streams', 'frames', 'triggers', 'helped', 'history')
 
 
 def group(make, version: int) -> dict[str, Case]:
@@ -329,4 +413,4 @@ def group(make, version: int) -> dict[str, Case]:
 
 
 GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets, responses, values, fills, triggers, chains, boosts, navigations, morphs,
-                                  frames, streams)}
+                                  frames, streams, helped, random_pages, history)}

@@ -151,6 +151,7 @@ HOUSEKEEPING = re.compile(r'data-htmx-powered|data-hx-revealed|data-hx-(sse|ws):
 
 def dump_attrs(attrs: dict[str, str]) -> dict[str, str]:
     out = {k: v for k, v in attrs.items() if not HOUSEKEEPING.match(k)}
+    if 'fh-toast' in out.get('class', ''): out.pop('style', None)   # a script gives it one where no style sheet has
     if 'class' in out:
         out['class'] = ' '.join(o for o in out['class'].split() if not o.startswith('htmx-'))
         if not out['class']: del out['class']
@@ -223,6 +224,12 @@ async function act(frame, [verb, selector, value]) {
             await sleep(10);
         }
         throw new Error('waited for ' + selector);
+    }
+    if (verb === 'back' || verb === 'forward') {
+        const moved = new Promise(done => { for (const o of ['popstate', 'pagehide']) w.addEventListener(o, done, {once: true}); });
+        w.history.go(verb === 'back' ? -1 : 1);
+        await Promise.race([moved, sleep(3000)]);
+        return;
     }
     const found = [...d.querySelectorAll(selector)], el = found[0];
     if (!el) throw new Error(verb + ': nothing matches ' + selector);
@@ -304,6 +311,8 @@ def in_chromium(page, url: str, cases: dict[str, Case], version: int, lanes: int
     "What each case comes to in Chromium"
     page.goto(f'{url}/driver')
     jobs = [[key, version, actions_of(case), case.shared(key, version)] for key, case in cases.items()]
+    travels = any(verb in ('back', 'forward') for case in cases.values() for verb, *_ in case.actions)
+    if travels: lanes = 1   # frames of a tab share a history
     out = page.evaluate('([jobs, lanes]) => runAll(jobs, lanes)', [jobs, lanes])
     return {key: {**o, 'body': clean(o['body']) if o['body'] else None, 'path': local(o['path'], key, version)} for key, o in out.items()}
 
@@ -326,6 +335,7 @@ def in_the_page_client(client: Client, key: str, case: Case, version: int) -> di
             elif verb == 'fill':
                 a_file = isinstance(value, list) and value and str(value[0]).endswith('.txt')
                 page.fill(selector, tuple(value) if a_file else value)
+            elif verb in ('back', 'forward'): getattr(page, verb)()
             elif verb in ('click', 'submit'): getattr(page, verb)(selector)
             else: getattr(page, verb)(selector, value)
             client.advance(.05)

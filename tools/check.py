@@ -69,7 +69,8 @@ def in_sync() -> str:
 
 
 def lint() -> str:
-    "ruff, on modules, notebooks and tools"
+    "ruff, on modules, notebooks and tools; and words that readers stumble over"
+    run(sys.executable, 'tools/words.py')
     return run('ruff', 'check', '--output-format', 'concise', '.')
 
 
@@ -97,7 +98,7 @@ def site() -> str:
 
 
 def tests() -> str:
-    "pytest: generated cases, HTTP, real time, browser, compatibility, house rules"
+    "pytest: generated cases, HTTP, real time, browser, compatibility, rules of the project"
     return run('pytest', '-n', WORKERS, '--dist', 'worksteal')
 
 

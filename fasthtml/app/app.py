@@ -60,6 +60,7 @@ from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle, check_started
 from .live import Live, Regions
+from .work import Working
 
 # %% ../../nbs/api/app/33_app.ipynb #fc6495d4
 _body_attrs = frozenset('''accesskey autocapitalize autocorrect autofocus contenteditable dir draggable enterkeyhint hidden inert
@@ -596,7 +597,7 @@ def app_hub(
     return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
-class FastHTML(Routing, Realtime, Live, StaticRoutes, Operated, Tested, Settings, Serving):
+class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested, Settings, Serving):
     "A web app whose handlers return HTML elements"
     def __init__(self,
         debug: bool = False,                     # Show crashes in the browser

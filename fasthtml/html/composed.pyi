@@ -1,5 +1,5 @@
 # Written by tools/stubs.py. Do not edit.
-"""Tags made of tags: forms, links, scripts, styles, icons and page skeletons in one call."""
+"""Make forms, links, scripts, styles, icons and page skeletons in one call."""
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from typing import overload as form

@@ -700,14 +700,19 @@
     if (add.length || drop.length) return change(add, drop);
   }
 
-  async function change(has, drop) {
+  async function change(has, drop, more) {
     live.sets++;
     try {
-      const response = await post('/set', {page, has, drop});
+      const response = await post('/set', {page, has, drop, ...more});
       if (isRefusal(response)) lost();
       else if (response.status !== 204 && !stopped) open();
     } catch { if (!stopped && !waiting) open(); }
   }
+
+  document.addEventListener('click', event => {
+    const button = event.target.closest && event.target.closest('[data-live-retry]');
+    if (button && page) change([], [], {retry: button.dataset.liveRetry});
+  });
 
   const bringsRegion = node => node.nodeType === 1 && (node.hasAttribute(KEY) || node.querySelector(`[${KEY}]`) !== null);
   new MutationObserver(records => {

@@ -1,5 +1,5 @@
 # Written by tools/stubs.py. Do not edit.
-"""The components of Pico CSS: cards, groups, grids, dialogs and busy marks."""
+"""Make cards, groups, grids, dialogs and busy indicators styled by Pico CSS."""
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from typing import overload as form

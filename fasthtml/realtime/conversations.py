@@ -23,11 +23,13 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from ..html.element import FT
 from ..http.handlers import Site
 from ..http.limits import Pace
-from ..http.params import BadInput, Errors, Source
+from ..http.params import BadInput, Errors, FieldError, Source
 from ..http.requests import IN_LOOP, BadJson, aside, frame_body, read_frame
+from ..http.texts import Text
 from ..http.threads import hold_thread
 from .channels import Channel
 from .connections import Manner, Phase, State, current_connection
+from .leases import BrokerError
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
@@ -179,6 +181,7 @@ async def _respond(self: Conversation, text: str) -> None:
         if not connection.mailbox.send_now(frame): await socket.write(frame)
     except BadJson: connection.end('refused', 1003, 'expected a JSON object')
     except BadInput as e: await self._bad_input(e)
+    except BrokerError as e: await self._not_published(e)
     except Exception as e: self._failed(e, 'a handler')
 
 @patch
@@ -191,9 +194,20 @@ async def _bad_input(self: Conversation, problem: BadInput) -> None:
     except Exception as e: self._failed(e, '`on_error`')
 
 @patch
+async def _not_published(self: Conversation, e: BrokerError) -> None:
+    "A handler has published, and the broker did not confirm it: tell the client, who may try again, and go on"
+    log.warning('%s: a message was not published, and the socket stays open: %s', self.path, e)
+    problem = FieldError('', '', Text('own', message=Text('not_delivered')))
+    if not self.route.on_error: return await self.socket.say({'error': problem.message})
+    self.source.extra = {**self.extra, 'errors': Errors({'': problem})}
+    try: await perform(self.route.on_error, self.source, self.route.site, self.socket.say)
+    except Exception as e: self._failed(e, '`on_error`')
+
+@patch
 def _failed(self: Conversation, e: Exception, what: str) -> None:
     "A function of the program has raised"
     if without(e, WebSocketDisconnect) is None: return  # its client has left; the server will say so too
+    if without(e, BrokerError) is None: return log.warning('%s: %s: a message was not published: %s', self.path, what, e)
     if isinstance(e, HTTPException):
         log.warning('%s: %s refused the client: %s', self.path, what, e.detail)
         return self.connection.end('refused', 1008)

@@ -24,7 +24,7 @@ from ..http.paths import address_of
 from .calls import AppCall, AppTransport, Html, LoopThread, Response, StillWaiting
 from .streams import AsyncEvents, AsyncSocket, AsyncStream, Event, htmx_headers
 from .streams import Closed as Closed, StreamEnded as StreamEnded  # for `except` in tests
-from ..http.sessions import SessionMiddleware, decode_session, encode_session, session_store, store_key
+from ..http.sessions import SessionMiddleware, Signing, decode_session, encode_session, session_store, store_key
 
 if TYPE_CHECKING: from fasthtml.testing.page import AsyncPage, Page  # loaded by the first page that is opened
 
@@ -39,6 +39,10 @@ class SessionSetup(NamedTuple):
 
     @property
     def bound(self) -> str | None: return self.cookie if self.ours else None
+
+    def stored_as(self, value: str) -> str:
+        "What the store knows it by"
+        return store_key(self.cookie, value, Signing(self.key, self.bound).keys[0])
 
     def encode(self, data: Mapping[str, Any]) -> str: return encode_session(data, self.key, self.bound)
     def decode(self, value: str) -> dict: return decode_session(value, self.key, self.max_age, self.bound)
@@ -159,7 +163,7 @@ class _Visit(_Pages):
         if setup.store:
             value = token_urlsafe(32)
             entries = {k: json.dumps(v) for k, v in data.items()}
-            await setup.store.save(store_key(setup.cookie, value), entries, (), setup.max_age or 14*24*3600)
+            await setup.store.save(setup.stored_as(value), entries, (), setup.max_age or 14*24*3600)
         else: value = setup.encode(data)
         keep_cookie(self.http, f'{setup.cookie}={value}; path=/')
 
@@ -170,7 +174,7 @@ class _Visit(_Pages):
         value = next((c.value for c in self.http.cookies.jar if c.name == setup.cookie), None)
         if not value: return {}
         if not setup.store: return setup.decode(value)
-        found = await setup.store.load(store_key(setup.cookie, value))
+        found = await setup.store.load(setup.stored_as(value))
         return {k: json.loads(v) for k, v in found.values.items()} if found else {}
 
     async def start(self) -> None:

@@ -591,7 +591,9 @@ def insert4(
     elif style == 'afterbegin': place(target, new, next(iter(target.children), None))
     elif style == 'outerSync': new = _sync(target, next(filter(is_element, fragment.children), None))
     elif style == 'innerMorph':
-        Morph(dom, target, fragment).children(target, fragment)
+        morph = Morph(dom, target, fragment)
+        morph.children(target, fragment)
+        done.fresh += morph.changed
         new = list(target.children)
     elif parent is not None: new = _beside4(dom, style, target, parent, fragment, new)
     put_back(dom, held)
@@ -600,8 +602,9 @@ def insert4(
 
 def _beside4(dom: Dom, style: str, target: Any, parent: Any, fragment: Any, new: list) -> list:
     if style == 'outerMorph':
-        Morph(dom, target, fragment).children(parent, fragment, target, target.next_sibling)
-        return [*new, target]
+        morph = Morph(dom, target, fragment)
+        morph.children(parent, fragment, target, target.next_sibling)
+        return [*new, target, *morph.changed]
     place(parent, new, target.next_sibling if style == 'afterend' else target)
     if style == 'outerHTML': detach(target)
     return new
@@ -639,6 +642,7 @@ class Morph:
         fragment: Any, # What comes
     ):
         self.dom, self.target, self.pantry, self.future = dom, target, [], set()
+        self.changed: list = []   # Elements whose attributes of htmx have changed: it looks at them again
         old, new = [target] * ('id' in target.attrs) + select(target, '[id]'), select(fragment, '[id]')
         self.lasting = _lasting_ids(old, new)
         self.ids: dict[Any, set] = {}
@@ -741,9 +745,13 @@ def node(self: Morph, old: Any, new: Any) -> None:
         if old.data != new.data: old.data = new.data
         return
     if not is_element(old) or 'hx-morph-skip' in old.attrs: return
+    before = _hx_attrs(old)
     copy_attributes(old, new)
+    if _hx_attrs(old) != before: self.changed.append(old)
     if 'hx-morph-skip-children' not in old.attrs and (not old.equals(new) or new.tag == 'template' or new.select('template')):
         self.children(old, new)
+
+def _hx_attrs(el: Any) -> dict: return {name: el.attr(name) for name in el.attrs if name.startswith(('hx-', 'data-hx-'))}
 
 def _soft_match(old: Any, new: Any) -> bool:
     if not is_element(old) or old.tag != new.tag: return False

@@ -43,6 +43,7 @@ from ..html.html2ft import html2ft
 from ..html.htmx import Asset, asset_url, assets, htmx_exts
 from .check import check_program
 from ..html.js import all_assets
+from ..realtime.open_broker import share_channels
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #d5b6c99c
 class Misuse(Exception):
@@ -272,8 +273,9 @@ def _do_dev(o: argparse.Namespace) -> None:
 
 def _do_run(o: argparse.Namespace) -> None:
     from uvicorn.main import main as uvicorn_command
-    target, _ = load_app(o.app)
+    target, app = load_app(o.app)
     if o.workers < 1: raise Misuse(f'--workers is 1 or more, got {o.workers}.')
+    if said := share_channels(app, o.workers): print(said, flush=True)
     words = [target, '--workers', str(o.workers), '--app-dir', '.', '--forwarded-allow-ips', o.trust_proxy, *o.uvicorn]
     if o.log_json: words += ['--log-config', str(package_folder/'log_json.json')]
     if not {'--uds', '--fd'} & {*o.uvicorn}:
@@ -343,7 +345,7 @@ def make_parser(
     new.add_argument('-t', '--template', default='basic', help='basic, live (WebSocket and event stream) or data (a SQLite table)')
     serving('dev', _do_dev, 'run the app, follow changes in the browser, and show mistakes there')
     run = serving('run', _do_run, 'run the app for others')
-    run.add_argument('--workers', type=int, default=1, help='processes; channels need a broker when there are several')
+    run.add_argument('--workers', type=int, default=1, help='processes; several share channels in a file, unless the app names a broker')
     run.add_argument('--trust-proxy', default='127.0.0.1', help='addresses of proxies whose X-Forwarded headers are believed')
     run.add_argument('--log-json', action='store_true', help='log lines of JSON, for programs that collect logs')
     run.set_defaults(uvicorn=[])

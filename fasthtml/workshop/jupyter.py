@@ -157,7 +157,7 @@ class JupyUvi:
         return self
 
     def stop(self) -> None:
-        "End open streams and sockets with their farewell, run the app's clean-up, free the port"
+        "End open streams and sockets in order, run the app's clean-up, free the port"
         if not self.server: return
         drained = asyncio.run_coroutine_threadsafe(self.app.lifecycle.drain(), self.loop)
         drained.result(self.app.lifecycle.grace + 1)
@@ -213,7 +213,7 @@ class JupyUviAsync(JupyUvi):
         return self
 
     async def stop(self) -> None:
-        "End open streams and sockets with their farewell, run the app's clean-up, free the port"
+        "End open streams and sockets in order, run the app's clean-up, free the port"
         if not self.server: return
         await self.app.lifecycle.drain()
         self.server.should_exit = True

@@ -99,29 +99,46 @@ def words():
         yield server.url, module
 
 
+def ask(page, url, question):
+    page.goto(url)
+    page.fill('#question', question)
+    page.click('text=Ask')
+
+
 def test_an_answer_arrives_word_by_word(words, page):
     url, _ = words
-    page.goto(url)
-    page.fill('#question', 'Something about rain')
-    page.click('text=Ask')
-    page.wait_for_selector('article p:has-text("Rain is water")')
+    ask(page, url, 'Something about rain')
+    page.wait_for_selector('[data-work=running]:has-text("Rain is water")')
     assert 'something to say' not in page.inner_text('article')
-    page.wait_for_selector('article p:has-text("something to say.")')
-    assert page.locator('article .cursor').count() == 0
+    page.wait_for_selector('[data-work=done]:has-text("something to say.")')
     assert not page.problems
+
+
+def test_an_answer_survives_a_reload_and_is_seen_in_a_second_window(words, page, new_page):
+    "One run: whoever comes sees what is there, then what comes"
+    url, module = words
+    ask(page, url, 'Something about rain')
+    page.wait_for_selector('[data-work=running]:has-text("Rain is water")')
+    page.reload()
+    page.wait_for_selector('[data-work=running]:has-text("Rain is water")')
+    second = new_page()
+    second.goto(url)
+    for tab in page, second:
+        tab.wait_for_selector('[data-work=done]:has-text("Rain is water that could not decide.")')
+        assert tab.inner_text('[data-work]').count('Rain') == 1
+        assert not tab.problems
+    assert len(module.questions) == 1
 
 
 def test_a_model_that_breaks_off_leaves_what_it_said(words, page, monkeypatch):
     url, module = words
 
     async def broken(question):
-        yield 'So far '
+        yield 'So far'
         raise ConnectionError
     monkeypatch.setattr(module, 'words_of', broken)
-    page.goto(url)
-    page.fill('#question', 'Anything')
-    page.click('text=Ask')
-    page.wait_for_selector('article p:has-text("So far The connection to the model broke.")')
+    ask(page, url, 'Anything')
+    page.wait_for_selector('[data-work=done]:has-text("So far The connection to the model broke.")')
     assert not page.problems
 
 
@@ -138,11 +155,34 @@ def test_stop_closes_the_generator(words, page, monkeypatch):
             closed.append(question)
 
     monkeypatch.setattr(module, 'words_of', endless)
-    page.goto(url)
-    page.fill('#question', 'Tell me all')
-    page.click('text=Ask')
-    page.wait_for_selector('article p:has-text("on and on and")')
+    ask(page, url, 'Tell me all')
+    page.wait_for_selector('[data-work=running]:has-text("on and on and")')
     page.click('text=Stop')
-    page.wait_for_selector('text=Stopped')
+    page.wait_for_selector('[data-work=stopped]')
     wait_until(lambda: closed == ['Tell me all'], what='the generator to be closed')
     assert not page.problems
+
+
+@pytest.fixture
+def shared_list(monkeypatch):
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+    with serve(load_example('shared_list').app) as server: yield server.url
+
+
+def test_two_people_see_one_list(shared_list, new_page):
+    ann, bob = new_page(), new_page()
+    for tab, name in (ann, 'Ann'), (bob, 'Bob'):
+        tab.goto(shared_list)
+        tab.fill('[name=name]', name)
+        tab.click('text=Go')
+        tab.wait_for_selector('html[data-live=true]', state='attached')
+    bob.fill('[name=text]', 'half a th')
+    ann.fill('[name=text]', 'buy milk')
+    ann.click('text=Add')
+    bob.wait_for_selector('li:has-text("buy milk by Ann")')
+    assert bob.input_value('[name=text]') == 'half a th'
+    ann.wait_for_selector('text=Ann, 1 of these are yours')
+    assert bob.query_selector('text=Bob, 0 of these are yours')
+    bob.click('text=done')
+    ann.wait_for_selector('li', state='detached')
+    for tab in ann, bob: assert not tab.problems

@@ -1,6 +1,8 @@
 "The page client shows what Chromium shows with the real htmx 2.0.11 and 4.0.1: the same document, address and requests."
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -14,10 +16,15 @@ from support import serve
 def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
     "Where the two are not the same, as texts"
     there, here, out = TableApp(cases), TableApp(cases), []
-    with serve(there.app, lifespan='off', timeout_graceful_shutdown=1) as server: seen = in_chromium(page, server.url, cases, version)
-    client = Client(here.app)
+    def in_python() -> dict[str, dict]:
+        with closing(Client(here.app)) as client:
+            return {key: in_the_page_client(client, key, case, version) for key, case in cases.items()}
+    with ThreadPoolExecutor(1) as pool:   # beside the browser, which works in processes of its own
+        running = pool.submit(in_python)
+        with serve(there.app, lifespan='off', timeout_graceful_shutdown=1) as server: seen = in_chromium(page, server.url, cases, version)
+        found = running.result()
     for key, case in cases.items():
-        ours, theirs = in_the_page_client(client, key, case, version), seen[key]
+        ours, theirs = found[key], seen[key]
         requests = [app.seen.get((key, version), []) for app in (here, there)]
         seen_here = [(o, ours[o], theirs[o]) for o in ('errors', 'body', 'title', 'path')]
         for what, a, b in [*seen_here, ('requests', *(json.loads(json.dumps(o)) for o in requests))]:
@@ -26,7 +33,6 @@ def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
                            f'  answers  {case.answers or case.frames or case.events}\n  actions  {case.actions}\n'
                            f'  client   {a}\n  chromium {b}\n  warnings {ours["warnings"]}')
                 break
-    client.close()
     return out
 
 

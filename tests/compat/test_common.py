@@ -1,4 +1,4 @@
-"The front door: what `from fasthtml.common import *` brings, and what importing does not do (G1)."
+"One import: what `from fasthtml.common import *` brings, and what importing does not do (G1)."
 import json
 import subprocess
 import sys

@@ -248,7 +248,7 @@ def test_handlers_may_be_anything_that_is_called():
 # Libraries of components
 
 def test_the_ways_of_component_libraries():
-    "As MonsterUI and faststrap do: the front door as a module, fastcore's star after it, enums for classes, `FastHTML` with `pico=`"
+    "As MonsterUI and faststrap do: `common` as a module, fastcore's star after it, enums for classes, `FastHTML` with `pico=`"
     names = {}
     exec('import fasthtml.common as fh\nfrom fastcore.all import *\nfrom fasthtml.components import Uk_icon, Uk_select\n'
          'from fasthtml.core import FT\nfrom fasthtml.svg import *', names)

@@ -1,4 +1,4 @@
-"The rules of the house, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
+"The rules of this project, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
 import ast
 import json
 import os

@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
-from fasthtml.app.app import FastHTML
+from fasthtml.app.app import Client, FastHTML
 from fasthtml.http.sessions import (
     RedisSessions,
     SessionMiddleware,
@@ -461,3 +461,22 @@ def test_starlettes_own_middleware_can_be_used():
     client = TestClient(app)
     assert [client.get('/n').text for _ in range(2)] == ['1', '2']
     assert app.decode_session(client.cookies['session_']) == {'n': 2}
+
+
+def test_a_stored_session_belongs_to_the_key_of_its_app(tmp_path):
+    "Two apps with one store see nothing of each other, also with the same cookie; a key that is added keeps the sessions"
+    def app(key):
+        app = FastHTML(secret_key=key, sess_store=f'sqlite:///{tmp_path}/s.db')
+
+        @app.get('/{name}')
+        def visit(session, name: str): return session.setdefault('name', name)
+        return Client(app)
+    first = app('one')
+    assert first.get('/ada').text == 'ada'
+    cookie = first.cookies['session_']
+
+    def with_cookie(key):
+        client = app(key)
+        client.cookies.set('session_', cookie)
+        return client.get('/bob').text
+    assert [with_cookie(key) for key in ('one', 'two', ['one', 'two'], 'two')] == ['ada', 'bob', 'ada', 'ada']

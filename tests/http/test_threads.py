@@ -413,7 +413,8 @@ def python(code: str, *args: str) -> subprocess.Popen:
 
 
 BLOCKED = '''
-import asyncio, sys, threading, uvloop
+import asyncio, signal, sys, threading, uvloop
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests in the background may have switched it off
 from fasthtml.http.threads import in_thread
 def blocked():
     print('blocked', flush=True)

@@ -1,14 +1,19 @@
 """Channels of many processes on a log, when processes, servers and files die: C2 without gap or duplicate, C3 every loss told once."""
 import asyncio
+import json
 import random
+import re
 import signal
 import sqlite3
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
+from websockets.asyncio.client import connect
 
 from channel_kit import Client, numbers, texts
-from fasthtml.realtime.broker import Entry, Place, Reader, Shard, backoff, pack
+from fasthtml.realtime.broker import Entry, Place, Reader, Shard, backoff, pack, parse_place
 from fasthtml.realtime.channels import RESYNC
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError, NotSent
@@ -462,3 +467,72 @@ async def test_a_file_that_another_program_locks_is_waited_for_and_reads_go_on(t
     await channel.publish('waits')
     await until(lambda: client.texts == again.texts == ['waits'])
     other.close()
+
+
+SOCKETS = '''
+from fasthtml.common import *
+def broken(errors): return {'refused': str(errors[''])}
+app = FastHTML(secret_key='x', exts='ws')
+news = app.channel('news', history=5)
+
+@app.ws('/plain')
+async def plain(text: str): return await news.publish(text)
+
+@app.ws('/told', on_error=broken)
+def told(text: str): return news.publish(text)
+
+@app.ws('/own')
+async def own(text: str):
+    try: return await news.publish(text)
+    except ConnectionError as e: return {'own': type(e).__name__}
+'''
+
+
+@pytest.mark.parametrize('path,answer', [('/plain', 'error'), ('/told', 'refused'), ('/own', 'own')])
+async def test_a_message_while_the_broker_is_away_is_answered_and_the_socket_stays_open(path, answer, own_valkey, tmp_path):
+    "S2"
+    env = {'FASTHTML_BROKER': own_valkey.url}
+    code = SOCKETS + '\napp.site.broker.timeout = 0.3\n'
+    with serve_process(code, tmp_path, [*UVICORN, '0'], env) as process:
+        async with connect(f'ws://127.0.0.1:{process.port}{path}') as ws:
+            await ws.send('{"text": "one"}')
+            assert parse_place(await ws.recv())
+            own_valkey.kill()
+            for _ in range(2):
+                await ws.send('{"text": "two"}')
+                assert list(json.loads(await ws.recv())) == [answer]
+            own_valkey.start()
+            async def again():
+                await ws.send('{"text": "three"}')
+                return parse_place(await ws.recv())
+            while not await again(): pass
+
+
+WORKERS = {
+    'fasthtml run': [sys.executable, '-m', 'fasthtml', 'run', 'app:app', '--host', '127.0.0.1', '--workers', '2', '--port', '0'],
+    'serve': [sys.executable, 'app.py'],
+}
+
+
+@pytest.mark.parametrize('how', WORKERS)
+def test_several_workers_share_channels_without_a_server(how, tmp_path):
+    "S3: they are two processes, they say in one line where their channels are, and the supervisor reads nothing"
+    code = APP.replace("secret_key='x'", f'secret_key={str(tmp_path)!r}')
+    code += "\nif __name__ == '__main__': serve(port=0, workers=2)\n" if how == 'serve' else ''
+    with serve_process(code, tmp_path, WORKERS[how], {}) as process:
+        wait_until(lambda: process.output.count('startup complete') == 2, 30)
+        assert process.output.count('share their channels in') == 1
+        file = Path(process.output.partition('share their channels in ')[2].split()[0])
+        workers = {int(pid) for pid in re.findall(r'Started server process \[(\d+)\]', process.output)}
+        supervisor = psutil.Process(process.popen.pid)
+        using = [p.pid for p in [supervisor, *supervisor.children(recursive=True)] if any(f.path == str(file) for f in p.open_files())]
+        assert set(using) == workers and len(workers) == 2
+        clients = [SseClient(process.url, '/events') for _ in range(8)]
+        for n in range(10):
+            with SseClient(process.url, f'/publish/{n}') as client:
+                while client.read(): pass
+        for client in clients:
+            read_until(client, '9')
+            assert seen(client)[0] == texts(0, 10)
+            client.close()
+    for path in file.parent.glob(f'{file.name}*'): path.unlink()

@@ -1,0 +1,47 @@
+"What `tools/words.py` finds, and what it leaves alone"
+import sys
+
+import pytest
+
+from support import ROOT
+
+sys.path.insert(0, str(ROOT/'tools'))
+import words
+
+FOUND = {
+    'This room owns the renderer.': 'This room owns', 'See the rooms below.': 'rooms below', 'the house rules': 'house rules',
+    'Each stream gets a farewell.': 'farewell', 'Its last words arrive.': 'last words', 'The client hangs up.': 'hangs up',
+    'what the other end sent': 'the other end', 'It is decided, and settled when the page loads.': 'settled when',
+    'as is told in *Forms*': 'is told in',
+    '## Is it well?': 'Is it well', 'It says all anew.': 'says all anew', 'It has its place in a list.': 'has its place in',
+    'the front door': 'the front door', 'The words of htmx': 'words of htmx', 'It fails without a word.': 'without a word',
+}
+LEFT_ALONE = [
+    'A chat room has a history.', 'There is room in the mailbox for a message.', 'This room has three members.',
+    'htmx settles the content after a swap.', 'The file belongs to its owner.', 'The token is issued for another audience.',
+    'unless it is told otherwise', 'hang the picture', 'the other ends']
+
+
+@pytest.mark.parametrize('sentence', FOUND)
+def test_a_private_word_is_found_and_the_usual_one_is_named(sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr(words, 'ROOT', tmp_path)
+    path = tmp_path/'page.md'
+    path.write_text(sentence, encoding='utf-8')
+    fault, *_ = words.faults(path)
+    assert f'instead of "{FOUND[sentence]}" write:' in fault and fault.startswith('page.md, line 1')
+
+
+@pytest.mark.parametrize('sentence', LEFT_ALONE)
+def test_an_ordinary_use_of_the_same_word_is_left_alone(sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr(words, 'ROOT', tmp_path)
+    path = tmp_path/'page.md'
+    path.write_text(sentence, encoding='utf-8')
+    assert words.faults(path) == []
+
+
+def test_texts_of_python_are_read_and_names_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, 'ROOT', tmp_path)
+    path = tmp_path/'module.py'
+    code = 'farewell = 1  # fine\ndef f():\n    "Send the farewell"\n    raise ValueError("goodbye")  # hung up\n'
+    path.write_text(code, encoding='utf-8')
+    assert [fault.split(':')[0] for fault in words.faults(path)] == ['module.py, line 3', 'module.py, line 4', 'module.py, line 4']

@@ -1,0 +1,129 @@
+"""Find words that readers do not find in the documentation of Starlette, asyncio or htmx, and say what to write instead.
+
+A private word costs each reader a guess, and a search for the usual word misses the page. Each rule was a real sentence of ours.
+Read are: Markdown cells, and comments and texts (docstrings, errors, log lines) of code cells, of the package's own Python
+files, of tools and examples, and the Markdown files of the project. Names are not: a chat may have a `room`.
+"""
+import io
+import json
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Rule(NamedTuple):
+    "A word or phrase that must not come back"
+    pattern: str  # regular expression, without regard to case
+    instead: str  # what to write
+    reason: str   # why the word stopped a reader
+
+
+# What a module was said to do
+VERBS = '|'.join('''owns? makes? writes? lists? turns? decides? opens? knows? composes? reads? sorts? finds? tells? asks? is.imported
+    is.where should.cost'''.split())
+
+RULES = [
+    Rule(rf'\bthis room (?:{VERBS})\b|\b(?:of|in) this room(?=[ .,](?:is|are|end|except|$))|\brooms? (?:below|above)\b',
+         'this module defines ...; modules below', 'a room is a chat room, a part of a shared page, or space in a mailbox'),
+    Rule(r'\b(?:module|notebook|layer|package|room) owns\b|\bowns both ends\b', 'defines', 'files have owners, modules define'),
+    Rule(r'\b(?:house rules?|rules? of the house|our house)\b', 'the rules of this project', 'nobody searches for a house'),
+    Rule(r'\bground floor\b|\btop floor\b|\bthe floors? (?:below|above)\b', 'layer', 'the folders are layers'),
+    Rule(r'\b(?:the|one|a|this|every) (?:escaping |front )?doors?\b(?! and)',
+         'entry point, guard, or the function by its name', 'what is meant has a name in the code'),
+    Rule(r'\bgoodbyes?\b|\bfarewells?\b|\blast words\b', 'closing event, close frame', 'these are the words of the standards'),
+    Rule(r'\bhang(?:s|ing)? up\b|\bhung up\b|\bparts? with (?:a|the|its) (?:client|connection|socket|stream)\b',
+         'close, disconnect', 'the words of ASGI and of RFC 6455'),
+    Rule(r'\bthe other end\b(?! of the)', 'the client, the server', 'it has to be worked out which of the two it is'),
+    Rule(r'\bsettle[sd]? (?:when|without|by|whether|which|where|in which|the question)\b|\bbe settled\b|\bis settled\b',
+         'decide, resolve, finish', 'it has had five meanings; htmx has a settle step, which keeps the word'),
+    Rule(r'\b(?:is|are) told (?:in|at once|of|so)\b|\bit is told\b(?! otherwise)',
+         'is explained in; receives; is notified', 'who tells whom has to be guessed'),
+    Rule(r'\bis it well\b|\bis all well\b', 'health check', 'the word of load balancers and Kubernetes'),
+    Rule(r'\bsays? (?:it )?all anew\b', 'sends the full state again', 'what is sent has to be guessed'),
+    Rule(r'\bhas its place (?:at|in)\b', 'is stored at', 'it reads as a matter of taste'),
+    Rule(r'\b(?:the|an) (?:other )?audience\b(?! claim)', 'subscribers, readers', 'the word belongs to id tokens (`aud`)'),
+    Rule(r'\bseats?\b', 'subscribers, connections', 'a limit counts connections'),
+    Rule(r'\b(?:tells?|all of|of) (?:the|that) (?:whole )?walk\b|\bthe whole walk\b',
+         'flow, sequence', 'RFC 6749 calls it a flow'),
+    Rule(r'\bwithout ceremony\b|\bits own word\b|\bspeaks? for itself\b',
+         'say what happens', 'a figure of speech where a fact will do'),
+    Rule(r'\bwithout a word\b', 'silently, without a warning', 'the usual word is as short'),
+    Rule(r'\bbrings? (?:HTML|cookies|a login|them|it) along\b', 'convert, send with', 'two verbs for one act'),
+    Rule(r'\bwords of htmx\b', 'names: attributes, events, headers', 'htmx documents attributes, events and headers'),
+]
+
+# Files that others are changing at this time; each entry goes when its file is plain
+EXCEPTIONS = {f'nbs/{name}.ipynb': 'in work' for name in (
+    'api/realtime/20_tasks', 'api/realtime/21_mailbox', 'api/realtime/22_connections', 'api/realtime/23_sse', 'api/realtime/27_topics',
+    'api/testing/35_swaps', 'api/testing/36_hx', 'api/testing/39_screen',
+    'howto/deploy', 'howto/http2', 'howto/realtime', 'howto/testing')}
+
+
+def python_texts(source: str) -> Iterator[tuple[int, str]]:
+    "Line and text of each comment and string of some Python code; of code that is not Python (magics) the whole"
+    kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, 'FSTRING_MIDDLE', tokenize.STRING)}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type in kinds:
+                yield token.start[0], token.string
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        yield 1, source
+
+
+def texts(path: Path) -> Iterator[tuple[str, str]]:
+    "Where and what, for each text of a file that a reader may meet"
+    content = path.read_text(encoding='utf-8')
+    if path.suffix == '.ipynb':
+        for cell in json.loads(content)['cells']:
+            source = ''.join(cell['source'])
+            if cell['cell_type'] == 'markdown':
+                yield f'cell {cell["id"]}', source
+            else:
+                for _, text in python_texts(source):
+                    yield f'cell {cell["id"]}', text
+    elif path.suffix == '.py':
+        for line, text in python_texts(content):
+            yield f'line {line}', text
+    else:
+        for line, text in enumerate(content.splitlines(), 1):
+            yield f'line {line}', text
+
+
+def files() -> list[Path]:
+    "Everything that has words for readers; generated modules have those of their notebooks"
+    patterns = 'nbs/**/*.ipynb', '*.md', 'examples/**/*.py', 'examples/**/*.md', 'tools/*.py', 'fasthtml/__init__.py'
+    found = {path for pattern in patterns for path in ROOT.glob(pattern)}
+    return sorted(path for path in found if '.ipynb_checkpoints' not in path.parts and path != Path(__file__).resolve())
+
+
+def faults(path: Path) -> list[str]:
+    "A line for each word of a file that a rule names"
+    name = path.relative_to(ROOT).as_posix()
+    found = []
+    for where, text in texts(path):
+        flat = re.sub(r'`[^`\n]*`', '`code`', text) if path.suffix in ('.ipynb', '.md') else text
+        for rule in RULES:
+            for match in re.finditer(rule.pattern, ' '.join(flat.split()), re.IGNORECASE):
+                around = ' '.join(flat.split())[max(0, match.start() - 30):match.end() + 30]
+                found.append(f'{name}, {where}: "...{around}...": instead of "{match.group()}" write: {rule.instead} ({rule.reason})')
+    return found
+
+
+def main() -> int:
+    found = {path: faults(path) for path in files()}
+    excepted = {name for name in EXCEPTIONS if not found.get(ROOT/name)}
+    for name in sorted(excepted):
+        print(f'{name} has no such words any more: delete it from EXCEPTIONS in tools/words.py')
+    lines = [line for path, some in found.items() if path.relative_to(ROOT).as_posix() not in EXCEPTIONS for line in some]
+    print(*lines, sep='\n', end='\n' if lines else '')
+    print(f'{len(found)} files read, {len(lines)} words to replace')
+    return bool(lines or excepted)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
