@@ -289,7 +289,7 @@ async def sigterm(server, clients=500, patience=8.0):
     seconds = time.perf_counter() - begin
     await asyncio.sleep(.2)
     def share(items, test): return sum(map(test, items))/clients
-    return {'exit_s': seconds if code is not None else float('inf'), 'farewell': share(streams.clients, lambda c: b'event: shutdown' in c.tail),
+    return {'exit_s': seconds if code is not None else float('inf'), 'closing_event': share(streams.clients, lambda c: b'event: shutdown' in c.tail),
             'terminated': share(streams.clients, lambda c: c.tail.endswith(b'0\r\n\r\n')),
             'ws_1012': share(sockets.clients, lambda c: (1012).to_bytes(2) in c.tail[-60:])}
 

@@ -103,6 +103,10 @@ class Region:
         known = arguments | {'auth': auth}
         return self.guard(**{name: known[name] for name in self.asked})
 
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        "What the region with these arguments is called"
+        return self.signature.key(self.signature.bind(args, kwargs)[0])
+
     def __repr__(self) -> str: return f'Region({self.name})'
 
 # %% ../../nbs/api/app/31_live.ipynb #d0359de3

@@ -74,24 +74,24 @@ class Work:
         "The element: what is there, then what comes. It starts nothing"
         return self.region(*args, **kwargs)
 
-    def key(self, args: tuple = (), kwargs: dict | None = None) -> str:
+    def key(self, *args: Any, **kwargs: Any) -> str:
         "What a run is called"
-        return self.region.signature.key(self.region.signature.bind(args, kwargs or {})[0])
+        return self.region.key(*args, **kwargs)
 
     def start(self, *args: Any, **kwargs: Any) -> Any:
         "Run it, unless it runs or is done; the element that shows it"
-        self._start(self.key(args, kwargs))
+        self._start(self.key(*args, **kwargs))
         return self.region(*args, **kwargs)
 
     async def stop(self, *args: Any, **kwargs: Any) -> None:
         "End it, wherever it runs"
-        run = self._run_of(self.key(args, kwargs))
+        run = self._run_of(self.key(*args, **kwargs))
         if run.task: run.stop()
         else: await run.channel.publish(json.dumps(dict(stop=True)))
 
     async def wait(self, *args: Any, **kwargs: Any) -> None:
         "Return when it has ended, if it runs in this process"
-        run = self.runs.get(self.key(args, kwargs))
+        run = self.runs.get(self.key(*args, **kwargs))
         if run and run.task: await asyncio.wait([run.task])
 
 # %% ../../nbs/api/app/32_work.ipynb #7f97e9e7

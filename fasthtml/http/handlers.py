@@ -65,7 +65,7 @@ class Site:
     @property
     def broker(self) -> Any:
         "What carries channels between processes"
-        return self.hub and self.hub.broker
+        return None if self.hub is None else self.hub.broker  # an empty hub is falsy
 
     @property
     def limited(self) -> bool:

@@ -137,7 +137,7 @@ class Channel:
     presence: Any = None   # Who is in it, if that is asked for
     def __init__(self,
         name: str,
-        history: int = 0,               # Messages to keep for clients that come back
+        history: int = 0,               # Messages to keep for clients that reconnect
         broker: Broker | None = None,   # Default: this process only
         epoch: str | None = None,       # Begins the ids; random, so that ids of another history are not mistaken for ours
         kept: dict | None = None,       # Where the hub keeps channels that are in use
@@ -165,7 +165,7 @@ class Channel:
         "`publish` from plain functions and other threads"
         return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
-    def join(self, subscriber: Subscriber) -> str:  # Id of the message before; from there it can come back
+    def join(self, subscriber: Subscriber) -> str:  # Id of the message before; a client that reconnects can resume there
         "From now on `subscriber` gets what is published; called in its own event loop"
         subscriber = getattr(subscriber, 'connection', subscriber)
         with self._lock:
@@ -244,7 +244,7 @@ def load(self: Channel,
     origin: str,                              # The id before the first of them
     messages: Iterable[tuple[str, Message]],  # (id, message), oldest first
 ) -> None:
-    "What was published before anybody here could subscribe; it is delivered to nobody"
+    "What was published before anybody here could subscribe; it is not delivered"
     with self._lock:
         self.history.start(origin)
         for id, message in messages: self.history.add(message, id)

@@ -50,7 +50,7 @@ class State:
 _fresh = State()
 
 events: Mapping[str, Manner] = MappingProxyType({
-    'end': Manner.FLUSH,        # The program has ended it: the source is exhausted, somebody called `close`
+    'end': Manner.FLUSH,        # The program has ended it: the source is exhausted, `close` was called
     'failed': Manner.FLUSH,     # The program raised
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
@@ -251,7 +251,7 @@ def _raised(failure: BaseException | None) -> BaseException:
 
 @patch
 async def _note(self: Connection, failure: BaseException | None) -> bool:
-    "Note why it ends; True if somebody outside cancelled it"
+    "Note why it ends; True if it was cancelled from outside"
     outside = await self.cancellation.settle(failure)
     path, box = self.scope.get('path'), self.mailbox
     if self.cancellation.is_failure(failure):
@@ -274,12 +274,14 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
 
 @patch
 async def _close(self: Connection, ending: Ending) -> None:
-    "Step 5. Whoever ends the connection does not wait long for messages of channels that a slow client has not taken yet"
+    "Step 5. Messages of channels that a slow client has not taken are waited for briefly, at a shutdown for half of the grace"
     box, seconds = self.mailbox, min(self.slow or 30, 30)
+    patience = min(0.5, seconds)
+    if self.state.why == 'shutdown': patience = min(seconds, self.lifecycle.remaining / 2) if self.lifecycle else seconds
     try:
         if self.state.manner is Manner.FLUSH and not (box.closed and box.reason == 'gone'):
             async with asyncio.timeout(1 if self.state.why == 'cancelled' else seconds):
-                await box.flush(seconds if self.state.why == 'shutdown' else min(0.5, seconds))
+                await box.flush(patience)
                 if self.state.manner is Manner.FLUSH: await ending.close(self.state)
     except TimeoutError: self.end('slow')
     except Exception: log.debug('the client left while the connection was closed', exc_info=True)

@@ -28,7 +28,7 @@ class History:
         self.start(origin)
 
     def use(self) -> None:
-        "Somebody publishes or subscribes"
+        "It is published to, or subscribed to"
         self.used = time.monotonic()
 
     def start(self, origin: str) -> None:
@@ -61,7 +61,7 @@ class History:
     def expired(self,
         now: float,  # On the monotonic clock
     ) -> bool:
-        "Whether nobody has used it for `keep` seconds"
+        "Whether it was not used for `keep` seconds"
         return self.keep is not None and now - self.used >= self.keep
 
     def __len__(self) -> int: return len(self._ring)

@@ -36,7 +36,7 @@ class Hub:
 
     def channel(self,
         name: str,                    # E.g. 'chat' or f'user:{id}'
-        history: int | None = None,   # Messages to keep for clients that come back; None = whatever it is, or 0
+        history: int | None = None,   # Messages to keep for clients that reconnect; None = whatever it is, or 0
         when_full: WhenFull | None = None,  # What happens to a client that does not keep up; None = whatever it is, or 'drop_oldest'
         keep: float | None = None,    # Seconds without use after which the history may be forgotten; None: never
     ) -> Channel:

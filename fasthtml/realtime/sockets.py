@@ -48,7 +48,7 @@ class Inbox:
                 await self._changed.wait()
 
     def _ended(self, task: asyncio.Task) -> None:
-        if not task.cancelled() and task.exception(): log.debug('the server tells nothing more of a client', exc_info=task.exception())
+        if not task.cancelled() and task.exception(): log.debug('the server reports nothing more of a client', exc_info=task.exception())
         self._changed.set()
 
     async def get(self) -> AsgiMessage:

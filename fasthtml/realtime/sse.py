@@ -152,7 +152,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
 
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
-    "Open it in this task; who sends meanwhile waits for that"
+    "Open it in this task; senders wait for that meanwhile"
     if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # nobody can
     self._opening = asyncio.get_running_loop().create_future()
     try: await self._open(scope, receive, send, asyncio.current_task())
@@ -162,6 +162,10 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _until_gone(self: EventStream, receive: Receive) -> None:
     "Wait until the client has left"
     while (await receive())['type'] != 'http.disconnect': pass
+    self._left()
+
+@patch
+def _left(self: EventStream) -> None:
     self.connection.interruptible = False
     self.connection.end('gone')
 
@@ -170,12 +174,12 @@ async def _watch(self: EventStream, receive: Receive) -> None:
     "Wait until the client has left, and end the stream"
     try:
         while (await receive())['type'] != 'http.disconnect': pass
-    except Exception: log.debug('the server tells nothing more of a client', exc_info=True)
+    except Exception: log.debug('the server reports nothing more of a client', exc_info=True)
     self.connection.end('gone')
 
 @patch
 async def _subscribe(self: EventStream, scope: Scope) -> None:
-    "Subscribe, after what the client has missed. A new client gets the id at which it begins, so that it can come back there"
+    "Subscribe, after what the client has missed. A new client gets the id at which it begins, where it can resume"
     connection, last_id = self.connection, Headers(scope=scope).get('last-event-id')
     if isinstance(self.channel, Feed): self.channel.find(getattr(getattr(scope.get('app'), 'site', None), 'hub', None))
     last_id = self.since if last_id is None else utf8(last_id)
@@ -284,7 +288,10 @@ async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None: await self._until_gone(server_of(self.connection.scope).receive)
+        if failure is None:
+            receive = server_of(self.connection.scope).receive
+            while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
+            self._left()
     except (Exception, CancelledError) as e: failure = e
     await self.finish(failure)
 
@@ -293,7 +300,7 @@ async def _wait(self: EventStream, failure: BaseException | None) -> None:
 async def _add(self: EventStream, text: str) -> bool:
     if self.connection is None: await self._start()
     connection = self.connection
-    if not self._is_mine(): # somebody else's client: never wait for it, never fail
+    if not self._is_mine(): # another request's client: never wait for it, never fail
         accepted = connection.open and connection.mailbox.offer(self.batch.take() + to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted

@@ -26,6 +26,7 @@ from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
 from .arrivals import Visit
 from .screen import PageElement, Screen, htmx_of, loads, version_in
 from .visit import Go, Line, Reply, Timer
+from .follow import address_of, changed_in, find_region, rows_of, show_region
 
 # %% ../../nbs/api/testing/40_page.ipynb #858f7c58
 @dataclass(slots=True)
@@ -585,6 +586,36 @@ async def until(self: Tab, css: str, count: int | None, text: str | None, timeou
     try: return await asyncio.wait_for(there(), timeout)
     except TimeoutError: raise StillWaiting(f'Waited {timeout:g} s. {self.complaint(css, text, count)}') from None
 
+# %% ../../nbs/api/testing/40_page.ipynb #6f0110a2
+@patch
+async def _compare(self: AsyncPage) -> list[tuple[str, dict, str]]: # Key, state, HTML of what differs
+    "Ask the server which regions differ from what the page shows"
+    address = address_of(self.visit.dom)
+    if not address: raise NotPossible('This page loads no script for live regions. Does its app have any, and is it a whole page?')
+    r = await self.client.request('POST', urljoin(self.url, address), json=dict(has=rows_of(self.visit.dom), poll=True))
+    if r.status_code in (401, 403) or r.is_redirect: return [('', dict(state='lost'), '')]
+    return list(changed_in(r.text))
+
+@patch
+async def is_true(self: AsyncPage) -> bool:
+    "Is every region of the page what the server would draw now?"
+    return not await self._compare()
+
+@patch
+async def region(self: AsyncPage, region: Any, **arguments: Any) -> PageElement:
+    "The element of a live region, as it is by now"
+    def show(visit: Visit) -> None:
+        for key, head, html in changed:
+            if not key: visit.dom.root.attrs['data-live'] = 'lost'
+            elif done := show_region(visit.dom, key, head, html): visit._show(done)
+    while changed := await self._compare():
+        await self.act(show)
+        if all('state' in head for _, head, _ in changed): break
+    key = region if isinstance(region, str) else region.key(**arguments)
+    found = find_region(self.visit.dom, key)
+    if found is None: raise AssertionError(f'The page does not show the region {key}.')
+    return PageElement(self, found)
+
 # %% ../../nbs/api/testing/40_page.ipynb #65aba645
 class Page(Screen):
     "What a visitor has in front of them"
@@ -651,6 +682,12 @@ class Page(Screen):
     def wait(self, css: str, count: int | None = None, text: str | None = None, timeout: float | None = None) -> list[PageElement]:
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return self._client.run(self._inner.wait(css, count, text, timeout), timeout)
+    def region(self, region: Any, **arguments: Any) -> PageElement:
+        "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
+        return self._client.run(self._inner.region(region, **arguments))
+    def is_true(self) -> bool:
+        "Is every region of the page what the server would draw now?"
+        return self._client.run(self._inner.is_true())
     def close(self) -> None:
         "Close the page and its connections"
         self._client.run(self._inner.close())

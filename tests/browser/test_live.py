@@ -22,7 +22,8 @@ COUNT = """() => {
         return result
     }
 }"""
-VERSIONS = pytest.mark.parametrize('version', [2, 4])
+VERSIONS = pytest.mark.parametrize('version', [2, 4])   # where htmx takes part
+ONE = pytest.mark.parametrize('version', [2])
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_fields_boxes_choices_and_details_of_the_visitor_stay(site, visit):
     assert tab.evaluate('[rap.checked, raq.checked, rar.checked]') == [False, True, False]
 
 
-@VERSIONS
+@ONE
 def test_fields_that_nobody_has_touched_follow(site, visit):
     tab = visit('/')
     site.put('a', 'new', 'form', id=1)
@@ -100,7 +101,7 @@ def test_fields_that_nobody_has_touched_follow(site, visit):
     tab.wait_for_function('rar.checked')
 
 
-@VERSIONS
+@ONE
 def test_a_page_never_goes_back_in_time(site, visit):
     "L2: nobody was told of the change, so the process has an old drawing when the second page comes"
     first = visit('/')
@@ -113,7 +114,7 @@ def test_a_page_never_goes_back_in_time(site, visit):
     assert site.drawings - drawings <= 2
 
 
-@VERSIONS
+@ONE
 def test_a_slow_outer_region_does_not_put_an_old_inner_one_back(site, visit):
     "L2, holes"
     tab = visit('/show?name=outer')
@@ -134,7 +135,7 @@ def test_a_slow_outer_region_does_not_put_an_old_inner_one_back(site, visit):
     has(tab, '.in', '4')
 
 
-@VERSIONS
+@ONE
 def test_rows_are_regions_of_a_table(site, visit):
     "A hole may stand where parsers allow only rows"
     tab = visit('/show?name=table')
@@ -147,7 +148,7 @@ def test_rows_are_regions_of_a_table(site, visit):
     assert tab.evaluate("[...document.querySelectorAll('tbody > *')].map(e => e.localName)") == ['tr', 'tr', 'tr']
 
 
-@VERSIONS
+@ONE
 @pytest.mark.parametrize('status', [503, 502, 429])
 def test_the_page_comes_back_after_errors(site, visit, status):
     "L8"
@@ -160,7 +161,7 @@ def test_the_page_comes_back_after_errors(site, visit, status):
     is_(tab, 'true')
 
 
-@VERSIONS
+@ONE
 def test_a_page_that_is_refused_says_that_it_is_lost(site, visit):
     "L8: and stops trying"
     site.down = 401
@@ -171,7 +172,7 @@ def test_a_page_that_is_refused_says_that_it_is_lost(site, visit):
     assert site.hits == hits
 
 
-@VERSIONS
+@ONE
 def test_each_person_has_an_own_account_and_a_forgotten_one_is_lost(site, visit, new_page):
     "L4"
     ann, bob = new_page(), new_page()
@@ -191,7 +192,7 @@ def test_each_person_has_an_own_account_and_a_forgotten_one_is_lost(site, visit,
     assert ann.inner_text('.acc') == 'ann has 5 euro'
 
 
-@VERSIONS
+@ONE
 def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
     "L5"
     tab = visit('/?bad_too=1')
@@ -207,7 +208,7 @@ def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
     assert tab.evaluate('fasthtmlLive.opened') == 1
 
 
-@VERSIONS
+@ONE
 def test_many_regions_share_one_request(site, visit):
     "L7"
     tab = visit('/?n=300')
@@ -216,7 +217,7 @@ def test_many_regions_share_one_request(site, visit):
     assert tab.evaluate('fasthtmlLive.opened') == 1
 
 
-@VERSIONS
+@ONE
 def test_regions_may_be_async_and_take_typed_parameters(site, visit):
     for n, path in enumerate(['/mix', '/mixsync']):
         tab = visit(path)
@@ -229,7 +230,7 @@ def test_regions_may_be_async_and_take_typed_parameters(site, visit):
     has(tab, '.acc', 'nobody has 8 euro')     # a region of a person inside of one for all
 
 
-@VERSIONS
+@ONE
 def test_when_signals_were_lost_everything_is_looked_at(site, visit):
     "L1"
     tab = visit('/?n=3')
@@ -254,7 +255,7 @@ def test_regions_that_come_and_go_need_no_new_stream(site, visit):
     assert tab.evaluate('[fasthtmlLive.opened, fasthtmlLive.sets]') == [1, 2]
 
 
-@VERSIONS
+@ONE
 def test_a_change_is_sent_as_a_splice_once_the_page_has_the_text(site, visit):
     "L6"
     tab = visit('/show?name=rows')
@@ -295,7 +296,7 @@ def test_clicks_reach_a_button_in_a_region_that_changes_all_the_time(site, visit
     has(tab, '.tick', f'tick {site.get("tick")}')
 
 
-@VERSIONS
+@ONE
 def test_input_methods_and_typing_are_not_disturbed(site, visit):
     "L3"
     tab = visit('/')
@@ -322,7 +323,7 @@ def test_input_methods_and_typing_are_not_disturbed(site, visit):
     assert tab.evaluate('[b.value, b.selectionStart]') == [wanted, len(wanted) - 1]
 
 
-@VERSIONS
+@ONE
 def test_text_that_is_written_into_an_element_stays(site, visit):
     "L3: contenteditable"
     tab = visit('/')
@@ -334,7 +335,7 @@ def test_text_that_is_written_into_an_element_stays(site, visit):
     assert tab.evaluate('[ce.textContent, document.activeElement.id]') == ['mine', 'ce']
 
 
-@VERSIONS
+@ONE
 def test_an_open_list_of_choices_is_left_until_it_is_closed(site, visit):
     "L3"
     tab = visit('/')

@@ -68,7 +68,7 @@ class Connection:
             if not reading.done():
                 reading.cancel()
                 await asyncio.wait([reading])  # granian does not send a close frame while `receive` is pending
-                await self.farewell()
+                await self.closing_message()
         except asyncio.CancelledError:
             if not self.parting.done():
                 raise
@@ -87,7 +87,7 @@ class Connection:
 
 
 class Stream(Connection):
-    async def farewell(self):
+    async def closing_message(self):
         self.mailbox.put_now(b'retry: 1000\nevent: shutdown\ndata:\n\n')
         await self.mailbox.flush()
         self.mailbox.close()
@@ -95,7 +95,7 @@ class Stream(Connection):
 
 
 class Socket(Connection):
-    async def farewell(self):
+    async def closing_message(self):
         await self.mailbox.flush()
         self.mailbox.close()
         await self.send({'type': 'websocket.close', 'code': 1012})

@@ -39,7 +39,7 @@ async def own():
         yield sse_message('hello')
         while not shutdown_event.is_set():
             await asyncio.sleep(0.05)
-        yield sse_message('my own last words')
+        yield sse_message('my own last event')
     return EventStream(source())
 
 

@@ -159,8 +159,8 @@ def test_the_client_leaving_ends_the_handler_within_a_second(streaming):
     assert int(get(f'{streaming.url}/asked')) - int(asked) == 2
 
 
-def check_a_proper_farewell(process, path: str) -> None:
-    "S3: the farewell, a terminated body, lifespan shutdown, the end of the process in time, no traceback"
+def check_a_proper_end(process, path: str) -> None:
+    "S3: the closing event, a terminated body, lifespan shutdown, the end of the process in time, no traceback"
     with SseClient(process.url, path) as client:
         events = client.events()
         for _ in range(2): next(events)
@@ -173,7 +173,7 @@ def check_a_proper_farewell(process, path: str) -> None:
     assert 'lifespan shutdown ran' in process.output and 'Traceback' not in process.output, process.output
 
 
-def test_sigterm_ends_the_stream_with_a_farewell(streaming): check_a_proper_farewell(streaming, '/events')
+def test_sigterm_ends_the_stream_with_a_closing_event(streaming): check_a_proper_end(streaming, '/events')
 
 
 GENERATORS = '''
@@ -196,11 +196,11 @@ async def watching(): return EventStream(while_it_runs())
 @pytest.mark.parametrize('path', ['/generator', '/watching'])
 def test_sigterm_ends_generators_alike(tmp_path, path):
     "`EventStream(gen())`, and `signal_shutdown()` as the condition of its loop"
-    with serve_process(BEFORE_EVENTS + GENERATORS, tmp_path) as process: check_a_proper_farewell(process, path)
+    with serve_process(BEFORE_EVENTS + GENERATORS, tmp_path) as process: check_a_proper_end(process, path)
 
 
-def test_a_generator_that_watches_the_signal_may_say_goodbye_itself(tmp_path):
-    "Upstream's pattern: a poll, then an own farewell (D12: there it never arrives)"
+def test_a_generator_that_watches_the_signal_may_send_its_own_last_event(tmp_path):
+    "Upstream's pattern: a poll, then a last event of its own (D12: there it never arrives)"
     own = '''
 shutdown_event = signal_shutdown()
 async def polite():

@@ -1,4 +1,4 @@
-"""Channels: W3 order, W4 nobody waits, C1 bounded, C2 replay joins live, C3 losses are told. With both brokers."""
+"""Channels: W3 order, W4 nobody waits, C1 bounded, C2 replay joins live, C3 losses are notified. With both brokers."""
 import asyncio
 import random
 import threading
@@ -327,15 +327,15 @@ def test_whatever_happens_a_client_sees_a_whole_run_or_is_told(steps, history, f
         await channel.publish('end')
         for client in clients: await client.mailbox.flush()
         for client in clients:
-            told, last = [], 0
+            seen, last = [], 0
             for text in client.texts:
                 if text == RESYNC: last = None
                 elif text == 'end': assert last is None or last == published
                 else:
                     assert last is None or int(text) == last + 1, client.texts
                     last = int(text)
-                    told.append(last)
-            assert told == sorted(set(told))
+                    seen.append(last)
+            assert seen == sorted(set(seen))
             assert client.texts[-1] == 'end'
     asyncio.run(story())
 

@@ -102,7 +102,7 @@ async def test_connects_and_disconnects_leave_no_memory_behind(tmp_path):
 
 
 class Reader:
-    "An EventSource without a browser: it comes back after the `retry` it was told, with the last id it saw"
+    "An EventSource without a browser: it comes back after the `retry` that it got, with the last id it saw"
     def __init__(self, port): self.port, self.texts, self.last_id, self.retry, self.visits = port, [], None, None, 0
 
     async def run(self, enough):
@@ -131,7 +131,7 @@ class Reader:
 
 
 async def test_a_thousand_clients_survive_a_restart(tmp_path):
-    "SIGTERM, a new process on the same port: all hear the farewell with different `retry` times, come back, and are told what happened"
+    "SIGTERM, a new process on the same port: all get a closing event with different `retry` times, come back, and get what happened"
     need_files(5000)
     with socket.create_server(('127.0.0.1', 0)) as sock: port = str(sock.getsockname()[1])
     command = [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', port, '--backlog', '2048']

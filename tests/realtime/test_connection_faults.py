@@ -86,7 +86,7 @@ both = pytest.mark.parametrize('kind', ['http', 'websocket'])
 # Ending under a busy channel (K1)
 
 @pytest.mark.parametrize('kind,how', [('websocket', 'ws.close'), ('websocket', 'shutdown'), ('http', 'shutdown')])
-async def test_what_is_published_after_the_end_was_decided_does_not_delay_the_closing_words(kind, how):
+async def test_what_is_published_after_the_end_was_decided_does_not_delay_the_closing_event_or_frame(kind, how):
     "The connection leaves its channels first, then sends what is pending, then closes"
     app = FastHTML(secret_key='x', grace=5)
     news, n, decided = app.channel('news'), 0, None
@@ -634,7 +634,7 @@ async def test_a_source_that_watches_the_shutdown_may_end_by_itself_and_others_e
             while not shutting_down.is_set():
                 yield 'tick'
                 await go_on.wait()  # as if it slept for a second
-            yield 'my own last words'
+            yield 'my own last event'
         return EventStream(source())
 
     @app.get('/waiting')
@@ -643,7 +643,7 @@ async def test_a_source_that_watches_the_shutdown_may_end_by_itself_and_others_e
             yield 'tick'
             await shutting_down.wait()
             await go_on.wait()
-            yield 'my own last words'
+            yield 'my own last event'
         return EventStream(source())
 
     @app.get('/other')
@@ -658,4 +658,4 @@ async def test_a_source_that_watches_the_shutdown_may_end_by_itself_and_others_e
     go_on.set()
     await asyncio.wait_for(draining, 5)
     for path in '/watching', '/waiting':
-        assert clients[path].texts[-2] == 'my own last words' and b'event: shutdown' in clients[path].body
+        assert clients[path].texts[-2] == 'my own last event' and b'event: shutdown' in clients[path].body

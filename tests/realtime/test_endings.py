@@ -183,17 +183,17 @@ def test_a_failure_before_the_first_send_is_an_ordinary_500(stack):
 
 def test_a_stream_of_a_background_task_is_refused():
     from starlette.background import BackgroundTask
-    app, told = FastHTML(), []
+    app, errors = FastHTML(), []
     async def late():
         try: await EventStream().send('x')
-        except RuntimeError as e: told.append(str(e))
+        except RuntimeError as e: errors.append(str(e))
 
     @app.get('/')
     def home(): return 'page', BackgroundTask(late)
     with serve(app) as served, SseClient(served.url, '/') as client:
         client.read_to_end()
-        wait_until(lambda: told)
-        assert 'before the handler has answered' in told[0] and client.status == 200
+        wait_until(lambda: errors)
+        assert 'before the handler has answered' in errors[0] and client.status == 200
 
 
 async def test_outside_of_a_handler_it_says_what_to_do():
@@ -366,8 +366,8 @@ async def test_a_send_that_fails_at_any_time(path):
         assert registry == [] and not app.lifecycle.connections and len(app.channel('c')) == 0
 
 
-async def test_a_farewell_of_its_own_does_not_hide_the_servers_cancellation():
-    "Cancelled from outside while a stream runs: a farewell, then the CancelledError goes on"
+async def test_a_closing_event_does_not_hide_the_servers_cancellation():
+    "Cancelled from outside while a stream runs: a closing event, then the CancelledError goes on"
     app = stream_app([])
     wire = Wire('/generator')
     task = asyncio.create_task(app(wire.scope, wire.receive, wire.send))
@@ -414,7 +414,7 @@ async def test_churn_leaves_no_memory_behind():
 
 
 async def test_events_published_before_the_stop_are_all_delivered():
-    "Pending messages first, then the farewell"
+    "Pending messages first, then the closing event"
     app = stream_app([])
     channel = app.channel('c')
     wires = [Wire('/channel', turns=5) for _ in range(20)]

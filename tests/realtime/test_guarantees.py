@@ -230,7 +230,7 @@ def test_w3_what_is_sent_arrives_in_order_and_the_end_is_proper(server, part, sh
 
 
 @each('source', 'object', 'conn', 'handler')
-def test_a_function_that_fails_is_logged_and_says_so_without_its_words(server, part, shape):
+def test_a_function_that_fails_is_logged_and_its_text_does_not_reach_the_client(server, part, shape):
     "A socket is closed with 1011, a stream with the event `failed`; no text of Python's reaches the client"
     key = new_key(f'{part}-{shape}')
     server.expected = [r'\bERROR\b', 'Traceback']
@@ -279,7 +279,7 @@ def test_w4_a_loop_that_swallows_every_failure_stops_nobody(server, part, shape)
 @pytest.mark.parametrize('manner', ['code', 'no_code'])
 def test_every_message_that_was_received_is_handled_then_disconn_runs(server, n, manner):
     "Also when none of the answers can be delivered: the client has sent its close frame in the same breath"
-    key = new_key('last-words')
+    key = new_key('close-frame')
     client = Socket(server.port, f'/numbered/{ECHO}/{key}')
     for i in range(n): client.protocol.send_text(b'{"n": %d}' % i)
     code = 4001 if manner == 'code' else 1005
@@ -380,7 +380,7 @@ def test_c2_a_client_that_comes_back_misses_nothing_and_gets_nothing_twice(serve
 
 @every_server
 @pytest.mark.parametrize('how', ['too_old', 'other_process'])
-def test_c3_a_client_that_was_away_too_long_is_told(server, how):
+def test_c3_a_client_that_was_away_too_long_gets_resync(server, how):
     client = Stream(server.port, '/channel/brief')
     while not client.body: client._receive()
     while not server.state()['members']: pass
@@ -389,8 +389,8 @@ def test_c3_a_client_that_was_away_too_long_is_told(server, how):
     client.leave('fin')
     server.get('/publish/brief/2/20')
     client = Stream(server.port, '/channel/brief', Last_Event_ID=last if how == 'too_old' else '00000000-3')
-    told = client.recv()
-    assert told.event == 'resync' and told.id
+    notice = client.recv()
+    assert notice.event == 'resync' and notice.id
     server.get('/publish/brief/100/1')
     assert client.recv().data == '100 '
     client.leave('fin')

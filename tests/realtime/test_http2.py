@@ -27,8 +27,8 @@ def site(request, certificate, tmp_path):
         yield site
 
 
-def test_curl_hears_every_farewell_over_one_connection(site, certificate):
-    "S3 over HTTP/2: SIGTERM ends twelve streams of one connection with their last words"
+def test_curl_gets_every_closing_event_over_one_connection(site, certificate):
+    "S3 over HTTP/2: SIGTERM ends twelve streams of one connection, each with its closing event"
     if not shutil.which('curl'): missing('curl', 'install it (Debian: `apt-get install curl`)')
     curl = subprocess.Popen(['curl', '-sSN', '--http2', '--cacert', certificate['CERT'], '--parallel',
                              f'{site.url}/events/[1-12]', '-w', '\nhttp %{http_version}, new %{num_connects}\n'],
@@ -40,8 +40,8 @@ def test_curl_hears_every_farewell_over_one_connection(site, certificate):
     assert curl.returncode == 0, err
     names = Counter((e.event, e.data) for e in parse_events(out))
     assert names['message', 'last'] == 12 and sum(n for (event, _), n in names.items() if event == 'shutdown') == 12
-    told = Counter(line for line in out.splitlines() if line.startswith('http '))
-    assert told == {'http 2, new 0': 11, 'http 2, new 1': 1}
+    counted = Counter(line for line in out.splitlines() if line.startswith('http '))
+    assert counted == {'http 2, new 0': 11, 'http 2, new 1': 1}
     assert site.process.wait() in (0, -signal.SIGTERM, 143)
     # hypercorn may log a traceback of its own when curl sends on a line that is being closed; nothing of ours may stand in it
     assert str(ROOT/'fasthtml') not in site.process.output

@@ -16,7 +16,7 @@ from wire_kit import VirtualLoop, Wire
 
 
 class Client(Wire):
-    "A server whose `send` is open, stuck or failing, and the record of what it was told"
+    "A server whose `send` is open, stuck or failing, and the record of what it was sent"
     def __init__(self, kind):
         super().__init__('/x', kind)
         self.open, self.failure = asyncio.Event(), None

@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Titled
+from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor
 
@@ -331,3 +332,17 @@ def test_a_page_may_ask_without_a_stream(app, served):
     text = visitor.request('POST', '/_live', dict(has=rows, poll=True)).read().decode()
     assert 'cart 7: 4' in text and 'cart 8: 4' in text and 'event: live/checked' in text
     wait_until(lambda: all(not here.pages and not len(here.topics) for here in app.regions.loops.values()))
+
+
+def test_a_test_sees_whether_a_page_is_true(app):
+    "In the page client: what is shown by now, what was entered, and who may not see it any more"
+    client = Client(app, session={'user': 'ann'})
+    page = client.open('/staff')
+    assert page.is_true() and page.region(app.state.regions['account']).text == 'ann has 0'
+    app.state.n = 3
+    assert not page.is_true()
+    assert page.region('account{}').text == 'ann has 3' and page.is_true()
+    app.state.regions['secret'].guard = lambda auth, id: False
+    assert page.region(app.state.regions['secret'], id=1).get('data-live') == 'lost'
+    assert not page.is_true()
+    with pytest.raises(AssertionError, match='does not show'): page.region(app.state.regions['cart'], id=7)

@@ -156,8 +156,8 @@ async def test_an_event_is_not_held_back_by_one_that_was_given_up_before():
     await until(lambda: not app.lifecycle.connections[0].mailbox.pending_bytes)
     go_on.set()
     await until(lambda: b'data: after' in one.body)
-    told = [int(part.split(b' ')[0]) for part in one.body.split(b'data: ')[1:-1]]
-    assert told == list(range(len(told)))
+    numbers = [int(part.split(b' ')[0]) for part in one.body.split(b'data: ')[1:-1]]
+    assert numbers == list(range(len(numbers)))
     one.incoming.put_nowait(STREAM_GONE)
     await task
 
@@ -230,7 +230,7 @@ async def test_disconn_runs_to_its_end_when_the_server_cancels_us_meanwhile():
 
 @pytest.mark.parametrize('path', ['/stream', '/socket'])
 async def test_cancelled_again_at_any_step_of_the_ending(path):
-    "A server that loses its patience, or the drain that aborts, in the middle of a farewell"
+    "A server that loses its patience, or the drain that aborts, in the middle of the closing event"
     before = asyncio.all_tasks()
     for how in 'outside', 'abort':
         for step in range(30):
@@ -284,7 +284,7 @@ class Undrawable:
 
 
 @pytest.mark.parametrize('history', [0, 5])
-async def test_the_publisher_is_told_what_cannot_be_drawn_and_nobody_else_notices(history, caplog):
+async def test_the_publisher_gets_the_error_of_what_cannot_be_rendered_and_no_client_notices(history, caplog):
     channel, client = Channel('news', history=history), Client(fast=True)
     start = channel.last_id
     channel.join(client)
@@ -391,7 +391,7 @@ async def test_a_channel_that_is_left_and_joined_at_once_stays_open():
     assert broker.open_now == {'news'}
 
 
-async def test_a_channel_is_forgotten_when_its_only_guest_gave_up_waiting():
+async def test_a_channel_is_forgotten_when_its_only_client_gave_up_waiting():
     class Slow:
         open_now = 0
         def open(self, channel): self.open_now = 1

@@ -128,7 +128,7 @@ def log_of(server, case: str) -> dict:
 
 @contextmanager
 def client(server, path: str = '/ws'):
-    "A client; after it `disconn` must have run once, and the app must hold nothing of it. `told` is the code that `disconn` was given"
+    "A client; after it `disconn` must have run once, and the app must hold nothing of it. `reported` is the code that `disconn` was given"
     case = f'c{next(_numbers)}'
     one = Client(server.port, f'{path}/{case}')
     try: yield one
@@ -136,7 +136,7 @@ def client(server, path: str = '/ws'):
     wait_until(lambda: log_of(server, case)['open'] == 0, what='the connection to be gone from the app')
     log = log_of(server, case)['log']
     assert log[0] == 'conn' and len(log) == 2, f'`disconn` must run once, after `conn`: {log}'
-    one.told = log[1]
+    one.reported = log[1]
 
 
 # What is allowed
@@ -186,7 +186,7 @@ def test_a_clients_close_is_answered_and_told(server, code):
     with client(server) as one:
         one.send(closing(code, 'bye' if code else ''))
         assert one.read_to_end().code in (code or 1005, 1000)
-    assert one.told == (1006 if server.name == 'hypercorn' else code or 1005)
+    assert one.reported == (1006 if server.name == 'hypercorn' else code or 1005)
 
 
 PIECES = {'between messages': b'', 'in a frame': frame(TEXT, HI)[:5], 'in a message': frame(TEXT, HI[:9], fin=False)}
@@ -199,7 +199,7 @@ def test_a_line_that_is_cut_is_noticed(server, where, how):
         one.send(PIECES[where])
         if how == 'RST': one.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         one.close()
-    assert one.told in (1005, 1006)
+    assert one.reported in (1005, 1006)
 
 
 # What breaks the protocol: RFC 6455 lets a server send a close frame with the reason, or end the connection without a word (7.1.7)
@@ -239,7 +239,7 @@ def test_who_breaks_the_protocol_ends_only_the_own_connection(server, name):
         answer = one.read_to_end()
     to_client, to_app = ANSWERS[server.name]
     assert answer.code in ([to_client] if to_client else codes) and not answer.texts
-    assert one.told in ([to_app] if to_app else codes)
+    assert one.reported in ([to_app] if to_app else codes)
 
 
 @pytest.mark.parametrize('code', [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
@@ -276,7 +276,7 @@ def test_what_is_no_message_of_htmx_closes_with_1003(server, name):
     with client(server) as one:
         one.send(NOT_HTMX[name])
         answer = one.read_to_end()
-    assert answer.code == one.told == 1003 and not answer.texts
+    assert answer.code == one.reported == 1003 and not answer.texts
 
 
 def test_headers_that_are_none_are_a_field_like_others(server):

@@ -1,4 +1,4 @@
-"""S3: shutdown ends streams with a farewell inside the grace time, then runs lifespan shutdown, always.
+"""S3: shutdown ends streams with a closing event inside the grace time, then runs lifespan shutdown, always.
 
 Real servers, real signals, clients that are not ours: raw sockets for event streams, `websockets` for sockets.
 """
@@ -83,7 +83,7 @@ class StreamClient:
         self.reader, self.writer = await asyncio.wait_for(ready(), DEADLINE)
         self.writer.write(f'GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
         self.head = await self.reader.readuntil(b'\r\n\r\n')
-        self.body, self.terminated = b'', False
+        self.body, self.terminated = bytearray(), False
         self.task = asyncio.create_task(self.read())
         return self
 
@@ -132,9 +132,9 @@ async def all_read(clients, deadline=DEADLINE):
     await asyncio.wait_for(asyncio.gather(*(c.task for c in clients)), deadline)
 
 
-def check_farewells(streams, sockets, last=None):
+def check_closed_properly(streams, sockets, last=None):
     wrong = [s.body[-80:] for s in streams if s.events[-1].event != 'shutdown' or not s.terminated]
-    assert not wrong, f'{len(wrong)} of {len(streams)} streams without farewell or end: {wrong[:3]}'
+    assert not wrong, f'{len(wrong)} of {len(streams)} streams without a closing event or end: {wrong[:3]}'
     assert {s.code for s in sockets} == {1012}
     if last:
         assert all(s.events[-2].data == last for s in streams)
@@ -148,7 +148,7 @@ async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
     last = None
     if workers == 1:
         while f' {2 * n}'.encode() not in await get(port, '/'): pass
-        last = 'last-words'
+        last = 'last-event'
     slow = asyncio.create_task(get(port, '/slow'))
     await until(lambda: 'slow' in server.journal)
     if last: await get(port, f'/publish/{last}')
@@ -158,7 +158,7 @@ async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
     assert b' 200 ' in (await slow)[:20], 'a request in flight was cut off'
     code = await asyncio.to_thread(process.wait)
     took = time.monotonic() - began
-    check_farewells(streams, sockets, last)
+    check_closed_properly(streams, sockets, last)
     assert server.journal.count('shutdown') == server.journal.count('startup') == server.journal.count('event')
     assert 'Traceback' not in process.output, process.output
     assert took < exit_within, f'{took:.2f} s'
@@ -171,13 +171,13 @@ def to_the_process(process): process.signal(signal.SIGTERM)
 
 @pytest.mark.parametrize('stop', [to_the_process, to_the_group], ids=['SIGTERM', 'Ctrl-C'])
 @pytest.mark.parametrize('name', LAUNCHES)
-async def test_everybody_hears_goodbye_and_lifespan_shutdown_runs(tmp_path, name, stop):
+async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_runs(tmp_path, name, stop):
     with launch(tmp_path, LAUNCHES[name]) as server:
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
 
 
 @pytest.mark.parametrize('name', LAUNCHES)
-async def test_a_whole_program_says_goodbye_with_every_server(tmp_path, name):
+async def test_a_whole_program_closes_its_connections_with_every_server(tmp_path, name):
     "S3, with the streams and sockets of the library"
     with launch(tmp_path, LAUNCHES[name], FASTHTML) as server:
         await stop_and_check(server, 50, to_the_process, workers=2 if '2' in name else 1)
@@ -197,7 +197,7 @@ async def test_a_source_that_watches_the_event_may_say_its_own_last_words(tmp_pa
         await until(lambda: b'hello' in stream.body)
         server.process.signal(signal.SIGTERM)
         await all_read([stream])
-        assert [e.data for e in stream.events][:2] == ['hello', 'my own last words']
+        assert [e.data for e in stream.events][:2] == ['hello', 'my own last event']
         assert stream.events[-1].event == 'shutdown' and stream.terminated
         assert await asyncio.to_thread(server.process.wait) == -signal.SIGTERM
 
@@ -240,7 +240,7 @@ async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path
         await all_read([*streams, *sockets])
         await asyncio.to_thread(process.wait)
         took = time.monotonic() - began
-        check_farewells(streams, sockets)
+        check_closed_properly(streams, sockets)
         assert server.journal.count('shutdown') == server.journal.count('startup')
         assert 'Traceback' not in process.output, process.output
         print(f'exit after {took:.2f} s')
@@ -269,11 +269,11 @@ async def test_a_second_signal_forces_but_lifespan_shutdown_still_runs(tmp_path,
         print(f'exit after {took:.2f} s')
         assert took < 6, f'{took:.2f} s'
         assert server.journal.count('shutdown') == 1
-        check_farewells(streams, sockets)
+        check_closed_properly(streams, sockets)
         for sock in stalled: sock.close()
 
 
-async def test_a_connection_made_during_the_drain_is_told_goodbye_at_once(tmp_path):
+async def test_a_connection_made_during_the_drain_is_closed_at_once(tmp_path):
     with launch(tmp_path, UVICORN, grace=2) as server:
         port, process = server.process.port, server.process
         stalled = await stall(port, 'stream')
@@ -284,12 +284,12 @@ async def test_a_connection_made_during_the_drain_is_told_goodbye_at_once(tmp_pa
         streams, sockets = await crowd(port, 1)
         await all_read([*streams, *sockets])
         assert time.monotonic() - began < 1
-        check_farewells(streams, sockets)
+        check_closed_properly(streams, sockets)
         await asyncio.to_thread(process.wait)
         for sock in stalled: sock.close()
 
 
-async def test_a_changed_file_reloads_and_clients_hear_goodbye(tmp_path):
+async def test_a_changed_file_reloads_and_clients_get_a_closing_event_or_frame(tmp_path):
     with launch(tmp_path, LAUNCHES['uvicorn --reload']) as server:
         streams, sockets = await crowd(server.process.port, 5)
 
@@ -298,7 +298,7 @@ async def test_a_changed_file_reloads_and_clients_hear_goodbye(tmp_path):
             return 'detected changes' in server.process.output
         await asyncio.to_thread(wait_until, seen)
         await all_read([*streams, *sockets])
-        check_farewells(streams, sockets)
+        check_closed_properly(streams, sockets)
         await asyncio.to_thread(wait_until, lambda: server.journal.count('startup') > 1)
         assert server.journal[:4] == ['startup', 'event', 'shutdown', 'startup']
 
@@ -322,7 +322,7 @@ async def test_the_drain_works_where_the_lifespan_never_reaches_us(tmp_path, how
         streams, sockets = await crowd(process.port, 10)
         process.signal(signal.SIGTERM)
         await all_read([*streams, *sockets])
-        check_farewells(streams, sockets)
+        check_closed_properly(streams, sockets)
         assert await asyncio.to_thread(process.wait) == -signal.SIGTERM
         assert 'Traceback' not in process.output
 
@@ -354,7 +354,7 @@ async def test_a_server_in_a_thread_is_drained_and_started_again(drain_app):
             await stop_in_thread(drain_app, server)
             assert time.monotonic() - began < 1.5
             await all_read([*streams, *sockets])
-            check_farewells(streams, sockets)
+            check_closed_properly(streams, sockets)
             assert drain_app.lines() == ['startup', 'event', 'shutdown'] * turn
 
 
@@ -364,12 +364,12 @@ async def test_two_servers_of_one_app_are_drained_each_for_itself(drain_app):
         loop = next(iter(drain_app.lifecycle._loops))
         asyncio.run_coroutine_threadsafe(drain_app.lifecycle.drain(), loop)
         await all_read([*first[0], *first[1]])
-        check_farewells(*first)
+        check_closed_properly(*first)
         await get(two.port, '/publish/still-here')
         await until(lambda: all('still-here' in s.messages for s in second[1]))
         await stop_in_thread(drain_app, two)
         await all_read([*second[0], *second[1]])
-        check_farewells(*second)
+        check_closed_properly(*second)
 
 
 # What keeps a process alive, or does not end it in the usual way
@@ -441,7 +441,7 @@ async def test_a_task_that_catches_its_cancellation_does_not_keep_the_process_al
 
 
 @pytest.mark.parametrize('name', EVERY)
-async def test_a_flood_of_publishing_does_not_delay_the_closing_words(tmp_path, name):
+async def test_a_flood_of_publishing_does_not_delay_the_closing_event_or_frame(tmp_path, name):
     "F8b"
     with launch(tmp_path, EVERY[name], ROWS, grace=6) as server:
         clients = await open_clients(server.process.port, '/flooded', '/ws/flooded', '/flooded', '/ws/flooded')
@@ -461,7 +461,7 @@ WITHOUT_SIGNAL = {f'{name}, {how}': ([*command, *options], how) for name, comman
 
 @pytest.mark.parametrize('case', WITHOUT_SIGNAL)
 async def test_a_stop_without_a_signal_is_drained_like_one(tmp_path, case):
-    "F9: what was published before is delivered, then the closing words, then the shutdown functions"
+    "F9: what was published before is delivered, then the closing event or frame, then the shutdown functions"
     command, how = WITHOUT_SIGNAL[case]
     with launch(tmp_path, command, ROWS, grace=6) as server:
         port = server.process.port
@@ -506,14 +506,14 @@ async def test_a_drain_without_a_shutdown_serves_on_afterwards(tmp_path, name):
         before = await open_clients(port, '/news', '/ws/news', '/looking')
         assert b' 200 ' in (await get(port, '/drain'))[:20]
         await all_read(before)
-        check_farewells([before[0], before[2]], [before[1]])
+        check_closed_properly([before[0], before[2]], [before[1]])
         after = await open_clients(port, '/news', '/ws/news', '/looking')
         await get(port, '/publish')
         await until(lambda: after[1].messages[-1:] == ['published'] and b'published' in after[0].body)
         assert not any(c.task.done() for c in after)
         server.process.signal(signal.SIGTERM)
         await all_read(after)
-        check_farewells([after[0], after[2]], [after[1]])
+        check_closed_properly([after[0], after[2]], [after[1]])
         await end_of(server.process, 8)
         assert server.journal.count('shutdown') == 1
 

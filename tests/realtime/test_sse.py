@@ -181,7 +181,7 @@ def test_data_that_only_looks_like_a_close_does_not_count():
     assert [e.event for e in events] == ['message', 'close']
 
 
-def test_a_source_that_fails_is_told_without_its_words(caplog):
+def test_the_client_of_a_source_that_fails_gets_the_event_failed_and_no_text_of_it(caplog):
     "D10: upstream cuts the body, and the browser comes back for ever"
     async def source():
         yield 'fine'
@@ -535,7 +535,7 @@ def test_a_client_that_history_does_not_cover_is_told(news, last_id):
     assert (event.event, event.data, event.id) == ('resync', '', channel.last_id)
 
 
-def test_a_client_that_stayed_away_too_long_is_told(news):
+def test_a_client_that_stayed_away_too_long_gets_resync(news):
     served, channel = news
     first = channel.publish_sync('m0')
     for i in range(1, 8): channel.publish_sync(f'm{i}')

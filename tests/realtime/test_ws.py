@@ -706,7 +706,7 @@ def test_a_failing_guard_lets_nobody_in(caplog):
     assert 'no database' in caplog.text
 
 
-# Mistakes are told when the route is made
+# Mistakes raise when the route is made
 
 def test_a_parameter_that_cannot_be_filled_is_told_at_registration():
     "P4"
