@@ -398,6 +398,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/app/operations.py'),
                                          'fasthtml.app.operations.Health.ready': ( 'api/app/operations.html#health.ready',
                                                                                    'fasthtml/app/operations.py'),
+                                         'fasthtml.app.operations.Health.why': ( 'api/app/operations.html#health.why',
+                                                                                 'fasthtml/app/operations.py'),
                                          'fasthtml.app.operations.Operated': ( 'api/app/operations.html#operated',
                                                                                'fasthtml/app/operations.py'),
                                          'fasthtml.app.operations.Operated._answer': ( 'api/app/operations.html#operated._answer',
