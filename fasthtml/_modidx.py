@@ -3385,6 +3385,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._is_mine': ( 'api/realtime/sse.html#eventstream._is_mine',
                                                                                        'fasthtml/realtime/sse.py'),
+                                       'fasthtml.realtime.sse.EventStream._left': ( 'api/realtime/sse.html#eventstream._left',
+                                                                                    'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._open': ( 'api/realtime/sse.html#eventstream._open',
                                                                                     'fasthtml/realtime/sse.py'),
                                        'fasthtml.realtime.sse.EventStream._open_here': ( 'api/realtime/sse.html#eventstream._open_here',

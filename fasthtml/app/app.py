@@ -14,7 +14,7 @@ import inspect
 import logging
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
@@ -516,10 +516,10 @@ class Serving(Hooks, Starlette):
         try: await self._enter(scope, receive, send)
         finally: current_texts.reset(token)
 
-    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if 'fasthtml.server' not in scope: return await self.outermost(scope, receive, send)
+    def _enter(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if 'fasthtml.server' not in scope: return self.outermost(scope, receive, send)
         if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
-        await self.middleware_stack(scope, receive, send)
+        return self.middleware_stack(scope, receive, send)
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
         "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
