@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check npm chromium docs lab bench lock clean
+.PHONY: help run test check npm chromium proxies docs lab bench lock clean
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
@@ -17,7 +17,7 @@ run: $(DONE)/run  ## install what it needs and serve the demo
 	@if command -v npm >/dev/null && $(MAKE) --silent --no-print-directory $(DONE)/js; then export ASSETS=local; \
 	else echo 'npm is missing, so the demo takes its scripts and styles from the CDN.'; fi; exec $(BIN)/python -u examples/live.py
 
-test: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium  ## every check: metadata, export, lint, notebooks, docs, tests
+test: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium proxies  ## every check: metadata, export, lint, notebooks, docs, tests
 	@exec $(BIN)/python tools/check.py
 
 check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"; ONLY=newest tries the newest releases, ONLY=fresh a first start
@@ -44,6 +44,9 @@ npm:
 
 chromium:
 	@tools/need_chromium
+
+proxies:
+	@tools/need_proxies
 
 # The environment, in layers: each stamp says that its layer is there and as new as the files it came from.
 

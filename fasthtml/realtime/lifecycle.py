@@ -28,7 +28,7 @@ from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from ..http.threads import in_thread
-from .servers import delay_stop, hypercorn_stop, running_loop, server_of, uvicorn_config, uvicorn_server
+from .servers import delay_stop, hypercorn_stop, running_loop, server_of, stop_listening, uvicorn_config, uvicorn_server
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #d20916ae
@@ -272,6 +272,7 @@ class ServedLoop:
     def __init__(self, grace: float, delay: float = 0.0, spread: float = 0.0):
         self.drain, self.signals, self.interceptor = Drain(grace, spread), Signals(), None
         self.delay, self.leaving = delay, False  # Seconds of serving on after a signal; whether it has come
+        self.server: Any = None                  # uvicorn's, until its port is closed
         self.waiting, self.hurry = False, asyncio.Event()  # Does it serve on now? A second signal ends that
         self.loop = asyncio.get_running_loop()
         self.has_lifespan = False       # The lifespan protocol runs, so startup and shutdown pass through us
@@ -287,7 +288,7 @@ class ServedLoop:
         "Be asked before the server stops; without a lifespan (`receive`) only where a server listens to signals"
         self.has_lifespan = receive is not None
         self.interceptor = SignalInterceptor(self.loop, self.on_signal, default=self.has_lifespan)
-        server = uvicorn_server(receive)
+        self.server = server = uvicorn_server(receive)
         if server is not None: self._restore = delay_stop(server, self.before_stop)
         config = uvicorn_config(receive, server)
         if getattr(config, 'reload', False): self.delay = 0.0  # Development: nobody else could be asked
@@ -309,7 +310,10 @@ class ServedLoop:
     async def before_stop(self) -> None:
         "Drain, and leave the server what is left of the time"
         self.ending = self.leaving = True
-        try: await self.drain.drain()
+        try:
+            await self.drain.drain()
+            server, self.server = self.server, None
+            if server is not None: await stop_listening(server, shared=multiprocessing.parent_process() is not None)
         finally:
             left = (self.drain.deadline or 0) - self.loop.time()
             if self._config: self._config.timeout_graceful_shutdown = max(0.3, left)
@@ -340,17 +344,19 @@ class ServedLoop:
         self._tasks.add(task := self.loop.create_task(coro))
         task.add_done_callback(self._tasks.discard)
 
-    def limit(self, sig: int) -> None:
-        "From now on the server has a limited time to ask for our shutdown"
-        if not self.has_lifespan: return
-        seconds = self.drain.spread + self.drain.grace + 1
-        self._timers = [self.loop.call_later(seconds, self.overdue.set), self.loop.call_later(seconds + 5, _end_overdue, sig)]
-
 def _nothing() -> None: "Nothing to restore"
 
 def _end_overdue(sig: int) -> None:
     log.warning('The server did not finish its shutdown in time. The process ends now.')
     end_process(sig)
+
+# %% ../../nbs/api/realtime/21_lifecycle.ipynb #eaa638a9
+@patch
+def limit(self: ServedLoop, sig: int) -> None:
+    "From now on the server has a limited time to ask for our shutdown"
+    if not self.has_lifespan: return
+    seconds = self.drain.spread + self.drain.grace + 1
+    self._timers = [self.loop.call_later(seconds, self.overdue.set), self.loop.call_later(seconds + 5, _end_overdue, sig)]
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #1cd657b5
 async def serve_on(

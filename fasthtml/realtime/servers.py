@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
            'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort', 'is_gone',
-           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'hypercorn_stop', 'running_loop']
+           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'hypercorn_stop', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
@@ -272,6 +274,38 @@ def delay_stop(
     def restore() -> None:
         if vars(server).get('on_tick') is tick: del server.on_tick
     return restore
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #28904549
+def _waiting(
+    listener: Any # asyncio's or uvloop's `Server`
+) -> Iterator[socket.socket]:
+    "Connections that nobody has accepted yet"
+    for sock in listener.sockets or ():
+        with socket.socket(fileno=os.dup(sock.fileno())) as own:
+            try:
+                while True: yield own.accept()[0]
+            except OSError: pass   # BlockingIOError: there are no more
+
+async def stop_listening(
+    server: Any,            # What `uvicorn_server` found
+    shared: bool = False,   # Do other processes accept from the same port?
+    patience: float = 0.5,  # Seconds in which a new connection may send its request
+) -> None:
+    "Let uvicorn accept no more, without losing a request that is on its way"
+    config, state, loop = getattr(server, 'config', None), getattr(server, 'server_state', None), asyncio.get_running_loop()
+    if not hasattr(server, 'servers') or not hasattr(config, 'http_protocol_class') or not hasattr(state, 'connections'):
+        return report_missing('uvicorn', '`Server.servers`', 'requests that come in the moment of a shutdown may fail')
+    taken = [] if shared else [sock for listener in server.servers for sock in _waiting(listener)]
+    for listener in server.servers: listener.close()
+    def protocol() -> Any: return config.http_protocol_class(config=config, server_state=state, app_state=server.lifespan.state)
+    for sock in taken: sock.setblocking(False)
+    coming = {loop.create_task(loop.connect_accepted_socket(protocol, sock, ssl=config.ssl)) for sock in taken}
+    end = loop.time() + patience
+    if coming: await asyncio.wait(coming, timeout=patience)
+    fresh = {c for c in state.connections if getattr(c, 'cycle', c) is None}
+    while fresh and loop.time() < end:
+        await asyncio.sleep(0.01)   # uvicorn says of no connection that its request has come
+        fresh = {c for c in fresh & state.connections if c.cycle is None}
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #0cc6bfbb
 def hypercorn_stop(

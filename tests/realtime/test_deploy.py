@@ -1,0 +1,228 @@
+"""What the deployment guide says of proxies, tried: its configurations (read from the notebook), Debian's nginx and Caddy, two processes.
+
+A rolling restart while visitors send a thousand requests, follow a stream and hold a socket: no request fails, no event is lost or
+comes twice, and the socket is back at once.
+"""
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import connect
+
+from support import DEADLINE, ROOT, SseClient, missing, serve_process, wait_until
+
+COMMAND = [sys.executable, '-m', 'fasthtml']
+PROGRAM = '''
+import os
+from fasthtml.common import *
+app = FastHTML(secret_key='the same for all', broker='sqlite:news.db', drain_delay=float(os.environ['DELAY']))
+app.health()
+news = app.channel('news', history=5000)
+@app.get('/')
+def home(req): return P(f'{req.client.host} {req.url.scheme}')
+@app.get('/news')
+def listen(): return EventStream(news)
+@app.post('/publish')
+async def publish(text: str):
+    await news.publish(P(text))
+    return ''
+@app.ws('/talk')
+async def talk(text: str): return P(text)
+'''
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as listener: return listener.getsockname()[1]
+
+
+def recipe(kind):
+    "A configuration of the guide, by the words in it"
+    cells = json.loads((ROOT/'nbs/howto/deploy.ipynb').read_text(encoding='utf-8'))['cells']
+    fences = [m for cell in cells for m in re.findall(r'```\w*\n(.*?)```', ''.join(cell['source']), re.S)]
+    found, = (fence for fence in fences if kind in fence)
+    return found
+
+
+def program(name):
+    path = shutil.which(name, path='/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin')
+    return path or missing(name, f'install it (Debian: `apt-get install {name}`)')
+
+
+@contextmanager
+def proxy(command, port, folder):
+    "A proxy that listens at `port`"
+    with open(folder/'proxy.log', 'w') as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={'HOME': str(folder), 'PATH': '/usr/bin:/bin'})
+    def listens():
+        assert process.poll() is None, (folder/'proxy.log').read_text()
+        with suppress(OSError): return socket.create_connection(('127.0.0.1', port), 5).close() or True
+    try:
+        wait_until(listens, what='the proxy to listen')
+        yield f'127.0.0.1:{port}'
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
+def nginx(folder, ports):
+    "The guide's configuration, without TLS and with these ports"
+    port, text = free_port(), recipe('upstream shop')
+    for old, new in zip(('8001', '8002'), ports, strict=True): text = text.replace(f'127.0.0.1:{old}', f'127.0.0.1:{new}')
+    text, n = re.subn(r'listen 443.*;', f'listen 127.0.0.1:{port};', text)
+    text = re.sub(r'^ *(ssl_certificate.*|http2 on);\n', '', text, flags=re.M)
+    assert n == 1
+    places = ''.join(f'{kind}_temp_path {folder}/{kind};\n' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+    (folder/'nginx.conf').write_text(f'daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 1;\n'
+                                     f'events {{}}\nhttp {{ access_log off; {places} {text} }}\n')
+    user = ['-g', 'user root;'] if os.getuid() == 0 else []   # the folder of a test is root's alone
+    return proxy([program('nginx'), '-e', 'stderr', *user, '-c', str(folder/'nginx.conf')], port, folder)
+
+
+def caddy(folder, ports):
+    port, text = free_port(), recipe('reverse_proxy 127.0.0.1:8001')
+    for old, new in zip(('8001', '8002'), ports, strict=True): text = text.replace(f'127.0.0.1:{old}', f'127.0.0.1:{new}')
+    text = text.replace('shop.example', f'http://127.0.0.1:{port}')
+    (folder/'Caddyfile').write_text('{\nadmin off\nauto_https off\n}\n' + text)
+    return proxy([program('caddy'), 'run', '--config', 'Caddyfile', '--adapter', 'caddyfile'], port, folder)
+
+
+class Visitors:
+    "Those who use the site during the restart"
+    def __init__(self, host, wanted=1000):
+        self.host, self.wanted, self.done, self.failures, self.numbers = host, wanted, 0, [], itertools.count()
+        self.published, self.seen, self.gaps, self.stop, self.lock = [], [], [], threading.Event(), threading.Lock()
+
+    def ask(self):
+        "Pages and forms, one after the other"
+        with httpx2.Client(base_url=f'http://{self.host}', timeout=20) as client:
+            while not self.stop.is_set() or self.done < self.wanted:
+                n = next(self.numbers)
+                try:
+                    if n % 5: status = client.get('/').status_code
+                    else: status = client.post('/publish', data={'text': str(n)}).status_code
+                except httpx2.HTTPError as e: status = repr(e)
+                with self.lock:
+                    self.done += 1
+                    if status not in (200, 204): self.failures.append(('GET' if n % 5 else 'POST', status))
+                    elif not n % 5: self.published.append(n)
+
+    def follow(self):
+        "A stream, again from the last event when it ends"
+        last = None
+        while not self.stop.is_set():
+            with suppress(OSError, EOFError, Exception), SseClient(f'http://{self.host}', '/news',
+                                                                   {'Last-Event-ID': last} if last else None) as client:
+                for event in client.events():
+                    last = event.id or last
+                    if event.data.startswith('<p>'): self.seen.append(int(event.data[3:-4]))
+                    elif event.event == 'resync': self.seen.append('resync')
+                    if self.stop.is_set(): break
+
+    def talk(self):
+        "A socket, opened again when it is closed"
+        import time
+        lost = None
+        while not self.stop.is_set():
+            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError), connect(f'ws://{self.host}/talk', open_timeout=10) as ws:
+                while not self.stop.is_set():
+                    ws.send('{"text": "x"}')
+                    ws.recv(10)
+                    if lost is not None: self.gaps.append(time.monotonic() - lost)
+                    lost = None
+                    self.stop.wait(0.02)
+            if lost is None: lost = time.monotonic()
+
+
+@pytest.mark.parametrize(('front', 'delay'), [(nginx, 0), (caddy, 3)])
+def test_a_rolling_restart_loses_nothing(tmp_path, front, delay):
+    (tmp_path/'main.py').write_text(PROGRAM)
+    ports = free_port(), free_port()
+    with ExitStack() as stack:
+        def start(port):
+            command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
+            server = stack.enter_context(serve_process('', tmp_path, command=command, env={'DELAY': str(delay)}))
+            wait_until(lambda: httpx2.get(f'http://127.0.0.1:{port}/readyz', timeout=10).status_code == 200, what='a process to be ready')
+            return server
+        servers = {port: start(port) for port in ports}
+        host = stack.enter_context(front(tmp_path, ports))
+        visitors = Visitors(host)
+        threads = [threading.Thread(target=f, daemon=True) for f in (visitors.follow, visitors.talk, *[visitors.ask] * 4)]
+        for thread in threads: thread.start()
+        wait_until(lambda: visitors.done > 100 and visitors.seen, 60, 'visitors')
+        for port in ports:
+            servers[port].signal(signal.SIGTERM)
+            servers[port].wait(30)
+            servers[port] = start(port)
+        wait_until(lambda: visitors.done >= 1000, 60, 'a thousand requests')
+        visitors.stop.set()
+        for thread in threads[2:]: thread.join(DEADLINE)
+        assert visitors.failures == [], (visitors.failures[:10], (tmp_path/'proxy.log').read_text()[-1500:])
+        with SseClient(f'http://{host}', '/') as page: assert page.read()    # the site is well
+    assert len(visitors.gaps) >= 1 and max(visitors.gaps) < 3, visitors.gaps
+    assert visitors.seen and 'resync' not in visitors.seen
+    first = visitors.published.index(visitors.seen[0]) if visitors.seen[0] in visitors.published else 0
+    assert len(set(visitors.seen)) == len(visitors.seen), 'an event came twice'
+    expected = {n for n in visitors.published[first + 20:] if n <= max(visitors.seen) - 40}
+    assert expected <= set(visitors.seen), sorted(expected - set(visitors.seen))
+
+
+@pytest.mark.parametrize('front', [nginx, caddy])
+def test_the_app_sees_the_visitor_behind_the_proxy(tmp_path, front):
+    (tmp_path/'main.py').write_text(PROGRAM)
+    port = free_port()
+    command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
+    with serve_process('', tmp_path, command=command, env={'DELAY': '0'}), front(tmp_path, (port, port)) as host:
+        page = httpx2.get(f'http://{host}/', headers={'HX-Request': 'true', 'X-Forwarded-Proto': 'https'}, timeout=10).text
+        with SseClient(f'http://{host}', '/news') as client:
+            assert httpx2.post(f'http://{host}/publish', data={'text': '7'}, timeout=10).status_code in (200, 204)
+            assert next(client.events()).data == '<p>7</p>', 'the proxy holds events back'
+    assert page == '<p>127.0.0.1 http</p>'
+
+
+@pytest.mark.parametrize('how', ['socket unit', 'reload'])
+def test_one_port_is_never_closed(tmp_path, how):
+    "systemd holds the port and one process is restarted; or the supervisor of two workers is told to reload (`systemctl reload`)"
+    (tmp_path/'main.py').write_text(PROGRAM)
+    options = ['--fd', '3'] if how == 'socket unit' else ['--fd', '3', '--workers', '2']
+    with socket.create_server(('127.0.0.1', 0)) as held, ExitStack() as stack:
+        port = held.getsockname()[1]
+        def start():
+            log = stack.enter_context(open(tmp_path/'app.log', 'a'))
+            as_three = f'import os, sys; os.dup2({held.fileno()}, 3); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])'
+            command = [sys.executable, '-c', as_three, *COMMAND[1:], 'run', 'main:app', *options]    # as systemd passes it
+            env = os.environ | {'DELAY': '0', 'PYTHONPATH': str(ROOT)}
+            process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, env=env, pass_fds=[held.fileno()],
+                                       start_new_session=True)
+            stack.callback(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+            return process
+        def log(): return (tmp_path/'app.log').read_text()
+        process = start()
+        wait_until(lambda: log().count('startup complete') == len(options) // 2, 30, 'the start')
+        visitors = Visitors(f'127.0.0.1:{port}', wanted=0)
+        threads = [threading.Thread(target=visitors.ask, daemon=True) for _ in range(2)]
+        for thread in threads: thread.start()
+        wait_until(lambda: visitors.done > 50, 30, 'visitors')
+        if how == 'reload': process.send_signal(signal.SIGHUP)
+        else:
+            process.terminate()
+            process.wait(30)
+            process = start()
+        wait_until(lambda: log().count('startup complete') == len(options), 40, 'the new processes')
+        more = visitors.done + 50
+        wait_until(lambda: visitors.done > more, 30, 'more visitors')
+        visitors.stop.set()
+        for thread in threads: thread.join(30)
+        assert visitors.failures == [], (visitors.failures[:5], log()[-2000:])
+        process.terminate()
+        process.wait(30)
