@@ -59,7 +59,7 @@ RULES = [
 
 # Files that others are changing at this time; each entry goes when its file is plain
 EXCEPTIONS = {f'nbs/{name}.ipynb': 'in work' for name in (
-    'api/realtime/20_tasks', 'api/realtime/21_mailbox', 'api/realtime/22_connections', 'api/realtime/23_sse', 'api/realtime/27_topics',
+    'api/realtime/20_tasks', 'api/realtime/21_mailbox', 'api/realtime/27_topics',
     'api/testing/35_swaps', 'api/testing/36_hx', 'api/testing/39_screen',
     'howto/deploy', 'howto/http2', 'howto/realtime', 'howto/testing')}
 
@@ -122,7 +122,7 @@ def main() -> int:
     lines = [line for path, some in found.items() if path.relative_to(ROOT).as_posix() not in EXCEPTIONS for line in some]
     print(*lines, sep='\n', end='\n' if lines else '')
     print(f'{len(found)} files read, {len(lines)} words to replace')
-    return bool(lines or excepted)
+    return bool(lines)
 
 
 if __name__ == '__main__':

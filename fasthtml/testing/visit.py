@@ -403,10 +403,11 @@ def drag(
     el: Any,     # Element of a sortable list
     before: Any, # Element of the same or another list
 ) -> None:
-    "Drag an element in front of another, as SortableJS does: both lists are told by `end`"
+    "Drag an element in front of another: both lists hear `sorted`, as our `SortableJS` has it, and `end`, as Sortable itself has it"
     usable(el)
-    old = el.parent
-    place(before.parent, [el], before)
+    old, new = el.parent, before.parent
+    place(new, [el], before)
+    for at in dict.fromkeys((new, old)): self.dispatch(Event('sorted', at, bubbles=at == new))
     self.dispatch(Event('end', old))
 
 # %% ../../nbs/api/testing/37_visit.ipynb #1685b1cd

@@ -229,6 +229,55 @@ def test_imports_have_cells_of_their_own(path):
             assert not mixed, f'{path.name}, cell {cell["id"]}: imports together with {mixed[0][:100]!r}'
 
 
+HIDDEN = re.compile(r'#\|\s*(hide|hide_input|echo:\s*false|include:\s*false)\b')
+# Notebooks whose visible cells still use names from hidden ones. A notebook leaves this table when it is mended; none is added
+USES_HIDDEN_NAMES = {*'''
+    bring_a_program deploy http2 mount
+    permission live logs operations work app
+    servers signals leases lifecycle wire connections feeds programs hub sse broker presence redis_log
+    ws regions sqlite_log open_broker topics
+    calls streams dom fields swaps hx visit arrivals screen page client
+    check jupyter cli dev'''.split()}
+NO_HIDDEN_NAMES = [path for path in ALL_NOTEBOOKS if re.sub(r'^[0-9]+_', '', path.stem) not in USES_HIDDEN_NAMES]
+
+
+def bound(tree: ast.AST) -> set[str]:
+    "Every name that some code gives a value to"
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name): found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name): found.add(name)
+            case ast.ExceptHandler(name=str(name)): found.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names): found |= {o.asname or o.name.partition('.')[0] for o in names}
+    return found
+
+
+def defined(tree: ast.Module) -> set[str]:
+    "The names that a cell leaves behind: of a function or class its own name only"
+    blocks = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return {name for node in tree.body for name in ([node.name] if isinstance(node, blocks) else bound(node))}
+
+
+@pytest.mark.parametrize('path', NO_HIDDEN_NAMES, ids=lambda path: path.stem)
+def test_no_visible_cell_uses_a_name_that_only_a_hidden_one_defines(path):
+    "What a reader copies from a page must run"
+    hidden, visible = set(), set()
+    for cell in cells(path):
+        if cell['cell_type'] != 'code':
+            continue
+        source = ''.join(cell['source'])
+        tree = ast.parse(re.sub(r'(?m)^\s*[%!].*$', '', source))
+        if HIDDEN.match(source):
+            hidden |= defined(tree) - visible
+            continue
+        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        missing = sorted((read - bound(tree)) & hidden)
+        assert not missing, f'{path.name}, cell {cell["id"]} uses {missing} of a hidden cell: show that cell (without `#| hide`)'
+        visible |= defined(tree)
+        hidden -= visible
+
+
 def text_files() -> list[Path]:
     "Everything that is committed and can be read"
     listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout

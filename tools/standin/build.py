@@ -224,5 +224,5 @@ def render_readme(notebook: Path, output: str, to: str) -> None:
 
 def readme_links(markdown: str) -> str:
     "README.md lies at the top of the repository, the notebooks one folder below; there are no pages to link to"
-    markdown = re.sub(r'\]\((?!\w+:|#|/)([^)\s]+\.ipynb)(#[^)\s]*)?\)', r'](nbs/\1)', markdown)
+    markdown = re.sub(r'\]\((?!\w+:|#|/)([^)\s]+\.(?:ipynb|png))(#[^)\s]*)?\)', r'](nbs/\1)', markdown)
     return re.sub(r'\[([^\]]+)\]\(/[^)\s]*\.html(?:#[^)\s]*)?\)', r'\1', markdown)
