@@ -162,6 +162,10 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _until_gone(self: EventStream, receive: Receive) -> None:
     "Wait until the client has left"
     while (await receive())['type'] != 'http.disconnect': pass
+    self._left()
+
+@patch
+def _left(self: EventStream) -> None:
     self.connection.interruptible = False
     self.connection.end('gone')
 
@@ -284,7 +288,10 @@ async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None: await self._until_gone(server_of(self.connection.scope).receive)
+        if failure is None:
+            receive = server_of(self.connection.scope).receive
+            while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
+            self._left()
     except (Exception, CancelledError) as e: failure = e
     await self.finish(failure)
 
