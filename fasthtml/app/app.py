@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from os import PathLike
 from typing import Any
 
@@ -426,11 +427,13 @@ class HostCheck:
         any_host: Collection[str] = (),  # Paths that are answered under any name: load balancers ask by address
     ):
         self.app, self.names, self.any_host = app, list(names), any_host
+        self.allowed = lru_cache(256)(lambda host: host_allowed(host, self.names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
         host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
-        if host_allowed(host, self.names) or scope['path'] in self.any_host: return await self.app(scope, receive, send)
+        allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
+        if allowed or scope['path'] in self.any_host: return await self.app(scope, receive, send)
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

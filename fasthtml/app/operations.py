@@ -16,6 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -74,6 +75,7 @@ class Health:
         checks: Checks,      # Functions of the program
     ):
         self.site, self.lifecycle, self.broker, self.checks, self.said = site, lifecycle, broker, checks, []
+        self.asked: WeakKeyDictionary = WeakKeyDictionary()  # Event loop → when its checks were last run, and their result
 
     async def live(self, request: Request) -> Response:
         "The process answers"
@@ -81,11 +83,21 @@ class Health:
 
     async def ready(self, request: Request) -> Response:
         "Visitors should be sent here, or the names of what is not well"
-        lifecycle = lifecycle_of(request.scope) or self.lifecycle
-        why = await unready(lifecycle, self.site.hub.broker if self.broker else None, self.checks)
+        why = await self.why(lifecycle_of(request.scope) or self.lifecycle)
         if why != self.said: log.warning('not ready: %s', ', '.join(why)) if why else log.warning('ready again')
         self.said = why
-        return JSONResponse({'ready': not why, **({'why': why} if why else {})}, 503 if why else 200, {'Cache-Control': 'no-store'})
+        named = {'why': why} if why and may_read(request, None) else {}
+        return JSONResponse({'ready': not why, **named}, 503 if why else 200, {'Cache-Control': 'no-store'})
+
+    async def why(self, lifecycle: Lifecycle) -> list[str]:
+        "What is not well. The checks run once a second at most, however many ask"
+        if lifecycle.leaving: return ['draining']
+        loop, broker = asyncio.get_running_loop(), self.site.hub.broker if self.broker else None
+        when, result = self.asked.get(loop, (0.0, None))
+        if result is None or loop.time() - when > 1:
+            result = loop.create_task(unready(lifecycle, broker, self.checks))
+            self.asked[loop] = loop.time(), result
+        return await asyncio.shield(result)
 
 # %% ../../nbs/api/app/32_operations.ipynb #3aa561f5
 class Sample(NamedTuple):
@@ -180,7 +192,7 @@ class Operated:
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
         route = HttpRoute(path, request_response(f), methods=['GET'], name=name, include_in_schema=False)
         route.site = self.site   # no guard stands before it
-        self.router.routes.append(route)
+        self.router.routes.insert(0, route)   # also before a route that takes every path
         self.any_host.add(path)
 
     def health(self,

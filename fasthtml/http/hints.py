@@ -111,6 +111,7 @@ def shadow_hint(
     fn: Any # A handler, before its name is bound in its module
 ) -> str: # What to write instead; '' if nothing is wrong
     "Does a handler take the name of a builtin or of an imported element that its module still uses?"
+    fn = inspect.unwrap(fn)
     code, name, home = getattr(fn, '__code__', None), getattr(fn, '__name__', ''), getattr(fn, '__globals__', {})
     before = home.get(name, getattr(builtins, name, None))
     if code is None or before is None or '.' in fn.__qualname__ or getattr(before, '__module__', '') == fn.__module__: return ''

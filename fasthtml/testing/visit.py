@@ -341,7 +341,10 @@ def enter(self: Visit, form: Any) -> None:
     if form.tag != 'form': raise NotPossible(f'{describe(form)} is no form.')
     buttons = [o for o in self.dom.select('button,input') if kind_of(o) in ('submit', 'image') and self.fields.owner(o) == form]
     if not buttons: return self.submit(form)
-    if not is_disabled(buttons[0]): self.click(buttons[0])
+    if is_disabled(buttons[0]): return
+    focus = self.focus
+    self.click(buttons[0])
+    self.focus = focus   # the key was pressed in a field, which keeps the keyboard
 
 # %% ../../nbs/api/testing/37_visit.ipynb #cc225a5a
 @patch
@@ -403,10 +406,11 @@ def drag(
     el: Any,     # Element of a sortable list
     before: Any, # Element of the same or another list
 ) -> None:
-    "Drag an element in front of another, as SortableJS does: both lists are told by `end`"
+    "Drag an element in front of another: both lists hear `sorted`, as our `SortableJS` has it, and `end`, as Sortable itself has it"
     usable(el)
-    old = el.parent
-    place(before.parent, [el], before)
+    old, new = el.parent, before.parent
+    place(new, [el], before)
+    for at in dict.fromkeys((new, old)): self.dispatch(Event('sorted', at, bubbles=at == new))
     self.dispatch(Event('end', old))
 
 # %% ../../nbs/api/testing/37_visit.ipynb #1685b1cd

@@ -110,3 +110,45 @@ def test_sockets_do_not_count_among_the_six_connections(page):
         see(page, lambda: len(app.connections) == 10)
         assert page.evaluate('fetch("/").then(answer => answer.status)') == 200
     page.problems.clear()
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
+    app = FastHTML(secret_key='x', exts='ws', htmx=htmx, hdrs=fasthtml.common.SortableJS(group='cards', forceFallback=True))
+    shared = dict(app=app, everybody=app.channel('board'), titles={1: 'figs', 2: 'tart', 3: 'Ann'}, columns={'todo': [1, 2], 'done': [3]})
+    exec(cell('board', 'def card').split('def card')[1].join(['def card', '']), code := vars(fasthtml.common) | shared)
+    exec(cell('board', 'async def sort'), code)
+    ann, bob = new_page(), new_page()
+    with serve(app) as served:
+        for page in ann, bob: page.goto(served.url)
+        see(ann, lambda: len(shared['everybody']) == 2)
+        start, end = (ann.locator(o).bounding_box() for o in ('#card-1', '#card-3'))
+        ann.mouse.move(start['x'] + 20, start['y'] + start['height']/2)
+        ann.mouse.down()
+        for step in range(1, 6): ann.mouse.move(end['x'] + 20 + step, end['y'] + end['height']/2 + step, steps=4)
+        ann.mouse.up()
+        for page in bob, ann: page.wait_for_function("document.querySelectorAll('#done .card').length === 2")
+        assert sorted(code['columns']['done']) == [1, 3] and code['columns']['todo'] == [2]
+        assert not ann.problems and not bob.problems
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_an_upload_moves_its_bar_and_what_is_too_large_is_told(page, htmx):
+    app = FastHTML(secret_key='x', htmx=htmx, max_body_size=3_000_000)
+    exec(cell('uploads', 'async def receive').partition('\n')[2], vars(fasthtml.common) | {'app': app})
+    with serve(app) as served:
+        page.goto(served.url)
+        page.evaluate("""() => {
+            window.seen = [];
+            const bar = document.getElementById('uploadprog');
+            new MutationObserver(() => seen.push(bar.value)).observe(bar, {attributes: true});
+        }""")
+        page.set_input_files('#file', {'name': 'a.bin', 'mimeType': 'application/octet-stream', 'buffer': b'0'*2_000_000})
+        page.click('#upload button')
+        page.wait_for_function("document.querySelectorAll('#there li').length === 1")
+        assert page.inner_text('#there') == 'a.bin: 2000000 bytes' and page.evaluate('seen.at(-1)') == 100
+        page.set_input_files('#file', {'name': 'b.bin', 'mimeType': 'application/octet-stream', 'buffer': b'0'*4_000_000})
+        page.click('#upload button')
+        page.wait_for_selector('.fh-toast-error')
+        assert '413' in page.inner_text('.fh-toast-error') or 'cannot be reached' in page.inner_text('.fh-toast-error')
+        assert page.evaluate("document.querySelectorAll('#there li').length") == 1

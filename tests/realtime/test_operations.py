@@ -99,12 +99,14 @@ def answers(app, path, **headers): return Client(app).get(path, headers=headers)
 
 def test_a_health_check_needs_no_login_and_no_name():
     app = FastHTML(secret_key='k', before=lambda: P('no'), hosts=['shop.example'])
+    app.get('/')(lambda: P('x'))
+    app.get('/{rest:path}')(lambda rest: P('everything else'))
     app.health()
     app.metrics()
-    app.get('/')(lambda: P('x'))
     def asked(path, host): return Client(app, f'http://{host}').get(path).status_code
     assert [asked(path, '10.0.0.7:8000') for path in ('/healthz', '/readyz', '/metrics', '/')] == [200, 200, 200, 421]
-    assert asked('/', 'shop.example') == 200
+    assert asked('/', 'shop.example') == 200 and asked('/', 'a' * 400 + '.shop.example') == 421
+    assert Client(app, 'http://10.0.0.7').get('/healthz').text == 'ok'
 
 
 @pytest.mark.parametrize('check, ready', [
@@ -119,6 +121,17 @@ def test_readiness_asks_what_the_program_names(check, ready, kind, caplog):
     assert (answer.status_code, answer.json()) == ((200, {'ready': True}) if ready else (503, {'ready': False, 'why': ['stock']}))
     assert client.get('/ready').status_code == answer.status_code and client.get('/alive').status_code == 200
     assert caplog.text.count('not ready: stock') == (0 if ready else 1), 'said when it changes, not at each question'
+
+
+def test_many_who_ask_make_no_more_work_and_strangers_learn_no_names():
+    runs = []
+    app = FastHTML(secret_key='k')
+    app.health(checks={'ledger': lambda: runs.append(1) or False})
+    with serve(app) as server:
+        near = [httpx2.get(server.url + '/readyz').json() for _ in range(20)]
+        far = httpx2.get(server.url + '/readyz', headers={'X-Forwarded-For': '203.0.113.7'})
+    assert near == [{'ready': False, 'why': ['ledger']}] * 20 and (far.status_code, far.json()) == (503, {'ready': False})
+    assert 1 <= len(runs) < 20
 
 
 def test_readiness_knows_the_broker(tmp_path):

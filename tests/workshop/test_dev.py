@@ -145,6 +145,8 @@ FINE = {
                                                 "A('x', href=list)",
     'a name of its own elsewhere': "@rt('/l')\ndef list(): return Ul(Li('a'))\ndef f(list): return list('ab')\n"
                                    "@rt\ndef index(): return P('x')",
+    'a decorated handler': "import functools\nfrom fasthtml.testing import calls\n@rt\n@functools.cache\ndef list(): return P('x')\n"
+                           "@rt\ndef index(): return P('x')",
     'fields that are named like special ones': "@rt\ndef index(body: str = '', data: str = '', state: str = ''): return P('x')",
     'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
     'a handler defined anew after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
