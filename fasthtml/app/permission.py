@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 # %% ../../nbs/api/app/30_permission.ipynb #0046282e
 from ..http.handlers import answers, run_before
-from ..http.responses import Wire
+from ..http.responses import ReadyResponse
 from ..http.sources import Source
 from ..realtime.servers import server_of
 
@@ -90,7 +90,7 @@ async def ask_again(
     verdicts: list[Verdict] = []
     async def answer(inner: Scope, receive: Receive, send: Send) -> None:
         verdicts.append(await ask_guards(app, inner, path))
-        await Wire(204, [], b'')(inner, receive, send)
+        await ReadyResponse(204, [], b'')(inner, receive, send)
     asked = page_scope({key: value for key, value in scope.items() if key in _as_it_came}, path)
     await app.middleware_stack(asked | {'fasthtml.ask': answer}, _no_body, _silent)
     return verdicts[0] if verdicts else Verdict(refused=True)    # middleware has answered
