@@ -22,10 +22,12 @@ class Visitor:
 
     def get(self, path): return self.request('GET', path).read().decode()
 
-    def rows(self, path):
+    def rows(self, path): return self.rows_in(self.get(path))
+
+    def rows_in(self, text):
         "What the regions of a page would ask for: [key, token, hash]"
         signed = r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="[^"]*" data-live-key="([^"]*)"'
-        found = re.findall(signed, self.get(path))
+        found = re.findall(signed, text)
         return [[unescape(key), token, has] for token, has, key in found]
 
     @contextmanager

@@ -65,7 +65,7 @@ async def ask_guards(
 ) -> Verdict:
     "Ask the guards that stand before a page. An error of a guard that is not a refusal is raised"
     asked = page_scope(scope, path)
-    route = find_route(app.router.routes, asked)
+    route = find_route(app.router.routes, asked) or find_route(app.router.routes, asked | {'type': 'websocket'})
     own = getattr(getattr(route, 'app', None), 'before', ())
     try: answer = await run_before((*app.site.before, *own), Source(scope=asked, receive=_no_body), app.site)
     except HTTPException as e:

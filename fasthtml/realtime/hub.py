@@ -82,7 +82,7 @@ class Hub:
 
     async def ready(self) -> None:
         "The app starts: wait until the broker can be used"
-        if not await self.broker.ready():
+        if await self.broker.ready() is False:
             status = self.broker.status()
             log.warning('%s is not reached, and the app starts without it%s', status.where, f': {status.trouble}' if status.trouble else '')
         if self.presence: self.presence.start()

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['of_a_request', 'open_holes', 'as_json', 'one_line', 'refuse_parameter', 'Signature', 'name_of', 'fits', 'person_of',
-           'Signer', 'read_path', 'Holes', 'stub', 'Drawing', 'draw_html', 'with_attributes', 'Shown', 'Splice',
-           'splice', 'apply_splice']
+           'Signer', 'read_path', 'Holes', 'stub', 'Drawing', 'draw_html', 'with_attributes', 'Shown', 'Awaited',
+           'Splice', 'splice', 'apply_splice']
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #b1151db3
 import base64
@@ -265,6 +265,10 @@ class Shown:
     def _repr_html_(self) -> str: return self.html
     def __str__(self) -> str: return self.html
     def __repr__(self) -> str: return f'<region {self.key}>'
+
+class Awaited(Shown):
+    "The hole of an async region: the function around it awaits it"
+    __slots__ = ()
     def __await__(self):
         return self
         yield

@@ -20,6 +20,7 @@ from fasthtml.realtime.leases import BrokerError, NotSent
 from fasthtml.realtime.redis_log import redis_broker
 from fasthtml.realtime.sqlite_log import sqlite_broker
 from fasthtml.realtime.wire import Message
+from law_kit import Proxy
 from support import SseClient, serve_process, until, wait_until
 
 APP = '''
@@ -160,26 +161,28 @@ async def test_a_server_that_lost_its_data_is_noticed_and_everybody_told(own_val
     await until(lambda: client.texts[-1] == again.texts[-1] == 'more')
 
 
-async def test_connections_that_break_cost_neither_readers_nor_publishers_anything(own_valkey, brokers):
-    "A batch whose answer got lost is sent again, and is there once"
-    one, two = [Hub(brokers()).channel('news', history=1000) for _ in range(2)]
-    client, confirmed = Client(), []
+async def test_connections_that_break_cost_neither_readers_nor_publishers_anything(own_valkey, brokers, tmp_path):
+    "A batch whose answer got lost is sent again, and is there once. The proxy holds answers back, so that a cut loses some"
+    proxy = await Proxy(own_valkey.path, f'{tmp_path}/p').start()
+    writing = redis_broker(f'unix://{tmp_path}/p', timeout=20)
+    one, two, client, confirmed = Hub(writing).channel('news', history=1000), Hub(brokers()).channel('news', history=1000), Client(), []
     await two.broker.ready()
     two.join(client)
 
     async def talk():
-        for n in range(300):
+        for n in range(60):
             confirmed.append((await one.publish(str(n)), str(n)))
-            await asyncio.sleep(0.001)
-    talking = asyncio.create_task(talk())
-    killer = own_valkey.client()
+    talking, proxy.delay = asyncio.create_task(talk()), 0.005
     while not talking.done():
-        killer.execute_command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+        proxy.cut()
     await talking
-    await one.publish('end')
+    await two.publish('end')
     await until(lambda: client.got and client.texts[-1] == 'end')
     assert [(id, text) for id, _, text in client.got[:-1]] == confirmed
+    await writing.close()
+    proxy.server.close()
+    proxy.cut()
 
 
 async def test_a_reader_that_was_away_while_the_stream_was_trimmed_is_told(brokers):

@@ -1,4 +1,5 @@
 """Live regions over HTTP: who gets what, and what a page that asks too much is told. The browser is in `browser/test_live.py`."""
+import asyncio
 import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Titled
+from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Td, Titled, Tr, to_xml
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor
@@ -72,6 +73,29 @@ def shop(**options):
 
     @app.get('/staff/events')
     def events(): return EventStream(app.channel('news'))
+
+    @app.get('/later')
+    async def later(): return Titled('x', late(id=1))
+
+    @app.live
+    async def late(id: int): return Div('late')
+
+    @app.live
+    async def both(): return Div(await late(id=1))
+
+    @app.get('/both')
+    async def both_page(): return Titled('x', await both())
+
+    app.state.regions['late'] = late
+
+    @app.live
+    def line(id: int): return Tr(Td(id))
+
+    @app.get('/line')
+    def one_line(): return line(id=1)
+
+    @app.ws('/draws', before=lambda: Response('', 403) if app.state.n else None)
+    def draws(msg: str): return cart(id=7)
 
     @app.ws('/staff/chat')
     def chat(msg: str): return msg
@@ -346,3 +370,47 @@ def test_a_test_sees_whether_a_page_is_true(app):
     assert page.region(app.state.regions['secret'], id=1).get('data-live') == 'lost'
     assert not page.is_true()
     with pytest.raises(AssertionError, match='does not show'): page.region(app.state.regions['cart'], id=7)
+
+
+def test_a_region_sent_over_a_socket_is_followed_as_one_of_a_page(app, served):
+    "And the guards of the socket's route are asked again"
+    visitor = Visitor(served)
+    with connect(served.ws_url + '/draws') as socket:
+        socket.send('{"msg": "please"}')
+        frame = socket.recv()
+    rows = visitor.rows_in(frame)
+    with visitor.stream(rows) as stream: assert [e[0] for e in stream.until('live/checked')] == ['live/hello', 'live/checked']
+    app.state.n = 1
+    assert visitor.request('POST', '/_live', dict(has=rows)).status == 403
+
+
+def test_a_row_of_a_table_is_a_fragment_as_any_other(served):
+    text = Visitor(served).request('GET', '/line', **{'HX-Request': 'true'}).read().decode()
+    assert text.startswith('<tr data-live-token=') and text.endswith('<td>1</td></tr>')
+
+
+@pytest.mark.filterwarnings('ignore:coroutine')
+def test_an_await_that_is_missing_is_named(app):
+    async def forgets(): return to_xml(Div(app.state.regions['late'](id=1)))
+    with pytest.raises(TypeError, match=r'await late'): asyncio.run(forgets())
+
+
+def test_an_async_region_stands_inside_of_another(app, served):
+    visitor = Visitor(served)
+    rows = visitor.rows('/both')
+    with visitor.stream([[*row[:2], 'old'] for row in rows]) as stream:
+        events = stream.until('live/checked')
+    assert '<template data-live-key="late{&#34;id&#34;:1}"></template>' in next(html for name, _, html in events if name == 'both{}')
+
+
+def test_a_region_alone_for_the_output_of_a_notebook(app, served):
+    "Its address is signed; a page of it follows as any other"
+    visitor, cart = Visitor(served), app.state.regions['cart']
+    rows = visitor.rows(cart.page(id=3))
+    with visitor.stream(rows) as stream:
+        stream.until('live/checked')
+        app.state.n = 8
+        cart.changed_sync(id=3)
+        assert 'cart 3: 8' in stream.next()[2]
+    assert visitor.request('GET', cart.page(id=3).replace('token=', 'token=x')).status == 404
+    assert visitor.request('GET', cart.page(id=3).replace('3', '4', 1)).status == 404
