@@ -83,6 +83,7 @@ async def ask_again(
 ) -> Verdict:
     "What the guards of a connection say now"
     app, root = scope['app'], scope.get('root_path', '')
+    if not hasattr(app, 'site'): return Verdict(scope.get('auth'))   # of an app that is not ours, and has no guards
     path = scope['path'].removeprefix(root) if root else scope['path']
     if server_of(scope) is None or server_of(scope).lifecycle is not app.lifecycle:
         return await ask_guards(app, scope, path)    # a mounted app, whose session may be that of the app around it
