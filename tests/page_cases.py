@@ -374,6 +374,28 @@ def history(version: int) -> dict[str, Case]:
     return out
 
 
+def odd(version: int) -> dict[str, Case]:
+    "Odd ids, templates, forms in forms, parts out of band that hit themselves or each other"
+    out = {}
+    go = '<button id="go" hx-get="/r/x" hx-target="#out">go</button><div id="out">old <i id="inner">i</i></div>'
+    for i, id in enumerate(['a b', 'a&quot;b', '1', '1a', 'ü', 'a.b#c', 'a:b', '[x]', "it's", '-', '--x', 'a\\\\b', ' a', '{}', '日本', 'A', '#', 'null']):
+        out[f'odd-id-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<b>main</b><p id="{id}" hx-swap-oob="true">new</p>'}, [('click', '#go')])
+        out[f'odd-partial-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<hx-partial id="{id}">new</hx-partial>'}, [('click', '#go')])
+    answers = [
+        '<div id="out" hx-swap-oob="true">self</div>', '<div id="out" hx-swap-oob="true"><div id="out" hx-swap-oob="true">twice</div></div>', '<p id="inner" hx-swap-oob="true">x</p>main',
+        '<div id="out">new <i id="inner">n</i></div><i id="inner" hx-swap-oob="true">oob</i>', '<p id="a" hx-swap-oob="true">1</p><p id="a" hx-swap-oob="true">2</p>',
+        '<form id="f"><form id="g"><input name="n"></form></form>', '<template><p id="a" hx-swap-oob="true">t</p></template>', '<template id="tpl" hx-swap-oob="true"><b>new</b></template>',
+        '<p id="tin" hx-swap-oob="true">in a template</p>', '<button>a<button>b</button></button>', '<table><p>out</p><tr><td>1</table>', '<a href="#1">1<a href="#2">2</a></a>',
+        '<p id="a" hx-swap-oob="outerHTML:#out">x</p>', '<p hx-swap-oob="delete:#out"></p><p id="a" hx-swap-oob="true">1</p>', '<!-- only --><!---->', '<svg><p>in</p><title>t</title></svg>', '&lt;b&gt;',
+        '<p id="a" hx-swap-oob="innerHTML:#out #inner">x</p>', '<ul id="a" hx-swap-oob="afterend"><li>1<li>2</ul>', '<plaintext>', '<p id="a" hx-swap-oob=" true ">x</p>', '<P ID="a" HX-SWAP-OOB="true">x</P>']
+    side = '<p id="a">a</p><template id="tpl"><b>t</b><p id="tin">in</p></template>'
+    for i, text in enumerate(answers):
+        if text == '<plaintext>': continue   # it would swallow the end of its own wrapper
+        out[f'odd-answer-{i}'] = Case(go + side, {'x': text}, [('click', '#go')])
+        out[f'odd-outer-{i}'] = Case(go.replace('hx-target="#out"', 'hx-target="#out" hx-swap="outerHTML"') + side, {'x': text}, [('click', '#go')])
+    return out
+
+
 WORDS = ['alpha', 'beta &amp; co', 'é', '1', '']
 
 
@@ -413,4 +435,4 @@ def group(make, version: int) -> dict[str, Case]:
 
 
 GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets, responses, values, fills, triggers, chains, boosts, navigations, morphs,
-                                  frames, streams, helped, random_pages, history)}
+                                  frames, streams, helped, random_pages, history, odd)}

@@ -251,13 +251,11 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 @patch
 async def stop(self: Conversation) -> None:
     "End `conn`. It has a moment before the close frame, for what it sends last"
-    if self.socket.inbox is not None:  # granian sends no close frame while `receive` is pending
-        self.socket.inbox.task.cancel()
-        await asyncio.wait([self.socket.inbox.task], timeout=1)
-    if self.conn is None: return
-    self.stopping = True
-    self.conn.cancel()
-    await asyncio.wait([self.conn], timeout=min(0.3, self._patience()))
+    self.stopping, inbox = True, self.socket.inbox
+    if self.conn: self.conn.cancel()  # both before the first wait, which may be interrupted
+    if inbox is not None: inbox.task.cancel()  # granian sends no close frame while `receive` is pending
+    if inbox is not None: await asyncio.wait([inbox.task], timeout=1)
+    if self.conn: await asyncio.wait([self.conn], timeout=min(0.3, self._patience()))
 
 @patch
 def _patience(self: Conversation) -> float: return 0.2 if self.connection.state.manner is Manner.CUT else self.patience

@@ -439,7 +439,13 @@ def _partial_target(template: Any) -> str:
     said, id = template.attr('hx-target') or template.attr('data-hx-target'), template.attr('id')
     return said or (f'#{_escape(id)}' if id else '')
 
-def _escape(id: str | None) -> str: return re.sub(r'([^\w-])', r'\\\1', re.sub(r'^(\d)', r'\\3\1 ', id or ''))
+def _escape(id: str | None) -> str:
+    "An id in a selector, as `CSS.escape` writes it"
+    id = id or ''
+    if id == '-': return '\\-'
+    first = re.match(r'-?\d', id)
+    start = f"{first[0][:-1]}\\{ord(first[0][-1]):x} " if first else ''
+    return start + re.sub(r'[^\w-]', lambda m: m[0] if m[0] >= '\x80' else '\\' + m[0], id[first.end() if first else 0:])
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #fd4e09fa
 @dataclass(slots=True)

@@ -341,7 +341,10 @@ def enter(self: Visit, form: Any) -> None:
     if form.tag != 'form': raise NotPossible(f'{describe(form)} is no form.')
     buttons = [o for o in self.dom.select('button,input') if kind_of(o) in ('submit', 'image') and self.fields.owner(o) == form]
     if not buttons: return self.submit(form)
-    if not is_disabled(buttons[0]): self.click(buttons[0])
+    if is_disabled(buttons[0]): return
+    focus = self.focus
+    self.click(buttons[0])
+    self.focus = focus   # the key was pressed in a field, which keeps the keyboard
 
 # %% ../../nbs/api/testing/37_visit.ipynb #cc225a5a
 @patch

@@ -208,6 +208,8 @@ for_hypothesis = settings(max_examples=150, deadline=None, suppress_health_check
 @example([('handler closes', 0), ('close', 0)])
 @example([('close', 0), ('cancel', 0)])
 @example([('fail', 0), ('emit', 3), ('handler sends', 3)])
+@example([('handler closes', 5), ('abort', 0)])
+@example([('emit', 0), ('handler closes', 0), ('handler closes', 0)])
 def test_a_socket_in_any_order_of_events(actions): run(SocketCase, actions)
 
 

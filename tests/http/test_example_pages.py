@@ -1,0 +1,70 @@
+"The examples as a visitor sees them, in the page client; `tests/browser/test_examples.py` does the same in Chromium."
+import base64
+import importlib.util
+
+import pytest
+
+from fasthtml.testing import Client
+from support import ROOT
+
+PNG = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
+
+
+def load_example(name: str):
+    spec = importlib.util.spec_from_file_location(f'page_example_{name}', ROOT/'examples'/f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def todo(tmp_path, monkeypatch):
+    monkeypatch.setenv('TODO_DB', str(tmp_path/'todo.db'))
+    return load_example('todo').app
+
+
+def test_a_list_is_filled_searched_ticked_and_emptied(todo):
+    page = Client(todo).open('/')
+    for text in 'Buy milk', 'Buy <b>bread</b>', 'Write':
+        page.fill('#text', text)
+        page.press('#text', 'Enter')
+        assert page.one('#text').value == '' and page.focused == page.one('#text')
+    assert page.one('#left').text == '3 to do'
+    page.fill('[name=q]', 'buy')
+    assert len(page.all('#list li')) == 2
+    page.check('[aria-label="Done: Buy milk"]')
+    assert page.one('#left').text == '2 to do'
+    page.click('[aria-label="Delete: Buy milk"]')
+    page.fill('[name=q]', '')
+    page.reload()
+    assert [o.one('span').text for o in page.all('#list li')] == ['Buy <b>bread</b>', 'Write']
+    assert page.warnings == []
+
+
+def test_an_entry_that_somebody_else_deleted_says_so(todo):
+    mine = Client(todo).open('/')
+    mine.fill('#text', 'Shared')
+    mine.press('#text', 'Enter')
+    theirs = Client(todo).open('/')
+    theirs.click('text=Delete')
+    assert theirs.all('#list li') == []
+    mine.click('[aria-label="Done: Shared"]')
+    assert 'somebody else deleted it' in mine.one('#list li').text
+
+
+def test_a_visitor_signs_in_uploads_and_leaves(tmp_path, monkeypatch):
+    monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+    client = Client(load_example('gallery').app)
+    page = client.open('/', scripts='ignore')
+    page.fill('form', {'name': 'Ada <3', 'password': 'wrong'})
+    page.submit('form')
+    assert page.status == 403 and page.one('.error').text == 'That is not the password.'
+    page.fill('form', {'name': 'Ada <3', 'password': 'let me in'})
+    page.submit('form')
+    assert 'Welcome, Ada <3' in page.text
+    page.fill('[type=file]', [('a.png', PNG, 'image/png'), ('b.txt', b'no picture', 'text/plain')])
+    page.click('text=Upload')
+    assert len(page.all('#pictures figure')) == 1
+    page.click('text=Sign out')
+    assert page.path.startswith('/login')
