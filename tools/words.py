@@ -61,7 +61,7 @@ RULES = [
 EXCEPTIONS = {f'nbs/{name}.ipynb': 'in work' for name in (
     'api/realtime/20_tasks', 'api/realtime/21_mailbox', 'api/realtime/27_topics',
     'api/testing/35_swaps', 'api/testing/36_hx', 'api/testing/39_screen',
-    'howto/deploy', 'howto/http2', 'howto/realtime', 'howto/testing')}
+    'howto/deploy', 'howto/http2', 'howto/live', 'howto/realtime', 'howto/testing')}
 
 
 def python_texts(source: str) -> Iterator[tuple[int, str]]:

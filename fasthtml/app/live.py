@@ -41,7 +41,7 @@ from ..html.tags import Div
 from ..http.handlers import Endpoint, inner_path
 from ..http.heads import Rooted, slim_js
 from ..http.params import make_plan
-from ..http.responses import Wire, current_exchange
+from ..http.responses import ReadyResponse, current_exchange
 from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
 from ..http.threads import in_thread, threads_of
@@ -507,7 +507,7 @@ def page_of(self: Regions, key: str, token: str) -> Any:
 
 async def _serve_script(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b'content-type', b'text/javascript; charset=utf-8'), (b'cache-control', b'public, max-age=31536000, immutable')]
-    await Wire(200, headers, live_js().encode())(scope, receive, send)
+    await ReadyResponse(200, headers, live_js().encode())(scope, receive, send)
 
 # %% ../../nbs/api/app/31_live.ipynb #e0bd42b5
 @patch
@@ -609,7 +609,7 @@ async def answer_poll(self: Regions, page: OpenPage, asked: list[Asked], scope: 
         page.close()
         page.here.closed(page)
     headers = [(b'content-type', b'text/event-stream; charset=utf-8'), (b'cache-control', b'no-store')]
-    await Wire(200, headers, b''.join(page.box))(scope, receive, send)
+    await ReadyResponse(200, headers, b''.join(page.box))(scope, receive, send)
 
 @patch
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 # %% ../../nbs/api/app/30_permission.ipynb #0046282e
 from ..http.handlers import answers, run_before
-from ..http.responses import Wire
+from ..http.responses import ReadyResponse
 from ..http.sources import Source
 from ..realtime.servers import server_of
 
@@ -83,13 +83,14 @@ async def ask_again(
 ) -> Verdict:
     "What the guards of a connection say now"
     app, root = scope['app'], scope.get('root_path', '')
+    if not hasattr(app, 'site'): return Verdict(scope.get('auth'))   # of an app that is not ours, and has no guards
     path = scope['path'].removeprefix(root) if root else scope['path']
     if server_of(scope) is None or server_of(scope).lifecycle is not app.lifecycle:
         return await ask_guards(app, scope, path)    # a mounted app, whose session may be that of the app around it
     verdicts: list[Verdict] = []
     async def answer(inner: Scope, receive: Receive, send: Send) -> None:
         verdicts.append(await ask_guards(app, inner, path))
-        await Wire(204, [], b'')(inner, receive, send)
+        await ReadyResponse(204, [], b'')(inner, receive, send)
     asked = page_scope({key: value for key, value in scope.items() if key in _as_it_came}, path)
     await app.middleware_stack(asked | {'fasthtml.ask': answer}, _no_body, _silent)
     return verdicts[0] if verdicts else Verdict(refused=True)    # middleware has answered

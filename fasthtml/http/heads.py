@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['charset', 'viewport', 'fhjsscr', 'sse_scr', 'htmxsrc', 'htmx4src', 'scopesrc', 'surrsrc', 'policy_js', 'iframe_scr',
-           'slim_js', 'Rooted', 'load', 'placed', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs', 'asset_place',
-           'app_heads', 'csp_policy']
+           'slim_js', 'Rooted', 'asset_element', 'placed', 'htmx_version', 'def_hdrs', 'ext_hdrs', 'csp_hdrs',
+           'asset_place', 'app_heads', 'csp_policy']
 
 # %% ../../nbs/api/http/16_heads.ipynb #4328b0a2
 import functools
@@ -47,7 +47,7 @@ class Rooted:
     def __str__(self) -> str: return root_of(None) + self.path
     def __repr__(self) -> str: return f'Rooted({self.path!r})'
 
-def load(
+def asset_element(
     name: str,           # Name in the asset table
     base: str = 'cdn',   # 'cdn', an address, or a path of this app
 ) -> FT: # `<script>` or `<link>`
@@ -71,8 +71,8 @@ def placed(
     return el
 
 _cdn_paths = {asset_url(o): o.path for o in assets.values()}
-htmxsrc, htmx4src = load('htmx2'), load('htmx4')
-scopesrc, surrsrc = load('css-scope-inline'), fhjsscr
+htmxsrc, htmx4src = asset_element('htmx2'), asset_element('htmx4')
+scopesrc, surrsrc = asset_element('css-scope-inline'), fhjsscr
 
 # %% ../../nbs/api/http/16_heads.ipynb #28445dc3
 def htmx_version(
@@ -94,9 +94,9 @@ def def_hdrs(
     "The default head"
     version = htmx_version(htmx, htmx4)
     heads = [charset, viewport]
-    if version: heads.append(load(f'htmx{version}', assets))
+    if version: heads.append(asset_element(f'htmx{version}', assets))
     if version or surreal: heads.append(fhjsscr)
-    if surreal: heads.append(load('css-scope-inline', assets))
+    if surreal: heads.append(asset_element('css-scope-inline', assets))
     return heads
 
 # %% ../../nbs/api/http/16_heads.ipynb #51cbfa49
@@ -116,7 +116,7 @@ def ext_hdrs(
             raise ValueError(f"htmx {version} has no extension {name!r}. " + (f"Did you mean {near[0]!r}? " if near else '') +
                              f"Known: {', '.join(sorted(known))}.")
         if (version, plain) == (2, 'sse'): scripts.append(sse_scr)
-        scripts.append(load(known[plain], assets))
+        scripts.append(asset_element(known[plain], assets))
     return scripts
 
 # %% ../../nbs/api/http/16_heads.ipynb #d8dc6367

@@ -27,7 +27,7 @@ from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
 from .texts import Text, say
 from .records import Record, make_cast, spellings, type_hints
-from .sources import SAID, Marker, Source, make_find, whence
+from .sources import SAID, SourceMarker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import Body as Body, Request as Request, frame_body as frame_body, has_body as has_body
@@ -372,16 +372,16 @@ def _getter(p: _Param) -> Getter:
     return _field_getter(p.name, cast, p.default, keys, sources)
 
 # %% ../../nbs/api/http/12_params.ipynb #91c07bca
-def _sources(p: _Param, cast: Cast, marker: Marker | None) -> tuple[str, ...]:
+def _sources(p: _Param, cast: Cast, marker: SourceMarker | None) -> tuple[str, ...]:
     "Where a parameter looks"
     if marker: return (marker.source,)
     if p.name in p.path_names: return ('path',)
     if cast.many or cast.file or cast.record: return SAID
     return (*SAID, 'cookie') if '_' not in p.name and p.default is not _MISSING else (*SAID, 'cookie', 'header')
 
-def _marker(ann: Any) -> Marker | None:
+def _marker(ann: Any) -> SourceMarker | None:
     "The marker in an `Annotated`"
-    return next((m for m in getattr(ann, '__metadata__', ()) if isinstance(m, Marker)), None)
+    return next((m for m in getattr(ann, '__metadata__', ()) if isinstance(m, SourceMarker)), None)
 
 def _without_none(ann: Any) -> Any:
     "`T` for `T | None` and for `Annotated[T, ...]`"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'Exchange', 'as_plain', 'json_text', 'to_json', 'JSONResponse', 'header_bytes',
-           'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Reply', 'Json', 'both_tasks', 'split',
-           'Wire', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy',
+           'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Returned', 'Json', 'both_tasks', 'split',
+           'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy',
            'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
@@ -180,7 +180,7 @@ class ApiReturn:
 
 # %% ../../nbs/api/http/12_responses.ipynb #f3d8c5f9
 @dataclasses.dataclass(slots=True)
-class Reply:
+class Returned:
     "A returned value, sorted"
     content: Any = None                        # Nodes (list), raw HTML (str, bytes), `Json`, async iterator, or None
     headers: list[HttpHeader] = dataclasses.field(default_factory=list)  # In the order given
@@ -200,7 +200,7 @@ def both_tasks(a: BackgroundTask|None, b: BackgroundTask|None) -> BackgroundTask
     "Background work that does `a`, then `b`"
     return BackgroundTasks([a, b]) if a and b else a or b
 
-def _aside(o: Any, reply: Reply) -> bool:
+def _aside(o: Any, reply: Returned) -> bool:
     "Note in `reply` what `o` asks for beside content; False when `o` is content"
     if isinstance(o, HttpHeader): reply.headers.append(o)
     elif isinstance(o, BackgroundTask): reply.background = both_tasks(reply.background, o)
@@ -234,11 +234,11 @@ def _content(result: Any, nodes: list[Any]) -> Any:
 def split(
     result: Any,             # What a handler returned
     scope: Scope|None = None # The connection, for values that want to see the request (`__response__`)
-) -> Reply: # Sorted
+) -> Returned: # Sorted
     "Sort a returned value into content, headers, background work, response and status"
-    if isinstance(result, FT): return Reply([result])
+    if isinstance(result, FT): return Returned([result])
     if _speaks(result): return _spoken(result, scope)
-    reply, nodes = Reply(), []
+    reply, nodes = Returned(), []
     for o in flatten(result) if is_collection(result) or hasattr(type(result), '__ft__') else [result]:
         if _speaks(o): _join(reply, nodes, _spoken(o, scope))
         elif o is not None and not _aside(o, reply): nodes.append(o)
@@ -254,7 +254,7 @@ def _speaks(o: Any) -> bool:
     "Does `o` stand for another value?"
     return isinstance(o, FtResponse) or (hasattr(type(o), '__response__') and not isinstance(o, Redirect))
 
-def _spoken(o: Any, scope: Scope|None) -> Reply:
+def _spoken(o: Any, scope: Scope|None) -> Returned:
     "What `o` stands for, sorted"
     if not isinstance(o, FtResponse): return split(o.__response__(Request(scope or {'type': 'http', 'headers': []})), scope)
     reply = split(o.content, scope)
@@ -263,7 +263,7 @@ def _spoken(o: Any, scope: Scope|None) -> Reply:
     if o.media_type: reply.headers.append(HttpHeader('content-type', o.media_type))
     return reply
 
-def _join(reply: Reply, nodes: list[Any], inner: Reply) -> None:
+def _join(reply: Returned, nodes: list[Any], inner: Returned) -> None:
     "Add the parts of `inner` to `reply` and its content to `nodes`"
     reply.headers += inner.headers
     reply.background = both_tasks(reply.background, inner.background)
@@ -274,7 +274,7 @@ def _join(reply: Reply, nodes: list[Any], inner: Reply) -> None:
     elif content is not None: nodes.append(Safe(content) if isinstance(content, str) else content)
 
 # %% ../../nbs/api/http/12_responses.ipynb #f77f9baf
-class Wire:
+class ReadyResponse:
     "A ready response: status, headers and body as bytes"
     __slots__ = ('status_code', 'raw_headers', 'body', 'background')
 
@@ -300,11 +300,11 @@ def is_full_page(req: Request, resp: Any) -> bool:
     "Will `resp` be sent as a whole page?"
     return not fragment_asked(dict(req.scope['headers'])) and not any(getattr(o, 'tag', None) == 'html' for o in flatten(resp))
 
-def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Reply) -> Wire:
+def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Returned) -> ReadyResponse:
     headers = [kind, _vary, (b'content-length', b'%d' % len(body))]
     if status < 200 or status in (204, 304): headers, body = [_vary], b''
     for header in reply.headers: put_header(headers, header)
-    return Wire(status, headers, body, reply.background)
+    return ReadyResponse(status, headers, body, reply.background)
 
 # %% ../../nbs/api/http/12_responses.ipynb #bf42fc96
 class HtmlStream(StreamingResponse):
@@ -359,7 +359,7 @@ def respond_to(
     if nodes is not None and returns is None and page.csp is None:
         body = (to_html(*with_rows(nodes)).encode('utf-8', 'replace') if fragment
                 else make_page(nodes, page, scope, request, body_wrap, ''))
-        return Wire(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
+        return ReadyResponse(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
     if reply.redirect is not None: return _with_extras(reply.redirect.__response__(Request(scope)), reply)
@@ -400,7 +400,7 @@ def own_copy(response: Response) -> Response:
     for name in [k for k, v in held.items() if isinstance(v, MutableHeaders)]: del held[name]  # a view of the other's headers
     return mine
 
-def _with_extras(response: Response, reply: Reply) -> Response:
+def _with_extras(response: Response, reply: Returned) -> Response:
     "A ready response with the headers and tasks that stood beside it"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
     response = _safe_addresses(response)
@@ -442,7 +442,7 @@ def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
         if all(have != name for have, _ in response.raw_headers): response.raw_headers.append((name, value))
     return response
 
-def _stream(source: AsyncIterator[Any], reply: Reply, scope: Scope, page: PageConfig, request: Request|None, status: int,
+def _stream(source: AsyncIterator[Any], reply: Returned, scope: Scope, page: PageConfig, request: Request|None, status: int,
             fragment: bool, nonce: str) -> HtmlStream:
     "A streamed page or fragment"
     def edges(nodes: list[Any]) -> tuple[bytes, list[Any], bytes]:

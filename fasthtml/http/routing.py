@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'all_meths', 'get_and_post', 'P', 'R', 'C', 'RouteWrapper', 'nested_name', 'RouteSpec', 'infer_route',
-           'class_routes', 'route_specs', 'Place', 'root_of', 'Route', 'AsyncRouteWrapper', 'wrap_route', 'Decorates',
-           'Registers', 'typed', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute', 'RouteTable', 'RouteList',
-           'refuse_method', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'decorate', 'Verbs', 'give_to', 'uri',
-           'decode_uri', 'resolve_link']
+           'class_routes', 'route_specs', 'MountPlace', 'root_of', 'Route', 'AsyncRouteWrapper', 'wrap_route',
+           'Decorates', 'Registers', 'typed', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute', 'RouteTable',
+           'RouteList', 'refuse_method', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'decorate', 'Verbs',
+           'give_to', 'uri', 'decode_uri', 'resolve_link']
 
 # %% ../../nbs/api/http/13_routing.ipynb #64d498c4
 import inspect
@@ -112,11 +112,11 @@ def route_specs(
     return class_routes(target, path, name)
 
 # %% ../../nbs/api/http/13_routing.ipynb #b167ebac
-class Place(NamedTuple):
+class MountPlace(NamedTuple):
     "A router that the current request went through"
     router: Router           # The router
     root: str                # What precedes its paths, not percent-encoded
-    outer: 'Place | None'    # The place from which a mount led here
+    outer: 'MountPlace | None'    # The place from which a mount led here
     def resolve(self, ref: Any) -> str | None: return resolve_link(self, ref)
     def asset(self, path: str) -> str | None:
         "Where this router's app has the file of an npm package; None for the CDN"
@@ -471,7 +471,7 @@ class AppRouter(Router):
     "Starlette's router, with a lookup table and knowledge of where it is"
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._home = Place(self, '', None)  # where most requests find it
+        self._home = MountPlace(self, '', None)  # where most requests find it
         self.first_root = ''                # below which it was first seen
         self._missed: set[str] = set()      # names that links asked for in vain; a hundred at most
 
@@ -497,7 +497,7 @@ class AppRouter(Router):
         if 'router' not in scope: scope['router'] = self
         root, outer = scope.get('root_path', ''), links.get()
         if root and not self.first_root: self.first_root = root
-        token = links.set(self._home if outer is None and not root else Place(self, root, outer))
+        token = links.set(self._home if outer is None and not root else MountPlace(self, root, outer))
         try: await self.find(scope)(scope, receive, send)
         except Exception as exc: await self.failed(exc, scope, receive, send)
         finally: links.reset(token)
@@ -640,7 +640,7 @@ def decode_uri(
     return unquote(name), {k: v[0] if len(v) == 1 else v for k, v in values.items()}
 
 def resolve_link(
-    place: Place, # Where the current request is
+    place: MountPlace, # Where the current request is
     ref: Any,     # Route name, `uri(...)`, handler or route
 ) -> str | None:  # Its URL; None if `ref` names no route here
     "URL of a route that is referred to"

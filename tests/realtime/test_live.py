@@ -5,6 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -414,3 +416,17 @@ def test_a_region_alone_for_the_output_of_a_notebook(app, served):
         assert 'cart 3: 8' in stream.next()[2]
     assert visitor.request('GET', cart.page(id=3).replace('token=', 'token=x')).status == 404
     assert visitor.request('GET', cart.page(id=3).replace('3', '4', 1)).status == 404
+
+
+def test_streams_of_a_mounted_app_that_is_not_ours_are_left(caplog):
+    "`recheck` has nobody to ask there"
+    outer = FastHTML(secret_key='k', recheck=0.3)
+    inner = Starlette(routes=[Route('/events', lambda request: EventStream(outer.channel('news')))])
+    outer.mount('/inner', inner)
+    with serve(outer) as served:
+        stream = Visitor(served).request('GET', '/inner/events')
+        time.sleep(0.8)   # two looks
+        outer.channel('news').publish_sync('still here', 'x')
+        assert Stream(stream).until('x')
+        stream.close()
+    assert 'could not be asked' not in caplog.text
