@@ -61,6 +61,14 @@ class Tab(Screen):
         if trouble is not None: raise trouble
         yield
 
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        "Keep trouble that comes by itself, for the next action"
+        try: yield
+        except Exception as e:
+            self.trouble = e
+            self.news.set()
+
     async def act(
         self,
         action: Any, # Function of the visit, or None
@@ -347,14 +355,11 @@ async def _time(self: Tab, visit: Visit, timer: Timer) -> None:
 @patch
 async def _happen(self: Tab, action: Any, *args: Any) -> None:
     "Something that was not the visitor's doing"
-    try:
+    with self._keeping():
         async with self.busy:
             with self.lock: action(*args)
             self.news.set()
             await self.settle()
-    except Exception as e:
-        self.trouble = e
-        self.news.set()
 
 @patch
 async def _connections(self: Tab) -> None:
@@ -390,7 +395,7 @@ _again = {2: {1006, 1011, 1012, 1013}, 4: {1001, 1005, 1006, 1011, 1012, 1013, 1
 async def _socket(self: Tab, visit: Visit, line: Line) -> None:
     "Hold a WebSocket"
     failures = 0
-    try:
+    with self._keeping():
         while line.open and self.visit is visit:
             socket = self.client.ws(line.url)
             try:
@@ -407,9 +412,6 @@ async def _socket(self: Tab, visit: Visit, line: Line) -> None:
                 await socket.close()
             failures += 1
             await asyncio.sleep(.5 * 2**min(failures - 1, 6))
-    except Exception as e:
-        self.trouble = e
-        self.news.set()
 
 @patch
 async def _take_frame(self: Tab, visit: Visit, line: Line, socket: Any) -> None:
@@ -425,7 +427,7 @@ async def _say(self: Tab, line: Line, text: str) -> None:
 async def _events(self: Tab, visit: Visit, line: Line) -> None:
     "Hold an event stream of htmx 2"
     pause, last = 3.0, None
-    try:
+    with self._keeping():
         while line.open and self.visit is visit and connected(line.el):
             events = self.client.sse(line.url, last_event_id=last)
             try:
@@ -441,9 +443,6 @@ async def _events(self: Tab, visit: Visit, line: Line) -> None:
                 await events.close()
             last = events.last_event_id
             if line.open: await asyncio.sleep(pause)
-    except Exception as e:
-        self.trouble = e
-        self.news.set()
 
 @patch
 async def _take_event(self: Tab, visit: Visit, line: Line, events: Any) -> None:
@@ -472,7 +471,7 @@ async def _events4(self: Tab, visit: Visit, line: Line, r: Response) -> None:
         while True:
             events.take(r, NamedOrNot)
             try:
-                while line.open: await self._take_event4(visit, line, events)
+                while line.open: await self._take_event(visit, line, events)
             except StreamEnded: pass
             finally: await events.close()
             if not (connects and line.open and self.visit is visit and connected(line.el)): return
@@ -486,11 +485,6 @@ async def _events4(self: Tab, visit: Visit, line: Line, r: Response) -> None:
         self.trouble = e
         self.news.set()
     finally: line.open = False
-
-@patch
-async def _take_event4(self: Tab, visit: Visit, line: Line, events: Any) -> None:
-    event = await events.next(timeout=1e9)
-    await self._happen(visit.event, line, event.event, event.data)
 
 # %% ../../nbs/api/testing/40_page.ipynb #15c150b7
 class AsyncPage(Tab):
