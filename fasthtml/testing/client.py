@@ -67,7 +67,7 @@ def session_setup(
         if not (isinstance(layer.cls, type) and issubclass(layer.cls, SessionMiddleware | _StarletteSessions)): continue
         kw = layer.kwargs
         key, store = kw.get('secret_key', layer.args[0] if layer.args else None), kw.get('store')
-        return SessionSetup(kw.get('session_cookie', 'session'), key() if callable(key) else str(key),
+        return SessionSetup(kw.get('session_cookie', 'session'), key() if callable(key) else key,
                             store and session_store(store), kw.get('max_age', 14*24*3600),
                             issubclass(layer.cls, SessionMiddleware))
     raise LookupError('This app has no session middleware that a test client knows. Set the cookie yourself: `client.cookies`.')

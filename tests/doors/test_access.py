@@ -174,6 +174,7 @@ NOT_ENTRIES = set('''add_exception_handler add_middleware build_middleware_stack
     get_testclient on_event outermost set_lifespan url_path_for'''.split()) | {'APIRouter.to_app'}
 OPEN = {'_assets'}  # scripts of the asset table, which a login page needs
 OPEN_BY_CALL = {'health', 'metrics'}  # for load balancers, and for neighbours or holders of a token: tests/realtime/test_operations.py
+ASKED_ELSEWHERE = {'live', 'work', 'forget'}  # a page's stream asks the guards of the page: tests/realtime/test_live.py
 
 
 def public(cls, prefix=''):
@@ -181,7 +182,7 @@ def public(cls, prefix=''):
 
 
 def test_every_entry_point_is_in_the_table():
-    known = {name.split(' ')[0] for name in {**HTTP, **MOUNTED, **HOSTED, **SOCKETS, **FILES, **OTHERS}} | NOT_ENTRIES | OPEN_BY_CALL
+    known = {name.split(' ')[0] for name in {**HTTP, **MOUNTED, **HOSTED, **SOCKETS, **FILES, **OTHERS}} | NOT_ENTRIES | OPEN_BY_CALL | ASKED_ELSEWHERE
     assert public(FastHTML) | public(APIRouter, 'APIRouter.') <= known
     kinds = {k for k, v in vars(starlette.routing).items() if isinstance(v, type) and issubclass(v, BaseRoute)} - {'BaseRoute'}
     assert kinds <= known
