@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
-WORKERS = '2'
+WORKERS = '3'  # many tests wait for a server or a browser
 
 
 class Failed(Exception):
@@ -80,7 +80,7 @@ def notebooks() -> str:
     def update():
         nonlocal last
         try:
-            last = run('nbdev-test', '--save', '--n-workers', WORKERS, summary='nbdev Tests Failed')
+            last = run('nbdev-test', '--save', '--n-workers', '2', summary='nbdev Tests Failed')
         finally:
             run('nbdev-clean')
     unchanged(('nbs/**/*.ipynb',), update)
@@ -91,7 +91,7 @@ def site() -> str:
     "The documentation builds, its links and API entries lead somewhere, and README.md is the index page"
     if not shutil.which('quarto'):  # tools/quarto stands in for it
         os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
-    run('nbdev-proc-nbs', '--n-workers', WORKERS)  # only those that changed
+    run('nbdev-proc-nbs', '--n-workers', '2')  # only those that changed
     run('nbdev-docs', '--n-workers', '0')
     unchanged(('README.md',), lambda: run('nbdev-readme'))
     return run(sys.executable, 'tools/check_site.py', '_docs')
