@@ -478,7 +478,8 @@ class Writer:
                 self._give_up(e)
                 stopped.wait(next(pauses))
             except Exception as e:
-                log.exception('%s cannot be written', self.log)
+                if self.trouble != repr(e): log.exception('%s cannot be written', self.log)
+                self.trouble = repr(e)
                 self._confirm({shard: e for shard in self._flying})
                 stopped.wait(next(pauses))
         self.end()
@@ -574,9 +575,9 @@ class Reader:
         "Say so once, until it is well again"
         self.connected = False
         if isinstance(e, Replaced): return
-        if not isinstance(e, Away): log.exception('%s cannot be read', self.log)
-        elif not self.trouble: log.warning('%s cannot be read: %s', self.log, e)
-        self.trouble = str(e) or type(e).__name__
+        trouble, self.trouble = self.trouble, str(e) or type(e).__name__
+        if not isinstance(e, Away) and trouble != self.trouble: log.exception('%s cannot be read', self.log)
+        elif not trouble: log.warning('%s cannot be read: %s', self.log, e)
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #0422019f
 @patch
