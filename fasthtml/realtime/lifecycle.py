@@ -382,7 +382,7 @@ def end_soon(served: ServedLoop) -> None:
     if not (sig := served.signals.first): return
     if served.overdue.is_set(): _end_overdue(sig)
     left = (served.drain.deadline or 0) - served.loop.time()
-    end_if_held(served.loop, sig, 0.1 if left < 0.5 else min(left, served.drain.grace))
+    end_if_held(served.loop, sig, max(0.1, min(left, served.drain.grace) - 0.4))  # it looks twice
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #7ccbaa57
 def follow_hypercorn(
