@@ -104,7 +104,7 @@ class Scene:
         return urljoin(self.url, found.attr('href')) if found is not None else self.url
 
     def warn(self, text: str) -> None:
-        "Note something that goes wrong without a word in a browser"
+        "Note something that goes wrong silently in a browser"
         if text not in self.warnings: self.warnings.append(text)
 
 # %% ../../nbs/api/testing/36_hx.ipynb #68a83756

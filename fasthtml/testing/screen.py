@@ -134,7 +134,7 @@ class Screen:
         return self.response.status_code if self.response is not None else None
     @property
     def warnings(self) -> list[str]:
-        "What goes wrong without a word in a browser: targets that are not there, rows that the parser drops, ids twice ..."
+        "What goes wrong silently in a browser: targets that are not there, rows that the parser drops, ids twice ..."
         with self.lock: return list(self.visit.scene.warnings)
 
     @property
