@@ -4,7 +4,7 @@ import re
 
 from support import ROOT
 
-INVARIANTS = 'R1 R2 R3 R4 P1 P2 P3 P4 W1 W2 W3 W4 C1 C2 C3 S1 S2 S3 G1 G2'.split()
+INVARIANTS = 'R1 R2 R3 R4 P1 P2 P3 P4 W1 W2 W3 W4 C1 C2 C3 S1 S2 S3 L1 L2 L3 L4 L5 L6 L7 L8 L9 G1 G2'.split()
 DEFECTS = [f'D{number}' for number in range(1, 32)]
 
 
