@@ -47,7 +47,7 @@ async def answer(question: int, say):
 
 
 def card(question: int, text):
-    end = Button('Stop', cls='secondary outline stop', hx_post=stop.to(question=question), hx_swap='none')
+    end = Button('Stop', cls='secondary outline stop', hx_post=stop_answer.to(question=question), hx_swap='none')
     return Card(text, header=(B(questions[question]), end), cls='answer')
 
 
@@ -67,7 +67,7 @@ def post(question: str):
 
 
 @app.post('/stop')
-async def stop(question: int):
+async def stop_answer(question: int):
     await answer.stop(question=question)
 
 

@@ -184,20 +184,14 @@ class Channel:
         if self.presence: self.presence.left(self, subscriber)
         self.shut()
 
-    async def resume(self,
-        subscriber: Subscriber,
-        last_id: str,           # What it had last
-    ) -> None:
-        "`subscriber` gets what it missed since `last_id`, then what is published"
-        subscriber = getattr(subscriber, 'connection', subscriber)
-        self.open()
-        try:
-            await self.broker.ready(self)
-            while missed := self._missed(subscriber, last_id):
-                for message in missed:
-                    if not await subscriber.replay(message): return self.leave(subscriber)
-                    last_id = message.id
-        finally: self.shut()  # For one that left while it waited
+    def members(self) -> list[Any]:
+        "The `info` of every subscriber in this process"
+        return [subscriber.info for loop in list(self._loops.values()) for subscriber in list(loop.members)]
+
+    def people(self) -> list[Any]:
+        "The people who are here, each once, in all processes"
+        if self.presence: return self.presence.people_of(self.name)
+        raise TypeError(f"{self!r} does not list people. Say so where it is made: app.channel({self.name!r}, presence=True).")
 
     @property
     def last_id(self) -> str:
@@ -215,15 +209,20 @@ def _one_line(event: str | None) -> str | None:
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #7a3e0c56
 @patch
-def members(self: Channel) -> list[Any]:
-    "The `info` of every subscriber in this process"
-    return [subscriber.info for loop in list(self._loops.values()) for subscriber in list(loop.members)]
-
-@patch
-def people(self: Channel) -> list[Any]:
-    "The people who are here, each once, in all processes"
-    if self.presence: return self.presence.people_of(self.name)
-    raise TypeError(f"{self!r} does not list people. Say so where it is made: app.channel({self.name!r}, presence=True).")
+async def resume(self: Channel,
+    subscriber: Subscriber,
+    last_id: str,           # What it had last
+) -> None:
+    "`subscriber` gets what it missed since `last_id`, then what is published"
+    subscriber = getattr(subscriber, 'connection', subscriber)
+    self.open()
+    try:
+        await self.broker.ready(self)
+        while missed := self._missed(subscriber, last_id):
+            for message in missed:
+                if not await subscriber.replay(message): return self.leave(subscriber)
+                last_id = message.id
+    finally: self.shut()  # For one that left while it waited
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #42cf0edf
 @patch

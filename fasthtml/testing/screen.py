@@ -217,7 +217,7 @@ def _repr_html_(self: Screen) -> str:
         shown = Dom(self._with_values(fields))
     for o in shown.select('script,meta[http-equiv],base,iframe,object,embed'): o.extract()
     shown.head.insert(0, html_parser().Element('meta', {'http-equiv': 'Content-Security-Policy', 'content': _policy}))
-    return (f'<iframe sandbox srcdoc="{escape(shown.html)}" style="width:100%;height:20rem;border:1px solid #8884"></iframe>'
+    return (f'<iframe title="Page" sandbox srcdoc="{escape(shown.html)}" style="width:100%;height:20rem;border:1px solid"></iframe>'
             f'<small>{escape(self.path)}</small>')
 
 @patch

@@ -9,7 +9,7 @@ from support import ROOT, missing, serve
 SITE = ROOT/'_docs'
 QUESTIONS = {  # What a reader types -> the page that must come first
     'form validation': 'howto/forms.html',
-    'upload a file': 'howto/forms.html',
+    'upload a file': 'howto/uploads.html',
     'checkbox': 'howto/forms.html',
     'login': 'howto/login.html',
     'password': 'howto/login.html',

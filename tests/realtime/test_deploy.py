@@ -32,6 +32,8 @@ app.health()
 news = app.channel('news', history=5000)
 @app.get('/')
 def home(req): return P(f'{req.client.host} {req.url.scheme}')
+@app.get('/process')
+def process(): return P(f'process {os.getpid()}.')
 @app.get('/news')
 def listen(): return EventStream(news)
 @app.post('/publish')
@@ -167,6 +169,8 @@ def test_a_rolling_restart_loses_nothing(tmp_path, front, delay):
             began = time.monotonic()
             servers[port] = start(port)
             away.append(time.monotonic() - began)
+            name = f'process {servers[port].popen.pid}.'   # the proxy has seen that it is back
+            wait_until(lambda: name in httpx2.get(f'http://{host}/process', timeout=20).text, 60, 'the proxy to ask it')  # noqa: B023
         wait_until(lambda: visitors.done >= 1000, 60, 'a thousand requests')
         visitors.stop.set()
         for thread in threads[2:]: thread.join(DEADLINE)

@@ -20,23 +20,44 @@ def is_left_out(source: str) -> bool:
     return any(line.startswith(LEFT_OUT) for line in source.splitlines()) or 'nbdev_export' in source
 
 
+class Kernels:
+    "One kernel for notebooks that run one after the other, and new ones"
+    shared = None
+
+    def new(self):
+        manager, client = start_new_kernel(startup_timeout=2*DEADLINE, kernel_name='python3')
+        client.stop_channels()
+        return manager
+
+    def run(self, path, manager):
+        "All cells of a notebook, in an empty namespace and the notebook's own folder"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells = [cell for cell in notebook.cells if cell.cell_type != 'code' or not is_left_out(cell.source)]
+        beginning = f'import os\nos.chdir({str(path.parent)!r})\nget_ipython().run_line_magic("reset", "-f")'
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(beginning))
+        NotebookClient(notebook, km=manager, timeout=3*DEADLINE, startup_timeout=2*DEADLINE).execute()
+
+    def close(self):
+        if self.shared: self.shared.shutdown_kernel(now=True)
+        self.shared = None
+
+
 @pytest.fixture(scope='module')
-def kernel():
-    "A kernel for all notebooks of this worker"
-    manager, client = start_new_kernel(startup_timeout=DEADLINE, kernel_name='python3')
-    client.stop_channels()
-    yield manager
-    manager.shutdown_kernel(now=True)
+def kernels():
+    kernels = Kernels()
+    yield kernels
+    kernels.close()
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_reader_can_run_it_all(path, kernel):
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type != 'code' or not is_left_out(cell.source)]
-    beginning = f'import os\nos.chdir({str(path.parent)!r})\nget_ipython().run_line_magic("reset", "-f")'
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(beginning))
+def test_a_reader_can_run_it_all(path, kernels):
+    kernels.shared = kernels.shared or kernels.new()
     try:
-        NotebookClient(notebook, km=kernel, timeout=2*DEADLINE).execute()
-    except CellExecutionError:
-        kernel.restart_kernel(now=True)
-        raise
+        return kernels.run(path, kernels.shared)
+    except (CellExecutionError, RuntimeError):  # another notebook may be the cause, so what counts is a kernel of its own
+        kernels.close()
+    alone = kernels.new()
+    try:
+        kernels.run(path, alone)
+    finally:
+        alone.shutdown_kernel(now=True)

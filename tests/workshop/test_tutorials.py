@@ -126,7 +126,7 @@ def a_wall(page, url):
 
 STEPS = {
     '01_first_app': {'A page': first_page, 'Entries in a database': list_of_entries, 'A form': a_form_that_adds,
-                     'Mistakes': a_form_that_explains, 'Who is it?': a_name_that_is_kept},
+                     'Validation': a_form_that_explains, 'The session': a_name_that_is_kept},
     '02_chat': {'A socket': a_reply, 'A server that speaks first': a_welcome, 'A room': a_welcome, 'Listening only': a_wall},
 }
 
