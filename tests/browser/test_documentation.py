@@ -46,7 +46,8 @@ def test_the_theme_is_chosen_once_and_kept(site, page):
 
 
 FAULTS = """([where, contrast]) => axe.run(where, {
-  resultTypes: ['violations'], rules: {'color-contrast': {enabled: contrast}}}).then(found => found.violations.filter(o => ['serious', 'critical'].includes(o.impact)).map(o => `${o.id}: ${o.nodes[0].html.slice(0, 200)}`))"""
+  resultTypes: ['violations'], rules: {'color-contrast': {enabled: contrast}}}).then(found =>
+    found.violations.filter(o => ['serious', 'critical'].includes(o.impact)).map(o => `${o.id}: ${o.nodes[0].html.slice(0, 200)}`))"""
 
 
 def faults(page, where: str, contrast: bool = False) -> list[str]:
