@@ -25,7 +25,7 @@ class NotInstalled:
 sys.meta_path.insert(0, NotInstalled())
 '''
 
-DOCUMENTED = ['standard', 'db', 'html']   # the extras that `make run` installs
+DOCUMENTED = re.search(r"pip install -e '\.\[([\w,]+)\]'", (ROOT/'README.md').read_text(encoding='utf-8'))[1].split(',')
 
 
 def plain(name): return re.sub('[-_.]+', '-', name).lower()
