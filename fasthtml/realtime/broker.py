@@ -497,7 +497,7 @@ class Writer:
         now = time.monotonic()
         for pending in taken:
             if pending.deadline < now:
-                self.outbox.finish(pending, NotSent(f'{self.log} was not reached in time{_because(self.trouble)}'))
+                self.outbox.finish(pending, NotSent(f'{self.log} took nothing in time{_because(self.trouble)}. The message was not sent.'))
                 continue
             if pending.shard not in self._flying:
                 self.number += 1
@@ -799,7 +799,7 @@ def _result(self: LogBroker, pending: Pending) -> str:
         error = pending.future.exception()
         return self._fail(error) if error else pending.future.result()
     why = _because(self.writer.trouble)
-    if taken_back: return self._fail(NotSent(f'{self.log} was not reached in {self.timeout:g} s{why}. The message was not sent.'))
+    if taken_back: return self._fail(NotSent(f'{self.log} took nothing in {self.timeout:g} s{why}. The message was not sent.'))
     return self._fail(BrokerError(f'{self.log} did not confirm the message in {self.timeout:g} s{why}'))
 
 @patch

@@ -51,7 +51,7 @@ async def brokers(request, tmp_path):
     made = []
 
     def make(kind='redis', **options):
-        options = {'timeout': 2, **options}
+        options = {'timeout': 60, **options}  # no test waits for it, however loaded the machine is
         if kind == 'sqlite': made.append(sqlite_broker(tmp_path/'a.db', **options))
         else: made.append(redis_broker(request.getfixturevalue('own_valkey').url, **options))
         return made[-1]
@@ -193,7 +193,7 @@ async def test_a_reader_that_was_away_while_the_stream_was_trimmed_is_told(broke
     await one.publish('before')
     await until(lambda: client.texts == ['before'])
     await two.broker.close()
-    await asyncio.gather(*(one.publish('x') for _ in range(3000)))
+    for _ in range(15): await asyncio.gather(*(one.publish('x') for _ in range(200)))
     await two.publish('after')
     await until(lambda: client.texts and client.texts[-1] == 'after')
     assert client.texts[1] == RESYNC and len(client.texts) < 3000
@@ -203,7 +203,7 @@ async def test_a_reader_that_was_away_while_the_stream_was_trimmed_is_told(broke
 async def test_without_a_server_an_app_starts_waits_and_goes_on_later(own_valkey, brokers):
     own_valkey.kill()
     channel, client = Hub(brokers(timeout=0.3)).channel('news', history=10), Client()
-    with pytest.raises(NotSent, match='was not reached'): await channel.publish('nobody')
+    with pytest.raises(NotSent, match='took nothing'): await channel.publish('nobody')
     with pytest.raises(NotSent, match='Redis at .*: .*Error'): await asyncio.to_thread(channel.publish_sync, 'nobody')
     await channel.resume(client, '17-5')
     assert len(channel) == 1
