@@ -38,6 +38,7 @@ from ..realtime.open_broker import app_prefix, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
+from ..realtime.shared_limits import share_limits
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
@@ -503,6 +504,7 @@ class Serving(Hooks, Starlette):
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)
         self.router.site, self.router.told, self.trusted_origins, self.any_host = self.site, set(), trusted, set()
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
+        share_limits(self.site.limits, self.site.hub.broker, self.lifecycle.lifespan)
         self.site.hub.attach(self.lifecycle.lifespan)
         if folder is not None: self.router.routes.append(asset_route(folder, self.site))
 
