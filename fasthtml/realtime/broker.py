@@ -114,7 +114,8 @@ def _forked(ref: 'weakref.ref[LogBroker]') -> Any:
         if broker is None: return
         for shard in broker.shards:
             shard.lock, shard._waiters = threading.RLock(), []
-            for channel in shard.listening.values(): channel._lock, channel._loops = threading.Lock(), {}
+            for channel in shard.listening.values():
+                channel._lock, channel._opening, channel._loops, channel.resuming = threading.Lock(), shard.lock, {}, 0
         broker._starting, broker._pid, broker.writer._flying = threading.Lock(), 0, {}
         broker.outbox.__init__(broker.outbox.most, broker.outbox.most_bytes)
     return forked
@@ -124,9 +125,9 @@ def _forked(ref: 'weakref.ref[LogBroker]') -> Any:
 async def publish(self: LogBroker, channel: LogChannel, message: Message) -> str:
     "Bring it to all processes; its id once the log has it"
     pending = self._pending(channel, message)
-    while not self.outbox.put(pending):
-        if not self._may_wait(pending): return self._fail(NotSent(self._full()))
-        await asyncio.sleep(0.01)
+    try:
+        while full := self._put(pending): await asyncio.wait([asyncio.wrap_future(full)], timeout=pending.deadline - time.monotonic())
+    except NotSent as e: return self._fail(e)
     self.start()
     answer = asyncio.wrap_future(pending.future)
     answer.add_done_callback(_retrieve)
@@ -140,9 +141,9 @@ async def publish(self: LogBroker, channel: LogChannel, message: Message) -> str
 def publish_sync(self: LogBroker, channel: LogChannel, message: Message) -> str:
     "`publish` for threads"
     pending = self._pending(channel, message)
-    while not self.outbox.put(pending):
-        if not self._may_wait(pending): return self._fail(NotSent(self._full()))
-        time.sleep(0.01)
+    try:
+        while full := self._put(pending): concurrent.futures.wait([full], timeout=pending.deadline - time.monotonic())
+    except NotSent as e: return self._fail(e)
     self.start()
     concurrent.futures.wait([pending.future], timeout=pending.deadline - time.monotonic())
     return self._result(pending)
@@ -152,13 +153,13 @@ def _pending(self: LogBroker, channel: LogChannel, message: Message) -> PendingM
     return PendingMessage(channel.shard.index, channel.wire_name, channel.history.size, pack(message), time.monotonic() + self.timeout)
 
 @patch
-def _may_wait(self: LogBroker, pending: PendingMessage) -> bool:
-    "Whether a publisher without room may wait for it"
-    return self.when_away == 'wait' and time.monotonic() < pending.deadline
-
-@patch
-def _full(self: LogBroker) -> str:
-    return f'{self.log} does not confirm, and {self.outbox.count} messages wait already{because(self.writer.trouble)}'
+def _put(self: LogBroker, pending: PendingMessage) -> concurrent.futures.Future | None:
+    "Put it into the outbox. Without room: what may be waited for, or NotSent"
+    with self.outbox.changed:
+        if self.outbox.put(pending): return None
+        if self.when_away == 'wait' and time.monotonic() < pending.deadline: return self.outbox.freed()
+        count = self.outbox.count
+    raise NotSent(f'{self.log} does not confirm, and {count} messages wait already{because(self.writer.trouble)}')
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #c255f581
 @patch
@@ -309,6 +310,17 @@ async def _take(self: LogBroker, key: str, owner: str, seconds: float) -> bool:
         except Exception as e:
             if not isinstance(e, Away) or time.monotonic() > end: raise BrokerError(f'{self.log} did not answer: {e}') from e
         await asyncio.sleep(0.05)
+
+@patch
+async def share(self: LogBroker,
+    owner: str,         # Who says something: a random text
+    body: bytes,        # What; it stands in the place of what was said before
+    seconds: float,     # How long it stands, unless it is said again
+) -> list[bytes]:       # What each of the other owners says
+    "Say something to the other processes that need not be kept"
+    self.start()
+    try: return await in_thread(self.log.share, owner, body, seconds)
+    except Exception as e: raise BrokerError(f'{self.log} did not answer: {e}') from e
 
 @patch
 async def _give(self: LogBroker, key: str, owner: str) -> None:

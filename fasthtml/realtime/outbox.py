@@ -6,6 +6,7 @@
 __all__ = ['log', 'Outbox', 'Declarations', 'Writer', 'because']
 
 # %% ../../nbs/api/realtime/23_outbox.ipynb #bdb9fd4e
+import concurrent.futures
 import logging
 import threading
 import time
@@ -32,6 +33,7 @@ class Outbox:
         self.most, self.most_bytes = most, most_bytes
         self.changed = threading.Condition()
         self.count = self.bytes = 0
+        self._waiters: list[concurrent.futures.Future] = []  # Publishers that wait for room
         self.ending = False  # The writer need not wait any more
         self._queue: deque[PendingMessage] = deque()
 
@@ -44,6 +46,11 @@ class Outbox:
             self.bytes += pending.cost
             self.changed.notify()
             return True
+
+    def freed(self) -> concurrent.futures.Future:
+        "Done when something has left; ask with the lock held"
+        self._waiters.append(future := concurrent.futures.Future())
+        return future
 
     def take(self, most: int, seconds: float) -> list[PendingMessage]:
         "The oldest messages, for the writer; waits until there are some"
@@ -84,6 +91,9 @@ def finish(self: Outbox, pending: PendingMessage, result: str | Exception) -> No
 def _forget(self: Outbox, pending: PendingMessage) -> None:
     self.count -= 1
     self.bytes -= pending.cost
+    waiters, self._waiters = self._waiters, []
+    for future in waiters:
+        if not future.cancelled(): future.set_result(None)
 
 # %% ../../nbs/api/realtime/23_outbox.ipynb #64129734
 class Declarations:

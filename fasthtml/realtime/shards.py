@@ -109,12 +109,13 @@ class Shard:
 # %% ../../nbs/api/realtime/23_shards.ipynb #ec728082
 class LogChannel(Channel):
     "A channel whose messages come from a log"
+    keeps = False  # The log has its history
     def __init__(self, name: str, history: int = 0, broker: Any = None, **options: Any):
         super().__init__(name, 0, broker, epoch='0', **options)
         self.history = Tail(history, str(nowhere), self.history.keep)
         self.wire_name = wire_name(name)
         self.shard = broker.shard(self.wire_name)
-        self.resuming = 0  # Clients on their way in
+        self._opening = self.shard.lock
         self.loading: dict[asyncio.AbstractEventLoop, asyncio.Task] = {}
 
     def feed(self, message: Message, place: Place) -> str:
@@ -148,66 +149,21 @@ def wire_name(name: str) -> bytes:
     "The name of a channel in a log; the empty one is that of markers"
     return name.encode('utf-8', 'surrogatepass') or b'\0'
 
-# %% ../../nbs/api/realtime/23_shards.ipynb #7162cc3b
-@patch
-def open(self: LogChannel) -> None:
-    "Have the reader feed it"
-    with self.shard.lock:
-        self._kept[self.name] = self
-        self.broker.open(self)
-
-@patch
-def shut(self: LogChannel) -> None:
-    "Without subscribers, forget it"
-    with self.shard.lock:
-        if not self._loops and not self.resuming and self._kept.pop(self.name, None): self.broker.shut(self)
-
-@patch
-def expire(self: LogChannel, now: float) -> bool:
-    "Forget it, if nobody has used it for the time that its history is kept"
-    with self.shard.lock:
-        if self._loops or self.resuming or not self.history.expired(now): return False
-        self._kept.pop(self.name, None)
-        self.broker.shut(self)
-        return True
-
 # %% ../../nbs/api/realtime/23_shards.ipynb #2df5f775
 @patch
-async def resume(self: LogChannel,
-    subscriber: Subscriber,
-    last_id: str,           # What it had last
-) -> None:
-    "`subscriber` gets what it missed since `last_id`, then what is published"
-    subscriber = getattr(subscriber, 'connection', subscriber)
-    with self.shard.lock:
-        self.resuming += 1
-        self.open()
-    try:
-        await self.broker.ready()
-        await self._catch_up(subscriber, parse_place(last_id))
-    finally:
-        with self.shard.lock: self.resuming -= 1
-        self.shut()
+async def _missed(self: LogChannel, subscriber: Subscriber, last_id: str) -> list[Message] | None:
+    "What came after `last_id`. When there is nothing, or it is not known, the subscription has begun in the same step"
+    place = parse_place(last_id)
+    for again in range(3):
+        if not place or not await self.broker.reach(self.shard, place): break
+        missed = self._in_tail(subscriber, place)
+        if missed is not None: return missed
+        if again == 2 or not await self.broker.load(self, place, shared=not again): break
+    return self._begin_anew(subscriber)
 
 @patch
-async def _catch_up(self: LogChannel, subscriber: Subscriber, place: Place | None) -> None:
-    loads = 0
-    while True:
-        if not place or not await self.broker.reach(self.shard, place): return self._begin_anew(subscriber)
-        missed = self._missed(subscriber, place)
-        if missed == []: return
-        if missed is None:
-            loads += 1
-            if loads > 2 or not await self.broker.load(self, place, shared=loads == 1): return self._begin_anew(subscriber)
-            continue
-        loads = 0
-        for message in missed:
-            if not await subscriber.replay(message): return self.leave(subscriber)
-            place = parse_place(message.id)
-
-@patch
-def _missed(self: LogChannel, subscriber: Subscriber, place: Place) -> list[Message] | None:
-    "What came after `place`. When there is nothing, the subscription begins in the same step"
+def _in_tail(self: LogChannel, subscriber: Subscriber, place: Place) -> list[Message] | None:
+    "What came after `place`, if the tail has all of it. When there is nothing, the subscription begins in the same step"
     with self.shard.lock, self._lock:
         if self.shard.place.epoch != place.epoch: return None
         missed = self.history.after(place.n)
