@@ -35,8 +35,6 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .carried import Carried, WantedStream, most_streams, read_streams
-from .permission import Verdict, ask_again, ask_guards
 from ..html.composed import Script
 from ..html.element import FT, links
 from ..html.tags import Div
@@ -48,8 +46,10 @@ from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
 from ..http.texts import Text, say
 from ..http.threads import in_thread, threads_of
+from ..realtime.carried import Carried, WantedStream, most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds, current_connection
+from ..realtime.permission import Verdict, ask_again, ask_guards
 from ..realtime.regions import Awaited, Drawing, Shown, Signature, Signer, as_json, draw_html, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.sse import EventStream
