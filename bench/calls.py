@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Count what happens inside the package: `python bench/calls.py [--show]`
 
-For a page, a page by a plain function, a posted form, a WebSocket message and a server-sent event, called in process: Python calls of our own
-functions, in how many modules, and how often one call is in another module than the call before (a reader who follows the path turns the page as
+For a page, a page by a plain function, a posted form, a WebSocket message, a server-sent event, a message published to one stream, and a change of
+a region that one page shows, called in process: Python calls of our own functions, in how many modules, and how often one call is in another module than the call before (a reader who follows the path turns the page as
 often). The figures do not depend on the machine. `--show` lists the calls, in order.
 """
 import sys
@@ -12,8 +12,10 @@ sys.path.pop(0)  # this folder, whose `http.py` would stand in front of the stan
 import argparse
 import asyncio
 import json
+import re
 import threading
 from collections import Counter
+from html import unescape
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -45,6 +47,21 @@ async def events(n: int):
     async def numbers():
         for i in range(n): yield Div(i)
     return EventStream(numbers())
+
+
+@app.get('/news')
+async def news(): return EventStream(app.channel('news'))
+
+
+shown = 0
+
+
+@app.live(pace=0.001)
+def counter(): return Div(shown)
+
+
+@app.get('/live')
+async def live(): return Titled('Live', counter())
 
 
 # One request after another, so that everything is warm; what is sent is thrown away
@@ -81,8 +98,54 @@ async def stream(n: int) -> None:
     await app(scope('http', '/events', query=f'n={n}'), receive, send)
 
 
+async def reader(path: str, work, method: str = 'GET', body: bytes = b'') -> None:
+    "A client of a stream: `work(arrived)` publishes, and `arrived(text)` waits until the client was sent a piece with this text"
+    gone, pieces = asyncio.Event(), asyncio.Queue()
+    left = [{'type': 'http.request', 'body': body, 'more_body': False}]
+    async def receive():
+        if left: return left.pop()
+        await gone.wait()
+        return {'type': 'http.disconnect'}
+    async def send(message): pieces.put_nowait(message.get('body', b''))
+    async def arrived(text: str):
+        while text.encode() not in await pieces.get(): pass
+    headers = [(b'content-type', b'application/json'), (b'content-length', b'%d' % len(body))] if body else []
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(app(scope('http', path, method, headers=headers), receive, send))
+        await work(arrived)
+        gone.set()
+
+
+async def published(n: int) -> None:
+    channel = app.channel('news')
+    async def work(arrived):
+        while not channel.members(): await asyncio.sleep(0)
+        for i in range(n):
+            await channel.publish(Div(f'news {i}'))
+            await arrived(f'news {i}<')
+    await reader('/news', work)
+
+
+async def changes(n: int) -> None:
+    page = []
+    async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
+    async def send(message): page.append(message.get('body', b''))
+    await app(scope('http', '/live', headers=[]), receive, send)
+    token, has, key = map(unescape, re.search(r'data-live-token="([^"]*)" data-live-has="([^"]*)" .*?data-live-key="([^"]*)"',
+                                              b''.join(page).decode()).groups())
+    async def work(arrived):
+        global shown
+        await arrived('live/checked')
+        for _ in range(n):
+            shown += 1
+            await counter.changed()
+            await arrived(f'event: {key}')
+    await reader('/_live', work, 'POST', json.dumps({'has': [[key, token, has]]}).encode())
+
+
 KINDS = {'page': lambda n: request(n, '/'), 'page by def': lambda n: request(n, '/plain'),
-         'form': lambda n: request(n, '/form', 'POST', b'name=Ann&age=41'), 'socket message': messages, 'event': stream}
+         'form': lambda n: request(n, '/form', 'POST', b'name=Ann&age=41'), 'socket message': messages, 'event': stream, 'published': published,
+         'region change': changes}
 
 
 def calls(work) -> list[tuple[str, str]]:
@@ -112,7 +175,7 @@ def per_one(kind: str, few: int = 20, many: int = 60) -> tuple[float, int, float
     often = {call for call, n in more.items() if n >= (many - few)//2}
     n = many - few
     size = round((len(long) - len(short))/n)
-    return (len(long) - len(short))/n, len({module for module, _ in often}), (switches(long) - switches(short))/n, long[-2*size:-size]
+    return (len(long) - len(short))/n, len({module for module, _ in often}), (switches(long) - switches(short))/n, long[len(long)//2:][:size]
 
 
 def main() -> None:

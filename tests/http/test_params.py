@@ -2,8 +2,10 @@
 
 import asyncio
 import functools
+import inspect
 import json
 import sys
+import typing
 from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
@@ -1384,3 +1386,44 @@ def test_a_function_as_an_annotation_makes_the_value():
     assert client.get('/when?now=2026-01-02 03:04&n=4&many=2&many=4').text == '02.01.26 4 [2, 4]'
     refused = client.get('/when?now=soon&n=3', headers={'Accept': 'application/json'})
     assert refused.status_code == 400 and {'now', 'n'} <= {error['field'] for error in refused.json()['errors']}
+
+
+def test_no_request_inspects_a_signature(monkeypatch):
+    "P1: from the first request on, once the app has started; for pages, forms, streams and sockets"
+    from starlette.testclient import TestClient
+
+    from fasthtml.common import EventStream, FastHTML
+    app = FastHTML(secret_key='x', before=lambda req, session: None)
+
+    @dataclass
+    class Person:
+        name: str
+        age: int = 0
+
+    @app.get('/page/{id}')
+    async def page(id: int, q: str = '', session=None): return f'{id}{q}'
+    @app.post('/form')
+    def form_(person: Person, h: HtmxHeaders): return f'{person.name} is {person.age}'
+    @app.get('/events')
+    def events(n: int): return EventStream(str(i) for i in range(n))
+    @app.ws('/ws', conn=lambda send: None, disconn=lambda code: None)
+    async def said(msg: str): return f'said {msg}'
+
+    inspected = []
+    def noting(f):
+        @functools.wraps(f)
+        def noted(*args, **kwargs):
+            if (by := sys._getframe(1).f_globals.get('__name__', '')).startswith('fasthtml'): inspected.append(f'{by}: {f.__name__}')
+            return f(*args, **kwargs)
+        return noted
+    for module, name in (inspect, 'signature'), (inspect, 'get_annotations'), (typing, 'get_type_hints'):
+        monkeypatch.setattr(module, name, noting(getattr(module, name)))
+    with TestClient(app) as client:
+        inspected.clear()  # what the start looks at
+        assert client.get('/page/3?q=x').text == '3x'
+        assert client.post('/form', data={'name': 'Ann', 'age': '4'}).text == 'Ann is 4'
+        assert client.get('/events?n=2').text.count('data: ') == 3  # two, and the closing event
+        with client.websocket_connect('/ws') as socket:
+            socket.send_json({'msg': 'hi'})
+            assert socket.receive_text() == 'said hi'
+    assert not inspected

@@ -2,6 +2,7 @@
 import json
 import re
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,7 @@ def raw_html(text: str) -> str:
 
 
 def output_markdown(output: dict, asis: bool, plain: bool) -> str:
-    "One stored output. `plain` leaves HTML and pictures out, for readers of text"
+    "One stored output. `plain` leaves HTML and pictures out, for readers of text; a drawing is described"
     kind = output['output_type']
     if kind == 'stream':
         text = joined(output['text'])
@@ -55,6 +56,8 @@ def output_markdown(output: dict, asis: bool, plain: bool) -> str:
     data = {name: joined(value) for name, value in output.get('data', {}).items() if isinstance(value, (str, list))}
     if 'text/markdown' in data:
         return data['text/markdown'] if asis else f'::: {{.cell-output}}\n{data["text/markdown"]}\n:::'
+    if plain and (described := re.match(r'<svg[^>]*><title[^>]*>(.*?)</title><desc[^>]*>(.*?)</desc>', data.get('text/html', ''))):
+        return f'*Drawing: {unescape(described[1])}. {unescape(described[2])}*'
     if not plain and 'text/html' in data:
         return raw_html(data['text/html'])
     if not plain and 'image/svg+xml' in data:
