@@ -44,7 +44,7 @@ from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.languages import Languages, script_texts
-from ..http.texts import current_texts
+from ..http.texts import Text, current_texts, say
 from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
@@ -438,9 +438,7 @@ class HostCheck:
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)
-        text = ('This server was asked for a name that is not its own. Open it as localhost, or name it: '
-                "serve(hosts=['name']), JupyUvi(app, hosts=['name']), FastHTML(hosts=['name']) or $FASTHTML_HOSTS.")
-        await PlainTextResponse(text, 421)(scope, receive, send)
+        await PlainTextResponse(say(Text('wrong_host')), 421)(scope, receive, send)
 
 # %% ../../nbs/api/app/33_app.ipynb #56f736f8
 def tell_opened(
