@@ -38,12 +38,13 @@ from ..realtime.open_broker import app_prefix, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
+from ..realtime.shared_limits import app_limits
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.languages import Languages, script_texts
-from ..http.texts import current_texts
+from ..http.texts import Text, current_texts, say
 from ..http.hints import log_caller, spelled, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
@@ -53,7 +54,7 @@ from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPAR
 from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to,
                                    route_specs, typed, wrap_route)
-from ..http.limits import Admissions, Limits
+from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
 from .operations import Operated
@@ -437,9 +438,7 @@ class HostCheck:
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)
-        text = ('This server was asked for a name that is not its own. Open it as localhost, or name it: '
-                "serve(hosts=['name']), JupyUvi(app, hosts=['name']), FastHTML(hosts=['name']) or $FASTHTML_HOSTS.")
-        await PlainTextResponse(text, 421)(scope, receive, send)
+        await PlainTextResponse(say(Text('wrong_host')), 421)(scope, receive, send)
 
 # %% ../../nbs/api/app/33_app.ipynb #56f736f8
 def tell_opened(
@@ -664,11 +663,11 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread)
-        self.site = Site(self, page, as_list(before), as_list(after), debug, version, max_body_size=max_body_size,
-                         max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size, lifecycle=self.lifecycle,
-                         hub=app_hub(self, broker, broker_prefix), limits=Admissions(limits), languages=languages)
+        self.site = Site(self, page, as_list(before), as_list(after), debug, version, languages=languages,
+                         max_body_size=max_body_size, max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size,
+                         lifecycle=self.lifecycle, hub=app_hub(self, broker, broker_prefix))
         self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
-        self._key, self.session_cookie = (secret_key, key_fname), session_cookie
+        self._key, self.session_cookie, self.site.limits = (secret_key, key_fname), session_cookie, app_limits(limits, self.site)
         cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)
         sessions = session_layers(sess_cls, self, sess_store, session_cookie=session_cookie, **cookie)
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),

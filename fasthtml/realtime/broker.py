@@ -150,6 +150,7 @@ class Log(Protocol):
     def declare(self, wanted: Sequence[tuple[int, bytes, int]]) -> None: "Shard, name and size of histories that are used here"
     def take(self, key: str, owner: str, seconds: float) -> bool: "Take or renew a lease"
     def give(self, key: str, owner: str) -> None: "Release a lease"
+    def share(self, owner: str, body: bytes, seconds: float) -> list[bytes]: "Say something for some seconds; what the others say"
     def renew(self) -> None: "The reader connects anew: what it is connected to may not be the log any more"
     def wake(self) -> None: "Let calls that wait return or fail, since the threads are to end"
     def close(self) -> None: "Close files and connections"
@@ -237,12 +238,13 @@ class Shard:
 # %% ../../nbs/api/realtime/24_broker.ipynb #ec728082
 class LogChannel(Channel):
     "A channel whose messages come from a log"
+    keeps = False  # The log has its history
     def __init__(self, name: str, history: int = 0, broker: 'LogBroker | None' = None, **options: Any):
         super().__init__(name, 0, broker, epoch='0', **options)
         self.history = Tail(history, str(nowhere), self.history.keep)
         self.wire_name = wire_name(name)
         self.shard = broker.shard(self.wire_name)
-        self.resuming = 0  # Clients on their way in
+        self._opening = self.shard.lock
         self.loading: dict[asyncio.AbstractEventLoop, asyncio.Task] = {}
 
     def feed(self, message: Message, place: Place) -> str:
@@ -276,66 +278,21 @@ def wire_name(name: str) -> bytes:
     "The name of a channel in a log; the empty one is that of markers"
     return name.encode('utf-8', 'surrogatepass') or b'\0'
 
-# %% ../../nbs/api/realtime/24_broker.ipynb #7162cc3b
-@patch
-def open(self: LogChannel) -> None:
-    "Have the reader feed it"
-    with self.shard.lock:
-        self._kept[self.name] = self
-        self.broker.open(self)
-
-@patch
-def shut(self: LogChannel) -> None:
-    "Without subscribers, forget it"
-    with self.shard.lock:
-        if not self._loops and not self.resuming and self._kept.pop(self.name, None): self.broker.shut(self)
-
-@patch
-def expire(self: LogChannel, now: float) -> bool:
-    "Forget it, if nobody has used it for the time that its history is kept"
-    with self.shard.lock:
-        if self._loops or self.resuming or not self.history.expired(now): return False
-        self._kept.pop(self.name, None)
-        self.broker.shut(self)
-        return True
-
 # %% ../../nbs/api/realtime/24_broker.ipynb #2df5f775
 @patch
-async def resume(self: LogChannel,
-    subscriber: Subscriber,
-    last_id: str,           # What it had last
-) -> None:
-    "`subscriber` gets what it missed since `last_id`, then what is published"
-    subscriber = getattr(subscriber, 'connection', subscriber)
-    with self.shard.lock:
-        self.resuming += 1
-        self.open()
-    try:
-        await self.broker.ready()
-        await self._catch_up(subscriber, parse_place(last_id))
-    finally:
-        with self.shard.lock: self.resuming -= 1
-        self.shut()
+async def _missed(self: LogChannel, subscriber: Subscriber, last_id: str) -> list[Message] | None:
+    "What came after `last_id`. When there is nothing, or it is not known, the subscription has begun in the same step"
+    place = parse_place(last_id)
+    for again in range(3):
+        if not place or not await self.broker.reach(self.shard, place): break
+        missed = self._in_tail(subscriber, place)
+        if missed is not None: return missed
+        if again == 2 or not await self.broker.load(self, place, shared=not again): break
+    return self._begin_anew(subscriber)
 
 @patch
-async def _catch_up(self: LogChannel, subscriber: Subscriber, place: Place | None) -> None:
-    loads = 0
-    while True:
-        if not place or not await self.broker.reach(self.shard, place): return self._begin_anew(subscriber)
-        missed = self._missed(subscriber, place)
-        if missed == []: return
-        if missed is None:
-            loads += 1
-            if loads > 2 or not await self.broker.load(self, place, shared=loads == 1): return self._begin_anew(subscriber)
-            continue
-        loads = 0
-        for message in missed:
-            if not await subscriber.replay(message): return self.leave(subscriber)
-            place = parse_place(message.id)
-
-@patch
-def _missed(self: LogChannel, subscriber: Subscriber, place: Place) -> list[Message] | None:
-    "What came after `place`. When there is nothing, the subscription begins in the same step"
+def _in_tail(self: LogChannel, subscriber: Subscriber, place: Place) -> list[Message] | None:
+    "What came after `place`, if the tail has all of it. When there is nothing, the subscription begins in the same step"
     with self.shard.lock, self._lock:
         if self.shard.place.epoch != place.epoch: return None
         missed = self.history.after(place.n)
@@ -360,6 +317,7 @@ class Outbox:
         self.most, self.most_bytes = most, most_bytes
         self.changed = threading.Condition()
         self.count = self.bytes = 0
+        self._waiters: list[concurrent.futures.Future] = []  # Publishers that wait for room
         self.ending = False  # The writer need not wait any more
         self._queue: deque[Pending] = deque()
 
@@ -372,6 +330,11 @@ class Outbox:
             self.bytes += pending.cost
             self.changed.notify()
             return True
+
+    def freed(self) -> concurrent.futures.Future:
+        "Done when something has left; ask with the lock held"
+        self._waiters.append(future := concurrent.futures.Future())
+        return future
 
     def take(self, most: int, seconds: float) -> list[Pending]:
         "The oldest messages, for the writer; waits until there are some"
@@ -412,6 +375,9 @@ def finish(self: Outbox, pending: Pending, result: str | Exception) -> None:
 def _forget(self: Outbox, pending: Pending) -> None:
     self.count -= 1
     self.bytes -= pending.cost
+    waiters, self._waiters = self._waiters, []
+    for future in waiters:
+        if not future.cancelled(): future.set_result(None)
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #c3736246
 def backoff(
@@ -744,7 +710,8 @@ def _forked(ref: 'weakref.ref[LogBroker]') -> Any:
         if broker is None: return
         for shard in broker.shards:
             shard.lock, shard._waiters = threading.RLock(), []
-            for channel in shard.listening.values(): channel._lock, channel._loops = threading.Lock(), {}
+            for channel in shard.listening.values():
+                channel._lock, channel._opening, channel._loops, channel.resuming = threading.Lock(), shard.lock, {}, 0
         broker._starting, broker._pid, broker.writer._flying = threading.Lock(), 0, {}
         broker.outbox.__init__(broker.outbox.most, broker.outbox.most_bytes)
     return forked
@@ -754,9 +721,9 @@ def _forked(ref: 'weakref.ref[LogBroker]') -> Any:
 async def publish(self: LogBroker, channel: LogChannel, message: Message) -> str:
     "Bring it to all processes; its id once the log has it"
     pending = self._pending(channel, message)
-    while not self.outbox.put(pending):
-        if not self._may_wait(pending): return self._fail(NotSent(self._full()))
-        await asyncio.sleep(0.01)
+    try:
+        while full := self._put(pending): await asyncio.wait([asyncio.wrap_future(full)], timeout=pending.deadline - time.monotonic())
+    except NotSent as e: return self._fail(e)
     self.start()
     answer = asyncio.wrap_future(pending.future)
     answer.add_done_callback(_retrieve)
@@ -770,9 +737,9 @@ async def publish(self: LogBroker, channel: LogChannel, message: Message) -> str
 def publish_sync(self: LogBroker, channel: LogChannel, message: Message) -> str:
     "`publish` for threads"
     pending = self._pending(channel, message)
-    while not self.outbox.put(pending):
-        if not self._may_wait(pending): return self._fail(NotSent(self._full()))
-        time.sleep(0.01)
+    try:
+        while full := self._put(pending): concurrent.futures.wait([full], timeout=pending.deadline - time.monotonic())
+    except NotSent as e: return self._fail(e)
     self.start()
     concurrent.futures.wait([pending.future], timeout=pending.deadline - time.monotonic())
     return self._result(pending)
@@ -782,13 +749,13 @@ def _pending(self: LogBroker, channel: LogChannel, message: Message) -> Pending:
     return Pending(channel.shard.index, channel.wire_name, channel.history.size, pack(message), time.monotonic() + self.timeout)
 
 @patch
-def _may_wait(self: LogBroker, pending: Pending) -> bool:
-    "Whether a publisher without room may wait for it"
-    return self.when_away == 'wait' and time.monotonic() < pending.deadline
-
-@patch
-def _full(self: LogBroker) -> str:
-    return f'{self.log} does not confirm, and {self.outbox.count} messages wait already{_because(self.writer.trouble)}'
+def _put(self: LogBroker, pending: Pending) -> concurrent.futures.Future | None:
+    "Put it into the outbox. Without room: what may be waited for, or NotSent"
+    with self.outbox.changed:
+        if self.outbox.put(pending): return None
+        if self.when_away == 'wait' and time.monotonic() < pending.deadline: return self.outbox.freed()
+        count = self.outbox.count
+    raise NotSent(f'{self.log} does not confirm, and {count} messages wait already{_because(self.writer.trouble)}')
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #c255f581
 @patch
@@ -939,6 +906,17 @@ async def _take(self: LogBroker, key: str, owner: str, seconds: float) -> bool:
         except Exception as e:
             if not isinstance(e, Away) or time.monotonic() > end: raise BrokerError(f'{self.log} did not answer: {e}') from e
         await asyncio.sleep(0.05)
+
+@patch
+async def share(self: LogBroker,
+    owner: str,         # Who says something: a random text
+    body: bytes,        # What; it stands in the place of what was said before
+    seconds: float,     # How long it stands, unless it is said again
+) -> list[bytes]:       # What each of the other owners says
+    "Say something to the other processes that need not be kept"
+    self.start()
+    try: return await in_thread(self.log.share, owner, body, seconds)
+    except Exception as e: raise BrokerError(f'{self.log} did not answer: {e}') from e
 
 @patch
 async def _give(self: LogBroker, key: str, owner: str) -> None:

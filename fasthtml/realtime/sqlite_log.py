@@ -36,6 +36,7 @@ CREATE INDEX IF NOT EXISTS fasthtml_log_name ON fasthtml_log(name, n);
 CREATE TABLE IF NOT EXISTS fasthtml_writer(process TEXT PRIMARY KEY, number INTEGER, epoch TEXT, ms INTEGER, n INTEGER);
 CREATE TABLE IF NOT EXISTS fasthtml_lease(key TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS fasthtml_life(one INTEGER PRIMARY KEY CHECK(one = 1), identity TEXT, epoch TEXT, ms INTEGER, n INTEGER);
+CREATE TABLE IF NOT EXISTS fasthtml_share(app TEXT, owner TEXT, until REAL NOT NULL, body BLOB NOT NULL, PRIMARY KEY(app, owner));
 """
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #eeddd7c8
@@ -143,7 +144,7 @@ class File:
         self._db = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
         for pragma in 'journal_mode=WAL', f'synchronous={self.synchronous}', 'journal_size_limit=4194304':
             self._db.execute(f'PRAGMA {pragma}')
-        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='fasthtml_life'").fetchone():
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name='fasthtml_share'").fetchone():
             self._db.execute('BEGIN IMMEDIATE')
             for statement in _tables.strip().split(';'): self._db.execute(statement)
             self._db.execute('COMMIT')
@@ -373,6 +374,16 @@ def take(self: SqliteLog, key: str, owner: str, seconds: float) -> bool:
 def give(self: SqliteLog, key: str, owner: str) -> None:
     "Release a lease"
     self.other.write(lambda db: db.execute('DELETE FROM fasthtml_lease WHERE key = ? AND owner = ?', (self.name.decode() + key, owner)))
+
+@patch
+def share(self: SqliteLog, owner: str, body: bytes, seconds: float) -> list[bytes]:
+    "Say something for some seconds; what the others say"
+    app, now = self.name.decode(), time.time()
+    def work(db: sqlite3.Connection) -> list[bytes]:
+        db.execute('INSERT OR REPLACE INTO fasthtml_share VALUES(?, ?, ?, ?)', (app, owner, now + seconds, body))
+        db.execute('DELETE FROM fasthtml_share WHERE until <= ?', (now,))
+        return [row[0] for row in db.execute('SELECT body FROM fasthtml_share WHERE app = ? AND owner != ?', (app, owner))]
+    return self.other.write(work)
 
 @patch
 def declare(self: SqliteLog, wanted: Sequence[tuple[int, bytes, int]]) -> None: "Everything is kept alike"
