@@ -11,7 +11,6 @@ import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from fastcore.basics import patch
@@ -149,7 +148,8 @@ class Channel:
         self.broker = broker or MemoryBroker()
         self._kept = {} if kept is None else kept
         self._lock = threading.Lock()    # Order of messages, and who has subscribed
-        self._opening = threading.Lock() # One at a time opens or shuts
+        self._opening = threading.RLock() # One at a time opens or shuts
+        self.resuming = 0                # Clients on their way in
         self._loops: dict[asyncio.AbstractEventLoop, LoopSubscribers] = {}
 
     def publish(self,
@@ -198,6 +198,11 @@ class Channel:
         "Id of the newest message"
         return self.history.last_id
 
+    @property
+    def keeps(self) -> bool:
+        "Whether its history is nowhere but here"
+        return self.history.size > 0
+
     def __len__(self) -> int: return sum(len(loop.members) for loop in list(self._loops.values()))
     def __bool__(self) -> bool: return True
     def __repr__(self) -> str: return f'Channel({self.name!r}, {len(self)} subscribers)'
@@ -215,14 +220,18 @@ async def resume(self: Channel,
 ) -> None:
     "`subscriber` gets what it missed since `last_id`, then what is published"
     subscriber = getattr(subscriber, 'connection', subscriber)
-    self.open()
+    with self._opening:
+        self.resuming += 1
+        self.open()
     try:
         await self.broker.ready(self)
-        while missed := self._missed(subscriber, last_id):
+        while missed := await self._missed(subscriber, last_id):
             for message in missed:
                 if not await subscriber.replay(message): return self.leave(subscriber)
                 last_id = message.id
-    finally: self.shut()  # For one that left while it waited
+    finally:
+        with self._opening: self.resuming -= 1
+        self.shut()  # For one that left while it waited
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #42cf0edf
 @patch
@@ -237,17 +246,6 @@ def feed(self: Channel,
         loops = self._queue(message)
     for loop in loops: loop.wake()
     return message.id
-
-@patch
-def load(self: Channel,
-    origin: str,                              # The id before the first of them
-    messages: Iterable[tuple[str, Message]],  # (id, message), oldest first
-) -> None:
-    "What was published before anybody here could subscribe; it is not delivered"
-    with self._lock:
-        self.history.start(origin)
-        for id, message in messages: self.history.add(message, id)
-        for loop in self._loops.values(): loop.members = dict.fromkeys(loop.members, self.history.seq)
 
 @patch
 def lose(self: Channel,
@@ -280,8 +278,8 @@ def _subscribe(self: Channel, subscriber: Subscriber) -> None:
     self.history.use()
 
 @patch
-def _missed(self: Channel, subscriber: Subscriber, last_id: str) -> list[Message] | None:
-    "What came after `last_id`. When there is nothing, the subscription begins in the same step"
+async def _missed(self: Channel, subscriber: Subscriber, last_id: str) -> list[Message] | None:
+    "What came after `last_id`. When there is nothing, or it is not known, the subscription has begun in the same step"
     with self._lock:
         missed, newest = self.history.after(last_id), self.last_id
         if not missed: self._subscribe(subscriber)
@@ -297,9 +295,9 @@ def open(self: Channel) -> None:
 
 @patch
 def shut(self: Channel) -> None:
-    "Without subscribers and history, forget it"
+    "Without anything to keep it for, forget it"
     with self._opening:
-        if not self._loops and not self.history.size and self._kept.pop(self.name, None): self.broker.shut(self)
+        if not (self._loops or self.resuming or self.keeps) and self._kept.pop(self.name, None): self.broker.shut(self)
 
 @patch
 def expire(self: Channel,
@@ -307,7 +305,7 @@ def expire(self: Channel,
 ) -> bool:
     "Forget it with its history, if nobody has used it for `keep` seconds"
     with self._opening:
-        if self._loops or not self.history.expired(now): return False
+        if self._loops or self.resuming or not self.history.expired(now): return False
         self._kept.pop(self.name, None)
         self.broker.shut(self)
         return True
