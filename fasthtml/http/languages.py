@@ -64,6 +64,16 @@ GERMAN: Mapping[str, str] = MappingProxyType({
     'login_over': 'Diese Anmeldung war nicht mehr im Gange. Bitte melden Sie sich erneut an.',
     'login_failed': 'Die Anmeldung ist fehlgeschlagen. Bitte versuchen Sie es erneut.',
     'login_unavailable': 'Die Anmeldung ist gerade nicht möglich. Bitte versuchen Sie es später.',
+    'sessions_away': 'Sitzungen sind gerade nicht verfügbar. Bitte versuchen Sie es gleich noch einmal.',
+    'wrong_host': 'Dieser Server wurde unter einem fremden Namen angesprochen. Bitte als localhost öffnen, oder den Namen angeben: '
+                  "serve(hosts=['name']), JupyUvi(app, hosts=['name']), FastHTML(hosts=['name']) oder $FASTHTML_HOSTS.",
+    'not_for_you': 'Das ist nicht für Sie bestimmt.', 'cut_off': 'Die Anfrage brach ab.', 'try_again': 'Noch einmal versuchen',
+    'offline': 'Die Verbindung ist unterbrochen. Was hier steht, kann veraltet sein.',
+    'live_has': '`has` muss eine Liste von [key, token, hash] sein, alles Texte.',
+    'live_many': 'Eine Seite darf höchstens {limit:,} Bereiche zeigen.',
+    'live_paths': 'Diese Bereiche kommen von mehr als {limit:,} Seiten.',
+    'live_streams': '`streams` muss eine Liste von [Nummer, Adresse, Kopfzeilen] sein.',
+    'live_many_streams': 'Eine Seite darf höchstens {limit:,} Streams öffnen.',
     'dismiss': 'Schließen', 'unreachable': 'Der Server ist nicht erreichbar.', 'thousands': '.', 'status': 'Fehler',
 })
 
