@@ -4406,6 +4406,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.testing.page.Tab.settle': ('api/testing/page.html#tab.settle', 'fasthtml/testing/page.py'),
                                        'fasthtml.testing.page.Tab.travel': ('api/testing/page.html#tab.travel', 'fasthtml/testing/page.py'),
                                        'fasthtml.testing.page.Tab.until': ('api/testing/page.html#tab.until', 'fasthtml/testing/page.py'),
+                                       'fasthtml.testing.page._form_of_region': ( 'api/testing/page.html#_form_of_region',
+                                                                                  'fasthtml/testing/page.py'),
                                        'fasthtml.testing.page._path': ('api/testing/page.html#_path', 'fasthtml/testing/page.py'),
                                        'fasthtml.testing.page._quoted': ('api/testing/page.html#_quoted', 'fasthtml/testing/page.py'),
                                        'fasthtml.testing.page.texts_of': ('api/testing/page.html#texts_of', 'fasthtml/testing/page.py'),
