@@ -1132,6 +1132,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'fasthtml/http/languages.py'),
                                          'fasthtml.http.languages._checked': ( 'api/http/languages.html#_checked',
                                                                                'fasthtml/http/languages.py'),
+                                         'fasthtml.http.languages._named': ('api/http/languages.html#_named', 'fasthtml/http/languages.py'),
                                          'fasthtml.http.languages._primary': ( 'api/http/languages.html#_primary',
                                                                                'fasthtml/http/languages.py'),
                                          'fasthtml.http.languages.script_texts': ( 'api/http/languages.html#script_texts',
