@@ -410,7 +410,7 @@ _charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', 
 async def read_body(
     request: Request,                       # Whose body is to be read
     *,
-    max_body_size: int|None = None,         # Bytes of the whole body; more is a 413. None: the limit of the request, as its app says; also below
+    max_body_size: int|None = None,         # Bytes of the whole body; more is a 413. None: what the app of the request allows
     max_part_size: int|None = None,         # Bytes of one text field
     max_fields: int|None = None,            # Fields, and files, of a form
     max_text_size: int|None = None,         # Bytes of everything that is parsed in memory
