@@ -10,6 +10,7 @@ from fasthtml.common import (
     Button,
     Details,
     Div,
+    EventStream,
     FastHTML,
     Form,
     Input,
@@ -30,6 +31,7 @@ from fasthtml.common import (
     Titled,
     Tr,
     Ul,
+    sse_message,
 )
 from support import serve
 
@@ -59,12 +61,12 @@ class Site:
     def __init__(self, version=2, store=None, **options):
         self.store, self.slow, self.items = store if store is not None else {}, {}, {}
         self.down, self.hits, self.served = 0, 0, None
-        options = dict(htmx=version, secret_key='k', surreal=False, before=Beforeware(known)) | options
+        options = dict(htmx=version, secret_key='k', surreal=False, exts='sse' if version else (), before=Beforeware(known)) | options
         self.app = FastHTML(hdrs=(Style('.box{height:300px;overflow:auto} li{height:24px}'),), **options)
         self.app.add_middleware(Gate, site=self)
         self.app.regions.heartbeat = 15
         shapes(self)
-        pages(self)
+        pages(self, version)
 
     def get(self, name, default=0): return self.store.get(name, default)
 
@@ -168,9 +170,10 @@ def person(site, i):
     return Div(f'{name} ', Button('edit', hx_get=f'/edit/{i}', hx_target=f'#p{i}', hx_swap='outerHTML', cls='e'), id=f'p{i}')
 
 
-def pages(site):
+def pages(site, version):
     "The pages, and what their forms do"
     app = site.app
+    site.news, site.sport = app.channel('news', history=50), app.channel('sport', history=50)
 
     @app.get('/')
     def home(bad_too: bool = False, n: int = 0):
@@ -231,6 +234,27 @@ def pages(site):
         site.store[f'name{i}'] = name
         await site.editor.changed(id=1)
         return person(site, i)
+
+    @app.get('/events')
+    def events(): return EventStream(site.news, site.sport)
+
+    @app.get('/ticks')
+    async def ticks(last_event_id: str = ''):
+        async def count():
+            for n in range(int(last_event_id or 0) + 1, 1000):
+                yield sse_message(f'tick {n}', id=n)
+                await asyncio.sleep(0.02)
+        return EventStream(count())
+
+    @app.get('/moved')
+    def moved(): return Response(status_code=303, headers={'Location': '/ticks'})
+
+    @app.get('/joined')
+    def joined(path: str = '/ticks'):
+        def follows(address, id):
+            if version == 4: return Div(id=id, hx_sse_connect=address, hx_swap='beforeend')
+            return Div(Div(id=id, sse_swap='message', hx_swap='beforeend'), hx_ext='sse', sse_connect=address)
+        return Titled('x', site.row(id=1), site.row(id=2), site.cart(id=1), follows('/events', 'news'), follows(path, 'ticks'))
 
     @app.get('/plain')
     def plain(): return Response('<!doctype html><p>no regions', media_type='text/html')

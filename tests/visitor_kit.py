@@ -31,8 +31,8 @@ class Visitor:
         return [[unescape(key), token, has] for token, has, key in found]
 
     @contextmanager
-    def stream(self, rows):
-        response = self.request('POST', '/_live', dict(has=rows))
+    def stream(self, rows, **more):
+        response = self.request('POST', '/_live', dict(has=rows) | more)
         assert response.status == 200, response.read()
         try: yield Stream(response)
         finally: response.close()
@@ -53,7 +53,7 @@ class Stream:
         if not lines: return None
         name = next((o[7:] for o in lines if o.startswith('event: ')), '')
         data = [o[6:] for o in lines if o.startswith('data: ')]
-        head = json.loads(data[0]) if data and data[0][:1] == '{' else {}
+        head = json.loads(data[0]) if data and data[0].startswith(('{', '[')) else {}
         if name == 'live/hello': self.page = head['page']
         return name, head, '\n'.join(data[1:])
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextvars import Context, ContextVar
 from functools import cache, cached_property, update_wrapper
 from itertools import count
+from math import inf
 from os.path import exists
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
@@ -34,7 +35,6 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .permission import Verdict, ask_again, ask_guards
 from ..html.composed import Script
 from ..html.element import FT, links
 from ..html.tags import Div
@@ -44,9 +44,12 @@ from ..http.params import make_plan
 from ..http.responses import ReadyResponse, current_exchange
 from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
+from ..http.texts import Text, say
 from ..http.threads import in_thread, threads_of
+from ..realtime.carried import Carried, WantedStream, most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds, current_connection
+from ..realtime.permission import Verdict, ask_again, ask_guards
 from ..realtime.regions import Awaited, Drawing, Shown, Signature, Signer, as_json, draw_html, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.sse import EventStream
@@ -145,7 +148,7 @@ def _draw_here(self: Region, key: str, arguments: dict[str, Any], auth: Any, nam
     "The region, or a coroutine that gives it"
     seq, allowed = self.regions.next_seq(), self.may_see(arguments, auth)
     if inspect.isawaitable(allowed): return self._draw_later(key, arguments, auth, named, seq, allowed)
-    if not allowed: raise HTTPException(403, 'This is not for you.')
+    if not allowed: raise HTTPException(403, Text('not_for_you'))
     content = self.fn(**self._with(arguments, auth))
     if inspect.isawaitable(content): return self._draw_later(key, arguments, auth, named, seq, None, content)
     return self._signed(draw_html(content, key, seq), key, auth, named)
@@ -153,7 +156,7 @@ def _draw_here(self: Region, key: str, arguments: dict[str, Any], auth: Any, nam
 @patch
 async def _draw_later(self: Region, key: str, arguments: dict[str, Any], auth: Any, named: bool, seq: int,
                       allowed: Any, content: Any = None) -> Shown:
-    if allowed is not None and not await allowed: raise HTTPException(403, 'This is not for you.')
+    if allowed is not None and not await allowed: raise HTTPException(403, Text('not_for_you'))
     if content is None: content = self.fn(**self._with(arguments, auth))
     if inspect.isawaitable(content): content = await content
     return self._signed(draw_html(content, key, seq), key, auth, named)
@@ -232,7 +235,7 @@ def _draw_in_thread(self: Region, arguments: dict[str, Any], key: str, seq: int)
 # %% ../../nbs/api/app/31_live.ipynb #ee72f529
 class OpenPage(Viewer):
     "A page that shows regions, and its stream"
-    __slots__ = ('asked', 'auth', 'connection', 'here', 'name', 'rechecked', 'seen', 'signed', 'verdicts')
+    __slots__ = ('asked', 'auth', 'carried', 'connection', 'here', 'name', 'rechecked', 'seen', 'signed', 'verdicts')
     def __init__(self, here: 'LoopRegions', asked: list[Asked], verdicts: dict[str, Verdict], place: Hashable):
         known = [v.auth for v in verdicts.values() if v.auth is not None] or [None]
         super().__init__(here.topics, None, here.regions.permit, person_of(known[0]), place)
@@ -240,6 +243,7 @@ class OpenPage(Viewer):
         self.name, self.connection = 'live:' + token_urlsafe(12), None
         self.seen, self.rechecked = 0.0, False   # When its guards were asked; whether it was told to ask again
         self.signed = 0.0                        # When its tokens were looked at
+        self.carried: dict[int, Carried] | None = None   # Streams of its elements
 
     def begin(self, connection: Connection) -> None:
         "Its stream is open"
@@ -254,7 +258,22 @@ class OpenPage(Viewer):
         "Its stream has ended"
         connection.channels.discard(self)
         self.close()
+        self.drop_streams(self.carried or ())
         self.here.closed(self)
+
+    def carry(self, wanted: Iterable[WantedStream], scope: Scope) -> None:
+        "Elements of the page ask for these streams"
+        if self.carried is None: self.carried = {}
+        for one in wanted:
+            if one.number in self.carried: continue
+            stream = self.carried[one.number] = Carried(one.number, self.box.put)
+            task = self.all.start(stream.run(self.here.regions.app, stream.scope(scope, one)))
+            task.add_done_callback(lambda _, number=one.number: self.carried.pop(number, None))
+
+    def drop_streams(self, numbers: Iterable[int]) -> None:
+        "No element asks for these streams any more"
+        for number in list(numbers):
+            if one := self.carried.pop(number, None): one.gone.set()
 
 class Letter(list):
     "The mailbox of a page that asks again and again, where streams are held back"
@@ -262,11 +281,13 @@ class Letter(list):
 
 class PageStream(EventStream):
     "The stream of an open page"
-    def __init__(self, page: OpenPage, heartbeat: float | None):
+    def __init__(self, page: OpenPage, heartbeat: float | None, wanted: list[WantedStream]):
         super().__init__([], heartbeat=heartbeat)
-        self.source, self.channel = None, page
+        self.source, self.channel, self.wanted = None, page, wanted
 
-    async def _subscribe(self, scope: Scope) -> None: self.channel.begin(self.connection)
+    async def _subscribe(self, scope: Scope) -> None:
+        self.channel.begin(self.connection)
+        if self.wanted: self.channel.carry(self.wanted, scope)
 
 # %% ../../nbs/api/app/31_live.ipynb #058976cd
 class Ear:
@@ -559,14 +580,14 @@ async def read_json(
     body, more = bytearray(), True
     while more:
         message = await receive()
-        if message['type'] == 'http.disconnect': raise HTTPException(400, 'The request was cut off.')
+        if message['type'] == 'http.disconnect': raise HTTPException(400, Text('cut_off'))
         body += message.get('body', b'')
         more = message.get('more_body', False)
-        if len(body) > most_bytes: raise HTTPException(413, f'A page may ask with {most_bytes} bytes at most.')
+        if len(body) > most_bytes: raise HTTPException(413, Text('too_large', limit=most_bytes))
     try: data = json.loads(bytes(body))
-    except ValueError: raise HTTPException(400, 'The body must be JSON.') from None
-    except RecursionError: raise HTTPException(400, 'The body is nested too deep.') from None
-    if not isinstance(data, dict): raise HTTPException(400, 'The body must be a JSON object.')
+    except ValueError: raise HTTPException(400, Text('json_malformed')) from None
+    except RecursionError: raise HTTPException(400, Text('json_malformed')) from None
+    if not isinstance(data, dict): raise HTTPException(400, Text('json_object'))
     return data
 
 def read_asked(
@@ -575,10 +596,12 @@ def read_asked(
     "What the page shows: `has` is a list of [key, token, hash]"
     rows = data.get('has', [])
     fine = isinstance(rows, list) and all(isinstance(row, list) and len(row) == 3 and all(isinstance(o, str) for o in row) for row in rows)
-    if not fine: raise HTTPException(400, 'has must be a list of [key, token, hash], all texts.')
-    asked = [Asked(*row) for row in rows]
-    if len(asked) > most_regions: raise HTTPException(413, f'A page may show {most_regions} regions at most.')
-    if len({read_path(o.token) for o in asked if o.token}) > most_paths: raise HTTPException(413, 'These regions come from too many pages.')
+    if not fine: raise HTTPException(400, Text('live_has'))
+    age = data.get('age', 0)   # seconds since the newest of these came to the page
+    since = asyncio.get_running_loop().time() - age if type(age) in (int, float) and 0 < age < 1e9 else inf
+    asked = [Asked(*row, since) for row in rows]
+    if len(asked) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
+    if len({read_path(o.token) for o in asked if o.token}) > most_paths: raise HTTPException(413, Text('live_paths', limit=most_paths))
     return asked
 
 # %% ../../nbs/api/app/31_live.ipynb #e5e50244
@@ -591,13 +614,13 @@ async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[st
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page opens its stream"
     data = await read_json(receive)
-    asked = read_asked(data)
+    asked, wanted = read_asked(data), read_streams(data)
     verdicts = await self.verdicts(scope, dict.fromkeys(read_path(o.token) for o in asked if o.token))
-    if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, 'Guards of this page refuse it now.')
+    if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
     page = OpenPage(self.here(), asked, verdicts, Where(links.get()))
     scope['auth'] = page.auth
     if data.get('poll'): return await self.answer_poll(page, asked, scope, receive, send)
-    await PageStream(page, self.heartbeat).hand_over(scope, receive, send)
+    await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 
 @patch
 async def answer_poll(self: Regions, page: OpenPage, asked: list[Asked], scope: Scope, receive: Receive, send: Send) -> None:
@@ -615,7 +638,7 @@ async def answer_poll(self: Regions, page: OpenPage, asked: list[Asked], scope: 
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page shows other regions now, or is asked again who it is. 409: its stream is not here, open a new one"
     data = await read_json(receive)
-    asked, dropped = read_asked(data), data.get('drop', [])
+    asked, dropped, wanted, over = read_asked(data), data.get('drop', []), read_streams(data), data.get('end', [])
     page = self.here().pages.get(str(data.get('page')))
     if page is None: return await Response('', 409)(scope, receive, send)
     paths = {read_path(o.token) for o in asked if o.token}
@@ -629,6 +652,9 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     await self.ask_region_guards(page)
     if isinstance(dropped, list): page.remove(key for key in dropped if isinstance(key, str))
     if asked: page.all.start(page.add(asked), page.place)
+    if page.carried and isinstance(over, list): page.drop_streams(number for number in over if type(number) is int)
+    if len(page.carried or ()) + len(wanted) > most_streams: raise HTTPException(413, Text('live_many_streams', limit=most_streams))
+    if wanted: page.carry(wanted, scope)
     if retry := next((topic.key for topic in page.topics if topic.key == data.get('retry')), None):
         region = self.table[name_of(retry)]
         if region.retry: region.retry(retry)
@@ -699,4 +725,4 @@ def Offline(
     **kwargs: Any, # Attributes
 ) -> FT:
     "An element that a page with regions shows while it does not know whether it is true"
-    return Div(*(c or ('The connection is lost. What you see may be old.',)), role='status', hidden=True, data_live_offline=True, **kwargs)
+    return Div(*(c or (say(Text('offline')),)), role='status', hidden=True, data_live_offline=True, **kwargs)

@@ -24,6 +24,7 @@ from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
 from ..http.responses import current_exchange
 from ..http.security import one_line as log_line
+from ..http.texts import Text, say
 from ..realtime.leases import BrokerError, Lease
 from ..realtime.servers import running_loop
 from ..realtime.topics import Pacing
@@ -100,8 +101,14 @@ def _view(self: Work, arguments: dict[str, Any]) -> FT:
     "What is known of a run, as an element"
     run = self._run_of(self.region.signature.key(arguments))
     self._soon(self._look_after, run)
-    again = Button('Try again', type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
+    again = Button(self._word('try_again'), type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
     return Div(Safe(run.html), again, data_work=run.state, aria_live='polite', aria_busy='true' if run.state == 'running' else None)
+
+@patch
+def _word(self: Work, key: str) -> str:
+    "A text in the app's first language: all who look share one drawing"
+    languages = self.regions.app.site.languages
+    return say(Text(key), languages.tables[languages.first] if languages else {})
 
 @patch
 def _run_of(self: Work, key: str) -> Run:

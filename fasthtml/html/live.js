@@ -71,7 +71,9 @@
   }
 
   function adopt(el) {
-    if (baseOf.has(el) || el.localName === 'template') return;
+    if (el.localName === 'template') return;
+    note(el);
+    if (baseOf.has(el)) return;
     const base = el.cloneNode(true);
     pair(base, el);
     baseOf.set(el, base);
@@ -388,6 +390,7 @@
     el.setAttribute('data-live-has', has);
     el.setAttribute('data-live-at', at);
     el.removeAttribute('data-live');
+    note(el);
     live.applied++;
     for (const node of run.added) if (node.nodeType === 1 && node.isConnected && globalThis.htmx) htmx.process(node);
     if (run.held) held.set(el, {html, has, at}); else held.delete(el);
@@ -471,6 +474,7 @@
   let known = new Map();        // key -> hash that the server knows this page to have
   const texts = new Map();      // key -> {has, text}: the drawing as the server sent it, for splices
   const missing = new Set();    // keys of which a splice could not be applied
+  const arrived = new Map();    // key -> [drawing, when it came]: a drawing that the server began later is newer
 
   // One row for each key: [key, token, hash]. Where two copies differ, the whole drawing is asked for
   function rows() {
@@ -485,10 +489,22 @@
       }
     }
     for (const key of missing) if (all.has(key)) all.get(key)[2] = '';
+    for (const key of [...arrived.keys()]) if (!all.has(key)) arrived.delete(key);
     return all;
   }
 
-  const post = (path, body, options) => fetch(url + path, {
+  function note(el) {
+    const drawing = el.getAttribute('data-live-has') + el.getAttribute('data-live-at'), had = arrived.get(keyOf(el));
+    if (!had || had[0] !== drawing) arrived.set(keyOf(el), [drawing, performance.now()]);
+  }
+
+  // Seconds since the newest of these came: whatever the page shows was drawn before
+  function age(asked) {
+    const times = asked.filter(([key]) => arrived.has(key)).map(([key]) => arrived.get(key)[1]);
+    return times.length ? (performance.now() - Math.max(...times)) / 1000 : 0;
+  }
+
+  const post = (path, body, options) => ownFetch(url + path, {
     method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body),
     redirect: 'manual', cache: 'no-store', credentials: 'same-origin', ...options});
   // A guard that redirects to a login, or refuses
@@ -510,6 +526,7 @@
     if (line) line.abort();
     line = null;
     clearTimeout(dog);
+    putOff();
     say('lost');
   }
 
@@ -526,7 +543,7 @@
     waiting = 0;
     for (const el of regions()) adopt(el);
     const asked = rows(), before = line, me = new AbortController();
-    if (!asked.size) {
+    if (!asked.size && !carried.size) {
       if (line) line.abort();
       line = null;
       return;
@@ -534,17 +551,19 @@
     if (polling) return poll(asked);
     line = me;
     checked = false;
+    const streams = [...carried];
+    riding = new Set(carried.keys());
     live.opened++;
     let pause = 0, told = false;
     watch(me, 2.5 * beat);
     try {
-      const response = await post('', {has: [...asked.values()]}, {signal: me.signal});
+      const body = {has: [...asked.values()], age: age([...asked.values()]), streams: streams.map(wanted)};
+      const response = await post('', body, {signal: me.signal});
       if (isRefusal(response)) return lost(before);
       if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || '')) {
         pause = 1000 * response.headers.get('Retry-After') || 0;
         throw new Error(response.status);
       }
-      if (!response.body) polling = true;
       known = new Map([...asked.values()].map(([key, , has]) => [key, has]));
       missing.clear();
       watch(me, 8);
@@ -558,39 +577,49 @@
       live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       if (before) before.abort();
       if (line !== me || stopped) return;
-      // Twice in a row not a word came through: something on the way holds streams back
-      silent = told || !pauseless(error) ? 0 : silent + 1;
-      if (silent >= 2) polling = true;
+      // Twice in a row not a word came through before the watchdog ended it: something on the way holds streams back
+      silent = told || error.name !== 'AbortError' ? 0 : silent + 1;
+      if (silent >= 2) {
+        polling = true;
+        putOff();
+      }
       line = null;
       page = '';
       clearTimeout(dog);
       retry(pause);
     }
   }
-  const pauseless = error => error.name === 'AbortError';   // the watchdog ended it
 
   async function read(reader, got) {
-    const decoder = new TextDecoder();
-    let rest = '';
+    const decoder = new TextDecoder(), events = new Events();
     for (;;) {
       const {done, value} = await reader.read();
       if (done) return;
-      rest += decoder.decode(value, {stream: true});
       got(null);
-      for (let at; (at = rest.indexOf('\n\n')) >= 0;) {
-        const text = rest.slice(0, at);
-        rest = rest.slice(at + 2);
-        got(parse(text));
+      for (const event of events.of(decoder.decode(value, {stream: true}))) got(event);
+    }
+  }
+
+  class Events {   // pieces of a stream -> its events
+    rest = '';
+    * of(piece) {
+      this.rest = (this.rest + piece).replace(/\r\n|\r(?!$)/g, '\n');
+      for (let at; (at = this.rest.indexOf('\n\n')) >= 0;) {
+        const text = this.rest.slice(0, at);
+        this.rest = this.rest.slice(at + 2);
+        yield parse(text);
       }
     }
   }
 
   function parse(text) {
-    const event = {name: '', data: []};
+    const event = {name: '', data: [], text};
     for (const row of text.split('\n')) {
-      if (row.startsWith('event: ')) event.name = row.slice(7);
-      else if (row.startsWith('data: ')) event.data.push(row.slice(6));
-      else if (row === 'data:') event.data.push('');
+      const [, field, value] = row.match(/^([^:]*):? ?(.*)$/);
+      if (field === 'event') event.name = value;
+      else if (field === 'data') event.data.push(value);
+      else if (field === 'id' && !value.includes('\0')) event.id = value;
+      else if (field === 'retry' && /^\d+$/.test(value)) event.retry = Number(value);
     }
     return event;
   }
@@ -599,7 +628,7 @@
   async function poll(asked) {
     live.polls++;
     try {
-      const response = await post('', {has: [...asked.values()], poll: true});
+      const response = await post('', {has: [...asked.values()], age: age([...asked.values()]), poll: true});
       if (isRefusal(response)) return lost();
       if (!response.ok) throw new Error(response.status);
       missing.clear();
@@ -636,6 +665,19 @@
     },
     recheck(head, me) {
       if (line === me) change(head.all ? [...rows().values()] : [], []);
+    },
+    stream([number, what], me) {
+      const one = line === me && carried.get(number);
+      if (!one) return;
+      if (typeof what === 'string') for (const event of one.events.of(what)) {
+        if (event.id !== undefined) one.headers['last-event-id'] = asBytes(event.id);
+        one.to.event(event);
+      } else if (what === 200) one.to.begin();
+      else {
+        carried.delete(number);
+        riding.delete(number);
+        if (what) one.to.refuse(); else one.to.end();
+      }
     },
   };
 
@@ -675,6 +717,7 @@
     else {
       el.setAttribute('data-live-at', drawing.at);
       el.removeAttribute('data-live');
+      note(el);
     }
   }
 
@@ -689,7 +732,7 @@
   function sync() {
     const asked = rows();
     for (const el of regions()) adopt(el);
-    if (stopped || polling || !line && (waiting || !asked.size)) return;
+    if (stopped || polling || !line && (waiting || !asked.size && !carried.size)) return;
     if (!line) return open();
     if (!checked || !page) return;
     const add = [...asked.values()].filter(([key, , has]) => known.get(key) !== has || missing.has(key));
@@ -697,13 +740,16 @@
     for (const [key, , has] of add) known.set(key, has);
     for (const key of drop) { known.delete(key); texts.delete(key); }
     missing.clear();
-    if (add.length || drop.length) return change(add, drop);
+    const streams = [...carried].filter(([number]) => !riding.has(number)), end = [...riding].filter(number => !carried.has(number));
+    for (const [number] of streams) riding.add(number);
+    for (const number of end) riding.delete(number);
+    if (add.length || drop.length || streams.length || end.length) return change(add, drop, {streams: streams.map(wanted), end});
   }
 
   async function change(has, drop, more) {
     live.sets++;
     try {
-      const response = await post('/set', {page, has, drop, ...more});
+      const response = await post('/set', {page, has, age: age(has), drop, ...more});
       if (isRefusal(response)) lost();
       else if (response.status !== 204 && !stopped) open();
     } catch { if (!stopped && !waiting) open(); }
@@ -720,6 +766,86 @@
     for (const el of regions()) adopt(el);
     later();
   }).observe(root, {childList: true, subtree: true});
+
+  // ---- Streams of elements (`sse-connect`) are carried by the page's own, so it needs one connection
+
+  const carried = new Map();    // number -> what an element has asked for, and where its events go
+  let riding = new Set();       // numbers that the stream in use has been asked for
+  let numbers = 0;
+  const folder = url.slice(0, -'_live'.length), mostStreams = 20;
+  const wanted = ([number, {address, headers}]) => [number, address, headers];
+
+  function canCarry(address) {
+    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.pathname.startsWith(folder);
+    return fits && !polling && !stopped && carried.size < mostStreams && regions().length > 0;
+  }
+
+  // A header is bytes; an id is sent as UTF-8
+  const asBytes = id => Array.from(new TextEncoder().encode(id), byte => String.fromCharCode(byte)).join('');
+
+  // `to` has begin(), event(event), end() and refuse()
+  function carry(address, headers, to) {
+    const {pathname, search} = new URL(address, document.baseURI);
+    carried.set(++numbers, {address: pathname.slice(folder.length - 1) + search, headers, to, events: new Events()});
+    later();
+    return numbers;
+  }
+
+  function putDown(number) {
+    if (carried.delete(number)) later();
+  }
+
+  function putOff() {   // no stream is carried any more: each element opens its own
+    const all = [...carried.values()];
+    carried.clear();
+    for (const {to} of all) to.refuse();
+  }
+
+  // A stream that is carried, as `fetch` gives it. What is no stream is asked for again, by the browser itself
+  const ownFetch = globalThis.fetch.bind(globalThis);
+  const carriedFetch = (address, request) => new Promise((resolve, reject) => {
+    const encoder = new TextEncoder(), headers = {}, {signal} = request;
+    for (const [name, value] of new Headers(request.headers)) if (/^hx-|^last-event-id$/.test(name)) headers[name] = value;
+    let out = null, over = false;
+    const stop = () => {
+      over = true;
+      putDown(number);
+    };
+    const to = {
+      begin() {
+        if (out) return;
+        const body = new ReadableStream({start(controller) { out = controller; }, cancel: stop});
+        resolve(new Response(body, {headers: {'Content-Type': 'text/event-stream'}}));
+      },
+      event({text}) { if (!over) out.enqueue(encoder.encode(text + '\n\n')); },
+      end() {
+        if (!over) out.close();
+        over = true;
+      },
+      refuse() { if (out) to.end(); else resolve(ownFetch(address, request)); },
+    };
+    const number = carry(address, headers, to);
+    if (signal) signal.addEventListener('abort', () => {
+      const error = new DOMException('The stream was ended.', 'AbortError');
+      if (out && !over) out.error(error);
+      stop();
+      reject(error);
+    });
+  });
+
+  // Our EventSource for htmx 2 asks with `Accept: text/event-stream`. htmx 4 asks so for everything, so its elements are asked
+  const streams = new Set();
+  document.addEventListener('htmx:before:request', ({detail: {ctx}}) => {
+    const el = ctx && ctx.sourceElement, connect = el && el.getAttribute && (el.getAttribute('hx-sse:connect') || el.getAttribute('sse-connect'));
+    const path = address => new URL(address, document.baseURI).pathname;
+    if (connect && path(connect) === path(ctx.request.action)) streams.add(ctx.request.action);
+  });
+
+  function isStream(address, {method, headers}) {
+    if (typeof address !== 'string' || method && method !== 'GET') return false;
+    return (streams.has(address) || new Headers(headers).get('Accept') === 'text/event-stream') && canCarry(address);
+  }
+  globalThis.fetch = (address, request = {}) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
 
   // ---- Begin, end, and come back
 
@@ -746,7 +872,7 @@
     for (const el of regions()) adopt(el);
     if (!regions().length) return;
     say('stale');
-    open();
+    setTimeout(open);   // htmx comes first, with the streams that elements ask for
   }
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
   else start();

@@ -37,6 +37,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..html.extras import optional
 from .requests import parse_cookies
 from .security import one_line
+from .texts import Text
 from .threads import in_thread
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
@@ -271,7 +272,7 @@ _day = 24*60*60
 class StoreAway(HTTPException):
     "The session store does not answer"
     def __init__(self):
-        super().__init__(503, 'Sessions are not available at the moment. Please try again soon.', {'Retry-After': '5'})
+        super().__init__(503, Text('sessions_away'), {'Retry-After': '5'})
 
 def store_key(
     cookie: str,       # Name of the cookie

@@ -48,6 +48,9 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'other_origin': 'This {method} comes from another origin than the host it is sent to.',
     'foreign_request': 'Another site has sent this request.', 'took_too_long': 'This took too long.',
     'too_many_connections': 'Too many connections are open.',
+    'sessions_away': 'Sessions are not available at the moment. Please try again soon.',
+    'wrong_host': 'This server was asked for a name that is not its own. Open it as localhost, or name it: '
+                  "serve(hosts=['name']), JupyUvi(app, hosts=['name']), FastHTML(hosts=['name']) or $FASTHTML_HOSTS.",
     'not_delivered': 'The message could not be delivered. Please try again.', 'foreign_page': 'Go on?',
     'foreign_page_why': 'Another site has sent you here, with this:', 'foreign_page_go': 'Go on',
     'foreign_page_if': 'if that is what you want.',
@@ -56,6 +59,13 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'login_denied': 'You were not let in.', 'login_over': 'That login was no longer under way. Please log in again.',
     'login_failed': 'The login did not succeed. Please try again.',
     'login_unavailable': 'The login is not available at the moment. Please try again later.',
+    # regions and work
+    'not_for_you': 'This is not for you.', 'cut_off': 'The request was cut off.', 'try_again': 'Try again',
+    'offline': 'The connection is lost. What you see may be old.',
+    'live_has': '`has` must be a list of [key, token, hash], all texts.', 'live_many': 'A page may show {limit:,} regions at most.',
+    'live_paths': 'These regions come from more than {limit:,} pages.',
+    'live_streams': '`streams` must be a list of [number, address, headers].',
+    'live_many_streams': 'A page may open {limit:,} streams at most.',
     # in the browser
     'dismiss': 'Dismiss', 'unreachable': 'The server cannot be reached.',
     # how numbers are written, and the names of statuses

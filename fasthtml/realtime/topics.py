@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 from secrets import token_hex
 from typing import Any, Protocol
 
@@ -67,18 +68,18 @@ log = log_line(logging.getLogger('fasthtml.realtime.topics'))
 class Pacing:
     "How often a region is drawn"
     pace: float = 0.05           # Seconds between two drawings
-    check: float | None = None   # Draw anew every so many seconds while somebody looks; None: only when it has changed
+    check: float | None = None   # Draw anew every so many seconds while a page looks; None: only when it has changed
     timeout: float = 10.0        # Seconds that a drawing may take
 
 class Watching(Protocol):
-    "What a topic tells a viewer"
+    "What a topic calls on a viewer"
     def send(self, topic: 'Topic', piece: bytes) -> None: "An event for the page"
     def holes_changed(self, topic: 'Topic', come: frozenset[str], gone: frozenset[str]) -> None: "Other regions stand inside of it now"
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #7878eb4a
 class Topic:
-    "One region with its arguments and person, while somebody looks at it"
-    __slots__ = ('began', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'old', 'pacing', 'task', 'timers', 'topics', 'tries',
+    "One region with its arguments and person, while a page looks at it"
+    __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'pacing', 'task', 'timers', 'topics', 'tries',
                  'viewers', 'waiting', 'worker', '__weakref__')
     def __init__(self, topics: 'Topics', id: tuple[str, str, Hashable], pacing: Pacing):
         self.topics, self.id, self.key, self.pacing = topics, id, id[0], pacing
@@ -89,21 +90,23 @@ class Topic:
         self.task: asyncio.Task | None = None    # Draws
         self.worker: asyncio.Task | None = None  # Draws again as long as there are changes
         self.timers: dict[str, asyncio.TimerHandle] = {}
-        self.old: set[str] = set()               # Hashes that are known to be older than `now`
-        self.drawn = 0.0                         # When the last good drawing began
+        self.begun = self.drawn = -inf           # When the last drawing began, and the last good one
         self.dirty, self.waiting, self.tries = False, 0, 0
         if pacing.check: self.later('check', pacing.check, self.check)
 
-    async def fresh(self) -> None:
-        "Wait for a drawing that began after this call; it is shared with all who ask in the meantime"
-        asked = self.began
+    async def fresh(self,
+        since: float = inf,  # On the loop's clock; one that runs and began later will do
+    ) -> None:
+        "Wait for a drawing that began after this call, or after `since`; it is shared with all who ask in the meantime"
+        asked = self.began - (self.task is not None and self.begun > since)
         while self.done <= asked:
             if self.task is None: self.task = self.topics.start(self._draw(), self.id[2])
             await asyncio.shield(self.task)
 
     async def _draw(self) -> None:
         self.began += 1
-        number, seq, begin = self.began, self.topics.next_seq(), asyncio.get_running_loop().time()
+        number, seq = self.began, self.topics.next_seq()
+        begin = self.begun = asyncio.get_running_loop().time()
         self.topics.drawings += 1
         self.dirty = False
         try:
@@ -120,8 +123,6 @@ class Topic:
         self.now, self.failed, self.tries = drawing, None, 0
         if failed: self.say(state_event(self.key, 'true'))
         if was is not None and was.hash == drawing.hash: return
-        if was is not None: self.note_old(was.hash)
-        self.old.discard(drawing.hash)
         whole, part = drawing_event(self.key, drawing, self.topics.epoch), None
         if was is not None and any(self.viewers.values()): part = splice_event(self.key, was, drawing, self.topics.epoch)
         for viewer, has_text in tuple(self.viewers.items()):
@@ -140,11 +141,6 @@ class Topic:
         self.failed = error
         self.later('retry', min(30, 0.2 * 2**min(self.tries, 8)), self.changed)
         self.tries += 1
-
-    def note_old(self, hash: str) -> None:
-        "A page with this hash has an older drawing than `now`"
-        if len(self.old) >= 16: self.old.clear()
-        self.old.add(hash)
 
     def say(self, piece: bytes) -> None:
         "Send one event to all viewers"
@@ -171,7 +167,7 @@ def check(self: Topic) -> None:
 
 @patch
 async def _work(self: Topic) -> None:
-    "Draw as long as there are changes and somebody looks"
+    "Draw as long as there are changes and viewers"
     clock = asyncio.get_running_loop().time
     try:
         while self.dirty and (self.viewers or self.waiting):
@@ -182,7 +178,7 @@ async def _work(self: Topic) -> None:
 
 @patch
 def end(self: Topic) -> None:
-    "Nobody looks any more"
+    "There are no viewers any more"
     for handle in self.timers.values(): handle.cancel()
     for task in self.worker, self.task:
         if task: task.cancel()
@@ -192,23 +188,20 @@ def end(self: Topic) -> None:
 @patch
 async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
-    has = asked.has
     self.waiting += 1
     try:
-        if not self.knows(has):
-            await self.fresh()
-            if self.now is not None and not self.failed and self.now.hash != has: self.note_old(has)
+        if not self.knows(asked): await self.fresh(asked.since)
         stands = asked.token or self.key in viewer.inside()   # the region around it may have changed meanwhile
-        if stands and not viewer.closed: self.subscribe(viewer, has)
+        if stands and not viewer.closed: self.subscribe(viewer, asked.has)
     finally:
         self.waiting -= 1
         self.topics.drop(self)
 
 @patch
-def knows(self: Topic, has: str) -> bool:
-    "Whether it is beyond doubt what a page with the hash `has` should be shown"
+def knows(self: Topic, asked: 'Asked') -> bool:
+    "Whether it is beyond doubt what a page should be shown: it has the last drawing, or an older one"
     if self.now is None or self.failed or self.dirty: return False
-    return self.now.hash == has or has in self.old and asyncio.get_running_loop().time() - self.drawn < 2
+    return self.now.hash == asked.has or asked.since < self.drawn
 
 @patch
 def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
@@ -229,7 +222,7 @@ def leave(self: Topic, viewer: 'Viewer') -> None:
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #cdbd53ab
 class Topics:
-    "The regions that somebody looks at, in one event loop"
+    "The regions that pages look at, in one event loop"
     def __init__(self,
         draw: Callable[[str, str, Hashable, int], Awaitable[Drawing]], # Draws a region: its key, person, place and number
         pacing: Callable[[str], Pacing] = lambda key: Pacing(),        # How often the region of a key is drawn
@@ -258,7 +251,7 @@ class Topics:
         return same[id]
 
     def drop(self, topic: Topic) -> None:
-        "Forget a topic, unless somebody looks at it"
+        "Forget a topic, unless a page looks at it"
         if topic.waiting or topic.viewers: return
         topic.end()
         name = name_of(topic.key)
@@ -301,6 +294,7 @@ class Asked:
     key: str         # Of the region
     token: str = ''  # Lets the page ask for it; '' for one inside of another region
     has: str = ''    # Hash of the drawing that the page shows
+    since: float = inf # The page had it by then, on the loop's clock: what was drawn later is newer
 
 class Box(Protocol):
     "A mailbox, as far as a viewer needs it"
@@ -387,7 +381,7 @@ async def _one(self: Viewer, asked: Asked) -> None:
     if self.closed: return
     if person is None: return self.deny(asked.key)
     topic = self.all.get(asked.key, person, self.place)
-    if topic.knows(asked.has): topic.subscribe(self, asked.has)
+    if topic.knows(asked): topic.subscribe(self, asked.has)
     else: await topic.admit(self, asked)
 
 @patch

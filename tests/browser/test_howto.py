@@ -1,12 +1,17 @@
 "What how-to pages say about browsers, with the very code of their cells."
+import asyncio
 import json
+from functools import partial
 
 import pytest
 
 import fasthtml.common
-from fasthtml.common import Div, EventStream, FastHTML, P
+from fasthtml.common import Div, FastHTML, P
 from fasthtml.realtime.servers import abort
+from proxy_kit import Proxy
 from support import ROOT, Served, serve, wait_until
+
+VERSIONS = pytest.mark.parametrize('htmx', [2, 4])
 
 
 def cell(page: str, text: str) -> str:
@@ -22,6 +27,22 @@ def names(page: str, text: str, **given) -> dict:
     return space
 
 
+def program(page: str, htmx: int, *texts: str) -> dict:
+    "What some cells of a page define, with one version of htmx"
+    space = vars(fasthtml.common) | {'FastHTML': partial(FastHTML, htmx=htmx)}
+    for text in texts: exec(cell(page, text).partition('\npage = ')[0], space)
+    return space
+
+
+def realtime_app(htmx: int) -> dict:
+    "The cells of the page on real time that make its app, and an address to sign in"
+    space = program('realtime', htmx, 'from collections import', 'def notices', 'hall = ', 'def pack', 'def connections')
+
+    @space['app'].get('/login')
+    def login(name: str, session): session['user'] = name
+    return space
+
+
 def see(page, condition) -> None:
     "`wait_until`, while requests of the page go on: they are routed in this thread"
     wait_until(lambda: condition() or page.wait_for_timeout(5))
@@ -33,7 +54,7 @@ def break_lines(served: Served) -> None:
         served.call(abort, connection.scope)
 
 
-@pytest.mark.parametrize('htmx', [2, 4])
+@VERSIONS
 def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
     app = FastHTML(secret_key='x', exts=['sse'], htmx=htmx)
     code = names('realtime', 'def wall_page', app=app)
@@ -56,32 +77,96 @@ def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
     page.problems.clear()  # the browser logs that its line was cut
 
 
-def test_a_banner_is_there_while_the_line_is_not(page):
-    app = FastHTML(secret_key='x', exts=['sse', 'ws'])
-    banner, news = names('realtime', 'banner = ')['banner'], app.channel('news')
+@VERSIONS
+def test_a_banner_is_there_while_the_server_is_not(page, htmx):
+    app = FastHTML(secret_key='x', htmx=htmx)
+    banner = names('realtime', 'banner = ')['banner']
+    app.live(lambda: P('12 figs', id='figs'), name='stock')
+    app.get('/')(lambda: (banner, app.regions.table['stock']()))
 
-    @app.get('/')
-    def home():
-        return (*banner, Div(P(id='said'), hx_ext='ws', ws_connect='/talk'), Div(hx_ext='sse', sse_connect='/news', sse_swap='message'))
-
-    @app.get('/news')
-    def stream(): return EventStream(news, retry=1500)
-
-    @app.ws('/talk')
-    def talk(): pass
-
-    with serve(app) as served:
-        page.goto(served.url)
-        see(page, lambda: len(app.connections) == 2)
-        assert page.is_hidden('#offline')
-        for kind in 'websocket', 'http':
-            next(served.call(abort, c.scope) for c in app.lifecycle.connections if c.scope['type'] == kind)
-            page.wait_for_selector('#offline', state='visible')
-            page.wait_for_selector('#offline', state='hidden')
-    page.problems.clear()
+    with serve(app) as served, Proxy(served.port) as proxy:
+        page.goto(proxy.url)
+        page.wait_for_selector('html[data-live=true]', state='attached')
+        assert page.is_hidden('.banner')
+        proxy.away = True
+        proxy.cut()
+        page.wait_for_selector('.banner', state='visible')
+        proxy.away = False
+        page.wait_for_selector('.banner', state='hidden')
+    page.problems.clear()  # the browser logs that its connection was cut
 
 
-@pytest.mark.parametrize('htmx', [2, 4])
+@VERSIONS
+def test_each_person_is_listed_once_and_windows_share_what_is_shown(new_page, htmx):
+    "Presence, notices, a chart and work of the page on real time, in windows of two people"
+    code = realtime_app(htmx)
+    with serve(code['app']) as served:
+        ann, bob = new_page(), new_page()
+        for tab, name in (ann, 'ann'), (bob, 'bob'): tab.goto(f'{served.url}/login?name={name}')
+        again = ann.context.new_page()
+        for tab in ann, again, bob: tab.goto(f'{served.url}/hall')
+        for tab in ann, again, bob: tab.wait_for_selector('main p:text-is("ann, bob")')
+        bob.goto(f'{served.url}/')
+        again.wait_for_selector('main p:text-is("ann")')
+        for tab in ann, again: tab.goto(f'{served.url}/')
+        for tab in ann, again, bob: tab.wait_for_selector('html[data-live=true]', state='attached')
+        served.call(lambda: asyncio.ensure_future(code['notify']('ann', 'Your parcel has arrived')))
+        for tab in ann, again: tab.wait_for_selector('li:text-is("Your parcel has arrived")')
+        again.click('text=Mark as read')
+        ann.wait_for_selector('h2:text-is("0 new")')
+        assert bob.locator('li').count() == 0
+        for tab in ann, bob: tab.goto(f'{served.url}/orders/7')
+        ann.click('text=Pack')
+        bob.wait_for_selector('progress[value="1"]')
+        ann.reload()
+        for tab in ann, bob: tab.wait_for_selector('[data-work=done] progress[value="3"]')
+        bob.goto(f'{served.url}/admin/connections')
+        assert 'not for you' in bob.inner_text('body')
+        ann.goto(f'{served.url}/admin/connections')
+        ann.wait_for_selector('td:text-is("/_live")')
+        assert not ann.problems
+    bob.problems.clear()  # the browser logs the 403
+
+
+@VERSIONS
+def test_a_shared_list_a_cart_and_a_filter_are_true_in_every_window(new_page, htmx):
+    code = program('live', htmx, 'def todo', 'def cart', 'def price', 'def cheap')
+    with serve(code['app']) as served:
+        ann, bob = new_page(), new_page()
+        for tab, name in (ann, 'Ann'), (bob, 'Bob'):
+            tab.goto(f'{served.url}/list/7')
+            tab.fill('[name=name]', name)
+            tab.press('[name=name]', 'Enter')
+            tab.wait_for_selector('html[data-live=true]', state='attached')
+        bob.fill('[name=text]', 'half a sen')
+        ann.click('[name=text]')
+        for text in 'buy milk', 'buy figs':
+            ann.keyboard.type(text)
+            ann.keyboard.press('Enter')
+            bob.wait_for_selector(f'li:has-text("{text} (Ann)")')
+            ann.wait_for_function('document.activeElement.name == "text" && document.activeElement.value == ""')
+        assert bob.input_value('[name=text]') == 'half a sen'
+        bob.click('li:has-text("milk") button')
+        ann.wait_for_selector('h2:text-is("2 to do")')
+        second = ann.context.new_page()
+        for tab in ann, second, bob:
+            tab.goto(f'{served.url}/shop')
+            tab.wait_for_selector('html[data-live=true]', state='attached')
+        ann.click('text=Buy honey')
+        for tab in ann, second: tab.wait_for_selector('span:text-is("2 in the cart")')
+        assert bob.inner_text('main span') == '0 in the cart'
+        for tab in ann, bob: tab.goto(f'{served.url}/cheap')
+        ann.fill('[name=limit]', '40')
+        ann.press('[name=limit]', 'Tab')
+        ann.wait_for_function('document.querySelectorAll("#cheap li").length == 3')
+        code['prices'].update({0: 30, 5: 8})
+        code['cheap'].changed_sync()
+        ann.wait_for_function('document.querySelectorAll("#cheap li").length == 4')
+        bob.wait_for_function('document.querySelector("#cheap").innerText == "part 1\\npart 5"')
+        assert not ann.problems + bob.problems
+
+
+@VERSIONS
 def test_one_stream_serves_all_parts_of_a_page(page, htmx):
     "Elements that say where they go, in a stream whose own element swaps nothing"
     def app_of_that_version(**kw): return FastHTML(**kw, htmx=htmx)
@@ -112,7 +197,7 @@ def test_sockets_do_not_count_among_the_six_connections(page):
     page.problems.clear()
 
 
-@pytest.mark.parametrize('htmx', [2, 4])
+@VERSIONS
 def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
     app = FastHTML(secret_key='x', exts='ws', htmx=htmx, hdrs=fasthtml.common.SortableJS(group='cards', forceFallback=True))
     shared = dict(app=app, everybody=app.channel('board'), titles={1: 'figs', 2: 'tart', 3: 'Ann'}, columns={'todo': [1, 2], 'done': [3]})
@@ -132,7 +217,7 @@ def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
         assert not ann.problems and not bob.problems
 
 
-@pytest.mark.parametrize('htmx', [2, 4])
+@VERSIONS
 def test_an_upload_moves_its_bar_and_what_is_too_large_is_told(page, htmx):
     app = FastHTML(secret_key='x', htmx=htmx, max_body_size=3_000_000)
     exec(cell('uploads', 'async def receive').partition('\n')[2], vars(fasthtml.common) | {'app': app})

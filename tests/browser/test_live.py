@@ -480,6 +480,53 @@ def test_two_copies_of_a_region_are_both_true(site, visit):
     tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent == 'row 1 2')")
 
 
+def numbers(tab):
+    "The ticks that an element has been sent, in order"
+    return [int(word) for word in tab.inner_text('#ticks').replace('tick', ' ').split()]
+
+
+@VERSIONS
+def test_channels_and_streams_of_elements_ride_on_the_stream_of_the_page(site, visit, new_page):
+    "L7: three regions, two channels and a generator need one connection, also after an outage, and nothing is missed"
+    tab, asked = new_page(), []
+    tab.on('request', lambda request: asked.append(request.url.rpartition('/')[2].partition('?')[0]))
+    news, sport = site.news, site.sport
+    with Proxy(site.served.port) as proxy:
+        visit('/joined', tab=tab, base=proxy.url)
+        tab.wait_for_selector('#ticks:has-text("tick 3")')
+        news.publish_sync('one ')
+        sport.publish_sync('two ')
+        has(tab, '#news', 'one two')
+        proxy.away = True
+        proxy.cut()
+        is_(tab, 'stale')
+        news.publish_sync('three ')
+        site.put('n', 7)
+        proxy.away = False
+        is_(tab, 'true')
+        has(tab, '.row', 'row 1 7')
+        sport.publish_sync('four ')
+        has(tab, '#news', 'one two three four')
+        seen = len(numbers(tab))
+        wait(tab, lambda: len(numbers(tab)) > seen)
+    assert numbers(tab) == list(range(1, len(numbers(tab)) + 1))
+    assert not {'events', 'ticks'} & set(asked)
+    tab.evaluate("document.querySelector('#ticks').parentElement.replaceChildren()")
+
+
+@VERSIONS
+def test_what_is_no_stream_is_asked_for_by_the_browser_itself(site, visit):
+    "A redirect to a stream is followed, and a refusal disturbs nobody"
+    tab = visit('/joined?path=/moved')
+    tab.wait_for_selector('#ticks:has-text("tick 3")')
+    tab = visit('/joined?path=/nowhere')
+    site.put('n', 3, 'row', id=1)
+    has(tab, '.row', 'row 1 3')
+    site.news.publish_sync('one')
+    has(tab, '#news', 'one')
+    tab.problems[:] = [p for p in tab.problems if 'object Event' not in p and 'Response Status Error' not in p]
+
+
 @VERSIONS
 @pytest.mark.parametrize('site', [dict(csp=True)], indirect=True)
 def test_a_policy_without_eval_allows_it(site, visit):

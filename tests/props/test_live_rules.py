@@ -5,6 +5,7 @@ Two processes, a broker and some pages live on a virtual clock, so a minute cost
 """
 import asyncio
 import json
+import math
 import os
 import re
 import selectors
@@ -82,12 +83,13 @@ class Page:
     def __init__(self, world, person):
         self.world, self.person, self.viewer, self.process, self.again = world, person, None, None, 0
         self.has, self.html, self.texts, self.states, self.seen, self.checked = {}, {}, {}, {}, {}, False
+        self.came = {}   # key → when the page was given what it shows
         for key in ROOTS: self.draw_here(key)
         for key in self.holes(): self.draw_here(key)
 
     def draw_here(self, key):
         drawing = draw_html(self.world.content(key, holes=True), key)
-        self.has[key], self.html[key] = drawing.hash, drawing.shell
+        self.has[key], self.html[key], self.came[key] = drawing.hash, drawing.shell, self.world.loop.time()
         self.look(key)
 
     def holes(self):
@@ -100,7 +102,10 @@ class Page:
         assert version >= self.seen.get(key, 0), f'{key} went back from {self.seen[key]} to {version}'
         self.seen[key] = version
 
-    def asked(self, keys): return [Asked(key, 'token' if key in ROOTS else '', self.has.get(key, '')) for key in keys]
+    def asked(self, keys):
+        keys = list(keys)
+        since = max((self.came[key] for key in keys if key in self.came), default=math.inf)
+        return [Asked(key, 'token' if key in ROOTS else '', self.has.get(key, ''), since) for key in keys]
 
     def connect(self, process):
         self.close()
@@ -134,7 +139,7 @@ class Page:
             if self.texts.get(key, ('', ''))[0] != head['from']: return self.ask_again(key)
             html = apply_splice(self.texts[key][1], Splice(*head['splice']))
         self.texts[key] = head['has'], html
-        self.has[key], self.html[key] = head['has'], html
+        self.has[key], self.html[key], self.came[key] = head['has'], html, self.world.loop.time()
         self.states.pop(key, None)
         self.look(key)
         if key in ROOTS: self.world.loop.call_soon(self.sync)
@@ -149,7 +154,7 @@ class Page:
         if not self.viewer: return
         inside = self.holes()
         for key in [k for k in self.html if k not in ROOTS and k not in inside]:
-            for table in (self.has, self.html, self.texts, self.states): table.pop(key, None)
+            for table in (self.has, self.html, self.texts, self.states, self.came): table.pop(key, None)
             self.viewer.remove([key])
         if new := [key for key in inside if key not in self.html]: self.process.topics.start(self.viewer.add(self.asked(new)))
 
@@ -367,7 +372,7 @@ def test_a_play_ends_well(play): perform(play)
 # Each rule broken on purpose is found out
 
 def believes(self, has): return self.now is not None and not self.failed
-async def joins(self):
+async def joins(self, since=0):
     if self.task is None and self.now is None or self.failed: self.task = self.task or self.topics.start(self._draw(), None)
     if self.task: await asyncio.shield(self.task)
 def deaf(self): pass
@@ -407,18 +412,35 @@ def test_slow_clients_are_owed_and_paid(monkeypatch):
     run(min(STEPS, 1000))
 
 
-def test_pages_that_come_together_cost_two_drawings():
-    "L6: and a change costs one, whatever the number of pages"
+@pytest.mark.parametrize('at_once', [200, 10])
+def test_pages_that_return_cost_two_drawings(at_once):
+    "L6: whatever their number, and however long it takes. A change costs one"
     world = World()
     process = world.processes[0]
-    pages = [world.within(Page, world, 'ann') for _ in range(200)]
+    world.pages = [world.within(Page, world, 'ann') for _ in range(200)]
+    world.wait(1)
     world.values['solo{"id":1}'] = [2, 0]
-    for page in pages: world.within(page.connect, process)
-    world.pages = pages
+    world.slow['solo{"id":1}'] = 0.5
+    for n, page in enumerate(world.pages, 1):
+        world.within(page.connect, process)
+        if n % at_once == 0: world.wait(0.5)
     world.wait(5)
     drawn = process.topics.drawings
     assert drawn <= 2 * 4
     world.change('solo{"id":1}', 0, False, 0)
     world.wait(5)
     assert process.topics.drawings == drawn + 1
+    world.teardown()
+
+
+def test_a_page_that_is_newer_than_the_last_drawing_causes_another():
+    "L2: its age says so, though nobody has told of the change"
+    world = World()
+    world.open('ann', 0)
+    world.wait(1)
+    world.values['solo{"id":1}'] = [2, 0]
+    page = world.within(Page, world, 'bob')
+    world.wait(60)
+    world.within(page.connect, world.processes[0])
+    world.pages.append(page)
     world.teardown()

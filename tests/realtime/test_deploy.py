@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 import httpx2
 import pytest
@@ -92,9 +93,9 @@ def nginx(folder, ports):
     return proxy([program('nginx'), '-e', 'stderr', *user, '-c', str(folder/'nginx.conf')], port, folder)
 
 
-def caddy(folder, ports):
-    port, text = free_port(), recipe('reverse_proxy 127.0.0.1:8001')
-    for old, new in zip(('8001', '8002'), ports, strict=True): text = text.replace(f'127.0.0.1:{old}', f'127.0.0.1:{new}')
+def caddy(folder, ports, kind='reverse_proxy 127.0.0.1:8001', old_ports=('8001', '8002')):
+    port, text = free_port(), recipe(kind)
+    for old, new in zip(old_ports, ports, strict=True): text = text.replace(f'127.0.0.1:{old}', f'127.0.0.1:{new}')
     text = text.replace('shop.example', f'http://127.0.0.1:{port}')
     (folder/'Caddyfile').write_text('{\nadmin off\nauto_https off\n}\n' + text)
     return proxy([program('caddy'), 'run', '--config', 'Caddyfile', '--adapter', 'caddyfile'], port, folder)
@@ -136,10 +137,10 @@ class Visitors:
         "A socket, opened again when it is closed"
         lost = None
         while not self.stop.is_set():
-            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError), connect(f'ws://{self.host}/talk', open_timeout=10) as ws:
+            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError), connect(f'ws://{self.host}/talk', open_timeout=30) as ws:
                 while not self.stop.is_set():
                     ws.send('{"text": "x"}')
-                    ws.recv(10)
+                    ws.recv(30)
                     if lost is not None: self.gaps.append(time.monotonic() - lost)
                     lost = None
                     self.stop.wait(0.02)
@@ -154,7 +155,7 @@ def test_a_rolling_restart_loses_nothing(tmp_path, front, delay):
         def start(port):
             command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
             server = stack.enter_context(serve_process('', tmp_path, command=command, env={'DELAY': str(delay)}))
-            wait_until(lambda: httpx2.get(f'http://127.0.0.1:{port}/readyz', timeout=10).status_code == 200, what='a process to be ready')
+            wait_until(lambda: httpx2.get(f'http://127.0.0.1:{port}/readyz', timeout=30).status_code == 200, what='a process to be ready')
             return server
         servers = {port: start(port) for port in ports}
         host = stack.enter_context(front(tmp_path, ports))
@@ -190,18 +191,51 @@ def test_the_app_sees_the_visitor_behind_the_proxy(tmp_path, front):
     port = free_port()
     command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
     with serve_process('', tmp_path, command=command, env={'DELAY': '0'}), front(tmp_path, (port, port)) as host:
-        page = httpx2.get(f'http://{host}/', headers={'HX-Request': 'true', 'X-Forwarded-Proto': 'https'}, timeout=10).text
+        page = httpx2.get(f'http://{host}/', headers={'HX-Request': 'true', 'X-Forwarded-Proto': 'https'}, timeout=30).text
         with SseClient(f'http://{host}', '/news') as client:
-            assert httpx2.post(f'http://{host}/publish', data={'text': '7'}, timeout=10).status_code in (200, 204)
+            assert httpx2.post(f'http://{host}/publish', data={'text': '7'}, timeout=30).status_code in (200, 204)
             assert next(client.events()).data == '<p>7</p>', 'the proxy holds events back'
     assert page == '<p>127.0.0.1 http</p>'
+
+
+def test_the_service_of_ten_minutes(tmp_path):
+    "The unit, its environment and the Caddyfile, without apt-get, TLS and systemd; a new version replaces the old one without a gap"
+    program = PROGRAM.replace("secret_key='the same for all', broker='sqlite:news.db', ", '')
+    (tmp_path/'main.py').write_text(program)
+    unit = dict(line.split('=', 1) for line in recipe('ExecReload').splitlines() if '=' in line)
+    lines = re.findall(r'^echo "(\w+)=(.*)" >> /etc/shop.env$', recipe('apt-get'), re.M)
+    env = {name: subprocess.check_output(['bash', '-c', f'echo "{value}"'], text=True).strip() for name, value in lines}
+    assert len(env['FASTHTML_SECRET_KEY']) > 30 and set(env) == {'FASTHTML_SECRET_KEY', 'FASTHTML_BROKER'}
+    env['FASTHTML_BROKER'] = env['FASTHTML_BROKER'].replace('/var/lib/shop', str(tmp_path))
+    port, words = free_port(), unit['ExecStart'].split()
+    workers = int(words[words.index('--workers') + 1])
+    assert words[0] == '/srv/shop/.venv/bin/fasthtml' and int(unit['TimeoutStopSec']) > 12
+    command = [*COMMAND, *' '.join(words[1:]).replace('8000', str(port)).split()]
+    short = partial(caddy, tmp_path, [port], 'reverse_proxy 127.0.0.1:8000', ['8000'])
+    with serve_process('', tmp_path, command=command, env=env | {'DELAY': '0'}) as server, short() as host:
+        wait_until(lambda: server.output.count('startup complete') == workers, what='all workers')
+        wait_until(lambda: httpx2.get(f'http://{host}/', timeout=20).status_code == 200, what='the app behind Caddy')
+        (tmp_path/'main.py').write_text(program.replace("'process ", "'version 2, process "))
+        visitors = Visitors(host, wanted=0)
+        thread = threading.Thread(target=visitors.ask, daemon=True)
+        thread.start()
+        server.signal(getattr(signal, 'SIG' + unit['ExecReload'].split()[1].strip('-')))
+        wait_until(lambda: server.output.count('startup complete') == 2 * workers, 2 * DEADLINE, 'new workers')
+        wait_until(lambda: 'version 2' in httpx2.get(f'http://{host}/process', timeout=20).text, what='the new version')
+        visitors.stop.set()
+        thread.join(DEADLINE)
+        assert visitors.failures == [] and visitors.done, visitors.failures[:5]
+        assert (tmp_path/'channels.db').exists()
+        server.signal()
+        server.wait()
 
 
 @pytest.mark.parametrize('how', ['socket unit', 'reload'])
 def test_one_port_is_never_closed(tmp_path, how):
     "systemd holds the port and one process is restarted; or the supervisor of two workers is told to reload (`systemctl reload`)"
     (tmp_path/'main.py').write_text(PROGRAM)
-    options = ['--fd', '3'] if how == 'socket unit' else ['--fd', '3', '--workers', '2']
+    options = ['--fd', '3'] if how == 'socket unit' else ['--fd', '3', '--workers', '2', '--timeout-worker-healthcheck', '60']
+    workers = options.count('2') + 1
     with socket.create_server(('127.0.0.1', 0)) as held, ExitStack() as stack:
         port = held.getsockname()[1]
         def start():
@@ -215,7 +249,7 @@ def test_one_port_is_never_closed(tmp_path, how):
             return process
         def log(): return (tmp_path/'app.log').read_text()
         process = start()
-        wait_until(lambda: log().count('startup complete') == len(options) // 2, 30, 'the start')
+        wait_until(lambda: log().count('startup complete') == workers, 60, 'the start')
         visitors = Visitors(f'127.0.0.1:{port}', wanted=0)
         threads = [threading.Thread(target=visitors.ask, daemon=True) for _ in range(2)]
         for thread in threads: thread.start()
@@ -225,7 +259,7 @@ def test_one_port_is_never_closed(tmp_path, how):
             process.terminate()
             process.wait(30)
             process = start()
-        wait_until(lambda: log().count('startup complete') == len(options), 40, 'the new processes')
+        wait_until(lambda: log().count('startup complete') == 2 * workers, 60, 'the new processes')
         more = visitors.done + 50
         wait_until(lambda: visitors.done > more, 30, 'more visitors')
         visitors.stop.set()
