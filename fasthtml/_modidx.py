@@ -1408,6 +1408,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fasthtml.http.requests.Request': ('api/http/requests.html#request', 'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.Request._get_form': ( 'api/http/requests.html#request._get_form',
                                                                                       'fasthtml/http/requests.py'),
+                                        'fasthtml.http.requests.Request.form': ( 'api/http/requests.html#request.form',
+                                                                                 'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.Request.json': ( 'api/http/requests.html#request.json',
                                                                                  'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.Request.limit': ( 'api/http/requests.html#request.limit',

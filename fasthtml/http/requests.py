@@ -123,12 +123,16 @@ class Request(Connection, StarletteRequest):
         if not hasattr(self, '_json'): self._json = await _parsed(parse_json, await self.text_bytes())
         return self._json
 
-    async def _get_form(self, *, max_files: float = DEF_MAXFIELDS, max_fields: float = DEF_MAXFIELDS,
-                        max_part_size: int = DEF_MAXPART) -> FormData:
+    def form(self, *, max_files: float|None = None, max_fields: float|None = None, max_part_size: int|None = None) -> Any:
+        "The form, to be awaited or entered; what is given here can only lower the limits of the app"
+        fields = int(min(o for o in (max_fields, max_files, self.max_fields) if o is not None))
+        part = self.max_part_size if max_part_size is None else min(max_part_size, self.max_part_size)
+        return super().form(max_files=fields, max_fields=fields, max_part_size=part)
+
+    async def _get_form(self, *, max_files: float, max_fields: float, max_part_size: int) -> FormData:
         "What `form()` awaits"
         if self._form is None:
-            fields, part = int(min(max_fields, max_files, self.max_fields)), min(max_part_size, self.max_part_size)
-            body = await parse_body(self, fields, part)
+            body = await parse_body(self, int(max_fields), max_part_size)
             self._form = FormData([(k, v) for k, vs in body.fields.items() for v in vs] if body.kind != 'json' else [])
         return self._form
 
@@ -409,15 +413,17 @@ _charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', 
 async def read_body(
     request: Request,                       # Whose body is to be read
     *,
-    max_body_size: int = DEF_MAXBODY,       # Bytes of the whole body; more is a 413
-    max_part_size: int = DEF_MAXPART,       # Bytes of one text field; more is a 413
-    max_fields: int = DEF_MAXFIELDS,        # Fields, and files, of a form; more is a 413
-    max_text_size: int = DEF_MAXTEXT,       # Bytes of everything that is parsed in memory; more is a 413
+    max_body_size: int|None = None,         # Bytes of the whole body; more is a 413. None: what the app of the request allows
+    max_part_size: int|None = None,         # Bytes of one text field
+    max_fields: int|None = None,            # Fields, and files, of a form
+    max_text_size: int|None = None,         # Bytes of everything that is parsed in memory
 ) -> Body:
     "The parsed body; HTTPException 400 or 413 if it cannot be had"
-    request.max_body_size, request.max_part_size = max_body_size, max_part_size
-    request.max_text_size, request.max_fields = max_text_size, max_fields
-    return await parse_body(request, max_fields, max_part_size)
+    if max_body_size is not None: request.max_body_size = max_body_size
+    if max_part_size is not None: request.max_part_size = max_part_size
+    if max_fields is not None: request.max_fields = max_fields
+    if max_text_size is not None: request.max_text_size = max_text_size
+    return await parse_body(request, request.max_fields, request.max_part_size)
 
 async def parse_body(request: Request, max_fields: int, max_part_size: int) -> Body:
     "The body by its content type, within the limits of the request"
