@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
-WORKERS = '3'  # many tests wait for a server or a browser
+WORKERS = '4'  # many tests wait for a server or a browser
 
 
 class Failed(Exception):
@@ -131,6 +131,7 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - set(known):
         print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(known)}')
         return 2
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package anew
     results = {}
     for name in names or CHECKS:
         print(f'\n== {name}: {known[name].__doc__}', flush=True)

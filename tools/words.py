@@ -57,9 +57,8 @@ RULES = [
     Rule(r'\bwords of htmx\b', 'names: attributes, events, headers', 'htmx documents attributes, events and headers'),
 ]
 
-# Files that others are changing at this time; each entry goes when its file is plain
-EXCEPTIONS = {f'nbs/{name}.ipynb': 'in work' for name in (
-    'api/realtime/21_mailbox', 'api/realtime/27_topics', 'api/testing/35_swaps')}
+# Files that may keep such words for a while, with the reason; there are none
+EXCEPTIONS: dict[str, str] = {}
 
 
 def python_texts(source: str) -> Iterator[tuple[int, str]]:

@@ -149,7 +149,7 @@ _safe_methods = frozenset({'GET', 'HEAD', 'OPTIONS', 'TRACE'})
 _reading = frozenset({'GET', 'HEAD'})
 
 class SiteRouter(AppRouter):
-    "The app's router, with its origin check, its guards and its error answers"
+    "The app's router, with its origin check, its guards and its error responses"
     fetches_sessions = True   # what uses a session loads it: `invoke` for handlers, `Behind` for the rest
     site: Site
     errors: ErrorTable
@@ -205,19 +205,19 @@ class SiteRouter(AppRouter):
 def is_ours(
     app: Any, # A route, or an ASGI app
 ) -> bool:
-    "True if a FastHTML app is behind it, which has friends of its own and decides about origins"
+    "True if a FastHTML app is behind it, which has trusted origins of its own and decides about them"
     while app is not None and not isinstance(app, Serving): app = getattr(app, 'app', None)
     return app is not None
 
 # %% ../../nbs/api/app/33_app.ipynb #21944f19
 def cors_origins(
     middleware: Iterable[Middleware] # Of an app
-) -> tuple[list[str|re.Pattern], bool]: # Origins that are trusted, and whether anybody may call without a login
+) -> tuple[list[str|re.Pattern], bool]: # Origins that are trusted, and whether any page may call without a login
     "What the CORS middleware says about other origins"
     options = [m.kwargs for m in middleware if isinstance(m.cls, type) and issubclass(m.cls, CORSMiddleware)]
     named = [o for kw in options for o in kw.get('allow_origins', ()) if o != '*']
     patterns = [re.compile(kw['allow_origin_regex']) for kw in options if kw.get('allow_origin_regex')]
-    narrow = [p for p in patterns if not p.fullmatch('https://a.invalid')]   # not a pattern for everybody
+    narrow = [p for p in patterns if not p.fullmatch('https://a.invalid')]   # not a pattern for every origin
     return named + narrow, len(narrow) < len(patterns) or any('*' in kw.get('allow_origins', ()) for kw in options)
 
 # %% ../../nbs/api/app/33_app.ipynb #9e3037df
@@ -300,9 +300,9 @@ class Realtime:
         name: str|None = None,                 # For `uri` and `url_path_for`
         middleware: Sequence[Middleware]|None = None, # Of this route
         before: Callable|Sequence|None = None, # Guards, after the app's
-        origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is anybody
+        origins: Iterable[str]|str|None = None, # Other origins that may connect; '*' is any
         channels: Any = None,                  # Channels that each client joins
-        on_error: Callable|None = None,        # Told about messages that do not fit
+        on_error: Callable|None = None,        # Called for messages that do not fit
         max_size: int|None = DEF_MAXFRAME,     # Bytes of one message; None leaves it to the server
         host: str|None = None,                 # Only for this host
         slow: float|None = 30,                 # Seconds a client may take nothing before it is disconnected; None: for ever
@@ -331,13 +331,13 @@ class Realtime:
         self,
         f: Callable|None = None # Handles messages of clients
     ) -> Callable: # `await send(x)` goes to all clients
-        "A WebSocket at `/ws`, and a function that sends to everybody there"
+        "A WebSocket at `/ws`, and a function that sends to all clients there"
         return setup_ws(self, f) if f else setup_ws(self)
 
     def channel(
         self,
         name: str,                          # Its name
-        history: int|None = None,           # Messages kept for clients that come back
+        history: int|None = None,           # Messages kept for clients that reconnect
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
         keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
         presence: bool|Callable|None = None, # Know its people? A function makes a person of `auth`: a name, or a dict with an id
@@ -421,11 +421,11 @@ def check_hosts(
     return given
 
 class HostCheck:
-    "ASGI middleware: answer only under names of this server"
+    "ASGI middleware: respond only under names of this server"
     def __init__(self,
-        app: ASGIApp,                    # What answers
+        app: ASGIApp,                    # What responds
         names: Iterable[str],            # Of the server
-        any_host: Collection[str] = (),  # Paths that are answered under any name: load balancers ask by address
+        any_host: Collection[str] = (),  # Paths that are served under any name: load balancers ask by address
     ):
         self.app, self.names, self.any_host = app, list(names), any_host
         self.allowed = lru_cache(256)(lambda host: host_allowed(host, self.names))
@@ -445,14 +445,14 @@ def tell_opened(
     site: Site,                # With the guards
     routes: Iterable[BaseRoute] # Of the app
 ) -> None:
-    "Say which routes a guard leaves open to whoever gives their last part the right ending"
+    "Log which routes a guard leaves open to any client that gives their last part the right ending"
     for o in site.before:
         skip = guard(o, site).skip
         for route in routes if skip else ():
             if not isinstance(route, HttpRoute) or route.last or not route.path.endswith('}'): continue
             path = opened_by_ending(skip, route.path_regex, re.sub('{[^}]*}', 'x', route.path))
             if path:
-                log.warning('A guard with skip=%s lets anybody have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
+                log.warning('A guard with skip=%s lets every client have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
                             [p.pattern for p in skip], path, route.path)
 
 # %% ../../nbs/api/app/33_app.ipynb #128d3402
@@ -467,9 +467,9 @@ def asset_route(
     return route
 
 def named_hosts(
-    app: ASGIApp,      # What answers
+    app: ASGIApp,      # What responds
     names: list[str],  # Names of the server; with none those of $FASTHTML_HOSTS
-    any_host: Collection[str] = () # Paths that are answered under any name
+    any_host: Collection[str] = () # Paths that are served under any name
 ) -> ASGIApp:
     "The app behind a check of names, if there are any"
     names = names or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
@@ -490,7 +490,7 @@ class Hooks:
 
 # %% ../../nbs/api/app/33_app.ipynb #e84d908c
 class Serving(Hooks, Starlette):
-    "An ASGI app with our lifecycle, router and error answers"
+    "An ASGI app with our lifecycle, router and error responses"
     site: Site
     lifecycle: Lifecycle
     trusted_origins: list[str]
@@ -527,7 +527,7 @@ class Serving(Hooks, Starlette):
         if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Answer what came from the server itself. A stream that only waits goes on when everything within has returned"
+        "Respond to what came from the server itself. A stream that only waits goes on when everything within has returned"
         server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
         scope['fasthtml.server'] = server
         try:
@@ -562,14 +562,14 @@ class Serving(Hooks, Starlette):
         return ErrorHandler(f, self.site, key if isinstance(key, int) else None)
 
     def exception_handler(self, key: int|type[Exception]) -> Callable:
-        "Decorator: answer this status or exception class"
+        "Decorator: handle this status or exception class"
         def register(f: Callable) -> Callable:
             self.add_exception_handler(key, f)
             return f
         return register
 
     def add_exception_handler(self, exc_class_or_status_code: int|type[Exception], handler: Callable) -> None:
-        "Answer this status or exception class with `handler(request, exc)`"
+        "Handle this status or exception class with `handler(request, exc)`"
         self.exception_handlers[exc_class_or_status_code] = self._error_handler(exc_class_or_status_code, handler)
         self.middleware_stack = None
 

@@ -200,7 +200,7 @@ class Drain:
     "The open connections of one event loop, and their common end"
     def __init__(self,
         grace: float = 5.0,  # Seconds from `shut_down` to `abort`
-        spread: float = 0.0, # Seconds over which connections are told, so that not all come back at once
+        spread: float = 0.0, # Seconds over which connections are shut down, so that not all clients reconnect at once
     ):
         self.grace, self.spread, self.stopping = grace, spread, ShutdownEvent()
         self.connections: dict[Connection, None] = {}  # A set that remembers the order
@@ -233,7 +233,7 @@ class Drain:
         self.stopping.set()
         _process.cause = self._task
         _process.set()
-        await self._tell_all()
+        await self._shut_down_all()
         margin = min(0.5, self.grace / 10)  # for the clean-up of those that are cancelled: the process ends within the grace
         await self._until_empty(self.grace - margin)
         if not self.connections: return
@@ -242,7 +242,7 @@ class Drain:
         self._abort_now = False
         await self._until_empty(margin)
 
-    async def _tell_all(self, step: float = 0.05) -> None:
+    async def _shut_down_all(self, step: float = 0.05) -> None:
         "Shut all down: at once, or some of them every `step` seconds"
         waiting, loop = deque(self.connections), asyncio.get_running_loop()
         end = loop.time() + self.spread
@@ -471,13 +471,13 @@ class Lifecycle:
         lifespan: Callable[[Any], Any] | None = None,         # One function for both
         grace: float = 5.0,                                   # Seconds the drain may take
         delay: float = 0.0,                                   # Seconds of serving on after a signal, before the drain
-        spread: float = 0.0,                                  # Seconds over which the drain tells connections
+        spread: float = 0.0,                                  # Seconds over which the drain shuts connections down
     ):
         for name, value in ('grace', grace), ('drain_delay', delay), ('drain_spread', spread): check_wait(name, value)
         self.lifespan, self.grace, self.delay, self.spread = Lifespan(startup, shutdown, lifespan), grace, delay, spread
         self.past = Past()
         self._loops: dict[asyncio.AbstractEventLoop, ServedLoop] = {}
-        self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once; hears of each
+        self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once
 
     def served(self, fresh: bool = False) -> ServedLoop:
         "What we know of the running loop; `fresh` begins anew"
@@ -496,7 +496,7 @@ class Lifecycle:
 
     @property
     def leaving(self) -> bool:
-        "Whether the running loop has been told to stop, or drains: a load balancer should ask another process"
+        "Whether the running loop is to stop, or drains: a load balancer should ask another process"
         served = self.served()
         return served.leaving or served.drain.stopping.is_set()
 

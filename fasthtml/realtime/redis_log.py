@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['look_script', 'append_script', 'fetch_script', 'declare_script', 'take_script', 'give_script', 'share_script', 'Call',
-           'Resolve', 'is_elsewhere', 'Link', 'split_hosts', 'sentinel_master', 'cluster_node', 'connections_of',
+           'Resolve', 'is_elsewhere', 'RedisLink', 'split_hosts', 'sentinel_master', 'cluster_node', 'connections_of',
            'RedisLog', 'redis_broker']
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #80e06b73
@@ -18,7 +18,8 @@ from typing import Any
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #9071d008
 from fastcore.basics import patch
 
-from .broker import Away, Batch, End, Entry, Kept, LogBroker, Place
+from .broker import LogBroker
+from .entries import Away, End, Kept, LogBatch, LogEntry, Place
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #e11026a6
 try:
@@ -179,13 +180,13 @@ _moved = (ReadOnlyError, ClusterDownError, MasterDownError, AskError, TryAgainEr
 _moved_texts = ('READONLY', 'MOVED', 'ASK ', 'CLUSTERDOWN', 'MASTERDOWN', 'TRYAGAIN', 'UNBLOCKED', 'LOADING')
 
 def is_elsewhere(
-    e: Exception,  # What a server answered
+    e: Exception,  # What a server returned
 ) -> bool:
     "Whether this is not the server to ask any more"
     return isinstance(e, _moved) or str(e).removeprefix('ERR ').startswith(_moved_texts)
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #35e6b988
-class Link:
+class RedisLink:
     "One connection to the server"
     def __init__(self, connect: Callable[[], Any]): # Makes a connection of redis-py
         self.connect, self.lock, self.ended = connect, threading.Lock(), False
@@ -239,7 +240,7 @@ def _cause(e: Exception) -> str: return f'{type(e).__name__}: {e}'
 Call = tuple[str, list, list]  # Script, keys, arguments
 
 @patch
-def run(self: Link, calls: Sequence[Call], timeout: float = 5.0) -> list[Any]:
+def run(self: RedisLink, calls: Sequence[Call], timeout: float = 5.0) -> list[Any]:
     "Call scripts; what each of them answers"
     answers = self.ask([_command(*call) for call in calls], timeout)
     again = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -320,12 +321,12 @@ class RedisLog:
         (self.connection_class, self.options), self.resolve, self.prefix = connections_of(server), resolve, prefix
         self.shards, self.keep, self.maxlen, self.renewal = shards, int(keep), maxlen, keep / 3
         self.me, self._tag = '', b''
-        self.reader, self.writer, self.other = Link(self._connect), Link(self._connect), Link(self._connect)
+        self.reader, self.writer, self.other = RedisLink(self._connect), RedisLink(self._connect), RedisLink(self._connect)
 
     def begin(self) -> None:
         "This process begins to use it"
         self.me = secrets.token_hex(6)  # Counts batches; in the child of a fork it must be another one
-        self.reader, self.writer, self.other = Link(self._connect), Link(self._connect), Link(self._connect)
+        self.reader, self.writer, self.other = RedisLink(self._connect), RedisLink(self._connect), RedisLink(self._connect)
 
     def _connect(self) -> Any:
         connection = self.connection_class(**self.options)
@@ -369,13 +370,13 @@ def _end(epoch: bytes, last: bytes, start: bytes, age: bytes) -> End:
     return End(Place(epoch.decode(), *_pair(last)), Place(epoch.decode(), *_pair(start)), int(age))
 
 @patch
-def append(self: RedisLog, batches: Mapping[int, Batch]) -> dict[int, Place | Exception]:
+def append(self: RedisLog, batches: Mapping[int, LogBatch]) -> dict[int, Place | Exception]:
     "Write batches in one round trip"
     answers = self.writer.run([self._append(shard, batch) for shard, batch in batches.items()])
     return {shard: answer if isinstance(answer, Exception) else _first(answer) for shard, answer in zip(batches, answers)}
 
 @patch
-def _append(self: RedisLog, shard: int, batch: Batch) -> Call:
+def _append(self: RedisLog, shard: int, batch: LogBatch) -> Call:
     keys, args = self._keys(shard, (b'writer:', self.me.encode())), [*self._options(), batch.number]
     for pending in batch.items:
         keys += [self.key(shard, b'size:', pending.name), self.key(shard, b'history:', pending.name)]
@@ -388,7 +389,7 @@ def _first(answer: bytes) -> Place:
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #59bc5418
 @patch
-def read(self: RedisLog, places: Mapping[int, Place], seconds: float) -> list[tuple[int, list[Entry]]]:
+def read(self: RedisLog, places: Mapping[int, Place], seconds: float) -> list[tuple[int, list[LogEntry]]]:
     "What follows the places; waits for it"
     if not places:
         time.sleep(min(seconds, 0.1))
@@ -400,9 +401,9 @@ def read(self: RedisLog, places: Mapping[int, Place], seconds: float) -> list[tu
     if isinstance(found, Exception): raise Away(_cause(found))
     return [(shards[key], [_entry(*entry) for entry in entries]) for key, entries in found or ()]
 
-def _entry(id: bytes, fields: list | None) -> Entry:
+def _entry(id: bytes, fields: list | None) -> LogEntry:
     name, body = fields[:2] if fields else (b'\0', b'')  # one of ours has a single field
-    return Entry(*_pair(id), name, body)
+    return LogEntry(*_pair(id), name, body)
 
 @patch
 def declare(self: RedisLog, wanted: Sequence[tuple[int, bytes, int]]) -> None:
@@ -433,10 +434,10 @@ def fetch(self: RedisLog, shard: int, name: bytes, size: int, place: Place) -> K
     early = [entry for line in tail if (entry := _kept(epoch + b' ' + line, epoch)) and entry.n < first]
     return Kept(epoch.decode(), after, max(horizon, 1), early + kept)
 
-def _kept(line: bytes, epoch: bytes) -> Entry | None:
+def _kept(line: bytes, epoch: bytes) -> LogEntry | None:
     "A line of a history; None if it is of another life"
     its_epoch, id, body = line.split(b' ', 2)
-    return Entry(*_pair(id), b'', body) if its_epoch == epoch else None
+    return LogEntry(*_pair(id), b'', body) if its_epoch == epoch else None
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #9d006549
 @patch

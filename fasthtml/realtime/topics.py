@@ -68,17 +68,17 @@ log = log_line(logging.getLogger('fasthtml.realtime.topics'))
 class Pacing:
     "How often a region is drawn"
     pace: float = 0.05           # Seconds between two drawings
-    check: float | None = None   # Draw anew every so many seconds while somebody looks; None: only when it has changed
+    check: float | None = None   # Draw anew every so many seconds while a page looks; None: only when it has changed
     timeout: float = 10.0        # Seconds that a drawing may take
 
 class Watching(Protocol):
-    "What a topic tells a viewer"
+    "What a topic calls on a viewer"
     def send(self, topic: 'Topic', piece: bytes) -> None: "An event for the page"
     def holes_changed(self, topic: 'Topic', come: frozenset[str], gone: frozenset[str]) -> None: "Other regions stand inside of it now"
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #7878eb4a
 class Topic:
-    "One region with its arguments and person, while somebody looks at it"
+    "One region with its arguments and person, while a page looks at it"
     __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'pacing', 'task', 'timers', 'topics', 'tries',
                  'viewers', 'waiting', 'worker', '__weakref__')
     def __init__(self, topics: 'Topics', id: tuple[str, str, Hashable], pacing: Pacing):
@@ -167,7 +167,7 @@ def check(self: Topic) -> None:
 
 @patch
 async def _work(self: Topic) -> None:
-    "Draw as long as there are changes and somebody looks"
+    "Draw as long as there are changes and viewers"
     clock = asyncio.get_running_loop().time
     try:
         while self.dirty and (self.viewers or self.waiting):
@@ -178,7 +178,7 @@ async def _work(self: Topic) -> None:
 
 @patch
 def end(self: Topic) -> None:
-    "Nobody looks any more"
+    "There are no viewers any more"
     for handle in self.timers.values(): handle.cancel()
     for task in self.worker, self.task:
         if task: task.cancel()
@@ -222,7 +222,7 @@ def leave(self: Topic, viewer: 'Viewer') -> None:
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #cdbd53ab
 class Topics:
-    "The regions that somebody looks at, in one event loop"
+    "The regions that pages look at, in one event loop"
     def __init__(self,
         draw: Callable[[str, str, Hashable, int], Awaitable[Drawing]], # Draws a region: its key, person, place and number
         pacing: Callable[[str], Pacing] = lambda key: Pacing(),        # How often the region of a key is drawn
@@ -251,7 +251,7 @@ class Topics:
         return same[id]
 
     def drop(self, topic: Topic) -> None:
-        "Forget a topic, unless somebody looks at it"
+        "Forget a topic, unless a page looks at it"
         if topic.waiting or topic.viewers: return
         topic.end()
         name = name_of(topic.key)

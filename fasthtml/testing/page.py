@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from fastcore.basics import patch
 
 from .calls import Response, StillWaiting, shorten
-from .dom import Dom, connected
+from .dom import Dom, closest, connected, is_element
 from .fields import File, NotPossible, crlf, describe
 from .hx import Event, Request, encoded, same_origin
 from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
@@ -259,6 +259,7 @@ async def settle(self: Tab) -> None:
 @patch
 async def _request(self: Tab, request: Request) -> None:
     visit, self._last = self.visit, f'{request.method} {urlsplit(request.url).path}'
+    form = _form_of_region(request.source)
     for question, of in ((request.prompt, str), (request.confirm, bool)):
         if not question: continue
         said = self._ask(question, of)
@@ -277,7 +278,14 @@ async def _request(self: Tab, request: Request) -> None:
         return self._stream(Line('sse', request.source, request.url, request), r)
     await self.client.finish(r)
     reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text, url)
-    with self.lock: visit.respond(request, reply)
+    with self.lock:
+        visit.respond(request, reply)
+        if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
+
+def _form_of_region(el: Any) -> Any:
+    "The form that an element belongs to, if a live region has drawn it"
+    form = closest(el, 'form') if is_element(el) else None
+    return form if form is not None and closest(form, '[data-live-key]') is not None else None
 
 @patch
 def _ask(self: Tab, question: str, of: type) -> Any:
@@ -704,17 +712,24 @@ class Page(Screen):
     def wait(self, css: str, count: int | None = None, text: str | None = None, timeout: float | None = None) -> list[PageElement]:
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return self._client.run(self._inner.wait(css, count, text, timeout), timeout)
-    def region(self, region: Any, **arguments: Any) -> PageElement:
-        "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
-        return self._client.run(self._inner.region(region, **arguments))
-    def type(self, which: str | PageElement, text: str) -> None:
-        "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
-        self._client.run(self._inner.type(which, text))
-    def is_true(self) -> bool:
-        "Does the page know that it is true, and is every region of it what the server would draw now?"
-        return self._client.run(self._inner.is_true())
     def close(self) -> None:
         "Close the page and its connections"
         self._client.run(self._inner.close())
     def __enter__(self) -> Self: return self
     def __exit__(self, *_: Any) -> None: self.close()
+
+# %% ../../nbs/api/testing/40_page.ipynb #f0110b03
+@patch
+def region(self: Page, region: Any, **arguments: Any) -> PageElement:
+    "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
+    return self._client.run(self._inner.region(region, **arguments))
+
+@patch
+def type(self: Page, which: str | PageElement, text: str) -> None:
+    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+    self._client.run(self._inner.type(which, text))
+
+@patch
+def is_true(self: Page) -> bool:
+    "Does the page know that it is true, and is every region of it what the server would draw now?"
+    return self._client.run(self._inner.is_true())

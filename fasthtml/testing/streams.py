@@ -278,7 +278,7 @@ class AsyncSocket:
         return Html(message['text']) if message.get('text') is not None else message['bytes']
 
     async def close(self, code: int = 1000, reason: str = '') -> None:
-        "Leave; the app is told, and has ended when this returns"
+        "Disconnect; the app has ended when this returns"
         if self.call and not self.call.gone:
             await self.call.leave({'type': 'websocket.disconnect', 'code': code, 'reason': reason})
         if self.code is None: self.code, self.reason = code, reason

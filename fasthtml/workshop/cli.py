@@ -212,8 +212,8 @@ def _npm_package(spec: str) -> bytes:
         command = ['npm', 'pack', '--json', spec]
         packed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if packed.returncode: raise OSError(packed.stderr.strip().splitlines()[-1] if packed.stderr.strip() else 'npm pack failed')
-        told = json.loads(packed.stdout)
-        first = told[0] if isinstance(told, list) else next(iter(told.values()))  # npm 11 answers with a mapping
+        listed = json.loads(packed.stdout)
+        first = listed[0] if isinstance(listed, list) else next(iter(listed.values()))  # npm 11 answers with a mapping
         return (Path(folder)/first['filename'].replace('@', '').replace('/', '-')).read_bytes()
 
 def from_npm(asset: Asset) -> bytes:

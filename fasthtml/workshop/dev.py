@@ -330,7 +330,7 @@ class Dev:
             raise
 
     async def socket(self, receive: Receive, send: Send) -> None:
-        "Tell a page who serves it, and every hint"
+        "Send a page the token of this server, and every hint"
         listener = asyncio.get_running_loop(), asyncio.Queue()
         self.hints.listeners.append(listener)
         async def tell() -> None:

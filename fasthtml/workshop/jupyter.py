@@ -110,7 +110,7 @@ class JupyUvi:
         port: int = 8000,               # 0 is any free port; then see `.port`
         start: bool = True,             # At once?
         live: bool = False,             # Load open pages again when the server is replaced?
-        live_rt: str = '/_lr',          # Path of the socket that tells them
+        live_rt: str = '/_lr',          # Path of the socket that notifies them
         daemon: bool = True,            # End with the kernel?
         hosts: Any = None,              # Names it answers to; on this machine alone, local names if not given
         **kwargs: Any,                  # More options of uvicorn
@@ -138,16 +138,16 @@ class JupyUvi:
         taken, ready = self._take_port(), threading.Event()
         def run():
             try: self.server.run(sockets=[taken])
-            except SystemExit: pass     # uvicorn's word for an app that did not start; `start` says so
+            except SystemExit: pass     # uvicorn's exception for an app that did not start; `start` says so
             finally:
                 taken.close()
                 ready.set()
-        async def tell(startup, sockets=None):
+        async def notify(startup, sockets=None):
             self.loop = asyncio.get_running_loop()
             await startup(sockets)
             ready.set()
         startup = self.server.startup
-        self.server.startup = lambda sockets=None: tell(startup, sockets)
+        self.server.startup = lambda sockets=None: notify(startup, sockets)
         self.thread = threading.Thread(target=run, daemon=self.daemon, name=f'app on port {self.port}')
         self.thread.start()
         ready.wait()
@@ -195,13 +195,13 @@ class JupyUviAsync(JupyUvi):
             if isinstance(old, JupyUviAsync): await old.stop()
         taken, ready = self._take_port(), asyncio.Event()
         startup = self.server.startup
-        async def told(sockets=None):
+        async def notified(sockets=None):
             await startup(sockets)
             ready.set()
-        self.server.startup = told
+        self.server.startup = notified
         async def serve():
             try: await self.server.serve(sockets=[taken])
-            except SystemExit: pass     # uvicorn's word for an app that did not start; it would end the kernel
+            except SystemExit: pass     # uvicorn's exception for an app that did not start; it would end the kernel
             finally: taken.close()
         self.task = asyncio.create_task(serve())
         waiting = asyncio.create_task(ready.wait())

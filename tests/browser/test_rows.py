@@ -90,7 +90,7 @@ def test_answers(page, htmx):
             want = {**ANSWERS, **ROWS}[kind][1]
             shown = "['table', 'other', 'count'].map(id => document.getElementById(id)?.textContent).join('|')"
             try:
-                page.wait_for_function(f'{shown} === {want!r}', timeout=3000)
+                page.wait_for_function(f'{shown} === {want!r}', timeout=30_000)
             except Exception:
                 pytest.fail(f'{kind}: {page.evaluate(shown)!r}, not {want!r}')
             if kind == 'items':

@@ -50,7 +50,7 @@ def close_code(socket) -> int:
     "Read until the server closes; its close code"
     with pytest.raises(ConnectionClosed) as closed:
         while True:
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
     return closed.value.rcvd.code
 
 
@@ -79,11 +79,11 @@ def test_d1_messages_are_answered_while_conn_is_pushing():
 
     with serve(app) as server, connect(f'{server.ws_url}/ws') as socket:
         socket.send('{"word": "hello"}')
-        while 'you said hello' not in (frame := socket.recv(timeout=10)):
+        while 'you said hello' not in (frame := socket.recv(timeout=30)):
             assert 'push' in frame
         assert not ended.is_set()
         gate.set()
-        assert ended.wait(10)
+        assert ended.wait(30)
 
 
 @pytest.mark.parametrize('leave', ['closed', 'cut off'])
@@ -105,7 +105,7 @@ def test_d2_disconn_runs_once_when_the_client_leaves_during_conn(leave, caplog):
 
     with serve(app) as server:
         socket = connect(f'{server.ws_url}/ws')
-        assert started.wait(10)
+        assert started.wait(30)
         socket.close(1001) if leave == 'closed' else socket.socket.close()
         wait_until(lambda: len(calls) == 2, what='disconn')
     assert calls[0] == 'conn ended' and calls[1] in ((1001,) if leave == 'closed' else (1005, 1006))
@@ -129,10 +129,10 @@ def test_d3_a_dead_member_does_not_end_the_one_who_speaks():
             sends.insert(0, sends.pop(1))  # whichever it is, a member that goes stands before others
             dying.socket.close()
             third.socket.close()
-            assert left.wait(10)
+            assert left.wait(30)
         for word in 'one', 'two':
             first.send(json.dumps({'text': word}))
-            assert word in first.recv(timeout=10)
+            assert word in first.recv(timeout=30)
 
 
 @pytest.mark.parametrize('frame', ['nonsense', '[1, 2]', '5', '""', b'\x00'])
@@ -159,7 +159,7 @@ def test_d4_a_bad_field_is_reported_and_the_socket_stays():
         socket.send('{"n": "many"}')
         socket.send('{}')
         socket.send('{"n": "7"}')
-        assert 'n is 7' in socket.recv(timeout=10)
+        assert 'n is 7' in socket.recv(timeout=30)
     assert len(reported) == 2
 
 
@@ -172,7 +172,7 @@ def test_d4_the_text_of_an_error_never_reaches_the_client():
     with serve(app, **QUIET) as server, connect(f'{server.ws_url}/ws') as socket:
         socket.send('{"n": 1}')
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert closed.value.rcvd.code == 1011 and 'secret' not in closed.value.rcvd.reason
 
 
@@ -188,7 +188,7 @@ def test_d5_setup_ws_gives_a_send_that_reaches_everybody():
     with serve(app) as server, connect(f'{server.ws_url}/ws') as one, connect(f'{server.ws_url}/ws') as two:
         def arrived(): return 'told' == httpx2.get(f'{server.url}/tell', params={'word': 'hello'}).text
         wait_until(arrived)
-        assert 'hello' in one.recv(timeout=10) and 'hello' in two.recv(timeout=10)
+        assert 'hello' in one.recv(timeout=30) and 'hello' in two.recv(timeout=30)
 
 
 def test_d8_guards_and_the_origin_are_asked_before_a_socket_is_accepted():
@@ -201,7 +201,7 @@ def test_d8_guards_and_the_origin_are_asked_before_a_socket_is_accepted():
             with connect(f'{server.ws_url}/ws', origin=own) as socket:
                 try:
                     socket.send('{}')
-                    return None if 'inside' in socket.recv(timeout=10) else 0
+                    return None if 'inside' in socket.recv(timeout=30) else 0
                 except ConnectionClosed as e:
                     return e.rcvd.code
 
@@ -246,9 +246,9 @@ def test_d9_a_client_that_does_not_read_delays_nobody():
             filling = threading.Thread(target=httpx2.get, args=[f'{server.url}/fill'], daemon=True,
                                        kwargs={'params': {'kilobytes': 4000}, 'timeout': 30})
             filling.start()
-            while 'the end' not in reader.recv(timeout=10): pass
-            assert time.monotonic() - start < 10
-            filling.join(10)
+            while 'the end' not in reader.recv(timeout=30): pass
+            assert time.monotonic() - start < 25
+            filling.join(30)
             assert not filling.is_alive()
         stalled.close()
 
@@ -271,7 +271,7 @@ def test_d10_a_source_that_raises_ends_properly_and_tells_no_secret(caplog):
 
     with serve(app, **QUIET) as server, SseClient(server.url, '/events') as client:
         events = client.read_to_end()
-        assert client.ended and closed.wait(10)
+        assert client.ended and closed.wait(30)
     assert events[0] == Event('<p>rendered &amp; safe</p>')
     assert events[1].event == 'failed' and 'secret' not in client.text
 

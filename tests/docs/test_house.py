@@ -231,13 +231,7 @@ def test_imports_have_cells_of_their_own(path):
 
 HIDDEN = re.compile(r'#\|\s*(hide|hide_input|echo:\s*false|include:\s*false)\b')
 # Notebooks whose visible cells still use names from hidden ones. A notebook leaves this table when it is mended; none is added
-USES_HIDDEN_NAMES = {*'''
-    bring_a_program deploy http2 mount
-    permission live logs operations work app
-    servers signals leases lifecycle wire connections feeds programs hub sse broker presence redis_log
-    ws regions sqlite_log open_broker topics
-    calls streams dom fields swaps hx visit arrivals screen page client
-    check jupyter cli dev'''.split()}
+USES_HIDDEN_NAMES = {*'bring_a_program deploy http2 mount live work'.split()}
 NO_HIDDEN_NAMES = [path for path in ALL_NOTEBOOKS if re.sub(r'^[0-9]+_', '', path.stem) not in USES_HIDDEN_NAMES]
 
 
@@ -276,6 +270,31 @@ def test_no_visible_cell_uses_a_name_that_only_a_hidden_one_defines(path):
         assert not missing, f'{path.name}, cell {cell["id"]} uses {missing} of a hidden cell: show that cell (without `#| hide`)'
         visible |= defined(tree)
         hidden -= visible
+
+
+def examples(path: Path) -> tuple[int, int]:
+    "Of an API notebook: exported cells that define something, and visible cells that show something"
+    defining = showing = 0
+    for cell in cells(path):
+        source = ''.join(cell['source'])
+        if cell['cell_type'] != 'code' or re.match(r'#\|\s*default_exp', source) or HIDDEN.match(source):
+            continue
+        tree = ast.parse(re.sub(r'(?m)^\s*[%!].*$', '', source))
+        if re.match(r'#\|\s*exports?\b', source):
+            defines = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+            defining += any(isinstance(node, defines) for node in tree.body)
+        else:
+            showing += not all(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
+    return defining, showing
+
+
+def test_api_notebooks_have_more_examples_than_definitions():
+    "1.2 for each exported cell that defines something: a page of signatures teaches nothing. Show a hidden check, or add an example"
+    counts = {path.stem: examples(path) for path in API}
+    defining, showing = (sum(column) for column in zip(*counts.values(), strict=True))
+    fewest = sorted(counts, key=lambda name: counts[name][1] / max(counts[name][0], 1))[:8]
+    ratio = showing / defining
+    assert ratio >= 1.2, f'{showing} examples for {defining} exported cells: {ratio:.2f}. The fewest have {", ".join(fewest)}'
 
 
 def text_files() -> list[Path]:

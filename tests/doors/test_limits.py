@@ -119,7 +119,7 @@ def test_one_stream_too_many_is_told_to_come_back_and_counts_with_the_sockets(ho
             line, refusal = opened(server.url, path)
             assert (refusal.status, refusal.headers['retry-after'].isdigit()) == (503, True)
             line.close()
-            with connect(f'ws{server.url[4:]}/ws') as late, pytest.raises(ConnectionClosed) as closed: late.recv(10)
+            with connect(f'ws{server.url[4:]}/ws') as late, pytest.raises(ConnectionClosed) as closed: late.recv(30)
             assert closed.value.rcvd.code == 1013
             ws.close()
             wait_until(lambda: app.site.limits.open == 2, what='the socket to be released')

@@ -66,10 +66,10 @@ def test_a_socket_needs_the_password_too(server):
     key = base64.b64encode(b'ada:ada!').decode()
     with websockets.sync.client.connect(f'{server.ws_url}/talk', additional_headers={'Authorization': f'Basic {key}'}) as socket:
         socket.send('{"text": "hello"}')
-        assert socket.recv(5) == 'heard hello'
+        assert socket.recv(30) == 'heard hello'
     with websockets.sync.client.connect(f'{server.ws_url}/talk') as socket:
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(5)
+            socket.recv(30)
         assert closed.value.rcvd.code == 1008
 
 

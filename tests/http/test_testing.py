@@ -174,7 +174,7 @@ def test_getting_an_endless_stream_is_an_error_that_says_what_to_use(slow):
     client = Client(app_of(Route('/t', ticks), Route('/x', lambda r: PlainTextResponse('still here'))), timeout=1, patience=0.05)
     with pytest.raises(StillWaiting, match='use `sse` or `stream`'):
         client.get('/t')
-    assert ticks.closed.wait(5)
+    assert ticks.closed.wait(30)
     assert client.get('/x').text == 'still here'
 
 
@@ -191,7 +191,7 @@ def test_events_come_typed_and_leaving_closes_the_source():
         assert [events.next() for _ in range(2)] == [Event('<b>1</b>', 'tick', '1'), Event('<b>2</b>', 'tick', '2')]
         assert events.next().one('b').text == '3'
         assert not ticks.closed.is_set()
-    assert ticks.closed.wait(5)
+    assert ticks.closed.wait(30)
 
 
 def test_a_stream_resumes_after_the_last_event():
@@ -602,5 +602,5 @@ def test_a_forgotten_client_ends_its_thread():
     thread = client._thread.thread
     del client
     gc.collect()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()

@@ -135,7 +135,7 @@ def test_a_cancelled_task_goes_on_at_once_and_the_function_to_its_end(run, caplo
     began, go, ended = threading.Event(), threading.Event(), threading.Event()
     def f():
         began.set()
-        go.wait(10)
+        go.wait(60)
         ended.set()
         raise ValueError('nobody hears this')
     async def main():
@@ -169,7 +169,7 @@ def test_the_loop_may_be_closed_before_a_function_returns(run):
     go, began = threading.Event(), threading.Event()
     def f():
         began.set()
-        go.wait(10)
+        go.wait(60)
         return threading.current_thread()
     async def main():
         in_thread(f)
@@ -188,7 +188,7 @@ async def running_at_once(calls: int, most: int) -> int:
     running, go = [], threading.Event()
     def f():
         running.append(1)
-        go.wait(10)
+        go.wait(60)
     futures = [in_thread(f) for _ in range(calls)]
     await until(lambda: len(running) >= most, 'threads are missing')
     for _ in range(50): await asyncio.sleep(0)
@@ -234,7 +234,7 @@ def test_one_thing_at_a_time_whatever_the_other_threads_do(run):
     def parse(n):
         held.append(n)
         most.append(len(held))
-        if n == 0: assert go.wait(10)
+        if n == 0: assert go.wait(60)
         held.remove(n)
         return n
     async def main():
@@ -250,12 +250,13 @@ def test_one_thing_at_a_time_whatever_the_other_threads_do(run):
     assert max(most) == 1 and len(most) == 19, 'a body that nobody waits for is not parsed'
 
 
-def test_quick_calls_one_after_the_other_need_one_thread(run):
+def test_quick_calls_one_after_the_other_share_few_threads(run):
+    "One is enough, unless a busy machine has not let it come back yet. A thread for each would be the 40 that are allowed"
     async def main():
         before = len(ours())
         for i in range(200): assert await in_thread(plain, i) == (i, 2)
         return len(ours()) - before
-    assert run(main()) <= 2
+    assert run(main()) <= 10
 
 
 def test_when_the_system_gives_no_thread_those_that_are_there_do_the_work(run, monkeypatch):

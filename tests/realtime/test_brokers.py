@@ -13,11 +13,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from channel_kit import Client, numbers, texts
-from fasthtml.realtime.broker import Entry, Place, Reader, Shard, backoff, pack, parse_place
 from fasthtml.realtime.channels import RESYNC
+from fasthtml.realtime.entries import LogEntry, Place, backoff, pack, parse_place
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError, NotSent
 from fasthtml.realtime.redis_log import redis_broker
+from fasthtml.realtime.shards import Reader, Shard
 from fasthtml.realtime.sqlite_log import sqlite_broker
 from fasthtml.realtime.wire import Message
 from law_kit import Proxy
@@ -286,7 +287,7 @@ async def test_entries_that_come_twice_are_told_once_and_a_gap_is_told(tmp_path)
     channel.join(client)
 
     def arrive(*entries):
-        for n, name in entries: reader.arrived(shard, [Entry(0, n, name, b'b' if name == b'' else pack(Message(str(n))))])
+        for n, name in entries: reader.arrived(shard, [LogEntry(0, n, name, b'b' if name == b'' else pack(Message(str(n))))])
     arrive((1, b'news'), (2, b'news'), (1, b'news'), (2, b'other'), (3, b'other'), (4, b'news'), (6, b'news'), (7, b''), (8, b'news'))
     await until(lambda: client.texts == ['1', '2', '4', RESYNC, '6', RESYNC, '8'])
     assert shard.place == Place('b', 0, 8) and isinstance(reader, Reader) and isinstance(shard, Shard)

@@ -137,10 +137,10 @@ class Visitors:
         "A socket, opened again when it is closed"
         lost = None
         while not self.stop.is_set():
-            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError), connect(f'ws://{self.host}/talk', open_timeout=10) as ws:
+            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError), connect(f'ws://{self.host}/talk', open_timeout=30) as ws:
                 while not self.stop.is_set():
                     ws.send('{"text": "x"}')
-                    ws.recv(10)
+                    ws.recv(30)
                     if lost is not None: self.gaps.append(time.monotonic() - lost)
                     lost = None
                     self.stop.wait(0.02)
@@ -155,7 +155,7 @@ def test_a_rolling_restart_loses_nothing(tmp_path, front, delay):
         def start(port):
             command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
             server = stack.enter_context(serve_process('', tmp_path, command=command, env={'DELAY': str(delay)}))
-            wait_until(lambda: httpx2.get(f'http://127.0.0.1:{port}/readyz', timeout=10).status_code == 200, what='a process to be ready')
+            wait_until(lambda: httpx2.get(f'http://127.0.0.1:{port}/readyz', timeout=30).status_code == 200, what='a process to be ready')
             return server
         servers = {port: start(port) for port in ports}
         host = stack.enter_context(front(tmp_path, ports))
@@ -191,9 +191,9 @@ def test_the_app_sees_the_visitor_behind_the_proxy(tmp_path, front):
     port = free_port()
     command = [*COMMAND, 'run', 'main:app', '--host', '127.0.0.1', '--port', str(port)]
     with serve_process('', tmp_path, command=command, env={'DELAY': '0'}), front(tmp_path, (port, port)) as host:
-        page = httpx2.get(f'http://{host}/', headers={'HX-Request': 'true', 'X-Forwarded-Proto': 'https'}, timeout=10).text
+        page = httpx2.get(f'http://{host}/', headers={'HX-Request': 'true', 'X-Forwarded-Proto': 'https'}, timeout=30).text
         with SseClient(f'http://{host}', '/news') as client:
-            assert httpx2.post(f'http://{host}/publish', data={'text': '7'}, timeout=10).status_code in (200, 204)
+            assert httpx2.post(f'http://{host}/publish', data={'text': '7'}, timeout=30).status_code in (200, 204)
             assert next(client.events()).data == '<p>7</p>', 'the proxy holds events back'
     assert page == '<p>127.0.0.1 http</p>'
 

@@ -34,7 +34,7 @@ async def called(app, path='/x', kind='http', **wire):
     await until(lambda: app.lifecycle.connections or one.task.done())
     yield one
     one.incoming.put_nowait(SOCKET_GONE if kind == 'websocket' else STREAM_GONE)
-    assert (await asyncio.wait([one.task], timeout=3))[0], 'the connection has not ended'
+    assert (await asyncio.wait([one.task], timeout=30))[0], 'the connection has not ended'
     await others_done(before)
     await until(lambda: not app.lifecycle.connections)
 
@@ -84,7 +84,7 @@ async def test_a_source_that_cannot_be_closed_is_logged_and_the_connection_forgo
     async with called(streaming(source)) as one:
         await until(lambda: one.body.count(b'data') > 3)
         one.incoming.put_nowait(STREAM_GONE)
-        await asyncio.wait([one.task], timeout=3)
+        await asyncio.wait([one.task], timeout=30)
         one.task.result()
     assert 'failed while it was closed' in caplog.text
 
@@ -116,7 +116,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_failure(caplog):
         await lost
     async with called(app, kind='websocket') as one:
         one.incoming.put_nowait({'type': 'websocket.receive', 'text': '{}'})
-        await asyncio.wait([one.task], timeout=3)
+        await asyncio.wait([one.task], timeout=30)
         assert one.task.result() is None and one.sent[-1]['code'] == 1011
     assert caplog.text.count('CancelledError') >= 2
 
@@ -127,7 +127,7 @@ async def test_a_server_whose_receive_fails_has_lost_the_client():
         await asyncio.sleep(1000)
     async with called(streaming(source)) as one:
         one.incoming.put_nowait(None)
-        await asyncio.wait([one.task], timeout=3)
+        await asyncio.wait([one.task], timeout=30)
         one.task.result()
 
 
@@ -269,7 +269,7 @@ async def test_cancelled_again_at_any_step_of_the_ending(path):
             task.cancel() if how == 'outside' else connection.shut_down()
             for _ in range(step): await asyncio.sleep(0)
             task.cancel() if how == 'outside' else connection.abort()
-            await asyncio.wait([task], timeout=3)
+            await asyncio.wait([task], timeout=30)
             assert task.done() and task.cancelled() == (how == 'outside'), (how, step)
             await others_done(before)
             await until(lambda: not app.lifecycle.connections)  # noqa: B023
@@ -345,7 +345,7 @@ async def test_a_shutdown_is_heard_although_a_loop_that_waited_for_it_is_closed(
     waiting = asyncio.create_task(event.wait())
     await asyncio.sleep(0)
     event.set()
-    assert await asyncio.wait_for(waiting, 3)
+    assert await asyncio.wait_for(waiting, 30)
 
 
 def test_servers_that_start_in_many_threads_at_once_are_all_known():

@@ -41,7 +41,7 @@ def running(folder, delay, *options):
 
 
 def status(url, method='GET', **kw):
-    try: return httpx2.request(method, url, timeout=10, **kw).status_code
+    try: return httpx2.request(method, url, timeout=30, **kw).status_code
     except httpx2.TransportError: return 0
 
 
@@ -165,9 +165,9 @@ def test_prometheus_reads_what_has_happened():
         from websockets.sync.client import connect
         with SseClient(server.url, '/s') as client, connect(f'ws{server.url[4:]}/ws') as ws:
             ws.send('{"msg": "one"}')
-            ws.recv(10)
+            ws.recv(30)
             news.publish_sync(P('x'))
-            assert next(client.events()).data == '<p>x</p>' and 'x' in ws.recv(10)
+            assert next(client.events()).data == '<p>x</p>' and 'x' in ws.recv(30)
             now = text()
             assert [now['fasthtml_connections', *label(kind)] for kind in ('stream', 'socket')] == [1, 1]
         wait_until(lambda: text()['fasthtml_connections', *label('socket')] == 0, what='the end of the socket')

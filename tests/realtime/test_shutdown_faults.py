@@ -202,7 +202,7 @@ async def exit():
 @pytest.mark.parametrize('how', ['should_exit', '--limit-max-requests'])
 def test_a_stop_without_a_signal_drains_like_one(how):
     command = UVICORN if how == 'should_exit' else f'{UVICORN} --limit-max-requests 12'
-    with served('uvicorn', command, app=EXITS, grace=4) as server:
+    with served('uvicorn', command, app=EXITS, grace=30) as server:
         key, other = new_key('conn'), new_key('source')
         socket = Socket(server.port, f'/conn/coroutine/quiet/{key}')
         stream = Stream(server.port, f'/source/coroutine/quiet/{other}')
@@ -219,6 +219,6 @@ def test_a_stop_without_a_signal_drains_like_one(how):
         assert stream.read_to_end()[-1].event == 'shutdown' and stream.terminated
         assert channel.read_to_end()[-1].event == 'shutdown' and channel.terminated
         server.process.wait(2*PATIENCE)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 25
         assert server.notes.of('').count('shutdown') == 1
         assert server.notes.of(key)[-3:] == ['conn ended', 'disconn began', 'disconn ended']

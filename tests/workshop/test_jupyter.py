@@ -84,11 +84,11 @@ def test_stopping_says_goodbye_cleans_up_and_frees_the_port():
     socket_url = f'ws://localhost:{server.port}/talk'
     with SseClient(server.url, '/stream') as stream, websockets.sync.client.connect(socket_url) as talk:
         talk.send('{"text": "hello"}')
-        assert talk.recv(5) == 'heard hello'
+        assert talk.recv(30) == 'heard hello'
         server.stop()
         assert stream.read_to_end()[-1].event == 'shutdown'
         with pytest.raises(ConnectionClosed) as closed:
-            talk.recv(5)
+            talk.recv(30)
         assert closed.value.rcvd.code == 1012
     assert ended == ['cleaned up']
     with socket.create_server(('127.0.0.1', server.port)):
@@ -129,10 +129,10 @@ def test_a_preflight_is_answered_for_this_machine_only(server):
 def test_sockets_open_from_this_machine_only(server):
     with websockets.sync.client.connect(f'ws://localhost:{server.port}/talk', origin=LOCAL) as talk:
         talk.send('{"text": "hello"}')
-        assert talk.recv(5) == 'heard hello'
+        assert talk.recv(30) == 'heard hello'
     with websockets.sync.client.connect(f'ws://localhost:{server.port}/talk', origin=FOREIGN) as talk:
         with pytest.raises(ConnectionClosed) as closed:
-            talk.recv(5)
+            talk.recv(30)
         assert closed.value.rcvd.code == 1008
 
 
@@ -156,10 +156,10 @@ def test_two_pages_follow_an_element():
     try:
         url = f'ws://localhost:{server.port}/ws'
         with websockets.sync.client.connect(url) as one, websockets.sync.client.connect(url) as two:
-            assert one.recv(5) == two.recv(5)
+            assert one.recv(30) == two.recv(30)
             board(P('<from a cell>'))
-            assert '&lt;from a cell&gt;' in one.recv(5)
-            assert '&lt;from a cell&gt;' in two.recv(5)
+            assert '&lt;from a cell&gt;' in one.recv(30)
+            assert '&lt;from a cell&gt;' in two.recv(30)
         assert '&lt;from a cell&gt;' in httpx2.get(f'{server.url}/board').text
     finally:
         server.stop()
