@@ -268,12 +268,44 @@
     else rest();
   }
 
-  function build(theirs, run) {
+  // `mine` is where it will stand; null: nothing of the page goes into it
+  function build(theirs, mine, run) {
     const isRegion = theirs.nodeType === 1 && keyOf(theirs);
     const made = document.importNode(theirs, Boolean(isRegion));
     shown.set(theirs, made);
-    if (!isRegion) for (const child of theirs.childNodes) made.append(build(child, run));
+    if (!isRegion) for (const child of [...theirs.childNodes]) made.append(moved(child, mine, run) || build(child, mine, run));
     return made;
+  }
+
+  // An element with an id may go to another place of its region: a script has dragged it there, or the server draws it there.
+  // It is the same element then, with what was typed in it. `run.leaving` waits for the place to which it goes
+  const nameOf = el => el.localName + '#' + el.id;
+  function namesIn(theirs) {   // name -> whether there are several
+    const names = new Map();
+    for (const el of theirs.querySelectorAll('[id]')) names.set(nameOf(el), names.has(nameOf(el)));
+    return names;
+  }
+  const isOnce = (node, run) => node.nodeType === 1 && node.id !== '' && !keyOf(node) && run.names.get(nameOf(node)) === false;
+
+  // The element that goes to the place of `theirs`, merged; null if there is none
+  function moved(theirs, mine, run) {
+    if (!mine || !isOnce(theirs, run)) return null;
+    const [node, other] = run.el.querySelectorAll(theirs.localName + '#' + CSS.escape(theirs.id));
+    if (!node || other || node.contains(mine) || node.closest(`[${KEY}]`) !== run.el) return null;
+    const now = node.cloneNode(true);
+    pair(now, node);
+    run.leaving.delete(node);
+    if (now.isEqualNode(theirs)) theirs.replaceWith(now);
+    else mergeNode(now, theirs, node, run);
+    return node;
+  }
+
+  // What is still at its old place: the new one was not to be touched, or only a part of it has gone there
+  function leave(node, stay, run) {
+    if (!isOwn(node) && !isAwaited(node)) return node.remove();
+    run.held = true;
+    conflict(node, 'removed');
+    stay();
   }
 
   // Nodes of base that are not in theirs. What the visitor uses stays, and is marked
@@ -282,6 +314,10 @@
     for (const base of bases) {
       const node = kept.has(base) ? null : shown.get(base);
       if (!node || node.parentNode !== mine) continue;      // the visitor, or a script, has taken it away
+      if (base.nodeType === 1 && [base, ...base.querySelectorAll('[id]')].some(part => isOnce(part, run))) {
+        run.leaving.set(node, () => parent.append(base));
+        continue;
+      }
       if (!isOwn(node) && !isAwaited(node)) { node.remove(); continue; }
       run.held = true;
       conflict(node, 'removed');
@@ -304,8 +340,10 @@
         if (other) { shown.set(old, other); foreign.add(other); }
         node = other || null;
       }
-      if (!node) {
-        node = build(child, run);
+      const came = node ? null : moved(child, mine, run);
+      if (came) node = came;
+      else if (!node) {
+        node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
       else mergeNode(old, child, node, run);
@@ -345,7 +383,7 @@
       const node = wanted[i];
       if (!stay.has(i)) {
         live.moves++;
-        if (node.isConnected && node.parentNode === mine && mine.moveBefore) mine.moveBefore(node, next);
+        if (node.isConnected && mine.isConnected && mine.moveBefore) mine.moveBefore(node, next);
         else mine.insertBefore(node, next);
       }
       next = node;
@@ -354,7 +392,7 @@
 
   // Another element stands in the place of a region now: the base of the region around it must know
   function replaceRegion(el, theirs, run) {
-    const made = build(theirs, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
+    const made = build(theirs, null, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
     const token = el.getAttribute('data-live-token');
     if (token) made.setAttribute('data-live-token', token);
     baseOf.set(made, theirs);
@@ -375,15 +413,17 @@
   }
 
   function merge(el, {html, has, at}) {
-    const parsed = document.createElement('template'), run = {added: [], held: false};
+    const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
     parsed.innerHTML = html;
     const theirs = parsed.content.firstElementChild;
     if (!theirs) return;
+    run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {
       const base = baseOf.get(el);
       if (!base.isEqualNode(theirs)) {
         mergeNode(base, theirs, el, run);
+        for (const [node, stay] of run.leaving) leave(node, stay, run);
         baseOf.set(el, run.held && (busy.has(el) || composing === el) ? base : theirs);
       }
     }
