@@ -52,6 +52,7 @@ class Notebooks:
         names = (path.relative_to(root) for path in sorted(root.rglob('*.ipynb')))
         visible = [name for name in names if not any(part.startswith(('.', '_')) for part in name.parts)]
         self.documents: dict[str, Document] = {name.as_posix(): read_notebook(root/name) for name in visible}
+        self.filters: list[str] = read_config(root).get('filters', [])  # Lua, as Quarto runs them
 
     def page(self, name: str) -> str:
         "Where the notebook's page lies: its own name, or the `output-file` nbdev gave it (without the number)"
@@ -118,6 +119,7 @@ def page_text(name: str, notebooks: Notebooks) -> PageText:
     document = notebooks.documents[name]
     markdown = relative_links(document.markdown, name, notebooks)
     options = ['--syntax-highlighting=pygments', '--toc', '--toc-depth=3', '--template', str(HERE/'body.template')]
+    options += [f'--lua-filter={notebooks.root/name}' for name in notebooks.filters]
     body, _, contents = pandoc(markdown, 'html5', *options).partition('<!-- contents -->')
     body = scrollable_tables(add_anchors(body))
     keywords = str(document.meta.get('keywords', ''))
