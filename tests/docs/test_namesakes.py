@@ -17,13 +17,13 @@ ALLOWED = {  # Name -> the modules that define it, and why each of them must
     'Svg': ('html.svg html.tags', RICHER),
     'Title': ('html.svg html.tags', 'SVG and HTML both have an element of that name'),
     'Body': ('html.tags http.requests', HTML_NAME + '; and the body of a request, as RFC 9110 calls it'),
-    'Html': ('html.tags testing.calls', HTML_NAME + '; and what `fasthtml.testing` gives for a frame'),
+    'Html': ('html.tags testing.calls', HTML_NAME + '; and the text of a frame in `fasthtml.testing`'),
     'Source': ('html.tags http.sources', HTML_NAME + '; and what a handler gets its values from'),
     'Text': ('html.svg http.texts', 'the name of an SVG element; and a built-in text in several languages'),
     'Client': ('app.app testing.client', 'the function loads the class when a client is made, so that importing `common` does not'),
-    'Connection': ('http.requests realtime.connections', "Starlette's HTTPConnection with our methods; and the life of one stream or socket"),
-    'cookie': ('http.responses http.sources', '`cookie(...)` sets one, as in FastHTML; `source.cookie` marks a parameter that is read from one'),
-    'show': ('html.tags workshop.jupyter', 'FastHTML has both: as HTML, and displayed in a notebook'),
+    'Connection': ('http.requests realtime.connections', "our HTTPConnection of Starlette; and the life of a stream or socket"),
+    'cookie': ('http.responses http.sources', '`cookie(...)` sets one; `source.cookie` marks a parameter that is read from one'),
+    'show': ('html.tags workshop.jupyter', 'FastHTML has both'),
     'log': ('*', 'every module has a logger of its own'),
 }
 
