@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check npm chromium proxies docs lab bench lock clean
+.PHONY: help run test check npm chromium proxies docs lab bench lock release hooks clean
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
@@ -35,6 +35,13 @@ bench: $(DONE)/bench $(DONE)/js  ## compare speed and memory with other librarie
 
 lock: $(DONE)/dev $(DONE)/bench $(DONE)/lab  ## write down the versions that are installed now
 	@$(BIN)/python tools/lock.py
+
+release: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium proxies  ## make a release on this machine (VERSION=x.y.z): lock, checks, changelog, archives in dist/, commit, tag
+	@exec $(BIN)/python tools/release.py $(VERSION)
+
+hooks: $(DONE)/dev  ## run the quick checks before each commit; clean notebooks, and merge them cell by cell
+	@$(BIN)/nbdev-install-hooks
+	@install -m 755 tools/hooks/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
 
 clean:  ## remove what was built or installed
 	rm -rf .make .venv node_modules _proc _docs build dist *.egg-info

@@ -22,7 +22,7 @@ local open_for_links = [[
 local function is_heading(block) return block.t == 'Header' and block.level <= 2 end
 
 function Pandoc(doc)
-  if not FORMAT:match('html') then return nil end
+  if FORMAT and not FORMAT:match('html') then return nil end  -- the stand-in makes HTML only, and does not say so
   local blocks, folded = pandoc.List(), nil
   local function close()
     if folded == nil then return end

@@ -3,8 +3,10 @@
 It reads only the finished pages, so it does not matter which program rendered them.
 """
 import importlib
+import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -35,6 +37,14 @@ class Page(HTMLParser):
             self.shown -= 1
 
 
+@cache
+def target_of(folder: Path, address: str) -> Path | None:
+    "The file that an address of a page in `folder` leads to; most pages have the same links"
+    target = Path(os.path.normpath(folder/unquote(address)))
+    target = target/'index.html' if target.is_dir() else target
+    return target if target.exists() else None
+
+
 def broken_links(site: Path, pages: dict[Path, Page]) -> Iterator[str]:
     for path, page in pages.items():
         for address in page.addresses:
@@ -46,9 +56,8 @@ def broken_links(site: Path, pages: dict[Path, Page]) -> Iterator[str]:
                 if path.name != '404.html':  # served under any address, so its links are absolute
                     yield f'{where} only works at the top of a host'
                 continue
-            target = (path.parent/unquote(parts.path)).resolve() if parts.path else path
-            target = target/'index.html' if target.is_dir() else target
-            if not target.exists():
+            target = target_of(path.parent, parts.path) if parts.path else path
+            if target is None:
                 yield f'{where} is missing'
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
                 yield f'{where} has no such anchor'
@@ -75,7 +84,8 @@ def unreachable(site: Path, pages: dict[Path, Page]) -> Iterator[str]:
         if path in seen or path not in pages:
             continue
         seen.add(path)
-        waiting += [(path.parent/unquote(urlsplit(address).path)).resolve() for address in pages[path].addresses]
+        found = {target_of(path.parent, urlsplit(address).path) for address in set(pages[path].addresses)}
+        waiting += found - seen - {None}
     yield from (f'{path.relative_to(site)} cannot be reached from index.html' for path in pages.keys() - seen - {site/'404.html'})
 
 

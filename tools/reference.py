@@ -27,16 +27,28 @@ def source_of(symbol) -> str | None:
         return exported_source(symbol.__name__, symbol.__doc__) if inspect.isclass(symbol) else None
 
 
-@cache
 def exported_source(name: str, doc: str | None) -> str | None:
     "A class that a notebook cell has defined has no file; its twin in the package has. The docstring tells namesakes apart"
-    for path in sorted(PACKAGE.rglob('*.py')):
-        text = path.read_text(encoding='utf-8')
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and node.name == name and ast.get_docstring(node, clean=False) == doc:
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                return '\n'.join(text.splitlines()[first - 1:node.end_lineno])
+    for text in package_texts():
+        if f'class {name}' in text and (source := classes_of(text).get((name, doc))):
+            return source
     return None
+
+
+@cache
+def package_texts() -> tuple[str, ...]:
+    return tuple(path.read_text(encoding='utf-8') for path in sorted(PACKAGE.rglob('*.py')))
+
+
+@cache
+def classes_of(text: str) -> dict[tuple[str, str | None], str]:
+    "Name and docstring -> source of each class of a module; only modules that are asked for are parsed, and once"
+    lines, found = text.splitlines(), {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found.setdefault((node.name, ast.get_docstring(node, clean=False)), '\n'.join(lines[first - 1:node.end_lineno]))
+    return found
 
 
 def text_before(lines: list[str], start: int, node: ast.stmt) -> str:
@@ -145,7 +157,9 @@ def plain_head(symbol, name: str) -> str:
 def own_doc(symbol) -> str:
     "The docstring, unless it only comes from a base class or from the type of a value"
     doc = inspect.cleandoc(getattr(symbol, '__doc__', None) or '')
-    return '' if not callable(symbol) and doc == inspect.getdoc(type(symbol)) else doc
+    if not callable(symbol) and doc == inspect.getdoc(type(symbol)):
+        return ''
+    return re.sub(r'(`[^`]*`)|<(?=[A-Za-z/!])', lambda m: m[1] or r'\<', doc)  # `<body>` is text, and no tag of the page
 
 
 @cache

@@ -117,18 +117,19 @@ async def _read(self: Conversation) -> None:
 
 @patch
 async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> None:
-    "A handler waits for something: read ahead meanwhile"
+    "A handler waits for something: if it takes long, read ahead meanwhile"
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
-    try: await resume(handling, future, self._read_ahead)
+    ahead = None if self.socket.inbox else connection.loop.call_later(0.05, self._read_ahead)
+    try: await resume(handling, future)
     finally:
+        if ahead: ahead.cancel()
         connection.when_busy = None
         self.handling.set_result(None)
         if self.timer: self.timer.cancel()
 
 @patch
-def _read_ahead(self: Conversation) -> None:
-    if self.socket.inbox is None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
+def _read_ahead(self: Conversation) -> None: self.socket.inbox = Inbox(self.socket.from_server, self._left)
 
 @patch
 async def _rest(self: Conversation) -> AsgiMessage:

@@ -24,7 +24,7 @@ from starlette.responses import Response
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #4558529d
 from ..html.element import FT, Fragment, to_html, to_node
-from ..html.fragments import for_frames, parsed_apart, with_rows
+from ..html.fragments import fit_together, for_frames, parsed_apart, with_rows
 from ..html.htmx import HttpHeader
 from ..http.pages import shows_itself
 from ..http.responses import Redirect, json_text
@@ -101,9 +101,10 @@ def wire_texts(
     if isinstance(content, str): return str(content), str(content)
     if type(content) is FT and content._t.name != 'hx-partial': return (html := to_html(content)), with_oob(content, html)
     if isinstance(content, (bytes, bytearray)): return (text := bytes(content).decode('utf-8', 'replace')), text
-    if is_plain_data(content): return (text := json_text(content)), text
-    nodes = list(parts_of(content))
-    groups = parsed_apart(for_frames(nodes))
+    simple = type(content) in (tuple, list) and content and fit_together(content)
+    if not simple and is_plain_data(content): return (text := json_text(content)), text
+    nodes = list(content if simple else parts_of(content))
+    groups = [nodes] if simple else parsed_apart(for_frames(nodes))
     if len(groups) == 1 and groups[0] == nodes:
         pieces = [(node, to_html(node)) for node in nodes]
         return ''.join(html for _, html in pieces), ''.join(_framed(node, html) for node, html in pieces)
@@ -120,7 +121,7 @@ def frame_text(
 ) -> str:    # '' when there is nothing to send
     "What a function returned or sent, as htmx's WebSocket extension reads it"
     if type(x) is FT and x._t.name != 'hx-partial': return with_oob(x, to_html(x))
-    if isinstance(x, tuple) and any(isinstance(o, _http_only) for o in x):
+    if isinstance(x, tuple) and not fit_together(x) and any(isinstance(o, _http_only) for o in x):
         log.warning('Headers and background tasks have no meaning on a WebSocket and are left out: %r', x)
         x = tuple(o for o in x if not isinstance(o, _http_only))
     if isinstance(x, _http_only):

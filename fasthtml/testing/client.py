@@ -12,6 +12,7 @@ import json
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Self, TypeVar
 
@@ -21,6 +22,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from ..http.paths import address_of
+from .faults import BrokerFaults, Network, Server
 from .calls import AppCall, AppTransport, Html, ClientLoop, Response, StillWaiting
 from .streams import AsyncEvents, AsyncSocket, AsyncStream, Event, htmx_headers
 from .streams import Closed as Closed, StreamEnded as StreamEnded  # for `except` in tests
@@ -185,9 +187,17 @@ class _Visit(_Pages):
         if answer and answer['type'] == 'lifespan.startup.complete': self._life = life
         elif answer: raise life.error or RuntimeError(f'The app did not start: {answer.get("message", "")}')
 
+    @property
+    def started(self) -> bool: return self._life is not None
+
     async def close(self) -> None:
         "Close all pages, and run the shutdown of the app, if it was started"
         for page in self.pages: await page.close()
+        await self.stop()
+        await self.http.aclose()
+
+    async def stop(self) -> None:
+        "Run the shutdown of the app, if it was started"
         life, self._life = self._life, None
         if life:
             life.inbox.put_nowait({'type': 'lifespan.shutdown'})
@@ -196,7 +206,6 @@ class _Visit(_Pages):
             if life.error: raise life.error
             if answer and answer['type'] == 'lifespan.shutdown.failed':
                 raise RuntimeError(f'The app did not shut down: {answer.get("message", "")}')
-        await self.http.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -230,6 +239,7 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         self.http = httpx2.AsyncClient(transport=AppTransport(self), base_url=url, headers=headers,
                                        follow_redirects=follow_redirects)
         self.state, self._life, self._session = {}, None, session
+        self.network, self.server, self.broker = Network(), Server(self), BrokerFaults(self)
         self.pages = []
 
     @asynccontextmanager
@@ -362,6 +372,9 @@ class Client(HttpVerbs[Response]):
         **options,                      # As for `AsyncClient`
     ):
         self.inner, self._thread = AsyncClient(app, url, **options), ClientLoop()
+        self.network, self.server, self.broker = self.inner.network, self.inner.server, self.inner.broker
+        run = partial(self._thread.run, timeout=self.inner.timeout*2 + 25)   # not `self.run`: nothing within holds this client
+        for faults in self.network, self.server, self.broker: faults.run = run
         weakref.finalize(self, self._thread.stop)
 
     @property

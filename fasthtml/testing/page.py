@@ -19,14 +19,14 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from fastcore.basics import patch
 
 from .calls import Response, StillWaiting, shorten
-from .dom import Dom, connected
+from .dom import Dom, closest, connected, is_element
 from .fields import ChosenFile, NotPossible, crlf, describe
 from .hx import DomEvent, HxRequest, encoded, same_origin
 from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
 from .arrivals import Visit
 from .screen import PageElement, Screen, htmx_of, loads, version_in
 from .visit import Go, PageConnection, Reply, Timer
-from .follow import regions_address, changed_in, find_region, rows_of, show_region
+from .follow import Follower, regions_address, changed_in, find_region, rows_of
 
 # %% ../../nbs/api/testing/40_page.ipynb #858f7c58
 @dataclass(slots=True)
@@ -52,6 +52,7 @@ class Tab(Screen):
         self.kept: dict[str, tuple[str, str]] = {} # Path → HTML and title, as htmx 2 keeps them
         self.answers: deque = deque()
         self.tasks: dict[Any, asyncio.Task] = {}   # Connections and timers
+        self.follower: Follower | None = None      # Of the regions
         self.trouble: BaseException | None = None  # Raised by something that arrived
 
     @contextmanager
@@ -101,6 +102,8 @@ async def go(
         async with self.busy:
             await self._leave(go)
             await self.settle()
+    if self.follower is not None and not self.follower.turn.is_set():   # a browser that shows a page has compared it at once
+        await asyncio.wait([asyncio.ensure_future(self.follower.turn.wait())], timeout=self.client.timeout)
 
 @patch
 def _base(self: Tab) -> str: return self.url if self.entries else str(self.client.http.base_url)
@@ -249,12 +252,14 @@ async def settle(self: Tab) -> None:
         else: break
     else: raise RuntimeError(f'{self.path} asks for ever: 200 requests followed from one action. The last was {self._last}.')
     for wire in self.visit.wires: wire.busy = False
+    if self.follower is not None and self.follower.visit is self.visit: await self.follower.look()
     opening = [asyncio.ensure_future(o.ready.wait()) for o in self.visit.lines if o.ready is not None and not o.ready.is_set()]
     if opening: await asyncio.wait(opening, timeout=self.client.timeout)
 
 @patch
 async def _request(self: Tab, request: HxRequest) -> None:
     visit, self._last = self.visit, f'{request.method} {urlsplit(request.url).path}'
+    form = _form_of_region(request.source)
     for question, of in ((request.prompt, str), (request.confirm, bool)):
         if not question: continue
         said = self._ask(question, of)
@@ -273,7 +278,14 @@ async def _request(self: Tab, request: HxRequest) -> None:
         return self._stream(PageConnection('sse', request.source, request.url, request), r)
     await self.client.finish(r)
     reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text, url)
-    with self.lock: visit.respond(request, reply)
+    with self.lock:
+        visit.respond(request, reply)
+        if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
+
+def _form_of_region(el: Any) -> Any:
+    "The form that an element belongs to, if a live region has drawn it"
+    form = closest(el, 'form') if is_element(el) else None
+    return form if form is not None and closest(form, '[data-live-key]') is not None else None
 
 @patch
 def _ask(self: Tab, question: str, of: type) -> Any:
@@ -367,6 +379,7 @@ async def _connections(self: Tab) -> None:
     visit = self.visit
     for line in [o for o in self.tasks if isinstance(o, PageConnection)]:
         if (not line.open or line not in visit.lines) and self.tasks[line] is not asyncio.current_task(): await self._end(line)
+    self._follow()
     for line in visit.lines:
         if line.open and line not in self.tasks:
             line.socket, line.ready = asyncio.get_running_loop().create_future(), asyncio.Event()
@@ -385,7 +398,7 @@ async def _end(self: Tab, line: PageConnection) -> None:
 async def _drop_connections(self: Tab) -> None:
     for one in list(self.tasks):
         if self.tasks[one] is asyncio.current_task(): self.tasks.pop(one)
-        elif isinstance(one, PageConnection): await self._end(one)
+        elif isinstance(one, PageConnection | Follower): await self._end(one)
         else: self.tasks.pop(one).cancel()
 
 # %% ../../nbs/api/testing/40_page.ipynb #ebe85634
@@ -582,33 +595,55 @@ async def until(self: Tab, css: str, count: int | None, text: str | None, timeou
 
 # %% ../../nbs/api/testing/40_page.ipynb #6f0110a2
 @patch
-async def _compare(self: AsyncPage) -> list[tuple[str, dict, str]]: # Key, state, HTML of what differs
-    "Ask the server which regions differ from what the page shows"
+def _follow(self: Tab) -> None:
+    "Begin to follow the regions of the page, if there are any"
     address = regions_address(self.visit.dom)
-    if not address: raise NotPossible('This page loads no script for live regions. Does its app have any, and is it a whole page?')
-    r = await self.client.request('POST', urljoin(self.url, address), json=dict(has=rows_of(self.visit.dom), poll=True))
-    if r.status_code in (401, 403) or r.is_redirect: return [('', dict(state='lost'), '')]
-    return list(changed_in(r.text))
+    if not address or not self.entries or not rows_of(self.visit.dom): return
+    if self.follower is not None and self.follower.visit is self.visit: return
+    self.follower = Follower(self, address)
+    self.tasks[self.follower] = asyncio.ensure_future(self._hold_regions(self.follower))
+
+@patch
+async def _hold_regions(self: Tab, follower: Follower) -> None:
+    with self._keeping():
+        try: await follower.run()
+        finally: follower.turn.set()
+
+@patch
+async def _followed(self: AsyncPage) -> Follower:
+    "The follower, when it shows what it has been sent"
+    follower = self.follower if self.follower is not None and self.follower.visit is self.visit else None
+    if follower is None:
+        if not regions_address(self.visit.dom):
+            raise NotPossible('This page loads no script for live regions. Does its app have any, and is it a whole page?')
+        raise NotPossible('This page shows no live region.')
+    async with self.client.within(None, 'the regions of the page to be compared'): await follower.catch_up()
+    return follower
 
 @patch
 async def is_true(self: AsyncPage) -> bool:
-    "Is every region of the page what the server would draw now?"
-    return not await self._compare()
+    "Does the page know that it is true, and is every region of it what the server would draw now?"
+    follower = await self._followed()
+    shown = {key: has for key, _, has in rows_of(self.visit.dom)}
+    known = follower.state == 'true' and not self.visit.dom.select('[data-live-key][data-live]')
+    asked = dict(has=[[key, token, ''] for key, token, _ in rows_of(self.visit.dom)], poll=True)
+    r = await self.client.request('POST', follower.address, json=asked, follow_redirects=False, extensions={'beyond': True})
+    drawn = {key: head.get('has') for key, head, _ in changed_in(r.text)} if r.status_code == 200 else {}
+    return known and all(drawn.get(key) == has for key, has in shown.items())
 
 @patch
 async def region(self: AsyncPage, region: Any, **arguments: Any) -> PageElement:
     "The element of a live region, as it is by now"
-    def show(visit: Visit) -> None:
-        for key, head, html in changed:
-            if not key: visit.dom.root.attrs['data-live'] = 'lost'
-            elif done := show_region(visit.dom, key, head, html): visit._show(done)
-    while changed := await self._compare():
-        await self.act(show)
-        if all('state' in head for _, head, _ in changed): break
+    await self._followed()
     key = region if isinstance(region, str) else region.key(**arguments)
     found = find_region(self.visit.dom, key)
     if found is None: raise AssertionError(f'The page does not show the region {key}.')
     return PageElement(self, found)
+
+@patch
+async def type(self: AsyncPage, which: str | PageElement, text: str) -> None:
+    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+    await self.act(lambda visit: visit.type_in(self.element(which).node, text))
 
 # %% ../../nbs/api/testing/40_page.ipynb #65aba645
 class Page(Screen):
@@ -676,14 +711,24 @@ class Page(Screen):
     def wait(self, css: str, count: int | None = None, text: str | None = None, timeout: float | None = None) -> list[PageElement]:
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return self._client.run(self._inner.wait(css, count, text, timeout), timeout)
-    def region(self, region: Any, **arguments: Any) -> PageElement:
-        "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
-        return self._client.run(self._inner.region(region, **arguments))
-    def is_true(self) -> bool:
-        "Is every region of the page what the server would draw now?"
-        return self._client.run(self._inner.is_true())
     def close(self) -> None:
         "Close the page and its connections"
         self._client.run(self._inner.close())
     def __enter__(self) -> Self: return self
     def __exit__(self, *_: Any) -> None: self.close()
+
+# %% ../../nbs/api/testing/40_page.ipynb #f0110b03
+@patch
+def region(self: Page, region: Any, **arguments: Any) -> PageElement:
+    "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
+    return self._client.run(self._inner.region(region, **arguments))
+
+@patch
+def type(self: Page, which: str | PageElement, text: str) -> None:
+    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+    self._client.run(self._inner.type(which, text))
+
+@patch
+def is_true(self: Page) -> bool:
+    "Does the page know that it is true, and is every region of it what the server would draw now?"
+    return self._client.run(self._inner.is_true())

@@ -413,6 +413,26 @@ def drag(
     for at in dict.fromkeys((new, old)): self.dispatch(DomEvent('sorted', at, bubbles=at == new))
     self.dispatch(DomEvent('end', old))
 
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b02
+_of_text = frozenset('text search tel url email password number textarea'.split())
+
+@patch
+def type_in(
+    self: Visit,
+    el: Any,   # A control for text
+    text: str, # Keys that the visitor presses
+) -> None:
+    "Type after what is there, and stay in the field"
+    if kind_of(el) not in _of_text: raise NotPossible(f'{describe(el)} is no field for text.')
+    if self.focus is not el: self.dispatch(DomEvent('focus', el, bubbles=False))
+    self.focus = el
+    for key in text:
+        props = {'key': key, **_keys}
+        self.dispatch(DomEvent('keydown', el, props=props))
+        self.fields.fill([el], self.fields.value(el) + key)
+        self.dispatch(DomEvent('input', el))
+        self.dispatch(DomEvent('keyup', el, props=props))
+
 # %% ../../nbs/api/testing/37_visit.ipynb #1685b1cd
 @patch
 def process(

@@ -4,13 +4,15 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import pypandoc
 import yaml
 
+from .colours import colour_blocks
 from .names import names_page
 from .notebook import Document, read_notebook
 from .pages import Entry, PageText, SiteFrame, render_page
@@ -114,16 +116,38 @@ def scrollable_tables(body: str) -> str:
     return body.replace('<table', '<div class="wide"><table').replace('</table>', '</table></div>')
 
 
-def page_text(name: str, notebooks: Notebooks) -> PageText:
-    "What pandoc makes of one notebook"
-    document = notebooks.documents[name]
-    markdown = relative_links(document.markdown, name, notebooks)
-    options = ['--syntax-highlighting=pygments', '--toc', '--toc-depth=3', '--template', str(HERE/'body.template')]
-    options += [f'--lua-filter={notebooks.root/name}' for name in notebooks.filters]
-    body, _, contents = pandoc(markdown, 'html5', *options).partition('<!-- contents -->')
-    body = scrollable_tables(add_anchors(body))
-    keywords = str(document.meta.get('keywords', ''))
-    return PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents.strip(), keywords)
+def converted(texts: dict[str, str], filters: list[str]) -> dict[str, tuple[str, str]]:
+    "Body and table of contents of each Markdown text, after Lua filters; one process of pandoc for each CPU takes its share"
+    with TemporaryDirectory() as folder:
+        files = {name: Path(folder)/name.replace('/', '-') for name in texts}
+        for name, file in files.items():
+            file.write_text(texts[name], encoding='utf-8')
+        workers = os.cpu_count() or 1
+        ordered = sorted(files.values(), key=lambda file: -file.stat().st_size)
+        command = [pypandoc.get_pandoc_path(), 'lua', str(HERE/'convert.lua'), DIALECT, str(HERE/'body.template'), ','.join(filters)]
+        running = [subprocess.Popen([*command, *share], text=True, stderr=subprocess.PIPE)
+                   for number in range(workers) if (share := ordered[number::workers])]
+        for process in running:
+            said = [line for line in process.communicate()[1].splitlines() if 'Duplicate identifier' not in line]  # convert.lua mends these
+            print(*said, sep='\n', end='\n' if said else '')
+            if process.returncode:
+                raise SystemExit('pandoc could not convert every page')
+        parts = {name: Path(f'{file}.html').read_text(encoding='utf-8').partition('<!-- contents -->') for name, file in files.items()}
+    return {name: (body, contents.strip()) for name, (body, _, contents) in parts.items()}
+
+
+def page_texts(notebooks: Notebooks) -> dict[str, PageText]:
+    "What becomes of each notebook"
+    texts = {name: relative_links(document.markdown, name, notebooks) for name, document in notebooks.documents.items()}
+    parts, pages = converted(texts, [str(notebooks.root/name) for name in notebooks.filters]), {}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        coloured = pool.map(colour_blocks, [body for body, _ in parts.values()], chunksize=4)
+    for (name, (_, contents)), body in zip(parts.items(), coloured, strict=True):
+        document = notebooks.documents[name]
+        body = scrollable_tables(add_anchors(body))
+        keywords = str(document.meta.get('keywords', ''))
+        pages[name] = PageText(notebooks.page(name), document.title, plain_text(document.description), body, contents, keywords)
+    return pages
 
 
 def plain_text(markdown: str) -> str:
@@ -151,9 +175,8 @@ def copy_other_files(root: Path, out: Path) -> None:
             shutil.copy(path, out/name)
 
 
-def write_page(name: str, notebooks: Notebooks, frame: SiteFrame, out: Path) -> None:
+def write_page(name: str, page: PageText, notebooks: Notebooks, frame: SiteFrame, out: Path) -> None:
     "The page of one notebook, and beside it the same as Markdown"
-    page = page_text(name, notebooks)
     path = out/page.path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_page(frame, page), encoding='utf-8')
@@ -201,9 +224,8 @@ def render_site(root: Path, out: Path | None = None) -> None:
     frame = SiteFrame(website['title'], website['description'], version(), website.get('repo-url', ''),
                       notebooks.entries(website['navbar']['left']),
                       (*notebooks.entries(website['sidebar']['contents']), Entry('All names', 'names.html')))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is done by pandoc's processes
-        for _ in pool.map(lambda name: write_page(name, notebooks, frame, out), notebooks.documents):
-            pass
+    for name, page in page_texts(notebooks).items():
+        write_page(name, page, notebooks, frame, out)
     for page in names_page(out), not_found(website.get('site-path', '/')):
         (out/page.path).write_text(render_page(frame, page), encoding='utf-8')
     for name in 'site.css', 'site.js', 'search.js':
