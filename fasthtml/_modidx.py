@@ -654,6 +654,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._careful': ('api/html/element.html#_careful', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._check_void': ( 'api/html/element.html#_check_void',
                                                                               'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._class_text': ( 'api/html/element.html#_class_text',
+                                                                              'fasthtml/html/element.py'),
                                        'fasthtml.html.element._classes': ('api/html/element.html#_classes', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._configured': ( 'api/html/element.html#_configured',
                                                                               'fasthtml/html/element.py'),

@@ -152,8 +152,8 @@ def _listed(o: Any) -> list:
 
 def valmap(o: Any) -> Any:
     "Lists as space-separated text, dicts as `k:v` pairs, without None and False; None if there is nothing in them; all else unchanged"
+    if type(o) is dict or isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     if isinstance(o, (list, tuple, set, frozenset)): return ' '.join([_text_of(x) for x in _listed(o) if _said(x)]) or None
-    if isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     return o
 
 def _classes(o: Any) -> Iterator[str]:
@@ -163,6 +163,13 @@ def _classes(o: Any) -> Iterator[str]:
         for x in _listed(o): yield from _classes(x)
     elif o and o is not True: yield _text_of(o)
 
+def _class_text(o: Any) -> str:
+    "The classes in a collection, as text"
+    if type(o) in _lists: return ' '.join([x for x in o if x] if _texts_only.issuperset(map(type, o)) else _classes(o))
+    return ' '.join(_classes(o))
+
+_lists, _texts_only = frozenset([list, tuple]), frozenset([str, type(None)])
+
 def _style(o: Any) -> str:
     "CSS from a collection of declarations, as texts or dicts"
     return '; '.join([_text_of(x).rstrip('; ') for x in map(valmap, _listed(o)) if _said(x)])
@@ -171,16 +178,19 @@ def _style(o: Any) -> str:
 _selectors = frozenset('hx-target hx-include hx-indicator hx-select hx-disabled-elt'.split())  # these name an element as `#id`
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 
+_usual_collections, _json = frozenset([list, tuple, dict]), json.JSONEncoder(default=_text_of).encode
+
 def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"
     if type(v) is str or v is None or isinstance(v, (bool, int, float)): return v
     if isinstance(v, FT):
-        if not v.id: raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
-        return f'#{v.id}' if name.split(':')[0] in _selectors else v.id
-    if isinstance(v, (list, tuple, set, frozenset, Mapping)):
-        if name == 'class': return ' '.join(_classes(v)) or None
-        if name == 'style' and not isinstance(v, Mapping): return _style(v) or None
-        if isinstance(v, Mapping) and name.startswith(('hx-', 'data-hx-')): return json.dumps(dict(v), default=_text_of)
+        if not (id := _id_of(v)): raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
+        return f'#{id}' if name.split(':')[0] in _selectors else id
+    if type(v) in _usual_collections or isinstance(v, (list, tuple, set, frozenset, Mapping)):
+        if name == 'class': return _class_text(v) or None
+        maps = type(v) is dict or isinstance(v, Mapping)
+        if name == 'style' and not maps: return _style(v) or None
+        if maps and name.startswith(('hx-', 'data-hx-')): return _json(dict(v))
         return valmap(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
@@ -218,6 +228,7 @@ def _attr(prefix: str, v: Any) -> str:
     if v is True or v is False: return _bool_attr(prefix, v)
     if type(v) is int: return f'{prefix}{v}"'
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
+    if type(v) is str: return f'{prefix}{esc(v)}"'
     if v is None: return ''
     if type(v) is bool: return _bool_attr(prefix, v)
     if hasattr(v, '__url__'): v = v.__url__()   # a route
