@@ -115,8 +115,8 @@ def shapes(site):
     def scripted(id: int):
         foreign = NotStr(f'<script data-live-own>window.injected = {get("n")}</script><img src="data:," onerror="window.injected = 1">')
         styled = Style(f'#styled{get("n")} {{color: rgb(1, 2, {get("n")})}}')
-        return Div(P('x', id=f'styled{get("n")}', cls='styled'), styled, Script(f'window.ran = {get("n")}'), foreign if get('foreign') else None,
-                   P(get('other'), cls='other'))
+        runs = Script(f'window.ran = {get("n")}')
+        return Div(P('x', id=f'styled{get("n")}', cls='styled'), styled, runs, foreign if get('foreign') else None, P(get('other'), cls='other'))
 
     @live
     def row(id: int): return Div(f'row {id} {get("n")}', cls='row')

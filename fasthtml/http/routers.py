@@ -17,7 +17,7 @@ from fastcore.basics import patch
 
 from .hints import spelled, tell_mistakes
 from .responses import current_exchange
-from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routing import C, Decorates, Params, Result, Registers, Route, Verbs, decorate, give_to, infer_route
 from .routing import route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
@@ -78,7 +78,7 @@ class _Decorator:
     @overload
     def __call__(self, path: C, /) -> C: ...
     @overload
-    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
+    def __call__(self, path: Callable[Params, Result], /) -> Route[Params, Result]: ...
     @overload
     def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
                  **options: Any) -> Decorates: ...

@@ -10,7 +10,20 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from fasthtml.common import A, APIRouter, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Td, Titled, Tr, to_xml
+from fasthtml.common import (
+    A,
+    APIRouter,
+    Beforeware,
+    Div,
+    EventStream,
+    FastHTML,
+    Redirect,
+    Response,
+    Td,
+    Titled,
+    Tr,
+    to_xml,
+)
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor
