@@ -2,10 +2,12 @@
 
 Sign in with any name and the password of `$GALLERY_PASSWORD` (default: `let me in`). A guard sends everybody else to the
 login page. Pictures are kept in a folder of their own, under names that we choose, and served only to those signed in.
+The pictures on the page are a region: who is looking sees what others upload, and after `Sign out` nothing more.
 """
 import hmac
 import os
 from pathlib import Path
+from time import time_ns
 from uuid import uuid4
 
 from starlette.datastructures import UploadFile
@@ -28,11 +30,11 @@ def guard(req, session):
 
 
 css = Style('''
-main {max-width: 60rem} .bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
+main.container {max-width: 60rem} .bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
 .bar {margin-bottom: 1.5rem} .bar form, .bar button, .bar h1 {margin: 0; white-space: nowrap}
-.grid-pictures {display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem}
-.grid-pictures figure {margin: 0} .grid-pictures img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .5rem}
-.error {color: var(--pico-del-color)} .login {max-width: 24rem; margin: 10vh auto}
+.pictures {display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem}
+.pictures figure {margin: 0} .pictures img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .5rem}
+.error {color: var(--pico-del-color)} main.login {max-width: 24rem; margin: 10vh auto}
 ''')
 app, rt = fast_app(hdrs=(picolink, css), pico=False, title='Gallery', assets=os.environ.get('ASSETS', 'cdn'),
                    before=Beforeware(guard, skip=['/login', r'/_assets/.*']), max_body_size=20 * 2**20)
@@ -63,47 +65,54 @@ def sign_in(name: str, password: str, session, next: str = '/'):
 
 
 @app.post('/logout')
-def sign_out(session):
+async def sign_out(session, auth):
     session.clear()
+    await app.forget(auth)   # in every window
     return Redirect(login)
 
 
-def picture(name):
-    return Figure(Img(src=f'/pictures/{name}', alt=f'Uploaded picture {name[:8]}', loading='lazy'))
+def names():
+    "Of the pictures, newest first"
+    return sorted((path.name for path in FOLDER.glob('*.*')), reverse=True)
+
+
+@app.live
+def pictures():
+    return Div(*[Figure(Img(src=f'/pictures/{name}', alt='An uploaded picture', loading='lazy')) for name in names()] or
+               P('No pictures yet.'), cls='pictures')
 
 
 @app.get('/')
 def home(auth):
-    names = sorted((p.name for p in FOLDER.iterdir()), reverse=True) if FOLDER.is_dir() else []
     choose = Input(type='file', name='files', multiple=True, accept='image/*', required=True, aria_label='Pictures')
     upload = Form(Group(choose, Button('Upload')), Progress(id='uploadprog', value=0, max=100),
-                  hx_post='/upload', target_id='pictures', hx_swap='afterbegin', **upload_pb_attrs())
+                  hx_post='/upload', hx_swap='none', **upload_pb_attrs())
     leave = Form(Button('Sign out', cls='secondary outline'), method='post', action='/logout')
     return Title('Gallery'), Main(Div(H1('Gallery'), Div(Small(f'Signed in as {auth}'), leave), cls='bar'),
-                                  upload, Div(*map(picture, names), id='pictures', cls='grid-pictures'), cls='container')
+                                  Offline(), upload, pictures(), cls='container')
 
 
 @app.post('/upload')
 def upload(files: list[UploadFile], session):
     FOLDER.mkdir(exist_ok=True)
-    saved = []
+    saved = 0
     for file in files:
         content = file.file.read()
         ending = next((ending for start, ending in KINDS.items() if content.startswith(start)), None)
         if not ending:
             add_toast(session, f'{file.filename} is not a picture of a kind we know.', 'error')
             continue
-        saved.append(f'{uuid4().hex}{ending}')
-        (FOLDER/saved[-1]).write_bytes(content)
+        (FOLDER/f'{time_ns()}-{uuid4().hex}{ending}').write_bytes(content)
+        saved += 1
     if saved:
-        add_toast(session, f'{len(saved)} saved', 'success')
-    return [picture(name) for name in saved] or None
+        add_toast(session, f'{saved} saved', 'success')
+        pictures.changed_sync()
 
 
 @app.get('/pictures/{name}')
 def original(name: str):
     "Only names that we gave out: never a path that somebody made up"
-    if name not in (p.name for p in FOLDER.iterdir()):
+    if name not in names():
         return Response('No such picture', 404)
     return FileResponse(FOLDER/name, headers={'Cache-Control': 'private, max-age=86400', 'X-Content-Type-Options': 'nosniff'})
 

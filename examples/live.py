@@ -1,7 +1,7 @@
 """One page that shows what this library is for. Run it with `make run`, or `python examples/live.py`.
 
-Four cards: notifications that start when a socket opens, a chat with presence, a chart fed by server-sent
-events, and a long task that reports its progress. Open the page in two windows to see them share it.
+Four cards: notifications that start when a socket opens, a chat that knows who is there, a chart of what is measured,
+and a long task that goes on when its page is closed. Open the page in two windows to see them share it.
 `HTMX=4` serves it with htmx 4; `ASSETS=local` takes JavaScript and styles from node_modules.
 """
 import asyncio
@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fasthtml.common import *
-from fasthtml.pico import Card, picolink
+from fasthtml.pico import Card, Group, picolink
 from fasthtml.svg import Circle, Polygon, Polyline, Svg, Text
 
-WIDTH, HEIGHT, SAMPLES = 480, 160, 60
+WIDTH, HEIGHT, SAMPLES = 480, 240, 60
 
 
 def sample(second):
@@ -29,32 +29,45 @@ samples = deque((sample(i / 2) for i in range(-SAMPLES, 0)), maxlen=SAMPLES)  # 
 
 @asynccontextmanager
 async def lifespan(app):
-    "Measure twice a second for as long as the server runs; every visitor sees the same chart"
+    "Measure twice a second for as long as the server runs"
     async def measure():
         for tick in itertools.count():
             samples.append(sample(tick / 2))
-            await chart_channel.publish(chart())
+            await chart.changed()
             await asyncio.sleep(0.5)
     task = asyncio.create_task(measure())
     yield
     task.cancel()
 
 
+guests = itertools.count(1)
+
+def guest(req, session):
+    "Who is asking: each browser keeps the name that it was given"
+    if 'name' not in session: session['name'] = f'Guest {next(guests)}'
+    req.scope['auth'] = session['name']
+
+
 css = Style('''
 :root {--pico-font-size: 100%}
-main {max-width: 1080px} article {margin: 0; display: flex; flex-direction: column}
-header small, .note {color: var(--pico-muted-color)}
+main.container {max-width: 1080px} header {margin-bottom: 1.25rem} h1 {margin-bottom: .25rem}
+article {margin: 0; display: flex; flex-direction: column; min-height: 20rem}
+article > header {display: flex; justify-content: space-between; gap: 1rem} article > :last-child {flex: 1}
+article > div {display: flex; flex-direction: column; justify-content: space-between}
+[aria-busy=true]::before {display: none !important} small, .note {color: var(--pico-muted-color)}
 .cards {display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr))}
-ul.feed {height: 11rem; overflow-y: auto; padding: 0; margin: 0 0 1rem; display: flex; flex-direction: column-reverse}
+ul.feed {height: 11rem; overflow-y: auto; padding: 0; margin: 0 0 1rem}
 ul.feed li {list-style: none; padding: .3rem 0; border-bottom: 1px solid var(--pico-muted-border-color)}
-article form {margin-bottom: 0; margin-top: auto} fieldset[role=group] {margin-bottom: 0}
-svg {width: 100%; height: auto; color: var(--pico-primary)}
-svg text {fill: currentColor; font: 600 20px system-ui}
+article form, fieldset[role=group] {margin-bottom: 0}
+svg {width: 100%; height: auto; color: var(--pico-primary)} svg text {fill: currentColor; font: 600 20px system-ui}
+.offline {position: fixed; inset: 0 0 auto; padding: .5rem; text-align: center;
+  background: var(--pico-mark-background-color); color: var(--pico-mark-color)}
 ''')
-app = FastHTML(title='Live', lifespan=lifespan, exts=('ws', 'sse'), htmx=int(os.environ.get('HTMX', 2)),
+app = FastHTML(title='Live', lifespan=lifespan, before=Beforeware(guest), exts=('ws', 'sse'), htmx=int(os.environ.get('HTMX', 2)),
                assets=os.environ.get('ASSETS', 'cdn'), hdrs=(picolink, css, Link(rel='icon', href='data:,')))
-room, chart_channel = app.channel('room'), app.channel('chart')
-guests, said = itertools.count(1), deque(maxlen=50)  # numbers for visitors; what was said, newest first
+
+def box(name, label):
+    return Input(id=f'box-{name}', name=name, placeholder=label, aria_label=label, required=True, autocomplete='off')
 
 # --- Notifications: `conn` runs when the socket opens, beside the messages, and stops when the visitor leaves
 
@@ -64,80 +77,80 @@ async def notify(send):
         await send(Ul(Li(f'{now} · notification {number} of 10'), id='notes', hx_swap_oob='afterbegin'))
         await asyncio.sleep(1)
 
-
 @app.ws('/notifications', conn=notify)
 async def notifications(question: str):
     answer = Li(B('You asked: '), question, ' – answered at once')
-    return Ul(answer, id='notes', hx_swap_oob='afterbegin'), question_box('question', 'Ask while they arrive')
+    return Ul(answer, id='notes', hx_swap_oob='afterbegin'), box('question', 'Ask while they arrive')
 
-# --- Chat: a channel sends one rendering to all who joined, and never waits for a slow one
+# --- Chat: a region is drawn from what was said, on every page; a channel with presence knows who is there
 
-def presence(): return Small(', '.join(sorted(room.members())) or 'Nobody', ' here', id='presence')
+said = deque(maxlen=50)  # a table, in a program that is more than an example
+room = app.channel('room', presence=True)
 
-def question_box(name, label):
-    return Input(id=f'box-{name}', name=name, placeholder=label, aria_label=label, required=True, autocomplete='off')
+@app.live
+def chat():
+    form = Form(Group(box('text', 'Say something to everybody here'), Button('Send')), hx_post=say, hx_swap='none')
+    return Div(Ul(*[Li(B(name), ' ', text) for name, text in said], cls='feed', id='messages', aria_live='polite'), form)
 
-async def enter(ws, send):
-    ws.info = f'Guest {next(guests)}'
-    room.join(ws)
-    await send(Ul(*said, id='messages', cls='feed'))  # the whole state first: this may be a reconnection
-    await room.publish(presence())
+@app.post
+async def say(text: str, auth):
+    said.appendleft((auth, text[:500]))
+    await chat.changed()
 
-async def leave():
-    await room.publish(presence())
+@app.get('/room')
+def comings(): return EventStream(room)
 
-@app.ws('/chat', conn=enter, disconn=leave)
-async def chat(text: str, ws):
-    said.appendleft(Li(B(ws.info), ' ', text))
-    await room.publish(Ul(said[0], id='messages', hx_swap_oob='afterbegin'))
-    return question_box('text', 'Say something to everybody here')
+@app.get
+def present(): return ', '.join(sorted(room.people())) + ' here'
 
-# --- Chart: components of the SVG room, rendered once for all visitors of the stream
+def presence():
+    return Small(id='presence', hx_get=present, hx_trigger='load, sse:joined, sse:left', hx_ext='sse', sse_connect=comings)
 
+# --- Chart: drawn once for each measurement, however many pages show it, and not at all while nobody looks
+
+@app.live
 def chart():
     points = [(i * (WIDTH - 8) / (SAMPLES - 1), HEIGHT * (1 - value)) for i, value in enumerate(samples)]
     line = ' '.join(f'{x:.0f},{y:.0f}' for x, y in points)
     x, y = points[-1]
     return Svg(Polygon(points=f'0,{HEIGHT} {line} {x:.0f},{HEIGHT}', fill='currentColor', opacity=0.12),
                Polyline(points=line, fill='none', stroke='currentColor', stroke_width=3),
-               Circle(5, x, y, fill='currentColor'),
-               Text(f'{samples[-1]:.0%}', x=12, y=28),
+               Circle(5, x, y, fill='currentColor'), Text(f'{samples[-1]:.0%}', x=12, y=28),
                viewBox=f'0 0 {WIDTH} {HEIGHT}', role='img', aria_label='A measured value over time')
 
-@app.get('/chart')
-def chart_stream(): return EventStream(chart_channel)
+# --- A long task: work that goes on without its page, and that every page shows
 
-# --- A long task: a generator of fragments; htmx stops listening when it ends
+started = [0]
 
-async def work(steps=40):
-    for step in range(steps + 1):
-        yield Div(Progress(value=step, max=steps), P(f'{step / steps:.0%} of the parcels packed', cls='note'))
+@app.work
+async def pack(number: int, say):
+    for step in range(41):
+        await say(Div(Progress(value=step, max=40), P(f'{step / 40:.0%} of the parcels packed', cls='note')))
         await asyncio.sleep(0.08)
-    yield Div(Progress(value=1, max=1), P('Done: every parcel is packed.'))
+    await say(Div(Progress(value=1, max=1), P('Done: every parcel is packed.')))
 
-@app.get('/work')
-def work_stream(): return EventStream(work())
+@app.live
+def task():
+    shown = pack(number=started[-1]) if started[-1] else P('Nothing is running.', cls='note')
+    return Div(shown, Form(Button('Pack the parcels'), hx_post=start, hx_swap='none'), id='work')
 
-@app.post('/work')
-def start():
-    return Div(hx_ext='sse', sse_connect='/work', sse_swap='message', id='work', aria_live='polite')
+@app.post
+async def start():
+    started.append(started[-1] + 1)
+    pack.start(number=started[-1])
+    await task.changed()
+
 
 @app.get('/')
 def home():
-    return Main(
+    return Offline('The connection is lost. Trying again ...', cls='offline'), Main(
         Header(H1('Everything here is live'), P('Each card is a few lines of Python. ', Small('No page reloads.'))),
-        Div(Card(Ul(id='notes', cls='feed', aria_live='polite'),
-                 Form(Fieldset(question_box('question', 'Ask while they arrive'), Button('Ask'), role='group'),
-                      ws_send=True),
-                 header=B('Notifications'), hx_ext='ws', ws_connect='/notifications'),
-            Card(Ul(id='messages', cls='feed', aria_live='polite'),
-                 Form(Fieldset(question_box('text', 'Say something to everybody here'), Button('Send'), role='group'),
-                      ws_send=True),
-                 header=(B('Chat'), ' ', Small(id='presence')), hx_ext='ws', ws_connect='/chat'),
-            Card(Div(chart(), hx_ext='sse', sse_connect='/chart', sse_swap='message'), header=B('Chart')),
-            Card(Div(P('Nothing is running.', cls='note'), id='work'),
-                 Form(Button('Pack the parcels'), hx_post='/work', hx_target='#work', hx_swap='outerHTML'),
-                 header=B('Long task')),
+        Div(Card(Div(Ul(id='notes', cls='feed', aria_live='polite'),
+                     Form(Group(box('question', 'Ask while they arrive'), Button('Ask')), ws_send=True)),
+                 header=B('Notifications'), hx_ext='ws', ws_connect=notifications),
+            Card(chat(), header=(B('Chat'), presence())),
+            Card(chart(), header=B('Chart')),
+            Card(task(), header=B('Long task')),
             cls='cards'),
         cls='container')
 

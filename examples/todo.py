@@ -1,7 +1,7 @@
 """A to-do list with a database and search as you type. Run it with `python examples/todo.py`.
 
-The table is a SQLite file made on the first run (`pip install fasthtml[db]`). Every button answers with the part of the
-page that changed, so there is no JavaScript to write.
+The table is a SQLite file made on the first run (`pip install fasthtml[db]`). The list is a region: every handler changes
+the table and says so, and every window that shows the list, whatever it searches for, is sent what differs.
 """
 import os
 
@@ -11,75 +11,66 @@ from fasthtml.pico import Group, picolink
 
 def line_of(todo):
     "One line of the list: a box to tick, the text, a button to delete"
-    target = f'todo-{todo.id}'
     box = Input(type='checkbox', name='done', checked=bool(todo.done), aria_label=f'Done: {todo.text}',
-                hx_put=f'/todos/{todo.id}', target_id=target, hx_swap='outerHTML')
-    delete = Button('Delete', hx_delete=f'/todos/{todo.id}', target_id=target, hx_swap='outerHTML',
-                    cls='outline secondary', aria_label=f'Delete: {todo.text}')
-    return Li(Label(box, Span(todo.text)), delete, id=target, cls='done' if todo.done else None)
+                hx_put=tick.to(id=todo.id), hx_swap='none')
+    delete = Button('Delete', hx_delete=remove.to(id=todo.id), hx_swap='none', cls='outline secondary', aria_label=f'Delete: {todo.text}')
+    return Li(Label(box, Span(todo.text)), delete, cls='done' if todo.done else None)
 
 
 css = Style('''
-main {max-width: 40rem} #list {padding: 0}
-#list li {list-style: none; display: flex; justify-content: space-between; align-items: center; gap: 1rem;
+main.container {max-width: 40rem} main ul {padding: 0}
+main li {list-style: none; display: flex; justify-content: space-between; align-items: center; gap: 1rem;
   padding: .5rem 0; border-bottom: 1px solid var(--pico-muted-border-color)}
-#list label {margin: 0; flex: 1; overflow-wrap: anywhere} #list button {margin: 0; padding: .25rem .75rem}
-.done span {text-decoration: line-through; color: var(--pico-muted-color)} #left {color: var(--pico-muted-color)}
+li label {margin: 0; flex: 1; overflow-wrap: anywhere} li button {margin: 0; padding: .25rem .75rem}
+.done span {text-decoration: line-through; color: var(--pico-muted-color)} small {color: var(--pico-muted-color)}
 ''')
 app, rt, todos, Todo = fast_app(os.environ.get('TODO_DB', 'todo.db'), render=line_of, hdrs=(picolink, css), pico=False,
                                 title='To do', assets=os.environ.get('ASSETS', 'cdn'),
                                 id=int, text=str, done=bool, pk='id')
 
 
-def count(oob=True):
-    "How many are left; rides along with every answer that changes it"
-    left = sum(not todo.done for todo in todos())
-    return P(f'{left} to do' if left else 'All done', id='left', hx_swap_oob='true' if oob else None)
+@app.live
+def matching(q: str = ''):
+    found = [todo for todo in todos(order_by='id') if q.lower() in todo.text.lower()]
+    left = sum(not todo.done for todo in found)
+    nothing = Li(f'Nothing with “{q}” in it.' if q else 'Nothing to do.')
+    return Div(Ul(*found or [nothing]), Small(f'{left} to do' if left else 'All done'), id='list')
 
 
-def add_form(oob=False):
-    field = Input(id='text', placeholder='What is to be done?', required=True, maxlength=200, aria_label='New entry')
-    return Form(Group(field, Button('Add')), id='add', hx_post='/todos', target_id='list', hx_swap='beforeend',
-                hx_swap_oob='true' if oob else None)
-
-
-def matching(q: str):
-    return [todo for todo in todos(order_by='id') if q.lower() in todo.text.lower()]
+def new_entry():
+    return Input(id='text', placeholder='What is to be done?', required=True, maxlength=200, aria_label='New entry', autocomplete='off')
 
 
 @rt('/')
 def home():
-    search = Input(type='search', name='q', placeholder='Search', aria_label='Search', target_id='list',
+    search = Input(type='search', name='q', placeholder='Search', aria_label='Search', target_id='list', hx_swap='outerHTML',
                    hx_get='/search', hx_trigger='input changed delay:150ms, search')
-    return Titled('To do', add_form(), search, Ul(*matching(''), id='list'), count(oob=False))
+    return Titled('To do', Offline(), Form(Group(new_entry(), Button('Add')), hx_post='/todos', target_id='text', hx_swap='outerHTML'),
+                  search, matching())
 
 
 @app.get('/search')
-def search(q: str = ''):
-    found = matching(q)
-    return found or Li(f'Nothing with “{q}” in it.')
+def search(q: str = ''): return matching(q=q)
 
 
 @app.post('/todos')
-def add(text: str):
-    text = text.strip()[:200]
-    if not text:
-        return Response(status_code=204)
-    return todos.insert(Todo(text=text, done=False)), add_form(oob=True), count()
+async def add(text: str):
+    if text := text.strip()[:200]:
+        todos.insert(Todo(text=text, done=False))
+        await matching.changed()
+    return new_entry()
 
 
 @app.put('/todos/{id}')
-def tick(id: int, done: bool = False):
-    if id not in todos:
-        return Li('That entry is gone: somebody else deleted it.')
-    return todos.update(Todo(id=id, text=todos[id].text, done=done)), count()
+async def tick(id: int, done: bool = False):
+    if id in todos: todos.update(dict(id=id, done=done))
+    await matching.changed()
 
 
 @app.delete('/todos/{id}')
-def remove(id: int):
-    if id in todos:
-        todos.delete(id)
-    return count()
+async def remove(id: int):
+    if id in todos: todos.delete(id)
+    await matching.changed()
 
 
 if __name__ == '__main__':

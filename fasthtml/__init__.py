@@ -13,16 +13,17 @@ def __getattr__(name: str) -> Any:
     if name.startswith('_') and name != '__all__': raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
     from importlib import import_module
     if name == '__all__': return import_module('fasthtml.core').__all__   # `from fasthtml import *` asks for it
-    from importlib.util import find_spec
-    if find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
+    from importlib.machinery import PathFinder
+    if PathFinder.find_spec(f'fasthtml.{name}', __path__): return import_module(f'fasthtml.{name}')   # `from fasthtml import svg`
     for name_of_module in (*_light, 'common'):
         module = import_module(f'fasthtml.{name_of_module}')
         if name in module.__all__: return getattr(module, name)
+    if _WithoutLayer.find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')
     raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
 
 
 class _Package(ModuleType):
-    "`from fasthtml import ft` is the function, whether or not the module `fasthtml.ft` was imported before"
+    "`from fasthtml import ft` is the function, whether or not the module of that name was imported before; `html2ft` likewise"
     @property
     def ft(self) -> Any:
         from importlib import import_module
@@ -31,8 +32,45 @@ class _Package(ModuleType):
     @ft.setter
     def ft(self, module: ModuleType) -> None: pass   # Python sets it when the module has been imported
 
+    @property
+    def html2ft(self) -> Any:
+        from importlib import import_module
+        return import_module('fasthtml.html.html2ft').html2ft
+
+    @html2ft.setter
+    def html2ft(self, module: ModuleType) -> None: pass
+
 
 sys.modules[__name__].__class__ = _Package
+
+
+class _WithoutLayer:
+    "`import fasthtml.params` is `fasthtml.http.params`: the layer of a module may be left out, as it was before there were layers"
+    layers = 'html', 'http', 'realtime', 'app', 'testing', 'workshop'
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        package, _, module = name.rpartition('.')
+        if package != __name__ or module.startswith('_'): return None
+        from importlib.machinery import ModuleSpec
+        from importlib.util import find_spec
+        for layer in cls.layers:
+            if module != layer and find_spec(f'{package}.{layer}.{module}'): return ModuleSpec(name, cls, origin=f'{package}.{layer}.{module}')
+
+    @staticmethod
+    def create_module(spec: Any) -> ModuleType:
+        "The very same module, so that its names are the same objects under both paths"
+        from importlib import import_module
+        module = import_module(spec.origin)
+        spec.loader_state = module.__spec__   # the machinery of imports is about to replace it
+        return module
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        module.__spec__ = module.__spec__.loader_state
+
+
+sys.meta_path.append(_WithoutLayer)   # asked last, and only about what no file of this package answers
 
 
 def _same_folder() -> list[str]:

@@ -550,7 +550,7 @@ def _named4(self: Visit, root: Any, name: str, data: str) -> tuple[bool, bool]:
     return bool(told or wanted), native
 
 # %% ../../nbs/api/testing/38_arrivals.ipynb #ac7935cb
-_harmless = re.compile(r'htmx|idiomorph|css-scope-inline|pico|fasthtml|highlight|helpers\.js', re.I)
+_harmless = re.compile(r'htmx|idiomorph|css-scope-inline|pico|fasthtml|highlight|helpers\.js|_live\.js', re.I)
 
 @patch
 def question_script(

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from fastcore.basics import patch
 
 from .calls import Response, StillWaiting, shorten
-from .dom import Dom, connected
+from .dom import Dom, closest, connected, is_element
 from .fields import File, NotPossible, crlf, describe
 from .hx import Event, Request, encoded, same_origin
 from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
@@ -255,6 +255,7 @@ async def settle(self: Tab) -> None:
 @patch
 async def _request(self: Tab, request: Request) -> None:
     visit, self._last = self.visit, f'{request.method} {urlsplit(request.url).path}'
+    form = _form_of_region(request.source)
     for question, of in ((request.prompt, str), (request.confirm, bool)):
         if not question: continue
         said = self._ask(question, of)
@@ -273,7 +274,14 @@ async def _request(self: Tab, request: Request) -> None:
         return self._stream(Line('sse', request.source, request.url, request), r)
     await self.client.finish(r)
     reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text, url)
-    with self.lock: visit.respond(request, reply)
+    with self.lock:
+        visit.respond(request, reply)
+        if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
+
+def _form_of_region(el: Any) -> Any:
+    "The form that an element belongs to, if a live region has drawn it"
+    form = closest(el, 'form') if is_element(el) else None
+    return form if form is not None and closest(form, '[data-live-key]') is not None else None
 
 @patch
 def _ask(self: Tab, question: str, of: type) -> Any:

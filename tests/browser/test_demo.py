@@ -36,22 +36,34 @@ def test_notifications_arrive_and_a_question_is_answered_between_them(demo, page
 def test_two_visitors_see_each_other(demo, new_page):
     ada, alan = new_page(), new_page()
     ada.goto(demo)
-    ada.wait_for_selector('#presence:has-text("Guest 1 here")')
+    ada.wait_for_selector('#presence:text-is("Guest 1 here")')
     alan.goto(demo)
-    ada.wait_for_selector('#presence:has-text("Guest 1, Guest 2 here")')
-    alan.fill('#box-text', 'Hello <b>all</b>')
-    alan.press('#box-text', 'Enter')
-    ada.wait_for_selector('#messages li:has-text("Guest 2 Hello <b>all</b>")')
+    for tab in ada, alan: tab.wait_for_selector('#presence:text-is("Guest 1, Guest 2 here")')
+    ada.fill('#box-text', 'half a sen')
+    alan.click('#box-text')
+    for text in 'Hello <b>all</b>', 'and again':    # the keyboard stays where it is
+        alan.keyboard.type(text)
+        alan.keyboard.press('Enter')
+        ada.wait_for_selector(f'#messages li:has-text("Guest 2 {text}")')
+        alan.wait_for_function('document.activeElement.id == "box-text" && document.activeElement.value == ""')
+    assert ada.input_value('#box-text') == 'half a sen'
     alan.context.close()
     ada.wait_for_selector('#presence:text-is("Guest 1 here")')
+    ada.reload()
+    ada.wait_for_selector('#messages li:has-text("Guest 2 and again")')
     assert not ada.problems
 
 
-def test_the_chart_moves_and_the_task_ends(demo, page):
+def test_the_chart_moves_and_the_task_is_the_same_in_every_window(demo, new_page):
+    page, second = new_page(), new_page()
     page.goto(demo)
     first = page.locator('svg polyline').get_attribute('points')
     page.wait_for_function('first => document.querySelector("svg polyline").getAttribute("points") != first', arg=first)
+    second.goto(demo)
     page.click('text=Pack the parcels')
-    page.wait_for_selector('#work progress')
-    page.wait_for_selector('text=Done: every parcel is packed.')
-    assert not page.problems
+    second.wait_for_selector('#work [data-work=running] progress')
+    page.reload()
+    for tab in page, second: tab.wait_for_selector('#work [data-work=done] >> text=Done: every parcel is packed.')
+    page.click('text=Pack the parcels')
+    second.wait_for_selector('#work [data-work=running] progress')
+    assert not page.problems + second.problems

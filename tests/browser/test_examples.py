@@ -1,11 +1,16 @@
 """The example apps, used as a visitor uses them."""
 import base64
 import importlib.util
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
+import fasthtml.common
+from fasthtml.common import fast_app
 from support import ROOT, serve, wait_until
 
+VERSIONS = 2, 4
 PNG = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
 
 
@@ -17,25 +22,36 @@ def load_example(name: str):
     return module
 
 
-@pytest.fixture
-def todo(tmp_path, monkeypatch):
+@contextmanager
+def serving(name: str, htmx: int):
+    "An example, served with one version of htmx"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+        patch.setattr(fasthtml.common, 'fast_app', partial(fast_app, htmx=htmx))
+        module = load_example(name)
+    with serve(module.app) as server: yield server
+
+
+@pytest.fixture(params=VERSIONS)
+def todo(request, tmp_path, monkeypatch):
     monkeypatch.setenv('TODO_DB', str(tmp_path/'todo.db'))
-    with serve(load_example('todo').app) as server:
+    with serving('todo', request.param) as server:
         yield server.url
 
 
 def test_a_list_is_filled_searched_ticked_and_emptied(todo, page):
     page.goto(todo)
+    page.click('#text')
     for text in 'Buy milk', 'Buy <b>bread</b>', 'Write':
-        page.fill('#text', text)
-        page.press('#text', 'Enter')
+        page.keyboard.type(text)    # the field keeps the keyboard
+        page.keyboard.press('Enter')
         page.wait_for_selector(f'#list li:has-text("{text}")')
-        page.wait_for_function("document.getElementById('text').value == ''")
-    assert page.inner_text('#left') == '3 to do'
+        page.wait_for_function("document.activeElement.id == 'text' && document.activeElement.value == ''")
+    assert page.inner_text('#list small') == '3 to do'
     page.type('[name=q]', 'buy')
     page.wait_for_function("document.querySelectorAll('#list li').length == 2")
     page.check('[aria-label="Done: Buy milk"]')
-    page.wait_for_selector('#left:has-text("2 to do")')
+    page.wait_for_selector('#list small:text-is("1 to do")')
     page.click('[aria-label="Delete: Buy milk"]')
     page.wait_for_function("document.querySelectorAll('#list li').length == 1")
     page.fill('[name=q]', '')
@@ -45,25 +61,29 @@ def test_a_list_is_filled_searched_ticked_and_emptied(todo, page):
     assert not page.problems
 
 
-def test_an_entry_that_somebody_else_deleted_says_so(todo, new_page):
+def test_two_windows_show_one_list_each_with_its_own_search(todo, new_page):
     mine, theirs = new_page(), new_page()
-    mine.goto(todo)
-    mine.fill('#text', 'Shared')
-    mine.press('#text', 'Enter')
-    mine.wait_for_selector('#list li')
-    theirs.goto(todo)
+    for tab in mine, theirs: tab.goto(todo)
+    theirs.type('[name=q]', 'sh')
+    theirs.wait_for_selector('text=Nothing with “sh” in it.')
+    theirs.wait_for_selector('html[data-live=true]', state='attached')
+    for text in 'Shared', 'Milk':
+        mine.fill('#text', text)
+        mine.press('#text', 'Enter')
+        mine.wait_for_selector(f'#list li:has-text("{text}")')
+    theirs.wait_for_selector('#list li:has-text("Shared")')
+    assert theirs.locator('#list li').count() == 1
+    theirs.check('[aria-label="Done: Shared"]')
+    mine.wait_for_selector('li.done:has-text("Shared")')
     theirs.click('text=Delete')
-    theirs.wait_for_function("document.querySelectorAll('#list li').length == 0")
-    mine.click('[aria-label="Done: Shared"]')
-    mine.wait_for_selector('#list li:has-text("somebody else deleted it")')
+    mine.wait_for_selector('#list li:has-text("Shared")', state='detached')
     assert not mine.problems + theirs.problems
 
 
-@pytest.fixture
-def gallery(tmp_path, monkeypatch):
+@pytest.fixture(params=VERSIONS)
+def gallery(request, tmp_path, monkeypatch):
     monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
-    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
-    with serve(load_example('gallery').app) as server:
+    with serving('gallery', request.param) as server:
         yield server.url
 
 
@@ -83,12 +103,18 @@ def test_a_visitor_signs_in_uploads_and_leaves(gallery, page, tmp_path):
     (tmp_path/'dot.png').write_bytes(PNG)
     page.set_input_files('[name=files]', [tmp_path/'dot.png', tmp_path/'notes.txt'])
     page.click('text=Upload')
-    page.wait_for_selector('#pictures img')
+    page.wait_for_selector('.pictures img')
     page.wait_for_selector('.fh-toast:has-text("notes.txt is not a picture")')
-    page.wait_for_function("document.querySelector('#pictures img').naturalWidth == 1")
+    page.wait_for_function("document.querySelector('.pictures img').naturalWidth == 1")
     assert page.evaluate("document.getElementById('uploadprog').value") == 100
+    second = page.context.new_page()
+    second.goto(gallery)
+    page.set_input_files('[name=files]', [tmp_path/'dot.png'])
+    page.click('text=Upload')
+    second.wait_for_function("document.querySelectorAll('.pictures img').length == 2")
     page.click('text=Sign out')
     page.wait_for_selector('text=Sign in')
+    second.wait_for_selector('html[data-live=lost]', state='attached')
     assert not page.problems
 
 
@@ -163,10 +189,9 @@ def test_stop_closes_the_generator(words, page, monkeypatch):
     assert not page.problems
 
 
-@pytest.fixture
-def shared_list(monkeypatch):
-    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
-    with serve(load_example('shared_list').app) as server: yield server.url
+@pytest.fixture(params=VERSIONS)
+def shared_list(request):
+    with serving('shared_list', request.param) as server: yield server.url
 
 
 def test_two_people_see_one_list(shared_list, new_page):
@@ -182,7 +207,25 @@ def test_two_people_see_one_list(shared_list, new_page):
     bob.wait_for_selector('li:has-text("buy milk by Ann")')
     assert bob.input_value('[name=text]') == 'half a th'
     ann.wait_for_selector('text=Ann, 1 of these are yours')
+    ann.wait_for_function("document.querySelector('[name=text]').value == ''")
     assert bob.query_selector('text=Bob, 0 of these are yours')
     bob.click('text=done')
     ann.wait_for_selector('li', state='detached')
     for tab in ann, bob: assert not tab.problems
+
+
+@pytest.mark.parametrize('htmx', VERSIONS)
+def test_a_dashboard_is_the_same_in_every_window(htmx, new_page):
+    with serving('dashboard', htmx) as server:
+        ann, bob = new_page(), new_page()
+        ann.goto(server.url)
+        before = ann.get_attribute('polygon', 'points')
+        bob.goto(server.url)
+        bob.wait_for_selector('html[data-live=true]', state='attached')
+        ann.fill('[name=value]', '0')
+        ann.press('[name=value]', 'Enter')
+        bob.wait_for_function("document.querySelector('[name=value]').value == '0.0'")
+        ann.wait_for_function("before => document.querySelector('polygon').getAttribute('points') != before", arg=before)
+        ann.wait_for_selector('text=windows show this page')
+        for tab in ann, bob: tab.wait_for_selector('article:has-text("windows show this page") p:text-is("2")')
+        assert not ann.problems + bob.problems

@@ -27,10 +27,16 @@ def names(page: str, text: str, **given) -> dict:
     return space
 
 
+def program(page: str, htmx: int, *texts: str) -> dict:
+    "What some cells of a page define, with one version of htmx"
+    space = vars(fasthtml.common) | {'FastHTML': partial(FastHTML, htmx=htmx)}
+    for text in texts: exec(cell(page, text).partition('\npage = ')[0], space)
+    return space
+
+
 def realtime_app(htmx: int) -> dict:
     "The cells of the page on real time that make its app, and an address to sign in"
-    space = vars(fasthtml.common) | {'FastHTML': partial(FastHTML, htmx=htmx), 'Client': None}
-    for text in ('from collections import', 'def notices', 'hall = ', 'def pack', 'def connections'): exec(cell('realtime', text), space)
+    space = program('realtime', htmx, 'from collections import', 'def notices', 'hall = ', 'def pack', 'def connections')
 
     @space['app'].get('/login')
     def login(name: str, session): session['user'] = name
@@ -120,6 +126,44 @@ def test_each_person_is_listed_once_and_windows_share_what_is_shown(new_page, ht
         ann.wait_for_selector('td:text-is("/_live")')
         assert not ann.problems
     bob.problems.clear()  # the browser logs the 403
+
+
+@VERSIONS
+def test_a_shared_list_a_cart_and_a_filter_are_true_in_every_window(new_page, htmx):
+    code = program('live', htmx, 'def todo', 'def cart', 'def price', 'def cheap')
+    with serve(code['app']) as served:
+        ann, bob = new_page(), new_page()
+        for tab, name in (ann, 'Ann'), (bob, 'Bob'):
+            tab.goto(f'{served.url}/list/7')
+            tab.fill('[name=name]', name)
+            tab.press('[name=name]', 'Enter')
+            tab.wait_for_selector('html[data-live=true]', state='attached')
+        bob.fill('[name=text]', 'half a sen')
+        ann.click('[name=text]')
+        for text in 'buy milk', 'buy figs':
+            ann.keyboard.type(text)
+            ann.keyboard.press('Enter')
+            bob.wait_for_selector(f'li:has-text("{text} (Ann)")')
+            ann.wait_for_function('document.activeElement.name == "text" && document.activeElement.value == ""')
+        assert bob.input_value('[name=text]') == 'half a sen'
+        bob.click('li:has-text("milk") button')
+        ann.wait_for_selector('h2:text-is("2 to do")')
+        second = ann.context.new_page()
+        for tab in ann, second, bob:
+            tab.goto(f'{served.url}/shop')
+            tab.wait_for_selector('html[data-live=true]', state='attached')
+        ann.click('text=Buy honey')
+        for tab in ann, second: tab.wait_for_selector('span:text-is("2 in the cart")')
+        assert bob.inner_text('main span') == '0 in the cart'
+        for tab in ann, bob: tab.goto(f'{served.url}/cheap')
+        ann.fill('[name=limit]', '40')
+        ann.press('[name=limit]', 'Tab')
+        ann.wait_for_function('document.querySelectorAll("#cheap li").length == 3')
+        code['prices'].update({0: 30, 5: 8})
+        code['cheap'].changed_sync()
+        ann.wait_for_function('document.querySelectorAll("#cheap li").length == 4')
+        bob.wait_for_function('document.querySelector("#cheap").innerText == "part 1\\npart 5"')
+        assert not ann.problems + bob.problems
 
 
 @VERSIONS

@@ -157,6 +157,36 @@ def test_names_of_the_package_load_when_they_are_asked_for():
     assert fresh(code) == [False, 'FastHTML', 'p', 'fasthtml.svg', False]
 
 
+def modules_of_layers():
+    "Name of a module without its layer -> with it"
+    paths = [path.relative_to(ROOT/'fasthtml') for path in sorted((ROOT/'fasthtml').glob('*/*.py')) if path.stem != '__init__']
+    return [(path.stem, f'fasthtml.{path.parent}.{path.stem}') for path in paths]
+
+
+def test_a_module_may_be_named_without_its_layer_as_before_there_were_layers():
+    "Names are those that have no file of their own in the package, as `fasthtml.svg` has"
+    files = {path.stem for path in (ROOT/'fasthtml').glob('*.py')} | {path.name for path in (ROOT/'fasthtml').iterdir() if path.is_dir()}
+    names = [(short, whole) for short, whole in modules_of_layers() if short not in files]
+    assert len({short for short, _ in names}) == len(names) > 60
+    code = (f'import json\nfrom importlib import import_module, reload\nnames = {names!r}\nwrong = []\n'
+            'for short, whole in names:\n'
+            '    old, new = import_module("fasthtml." + short), import_module(whole)\n'
+            '    if old is not new or new.__spec__.name != whole or new.__name__ != whole: wrong.append(whole)\n'
+            'print(json.dumps(wrong))')
+    assert fresh(code) == []
+
+
+@pytest.mark.parametrize('code, shown', [
+    ('from fasthtml.params import header\nfrom fasthtml.http import params\nshown = header is params.header', True),
+    ('from fasthtml.html2ft import html2ft\nimport fasthtml\nshown = fasthtml.html2ft is html2ft', True),
+    ('from fasthtml import html2ft, sse\nshown = [callable(html2ft), sse.__name__]', [True, 'fasthtml.realtime.sse']),
+    ('from importlib.util import find_spec\nshown = [find_spec("fasthtml.nothing"), find_spec("other") and 1]', [None, None]),
+    ('try: import fasthtml.realtime.params\nexcept ModuleNotFoundError as e: shown = str(e)', "No module named 'fasthtml.realtime.params'"),
+])
+def test_paths_without_a_layer_lead_to_the_module_itself(code, shown):
+    assert fresh(f'import json\n{code}\nprint(json.dumps(shown))') == shown
+
+
 def test_both_distributions_in_one_place_are_noticed(tmp_path):
     place = tmp_path/'site-packages'
     (place/'python_fasthtml-0.14.14.dist-info').mkdir(parents=True)

@@ -20,42 +20,44 @@ def load_example(name: str):
 @pytest.fixture
 def todo(tmp_path, monkeypatch):
     monkeypatch.setenv('TODO_DB', str(tmp_path/'todo.db'))
-    return load_example('todo').app
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+    return load_example('todo')
 
 
 def test_a_list_is_filled_searched_ticked_and_emptied(todo):
-    page = Client(todo).open('/')
+    page = Client(todo.app).open('/')
+    def shown(): return [o.text for o in page.region(page_region()).all('li')]
+    def page_region(): return page.one('[data-live-key]')['data-live-key']
     for text in 'Buy milk', 'Buy <b>bread</b>', 'Write':
         page.fill('#text', text)
         page.press('#text', 'Enter')
         assert page.one('#text').value == '' and page.focused == page.one('#text')
-    assert page.one('#left').text == '3 to do'
+    assert len(shown()) == 3 and page.one('#list small').text == '3 to do'
     page.fill('[name=q]', 'buy')
-    assert len(page.all('#list li')) == 2
+    assert len(shown()) == 2
     page.check('[aria-label="Done: Buy milk"]')
-    assert page.one('#left').text == '2 to do'
+    assert len(shown()) == 2 and page.one('#list small').text == '1 to do'
     page.click('[aria-label="Delete: Buy milk"]')
     page.fill('[name=q]', '')
     page.reload()
     assert [o.one('span').text for o in page.all('#list li')] == ['Buy <b>bread</b>', 'Write']
-    assert page.warnings == []
+    assert page.is_true() and page.warnings == []
 
 
-def test_an_entry_that_somebody_else_deleted_says_so(todo):
-    mine = Client(todo).open('/')
+def test_what_somebody_else_deletes_is_gone_in_every_window(todo):
+    mine = Client(todo.app).open('/')
     mine.fill('#text', 'Shared')
     mine.press('#text', 'Enter')
-    theirs = Client(todo).open('/')
+    theirs = Client(todo.app).open('/')
     theirs.click('text=Delete')
-    assert theirs.all('#list li') == []
-    mine.click('[aria-label="Done: Shared"]')
-    assert 'somebody else deleted it' in mine.one('#list li').text
+    assert [page.region(todo.matching, q='').text for page in (mine, theirs)] == ['Nothing to do.All done'] * 2
 
 
 def test_a_visitor_signs_in_uploads_and_leaves(tmp_path, monkeypatch):
     monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
     monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
-    client = Client(load_example('gallery').app)
+    gallery = load_example('gallery')
+    client = Client(gallery.app)
     page = client.open('/', scripts='ignore')
     page.fill('form', {'name': 'Ada <3', 'password': 'wrong'})
     page.submit('form')
@@ -65,6 +67,7 @@ def test_a_visitor_signs_in_uploads_and_leaves(tmp_path, monkeypatch):
     assert 'Welcome, Ada <3' in page.text
     page.fill('[type=file]', [('a.png', PNG, 'image/png'), ('b.txt', b'no picture', 'text/plain')])
     page.click('text=Upload')
-    assert len(page.all('#pictures figure')) == 1
+    assert len(page.region(gallery.pictures).all('figure')) == 1
+    assert [o.text for o in page.all('.fh-toast')][-2:] == ['b.txt is not a picture of a kind we know.', '1 saved']
     page.click('text=Sign out')
     assert page.path.startswith('/login')

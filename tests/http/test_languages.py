@@ -115,7 +115,7 @@ def test_a_visitor_reads_their_own_language(kind, accept):
     def read(headers):
         text = ask(client, {'Accept': accept} | headers).text
         return json.dumps(json.loads(text), ensure_ascii=False) if text[:1] == '{' else text
-    shown = [read(headers) for headers in ({}, {'Accept-Language': 'en'}, GERMAN, {'Accept-Language': 'fr'})]
+    shown = [read(headers) for headers in ({}, {'Accept-Language': 'en'}, GERMAN, {'Accept-Language': 'it'})]
     if accept == 'application/json':   # no heading, and not everything is shown there
         if not any(english in o for o in shown) and kind not in ('nothing there', 'a status'): return
         english, german = (re.sub(r'^\d+ ', '', o) for o in (english, german))
@@ -177,7 +177,7 @@ def test_the_scripts_of_a_page_get_their_texts():
     assert list(said) == ['de', 'en'] and said['de']['unreachable'] == 'Der Server ist nicht erreichbar.'
 
 
-WRONG = ['fr', ['en', 'xx'], {'de': {'nonsense': 'x'}}, {'de': {'fields': '{other}'}}, {'de': 'x'}, {'de': {'fields': '{'}}, [1]]
+WRONG = ['it', ['en', 'xx'], {'de': {'nonsense': 'x'}}, {'de': {'fields': '{other}'}}, {'de': 'x'}, {'de': {'fields': '{'}}, [1]]
 ODD = ['', ',', ';q=', 'de;q=x', '*;q=1', 'a' * 5000, 'de-' + '-' * 50, 'ü', 'de;q=0', ', '.join(['x'] * 1000)]
 
 
@@ -191,5 +191,15 @@ def test_an_odd_header_gets_the_first_language(header):
     assert Languages(['en', 'de']).best(header) == 'en'
 
 
-def test_german_says_everything():
-    assert set(SHIPPED['de']) == set(TEXTS)
+@pytest.mark.parametrize('language', ['de', 'fr'])
+def test_a_language_that_is_shipped_says_everything(language):
+    assert set(SHIPPED[language]) == set(TEXTS)
+
+
+def test_french_is_shown_and_counts_as_in_france():
+    app = FastHTML(secret_key='k', texts=['en', 'fr'], max_fields=1234)
+
+    @app.post('/')
+    async def index(req): return str(len(await req.form()))
+    answer = Client(app).post('/', data={f'a{i}': '' for i in range(2000)}, headers={'Accept-Language': 'fr-CA, en;q=0.5'})
+    assert answer.status_code == 413 and 'Le formulaire a plus que les 1\u202f234 champs permis.' in answer.text

@@ -13,6 +13,7 @@ from importlib import metadata
 import pytest
 from packaging.requirements import Requirement
 
+from proxy_kit import Proxy
 from support import ROOT, serve_process
 
 BLOCK = '''
@@ -116,18 +117,57 @@ def a_welcome(page, url):
     a_reply(page, url)
 
 
+def a_room(page, url):
+    second = page.context.new_page()
+    second.goto(url)
+    for tab in page, second: tab.wait_for_selector('#messages li >> text=Welcome!')
+    page.fill('[name=text]', 'hello')
+    page.press('[name=text]', 'Enter')
+    second.wait_for_selector('#messages li:text-is("hello")')
+
+
 def a_wall(page, url):
     page.add_init_script('addEventListener("htmx:sseOpen", () => { window.listening = true })')
     page.goto(url + '/wall')
     page.wait_for_function('window.listening')
-    page.evaluate('window.socket = new WebSocket(location.origin.replace("http", "ws") + "/room")')
-    page.wait_for_selector('text=/\\d here/')
+    second = page.context.new_page()
+    second.goto(url)
+    second.wait_for_selector('#messages li >> text=Welcome!')
+    second.fill('[name=text]', 'to the wall')
+    second.press('[name=text]', 'Enter')
+    page.wait_for_selector('#messages li:text-is("to the wall")')
+
+
+def a_name(page, url):
+    page.fill('[name=name]', 'Ida')
+    page.press('[name=name]', 'Enter')
+    page.wait_for_selector('h1:text-is("Chat")')
+
+
+def what_was_said(page, url):
+    a_name(page, url)
+    second = page.context.new_page()
+    second.goto(url)
+    second.fill('[name=text]', 'Just a mo')
+    page.click('[name=text]')
+    for text in 'one', 'two':   # the keyboard stays where it is
+        page.keyboard.type(text)
+        page.keyboard.press('Enter')
+        second.wait_for_selector(f'li:has-text("Ida {text}")')
+        page.wait_for_function('document.activeElement.name == "text" && document.activeElement.value == ""')
+    assert second.input_value('[name=text]') == 'Just a mo'
+
+
+def who_is_there(page, url):
+    what_was_said(page, url)
+    page.wait_for_selector('main > p:text-is("Ida here")')
 
 
 STEPS = {
     '01_first_app': {'A page': first_page, 'Entries in a database': list_of_entries, 'A form': a_form_that_adds,
                      'Validation': a_form_that_explains, 'The session': a_name_that_is_kept},
-    '02_chat': {'A socket': a_reply, 'A server that speaks first': a_welcome, 'A room': a_welcome, 'Listening only': a_wall},
+    '02_chat': {'A socket': a_reply, 'A server that speaks first': a_welcome, 'A room': a_room, 'Listening only': a_wall,
+                'Names': a_name, 'What was said': what_was_said, 'Who is there': who_is_there},
 }
 
 
@@ -143,6 +183,39 @@ def test_each_step_of_a_tutorial_works_with_the_documented_install(tutorial, hea
         STEPS[tutorial][heading](page, server.url)
         assert 'arning' not in server.output and 'was answered by' not in server.output, server.output
     page.problems.clear()   # addresses that were refused on purpose, and the end of the server
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_the_chat_of_the_tutorial_survives_a_restart(new_page, tmp_path, htmx):
+    "In the windows of two people: what was said before, what somebody has typed, and who is there"
+    (tmp_path/'main.py').write_text(program('02_chat', 'Who is there').replace("'chat.db', ", f"'chat.db', htmx={htmx}, "))
+    command = [sys.executable, 'main.py']
+    with serve_process('', tmp_path, command=command) as server, Proxy(server.port) as proxy:
+        ida, joan = tabs = new_page(), new_page()
+        for tab, name in (ida, 'Ida'), (joan, 'Joan'):
+            tab.goto(proxy.url)
+            tab.fill('[name=name]', name)
+            tab.press('[name=name]', 'Enter')
+        for tab in tabs: tab.wait_for_selector('main > p:text-is("Ida, Joan here")')
+        ida.fill('[name=text]', 'before')
+        ida.press('[name=text]', 'Enter')
+        joan.wait_for_selector('li:has-text("Ida before")')
+        joan.fill('[name=text]', 'half a sen')
+        proxy.away = True
+        server.signal()
+        server.wait()
+        for tab in tabs: tab.wait_for_selector('[role=status]', state='visible')
+        with serve_process('', tmp_path, command=command) as again:
+            proxy.target, proxy.away = again.port, False
+            for tab in tabs: tab.wait_for_selector('html[data-live=true]', state='attached')
+            ida.fill('[name=text]', 'after')
+            ida.press('[name=text]', 'Enter')
+            joan.wait_for_selector('li:has-text("Ida after")')
+            assert joan.locator('li:has-text("Ida before")').count() == 1 and joan.input_value('[name=text]') == 'half a sen'
+            for tab in tabs:
+                tab.wait_for_selector('main > p:text-is("Ida, Joan here")')
+                tab.wait_for_selector('[role=status]', state='hidden')
+                tab.problems.clear()   # the browser logs that nobody answered
 
 
 def run(source, folder, extras):
