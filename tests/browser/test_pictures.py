@@ -202,5 +202,6 @@ def write_places(name, seen):
     "One line for each part"
     places = json.loads(PLACES.read_text(encoding='utf-8')) if PLACES.exists() else {}
     places[name] = seen
-    lines = ['"%s": [\n%s\n]' % (key, ',\n'.join(json.dumps(part, ensure_ascii=False) for part in parts)) for key, parts in sorted(places.items())]
+    lines = [f'{json.dumps(key)}: [\n' + ',\n'.join(json.dumps(part, ensure_ascii=False) for part in parts) + '\n]'
+             for key, parts in sorted(places.items())]
     PLACES.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
