@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any, overload
 
 from .hints import spelled, tell_mistakes
-from .routing import C, Decorates, P, R, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routing import C, Decorates, Params, Result, Registers, Route, Verbs, decorate, give_to, infer_route
 from .routing import route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
@@ -46,7 +46,7 @@ class _Decorator:
     @overload
     def __call__(self, path: C, /) -> C: ...
     @overload
-    def __call__(self, path: Callable[P, R], /) -> Route[P, R]: ...
+    def __call__(self, path: Callable[Params, Result], /) -> Route[Params, Result]: ...
     @overload
     def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
                  **options: Any) -> Decorates: ...
