@@ -116,7 +116,8 @@ def shapes(site):
         foreign = NotStr(f'<script data-live-own>window.injected = {get("n")}</script><img src="data:," onerror="window.injected = 1">')
         styled = Style(f'#styled{get("n")} {{color: rgb(1, 2, {get("n")})}}')
         runs = Script(f'window.ran = {get("n")}')
-        return Div(P('x', id=f'styled{get("n")}', cls='styled'), styled, runs, foreign if get('foreign') else None, P(get('other'), cls='other'))
+        parts = styled, runs, foreign if get('foreign') else None, P(get('other'), cls='other')
+        return Div(P('x', id=f'styled{get("n")}', cls='styled'), *parts)
 
     @live
     def row(id: int): return Div(f'row {id} {get("n")}', cls='row')
