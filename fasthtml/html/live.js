@@ -11,8 +11,8 @@
   'use strict';
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
 
-  const KEY = 'data-live-key', root = document.documentElement;
-  const url = (document.currentScript && document.currentScript.dataset.url) || '/_live';
+  const KEY = 'data-live-key', root = document.documentElement, us = document.currentScript;
+  const url = (us && us.dataset.url) || '/_live', nonce = us && us.nonce;
   const live = globalThis.fasthtmlLive = {state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
   const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
   const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
@@ -41,7 +41,7 @@
   const shown = new WeakMap();     // node of a base tree -> node of the page
   const foreign = new WeakSet();   // nodes of the page that a swap of the visitor's own has put where a base node was
 
-  const ours = /^data-(live-(token|has|at|conflict)$|live$|htmx-|hx-revealed)/;
+  const ours = /^nonce$|^data-(live-(token|has|at|conflict)$|live$|htmx-|hx-revealed)/;
   function bare(el) {
     for (const {name} of [...el.attributes]) if (ours.test(name)) el.removeAttribute(name);
     if (!/\bhtmx-/.test(el.getAttribute('class') || '')) return;
@@ -268,10 +268,19 @@
     else rest();
   }
 
+  // A script that was parsed with the drawing does not run, so it is made anew. Under a policy those of the program get the nonce
+  function copyOf(theirs, deep) {
+    const isScript = theirs.localName === 'script' && theirs.namespaceURI === root.namespaceURI;
+    const made = isScript ? document.createElement('script') : document.importNode(theirs, deep);
+    if (isScript) for (const {name, value} of theirs.attributes) made.setAttribute(name, value);
+    if (nonce && theirs.nodeType === 1 && theirs.hasAttribute('data-live-own')) made.nonce = nonce;
+    return made;
+  }
+
   // `mine` is where it will stand; null: nothing of the page goes into it
   function build(theirs, mine, run) {
     const isRegion = theirs.nodeType === 1 && keyOf(theirs);
-    const made = document.importNode(theirs, Boolean(isRegion));
+    const made = copyOf(theirs, Boolean(isRegion));
     shown.set(theirs, made);
     if (!isRegion) for (const child of [...theirs.childNodes]) made.append(moved(child, mine, run) || build(child, mine, run));
     return made;
@@ -346,7 +355,11 @@
         node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
-      else mergeNode(old, child, node, run);
+      else if (node.localName === 'script') {               // another script now, which runs
+        const made = build(child, mine, run);
+        node.replaceWith(made);
+        node = made;
+      } else mergeNode(old, child, node, run);
       wanted.push(node);
     }
     place(mine, wanted);

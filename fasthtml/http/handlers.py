@@ -214,8 +214,7 @@ async def invoke(fn: Callable, plan: Plan, source: Source, site: Site) -> Any:
     if 'fasthtml.fetch' in source.scope: await fetch_session(source.scope, plan)
     if plan.specials and (names := plan.specials & prepared_names): fill_specials(names, source, site)
     if plan.needs_body and source.body is None and source.scope['type'] == 'http' and has_body(source.scope):
-        source.set_body(await read_body(source.conn, max_body_size=site.max_body_size, max_part_size=site.max_part_size,
-                                        max_fields=site.max_fields, max_text_size=site.max_text_size))
+        source.set_body(await read_body(source.conn))
     return await call(fn, plan, source)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #0879ece7
@@ -301,7 +300,8 @@ class Endpoint:
         self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, asyncio.current_task(), asyncio.get_running_loop(), config=self.site)
+        loop = asyncio.get_running_loop()   # a system call in Python 3.11, so it is asked once
+        exchange = Exchange(scope, receive, send, asyncio.current_task(loop), loop, None, None, self.site)
         token = current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)

@@ -95,13 +95,9 @@ _own, _droppable = object(), object()  # marks of the program's own pieces, and 
 def resume(
     coro: Coroutine,  # Stepped once
     future: Any,      # What it waits for; None if it only gives the loop a turn
-    waits: Callable[[], Any] | None = None,  # Called when it waits for something, or gives the loop a second turn
 ):
     "Continue a coroutine that was stepped without a task"
-    turns = 0
     while True:
-        turns += 1
-        if waits and (future is not None or turns == 2): waits()
         try: value = yield future
         except BaseException as e:
             try: future = coro.throw(e)

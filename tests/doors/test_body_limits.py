@@ -1,0 +1,91 @@
+"The limits of an app for bodies are the same at every entry point that reads one: lower than the default, and higher."
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from starlette.routing import Mount
+
+from fasthtml.common import Beforeware, FastHTML, form2dict, parse_form
+from fasthtml.http.params import form
+from fasthtml.testing import Client
+
+KIB = 1024
+FORM, PARTS, JSON = 'urlencoded', 'multipart', 'json'
+LIMITS = {  # option -> a limit below the default and one above, and what is just allowed and just too much of fields of how many characters
+    'max_fields': [({'max_fields': 7}, (7, 1), (8, 1)), ({'max_fields': 1500}, (1500, 1), (1501, 1))],
+    'max_text_size': [({'max_text_size': 9 * KIB}, (2, 4 * KIB), (3, 4 * KIB)),
+                      ({'max_text_size': 2560 * KIB}, (2, 1100 * KIB), (3, 1100 * KIB))],
+    'max_part_size': [({'max_part_size': 3 * KIB}, (2, 3 * KIB), (1, 3 * KIB + 1)),
+                      ({'max_text_size': 2560 * KIB}, (1, 2200 * KIB), (1, 2600 * KIB))],
+    'max_body_size': [({'max_body_size': 9 * KIB}, (2, 4 * KIB), (3, 4 * KIB))],
+}
+CASES = [(kind, *case) for kind in (FORM, PARTS) for cases in LIMITS.values() for case in cases]
+
+
+@dataclass
+class Fields: f0: str = ''
+
+
+async def by_name(f0: str): return 'read'
+async def as_dict(data: dict): return 'read'
+async def as_record(data: Fields): return 'read'
+async def pinned(f0: Annotated[str, form]): return 'read'
+async def awaited(req): return await req.form() and 'read'
+async def parsed(req): return await parse_form(req) and 'read'
+async def first_raw_then_form(req): return await req.body() and await req.form() and 'read'
+
+async def converted(req): return form2dict(await req.form()) and 'read'
+
+async def entered(req):
+    async with req.form() as fields: return fields and 'read'
+
+async def by_guard(): return 'read'
+
+async def read_by_guard(req): await req.form()
+
+async def twice(req, f0: str): return await req.form() and await parse_form(req) and 'read'
+
+WAYS = {f.__name__: f for f in (by_name, as_dict, as_record, pinned, awaited, parsed, converted, entered, by_guard, twice)}
+
+
+def make(way: str, mounted: bool, **limits):
+    guards = [Beforeware(read_by_guard)] if way == 'by_guard' else []
+    app = FastHTML(secret_key='k', before=guards, **limits)
+    app.post('/')(WAYS[way])
+    return FastHTML(secret_key='k', routes=[Mount('/in', app)]) if mounted else app
+
+
+@pytest.mark.parametrize('mounted', [False, True], ids=['alone', 'mounted'])
+@pytest.mark.parametrize('way', WAYS)
+def test_a_limit_holds_wherever_a_body_is_read(way, mounted):
+    wrong = []
+    for kind, limits, allowed, too_much in CASES:
+        client = Client(make(way, mounted, **limits))
+        for (fields, size), want in ((allowed, 200), (too_much, 413)):
+            data = {f'f{i}': 'x' * size for i in range(fields)}
+            sent = {'data': data} if kind == FORM else {'files': {name: (None, value) for name, value in data.items()}}
+            got = client.post('/in/' if mounted else '/', **sent)
+            if got.status_code != want: wrong.append((kind, limits, fields, size, got.status_code, want, got.text[-200:]))
+    assert not wrong, '\n'.join(map(str, wrong))
+
+
+@pytest.mark.parametrize('read', ['data', 'req.json()', 'parse_form'])
+def test_the_limit_of_json_holds_too(read):
+    async def as_data(data: dict): return 'read'
+    async def as_json(req): return await req.json() and 'read'
+    async def by_parse_form(req): return await parse_form(req) and 'read'
+    for limit, sizes in ((9 * KIB, (8 * KIB, 10 * KIB)), (2560 * KIB, (2200 * KIB, 2600 * KIB))):
+        app = FastHTML(secret_key='k', max_text_size=limit)
+        app.post('/')({'data': as_data, 'req.json()': as_json, 'parse_form': by_parse_form}[read])
+        assert [Client(app).post('/', json={'a': 'x' * size}).status_code for size in sizes] == [200, 413]
+
+
+def test_what_a_handler_says_can_only_lower_the_limits():
+    app = FastHTML(secret_key='k', max_fields=5, max_part_size=100)
+
+    @app.post('/{fields}/{size}')
+    async def index(req, fields: int, size: int): return await req.form(max_fields=fields, max_part_size=size) and 'read'
+    client, data = Client(app), {f'f{i}': 'x' * 50 for i in range(4)}
+    assert [client.post(f'/{n}/{size}', data=data).status_code for n, size in ((4, 50), (3, 50), (4, 49), (9, 900))] == [200, 413, 413, 200]
+    assert client.post('/9/900', data={f'f{i}': 'x' for i in range(6)}).status_code == 413
+    assert client.post('/9/900', data={'f': 'x' * 101}).status_code == 413
