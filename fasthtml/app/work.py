@@ -68,7 +68,7 @@ class Work:
         view.__signature__ = inspect.Signature(list(parameters.values()))
         self.regions, self.fn, self.runs = regions, fn, {}
         self.region: Region = regions.add(view, name, Pacing(pace, check=beat), guard)
-        self.region.retry = self._start
+        self.region.retry, self.__name__ = self._start, self.region.name
         regions.closing.append(self.close)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node',
-           'to_html', 'open_tag', 'content', 'in_foreign']
+           'check_name', 'refuse_unfinished', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory',
+           'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, functools, json, os, re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import Any, TypeAlias
 
 # %% ../../nbs/api/html/00_element.ipynb #470797f2
@@ -117,20 +117,30 @@ def _unfinished(x: Any) -> str:
         return ("It is a channel. What is published to it reaches a page through `EventStream(channel)` or "
                 "`@app.ws(..., channels=channel)`; the page says `sse_connect=` or `ws_connect=` with that route.")
     if hasattr(cls, '__anext__') or hasattr(cls, '__aiter__'):
-        return f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, or return it alone, as a page in parts."
+        return (f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, send its items one by one, "
+                "or return it alone, as a page in parts.")
+    if isinstance(x, ModuleType): return f"`{name}` is a module. Name what you want of it: `{name}.name`."
+    if callable(x) and cls.__str__ is object.__str__: return f"It can be called. Call it: `{getattr(x, 'name', name)}(...)`."
     return ''
 
-def _refuse(x: Any, where: str = 'child of an element') -> None:
-    "Refuse what is not finished"
+def refuse_unfinished(
+    x: Any,                                 # Content
+    where: str = 'the child of an element', # What it was to be, for the message
+) -> None:
+    "TypeError for what a program has forgotten to call, to make or to await"
     if why := _unfinished(x):
         if hasattr(x, 'close') and hasattr(type(x), '__await__'): x.close()   # else Python warns of it as well
-        raise TypeError(f"A {_kind_of(x)} cannot be the {where}. {why}")
+        raise TypeError(f"{_kind_of(x)} cannot be {where}. {why}")
 
-def _kind_of(x: Any) -> str: return 'class' if isinstance(x, type) else type(x).__name__
+def _kind_of(x: Any) -> str:
+    if isinstance(x, type): return 'A class'
+    if isinstance(x, _functions): return 'A function'
+    kind = type(x).__name__.replace('_', ' ')
+    return f"{'An' if kind[0] in 'aeioAEIO' else 'A'} {kind}"
 
 def _text_of(x: Any) -> str:
     "The text of a part of a value"
-    if type(x) is not str: _refuse(x, 'value of an attribute')
+    if type(x) is not str: refuse_unfinished(x, 'the value of an attribute')
     return str(x)
 
 # %% ../../nbs/api/html/00_element.ipynb #c960424f
@@ -184,7 +194,7 @@ def _value(name: str, v: Any) -> Any:
         return valmap(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
-    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): _refuse(v, f'value of `{name}`')
+    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{name}`')
     return bool(v) if type(v).__module__ == 'numpy' and type(v).__name__.startswith('bool') else v
 
 # %% ../../nbs/api/html/00_element.ipynb #0934488e
@@ -383,7 +393,7 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 kw.update(x)
             else:
-                _refuse(x)
+                refuse_unfinished(x)
                 res.append(x)
     return tuple(res)
 
@@ -832,7 +842,7 @@ def _slow_attrs(el: FT) -> str:
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue             # a note on the element, not for the page
         if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
-        if k in _link_attrs and not hasattr(v, '__url__'): _refuse(v, f'value of `{k}`')
+        if k in _link_attrs and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{k}`')
         if hasattr(v, '__url__'): v = v.__url__()
         if type(v) is str or not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
@@ -876,7 +886,7 @@ def _other(c: Any) -> Any:
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
     if _is_group(c): return c
     if figure := _figure(c): return figure
-    _refuse(c, 'content of a page')
+    refuse_unfinished(c, 'the content of a page')
     return esc(str(c))
 
 # %% ../../nbs/api/html/00_element.ipynb #ce5bd5c1

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['StillWaiting', 'AppCall', 'html_parser', 'parse_html', 'shorten', 'Selectable', 'explain_missing', 'Html', 'Response',
-           'Body', 'http_scope', 'AppTransport', 'ClockLoop', 'LoopThread']
+           'ResponseBody', 'http_scope', 'AppTransport', 'ClockLoop', 'ClientLoop']
 
 # %% ../../nbs/api/testing/30_calls.ipynb #4581f29a
 import asyncio
@@ -159,11 +159,11 @@ class Html(str, Selectable):
 # %% ../../nbs/api/testing/30_calls.ipynb #68964b32
 class Response(httpx2.Response, Selectable):
     "An HTTP response that can be asked for elements"
-    body: 'Body'
+    body: 'ResponseBody'
     def markup(self) -> tuple[str, str]:
         return self.text, f'{self.request.method} {self.request.url.raw_path.decode()} ({self.status_code})'
 
-class Body(httpx2.AsyncByteStream):
+class ResponseBody(httpx2.AsyncByteStream):
     "The body of a response, as the app sends it"
     def __init__(self, call: AppCall, raise_errors: bool): self.call, self.raise_errors, self.more = call, raise_errors, True
 
@@ -231,7 +231,7 @@ class AppTransport(httpx2.AsyncBaseTransport):
             if call.error and client.raise_errors: raise call.error
             start = {'status': 500, 'headers': []}
             await call.leave({'type': 'http.disconnect'})
-        body = Body(call, client.raise_errors)
+        body = ResponseBody(call, client.raise_errors)
         body.more = not call.gone
         response = Response(start['status'], headers=list(start.get('headers', ())), stream=body, request=request)
         response.body = body
@@ -269,7 +269,7 @@ def _run_and_close(loop: asyncio.AbstractEventLoop) -> None:
     try: loop.run_forever()
     finally: loop.close()
 
-class LoopThread:
+class ClientLoop:
     "An event loop in a thread of its own"
     def __init__(self):
         self.loop = ClockLoop()

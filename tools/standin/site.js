@@ -82,6 +82,7 @@ const reachable = () => document.querySelectorAll('pre, .wide, .cell-output').fo
   else block.removeAttribute('tabindex')
 })
 addEventListener('resize', reachable)
+addEventListener('toggle', reachable, true)  // a fold that opens shows blocks that had no width
 reachable()
 
 // Mark the heading being read in the list on the right
