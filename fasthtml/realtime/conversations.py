@@ -120,7 +120,7 @@ async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> Non
     "A handler waits for something: if it takes long, read ahead meanwhile"
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
-    ahead = None if self.socket.inbox else connection.loop.call_later(0.05, self._read_ahead)
+    ahead = connection.loop.call_later(0.05, self._read_ahead) if self.socket.inbox is None else None
     try: await resume(handling, future)
     finally:
         if ahead: ahead.cancel()
@@ -141,6 +141,7 @@ async def _rest(self: Conversation) -> AsgiMessage:
 def _left(self: Conversation, message: AsgiMessage) -> None:
     "The client has left"
     own, self.socket.client_state = self.socket.own_close, WebSocketState.DISCONNECTED
+    self.connection.interruptible = False  # who waits for the inbox gets what is in it first
     code, reason = own or (message.get('code') or 1005, message.get('reason') or '')
     self.connection.end('end' if own else 'gone', code, reason)
     self.connection.end('gone')

@@ -301,7 +301,7 @@ def text_files() -> list[Path]:
     "Everything that is committed and can be read"
     listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
     paths = [ROOT/name for name in listed.splitlines()]
-    return [path for path in paths if path.is_file() and path.suffix not in ('.png', '.ico', '.jpg', '.woff2')]
+    return [path for path in paths if path.is_file() and path.suffix not in ('.png', '.webp', '.ico', '.jpg', '.woff2')]
 
 
 def test_no_file_names_a_place_on_somebodys_machine():

@@ -53,6 +53,7 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'test client': 'howto/testing.html',
     'http/2': 'howto/http2.html',
     'import error fasthtml migration': 'howto/bring_a_program.html',
+    'example programs': 'tutorials/examples.html',
     'first app': 'tutorials/first_app.html',
     'chat': 'tutorials/chat.html',
 }

@@ -133,7 +133,7 @@ def converted(texts: dict[str, str], filters: list[str]) -> dict[str, tuple[str,
             if process.returncode:
                 raise SystemExit('pandoc could not convert every page')
         parts = {name: Path(f'{file}.html').read_text(encoding='utf-8').partition('<!-- contents -->') for name, file in files.items()}
-    return {name: (body, contents.strip()) for name, (body, _, contents) in parts.items()}
+    return {name: (body, re.sub(r' id="toc-[^"]*"', '', contents).strip()) for name, (body, _, contents) in parts.items()}
 
 
 def page_texts(notebooks: Notebooks) -> dict[str, PageText]:
