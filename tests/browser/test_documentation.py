@@ -118,6 +118,18 @@ def test_colours_can_be_told_apart(site, new_page, scheme):
         assert faults(page, where, colours=True) == [], path
 
 
+def test_internals_are_folded_until_a_link_leads_to_a_name_inside(site, page):
+    page.goto(f'{site}/api/realtime/ws.html')
+    fold = page.locator('details.internals')
+    assert not fold.evaluate('fold => fold.open')
+    assert page.locator('#toc-internals').count()  # the list of headings leads there
+    page.evaluate("location.hash = '#ws_route'")
+    page.wait_for_function("document.querySelector('details.internals').open")
+    assert page.locator('#ws_route').is_visible()
+    assert faults(page, 'article') == []
+    assert not page.problems
+
+
 def test_a_phone_has_a_menu(site, new_page):
     page = new_page(**PHONE)
     page.goto(f'{site}/index.html')
