@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check npm chromium proxies docs lab bench lock release hooks clean
+.PHONY: help run test check npm chromium proxies docs lab bench lock release hooks pictures clean
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
@@ -42,6 +42,9 @@ release: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium pr
 hooks: $(DONE)/dev  ## run the quick checks before each commit; clean notebooks, and merge them cell by cell
 	@$(BIN)/nbdev-install-hooks
 	@install -m 755 tools/hooks/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
+
+pictures: $(DONE)/dev $(DONE)/js chromium  ## write the pictures of the documentation anew
+	@WRITE_PICTURES=1 $(BIN)/python -m pytest -q tests/browser/test_pictures.py tests/browser/test_home.py
 
 clean:  ## remove what was built or installed
 	rm -rf .make .venv node_modules _proc _docs build dist *.egg-info

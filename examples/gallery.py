@@ -30,7 +30,8 @@ def guard(req, session):
 
 
 css = Style('''
-main.container {max-width: 60rem} .bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
+main.container {max-width: 60rem; padding: 1rem}
+.bar, .bar > div {display: flex; justify-content: space-between; align-items: center; gap: 1rem}
 .bar {margin-bottom: 1.5rem} .bar form, .bar button, .bar h1 {margin: 0; white-space: nowrap}
 .pictures {display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem}
 .pictures figure {margin: 0} .pictures img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .5rem}

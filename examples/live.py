@@ -50,7 +50,7 @@ def guest(req, session):
 
 css = Style('''
 :root {--pico-font-size: 100%}
-main.container {max-width: 1080px} header {margin-bottom: 1.25rem} h1 {margin-bottom: .25rem}
+main.container {max-width: 1080px; padding: 1rem} header {margin-bottom: 1.25rem} h1 {margin-bottom: .25rem}
 article {margin: 0; display: flex; flex-direction: column; min-height: 20rem}
 article > header {display: flex; justify-content: space-between; gap: 1rem} article > :last-child {flex: 1}
 article > div {display: flex; flex-direction: column; justify-content: space-between}

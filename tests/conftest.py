@@ -1,10 +1,15 @@
 "Fixtures that every test may ask for."
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
 CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
                   '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+# A generated case may take as long as it takes: how long says more about the machine than about the code
+settings.register_profile('any machine', settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('any machine')
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from fasthtml.common import (
     Form,
     Input,
     Li,
+    NotStr,
     Option,
     P,
     Redirect,
@@ -111,6 +112,14 @@ def shapes(site):
         return Div(f'fast {get("n")}', cls='hangs')
 
     @live
+    def scripted(id: int):
+        foreign = NotStr(f'<script data-live-own>window.injected = {get("n")}</script><img src="data:," onerror="window.injected = 1">')
+        styled = Style(f'#styled{get("n")} {{color: rgb(1, 2, {get("n")})}}')
+        runs = Script(f'window.ran = {get("n")}')
+        parts = styled, runs, foreign if get('foreign') else None, P(get('other'), cls='other')
+        return Div(P('x', id=f'styled{get("n")}', cls='styled'), *parts)
+
+    @live
     def row(id: int): return Div(f'row {id} {get("n")}', cls='row')
 
     @live
@@ -161,7 +170,7 @@ def shapes(site):
     @live(guard=lambda auth, id: auth not in get('banned', []))
     def secret(id: int): return Div(f'secret {get("n")}', cls='sec')
 
-    for f in (form, bad, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret):
+    for f in (form, bad, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret, scripted):
         setattr(site, f.name, f)
 
 
@@ -255,6 +264,15 @@ def pages(site, version):
             if version == 4: return Div(id=id, hx_sse_connect=address, hx_swap='beforeend')
             return Div(Div(id=id, sse_swap='message', hx_swap='beforeend'), hx_ext='sse', sse_connect=address)
         return Titled('x', site.row(id=1), site.row(id=2), site.cart(id=1), follows('/events', 'news'), follows(path, 'ticks'))
+
+    @app.work
+    async def job(id: int, say):
+        await say('well ')
+        if not site.get('works'): raise ValueError('not yet')
+        await say('done')
+
+    @app.get('/work')
+    def working(): return Titled('x', job.start(id=1))
 
     @app.get('/plain')
     def plain(): return Response('<!doctype html><p>no regions', media_type='text/html')

@@ -87,10 +87,22 @@ def notebooks() -> str:
     return last
 
 
+def forget_stale_pages() -> None:
+    "nbdev makes a page again when its notebook has changed; links in all others change with the index of names"
+    made_with = ROOT/'.make'/'pages'
+    sources = (ROOT/'fasthtml'/'_modidx.py', ROOT/'tools'/'reference.py')
+    now = hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()
+    if not made_with.exists() or made_with.read_text(encoding='utf-8') != now:
+        shutil.rmtree(ROOT/'_proc', ignore_errors=True)
+    made_with.parent.mkdir(exist_ok=True)
+    made_with.write_text(now, encoding='utf-8')
+
+
 def site() -> str:
     "The documentation builds, its links and API entries lead somewhere, and README.md is the index page"
     if not shutil.which('quarto'):  # tools/quarto stands in for it
         os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
+    forget_stale_pages()
     run('nbdev-proc-nbs', '--n-workers', '2')  # only those that changed
     run('nbdev-docs', '--n-workers', '0')
     unchanged(('README.md',), lambda: run('nbdev-readme'))
@@ -102,15 +114,30 @@ def tests() -> str:
     return run('pytest', '-n', WORKERS, '--dist', 'worksteal')
 
 
+def newest_python() -> str:
+    "$PYTHON, else the newest one that is installed"
+    if wanted := os.environ.get('PYTHON'):
+        if not shutil.which(wanted):
+            raise Failed(f'there is no {wanted}')
+        return wanted
+    names = (f'python3.{minor}' for minor in range(14, sys.version_info.minor, -1))
+    for name in filter(shutil.which, names):
+        if not subprocess.run([name, '-c', 'import venv, ensurepip'], capture_output=True).returncode:
+            return name
+    return sys.executable
+
+
 def newest() -> str:
-    "The real-time tests with the newest releases of everything, without constraints, in an environment of its own"
+    "The real-time tests with the newest installed Python (or $PYTHON) and the newest releases of everything, in an own environment"
     settings = ConfigParser(delimiters=['='])
     settings.read(ROOT/'settings.ini', encoding='utf-8')
     kinds = 'requirements', 'standard_requirements', 'html_requirements', 'redis_requirements', 'db_requirements', 'dev_requirements'
     wanted = {re.split('[=<>]', name)[0] for kind in kinds for name in settings['DEFAULT'][kind].split()}
-    python = ROOT/'.make/newest/bin/python'
+    interpreter = newest_python()
+    python = ROOT/'.make'/f'newest-{Path(interpreter).name}'/'bin/python'
     if not python.exists():
-        run(sys.executable, '-m', 'venv', str(ROOT/'.make/newest'))
+        run(interpreter, '-m', 'venv', str(python.parent.parent))
+    run(str(python), '--version')
     run(str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', *sorted(wanted))
     run(str(python), '-m', 'pip', 'list', '--disable-pip-version-check')
     return run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', 'tests/realtime')

@@ -164,14 +164,20 @@ def own_doc(symbol) -> str:
 
 @cache
 def meant() -> dict[str, str]:
-    "For each name that two modules or more define, the address of the one that `fasthtml.common` offers, else ''"
+    "For each name that has a namesake in another module, the address of the one that `fasthtml.common` offers, else ''"
     modules = importlib.import_module('fasthtml._modidx').d['syms']
     offered = vars(importlib.import_module('fasthtml.common'))
     places = defaultdict(dict)
     for module, entries in modules.items():
         for full, (address, _) in entries.items():
             places[full.removeprefix(module + '.')][module] = address
-    return {name: found.get(getattr(offered.get(name), '__module__', ''), '') for name, found in places.items() if len(found) > 1}
+
+    def has_namesake(name: str) -> bool:
+        "Tags are made by a function and have no entry: `Link` is one, and the connection of a broker's log is another"
+        made = offered.get(name)
+        elsewhere = (inspect.isfunction(made) or inspect.isclass(made)) and made.__module__ not in places[name]
+        return len(places[name]) > 1 or elsewhere
+    return {name: found.get(getattr(offered.get(name), '__module__', ''), '') for name, found in places.items() if has_namesake(name)}
 
 
 def is_namesake(name: str, address: str) -> bool:

@@ -98,6 +98,10 @@ class Region:
                             f'It may take: {", ".join(["auth", *self.signature.casts])}.')
         update_wrapper(self, fn, updated=())
 
+    def _html(self, content: Any, key: str, seq: int) -> Drawing:
+        "Render what its function has returned"
+        return draw_html(content, key, seq, csp=bool(self.regions.app.site.page.csp))
+
     def _with(self, arguments: dict[str, Any], auth: Any) -> dict[str, Any]:
         "What its function is called with"
         return arguments | {'auth': auth} if self.signature.personal else arguments
@@ -151,7 +155,7 @@ def _draw_here(self: Region, key: str, arguments: dict[str, Any], auth: Any, nam
     if not allowed: raise HTTPException(403, Text('not_for_you'))
     content = self.fn(**self._with(arguments, auth))
     if inspect.isawaitable(content): return self._draw_later(key, arguments, auth, named, seq, None, content)
-    return self._signed(draw_html(content, key, seq), key, auth, named)
+    return self._signed(self._html(content, key, seq), key, auth, named)
 
 @patch
 async def _draw_later(self: Region, key: str, arguments: dict[str, Any], auth: Any, named: bool, seq: int,
@@ -159,7 +163,7 @@ async def _draw_later(self: Region, key: str, arguments: dict[str, Any], auth: A
     if allowed is not None and not await allowed: raise HTTPException(403, Text('not_for_you'))
     if content is None: content = self.fn(**self._with(arguments, auth))
     if inspect.isawaitable(content): content = await content
-    return self._signed(draw_html(content, key, seq), key, auth, named)
+    return self._signed(self._html(content, key, seq), key, auth, named)
 
 @patch
 def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) -> Shown:
@@ -222,15 +226,15 @@ async def draw(self: Region, key: str, auth: Any, seq: int, slots: Slots) -> Dra
     "Draw it for its viewers"
     drawing_for.set(key)
     arguments = self._with(self.signature.arguments(key), auth)
-    if self.is_async: return draw_html(await self.fn(**arguments), key, seq)
+    if self.is_async: return self._html(await self.fn(**arguments), key, seq)
     made = await slots.run(self._draw_in_thread, arguments, key, seq)
-    return made if isinstance(made, Drawing) else draw_html(await made, key, seq)
+    return made if isinstance(made, Drawing) else self._html(await made, key, seq)
 
 @patch
 def _draw_in_thread(self: Region, arguments: dict[str, Any], key: str, seq: int) -> Any:
     "Call and render, since content may be read from a database while it is rendered"
     content = self.fn(**arguments)
-    return content if inspect.isawaitable(content) else draw_html(content, key, seq)
+    return content if inspect.isawaitable(content) else self._html(content, key, seq)
 
 # %% ../../nbs/api/app/31_live.ipynb #ee72f529
 class OpenPage(Viewer):
@@ -443,7 +447,7 @@ class Regions:
     @cached_property
     def signals(self) -> Any:
         "The channel through which processes tell each other what has changed"
-        return self.app.site.hub.channel('~live', when_full='close')
+        return self.app.site.hub.own('live', 'close')
 
     def here(self) -> LoopRegions:
         "The pages and topics of the running loop"

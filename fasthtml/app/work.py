@@ -68,7 +68,7 @@ class Work:
         view.__signature__ = inspect.Signature(list(parameters.values()))
         self.regions, self.fn, self.runs = regions, fn, {}
         self.region: Region = regions.add(view, name, Pacing(pace, check=beat), guard)
-        self.region.retry = self._start
+        self.region.retry, self.__name__ = self._start, self.region.name
         regions.closing.append(self.close)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -115,7 +115,7 @@ def _run_of(self: Work, key: str) -> Run:
     "The run with a key; whoever looks for the first time asks the others for it"
     if (run := self.runs.get(key)) is not None: return run
     run = self.runs[key] = Run(key)
-    run.channel = self.regions.app.site.hub.channel(f'~work:{key}')
+    run.channel = self.regions.app.site.hub.own(f'work:{key}')
     if len(self.runs) > most_runs: self._forget_oldest()
     self._soon(self._follow, run)
     return run

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node',
-           'to_html', 'open_tag', 'content', 'in_foreign']
+           'check_name', 'refuse_unfinished', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory',
+           'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, functools, json, os, re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import Any, TypeAlias
 
 # %% ../../nbs/api/html/00_element.ipynb #470797f2
@@ -117,20 +117,30 @@ def _unfinished(x: Any) -> str:
         return ("It is a channel. What is published to it reaches a page through `EventStream(channel)` or "
                 "`@app.ws(..., channels=channel)`; the page says `sse_connect=` or `ws_connect=` with that route.")
     if hasattr(cls, '__anext__') or hasattr(cls, '__aiter__'):
-        return f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, or return it alone, as a page in parts."
+        return (f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, send its items one by one, "
+                "or return it alone, as a page in parts.")
+    if isinstance(x, ModuleType): return f"`{name}` is a module. Name what you want of it: `{name}.name`."
+    if callable(x) and cls.__str__ is object.__str__: return f"It can be called. Call it: `{getattr(x, 'name', name)}(...)`."
     return ''
 
-def _refuse(x: Any, where: str = 'child of an element') -> None:
-    "Refuse what is not finished"
+def refuse_unfinished(
+    x: Any,                                 # Content
+    where: str = 'the child of an element', # What it was to be, for the message
+) -> None:
+    "TypeError for what a program has forgotten to call, to make or to await"
     if why := _unfinished(x):
         if hasattr(x, 'close') and hasattr(type(x), '__await__'): x.close()   # else Python warns of it as well
-        raise TypeError(f"A {_kind_of(x)} cannot be the {where}. {why}")
+        raise TypeError(f"{_kind_of(x)} cannot be {where}. {why}")
 
-def _kind_of(x: Any) -> str: return 'class' if isinstance(x, type) else type(x).__name__
+def _kind_of(x: Any) -> str:
+    if isinstance(x, type): return 'A class'
+    if isinstance(x, _functions): return 'A function'
+    kind = type(x).__name__.replace('_', ' ')
+    return f"{'An' if kind[0] in 'aeioAEIO' else 'A'} {kind}"
 
 def _text_of(x: Any) -> str:
     "The text of a part of a value"
-    if type(x) is not str: _refuse(x, 'value of an attribute')
+    if type(x) is not str: refuse_unfinished(x, 'the value of an attribute')
     return str(x)
 
 # %% ../../nbs/api/html/00_element.ipynb #c960424f
@@ -142,8 +152,8 @@ def _listed(o: Any) -> list:
 
 def valmap(o: Any) -> Any:
     "Lists as space-separated text, dicts as `k:v` pairs, without None and False; None if there is nothing in them; all else unchanged"
+    if type(o) is dict or isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     if isinstance(o, (list, tuple, set, frozenset)): return ' '.join([_text_of(x) for x in _listed(o) if _said(x)]) or None
-    if isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     return o
 
 def _classes(o: Any) -> Iterator[str]:
@@ -153,6 +163,13 @@ def _classes(o: Any) -> Iterator[str]:
         for x in _listed(o): yield from _classes(x)
     elif o and o is not True: yield _text_of(o)
 
+def _class_text(o: Any) -> str:
+    "The classes in a collection, as text"
+    if type(o) in _lists: return ' '.join([x for x in o if x] if _texts_only.issuperset(map(type, o)) else _classes(o))
+    return ' '.join(_classes(o))
+
+_lists, _texts_only = frozenset([list, tuple]), frozenset([str, type(None)])
+
 def _style(o: Any) -> str:
     "CSS from a collection of declarations, as texts or dicts"
     return '; '.join([_text_of(x).rstrip('; ') for x in map(valmap, _listed(o)) if _said(x)])
@@ -161,20 +178,23 @@ def _style(o: Any) -> str:
 _selectors = frozenset('hx-target hx-include hx-indicator hx-select hx-disabled-elt'.split())  # these name an element as `#id`
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 
+_usual_collections, _json = frozenset([list, tuple, dict]), json.JSONEncoder(default=_text_of).encode
+
 def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"
     if type(v) is str or v is None or isinstance(v, (bool, int, float)): return v
     if isinstance(v, FT):
-        if not v.id: raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
-        return f'#{v.id}' if name.split(':')[0] in _selectors else v.id
-    if isinstance(v, (list, tuple, set, frozenset, Mapping)):
-        if name == 'class': return ' '.join(_classes(v)) or None
-        if name == 'style' and not isinstance(v, Mapping): return _style(v) or None
-        if isinstance(v, Mapping) and name.startswith(('hx-', 'data-hx-')): return json.dumps(dict(v), default=_text_of)
+        if not (id := _id_of(v)): raise ValueError(f"`{name}` refers to {to_html(v)[:60]}, which has no id. Give it one, e.g. `id=True`.")
+        return f'#{id}' if name.split(':')[0] in _selectors else id
+    if type(v) in _usual_collections or isinstance(v, (list, tuple, set, frozenset, Mapping)):
+        if name == 'class': return _class_text(v) or None
+        maps = type(v) is dict or isinstance(v, Mapping)
+        if name == 'style' and not maps: return _style(v) or None
+        if maps and name.startswith(('hx-', 'data-hx-')): return _json(dict(v))
         return valmap(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
-    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): _refuse(v, f'value of `{name}`')
+    if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{name}`')
     return bool(v) if type(v).__module__ == 'numpy' and type(v).__name__.startswith('bool') else v
 
 # %% ../../nbs/api/html/00_element.ipynb #0934488e
@@ -208,6 +228,7 @@ def _attr(prefix: str, v: Any) -> str:
     if v is True or v is False: return _bool_attr(prefix, v)
     if type(v) is int: return f'{prefix}{v}"'
     if not isinstance(v, str): v = _value(prefix[1:-2], v)
+    if type(v) is str: return f'{prefix}{esc(v)}"'
     if v is None: return ''
     if type(v) is bool: return _bool_attr(prefix, v)
     if hasattr(v, '__url__'): v = v.__url__()   # a route
@@ -372,7 +393,7 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 kw.update(x)
             else:
-                _refuse(x)
+                refuse_unfinished(x)
                 res.append(x)
     return tuple(res)
 
@@ -822,7 +843,7 @@ def _slow_attrs(el: FT) -> str:
     for k, v in _linked(_normal(el)[1]).items():
         if k[-1:] == '_' and k != '_': continue             # a note on the element, not for the page
         if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
-        if k in _link_attrs and not hasattr(v, '__url__'): _refuse(v, f'value of `{k}`')
+        if k in _link_attrs and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{k}`')
         if hasattr(v, '__url__'): v = v.__url__()
         if type(v) is str or not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
         res += _attr(_prefix(k), v)
@@ -866,7 +887,7 @@ def _other(c: Any) -> Any:
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
     if _is_group(c): return c
     if figure := _figure(c): return figure
-    _refuse(c, 'content of a page')
+    refuse_unfinished(c, 'the content of a page')
     return esc(str(c))
 
 # %% ../../nbs/api/html/00_element.ipynb #ce5bd5c1

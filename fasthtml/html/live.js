@@ -11,8 +11,8 @@
   'use strict';
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
 
-  const KEY = 'data-live-key', root = document.documentElement;
-  const url = (document.currentScript && document.currentScript.dataset.url) || '/_live';
+  const KEY = 'data-live-key', root = document.documentElement, us = document.currentScript;
+  const url = (us && us.dataset.url) || '/_live', nonce = us && us.nonce;
   const live = globalThis.fasthtmlLive = {state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
   const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
   const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
@@ -41,7 +41,7 @@
   const shown = new WeakMap();     // node of a base tree -> node of the page
   const foreign = new WeakSet();   // nodes of the page that a swap of the visitor's own has put where a base node was
 
-  const ours = /^data-(live-(token|has|at|conflict)$|live$|htmx-|hx-revealed)/;
+  const ours = /^nonce$|^data-(live-(token|has|at|conflict)$|live$|htmx-|hx-revealed)/;
   function bare(el) {
     for (const {name} of [...el.attributes]) if (ours.test(name)) el.removeAttribute(name);
     if (!/\bhtmx-/.test(el.getAttribute('class') || '')) return;
@@ -268,12 +268,53 @@
     else rest();
   }
 
-  function build(theirs, run) {
-    const isRegion = theirs.nodeType === 1 && keyOf(theirs);
-    const made = document.importNode(theirs, Boolean(isRegion));
-    shown.set(theirs, made);
-    if (!isRegion) for (const child of theirs.childNodes) made.append(build(child, run));
+  // A script that was parsed with the drawing does not run, so it is made anew. Under a policy those of the program get the nonce
+  function copyOf(theirs, deep) {
+    const isScript = theirs.localName === 'script' && theirs.namespaceURI === root.namespaceURI;
+    const made = isScript ? document.createElement('script') : document.importNode(theirs, deep);
+    if (isScript) for (const {name, value} of theirs.attributes) made.setAttribute(name, value);
+    if (nonce && theirs.nodeType === 1 && theirs.hasAttribute('data-live-own')) made.nonce = nonce;
     return made;
+  }
+
+  // `mine` is where it will stand; null: nothing of the page goes into it
+  function build(theirs, mine, run) {
+    const isRegion = theirs.nodeType === 1 && keyOf(theirs);
+    const made = copyOf(theirs, Boolean(isRegion));
+    shown.set(theirs, made);
+    if (!isRegion) for (const child of [...theirs.childNodes]) made.append(moved(child, mine, run) || build(child, mine, run));
+    return made;
+  }
+
+  // An element with an id may go to another place of its region: a script has dragged it there, or the server draws it there.
+  // It is the same element then, with what was typed in it. `run.leaving` waits for the place to which it goes
+  const nameOf = el => el.localName + '#' + el.id;
+  function namesIn(theirs) {   // name -> whether there are several
+    const names = new Map();
+    for (const el of theirs.querySelectorAll('[id]')) names.set(nameOf(el), names.has(nameOf(el)));
+    return names;
+  }
+  const isOnce = (node, run) => node.nodeType === 1 && node.id !== '' && !keyOf(node) && run.names.get(nameOf(node)) === false;
+
+  // The element that goes to the place of `theirs`, merged; null if there is none
+  function moved(theirs, mine, run) {
+    if (!mine || !isOnce(theirs, run)) return null;
+    const [node, other] = run.el.querySelectorAll(theirs.localName + '#' + CSS.escape(theirs.id));
+    if (!node || other || node.contains(mine) || node.closest(`[${KEY}]`) !== run.el) return null;
+    const now = node.cloneNode(true);
+    pair(now, node);
+    run.leaving.delete(node);
+    if (now.isEqualNode(theirs)) theirs.replaceWith(now);
+    else mergeNode(now, theirs, node, run);
+    return node;
+  }
+
+  // What is still at its old place: the new one was not to be touched, or only a part of it has gone there
+  function leave(node, stay, run) {
+    if (!isOwn(node) && !isAwaited(node)) return node.remove();
+    run.held = true;
+    conflict(node, 'removed');
+    stay();
   }
 
   // Nodes of base that are not in theirs. What the visitor uses stays, and is marked
@@ -282,6 +323,10 @@
     for (const base of bases) {
       const node = kept.has(base) ? null : shown.get(base);
       if (!node || node.parentNode !== mine) continue;      // the visitor, or a script, has taken it away
+      if (base.nodeType === 1 && [base, ...base.querySelectorAll('[id]')].some(part => isOnce(part, run))) {
+        run.leaving.set(node, () => parent.append(base));
+        continue;
+      }
       if (!isOwn(node) && !isAwaited(node)) { node.remove(); continue; }
       run.held = true;
       conflict(node, 'removed');
@@ -304,11 +349,17 @@
         if (other) { shown.set(old, other); foreign.add(other); }
         node = other || null;
       }
-      if (!node) {
-        node = build(child, run);
+      const came = node ? null : moved(child, mine, run);
+      if (came) node = came;
+      else if (!node) {
+        node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
-      else mergeNode(old, child, node, run);
+      else if (node.localName === 'script') {               // another script now, which runs
+        const made = build(child, mine, run);
+        node.replaceWith(made);
+        node = made;
+      } else mergeNode(old, child, node, run);
       wanted.push(node);
     }
     place(mine, wanted);
@@ -345,7 +396,7 @@
       const node = wanted[i];
       if (!stay.has(i)) {
         live.moves++;
-        if (node.isConnected && node.parentNode === mine && mine.moveBefore) mine.moveBefore(node, next);
+        if (node.isConnected && mine.isConnected && mine.moveBefore) mine.moveBefore(node, next);
         else mine.insertBefore(node, next);
       }
       next = node;
@@ -354,7 +405,7 @@
 
   // Another element stands in the place of a region now: the base of the region around it must know
   function replaceRegion(el, theirs, run) {
-    const made = build(theirs, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
+    const made = build(theirs, null, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
     const token = el.getAttribute('data-live-token');
     if (token) made.setAttribute('data-live-token', token);
     baseOf.set(made, theirs);
@@ -375,15 +426,17 @@
   }
 
   function merge(el, {html, has, at}) {
-    const parsed = document.createElement('template'), run = {added: [], held: false};
+    const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
     parsed.innerHTML = html;
     const theirs = parsed.content.firstElementChild;
     if (!theirs) return;
+    run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {
       const base = baseOf.get(el);
       if (!base.isEqualNode(theirs)) {
         mergeNode(base, theirs, el, run);
+        for (const [node, stay] of run.leaving) leave(node, stay, run);
         baseOf.set(el, run.held && (busy.has(el) || composing === el) ? base : theirs);
       }
     }

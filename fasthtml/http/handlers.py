@@ -300,7 +300,8 @@ class Endpoint:
         self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, asyncio.current_task(), asyncio.get_running_loop(), config=self.site)
+        loop = asyncio.get_running_loop()   # a system call in Python 3.11, so it is asked once
+        exchange = Exchange(scope, receive, send, asyncio.current_task(loop), loop, None, None, self.site)
         token = current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)

@@ -263,6 +263,8 @@ _digits = '0123456789abcdefABCDEF'
 _bytes = {(a + b).encode(): bytes.fromhex(a + b) for a in _digits for b in _digits}
 
 def _percent_decoded(raw: bytes) -> bytes:
+    try: return raw.replace(b'\\', b'\\\\').replace(b'%', b'\\x').decode('unicode_escape').encode('latin-1')  # Python's own escapes, in C
+    except UnicodeDecodeError: pass   # a percent sign that begins no escape stands for itself
     parts = _escaped_byte.split(raw)
     parts[1::2] = map(_bytes.__getitem__, parts[1::2])
     return b''.join(parts)
@@ -330,6 +332,7 @@ class _Careful(json.JSONDecoder):
         "`scan`, which reads one value"
         def one(text, at):
             self.values += 1
+            if not self.values & 255 and len(text) > IN_LOOP: time.sleep(0.0001)   # in a thread of its own
             if self.values > _MAX_VALUES: raise BadJson(Text('json_values', limit=_MAX_VALUES))
             return scan(text, at)
         return one
@@ -393,7 +396,7 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 IN_LOOP = 16 * 1024             # bytes that may be parsed in the event loop
-_PIECE = 4 * 1024               # bytes of a multipart form that are parsed at a time
+_PIECE = 1024, 256, 65536       # bytes of a multipart form that are parsed at a time: at first, at least, at most
 
 async def aside(size: int, f: Callable, *args: Any) -> Any:
     "Call `f`: at once if its input is small, else in a thread, one at a time"
@@ -441,32 +444,44 @@ def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
         raise _too_large(max_part_size)
     return Body(fields, raw, 'form')
 
-class _TextLimited(MultiPartParser):
-    "Starlette's parser, which limits one text, with a limit for all of them"
-    text_size, max_text_size = 0, DEF_MAXTEXT
+class _FormParser(MultiPartParser):
+    "Starlette's parser, with a limit for all texts together. It counts its steps, and writes to a file once for each piece"
+    text_size, max_text_size, steps = 0, DEF_MAXTEXT, 0
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._current_part.file is None:
+        self.steps += 1
+        part, waiting = self._current_part, self._file_parts_to_write
+        if part.file is None:
             self.text_size += end - start
             if self.text_size > self.max_text_size: raise _too_large(self.max_text_size)
-        super().on_part_data(data, start, end)
+            super().on_part_data(data, start, end)
+        elif waiting and waiting[-1][0] is part: waiting[-1][1].extend(data[start:end])
+        else: waiting.append((part, bytearray(data[start:end])))
 
-async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
-    "The body, in pieces; others have their turn after each millisecond of parsing"
-    began = time.perf_counter()
-    async for chunk in request.stream():
-        for i in range(0, len(chunk), _PIECE):
-            yield chunk[i:i + _PIECE]
-            if time.perf_counter() - began < 0.001: continue
-            await asyncio.sleep(0)
-            began = time.perf_counter()
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self.steps += 4 + (end - start) // 16
+        super().on_header_value(data, start, end)
+
+    async def pieces(self, request: Request) -> AsyncGenerator[bytes, None]:
+        "The body, in pieces of few steps each; others have their turn after half a millisecond of them"
+        (size, least, most), began = _PIECE, time.perf_counter()
+        async for chunk in request.stream():
+            at = 0
+            while at < len(chunk):
+                before = self.steps
+                yield chunk[at:at + size]
+                at, steps = at + size, self.steps - before
+                size = max(size // 2, least) if steps > 64 else min(size * 2, most) if steps < 8 else size
+                if time.perf_counter() - began < 0.0005: continue
+                await asyncio.sleep(0)
+                began = time.perf_counter()
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
     if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
     charset = parse_options_header(_header(request.scope, b'content-type'))[1].get(b'charset', b'utf-8')
     if charset.lower() not in _charsets: raise HTTPException(415, Text('charset'))
-    parser = _TextLimited(request.headers, _pieces(request), max_files=max_fields, max_fields=max_fields, max_part_size=max_part_size)
-    parser.max_text_size = request.max_text_size
+    parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=max_part_size)
+    parser.stream, parser.max_text_size = parser.pieces(request), request.max_text_size
     try: request._form = form = await parser.parse()
     except MultiPartException as e:
         too_much = 'maximum' in e.message.lower()       # a limit of Starlette's parser, and not malformed content

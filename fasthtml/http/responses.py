@@ -35,7 +35,7 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
-from ..html.element import FT, Safe, esc, ft, safe_url, to_html
+from ..html.element import FT, Safe, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader, safe_address
 from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts, render_page,
@@ -75,6 +75,7 @@ def as_plain(o: Any) -> Any:
     if hasattr(o, 'isoformat'): return o.isoformat()
     if isinstance(o, bytes): return o.decode(errors='replace')
     if isinstance(o, Iterable): return list(o)
+    refuse_unfinished(o, 'a value in JSON')
     return str(o)
 
 # %% ../../nbs/api/http/12_responses.ipynb #9a352a46
@@ -229,6 +230,7 @@ def _content(result: Any, nodes: list[Any]) -> Any:
     if one is not None and is_data(one): return Json([one] if isinstance(result, list) else one)
     if is_data(nodes[0]) and all(is_data(o) for o in nodes): return Json(nodes)
     if one is None or shows_itself(one) or is_collection(result): return nodes
+    refuse_unfinished(one, 'the content of a page')
     return esc(str(one))
 
 def split(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'shutdown_observer', 'Lifespan', 'mounted', 'ShutdownEvent', 'ProcessEvent', 'signal_shutdown', 'has_looked',
-           'Connection', 'Drain', 'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn',
+           'Drainable', 'Drain', 'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn',
            'run_lifespan', 'Past', 'check_wait', 'Lifecycle', 'check_started']
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bd7951a0
@@ -190,7 +190,7 @@ def has_looked(
     return any(o in _process.observers for o in who)
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bbce6671
-class Connection(Protocol):
+class Drainable(Protocol):
     "What the drain calls on a stream or socket, in the connection's own event loop"
     def shut_down(self) -> None: "Begin to close: what is pending, then the closing event or frame"
     def abort(self) -> None: "The grace time is over: end at once"
@@ -203,17 +203,17 @@ class Drain:
         spread: float = 0.0, # Seconds over which connections are shut down, so that not all clients reconnect at once
     ):
         self.grace, self.spread, self.stopping = grace, spread, ShutdownEvent()
-        self.connections: dict[Connection, None] = {}  # A set that remembers the order
+        self.connections: dict[Drainable, None] = {}  # A set that remembers the order
         self.deadline: float | None = None             # On the loop's clock, once it has begun
         self._changed, self._abort_now = asyncio.Event(), False
         self._task: asyncio.Task | None = None
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Drainable) -> None:
         "Count it in; a connection made during the drain is shut down at once"
         self.connections[connection] = None
         if self.stopping.is_set(): _each([connection], 'shut_down')
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: Drainable) -> None:
         "It has ended"
         self.connections.pop(connection, None)
         if not self.connections: self._changed.set()
@@ -260,7 +260,7 @@ class Drain:
         except TimeoutError: pass
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #4d5f89ad
-def _each(connections: Iterable[Connection], method: str) -> None:
+def _each(connections: Iterable[Drainable], method: str) -> None:
     "Call a method of every one; one that fails does not keep the others from being called"
     for connection in tuple(connections):
         try: getattr(connection, method)()
@@ -291,7 +291,7 @@ class ServedLoop:
         self.server = server = uvicorn_server(receive)
         if server is not None: self._restore = delay_stop(server, self.before_stop)
         config = uvicorn_config(receive, server)
-        if getattr(config, 'reload', False): self.delay = 0.0  # Development: nobody else could be asked
+        if getattr(config, 'reload', False): self.delay = 0.0  # Development: there is no other process to serve requests
         if config and config.timeout_graceful_shutdown is None:
             self._config, config.timeout_graceful_shutdown = config, self.drain.grace
 
@@ -480,7 +480,7 @@ class Lifecycle:
         self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once
 
     def served(self, fresh: bool = False) -> ServedLoop:
-        "What we know of the running loop; `fresh` begins anew"
+        "What we know of the running loop; `fresh` starts again"
         loop = asyncio.get_running_loop()
         found = self._loops.get(loop)
         if fresh or found is None:
@@ -512,7 +512,7 @@ class Lifecycle:
         return list(self._loops.values())
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Drainable]:
         "Open streams and sockets, in every loop"
         return [c for served in list(self._loops.values()) for c in tuple(served.drain.connections)]
 
@@ -525,7 +525,7 @@ class Lifecycle:
         await run_lifespan(self.served(fresh=True), app, scope, receive, send)
 
     def add(self,
-        connection: Connection,    # `shut_down()` and perhaps `abort()` will be called
+        connection: Drainable,    # `shut_down()` and perhaps `abort()` will be called
         scope: dict | None = None, # Its ASGI scope
     ) -> None:
         "Count a connection in, in its own loop"
@@ -536,7 +536,7 @@ class Lifecycle:
         served.drain.add(connection)
         self.on_open(connection)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: Drainable) -> None:
         "It has ended"
         served = self.served()
         if connection in served.drain.connections: self.past.add(connection)

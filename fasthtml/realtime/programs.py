@@ -122,7 +122,7 @@ async def perform(
 
 async def emit_all(result: Any, emit: Callable[[Any], Awaitable[None]]) -> None:
     "Emit what a function returned: itself, or all that it gives"
-    if result is None or type(result) is FT: return await emit(result)
+    if result is None or type(result) in _whole: return await emit(result)
     while inspect.isawaitable(result) and not isinstance(result, FT): result = await result
     if not isinstance(result, AsyncIterator) and not _is_stream(result): return await emit(result)
     items = items_of(result)
@@ -130,6 +130,8 @@ async def emit_all(result: Any, emit: Callable[[Any], Awaitable[None]]) -> None:
         async for item in items: await emit(item)
     finally:
         if close := getattr(items, 'aclose', None): await close()
+
+_whole = frozenset([FT, str, tuple, list, dict])  # what most functions return; one message, whatever is in it
 
 def _is_stream(result: Any) -> bool:
     "Whether it is what a generator function returns. A generator expression is content: the parts of one message"

@@ -18,9 +18,9 @@ from fastcore.basics import patch
 from .dom import Dom, ancestors, connected, detach, is_element, select
 from .calls import html_parser
 from .fields import describe
-from .hx import Event, Request, Trigger
-from .swaps import Place, Spec, Swapped, find_all, fragment2, hcon, merge_hcon, oob2, spec2, spec4, swap2, swap4
-from .visit import Go, Line, Reply, Timer, Visit
+from .hx import DomEvent, HxRequest, Trigger
+from .swaps import SwapPlace, Spec, Swapped, find_all, fragment2, hcon, merge_hcon, oob2, spec2, spec4, swap2, swap4
+from .visit import Go, PageConnection, Reply, Timer, Visit
 
 # %% ../../nbs/api/testing/38_arrivals.ipynb #57929c33
 _handling2 = [{'code': '204', 'swap': False}, {'code': '[23]..', 'swap': True}, {'code': '[45]..', 'swap': False, 'error': True}]
@@ -28,7 +28,7 @@ _handling2 = [{'code': '204', 'swap': False}, {'code': '[23]..', 'swap': True}, 
 @patch
 def respond(
     self: Visit,
-    request: Request, # What was asked
+    request: HxRequest, # What was asked
     reply: Reply,     # What came
 ) -> None:
     "Do what htmx does with a response"
@@ -39,9 +39,9 @@ def respond(
     self.look()
 
 @patch
-def _restore2(self: Visit, request: Request, reply: Reply) -> None:
+def _restore2(self: Visit, request: HxRequest, reply: Reply) -> None:
     if not 200 <= reply.status < 400: return self.warn(f'The history asked for {request.url} and got {reply.status}.')
-    place = Place(request.target, Spec('innerHTML'), request.target, restore=True)
+    place = SwapPlace(request.target, Spec('innerHTML'), request.target, restore=True)
     self._show(swap2(self.dom, reply.text, place, self.scene.config.options()))
 
 @patch
@@ -67,7 +67,7 @@ def bring_back(
 ) -> None:
     "Show a page that the history has kept"
     target = self._history_element()
-    done = swap2(self.dom, html, Place(target, Spec('innerHTML'), target), self.scene.config.options())
+    done = swap2(self.dom, html, SwapPlace(target, Spec('innerHTML'), target), self.scene.config.options())
     done.title = title
     self._show(done)
     self.tidy()
@@ -84,7 +84,7 @@ def _show(self: Visit, done: Swapped, ignore_title: bool = False) -> None:
         if not connected(el): continue
         self._question_scripts(el)
         self.process(el)
-        if connected(el): self.dispatch(Event('htmx:load' if self.version == 2 else 'htmx:after:process', el))
+        if connected(el): self.dispatch(DomEvent('htmx:load' if self.version == 2 else 'htmx:after:process', el))
 
 @patch
 def _question_scripts(self: Visit, el: Any) -> None:
@@ -95,18 +95,18 @@ def _tell(self: Visit, header: str | None, el: Any) -> None:
     "Let the events of an `HX-Trigger` header happen"
     if not header: return
     if not header.strip().startswith('{'):
-        for name in header.split(','): self.dispatch(Event(name.strip(), el if connected(el) else self.dom.body))
+        for name in header.split(','): self.dispatch(DomEvent(name.strip(), el if connected(el) else self.dom.body))
         return
     for name, detail in (json.loads(header) if self.version == 2 else hcon(header)).items():
         at = el
         if isinstance(detail, dict) and detail.get('target'):
             at = next(iter(find_all(self.dom, self.dom.body, detail['target'], version=self.version or 2)), el)
             if self.version == 2: el = at
-        self.dispatch(Event(name, at if connected(at) else self.dom.body, detail=detail))
+        self.dispatch(DomEvent(name, at if connected(at) else self.dom.body, detail=detail))
 
 # %% ../../nbs/api/testing/38_arrivals.ipynb #d2261186
 @patch
-def _respond2(self: Visit, request: Request, reply: Reply) -> None:
+def _respond2(self: Visit, request: HxRequest, reply: Reply) -> None:
     head, el, scene = reply.headers, request.source, self.scene
     self._toasts(reply)
     self._tell(head.get('hx-trigger'), el)
@@ -126,7 +126,7 @@ def _respond2(self: Visit, request: Request, reply: Reply) -> None:
         spec = spec2(swap, 'innerHTML' if request.boosted else scene.config.default_style)
         for word in spec.unknown: self.warn(f'hx-swap of {describe(el)} has a word that htmx 2 does not know: {word!r}.')
         pick = head.get('hx-reselect') or request.select or handling.get('select') or self.rules.value(el, 'hx-select')
-        place = Place(target, spec, el, None if pick == 'unset' else pick, request.select_oob or self.rules.value(el, 'hx-select-oob'))
+        place = SwapPlace(target, spec, el, None if pick == 'unset' else pick, request.select_oob or self.rules.value(el, 'hx-select-oob'))
         if change := self._history2(request, reply): self.change_address(*change, self.snapshot())
         done = swap2(self.dom, reply.text, place, scene.config.options())
         ignore = spec.ignore_title
@@ -145,13 +145,14 @@ def _respond2(self: Visit, request: Request, reply: Reply) -> None:
 @patch
 def _tell_all2(self: Visit, elements: list, name: str) -> None:
     for el in elements:
-        if is_element(el) and connected(el): self.dispatch(Event(name, el))
+        if is_element(el) and connected(el): self.dispatch(DomEvent(name, el))
 
 @patch
 def _finish2(self: Visit, el: Any, failed: bool) -> None:
     at = el if connected(el) else self.dom.body
     detail = {'successful': not failed, 'failed': failed}
-    for name in ('htmx:responseError', 'htmx:afterRequest', 'htmx:afterOnLoad')[not failed:]: self.dispatch(Event(name, at, detail=detail))
+    names = 'htmx:responseError', 'htmx:afterRequest', 'htmx:afterOnLoad'
+    for name in names[not failed:]: self.dispatch(DomEvent(name, at, detail=detail))
 
 @patch
 def _retarget2(self: Visit, el: Any, selector: str | None, otherwise: Any) -> Any:
@@ -172,7 +173,7 @@ def _leaves(self: Visit, head: Mapping[str, str]) -> bool:
     return go is not None
 
 @patch
-def _history2(self: Visit, request: Request, reply: Reply) -> tuple[str, str] | None:
+def _history2(self: Visit, request: HxRequest, reply: Reply) -> tuple[str, str] | None:
     head, rules = reply.headers, self.rules
     for name, kind in (('hx-push', 'push'), ('hx-push-url', 'push'), ('hx-replace-url', 'replace')):
         if said := head.get(name): return None if said == 'false' else (kind, said)
@@ -187,11 +188,11 @@ def _history2(self: Visit, request: Request, reply: Reply) -> tuple[str, str] | 
 
 # %% ../../nbs/api/testing/38_arrivals.ipynb #ff529944
 @patch
-def _respond4(self: Visit, request: Request, reply: Reply) -> None:
+def _respond4(self: Visit, request: HxRequest, reply: Reply) -> None:
     head, el = reply.headers, request.source
     self._toasts(reply)
-    self.dispatch(Event('htmx:after:request', el if connected(el) else self.dom.document))
-    if reply.status >= 400: self.dispatch(Event('htmx:response:error', el if connected(el) else self.dom.document))
+    self.dispatch(DomEvent('htmx:after:request', el if connected(el) else self.dom.document))
+    if reply.status >= 400: self.dispatch(DomEvent('htmx:response:error', el if connected(el) else self.dom.document))
     if not self._leaves(head):
         if said := head.get('hx-location'):
             options = hcon(said)
@@ -200,10 +201,10 @@ def _respond4(self: Visit, request: Request, reply: Reply) -> None:
             self.fetch(options.pop('path'), options)
         else: el = self._swap4(request, reply)
     self._tell(head.get('hx-trigger'), el)
-    self.dispatch(Event('htmx:finally:request', el if connected(el) else self.dom.document))
+    self.dispatch(DomEvent('htmx:finally:request', el if connected(el) else self.dom.document))
 
 @patch
-def _swap4(self: Visit, request: Request, reply: Reply) -> Any:
+def _swap4(self: Visit, request: HxRequest, reply: Reply) -> Any:
     head, el, scene = reply.headers, request.source, self.scene
     said: dict = {'swap': request.swap or scene.config.default_style, 'target': request.target, 'select': request.select,
                   'selectOOB': request.select_oob, 'push': request.push, 'replace': request.replace}
@@ -234,7 +235,7 @@ def swap_text(
     el: Any,                        # Element that asked
     text: str,                      # What came
     said: dict,                     # `target`, `swap`, `select`, `selectOOB`
-    request: Request | None = None, # For the history
+    request: HxRequest | None = None, # For the history
     reply: Reply | None = None,
 ) -> Any:                           # The element that asked, or its place
     "Swap a text as htmx 4 does; also for sockets and streams"
@@ -247,15 +248,15 @@ def swap_text(
         if target is None: self.warn(f'The response is for {selector!r}, which is not on the page.')
     elif target is None: target = scene.dom.body if el in scene.boosted else el
     if request and reply and scene.config.get('history', True): self._history4(said, request, reply)
-    place = Place(target, spec, el, said.get('select'), said.get('selectOOB'), main=said.get('main', True))
+    place = SwapPlace(target, spec, el, said.get('select'), said.get('selectOOB'), main=said.get('main', True))
     done = swap4(self.dom, text, place, replace(scene.config.options(), push=reply is None))
     if not connected(el) and done.target is not None and connected(done.target): el = done.target
     self._show(done)
-    self.dispatch(Event('htmx:after:swap', el if connected(el) else self.dom.document))
+    self.dispatch(DomEvent('htmx:after:swap', el if connected(el) else self.dom.document))
     return el
 
 @patch
-def _history4(self: Visit, said: dict, request: Request, reply: Reply) -> None:
+def _history4(self: Visit, said: dict, request: HxRequest, reply: Reply) -> None:
     push, instead = said.get('push'), said.get('replace')
     if reply.headers.get('hx-push-url') or reply.headers.get('hx-replace-url'):
         push, instead = reply.headers.get('hx-push-url'), reply.headers.get('hx-replace-url')
@@ -274,7 +275,7 @@ def _connect(self: Visit, el: Any) -> None:
         url = self.line_attr(el, kind, 'connect')
         if not url or any(o.el == el and o.kind == kind and o.open for o in self.lines): continue
         if not self._ready(el, kind): continue
-        if self.version == 2: self.lines.append(Line(kind, el, urljoin(self.scene.base, url)))
+        if self.version == 2: self.lines.append(PageConnection(kind, el, urljoin(self.scene.base, url)))
         else: self._connect4(el, kind, url)
     if self.version != 2 or not self.scene.config.sse: return
     names = el.attr('sse-swap') or el.attr('data-sse-swap')
@@ -285,8 +286,8 @@ def _connect(self: Visit, el: Any) -> None:
 
 @patch
 def _connect4(self: Visit, el: Any, kind: str, url: str) -> None:
-    def run(event: Event) -> None:
-        if kind == 'ws': self.lines.append(Line('ws', el, urljoin(self.scene.base, url)))
+    def run(event: DomEvent) -> None:
+        if kind == 'ws': self.lines.append(PageConnection('ws', el, urljoin(self.scene.base, url)))
         else: self._stream4(el, url)
     said = self.rules.value(el, 'hx-trigger')
     for trigger in (self.rules.triggers(el) if said else [Trigger('load')]): self._listen(el, trigger, run, True)
@@ -313,7 +314,7 @@ def _ready(self: Visit, el: Any, kind: str) -> bool:
 @patch
 def frame(
     self: Visit,
-    line: Line, # The connection
+    line: PageConnection, # The connection
     text: str,  # The frame
 ) -> None:
     "Do what htmx does with a frame"
@@ -324,7 +325,7 @@ def frame(
     self.look()
 
 @patch
-def _frame2(self: Visit, line: Line, text: str) -> None:
+def _frame2(self: Visit, line: PageConnection, text: str) -> None:
     if self.scene.config.helped: self._bare2(line.el, text)
     done, options = Swapped(), replace(self.scene.config.options(), push=True)
     fragment = fragment2(text, done)
@@ -336,7 +337,7 @@ def _frame2(self: Visit, line: Line, text: str) -> None:
     self._show(done)
 
 @patch
-def _frame4(self: Visit, line: Line, text: str) -> None:
+def _frame4(self: Visit, line: PageConnection, text: str) -> None:
     said: Any = None
     html: str | None = text
     try: said = json.loads(text)
@@ -360,7 +361,7 @@ def _frame4(self: Visit, line: Line, text: str) -> None:
 @patch
 def event(
     self: Visit,
-    line: Line,  # The connection
+    line: PageConnection,  # The connection
     name: str,   # 'message' for an event without one
     data: str,   # Payload
 ) -> None:
@@ -372,7 +373,7 @@ def event(
     self.look()
 
 @patch
-def _event2(self: Visit, line: Line, name: str, data: str) -> None:
+def _event2(self: Visit, line: PageConnection, name: str, data: str) -> None:
     close = line.el.attr('sse-close') or line.el.attr('data-sse-close')
     heard = False
     for el, wanted in list(self.listeners):
@@ -381,17 +382,17 @@ def _event2(self: Visit, line: Line, name: str, data: str) -> None:
         target = self.rules.target(el)
         if target is None: continue
         spec = spec2(self.rules.value(el, 'hx-swap'), self.scene.config.default_style)
-        done = swap2(self.dom, data, Place(target, spec, el), replace(self.scene.config.options(), push=True))
+        done = swap2(self.dom, data, SwapPlace(target, spec, el), replace(self.scene.config.options(), push=True))
         self._show(done, bool(spec.ignore_title))
     for wire in [w for w in self.wires if w.trigger.name == f'sse:{name}' and w.el in w.on and self._stream_of(w.el) == line]:
         heard = True
-        self.dispatch(Event(f'sse:{name}', wire.el, detail={'data': data}))
+        self.dispatch(DomEvent(f'sse:{name}', wire.el, detail={'data': data}))
     if name == close: line.open = False
     elif not heard and name not in ('close', 'shutdown'):
         self.warn(f'Nothing on the page names the event {name!r} of {urlsplit(line.url).path}.')
 
 @patch
-def _stream_of(self: Visit, el: Any) -> Line | None:
+def _stream_of(self: Visit, el: Any) -> PageConnection | None:
     for at in ancestors(el):
         for line in reversed(self.lines):
             if line.kind == 'sse' and line.el == at: return line
@@ -399,11 +400,11 @@ def _stream_of(self: Visit, el: Any) -> Line | None:
 
 # %% ../../nbs/api/testing/38_arrivals.ipynb #48ec22e8
 @patch
-def _event4(self: Visit, line: Line, name: str, data: str) -> None:
+def _event4(self: Visit, line: PageConnection, name: str, data: str) -> None:
     el, request = line.el, line.request
     heard, native = self._named4(el, name or 'message', data) if self.scene.config.helped else (False, True)
     if name:
-        self.dispatch(Event(name, el, detail={'data': data}))
+        self.dispatch(DomEvent(name, el, detail={'data': data}))
         if name == self._close4(el): line.open = False
         elif name not in ('close', 'shutdown', 'hx:release') and not heard and not any(w.trigger.name == name for w in self.wires):
             self.warn(f'Nothing listens for the event {name!r} of {urlsplit(line.url).path}; htmx 4 does not swap named events.')
@@ -423,7 +424,7 @@ def _close4(self: Visit, el: Any) -> str | None: return self.line_attr(el, 'sse'
 def say(
     self: Visit,
     el: Any,      # Element with `ws-send`
-    event: Event, # What happened
+    event: DomEvent, # What happened
 ) -> None:
     "Send the values of a form over the socket around it"
     line = next((o for at in ancestors(el) for o in self.lines if o.kind == 'ws' and o.el == at and o.open), None)
@@ -520,11 +521,11 @@ def _bare2(self: Visit, el: Any, text: str) -> None:
     said, style = el.attr('hx-target') or el.attr('data-hx-target'), el.attr('hx-swap') or el.attr('data-hx-swap') or 'innerHTML'
     target = el if said in (None, '', 'this') else next(iter(find_all(self.dom, None, said)), None)
     if target is None: return
-    place = Place(target, Spec(style.split(' ')[0]), el)
+    place = SwapPlace(target, Spec(style.split(' ')[0]), el)
     self._show(swap2(self.dom, bare, place, replace(self.scene.config.options(), push=True)))
 
 @patch
-def _look_again(self: Visit, request: Request) -> None:
+def _look_again(self: Visit, request: HxRequest) -> None:
     "The target of a stream may have been replaced by the event before"
     old = request.target
     if old is None or not is_element(old) or connected(old): return
@@ -539,7 +540,7 @@ def _named4(self: Visit, root: Any, name: str, data: str) -> tuple[bool, bool]:
         found = [o for o in (root, *select(root, css)) if o.matches(css)]
         return [o for o in found if next(p for p in ancestors(o) if 'sse-connect' in p.attrs or 'hx-sse:connect' in p.attrs) == root]
     told = within(f'[hx-trigger*="sse:{name}"]')
-    for el in told: self.dispatch(Event(f'sse:{name}', el, detail={'data': data}, bubbles=False))
+    for el in told: self.dispatch(DomEvent(f'sse:{name}', el, detail={'data': data}, bubbles=False))
     slots = within('[sse-swap],[data-sse-swap]')
     wanted = [o for o in slots if name in [n.strip() for n in (o.attr('sse-swap') or o.attr('data-sse-swap') or '').split(',')]]
     native = name == 'message' and (not slots or root in wanted)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['StillWaiting', 'AppCall', 'html_parser', 'parse_html', 'shorten', 'Selectable', 'explain_missing', 'Html', 'Response',
-           'Body', 'http_scope', 'AppTransport', 'ClockLoop', 'LoopThread']
+           'ResponseBody', 'http_scope', 'AppTransport', 'ClockLoop', 'ClientLoop']
 
 # %% ../../nbs/api/testing/30_calls.ipynb #4581f29a
 import asyncio
@@ -36,6 +36,7 @@ class AppCall:
         patience: float = 3, # Seconds the app has to end by itself when the client has gone
     ):
         self.patience, self.scope, self.inbox, self.sent, self.gone = patience, scope, asyncio.Queue(), deque(), False
+        self.broken = False   # The connection was cut
         self._news, self._room = asyncio.Event(), asyncio.Event()
         for message in first: self.inbox.put_nowait(message)
         self.task = asyncio.ensure_future(app(scope, self.inbox.get, self._send))
@@ -54,7 +55,7 @@ class AppCall:
     async def next(self) -> Message | None:
         "What the app sends next; None if it has ended"
         while not self.sent:
-            if self.task.done(): return None
+            if self.broken or self.task.done(): return None
             self._news.clear()
             await self._news.wait()
         self._room.set()
@@ -64,6 +65,15 @@ class AppCall:
     def error(self) -> BaseException | None:
         "What the app raised, if it has ended so"
         return self.task.exception() if self.task.done() and not self.task.cancelled() else None
+
+    async def cut(self) -> None:
+        "The connection breaks: nothing more comes, and the app is notified that the client has left"
+        if self.task.done(): return
+        self.broken = True
+        self.sent.clear()
+        self._news.set()
+        kind = self.scope['type']
+        await self.leave({'type': 'http.disconnect'} if kind == 'http' else {'type': 'websocket.disconnect', 'code': 1006, 'reason': ''})
 
     async def leave(
         self,
@@ -149,11 +159,11 @@ class Html(str, Selectable):
 # %% ../../nbs/api/testing/30_calls.ipynb #68964b32
 class Response(httpx2.Response, Selectable):
     "An HTTP response that can be asked for elements"
-    body: 'Body'
+    body: 'ResponseBody'
     def markup(self) -> tuple[str, str]:
         return self.text, f'{self.request.method} {self.request.url.raw_path.decode()} ({self.status_code})'
 
-class Body(httpx2.AsyncByteStream):
+class ResponseBody(httpx2.AsyncByteStream):
     "The body of a response, as the app sends it"
     def __init__(self, call: AppCall, raise_errors: bool): self.call, self.raise_errors, self.more = call, raise_errors, True
 
@@ -169,6 +179,7 @@ class Body(httpx2.AsyncByteStream):
 
     def _broken(self) -> None:
         self.more = False
+        if self.call.broken: raise httpx2.ReadError('The connection was cut.')
         if self.raise_errors and self.call.error: raise self.call.error
         raise httpx2.RemoteProtocolError('The app ended without finishing the body of its response.')
 
@@ -206,7 +217,8 @@ class AppTransport(httpx2.AsyncBaseTransport):
         "Call the app; the response is there when the app has begun it"
         client, body = self.client, await request.aread()
         scope = http_scope(request, client.root_path, client.state)
-        call = AppCall(client.app, scope, {'type': 'http.request', 'body': body, 'more_body': False}, patience=client.patience)
+        first = {'type': 'http.request', 'body': body, 'more_body': False}
+        call = client.network.call(client.app, scope, first, beyond='beyond' in request.extensions, patience=client.patience)
         try: start = await call.next()
         except BaseException:
             await call.leave({'type': 'http.disconnect'})
@@ -215,10 +227,11 @@ class AppTransport(httpx2.AsyncBaseTransport):
             await call.leave({'type': 'http.disconnect'})
             raise RuntimeError(f'The app began its response with {start["type"]!r}, expected \'http.response.start\'.')
         if start is None:
+            if call.broken: raise httpx2.ReadError('The connection was cut.', request=request)
             if call.error and client.raise_errors: raise call.error
             start = {'status': 500, 'headers': []}
             await call.leave({'type': 'http.disconnect'})
-        body = Body(call, client.raise_errors)
+        body = ResponseBody(call, client.raise_errors)
         body.more = not call.gone
         response = Response(start['status'], headers=list(start.get('headers', ())), stream=body, request=request)
         response.body = body
@@ -256,7 +269,7 @@ def _run_and_close(loop: asyncio.AbstractEventLoop) -> None:
     try: loop.run_forever()
     finally: loop.close()
 
-class LoopThread:
+class ClientLoop:
     "An event loop in a thread of its own"
     def __init__(self):
         self.loop = ClockLoop()

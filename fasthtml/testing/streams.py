@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+import httpx2
 from starlette.types import Scope
 
-from .calls import AppCall, Html, Selectable, http_scope, shorten
+from .calls import Html, Selectable, http_scope, shorten
 
 # %% ../../nbs/api/testing/31_streams.ipynb #a0c4a897
 class AsyncStream:
@@ -137,7 +138,8 @@ class AsyncEvents(AsyncStream):
         "The next thing of a kind; None at the end"
         async with self._client.within(timeout, f'{what} on {self.url}'):
             while not (found := [e for e in self._waiting if isinstance(e, kind)]) and not self.ended:
-                self._waiting += self.parser.feed(self._decode(await self.response.body.piece()))
+                try: self._waiting += self.parser.feed(self._decode(await self.response.body.piece()))
+                except httpx2.ReadError: self.response.body.more = False   # cut, which is an end for a browser
                 self.ended = not self.response.body.more
         if not found: return None
         self._waiting.remove(found[0])
@@ -227,7 +229,8 @@ class AsyncSocket:
     async def open(self) -> Self:
         "Connect; `Closed` if the app does not accept"
         await self._client.ready()
-        self.call = AppCall(self._client.app, self._scope(), {'type': 'websocket.connect'}, patience=self._client.patience)
+        client, first = self._client, {'type': 'websocket.connect'}
+        self.call = client.network.call(client.app, self._scope(), first, patience=client.patience)
         try:
             async with self._client.within(None, f'{self.url} to accept'): message = await self.call.next()
             if message is None: self._ended()
@@ -239,7 +242,7 @@ class AsyncSocket:
         return self
 
     def _ended(self) -> None:
-        if self.call.error and self._client.raise_errors: raise self.call.error
+        if self.call.error and self._client.raise_errors and not self.call.broken: raise self.call.error
         self.code = 1006
         raise Closed(1006, 'the app ended without closing')
 

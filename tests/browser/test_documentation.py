@@ -1,5 +1,5 @@
 "The built documentation in a browser: it can be searched, read in the dark, and read on a phone."
-import os
+from collections import Counter
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -26,7 +26,7 @@ def test_search_finds_a_section_and_leads_there(site, page):
     page.goto(f'{site}/index.html')
     page.keyboard.press('/')
     page.keyboard.type('form validation')
-    page.locator('#found a >> nth=0 >> text=How-to').wait_for()
+    page.locator('#site-found a >> nth=0 >> text=How-to').wait_for()
     page.keyboard.press('Enter')
     page.wait_for_url('**/howto/forms.html*')
     assert not page.problems
@@ -38,71 +38,128 @@ def test_the_theme_is_chosen_once_and_kept(site, page):
 
     page.goto(f'{site}/index.html')
     light = background()
-    page.click('#theme')
+    page.click('#site-theme')
     dark = background()
     page.goto(f'{site}/explains/design.html')
     assert dark != light and background() == dark
     assert not page.problems
 
 
-FAULTS = """([where, contrast]) => axe.run(where, {
-  resultTypes: ['violations'], rules: {'color-contrast': {enabled: contrast}}}).then(found =>
+FAULTS = """([where, colours]) => axe.run(where, {resultTypes: ['violations'],
+  rules: {'color-contrast': {enabled: colours}, 'link-in-text-block': {enabled: colours}}}).then(found =>
     found.violations.filter(o => ['serious', 'critical'].includes(o.impact)).map(o => `${o.id}: ${o.nodes[0].html.slice(0, 200)}`))"""
 
+# Puts the text of each page into the page that is open: what is around it is the same in all, and is left out.
+# The colours of code are left out, since they are most of the elements of a page and only matter for contrast.
+WALK = """async ([site, paths, look]) => {
+  const parser = new DOMParser(), faults = (0, eval)(look), found = {}
+  document.querySelectorAll('body > header, #site-side, .contents, .turn, footer, dialog').forEach(part => part.remove())
+  for (const path of paths) {
+    const page = parser.parseFromString(await (await fetch(`${site}/${path}`)).text(), 'text/html')
+    const article = document.adoptNode(page.querySelector('article'))
+    article.querySelectorAll('pre code').forEach(code => { code.textContent = code.textContent })
+    document.querySelector('article').replaceWith(article)
+    dispatchEvent(new Event('resize'))  // blocks that scroll can be reached with the keyboard
+    const some = await faults()
+    if (some.length) found[path] = some
+  }
+  return found
+}"""
 
-def faults(page, where: str, contrast: bool = False) -> list[str]:
-    "What axe-core reports as serious in a part of the page; comparing colours takes most of its time"
+
+def add_axe(page) -> None:
     page.add_script_tag(path=NODE_MODULES/'axe-core'/'axe.min.js')
-    return page.evaluate(FAULTS, [where, contrast])
+
+
+def faults(page, where: str, colours: bool = False) -> list[str]:
+    "What axe-core reports as serious in a part of the page; comparing colours takes most of its time"
+    add_axe(page)
+    return page.evaluate(FAULTS, [where, colours])
 
 
 @pytest.mark.timeout(600)
 def test_a_phone_never_scrolls_sideways(site, new_page):
     page = new_page(**PHONE)
-    too_wide = []
-    for path in PAGES:
-        page.goto(f'{site}/{path}', wait_until='domcontentloaded')
-        if page.evaluate('document.documentElement.scrollWidth > innerWidth'):
-            too_wide.append(path)
-    assert not too_wide
+    page.goto(f'{site}/index.html')
+    look = "() => document.documentElement.scrollWidth > innerWidth ? ['too wide'] : []"
+    assert not page.evaluate(WALK, [site, PAGES, look])
 
 
 @pytest.mark.timeout(600)
 def test_no_page_has_a_serious_fault_of_accessibility(site, page):
-    "Those that people write for, and every twelfth of the reference. `EVERY_PAGE=1` takes all, which lasts minutes"
-    written = [path for path in PAGES if not path.startswith(('api/', 'names'))]
+    "Those that people write for, and every fourth of the reference, which one program writes"
+    page.goto(f'{site}/index.html')
+    assert faults(page, 'html') == []
     reference = [path for path in PAGES if path.startswith('api/')]
-    found = {}
-    for path in written + reference[::1 if os.environ.get('EVERY_PAGE') else 12]:
-        page.goto(f'{site}/{path}', wait_until='domcontentloaded')
-        if serious := faults(page, 'html' if path == 'index.html' else 'article'):  # what is around the text is the same in all
-            found[path] = serious
-    assert not found
+    written = [path for path in PAGES if path not in reference]
+    assert not page.evaluate(WALK, [site, written + reference[::4], f"() => ({FAULTS})(['article', false])"])
+
+
+def test_a_walk_over_the_pages_finds_faults(site, new_page):
+    "A line that is too long, and a picture without words, in the last page of a walk"
+    page = new_page(**PHONE)
+    page.goto(f'{site}/index.html')
+    add_axe(page)
+    bad = '<article><p style="white-space: pre">' + 'long ' * 200 + '</p><img src="x.png"></article>'
+    page.route('**/bad.html', lambda route: route.fulfill(body=bad, content_type='text/html'))
+    look = f"""() => ({FAULTS})(['article', false]).then(some =>
+        [...some, ...(document.documentElement.scrollWidth > innerWidth ? ['too wide'] : [])])"""
+    found = page.evaluate(WALK, [site, ['404.html', 'bad.html'], look])
+    assert list(found) == ['bad.html'] and found['bad.html'][0].startswith('image-alt') and found['bad.html'][-1] == 'too wide'
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_colours_can_be_told_apart(site, new_page, scheme):
-    "Pages with every kind of text: code, output, reference, tables"
+    "The frame, and texts of every kind: code, output, reference, tables, drawings"
     page = new_page(color_scheme=scheme)
-    for path in 'index.html', 'explains/differences.html', 'howto/forms.html', 'api/realtime/wire.html':
+    for path, where in ('index.html', 'html'), ('howto/forms.html', 'article'), ('explains/design.html', 'article'), \
+            ('api/realtime/batches.html', 'article'):
         page.goto(f'{site}/{path}')
-        assert faults(page, 'html', contrast=True) == [], path
+        assert faults(page, where, colours=True) == [], path
+
+
+def test_internals_are_folded_until_a_link_leads_to_a_name_inside(site, page):
+    page.goto(f'{site}/api/realtime/ws.html')
+    fold = page.locator('details.internals')
+    assert not fold.evaluate('fold => fold.open')
+    assert page.locator('#toc-internals').count()  # the list of headings leads there
+    page.evaluate("location.hash = '#ws_route'")
+    page.wait_for_function("document.querySelector('details.internals').open")
+    assert page.locator('#ws_route').is_visible()
+    assert faults(page, 'article') == []
+    assert not page.problems
 
 
 def test_a_phone_has_a_menu(site, new_page):
     page = new_page(**PHONE)
     page.goto(f'{site}/index.html')
-    page.click('#menu')
-    page.click('#side a >> text=Decisions and invariants')
+    page.click('#site-menu')
+    page.click('#site-side a >> text=Decisions and invariants')
     page.wait_for_url('**/design.html')
     assert not page.problems
 
 
-def test_every_page_has_one_title_and_marks_its_place():
+def test_every_page_has_one_title_marks_its_place_and_names_its_parts():
+    "Ids are unique; pictures, frames, drawings, links and buttons of ours have names"
     for path in PAGES:
         tree = LexborHTMLParser((SITE/path).read_text(encoding='utf-8'))
         assert len(tree.css('h1')) == 1, path
-        assert len(tree.css('#side [aria-current=page]')) == (path != '404.html'), path
+        assert len(tree.css('#site-side [aria-current=page]')) == (path != '404.html'), path
+        ids = Counter(node.attributes['id'] for node in tree.css('[id]') if not inside_output(node))
+        assert [name for name, times in ids.items() if times > 1] == [], path
+        for node in tree.css('img:not([alt]), iframe:not([title])'):
+            assert inside_output(node), f'{path}: {node.html[:200]}'
+        for node in tree.css('a, button'):
+            named = node.text(strip=True) or node.attributes.get('aria-label') or node.css_first('img[alt]')
+            assert named or inside_output(node), f'{path}: {node.html[:200]}'
+
+
+def inside_output(node) -> bool:
+    "Whether a cell of a notebook has shown it"
+    while node := node.parent:
+        if 'cell-output' in (node.attributes.get('class') or ''):
+            return True
+    return False
 
 
 def test_a_block_of_code_is_copied_without_its_output(site, new_page):
@@ -118,7 +175,7 @@ def test_a_block_of_code_is_copied_without_its_output(site, new_page):
 def test_an_address_that_leads_nowhere_has_a_page_with_the_whole_navigation(site, page):
     response = page.goto(f'{site}/api/nowhere/at_all.html')
     assert response.status == 404
-    page.click('#side a >> text=Decisions and invariants')
+    page.click('#site-side a >> text=Decisions and invariants')
     page.wait_for_url('**/explains/design.html')
     page.problems = [problem for problem in page.problems if '404' not in problem]
     assert not page.problems

@@ -535,6 +535,39 @@ def test_a_policy_without_eval_allows_it(site, visit):
     tab.wait_for_selector('h2:text-is("n=1")')
 
 
+@VERSIONS
+@pytest.mark.parametrize('site', [dict(csp=True), dict()], indirect=True, ids=['policy', 'no policy'])
+def test_scripts_of_a_region_run_with_the_page_and_when_they_change(site, visit):
+    "Under a policy those of the program, and none that somebody has put into its HTML"
+    policy = bool(site.app.site.page.csp)
+    site.put('n', 1)
+    site.put('foreign', True)
+    tab = visit('/show?name=scripted')
+    assert tab.evaluate('[window.ran, window.injected]') == [1, None if policy else 1]
+    color = "getComputedStyle(document.querySelector('.styled')).color"
+    for n in 2, 3:
+        site.put('n', n, 'scripted', id=1)
+        tab.wait_for_selector(f'#styled{n}')
+        tab.wait_for_function(f'window.ran === {n}') if not policy else wait(tab, lambda n=n: tab.evaluate('window.ran') == n)
+        assert tab.evaluate(color) == f'rgb(1, 2, {n})'
+        assert tab.evaluate('window.injected') == (None if policy else n)
+    tab.evaluate('window.ran = 0')
+    site.put('other', 'told', 'scripted', id=1)
+    tab.wait_for_selector('.other:text-is("told")')
+    assert tab.evaluate('window.ran') == 0      # what has not changed does not run again
+    tab.problems[:] = [p for p in tab.problems if 'Content Security Policy' not in p]
+
+
+@VERSIONS
+def test_broken_work_is_tried_again_by_a_click(site, visit):
+    tab = visit('/work')
+    tab.wait_for_selector('[data-work=failed] button')
+    site.put('works', True)
+    tab.click('text=Try again')
+    tab.wait_for_selector('[data-work=done]:has-text("well done")')
+    assert not tab.query_selector('text=Try again')
+
+
 @pytest.mark.parametrize('version', [False])
 def test_it_works_without_htmx(site, visit):
     tab = visit('/?n=2')

@@ -40,7 +40,7 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'websocket': 'howto/realtime.html',
     'server-sent events': 'howto/realtime.html',
     'broadcast to all clients': 'howto/realtime.html',
-    'redis several processes': 'howto/realtime.html',
+    'redis several processes': 'howto/deploy.html',
     'deploy nginx': 'howto/deploy.html',
     'docker': 'howto/deploy.html',
     'graceful shutdown': 'howto/deploy.html',
@@ -53,6 +53,7 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'test client': 'howto/testing.html',
     'http/2': 'howto/http2.html',
     'import error fasthtml migration': 'howto/bring_a_program.html',
+    'example programs': 'tutorials/examples.html',
     'first app': 'tutorials/first_app.html',
     'chat': 'tutorials/chat.html',
 }

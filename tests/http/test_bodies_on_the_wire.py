@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from fasthtml.common import *
+from fasthtml.http.requests import Request, read_body
 from support import raw_connection, raw_exchange, serve, wait_until
 
 HEAD = b'POST /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n'
@@ -107,3 +108,34 @@ def test_a_handler_that_asks_for_nothing_leaves_the_body_and_the_connection_goes
         for _ in range(3):
             assert client.post('/nothing', content=b'x' * 300_000).status_code == 200
             assert client.post('/field', data={'a': 'xyz'}).text.count('3 0') == 1
+
+
+def multipart(content: bytes) -> bytes:
+    return (b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
+            b'--B\r\nContent-Disposition: form-data; name="photo"; filename="a.bin"\r\n\r\n' + content + b'\r\n--B--\r\n')
+
+
+CONTENTS = {'random': os.urandom(1 << 20), 'carriage returns': b'\r' * 300_000, 'almost a boundary': b'\r\n--A' * 60_000,
+            'lines': b'a line of text\r\n' * 40_000, 'empty': b''}
+
+
+@pytest.mark.parametrize('content', CONTENTS.values(), ids=CONTENTS)
+@pytest.mark.parametrize('chunk', [4093, 1 << 30])
+async def test_a_file_arrives_as_it_was_however_it_is_cut_and_is_written_in_few_steps(content, chunk, monkeypatch):
+    raw, sent, writes = multipart(content), 0, []
+    async def receive():
+        nonlocal sent
+        sent += chunk
+        return {'type': 'http.request', 'body': raw[sent - chunk:sent], 'more_body': sent < len(raw)}
+    write = UploadFile.write
+    async def counting(self, data):
+        writes.append(len(data))
+        await write(self, data)
+    monkeypatch.setattr(UploadFile, 'write', counting)
+    headers = [(b'content-type', b'multipart/form-data; boundary=B')]
+    body = await read_body(Request({'type': 'http', 'method': 'POST', 'path': '/', 'headers': headers}, receive))
+    photo, = body.fields['photo']
+    assert await photo.read() == content and body.fields['note'] == ['hello'] and photo.size == len(content)
+    body.close()
+    assert len(writes) <= len(raw)//256 + len(raw)//chunk + 2
+    if content is CONTENTS['random'] and chunk > len(raw): assert len(writes) < 40   # pieces grow to 64 KiB

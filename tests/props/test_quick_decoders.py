@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from fasthtml.http.paths import path_pattern
 from fasthtml.http.requests import parse_cookies, parse_fields
 
-escapes = st.lists(st.sampled_from([b'%', b'%4', b'%41', b'%e4', b'%C3%a4', b'+', b'a', b'F', b'\xc3', b'%%', b'0'])).map(b''.join)
+PIECES = [b'%', b'%4', b'%41', b'%e4', b'%C3%a4', b'+', b'a', b'F', b'\xc3', b'%%', b'0', b'\\', b'\\x41', b'\n', b'\xff']
+escapes = st.lists(st.sampled_from(PIECES)).map(b''.join)
 
 
 @settings(max_examples=200, deadline=None)

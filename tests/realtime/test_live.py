@@ -10,7 +10,20 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from fasthtml.common import A, Beforeware, Div, EventStream, FastHTML, Redirect, Response, Td, Titled, Tr, to_xml
+from fasthtml.common import (
+    A,
+    APIRouter,
+    Beforeware,
+    Div,
+    EventStream,
+    FastHTML,
+    Redirect,
+    Response,
+    Td,
+    Titled,
+    Tr,
+    to_xml,
+)
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor
@@ -430,3 +443,29 @@ def test_streams_of_a_mounted_app_that_is_not_ours_are_left(caplog):
         assert Stream(stream).until('x')
         stream.close()
     assert 'could not be asked' not in caplog.text
+
+
+def test_a_router_has_regions_and_work():
+    "Of the app that it is added to, in handlers of the router and of other modules"
+    router, n = APIRouter('/shop'), [1]
+
+    @router.live(pace=0)
+    def cart(id: int): return Div(f'cart {id}: {n[0]}')
+
+    @router.work
+    async def job(id: int, say): await say('done')
+
+    @router('/')
+    def home(): return Titled('x', cart(id=7), job.start(id=1))
+
+    with pytest.raises(RuntimeError, match='to_app'): cart(id=7)
+    apps = [FastHTML(secret_key='k') for _ in range(2)]
+    for app in apps: router.to_app(app)
+    for app in apps:
+        with Client(app) as client:
+            page = client.open('/shop/')
+            page.wait('[data-work=done]', text='done')
+            n[0] += 1
+            next(region for region in app.regions.table.values() if region.name == 'cart').changed_sync(id=7)
+            page.wait('div', text=f'cart 7: {n[0]}')
+            assert page.region(cart, id=7).text == f'cart 7: {n[0]}' and page.is_true()

@@ -54,6 +54,7 @@ class Notebooks:
         names = (path.relative_to(root) for path in sorted(root.rglob('*.ipynb')))
         visible = [name for name in names if not any(part.startswith(('.', '_')) for part in name.parts)]
         self.documents: dict[str, Document] = {name.as_posix(): read_notebook(root/name) for name in visible}
+        self.filters: list[str] = read_config(root).get('filters', [])  # Lua, as Quarto runs them
 
     def page(self, name: str) -> str:
         "Where the notebook's page lies: its own name, or the `output-file` nbdev gave it (without the number)"
@@ -115,15 +116,15 @@ def scrollable_tables(body: str) -> str:
     return body.replace('<table', '<div class="wide"><table').replace('</table>', '</table></div>')
 
 
-def converted(texts: dict[str, str]) -> dict[str, tuple[str, str]]:
-    "Body and table of contents of each Markdown text; one process of pandoc for each CPU takes its share"
+def converted(texts: dict[str, str], filters: list[str]) -> dict[str, tuple[str, str]]:
+    "Body and table of contents of each Markdown text, after Lua filters; one process of pandoc for each CPU takes its share"
     with TemporaryDirectory() as folder:
         files = {name: Path(folder)/name.replace('/', '-') for name in texts}
         for name, file in files.items():
             file.write_text(texts[name], encoding='utf-8')
         workers = os.cpu_count() or 1
         ordered = sorted(files.values(), key=lambda file: -file.stat().st_size)
-        command = [pypandoc.get_pandoc_path(), 'lua', str(HERE/'convert.lua'), DIALECT, str(HERE/'body.template')]
+        command = [pypandoc.get_pandoc_path(), 'lua', str(HERE/'convert.lua'), DIALECT, str(HERE/'body.template'), ','.join(filters)]
         running = [subprocess.Popen([*command, *share], text=True, stderr=subprocess.PIPE)
                    for number in range(workers) if (share := ordered[number::workers])]
         for process in running:
@@ -132,13 +133,13 @@ def converted(texts: dict[str, str]) -> dict[str, tuple[str, str]]:
             if process.returncode:
                 raise SystemExit('pandoc could not convert every page')
         parts = {name: Path(f'{file}.html').read_text(encoding='utf-8').partition('<!-- contents -->') for name, file in files.items()}
-    return {name: (body, contents.strip()) for name, (body, _, contents) in parts.items()}
+    return {name: (body, re.sub(r' id="toc-[^"]*"', '', contents).strip()) for name, (body, _, contents) in parts.items()}
 
 
 def page_texts(notebooks: Notebooks) -> dict[str, PageText]:
     "What becomes of each notebook"
     texts = {name: relative_links(document.markdown, name, notebooks) for name, document in notebooks.documents.items()}
-    parts, pages = converted(texts), {}
+    parts, pages = converted(texts, [str(notebooks.root/name) for name in notebooks.filters]), {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         coloured = pool.map(colour_blocks, [body for body, _ in parts.values()], chunksize=4)
     for (name, (_, contents)), body in zip(parts.items(), coloured, strict=True):
@@ -168,7 +169,7 @@ def copy_other_files(root: Path, out: Path) -> None:
     "Pictures and style sheets beside the notebooks"
     for path in root.rglob('*'):
         name = path.relative_to(root)
-        skipped = path.suffix in ('.ipynb', '.yml') or any(part.startswith(('.', '_')) for part in name.parts)
+        skipped = path.suffix in ('.ipynb', '.yml', '.lua') or any(part.startswith(('.', '_')) for part in name.parts)
         if path.is_file() and not skipped:
             (out/name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, out/name)

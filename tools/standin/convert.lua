@@ -1,5 +1,5 @@
 -- Many pages in one process, since starting pandoc and letting it colour code take most of the time of a page:
--- pandoc lua convert.lua DIALECT TEMPLATE FILE..., and FILE.html is written beside each FILE
+-- pandoc lua convert.lua DIALECT TEMPLATE FILTER,... FILE..., and FILE.html is written beside each FILE
 local function content(path)
   local file = assert(io.open(path, 'rb'))
   local text = file:read('a')
@@ -30,8 +30,9 @@ local options = pandoc.WriterOptions{
   highlight_method = 'none', table_of_contents = true, toc_depth = 3, wrap_text = 'preserve',
   template = pandoc.template.compile(content(arg[2])),
 }
-for i = 3, #arg do
+for i = 4, #arg do
   local doc = pandoc.read(content(arg[i]), arg[1])
+  for filter in arg[3]:gmatch('[^,]+') do doc = pandoc.utils.run_lua_filter(doc, filter) end
   local out = assert(io.open(arg[i] .. '.html', 'wb'))
   out:write(pandoc.write(with_own_names(doc), 'html5', options))
   out:close()

@@ -1,0 +1,266 @@
+"What a program shows is the same by whatever way it leaves: returned, raised, yielded, sent, published, drawn in a region."
+import json
+import logging
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from fasthtml.common import (
+    Beforeware,
+    Div,
+    EventStream,
+    FastHTML,
+    Fragment,
+    Li,
+    NotStr,
+    P,
+    Redirect,
+    Response,
+    sse_message,
+    to_xml,
+)
+from fasthtml.testing import Client, Closed
+
+
+@dataclass
+class Todo:
+    title: str
+    def __ft__(self): return Li(self.title, id='todo')
+
+
+class Rich:
+    def __html__(self): return '<i>rich</i>'
+
+
+class Said:
+    def __str__(self): return '<said>'
+
+
+class Callable:
+    def __call__(self): return 'x'
+
+
+async def coroutine(): return P('x')
+
+async def stream(): yield P('x')
+
+def parts():
+    yield P('a')
+    yield P('b')
+
+
+SHOWN = {
+    'element': lambda: P('a<b', id='x'),
+    'tuple': lambda: (P('a'), P('b')),
+    'list': lambda: [P('a'), 'b<c', None, 3],
+    'nested': lambda: (P('a'), (P('b'), [Todo('c')])),
+    'fragment': lambda: Fragment(P('a'), P('b')),
+    'own element': lambda: Todo('a<b'),
+    'own elements': lambda: [Todo('a'), Todo('b')],
+    'own HTML': Rich,
+    'own text': Said,
+    'safe': lambda: NotStr('<b>s</b>'),
+    'map': lambda: map(P, 'ab'),
+    'zero': lambda: 0,
+    'number': lambda: 3.5,
+    'decimal': lambda: Decimal('1.50'),
+    'date': lambda: date(2025, 1, 31),
+    'uuid': lambda: UUID(int=5),
+    'path': lambda: Path('/a/b'),
+    'set': lambda: {1},
+    'exception': lambda: ValueError('x<y'),
+}
+UNFINISHED = {  # what can never be meant, and what the error says
+    'function': (lambda: parts, 'parts(...)'),
+    'coroutine function': (lambda: coroutine, 'coroutine(...)'),
+    'class': (lambda: Todo, 'Todo(...)'),
+    'tag': (lambda: P, 'P(...)'),
+    'response class': (lambda: Response, 'Response(...)'),
+    'redirect class': (lambda: Redirect, 'Redirect(...)'),
+    'partial': (lambda: partial(P, 'x'), 'P(...)'),
+    'method': (lambda: 'x'.upper, 'upper(...)'),
+    'callable object': (Callable, 'Callable(...)'),
+    'region': (lambda: REGION[0], 'region(...)'),
+    'work': (lambda: REGION[1], 'work(...)'),
+    'channel': (lambda: REGION[2], 'EventStream(channel)'),
+    'module': (lambda: json, 'json.name'),
+    'function in a list': (lambda: [parts], 'parts(...)'),
+    'function in a tuple': (lambda: (P('x'), parts), 'parts(...)'),
+}
+REGION = []
+
+
+class Refused(Exception): pass
+
+
+def make(content):
+    "An app that shows `content` in every way"
+    app = FastHTML(exts=['ws', 'sse'], secret_key='k')
+    channel = app.channel('c')
+
+    @app.get('/plain')
+    def plain(): return content()
+
+    @app.get('/coroutine')
+    async def in_coroutine(): return content()
+
+    @app.get('/raised')
+    def raised(): raise Refused
+
+    @app.exception_handler(Refused)
+    def refused(req, exc): return content()
+
+    @app.get('/guarded')
+    def guarded(): return 'the guard said nothing'
+
+    def guard(req):
+        if req.url.path == '/guarded': return content()
+    app.before = [Beforeware(guard)]
+
+    @app.get('/beside')
+    def beside(): return P('first'), content()
+
+    @app.get('/inside')
+    def inside(): return Div(content())
+
+    @app.get('/parts')
+    async def in_parts(): yield content()
+
+    @app.get('/events')
+    async def events():
+        async def source(): yield content()
+        return EventStream(source())
+
+    @app.get('/plain-events')
+    def plain_events():
+        def source(): yield content()
+        return EventStream(source())
+
+    @app.get('/messages')
+    def messages():
+        def source(): yield sse_message(content())
+        return EventStream(source())
+
+    @app.get('/channel')
+    def subscribe(): return EventStream(channel)
+
+    @app.get('/region')
+    def with_region(): return region()
+
+    @app.live
+    def region(): return Div(content())
+
+    @app.work
+    async def work(say): await say('x')
+
+    @app.ws('/socket', channels=[channel])
+    async def socket(how: str, send):
+        if how == 'returned': return content()
+        if how == 'sent': await send(content())
+        if how == 'published': await channel.publish(content())
+
+    @app.ws('/plain-socket')
+    def plain_socket(how: str, send):
+        if how == 'returned': return content()
+        if how == 'sent': send(content())
+
+    @app.ws('/yielding')
+    async def yielding(): yield content()
+    REGION[:] = [region, work, channel]
+    return app, channel
+
+
+def got(client, path): return client.get(path, headers={'HX-Request': 'true'}).text
+
+def whole(client, path):
+    "What stands in the body of a page"
+    return re.search('<body>(.*)</body>', client.get(path, headers={'Accept': 'text/html'}).text, re.S)
+
+def event(client, path):
+    with client.sse(path) as events: return events.next().data
+
+def published(client, channel, content):
+    with client.sse('/channel') as events:
+        client.run(channel.publish(content()))
+        return events.next().data
+
+def frame(client, path, **fields):
+    with client.ws(path) as ws:
+        ws.hx(**fields)
+        return ws.receive().replace(' hx-swap-oob="true"', '')
+
+def within(html): return re.fullmatch(r'<div[^>]*>(.*)</div>', html, re.S)[1]
+
+
+WAYS = {
+    'to_xml': lambda client, channel, content: to_xml(content(), indent=False),
+    'returned by a function': lambda client, *_: got(client, '/plain'),
+    'returned by a coroutine': lambda client, *_: got(client, '/coroutine'),
+    'returned for an exception': lambda client, *_: got(client, '/raised'),
+    'returned by a guard': lambda client, *_: got(client, '/guarded'),
+    'beside an element': lambda client, *_: got(client, '/beside').removeprefix('<p>first</p>'),
+    'in an element': lambda client, *_: within(got(client, '/inside')),
+    'as a page in parts': lambda client, *_: got(client, '/parts'),
+    'in a page': lambda client, *_: body[1] if (body := whole(client, '/plain')) else client.get('/plain').text,
+    'event': lambda client, *_: event(client, '/events'),
+    'event of a plain generator': lambda client, *_: event(client, '/plain-events'),
+    'message as an event': lambda client, *_: event(client, '/messages'),
+    'published to a stream': published,
+    'region': lambda client, *_: within(got(client, '/region')),
+    'returned on a socket': lambda client, *_: frame(client, '/socket', how='returned'),
+    'sent on a socket': lambda client, *_: frame(client, '/socket', how='sent'),
+    'published to a socket': lambda client, *_: frame(client, '/socket', how='published'),
+    'returned by a plain function on a socket': lambda client, *_: frame(client, '/plain-socket', how='returned'),
+    'sent by a plain function on a socket': lambda client, *_: frame(client, '/plain-socket', how='sent'),
+    'yielded on a socket': lambda client, *_: frame(client, '/yielding'),
+}
+UNLIKE = {  # A guard that returns 0 lets the request pass, as one that returns None or ''
+    ('zero', 'returned by a guard'): 'the guard said nothing',
+}
+
+
+@pytest.mark.parametrize('kind', SHOWN)
+def test_what_is_shown_is_the_same_by_whatever_way_it_leaves(kind):
+    content = SHOWN[kind]
+    app, channel = make(content)
+    with Client(app) as client: seen = {way: see(client, channel, content) for way, see in WAYS.items()}
+    want = to_xml(content(), indent=False)
+    assert seen == {way: UNLIKE.get((kind, way), want) for way in WAYS}
+
+
+@pytest.mark.parametrize('kind', UNFINISHED)
+@pytest.mark.filterwarnings('error')
+def test_what_is_not_finished_is_refused_by_whatever_way_it_leaves(kind, caplog):
+    "Clients see no Python text; the error, or the log where nobody receives it, says what to write"
+    content, hint = UNFINISHED[kind]
+    app, channel = make(content)
+    wrong = {}
+    with Client(app) as client:
+        for way, see in WAYS.items():
+            caplog.clear()
+            shown = error = ''
+            with caplog.at_level(logging.ERROR):
+                try: shown = see(client, channel, content)
+                except (TypeError, Closed) as e: error = str(e)
+            told = error + caplog.text + ''.join(str(r.exc_info[1]) for r in caplog.records if r.exc_info)
+            if hint not in told: wrong[way] = told[-300:]
+            if ' at 0x' in shown or '<class' in shown or '<module' in shown or '&lt;' in shown: wrong[way] = shown[:300]
+    assert not wrong, '\n'.join(f'{way}: {text}' for way, text in wrong.items())
+
+
+@pytest.mark.parametrize('kind', [kind for kind in UNFINISHED if ' in a ' not in kind])
+def test_it_is_refused_as_a_value_in_json_too(kind):
+    content, hint = UNFINISHED[kind]
+    make(content)
+    app = FastHTML(secret_key='k')
+
+    @app.get('/dict')
+    def in_dict(): return {'a': [content()]}
+    with pytest.raises(TypeError) as e: Client(app).get('/dict')
+    assert hint in str(e.value) and 'a value in JSON' in str(e.value)

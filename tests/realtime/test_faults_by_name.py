@@ -1,0 +1,192 @@
+"""Faults by name with the page client: every page recovers, or says that it does not know. Chromium's part is in `browser/test_live.py`."""
+from contextlib import closing
+
+import pytest
+
+from fasthtml.common import Beforeware, Button, Div, EventStream, FastHTML, Form, Input, P, Response, Textarea, Titled
+from fasthtml.testing import AsyncClient, Client
+
+
+def site():
+    app = FastHTML(secret_key='k', exts='sse', before=Beforeware(known))
+    app.state.n, app.state.a, app.state.gone = 1, '', False
+    news = app.channel('news', history=20)
+
+    @app.live
+    def figures(id: int):
+        more = Div(total(), id='more') if app.state.n > 2 else None
+        return Div(P(f'n={app.state.n}'), Input(name='a', id='a', value=app.state.a), Textarea(name='t', id='t'), more)
+
+    @app.live
+    async def total(): return P(f'total {app.state.n}', cls='total')
+
+    @app.get('/')
+    def home(): return Titled('x', figures(id=1), Div(id='log', hx_ext='sse', sse_connect='/news', sse_swap='message', hx_swap='beforeend'))
+
+    @app.get('/parts')
+    def parts(): return Titled('x', Div(id='here'), Button('more', hx_get='/part', hx_target='#here'), figures(id=1))
+
+    @app.get('/part')
+    def part(): return figures(id=2)
+
+    @app.get('/news')
+    def stream(): return EventStream(news)
+
+    @app.post('/add')
+    async def add():
+        app.state.n += 1
+        await figures.changed(id=1)
+
+    @app.get('/form')
+    def form(): return Titled('x', figures(id=1), Form(Button('add'), hx_post='/add', hx_swap='none'))
+    app.state.figures = figures
+    return app
+
+
+def known(request):
+    if request.app.state.gone and request.url.path != '/add': return Response('', 403)
+
+
+def drop(client): client.network.drop()
+def drop_twice(client):
+    client.network.drop()
+    client.network.drop()
+def restart(client): client.server.restart()
+def lose(client): client.broker.lose()
+def away(client, status, **options):
+    with client.network.refuse(status, **options):
+        client.network.drop()
+        client.pages[0].wait('html[data-live=stale]')
+        assert not client.pages[0].is_true()
+def refused_while_open(client):
+    with client.network.refuse(503): assert client.pages[0].one('html')['data-live'] == 'true'
+    client.broker.lose()
+
+
+FAULTS = dict(drop=drop, drop_twice=drop_twice, restart=restart, lose=lose, refused_while_open=refused_while_open,
+              unavailable=lambda client: away(client, 503), gateway=lambda client: away(client, 502),
+              busy=lambda client: away(client, 429, retry_after=0.05), later=lambda client: away(client, 503, retry_after=0.05))
+
+
+@pytest.mark.parametrize('started', [False, True])
+@pytest.mark.parametrize('fault', FAULTS)
+def test_a_page_recovers_and_keeps_what_was_typed(fault, started):
+    "L1, L3, L8: nobody is told of the change that is made meanwhile"
+    app = site()
+    client = Client(app)
+    with client if started else closing(client):
+        page = client.open('/')
+        client.pages = [page]
+        page.type('#a', 'half')
+        assert page.is_true()
+        app.state.n = 3
+        FAULTS[fault](client)
+        page.wait('p', text='n=3')
+        page.wait('html[data-live=true]')
+        assert page.region(app.state.figures, id=1).one('.total').text == 'total 3'
+        assert page.is_true() and page.one('#a').value == 'half'
+
+
+@pytest.mark.parametrize('status', [401, 403])
+def test_a_page_that_is_refused_is_lost_and_stays_so(status):
+    "L8"
+    app = site()
+    with Client(app) as client:
+        page = client.open('/')
+        with client.network.refuse(status):
+            client.network.drop()
+            page.wait('html[data-live=lost]')
+        app.state.figures.changed_sync()
+        assert page.one('html')['data-live'] == 'lost' and not page.is_true()
+        page.reload()
+        assert page.is_true()
+
+
+def test_a_guard_that_refuses_now_loses_the_page():
+    "L4"
+    app = site()
+    with Client(app) as client:
+        page = client.open('/')
+        app.state.gone = True
+        client.network.drop()
+        page.wait('html[data-live=lost]')
+        assert not page.is_true()
+
+
+def test_a_change_that_nobody_was_told_of_is_noticed():
+    app = site()
+    with Client(app) as client:
+        page = client.open('/')
+        app.state.n = 2
+        assert page.region(app.state.figures, id=1).one('p').text == 'n=1'    # as in a browser
+        assert not page.is_true()
+        assert page.region(app.state.figures, id=1).one('p').text == 'n=2' and page.is_true()   # asking has shown the difference
+
+
+def test_what_both_have_changed_is_marked():
+    "L3"
+    app = site()
+    with Client(app) as client:
+        page = client.open('/')
+        page.type('#a', 'mine')
+        page.type('#t', 'untouched by others')
+        app.state.a = 'theirs'
+        app.state.figures.changed_sync(id=1)
+        page.wait('#a[data-live-conflict=value]')
+        assert page.one('#a').value == 'mine' and page.one('#t').get('data-live-conflict') is None
+
+
+def test_regions_come_and_go_and_changes_of_an_action_arrive():
+    app = site()
+    with Client(app) as client:
+        page = client.open('/parts')
+        page.click('button')
+        app.state.n = 9
+        app.state.figures.changed_sync(id=2)
+        page.wait('#here p', text='n=9')
+        assert page.region(app.state.figures, id=1).one('p').text == 'n=1'
+        form = client.open('/form')
+        form.click('button')
+        assert form.region(app.state.figures, id=1).all('p')[0].text == 'n=10'
+        assert page.region(app.state.figures, id=1).all('p')[0].text == 'n=10'
+
+
+async def test_the_same_with_an_async_client():
+    app = site()
+    async with AsyncClient(app) as client:
+        page = await client.open('/')
+        await page.type('#a', 'half')
+        app.state.n = 2
+        await client.server.restart()
+        await page.wait('p', text='n=2')
+        app.state.n = 3
+        await client.broker.lose()
+        await page.wait('p', text='n=3')
+        with client.network.refuse(502): await client.network.drop()
+        assert (await page.region(app.state.figures, id=1)).one('.total').text == 'total 3' and await page.is_true()
+
+
+def test_a_stream_of_an_element_goes_on_where_it_was_cut():
+    app = site()
+    with Client(app) as client:
+        page, news = client.open('/'), app.channel('news')
+        news.publish_sync(P('first'))
+        page.wait('#log', text='first')
+        client.network.drop()
+        news.publish_sync(P('second'))
+        client.advance(4)
+        page.wait('#log', text='second')
+        assert page.one('#log').text == 'firstsecond'
+
+
+def test_other_streams_and_sockets_are_cut_too():
+    app = site()
+
+    @app.ws('/talk')
+    async def talk(msg: str): return msg
+    with Client(app) as client, client.sse('/news') as events, client.ws('/talk') as socket:
+        socket.send(dict(msg='x'))
+        assert 'x' in socket.receive()
+        client.network.drop()
+        with pytest.raises(Exception, match='1006'): socket.receive()
+        with pytest.raises(Exception, match='ended'): [events.next() for _ in range(9)]
