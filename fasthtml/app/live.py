@@ -315,7 +315,14 @@ class LoopRegions:
         self.connections: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # When the guards of each were asked
         self.timer: asyncio.TimerHandle | None = None
         self.slots: dict[str, Slots] = {}
+        self.places: dict[Where, Where] = {}
         self.ear = Ear(self.hear)
+
+    def where(self, place: Any) -> 'Where':
+        "What addresses depend on; one object for all pages of a place"
+        found = Where(place)
+        if len(self.places) > 1000: self.places.clear()   # a prefix may hold parameters
+        return self.places.setdefault(found, found)
 
     async def _draw(self, key: str, person: str, place: Hashable, seq: int) -> Drawing:
         name = name_of(key)
@@ -621,8 +628,8 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     asked, wanted = read_asked(data), read_streams(data)
     verdicts = await self.verdicts(scope, dict.fromkeys(read_path(o.token) for o in asked if o.token))
     if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
-    page = OpenPage(self.here(), asked, verdicts, Where(links.get()))
-    scope['auth'] = page.auth
+    page = OpenPage(self.here(), asked, verdicts, self.here().where(links.get()))
+    if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
     if data.get('poll'): return await self.answer_poll(page, asked, scope, receive, send)
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 

@@ -207,7 +207,7 @@ def knows(self: Topic, asked: 'Asked') -> bool:
 def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
     "The viewer gets what differs now, and every drawing from now on"
     self.viewers.setdefault(viewer, False)
-    viewer.topics.add(self)
+    viewer.watch(self)
     if self.failed: viewer.send(self, state_event(self.key, 'failed'))  # the page may have something newer than `now`
     elif self.now is not None and self.now.hash != has:
         viewer.send(self, drawing_event(self.key, self.now, self.topics.epoch))
@@ -217,7 +217,7 @@ def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
 def leave(self: Topic, viewer: 'Viewer') -> None:
     "The viewer gets nothing any more"
     self.viewers.pop(viewer, None)
-    viewer.topics.discard(self)
+    viewer.unwatch(self)
     if not self.viewers: self.topics.drop(self)
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #cdbd53ab
@@ -315,11 +315,21 @@ class Viewer:
         place: Hashable = None, # What addresses in drawings depend on
     ):
         self.all, self.box, self.permit, self.person, self.place = topics, box, permit, person, place
-        self.topics: set[Topic] = set()
+        self.topics: set[Topic] | tuple[Topic, ...] = ()   # Most pages have one, for which a set would be large
         self.inner: set[str] | None = None    # Keys that it may have only because they stand inside of others
         self.owed: set[Topic] | None = None   # To be sent when there is room
         self.renewed: dict[str, str] | None = None # Tokens to be sent with the next `checked`: key → token
         self.closed = False
+
+    def watch(self, topic: Topic) -> None:
+        "It looks at this topic"
+        if isinstance(self.topics, set): self.topics.add(topic)
+        elif topic not in self.topics: self.topics = {*self.topics, topic} if self.topics else (topic,)
+
+    def unwatch(self, topic: Topic) -> None:
+        "It does not look at this topic any more"
+        if isinstance(self.topics, set): self.topics.discard(topic)
+        elif topic in self.topics: self.topics = ()
 
     def tell(self, name: str, **values: Any) -> None:
         "Send an event that concerns the page as a whole"
