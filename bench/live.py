@@ -106,8 +106,9 @@ class Bench:
 
     async def rows(self, regions):
         page = await asyncio.to_thread(self.read, f'/page?n={regions}')
-        found = re.findall(r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="[^"]*" data-live-key="([^"]*)"', page)
-        return [[unescape(key), token, has] for token, has, key in found]
+        found = re.findall(r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="([^"]*)" data-live-key="([^"]*)"', page)
+        self.at = [at for *_, at, _ in found]
+        return [[unescape(key), token, has] for token, has, _, key in found]
 
     async def opened(self, viewers, regions):
         clients = Clients(self.port)
@@ -151,7 +152,7 @@ class Bench:
 
     async def comeback(self, viewers, regions):
         rows, came = await self.rows(regions), time.monotonic()
-        def asks(): return dict(has=rows, age=time.monotonic() - came)   # as a page does that was open before
+        def asks(): return dict(has=rows, at=self.at, age=time.monotonic() - came)   # as a page does that was open before
         await self.get('/set?n=1')
         before, begin, clients = await self.get('/stat'), time.monotonic(), Clients(self.port)
         await clients.add(viewers, 'POST', '/_live', asks)

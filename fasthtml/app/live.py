@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'drawing_for', 'threads_each', 'most_regions', 'most_paths', 'most_bytes', 'Region', 'scope_in_use', 'Slots',
            'OpenPage', 'Letter', 'PageStream', 'Ear', 'LoopRegions', 'Where', 'Regions', 'live_js', 'read_json',
-           'read_asked', 'Live', 'Offline']
+           'read_at', 'read_asked', 'Live', 'Offline']
 
 # %% ../../nbs/api/app/31_live.ipynb #d2d7d5d2
 import asyncio
@@ -118,8 +118,15 @@ class Region:
 
     def page(self, *args: Any, **kwargs: Any) -> str:
         "The address of a page that shows it alone: `HTMX(cart.page(id=7))` in a notebook follows it. Whoever has the address may look"
-        key = self.key(*args, **kwargs)
-        return '/_live/page?' + urlencode(dict(key=key, token=self.regions.signer.token(key, '', '/_live/page', time.time())))
+        return self.page_of_key(self.key(*args, **kwargs))
+
+    def page_of_key(self, key: str) -> str:
+        "`page` for a key"
+        return '/_live/page?' + urlencode(dict(key=key, token=self.page_token(key)))
+
+    def page_token(self, key: str) -> str:
+        "Lets whoever has it follow the region with this key, outside of a page of the app"
+        return self.regions.signer.token(key, '', '/_live/page', time.time())
 
     def __repr__(self) -> str: return f'Region({self.name})'
 
@@ -601,6 +608,13 @@ async def read_json(
     if not isinstance(data, dict): raise HTTPException(400, Text('json_object'))
     return data
 
+def read_at(
+    place: Any, # What a page says of a drawing: 'epoch.number'
+) -> tuple[str, int]: # ('', 0) if it says nothing that can be read
+    "Epoch and number of a drawing"
+    epoch, _, seq = place.partition('.') if isinstance(place, str) else ('', '', '')
+    return (epoch, int(seq)) if re.fullmatch('[0-9]{1,15}', seq) and len(epoch) < 20 else ('', 0)
+
 def read_asked(
     data: dict[str, Any], # The body of a request
 ) -> list[Asked]:
@@ -610,7 +624,9 @@ def read_asked(
     if not fine: raise HTTPException(400, Text('live_has'))
     age = data.get('age', 0)   # seconds since the newest of these came to the page
     since = asyncio.get_running_loop().time() - age if type(age) in (int, float) and 0 < age < 1e9 else inf
-    asked = [Asked(*row, since) for row in rows]
+    at = data.get('at')       # which drawings they are
+    places = at if isinstance(at, list) and len(at) == len(rows) else [''] * len(rows)
+    asked = [Asked(*row, since, read_at(place)) for row, place in zip(rows, places)]
     if len(asked) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
     if len({read_path(o.token) for o in asked if o.token}) > most_paths: raise HTTPException(413, Text('live_paths', limit=most_paths))
     return asked

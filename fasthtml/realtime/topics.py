@@ -79,8 +79,8 @@ class Watching(Protocol):
 # %% ../../nbs/api/realtime/27_topics.ipynb #7878eb4a
 class Topic:
     "One region with its arguments and person, while a page looks at it"
-    __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'pacing', 'task', 'timers', 'topics', 'tries',
-                 'viewers', 'waiting', 'worker', '__weakref__')
+    __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'old', 'pacing', 'task', 'timers', 'topics',
+                 'tries', 'viewers', 'waiting', 'worker', '__weakref__')
     def __init__(self, topics: 'Topics', id: tuple[str, str, Hashable], pacing: Pacing):
         self.topics, self.id, self.key, self.pacing = topics, id, id[0], pacing
         self.viewers: dict[Watching, bool] = {}  # Viewer → whether it has the text of the drawing, for a splice
@@ -91,6 +91,7 @@ class Topic:
         self.worker: asyncio.Task | None = None  # Draws again as long as there are changes
         self.timers: dict[str, asyncio.TimerHandle] = {}
         self.begun = self.drawn = -inf           # When the last drawing began, and the last good one
+        self.old: dict[str, int] = {}            # Epoch of another process → its last drawing that is known to be older than `now`
         self.dirty, self.waiting, self.tries = False, 0, 0
         if pacing.check: self.later('check', pacing.check, self.check)
 
@@ -190,7 +191,9 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
     self.waiting += 1
     try:
-        if not self.knows(asked): await self.fresh(asked.since)
+        if not self.knows(asked):
+            await self.fresh(asked.since)
+            self.note_old(asked)
         stands = asked.token or self.key in viewer.inside()   # the region around it may have changed meanwhile
         if stands and not viewer.closed: self.subscribe(viewer, asked.has)
     finally:
@@ -201,7 +204,20 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
 def knows(self: Topic, asked: 'Asked') -> bool:
     "Whether it is beyond doubt what a page should be shown: it has the last drawing, or an older one"
     if self.now is None or self.failed or self.dirty: return False
-    return self.now.hash == asked.has or asked.since < self.drawn
+    return self.now.hash == asked.has or asked.since < self.drawn or self.is_old(*asked.at)
+
+@patch
+def is_old(self: Topic, epoch: str, seq: int) -> bool:
+    "Whether a drawing is older than `now`: drawings of a process are numbered as they begin"
+    return seq < self.now.seq if epoch == self.topics.epoch else seq <= self.old.get(epoch, -1)
+
+@patch
+def note_old(self: Topic, asked: 'Asked') -> None:
+    "Another drawing began after the page had asked: what the page has is older, if it differs"
+    epoch, seq = asked.at
+    if not epoch or self.now is None or self.failed or self.now.hash == asked.has: return
+    if epoch not in self.old and len(self.old) >= 16: self.old.clear()
+    self.old[epoch] = max(seq, self.old.get(epoch, -1))
 
 @patch
 def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
@@ -295,6 +311,7 @@ class Asked:
     token: str = ''  # Lets the page ask for it; '' for one inside of another region
     has: str = ''    # Hash of the drawing that the page shows
     since: float = inf # The page had it by then, on the loop's clock: what was drawn later is newer
+    at: tuple[str, int] = ('', 0) # Epoch and number of that drawing
 
 class Box(Protocol):
     "A mailbox, as far as a viewer needs it"
