@@ -50,9 +50,9 @@ def regions_address(
 
 # %% ../../nbs/api/testing/39_follow.ipynb #ca087582
 def changed_in(
-    text: str, # An answer
+    text: str, # A response
 ) -> Iterator[tuple[str, dict[str, Any], str]]: # Key, what is said of it, and its HTML
-    "The regions of an answer"
+    "The regions of a response"
     for event in text.split('\n\n'):
         lines = event.split('\n')
         name = next((line[7:] for line in lines if line.startswith('event: ')), 'live/')

@@ -171,7 +171,7 @@ class JupyUvi:
 
     @property
     def url(self) -> str:
-        "Where it answers"
+        "Where it is served"
         return f'http://localhost:{self.port}'
 
     def __repr__(self) -> str: return f'{type(self).__name__}({self.url if self.server else "stopped"})'
@@ -190,7 +190,7 @@ class JupyUviAsync(JupyUvi):
         self.task = None
 
     async def start(self) -> 'JupyUviAsync':
-        "Serve; returns when it answers"
+        "Serve; returns when requests are accepted"
         if old := _running.get(self.port):
             if isinstance(old, JupyUviAsync): await old.stop()
         taken, ready = self._take_port(), asyncio.Event()
@@ -303,7 +303,7 @@ def show(
     return _html(str(shown(*s, *(() if iframe else (_process,)), iframe=iframe, height=height, style=style)))
 
 def htmx_config_port(
-    port: int = 8000,   # Where the app answers
+    port: int = 8000,   # Where the app is served
 ) -> Any:
     "Send what htmx asks for in this notebook to the app"
     return _html(to_html(Script(f"""(() => {{
