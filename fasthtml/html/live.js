@@ -177,6 +177,14 @@
     return found;
   }
 
+  // A script has put something else in the place of all that was in it: Markdown, coloured code, a diagram. Then the script
+  // is to have the new content in a new element
+  function isRewritten(base, mine) {
+    const had = [...base.childNodes].filter(child => child.nodeType === 1 || child.nodeType === 3 && child.data.trim());
+    return mine.nodeType === 1 && had.length > 0 && mine.hasChildNodes() && !mine.hasAttribute('data-live-keep') &&
+      had.every(child => !shown.get(child)?.isConnected);
+  }
+
   const words = text => new Set((text || '').split(/\s+/).filter(Boolean));
 
   function mergeAttributes(base, theirs, mine) {
@@ -222,6 +230,18 @@
       if (dirty && changed && defaults.some(o => !o.selected)) conflict(mine, 'selected');
     }
     if (!isDirty(mine)) mine.removeAttribute('data-live-conflict');
+  }
+
+  function replaceRewritten(base, theirs, node, mine, run) {
+    if (isOwn(node) || isAwaited(node) || fieldsOf(node).length && !fieldsOf(base).length) {
+      conflict(node, 'replaced');
+      hold(base, theirs, run);
+      return node;
+    }
+    const made = build(theirs, mine, run);
+    node.replaceWith(made);
+    run.added.push(made);
+    return made;
   }
 
   // Only what differs in a text is replaced, so that a selection in it survives
@@ -355,6 +375,7 @@
         node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
+      else if (isRewritten(old, node)) node = replaceRewritten(old, child, node, mine, run);
       else if (node.localName === 'script') {               // another script now, which runs
         const made = build(child, mine, run);
         node.replaceWith(made);
@@ -425,6 +446,13 @@
     return made;
   }
 
+  // htmx and scripts of the page get to know a new element. htmx 4 says itself that it has processed one, htmx 2 does not
+  function settle(node) {
+    if (!globalThis.htmx) return;
+    htmx.process(node);
+    if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
+  }
+
   function merge(el, {html, has, at}) {
     const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
     parsed.innerHTML = html;
@@ -445,7 +473,7 @@
     el.removeAttribute('data-live');
     note(el);
     live.applied++;
-    for (const node of run.added) if (node.nodeType === 1 && node.isConnected && globalThis.htmx) htmx.process(node);
+    for (const node of run.added) if (node.nodeType === 1 && node.isConnected) settle(node);
     if (run.held) held.set(el, {html, has, at}); else held.delete(el);
     emit(el, 'changed', {});
   }
