@@ -78,7 +78,7 @@ class Regions:
     @cached_property
     def signals(self) -> Any:
         "The channel through which processes tell each other what has changed"
-        return self.app.site.hub.channel('~live', when_full='close')
+        return self.app.site.hub.own('live', 'close')
 
     def here(self) -> LoopRegions:
         "The pages and topics of the running loop"

@@ -178,6 +178,14 @@
     return found;
   }
 
+  // A script has put something else in the place of all that was in it: Markdown, coloured code, a diagram. Then the script
+  // is to have the new content in a new element
+  function isRewritten(base, mine) {
+    const had = [...base.childNodes].filter(child => child.nodeType === 1 || child.nodeType === 3 && child.data.trim());
+    return mine.nodeType === 1 && had.length > 0 && mine.hasChildNodes() && !mine.hasAttribute('data-live-keep') &&
+      had.every(child => !shown.get(child)?.isConnected);
+  }
+
   const words = text => new Set((text || '').split(/\s+/).filter(Boolean));
 
   function mergeAttributes(base, theirs, mine) {
@@ -223,6 +231,18 @@
       if (dirty && changed && defaults.some(o => !o.selected)) conflict(mine, 'selected');
     }
     if (!isDirty(mine)) mine.removeAttribute('data-live-conflict');
+  }
+
+  function replaceRewritten(base, theirs, node, mine, run) {
+    if (isOwn(node) || isAwaited(node) || fieldsOf(node).length && !fieldsOf(base).length) {
+      conflict(node, 'replaced');
+      hold(base, theirs, run);
+      return node;
+    }
+    const made = build(theirs, mine, run);
+    node.replaceWith(made);
+    run.added.push(made);
+    return made;
   }
 
   // Only what differs in a text is replaced, so that a selection in it survives
@@ -278,12 +298,44 @@
     return made;
   }
 
-  function build(theirs, run) {
+  // `mine` is where it will stand; null: nothing of the page goes into it
+  function build(theirs, mine, run) {
     const isRegion = theirs.nodeType === 1 && keyOf(theirs);
     const made = copyOf(theirs, Boolean(isRegion));
     shown.set(theirs, made);
-    if (!isRegion) for (const child of theirs.childNodes) made.append(build(child, run));
+    if (!isRegion) for (const child of [...theirs.childNodes]) made.append(moved(child, mine, run) || build(child, mine, run));
     return made;
+  }
+
+  // An element with an id may go to another place of its region: a script has dragged it there, or the server draws it there.
+  // It is the same element then, with what was typed in it. `run.leaving` waits for the place to which it goes
+  const nameOf = el => el.localName + '#' + el.id;
+  function namesIn(theirs) {   // name -> whether there are several
+    const names = new Map();
+    for (const el of theirs.querySelectorAll('[id]')) names.set(nameOf(el), names.has(nameOf(el)));
+    return names;
+  }
+  const isOnce = (node, run) => node.nodeType === 1 && node.id !== '' && !keyOf(node) && run.names.get(nameOf(node)) === false;
+
+  // The element that goes to the place of `theirs`, merged; null if there is none
+  function moved(theirs, mine, run) {
+    if (!mine || !isOnce(theirs, run)) return null;
+    const [node, other] = run.el.querySelectorAll(theirs.localName + '#' + CSS.escape(theirs.id));
+    if (!node || other || node.contains(mine) || node.closest(`[${KEY}]`) !== run.el) return null;
+    const now = node.cloneNode(true);
+    pair(now, node);
+    run.leaving.delete(node);
+    if (now.isEqualNode(theirs)) theirs.replaceWith(now);
+    else mergeNode(now, theirs, node, run);
+    return node;
+  }
+
+  // What is still at its old place: the new one was not to be touched, or only a part of it has gone there
+  function leave(node, stay, run) {
+    if (!isOwn(node) && !isAwaited(node)) return node.remove();
+    run.held = true;
+    conflict(node, 'removed');
+    stay();
   }
 
   // Nodes of base that are not in theirs. What the visitor uses stays, and is marked
@@ -292,6 +344,10 @@
     for (const base of bases) {
       const node = kept.has(base) ? null : shown.get(base);
       if (!node || node.parentNode !== mine) continue;      // the visitor, or a script, has taken it away
+      if (base.nodeType === 1 && [base, ...base.querySelectorAll('[id]')].some(part => isOnce(part, run))) {
+        run.leaving.set(node, () => parent.append(base));
+        continue;
+      }
       if (!isOwn(node) && !isAwaited(node)) { node.remove(); continue; }
       run.held = true;
       conflict(node, 'removed');
@@ -314,12 +370,15 @@
         if (other) { shown.set(old, other); foreign.add(other); }
         node = other || null;
       }
-      if (!node) {
-        node = build(child, run);
+      const came = node ? null : moved(child, mine, run);
+      if (came) node = came;
+      else if (!node) {
+        node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
+      else if (isRewritten(old, node)) node = replaceRewritten(old, child, node, mine, run);
       else if (node.localName === 'script') {               // another script now, which runs
-        const made = build(child, run);
+        const made = build(child, mine, run);
         node.replaceWith(made);
         node = made;
       } else mergeNode(old, child, node, run);
@@ -359,7 +418,7 @@
       const node = wanted[i];
       if (!stay.has(i)) {
         live.moves++;
-        if (node.isConnected && node.parentNode === mine && mine.moveBefore) mine.moveBefore(node, next);
+        if (node.isConnected && mine.isConnected && mine.moveBefore) mine.moveBefore(node, next);
         else mine.insertBefore(node, next);
       }
       next = node;
@@ -368,7 +427,7 @@
 
   // Another element stands in the place of a region now: the base of the region around it must know
   function replaceRegion(el, theirs, run) {
-    const made = build(theirs, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
+    const made = build(theirs, null, run), around = el.parentElement && el.parentElement.closest(`[${KEY}]`);
     const token = el.getAttribute('data-live-token');
     if (token) made.setAttribute('data-live-token', token);
     baseOf.set(made, theirs);
@@ -388,16 +447,25 @@
     return made;
   }
 
+  // htmx and scripts of the page get to know a new element. htmx 4 says itself that it has processed one, htmx 2 does not
+  function settle(node) {
+    if (!globalThis.htmx) return;
+    htmx.process(node);
+    if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
+  }
+
   function merge(el, {html, has, at}) {
-    const parsed = document.createElement('template'), run = {added: [], held: false};
+    const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
     parsed.innerHTML = html;
     const theirs = parsed.content.firstElementChild;
     if (!theirs) return;
+    run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {
       const base = baseOf.get(el);
       if (!base.isEqualNode(theirs)) {
         mergeNode(base, theirs, el, run);
+        for (const [node, stay] of run.leaving) leave(node, stay, run);
         baseOf.set(el, run.held && (busy.has(el) || composing === el) ? base : theirs);
       }
     }
@@ -406,7 +474,7 @@
     el.removeAttribute('data-live');
     note(el);
     live.applied++;
-    for (const node of run.added) if (node.nodeType === 1 && node.isConnected && globalThis.htmx) htmx.process(node);
+    for (const node of run.added) if (node.nodeType === 1 && node.isConnected) settle(node);
     if (run.held) held.set(el, {html, has, at}); else held.delete(el);
     emit(el, 'changed', {});
   }

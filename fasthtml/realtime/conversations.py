@@ -120,7 +120,7 @@ async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> Non
     "A handler waits for something: if it takes long, read ahead meanwhile"
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
-    ahead = None if self.socket.inbox else connection.loop.call_later(0.05, self._read_ahead)
+    ahead = connection.loop.call_later(0.05, self._read_ahead) if self.socket.inbox is None else None
     try: await resume(handling, future)
     finally:
         if ahead: ahead.cancel()
@@ -141,6 +141,7 @@ async def _rest(self: Conversation) -> AsgiMessage:
 def _left(self: Conversation, message: AsgiMessage) -> None:
     "The client has left"
     own, self.socket.client_state = self.socket.own_close, WebSocketState.DISCONNECTED
+    self.connection.interruptible = False  # who waits for the inbox gets what is in it first
     code, reason = own or (message.get('code') or 1005, message.get('reason') or '')
     self.connection.end('end' if own else 'gone', code, reason)
     self.connection.end('gone')
@@ -196,7 +197,7 @@ async def _bad_input(self: Conversation, problem: BadInput) -> None:
 
 @patch
 async def _not_published(self: Conversation, e: BrokerError) -> None:
-    "A handler has published, and the broker did not confirm it: tell the client, who may try again, and go on"
+    "A handler has published, and the broker did not confirm it: notify the client, which may try again, and go on"
     log.warning('%s: a message was not published, and the socket stays open: %s', self.path, e)
     problem = FieldError('', '', Text('own', message=Text('not_delivered')))
     if not self.route.on_error: return await self.socket.say({'error': problem.message})
@@ -276,14 +277,14 @@ async def after(self: Conversation) -> None:
             log.warning('%s: conn still runs %s seconds after its client has left', self.path, self._patience())
     finally:
         if route.disconn and (self.conn is None or self.began):
-            token = current_connection.set(None)  # its `send` has nobody to reach, and must not raise
+            token = current_connection.set(None)  # its `send` reaches no client, and must not raise
             connection.remaining = asyncio.create_task(self._run_disconn())
             current_connection.reset(token)
     if connection.remaining: await asyncio.shield(connection.remaining)
 
 @patch
 async def _run_disconn(self: Conversation) -> None:
-    "Run `disconn`; what it gives has nobody to go to"
+    "Run `disconn`; what it returns is sent to no client"
     state = self.connection.state
     source = Source(self.socket, extra={**self.extra, 'code': state.code, 'reason': state.reason})
     try: await perform(self.route.disconn, source, self.route.site, _drop)

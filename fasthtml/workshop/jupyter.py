@@ -174,7 +174,7 @@ class JupyUvi:
 
     @property
     def url(self) -> str:
-        "Where it answers"
+        "Where it is served"
         return f'http://localhost:{self.port}'
 
     def __repr__(self) -> str: return f'{type(self).__name__}({self.url if self.server else "stopped"})'
@@ -193,7 +193,7 @@ class JupyUviAsync(JupyUvi):
         self.task = None
 
     async def start(self) -> 'JupyUviAsync':
-        "Serve; returns when it answers"
+        "Serve; returns when requests are accepted"
         if old := _running.get(self.port):
             if isinstance(old, JupyUviAsync): await old.stop()
         taken, ready = self._take_port(), asyncio.Event()
@@ -346,7 +346,7 @@ def show(
         str(shown(*s, _process, height=height, style=style)))
 
 def htmx_config_port(
-    port: int = 8000,   # Where the app answers
+    port: int = 8000,   # Where the app is served
 ) -> Any:
     "Send what htmx asks for in this notebook to the app"
     return _html(to_html(Script(f"""(() => {{

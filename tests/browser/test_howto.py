@@ -198,23 +198,101 @@ def test_sockets_do_not_count_among_the_six_connections(page):
 
 
 @VERSIONS
-def test_a_card_that_is_dragged_moves_for_everybody(new_page, htmx):
-    app = FastHTML(secret_key='x', exts='ws', htmx=htmx, hdrs=fasthtml.common.SortableJS(group='cards', forceFallback=True))
-    shared = dict(app=app, everybody=app.channel('board'), titles={1: 'figs', 2: 'tart', 3: 'Ann'}, columns={'todo': [1, 2], 'done': [3]})
-    exec(cell('board', 'def card').split('def card')[1].join(['def card', '']), code := vars(fasthtml.common) | shared)
-    exec(cell('board', 'async def sort'), code)
+def test_cards_that_are_dragged_move_for_everybody(new_page, htmx):
+    "The last card of a column too; and who drags meanwhile goes on"
+    fallback = partial(fasthtml.common.SortableJS, forceFallback=True)   # a drag of its own, which a test's mouse can do
+    space = vars(fasthtml.common) | {'FastHTML': partial(FastHTML, htmx=htmx), 'SortableJS': fallback}
+    for text in 'def card', 'async def sort': exec(cell('board', text), space)
     ann, bob = new_page(), new_page()
+
+    def take(page, card):
+        box = page.locator(card).bounding_box()
+        page.mouse.move(box['x'] + 20, box['y'] + box['height']/2)
+        page.mouse.down()
+
+    def drop(page, at):
+        box = page.locator(at).bounding_box()
+        for step in range(1, 6): page.mouse.move(box['x'] + 20 + step, box['y'] + box['height']/2 + step, steps=4)
+        page.mouse.up()
+
+    def shown(page, todo, done):
+        page.wait_for_function("""columns => columns.every(([name, cards]) =>
+            [...document.querySelectorAll(`#${name} .card`)].map(o => o.id.slice(5)).sort().join() == cards)""",
+                               arg=[['todo', todo], ['done', done]])
+
+    with serve(space['app']) as served:
+        for page in ann, bob:
+            page.goto(served.url)
+            page.wait_for_selector('html[data-live=true]', state='attached')
+        take(ann, '#card-1')
+        drop(ann, '#card-3')
+        for page in ann, bob: shown(page, '2', '1,3')
+        take(ann, '#card-2')
+        ann.mouse.move(100, 100, steps=3)
+        take(bob, '#card-1')
+        drop(bob, '#card-2')
+        shown(bob, '1,2', '3')
+        drop(ann, '#card-3')
+        for page in ann, bob: shown(page, '1', '2,3')
+        take(bob, '#card-1')
+        drop(bob, '#card-3')
+        for page in ann, bob: shown(page, '', '1,2,3')
+        assert sorted(space['columns']['done']) == [1, 2, 3] and space['columns']['todo'] == []
+        for page in ann, bob: assert not page.problems and page.locator('.fh-toast').count() == 0
+
+
+def test_what_somebody_writes_on_a_card_goes_with_it(page):
+    "L3, when another visitor moves the card; and when its column is removed"
+    app, columns = FastHTML(secret_key='x'), {'todo': [1, 2], 'done': [3]}
+
+    @app.live
+    def board():
+        def card(n): return P(fasthtml.common.Input(name='text', id=f'text-{n}'), id=f'card-{n}')
+        return Div(*[Div(*map(card, cards), id=name) for name, cards in columns.items()])
+
+    app.get('/')(lambda: board())
     with serve(app) as served:
-        for page in ann, bob: page.goto(served.url)
-        see(ann, lambda: len(shared['everybody']) == 2)
-        start, end = (ann.locator(o).bounding_box() for o in ('#card-1', '#card-3'))
-        ann.mouse.move(start['x'] + 20, start['y'] + start['height']/2)
-        ann.mouse.down()
-        for step in range(1, 6): ann.mouse.move(end['x'] + 20 + step, end['y'] + end['height']/2 + step, steps=4)
-        ann.mouse.up()
-        for page in bob, ann: page.wait_for_function("document.querySelectorAll('#done .card').length === 2")
-        assert sorted(code['columns']['done']) == [1, 3] and code['columns']['todo'] == [2]
-        assert not ann.problems and not bob.problems
+        page.goto(served.url)
+        page.wait_for_selector('html[data-live=true]', state='attached')
+        page.fill('#text-1', 'half a sen')
+        columns.update(todo=[2], done=[3, 1])
+        board.changed_sync()
+        page.wait_for_selector('#done #card-1')
+        assert page.evaluate('document.activeElement.id + document.activeElement.value') == 'text-1half a sen'
+        columns['new'] = columns.pop('done')
+        board.changed_sync()
+        page.wait_for_selector('#new #card-1')
+        page.wait_for_selector('#done', state='detached')
+        assert page.locator('#card-1').count() == 1 and page.input_value('#text-1') == 'half a sen'
+        assert not page.problems
+
+
+@VERSIONS
+def test_scripts_treat_what_a_region_brings(page, htmx):
+    "Markdown, formulas and coloured code, when the region changes; a form that a visitor has opened in its place stays"
+    code = program('javascript', htmx, 'def notes')
+    code['docs'].get('/edit')(lambda: fasthtml.common.Input(name='text', id='edit'))
+    note, notes = code['note'], code['notes']
+    with serve(code['docs']) as served:
+        page.goto(served.url)
+        page.wait_for_selector('html[data-live=true]', state='attached')
+        page.wait_for_selector('.marked em:text-is("visitor")')
+        page.wait_for_selector('.marked .katex')
+        page.wait_for_selector('code .hljs-number:text-is("1")')
+        for n in 2, 3:
+            note.update(text=f'**Nobody {n}** knows $x_{n}$', code=f'x = {n}')
+            notes.changed_sync()
+            page.wait_for_selector(f'.marked strong:text-is("Nobody {n}")')
+            page.wait_for_selector('.marked .katex')
+            page.wait_for_selector(f'code .hljs-number:text-is("{n}")')
+            assert page.locator('.marked em').count() == 0
+        page.evaluate("htmx.ajax('GET', '/edit', {target: '.marked', swap: 'innerHTML'})")
+        page.wait_for_selector('#edit')
+        note.update(text='Another', code='x = 4')
+        notes.changed_sync()
+        page.wait_for_selector('code .hljs-number:text-is("4")')
+        assert page.locator('#edit').count() == 1 and page.get_attribute('.marked', 'data-live-conflict') == 'replaced'
+        assert not page.problems
 
 
 @VERSIONS

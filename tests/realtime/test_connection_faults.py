@@ -5,6 +5,7 @@ Most run against a server that is ours (`wire_kit.Wire`), so that a send can be 
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import threading
 import tracemalloc
@@ -659,3 +660,28 @@ async def test_a_source_that_watches_the_shutdown_may_end_by_itself_and_others_e
     await asyncio.wait_for(draining, 30)
     for path in '/watching', '/waiting':
         assert clients[path].texts[-2] == 'my own last event' and b'event: shutdown' in clients[path].body
+
+
+@pytest.mark.parametrize('slow', [0, 1, 4], ids=lambda n: f'after {n} slow ones')
+async def test_what_came_together_with_the_end_is_handled_whoever_was_reading(slow):
+    "A slow handler leaves an inbox behind, which reads messages and the end in one go while the socket waits for it"
+    app, saved, ends, wire = FastHTML(secret_key='x'), [], [], asyncio.Queue()
+    async def gone(code): ends.append(code)
+    @app.ws('/ws', disconn=gone)
+    async def save(text: str):
+        if text.startswith('slow'): await asyncio.sleep(0.1)
+        saved.append(text)
+    async def send(message): pass
+    def put(text): wire.put_nowait({'type': 'websocket.receive', 'text': json.dumps({'text': text})})
+    scope = dict(type='websocket', path='/ws', raw_path=b'/ws', query_string=b'', headers=[], subprotocols=[], root_path='', scheme='ws',
+                 client=('127.0.0.1', 1), server=('127.0.0.1', 2), state={})
+    wire.put_nowait({'type': 'websocket.connect'})
+    task = asyncio.create_task(app(scope, wire.get, send))
+    slow_ones = [f'slow {n}' for n in range(slow)]
+    for text in slow_ones: put(text)
+    await until(lambda: saved == slow_ones)
+    await asyncio.sleep(0)   # it waits for the next one
+    for text in 'abc': put(text)
+    wire.put_nowait({'type': 'websocket.disconnect', 'code': 1001})
+    await task
+    assert (saved, ends) == ([*slow_ones, *'abc'], [1001])

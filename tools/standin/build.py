@@ -169,7 +169,7 @@ def copy_other_files(root: Path, out: Path) -> None:
     "Pictures and style sheets beside the notebooks"
     for path in root.rglob('*'):
         name = path.relative_to(root)
-        skipped = path.suffix in ('.ipynb', '.yml') or any(part.startswith(('.', '_')) for part in name.parts)
+        skipped = path.suffix in ('.ipynb', '.yml', '.lua') or any(part.startswith(('.', '_')) for part in name.parts)
         if path.is_file() and not skipped:
             (out/name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, out/name)
