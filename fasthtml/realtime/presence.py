@@ -332,6 +332,6 @@ def with_presence(
     person: Callable[[Any], Any] | bool,    # True, or a function that makes a person of a subscriber's `info`
 ) -> Channel:
     "The same channel, which knows its people from now on"
-    if hub.presence is None: hub.presence = Presence(hub.channel('~presence'))
+    if hub.presence is None: hub.presence = Presence(hub.own('presence'))
     if channel.presence is None: hub.presence.watch(channel, person)
     return channel

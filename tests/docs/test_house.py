@@ -329,3 +329,16 @@ def test_links_between_files_lead_somewhere():
             if not (path.parent/target).exists():
                 broken.append(f'{path.name}: {target}')
     assert not broken
+
+
+def test_every_invariant_names_a_test_that_exists():
+    "Each line ends with the name by which pytest runs it"
+    text = '\n'.join(''.join(cell['source']) for cell in cells(NOTEBOOKS/'explains'/'design.ipynb'))
+    lines = [line for line in text.splitlines() if re.match(r'- \*\*\w\d\*\* ', line)]
+    assert lines
+    for line in lines:
+        named = re.search(r'<small>`(tests/\S+\.py)::(test_\w+)`</small>$', line)
+        assert named, line
+        functions = [node.name for node in ast.parse((ROOT/named[1]).read_text(encoding='utf-8')).body
+                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        assert named[2] in functions, f'there is no {named[2]} in {named[1]}: the design page names the test of {line[4:6]}'
