@@ -714,9 +714,12 @@ def test_a_parameter_that_cannot_be_filled_is_told_at_registration():
     app = FastHTML()
     for options in ({}, {'conn': 1}, {'disconn': 1}):
         async def odd(wherefrom): pass
+        async def wrong(*wherefrom): pass
         async def fine(): pass
-        with pytest.raises(TypeError, match='`wherefrom`.*annotat'):
+        with pytest.warns(UserWarning, match='`wherefrom`.*annotat'):
             app.ws('/x', **dict.fromkeys(options, odd))(fine if options else odd)
+        with pytest.raises(TypeError, match='`.wherefrom`.*cannot be filled'):
+            app.ws('/y', **dict.fromkeys(options, wrong))(fine if options else wrong)
 
 
 def test_several_sockets_of_one_page_are_apart():
