@@ -35,7 +35,7 @@ title = {title}
 custom_sidebar = true
 renderer = "tools.reference.Reference"
 doc_procs = "tools.reference:unlink_private tools.reference:show_private"
-skip_procs = "rm_export"
+skip_procs = "rm_export,clean_magics"
 update_pyproject = false
 '''
 

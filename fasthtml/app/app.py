@@ -160,7 +160,7 @@ class SiteRouter(AppRouter):
         await self.errors.answer(exc, scope, receive, send)
 
     def find(self, scope: Scope) -> ASGIApp:
-        "What answers; if it does not ask the app's guards itself, behind them"
+        "The app that handles it; if it does not call the app's guards itself, behind them"
         if ask := scope.get('fasthtml.ask'): return ask   # a question of our own, see `ask_again`
         if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')

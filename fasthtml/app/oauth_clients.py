@@ -24,6 +24,7 @@ from starlette.requests import HTTPConnection
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #7eac353a
 from .openid import ProviderCall, Flow, Issuer, OAuthError, challenge, error_code, load_jwt, talk, talk_async, verify_token
 from ..html.extras import optional
+from ..http.hints import log_caller
 from ..http.paths import add_query
 from ..http.threads import in_thread
 
@@ -73,7 +74,7 @@ class AppClient:
     issuer: Issuer | None = None            # Who signs id tokens
 
     def __init__(self,
-        client_id: str,                             # As registered with the provider
+        client_id: str | None,                      # As registered with the provider
         client_secret: str | None = None,           # None for a public client, which PKCE alone protects
         code: str | None = None,                    # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
@@ -81,7 +82,9 @@ class AppClient:
         *,
         timeout: float = 10,                        # Seconds for each call
     ):
-        if not client_id: raise ValueError('A client needs the `client_id` that the provider gave to this site, got none.')
+        if not client_id:
+            log_caller(f'{type(self).__name__} has no `client_id`, so nobody can log in. Give the one that the provider gave to '
+                       'this site; if it comes from the environment, set its variable.')
         self.client_id, self.code, self.state, self.timeout = client_id, code, state, timeout
         if client_secret is not None: self.client_secret = client_secret
         self.scope = as_scopes(scope) or list(self.default_scope)
@@ -122,6 +125,7 @@ class ProviderRequests(AppClient):
 
     def _exchange(self, code: str | None, redirect_uri: str, code_verifier=None, nonce=None) -> Flow[dict]:
         "Exchange a code; the id token, if one comes or was asked for, is verified"
+        if not self.client_id: raise OAuthError('invalid_client', f'{type(self).__name__} has no `client_id`.')
         form = {'grant_type': 'authorization_code', 'code': code or self.code or '', 'redirect_uri': redirect_uri}
         if code_verifier and self.pkce: form['code_verifier'] = code_verifier
         secret, basic = self.client_secret, None
@@ -224,7 +228,7 @@ class OpenIDClient(WebClient):
 
     def __init__(self,
         issuer: str,                                # The provider's address: `https://login.example/realms/us`
-        client_id: str,                             # As registered there
+        client_id: str | None,                      # As registered there
         client_secret: str | None = None,           # None for a public client
         scope: str | Iterable[str] | None = None,   # `openid` is added if it is missing
         *,
@@ -255,7 +259,7 @@ class GoogleAppClient(WebClient):
     default_scope = 'openid', 'email', 'profile'
 
     def __init__(self,
-        client_id: str,                     # As Google's console gives it
+        client_id: str | None,              # As Google's console gives it
         client_secret: str | None,          # Likewise
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
@@ -332,7 +336,7 @@ class HuggingFaceClient(WebClient):
     default_scope = 'openid', 'profile'
 
     def __init__(self,
-        client_id: str,                     # As Hugging Face gives it
+        client_id: str | None,              # As Hugging Face gives it
         client_secret: str | None,          # Likewise; None for a public client
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
@@ -349,7 +353,7 @@ class DiscordAppClient(WebClient):
     default_scope, basic_auth = ('identify',), True
 
     def __init__(self,
-        client_id: str,                     # As Discord's portal gives it
+        client_id: str | None,              # As Discord's portal gives it
         client_secret: str | None,          # Likewise
         is_user: bool = False,              # Install the app for the person? Else for one of their servers
         perms: int = 0,                     # Permissions of a bot, as Discord adds them up
@@ -369,7 +373,7 @@ class Auth0AppClient(WebClient):
 
     def __init__(self,
         domain: str,                        # Of the tenant: `us.eu.auth0.com`
-        client_id: str,                     # As Auth0 gives it
+        client_id: str | None,              # As Auth0 gives it
         client_secret: str | None,          # Likewise; None for a public client
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
@@ -395,7 +399,7 @@ class AppleAppClient(WebClient):
     default_scope, pkce, response_mode = ('openid', 'name', 'email'), False, 'form_post'
 
     def __init__(self,
-        client_id: str,                     # Identifier of the service
+        client_id: str | None,              # Identifier of the service
         key_id: str,                        # Of the key that signs
         team_id: str,                       # Of the developer's account
         private_key: str,                   # That key, in PEM form

@@ -19,7 +19,9 @@ from typing import Any
 from fastcore.basics import patch
 
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
-from .live import Ear, Region, Regions, Where
+from .live import Regions
+from .open_pages import Ear, Where
+from .region import Region
 from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
 from ..http.responses import current_exchange
@@ -115,7 +117,7 @@ def _run_of(self: Work, key: str) -> Run:
     "The run with a key; whoever looks for the first time asks the others for it"
     if (run := self.runs.get(key)) is not None: return run
     run = self.runs[key] = Run(key)
-    run.channel = self.regions.app.site.hub.channel(f'~work:{key}')
+    run.channel = self.regions.app.site.hub.own(f'work:{key}')
     if len(self.runs) > most_runs: self._forget_oldest()
     self._soon(self._follow, run)
     return run

@@ -587,6 +587,7 @@ class FT(_Changeable):
 
     def __getattr__(self, k: str) -> Any:
         if k[:2] != '__' and not k.startswith(('_repr_', '_ipython_')): return self.get(k)
+        if k == '__ft__': return lambda: Safe(to_html(self))    # asked for by the renderer of fastcore.xml alone
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
 
     def __setattr__(self, k: str, v: Any) -> None:

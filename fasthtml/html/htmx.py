@@ -9,7 +9,7 @@ __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 
            'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
-import difflib, json
+import difflib, json, re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -106,6 +106,7 @@ def wants_fragment(
     return 'hx-request' in headers and 'hx-history-restore-request' not in headers
 
 # %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
+_controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')   # servers refuse them, or end the connection (RFC 9110 5.5)
 _addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
 
 def safe_address(
@@ -127,8 +128,8 @@ class HttpHeader:
     def __post_init__(self) -> None:
         if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v))
         line = f'{self.k}: {self.v}'
-        if any(c in line for c in '\r\n\0'):
-            raise ValueError(f"A header is one line, got {line[:80]!r}. Take the line ends out of it.")
+        if _controls.search(line):
+            raise ValueError(f"A header is one line without control characters, got {line[:80]!r}. Take them out of it.")
         if any(c > '\xff' for c in line):
             raise ValueError(f"A header holds Latin characters only, got {line[:80]!r}. Send it as JSON, or percent-encoded.")
 

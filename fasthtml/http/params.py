@@ -407,13 +407,14 @@ def _bare(p: _Param) -> Getter:
     if special := special_name(name, p.extra): return _special(p, special)
     if p.first and name in ('self', 'cls'): return lambda src: None     # a class of routes has no instance
     mend = f'Annotate it (e.g. `{name}: str`) to read it from the request'
-    if default is not _MISSING:
-        warn_caller(f'{p} has no annotation, so it is always its default. {mend}.')
-        make = _maker(default)
-        return lambda src: make()
-    if name == 'send': mend = f'`send` belongs to WebSocket handlers (`@app.ws`). {mend}'
-    names = ', '.join(sorted({*special_names, *p.extra}))
-    raise TypeError(f'{p} has no annotation, so its value cannot be found. {mend}, or use a special name: {names}.')
+    if name == 'send' and default is _MISSING:
+        raise TypeError(f'{p} belongs to WebSocket handlers (`@app.ws`), so its value cannot be found. {mend}.')
+    if default is not _MISSING: warn_caller(f'{p} has no annotation, so it is always its default. {mend}.')
+    else:
+        names = ', '.join(sorted({*special_names, *p.extra}))
+        warn_caller(f'{p} has no annotation, so it is always None. {mend}, or use a special name: {names}.')
+    make = _maker(None if default is _MISSING else default)
+    return lambda src: make()
 
 def _special(p: _Param, special: str) -> Getter:
     "A special value; what the caller supplies wins over what the Source knows itself"

@@ -43,7 +43,7 @@ class LogBroker:
         timeout: float = 5.0,             # Seconds that a publish may take, and that a resume waits for the log
         max_waiting: int = 10_000,        # Messages that may wait for confirmation
         max_bytes: int = 64 << 20,        # Bytes of memory for them
-        when_away: WhenAway = 'raise',    # No room or no answer: 'raise', 'wait' for room until the timeout, or 'drop'
+        when_away: WhenAway = 'raise',    # No room or no confirmation: 'raise', 'wait' for room until the timeout, or 'drop'
     ):
         if when_away not in ('raise', 'wait', 'drop'): raise ValueError(f"when_away= is 'raise', 'wait' or 'drop', got {when_away!r}.")
         self.log, self.timeout, self.when_away = log, timeout, when_away
@@ -104,7 +104,7 @@ async def close(self: LogBroker) -> None:
         self._pid = 0
         self.writer.end()
         self.log.close()
-    if self.subscriptions != subscriptions: self.start()  # somebody has subscribed meanwhile
+    if self.subscriptions != subscriptions: self.start()  # a client has subscribed meanwhile
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #1ca2908a
 def _forked(ref: 'weakref.ref[LogBroker]') -> Any:

@@ -71,7 +71,7 @@ class LoopSubscribers:
         except RuntimeError: self.close()
 
     def close(self) -> None:
-        "The loop is closed: nobody is there any more"
+        "The loop is closed: it has no subscribers any more"
         self.queue.clear()
         for subscriber in tuple(self.members): self.channel.leave(subscriber)
 
@@ -103,12 +103,12 @@ class LoopSubscribers:
 # %% ../../nbs/api/realtime/22_channels.ipynb #ccec0d8b
 class Broker(Protocol):
     "What stands behind the channels of an app"
-    def open(self, channel: 'Channel') -> None: "Feed this channel from now on; called when somebody subscribes or history is kept"
+    def open(self, channel: 'Channel') -> None: "Feed this channel from now on; called when a client subscribes or history is kept"
     async def ready(self, channel: 'Channel | None' = None) -> bool: "Return when it can be used; False if it cannot be reached in time"
     def shut(self, channel: 'Channel') -> None: "It has no subscribers any more"
     async def publish(self, channel: 'Channel', message: Message) -> str: "Bring it to all processes; its id once it is safe"
     def publish_sync(self, channel: 'Channel', message: Message) -> str: "`publish` for threads"
-    async def lease(self, key: str, seconds: float) -> 'Lease | None': "Hold a key for some seconds; None: somebody else does"
+    async def lease(self, key: str, seconds: float) -> 'Lease | None': "Hold a key for some seconds; None: another owner does"
     def status(self) -> BrokerStatus: "How it is now"
     async def close(self) -> None: "The app ends"
 
@@ -249,9 +249,9 @@ def feed(self: Channel,
 
 @patch
 def lose(self: Channel,
-    origin: str, # The id after which the history begins anew
+    origin: str, # The id after which the history starts again
 ) -> None:
-    "What came before `origin` is not known completely: begin anew, and notify the subscribers"
+    "What came before `origin` is not known completely: start again, and notify the subscribers"
     notice = Notice(origin)
     with self._lock:
         self.history.start(origin)
@@ -303,7 +303,7 @@ def shut(self: Channel) -> None:
 def expire(self: Channel,
     now: float,  # On the monotonic clock
 ) -> bool:
-    "Forget it with its history, if nobody has used it for `keep` seconds"
+    "Forget it with its history, if it was not used for `keep` seconds"
     with self._opening:
         if self._loops or self.resuming or not self.history.expired(now): return False
         self._kept.pop(self.name, None)

@@ -55,7 +55,7 @@ events: Mapping[str, Manner] = MappingProxyType({
     'refused': Manner.FLUSH,    # The client sent what cannot be accepted
     'shutdown': Manner.FLUSH,   # The server stops
     'aged': Manner.FLUSH,       # It was open for as long as it may be: the client is to reconnect
-    'recheck': Manner.FLUSH,    # The client is to come back, so that guards are asked who it is
+    'recheck': Manner.FLUSH,    # The client is to reconnect, so that guards are asked again
     'cancelled': Manner.FLUSH,  # The server or a middleware cancelled the task
     'head': Manner.SILENT,      # A HEAD request: it has been answered already
     'gone': Manner.SILENT,      # The client has left

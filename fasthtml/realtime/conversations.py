@@ -197,7 +197,7 @@ async def _bad_input(self: Conversation, problem: BadInput) -> None:
 
 @patch
 async def _not_published(self: Conversation, e: BrokerError) -> None:
-    "A handler has published, and the broker did not confirm it: tell the client, who may try again, and go on"
+    "A handler has published, and the broker did not confirm it: notify the client, which may try again, and go on"
     log.warning('%s: a message was not published, and the socket stays open: %s', self.path, e)
     problem = FieldError('', '', Text('own', message=Text('not_delivered')))
     if not self.route.on_error: return await self.socket.say({'error': problem.message})
@@ -277,14 +277,14 @@ async def after(self: Conversation) -> None:
             log.warning('%s: conn still runs %s seconds after its client has left', self.path, self._patience())
     finally:
         if route.disconn and (self.conn is None or self.began):
-            token = current_connection.set(None)  # its `send` has nobody to reach, and must not raise
+            token = current_connection.set(None)  # its `send` reaches no client, and must not raise
             connection.remaining = asyncio.create_task(self._run_disconn())
             current_connection.reset(token)
     if connection.remaining: await asyncio.shield(connection.remaining)
 
 @patch
 async def _run_disconn(self: Conversation) -> None:
-    "Run `disconn`; what it gives has nobody to go to"
+    "Run `disconn`; what it returns is sent to no client"
     state = self.connection.state
     source = Source(self.socket, extra={**self.extra, 'code': state.code, 'reason': state.reason})
     try: await perform(self.route.disconn, source, self.route.site, _drop)

@@ -132,7 +132,7 @@ class Log(Protocol):
     def take(self, key: str, owner: str, seconds: float) -> bool: "Take or renew a lease"
     def give(self, key: str, owner: str) -> None: "Release a lease"
     def share(self, owner: str, body: bytes, seconds: float) -> list[bytes]: "Say something for some seconds; what the others say"
-    def renew(self) -> None: "The reader connects anew: what it is connected to may not be the log any more"
+    def renew(self) -> None: "The reader reconnects: what it is connected to may not be the log any more"
     def wake(self) -> None: "Let calls that wait return or fail, since the threads are to end"
     def close(self) -> None: "Close files and connections"
 

@@ -108,7 +108,7 @@ class Feed:
         stream.channels.update(self.branches)
 
     def join(self, stream: Any) -> str:
-        "From now on `stream` gets what is published in each; returns the id from which it can come back"
+        "From now on `stream` gets what is published in each; returns the id from which it can resume"
         self._begin(stream)
         for branch in self.branches: self.places[branch.name] = branch.channel.join(branch)
         return written_id(self.places)

@@ -32,7 +32,7 @@ class History:
         self.used = time.monotonic()
 
     def start(self, origin: str) -> None:
-        "Begin anew after the id `origin`; no id of before is known any more"
+        "Start again after the id `origin`; no earlier id is known any more"
         self.seq += 1
         self.last_id = self._before = origin  # The newest id, and the newest that has left the ring
         self._epoch = origin.rpartition('-')[0]

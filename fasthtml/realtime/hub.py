@@ -20,6 +20,7 @@ from .mailbox import WhenFull, policies
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #58e39d1f
 log = logging.getLogger('fasthtml')
+_ours = '\udc00'  # Half of a surrogate pair: no decoder gives it, so it is in no text that came from a client
 
 class Hub:
     "The channels of an app, by name"
@@ -41,6 +42,14 @@ class Hub:
         keep: float | None = None,    # Seconds without use after which the history may be forgotten; None: never
     ) -> Channel:
         "Get or make a channel"
+        if name.startswith(_ours): raise ValueError(f'{name!r} is no name for a channel of yours.')
+        return self._channel(name, history, when_full, keep)
+
+    def own(self, name: str, when_full: WhenFull | None = None) -> Channel:
+        "A channel through which processes talk to each other: no name that a program or a client gives leads to it"
+        return self._channel(_ours + name, None, when_full, None)
+
+    def _channel(self, name: str, history: int | None, when_full: WhenFull | None, keep: float | None) -> Channel:
         if when_full not in (None, *policies):
             raise ValueError(f"when_full is 'drop_oldest', 'latest' or 'close', got {when_full!r}.")
         with self._lock:

@@ -88,13 +88,13 @@ class BrokerStatus:
     kind: str              # 'memory', 'redis' or 'sqlite'
     where: str             # What it is connected to; never a password
     started: bool = True   # Whether this process has used it
-    connected: bool = True # The last answer was no failure
+    connected: bool = True # The last call did not fail
     lag: float = 0.0       # Seconds since everything that was published was known to be read
     outbox: int = 0        # Messages that wait for confirmation
     outbox_bytes: int = 0  # Their size
     published: int = 0     # Confirmed since the start
     failed: int = 0        # Given up since the start
     delivered: int = 0     # Read for a channel that is used here
-    passed: int = 0        # Read, and wanted by nobody here
+    passed: int = 0        # Read, and not wanted in this process
     resyncs: int = 0       # Times that something was lost
     trouble: str = ''      # Why it is not connected

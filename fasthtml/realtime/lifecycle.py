@@ -291,7 +291,7 @@ class ServedLoop:
         self.server = server = uvicorn_server(receive)
         if server is not None: self._restore = delay_stop(server, self.before_stop)
         config = uvicorn_config(receive, server)
-        if getattr(config, 'reload', False): self.delay = 0.0  # Development: nobody else could be asked
+        if getattr(config, 'reload', False): self.delay = 0.0  # Development: there is no other process to serve requests
         if config and config.timeout_graceful_shutdown is None:
             self._config, config.timeout_graceful_shutdown = config, self.drain.grace
 
@@ -480,7 +480,7 @@ class Lifecycle:
         self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once
 
     def served(self, fresh: bool = False) -> ServedLoop:
-        "What we know of the running loop; `fresh` begins anew"
+        "What we know of the running loop; `fresh` starts again"
         loop = asyncio.get_running_loop()
         found = self._loops.get(loop)
         if fresh or found is None:

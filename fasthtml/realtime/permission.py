@@ -24,7 +24,7 @@ from .servers import server_of
 # %% ../../nbs/api/realtime/28_permission.ipynb #a6892810
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    "What the guards of a page say about somebody"
+    "What the guards of a page decide about a user"
     auth: Any = None      # Who it is: `scope['auth']`
     refused: bool = False # A guard has answered instead of the page
 
@@ -76,7 +76,7 @@ async def ask_guards(
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client root_path state headers app extensions'.split())
 
-async def _silent(message: Message) -> None: "Nobody reads this response"
+async def _silent(message: Message) -> None: "This response is not read"
 
 async def ask_again(
     scope: Scope, # Of an open stream or socket

@@ -42,7 +42,7 @@ class People:
         self.rooms: dict[str, dict[str, tuple[Any, set[str]]]] = {}  # channel → key → person, processes
         self.processes: dict[str, set[tuple[str, str]]] = {}         # process → (channel, key)
 
-    def add(self, process: str, room: str, key: str, person: Any) -> bool: # Whether nobody had it
+    def add(self, process: str, room: str, key: str, person: Any) -> bool: # Whether no process had it
         "A process has a person"
         people = self.rooms.setdefault(room, {})
         new = key not in people
@@ -51,7 +51,7 @@ class People:
         self.processes.setdefault(process, set()).add((room, key))
         return new
 
-    def remove(self, process: str, room: str, key: str) -> bool: # Whether nobody has it any more
+    def remove(self, process: str, room: str, key: str) -> bool: # Whether no process has it any more
         "A process has a person no more"
         self.processes.get(process, set()).discard((room, key))
         person, processes = self.rooms.get(room, {}).get(key, (None, set()))
@@ -62,7 +62,7 @@ class People:
         if not self.rooms[room]: del self.rooms[room]
         return not processes
 
-    def forget(self, process: str) -> list[tuple[str, Any]]: # (channel, person) of those that nobody has any more
+    def forget(self, process: str) -> list[tuple[str, Any]]: # (channel, person) of those that no process has any more
         "A process is gone"
         gone = [(room, key, self.rooms[room][key][0]) for room, key in sorted(self.processes.get(process, ()))]
         found = [(room, person) for room, key, person in gone if self.remove(process, room, key)]
@@ -75,7 +75,7 @@ class People:
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #0d956555
 beat_seconds = 2.0    # Between two beats
-dead_after = 3        # Beats of ours that come back while a process says nothing
+dead_after = 3        # Beats of ours that are read back while a process sends nothing
 grace_seconds = 3.0   # Absence that is no leaving
 sync_seconds = 1.0    # How long a new process waits for the others to say what they have
 
@@ -332,6 +332,6 @@ def with_presence(
     person: Callable[[Any], Any] | bool,    # True, or a function that makes a person of a subscriber's `info`
 ) -> Channel:
     "The same channel, which knows its people from now on"
-    if hub.presence is None: hub.presence = Presence(hub.channel('~presence'))
+    if hub.presence is None: hub.presence = Presence(hub.own('presence'))
     if channel.presence is None: hub.presence.watch(channel, person)
     return channel

@@ -83,7 +83,7 @@ append_script = _current + """
 local done = redis.call('GET', KEYS[3])
 if done then
     local number, answer = string.match(done, '^(%d+) (.*)$')
-    if number == ARGV[4] then return answer end              -- Sent again, because the answer got lost
+    if number == ARGV[4] then return answer end              -- Sent again, because the confirmation was lost
 end
 local epoch, ms, n = current()
 local keep, answer = tonumber(ARGV[3]), nil
@@ -192,8 +192,8 @@ class RedisLink:
         self.connect, self.lock, self.ended = connect, threading.Lock(), False
         self._connection: Any = None
 
-    def ask(self, commands: Sequence[tuple], timeout: float = 5.0) -> list[Any]: # Answers; an error is given, not raised
-        "Send commands in one write, and read the answers"
+    def ask(self, commands: Sequence[tuple], timeout: float = 5.0) -> list[Any]: # Replies; an error is returned, not raised
+        "Send commands in one write, and read the replies"
         with self.lock:
             connection = self._connected()
             try: return self._exchange(connection, commands, timeout)
@@ -241,7 +241,7 @@ Call = tuple[str, list, list]  # Script, keys, arguments
 
 @patch
 def run(self: RedisLink, calls: Sequence[Call], timeout: float = 5.0) -> list[Any]:
-    "Call scripts; what each of them answers"
+    "Call scripts; what each of them returns"
     answers = self.ask([_command(*call) for call in calls], timeout)
     again = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if not again: return answers
@@ -461,7 +461,7 @@ def share(self: RedisLog, owner: str, body: bytes, seconds: float) -> list[bytes
 
 @patch
 def renew(self: RedisLog) -> None:
-    "The reader connects anew"
+    "The reader reconnects"
     self.reader.drop()
 
 @patch

@@ -113,7 +113,7 @@ def name_of(key: str) -> str:
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #7334afd3
 def fits(
-    key: str,                  # Of a region that somebody looks at
+    key: str,                  # Of a region that a page shows
     name: str,                 # Name of the region that has changed
     named: Mapping[str, Any],  # Arguments that were named, as `as_json` has them
 ) -> bool:

@@ -279,7 +279,7 @@ def delay_stop(
 def _waiting(
     listener: Any # asyncio's or uvloop's `Server`
 ) -> Iterator[socket.socket]:
-    "Connections that nobody has accepted yet"
+    "Connections that are not accepted yet"
     for sock in listener.sockets or ():
         with socket.socket(fileno=os.dup(sock.fileno())) as own:
             try:

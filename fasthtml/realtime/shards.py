@@ -30,7 +30,7 @@ log = logging.getLogger('fasthtml')
 class Tail(History):
     "The newest messages of a channel: all of them that follow `after_n` in the shard"
     def start(self, origin: str) -> None:
-        "Begin anew after the place `origin`"
+        "Start again after the place `origin`"
         self.seq += 1
         self.last_id, self.after_n = origin, parse_place(origin).n
         self._ring: deque[tuple[int, Message]] | None = None  # An empty deque has 760 bytes, so the first message makes it

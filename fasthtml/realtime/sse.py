@@ -153,7 +153,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Open it in this task; senders wait for that meanwhile"
-    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # nobody can
+    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # it cannot be sent to before
     self._opening = asyncio.get_running_loop().create_future()
     try: await self._open(scope, receive, send, asyncio.current_task())
     finally: self._opening.set_result(None)

@@ -67,7 +67,7 @@ class AppCall:
         return self.task.exception() if self.task.done() and not self.task.cancelled() else None
 
     async def cut(self) -> None:
-        "The connection breaks: nothing more comes, and the app is told that the client has gone"
+        "The connection breaks: nothing more comes, and the app is notified that the client has left"
         if self.task.done(): return
         self.broken = True
         self.sent.clear()

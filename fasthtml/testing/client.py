@@ -62,7 +62,7 @@ def as_granted(
 def session_setup(
     app: ASGIApp, # An app with session middleware, ours or Starlette's
 ) -> SessionSetup:
-    "What the session middleware of an app was told"
+    "How the session middleware of an app was configured"
     layers = [app] if isinstance(app, SessionMiddleware) else getattr(app, 'user_middleware', ())
     for layer in layers:
         if layer is app: return SessionSetup(app.cookie.name, app.signing.signer.secret_keys, app.store, app.cookie.max_age, True)

@@ -335,7 +335,7 @@ def refusal(
 def describe(
     el: Any, # An element
 ) -> str:
-    "An element in a few characters: its tag with what tells it from others"
+    "An element in a few characters: its tag with what distinguishes it from others"
     marks = [f' {name}="{el.attr(name)}"' for name in ('id', 'name', 'type', 'href') if name in el.attrs]
     return f'<{el.tag}{"".join(marks)}>'
 

@@ -33,7 +33,7 @@ class DomEvent:
     props: dict = field(default_factory=dict) # `key`, `ctrlKey` ... for filters
     detail: Any = None          # What came with it
     prevented: bool = False     # The default action is not wanted
-    stopped: bool = False       # The elements around are not told
+    stopped: bool = False       # The elements around do not get the event
     handled: list = field(default_factory=list)
 
 @dataclass(eq=False, slots=True)
@@ -45,7 +45,7 @@ class HxRequest:
     entries: list[tuple[str, str|ChosenFile]] # Body; empty for a request that has its values in the address
     multipart: bool = False     # How the body is written
     source: Any = None          # Element that asks
-    target: Any = None          # Element for the answer
+    target: Any = None          # Element for the response
     anchor: str = ''            # Fragment of the address
     swap: str | None = None     # How to swap, if it was said for this request
     select: str | None = None   # What to take, likewise
@@ -53,7 +53,7 @@ class HxRequest:
     push: str | None = None     # Whether the address is pushed, likewise
     replace: str | None = None
     confirm: str | None = None  # Question to be asked first
-    prompt: str | None = None   # Question whose answer goes along
+    prompt: str | None = None   # Question whose answer is sent with it
     boosted: bool = False       # A boosted link or form
     restore: bool = False       # The history asks
     sse: Any = None             # The stream's element, if this opens one
@@ -157,7 +157,7 @@ class Trigger:
     throttle: float = 0         # Seconds that must pass between two times
     once: bool = False          # Only the first time
     changed: bool = False       # Only if the value is another
-    consume: bool = False       # The elements around are not told
+    consume: bool = False       # The elements around do not get the event
     outside: str | None = None  # Where to listen (`from:`)
     target: str | None = None   # The event's target must match
     unknown: list[str] = field(default_factory=list)
@@ -276,7 +276,7 @@ def find(self: Htmx2, el: Any, selector: str) -> list:
 
 @patch
 def target(self: Htmx2, el: Any) -> Any:
-    "Where the answer goes; None, with a warning, if it is not there"
+    "Where the response goes; None, with a warning, if it is not there"
     said = self.value(el, 'hx-target')
     if not said: return self.scene.dom.body if el in self.scene.boosted else el
     if said == 'this': return self.speaker(el, 'hx-target')
@@ -421,7 +421,7 @@ def request(
     verb: str,                 # 'get', ...
     path: str,                 # Address, as written
     event: DomEvent | None = None, # What happened
-    target: Any = None,        # Where the answer goes, if that is decided already
+    target: Any = None,        # Where the response goes, if that is decided already
     values: dict | None = None, # More values
 ) -> HxRequest | None:           # None if nothing is sent
     "What htmx 2 sends"
@@ -534,7 +534,7 @@ def find(self: Htmx4, el: Any, selector: str, name: str | None = None) -> list:
 
 @patch
 def target(self: Htmx4, el: Any) -> Any:
-    "Where the answer goes; None, with a warning, if it is not there"
+    "Where the response goes; None, with a warning, if it is not there"
     said = self.value(el, 'hx-target')
     if said is None: return self.scene.dom.body if el in self.scene.boosted else el
     found = next(iter(self.find(el, said, 'hx-target')), None)
@@ -630,7 +630,7 @@ def request(
     verb: str,                  # 'get', ...; '' for what the form says
     path: str,                  # Address, as written
     event: DomEvent | None = None, # What happened
-    target: Any = None,         # Where the answer goes, if that is decided already
+    target: Any = None,         # Where the response goes, if that is decided already
     values: dict | None = None, # More values
 ) -> HxRequest | None:            # None if nothing is sent
     "What htmx 4 sends"

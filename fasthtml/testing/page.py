@@ -34,7 +34,7 @@ class HistoryStep:
     "One step of the history"
     url: str
     document: int       # Number of the document that it belongs to
-    htmx: bool = False  # htmx answers when the visitor comes back to it
+    htmx: bool = False  # htmx handles it when the visitor goes back to it
 
 class Tab(Screen):
     "A page with what carries it out: requests, connections, history"
@@ -57,7 +57,7 @@ class Tab(Screen):
 
     @contextmanager
     def _raising(self) -> Iterator[None]:
-        "Tell of trouble that came by itself"
+        "Raise what went wrong outside of an action"
         trouble, self.trouble = self.trouble, None
         if trouble is not None: raise trouble
         yield

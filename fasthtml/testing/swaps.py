@@ -203,7 +203,7 @@ class Swapped:
     fresh: list = field(default_factory=list)       # Elements that htmx looks through for its attributes
     target: Any = None                              # Where the main part went; None if nowhere
     warnings: list[str] = field(default_factory=list)
-    settled: list = field(default_factory=list)     # Elements to tell that their content is new
+    settled: list = field(default_factory=list)     # Elements that get an event, since their content is new
     shown: list = field(default_factory=list)       # Elements whose controls show what came, whatever was entered
 
     def warn(self, text: str) -> None: self.warnings.append(text)

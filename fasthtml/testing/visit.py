@@ -68,7 +68,7 @@ class PageConnection:
     url: str                       # Absolute
     request: HxRequest | None = None # htmx 4 asks for a stream as for anything else
     open: bool = True
-    socket: Any = None             # Filled by whoever carries it
+    socket: Any = None             # Filled by the page client
     ready: Any = None              # Set when it is open, or has failed
 
 # %% ../../nbs/api/testing/37_visit.ipynb #9bd30c2d

@@ -106,7 +106,7 @@ def parameter_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
         late = args.args[len(args.args) - len(args.defaults):] + [o for o, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d]
         for o in [*args.posonlyargs, *args.args, *args.kwonlyargs]:
             if o.annotation is None and o not in late and o.arg not in in_path and not is_special(o.arg):
-                yield o.lineno, f'`{o.arg}` of {node.name} has no annotation, which is an error here: write `{o.arg}: str`.'
+                yield o.lineno, f'`{o.arg}` of {node.name} has no annotation, so it is always None: write `{o.arg}: str`.'
         for o in (args.vararg, args.kwarg):
             if o: yield o.lineno, f'`*{o.arg}` of {node.name} cannot be filled from a request: name the values, or take `data`.'
 

@@ -134,7 +134,7 @@ def route_rows(
     routes: Iterable[Any],      # Starlette routes
     prefix: str = '',           # Path of the mount they are in
 ) -> Iterator[tuple[str, str, str, str]]:   # Methods, path, name, place of the handler
-    "What an app answers"
+    "The routes of an app"
     for route in routes:
         if isinstance(route, Mount | Host):
             inner = prefix + (route.path if isinstance(route, Mount) else f'//{route.host}')
@@ -264,7 +264,7 @@ def _do_dev(o: argparse.Namespace) -> None:
     if not any(Path(name.split('.')[0] + end).exists() for end in ('.py', '')): raise Misuse(f'There is no module {name!r} in this folder.')
     host, port = address(o.host, o.port, os.environ)
     refuse_busy(host, port, '--port or $PORT')
-    os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started anew
+    os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started after a change
     if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
     watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html', '*.md']) if find_spec('watchfiles') else {}
     if not watched: print("Styles and scripts are followed too with: pip install 'fasthtml[standard]'")
@@ -353,7 +353,7 @@ def make_parser(
     else: run.epilog = 'All options of uvicorn are taken too.'
     check = command('check', _do_check, 'say where a program written for FastHTML behaves otherwise here')
     check.add_argument('file', help='the program')
-    routes = command('routes', _do_routes, 'list what the app answers')
+    routes = command('routes', _do_routes, 'list the routes of the app')
     routes.add_argument('app', nargs='?', help='as `module:variable`; otherwise the app of main.py or app.py')
     fetch = command('assets', _do_assets, 'fetch pinned JavaScript and styles, for `assets="local"`')
     fetch.add_argument('names', nargs='*', help='which; otherwise htmx with its extensions, css-scope-inline and pico')

@@ -368,7 +368,7 @@ def _place(e: BaseException) -> str:
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #15200642
 class Looked:
-    "The `send` of a request: looks at an HTML answer, and puts the script into a page"
+    "The `send` of a request: looks at an HTML response, and puts the script into a page"
     def __init__(self, dev: Dev, scope: Scope, send: Send):
         self.dev, self.scope, self.send, self.start, self.parts = dev, scope, send, None, []
 
@@ -398,7 +398,7 @@ class Looked:
             text = self.parts[0].decode('utf-8', 'replace')
             headers = MutableHeaders(raw=self.start.get('headers', []))
             asked = Headers(scope=self.scope)
-            alone = asked.get('sec-fetch-dest') == 'document' and 'hx-request' not in asked   # also an empty answer is a page then
+            alone = asked.get('sec-fetch-dest') == 'document' and 'hx-request' not in asked   # also an empty response is a page then
             if alone or re.search('<html|<!doctype', text[:2000], re.I):
                 body = with_script(text, self.script(headers)).encode()
                 if 'content-length' in headers: headers['content-length'] = str(len(body))
@@ -416,7 +416,7 @@ class Looked:
         return to_html(ft('script', src=f'{root}{dev_path}.js', data_token=self.dev.token, data_root=root, **kw))
 
     def finish(self) -> None:
-        "Look at the whole answer"
+        "Look at the whole response"
         html = b''.join(self.parts)[:2_000_000].decode('utf-8', 'replace')
         for text in page_hints(html, self.dev.app, self.scope): self.dev.hints.add(text, self.scope['path'])
 

@@ -26,7 +26,7 @@ def test_search_finds_a_section_and_leads_there(site, page):
     page.goto(f'{site}/index.html')
     page.keyboard.press('/')
     page.keyboard.type('form validation')
-    page.locator('#found a >> nth=0 >> text=How-to').wait_for()
+    page.locator('#site-found a >> nth=0 >> text=How-to').wait_for()
     page.keyboard.press('Enter')
     page.wait_for_url('**/howto/forms.html*')
     assert not page.problems
@@ -38,7 +38,7 @@ def test_the_theme_is_chosen_once_and_kept(site, page):
 
     page.goto(f'{site}/index.html')
     light = background()
-    page.click('#theme')
+    page.click('#site-theme')
     dark = background()
     page.goto(f'{site}/explains/design.html')
     assert dark != light and background() == dark
@@ -53,7 +53,7 @@ FAULTS = """([where, colours]) => axe.run(where, {resultTypes: ['violations'],
 # The colours of code are left out, since they are most of the elements of a page and only matter for contrast.
 WALK = """async ([site, paths, look]) => {
   const parser = new DOMParser(), faults = (0, eval)(look), found = {}
-  document.querySelectorAll('body > header, #side, .contents, .turn, footer, dialog').forEach(part => part.remove())
+  document.querySelectorAll('body > header, #site-side, .contents, .turn, footer, dialog').forEach(part => part.remove())
   for (const path of paths) {
     const page = parser.parseFromString(await (await fetch(`${site}/${path}`)).text(), 'text/html')
     const article = document.adoptNode(page.querySelector('article'))
@@ -110,11 +110,12 @@ def test_a_walk_over_the_pages_finds_faults(site, new_page):
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_colours_can_be_told_apart(site, new_page, scheme):
-    "Pages with every kind of text: code, output, reference, tables"
+    "The frame, and texts of every kind: code, output, reference, tables, drawings"
     page = new_page(color_scheme=scheme)
-    for path in 'index.html', 'explains/differences.html', 'howto/forms.html', 'api/realtime/wire.html':
+    for path, where in ('index.html', 'html'), ('howto/forms.html', 'article'), ('explains/design.html', 'article'), \
+            ('api/realtime/batches.html', 'article'):
         page.goto(f'{site}/{path}')
-        assert faults(page, 'html', colours=True) == [], path
+        assert faults(page, where, colours=True) == [], path
 
 
 def test_internals_are_folded_until_a_link_leads_to_a_name_inside(site, page):
@@ -132,8 +133,8 @@ def test_internals_are_folded_until_a_link_leads_to_a_name_inside(site, page):
 def test_a_phone_has_a_menu(site, new_page):
     page = new_page(**PHONE)
     page.goto(f'{site}/index.html')
-    page.click('#menu')
-    page.click('#side a >> text=Decisions and invariants')
+    page.click('#site-menu')
+    page.click('#site-side a >> text=Decisions and invariants')
     page.wait_for_url('**/design.html')
     assert not page.problems
 
@@ -143,7 +144,7 @@ def test_every_page_has_one_title_marks_its_place_and_names_its_parts():
     for path in PAGES:
         tree = LexborHTMLParser((SITE/path).read_text(encoding='utf-8'))
         assert len(tree.css('h1')) == 1, path
-        assert len(tree.css('#side [aria-current=page]')) == (path != '404.html'), path
+        assert len(tree.css('#site-side [aria-current=page]')) == (path != '404.html'), path
         ids = Counter(node.attributes['id'] for node in tree.css('[id]') if not inside_output(node))
         assert [name for name, times in ids.items() if times > 1] == [], path
         for node in tree.css('img:not([alt]), iframe:not([title])'):
@@ -174,7 +175,7 @@ def test_a_block_of_code_is_copied_without_its_output(site, new_page):
 def test_an_address_that_leads_nowhere_has_a_page_with_the_whole_navigation(site, page):
     response = page.goto(f'{site}/api/nowhere/at_all.html')
     assert response.status == 404
-    page.click('#side a >> text=Decisions and invariants')
+    page.click('#site-side a >> text=Decisions and invariants')
     page.wait_for_url('**/explains/design.html')
     page.problems = [problem for problem in page.problems if '404' not in problem]
     assert not page.problems

@@ -267,3 +267,52 @@ def test_the_ways_of_component_libraries():
     page = html(TestClient(app).get('/').text)
     assert page.css_first('.uk-card.uk-btn-primary > uk-icon[icon=home] + button.uk-btn.uk-btn-primary')
     assert '<!-- card -->' in page.html and page.body.attributes['class'] == 'bg'
+
+
+# What FastHTML lets pass: name -> (program, what a log line or warning says, what `/` shows)
+
+LENIENT = {
+    'a parameter that nothing fills': ("@rt('/')\ndef get(colour): return P(f'colour {colour}')", '`colour: str`', 'colour None'),
+    'a guard with one': ("app.before.append(Beforeware(lambda req, who: req.scope.update(auth=who)))\n"
+                         "@rt\ndef index(auth): return P(f'auth {auth}')", '`who: str`', 'auth None'),
+    'an error page with one': ("app, rt = fast_app(secret_key='x', exception_handlers={404: lambda response: P(f'lost {response}')})",
+                               '`response: str`', 'lost None'),
+    'a socket with one': ("@app.ws('/ws', conn=lambda who: None)\ndef ws(msg: str): return P(msg)\n"
+                          "@rt\ndef index():\n    with TestClient(app).websocket_connect('/ws') as s:\n"
+                          "        s.send_json({'msg': 'heard'})\n        return NotStr(s.receive_text())", '`who: str`', 'heard'),
+    'a login whose variable is not set': (
+        "from fasthtml.oauth import GoogleAppClient, OAuth\n"
+        "class Login(OAuth):\n    def get_auth(self, info, ident, session, state): return RedirectResponse('/')\n"
+        "client = GoogleAppClient(os.getenv('NOT_SET_ANYWHERE'), os.getenv('NOT_SET_ANYWHERE'))\n"
+        "login = Login(app, client, skip=['/'], login_path='/')\n"
+        "@rt\ndef index(req): return A('Log in', href=login.login_link(req))", 'no `client_id`', 'Log in'),
+    "elements in fastcore's renderer": (
+        "import fastcore.xml\n@rt\ndef index(): return NotStr(fastcore.xml.to_xml((Div('a < b', id='x'), fastcore.xml.ft('i', P('c')))))",
+        '', 'a < bc'),
+    'uvicorn without an import': ("@rt\ndef index(): return P(uvicorn.run.__name__, uvicorn.config.Config.__name__)", '', 'runConfig'),
+    'a part of a table that is not there': (
+        "class Cell:\n    def __init__(self, text): self.text = text\n    def __ft__(self): return Td(self.text) if self.text else None\n"
+        "@rt\ndef index(): return Table(Tr(Cell('one'), Cell(''), Cell('two')))", '', 'onetwo'),
+    'two addresses of one function': ("@rt('/')\n@rt('/{n}')\ndef get(n: int = 7): return P(f'n {n}')", '', 'n 7'),
+    'an app at the root of another': ("app, rt = fast_app(secret_key='x', routes=[Mount('/', app)])\n"
+                                      "@app.routes[0].app.get('/')\ndef inner(): return P('inner')", '', 'inner'),
+}
+
+
+@pytest.mark.parametrize('way', LENIENT)
+def test_what_fasthtml_lets_pass_starts_and_says_what_to_write(way, caplog, recwarn, monkeypatch):
+    monkeypatch.setattr('fasthtml.http.hints._said', {})
+    program, says, shows = LENIENT[way]
+    space = {'__name__': 'old_program', 'TestClient': TestClient}
+    exec("from fasthtml.common import *\napp, rt = fast_app(secret_key='x')\n" + program, space)
+    text = html(TestClient(space['app']).get('/').text).body.text(separator='').split()
+    said = '\n'.join([*(str(o.message) for o in recwarn), *(o.getMessage() for o in caplog.records)])
+    assert shows in ' '.join(text) and says in said, (text, said)
+
+
+def test_nobody_logs_in_without_a_client_id():
+    "An id token is made for an audience, and None is everybody"
+    from fasthtml.app.openid import OAuthError
+    from fasthtml.oauth import GitHubAppClient, GoogleAppClient
+    for client in GoogleAppClient(None, None), GitHubAppClient('', 'secret'):
+        with pytest.raises(OAuthError, match='client_id'): client.retr_info('code', 'https://app.example/redirect')

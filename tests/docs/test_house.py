@@ -288,6 +288,17 @@ def examples(path: Path) -> tuple[int, int]:
     return defining, showing
 
 
+@pytest.mark.parametrize('path', API, ids=lambda path: path.stem)
+def test_an_api_notebook_begins_with_its_use_executed(path):
+    "The first section shows what a user does with the module, and what it gives"
+    shown = cells(path)
+    starts = [n for n, cell in enumerate(shown) if cell['cell_type'] == 'markdown' and re.search(r'(?m)^## ', ''.join(cell['source']))]
+    assert re.search(r'(?m)^## .*', ''.join(shown[starts[0]]['source']))[0] == '## Use', f'The first section of {path.name} is *Use*'
+    section = shown[starts[0]:starts[1] if len(starts) > 1 else None]
+    outputs = [cell for cell in section if cell.get('outputs') and not HIDDEN.match(''.join(cell['source']))]
+    assert outputs, f'*Use* of {path.name} shows no result'
+
+
 def test_api_notebooks_have_more_examples_than_definitions():
     "1.2 for each exported cell that defines something: a page of signatures teaches nothing. Show a hidden check, or add an example"
     counts = {path.stem: examples(path) for path in API}
@@ -318,3 +329,16 @@ def test_links_between_files_lead_somewhere():
             if not (path.parent/target).exists():
                 broken.append(f'{path.name}: {target}')
     assert not broken
+
+
+def test_every_invariant_names_a_test_that_exists():
+    "Each line ends with the name by which pytest runs it"
+    text = '\n'.join(''.join(cell['source']) for cell in cells(NOTEBOOKS/'explains'/'design.ipynb'))
+    lines = [line for line in text.splitlines() if re.match(r'- \*\*\w\d\*\* ', line)]
+    assert lines
+    for line in lines:
+        named = re.search(r'<small>`(tests/\S+\.py)::(test_\w+)`</small>$', line)
+        assert named, line
+        functions = [node.name for node in ast.parse((ROOT/named[1]).read_text(encoding='utf-8')).body
+                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        assert named[2] in functions, f'there is no {named[2]} in {named[1]}: the design page names the test of {line[4:6]}'

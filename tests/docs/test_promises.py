@@ -1,5 +1,4 @@
 "The pages that promise something are complete, and each promise is held by a test."
-import ast
 import json
 import re
 
@@ -20,18 +19,6 @@ def test_the_design_page_states_every_invariant():
     assert stated == INVARIANTS
 
 
-def test_every_invariant_names_a_test_that_exists():
-    "Each line ends with the name by which pytest runs it"
-    lines = [line for line in prose('explains/design.ipynb').splitlines() if re.match(r'- \*\*\w\d\*\* ', line)]
-    assert len(lines) == len(INVARIANTS)
-    for line in lines:
-        named = re.search(r'<small>`(tests/\S+\.py)::(test_\w+)`</small>$', line)
-        assert named, line
-        functions = [node.name for node in ast.parse((ROOT/named[1]).read_text(encoding='utf-8')).body
-                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        assert named[2] in functions, f'there is no {named[2]} in {named[1]}: the design page names the test of {line[4:6]}'
-
-
 def test_every_defect_we_do_not_repeat_has_a_row_among_the_differences():
     rows = re.findall(r'^\| (D\d+) \| .+ \| .+ \|$', prose('explains/differences.ipynb'), re.M)
     assert sorted(rows, key=lambda name: int(name[1:])) == DEFECTS
@@ -41,3 +28,13 @@ def test_every_row_of_the_differences_says_what_is_there_and_what_is_here():
     for line in prose('explains/differences.ipynb').splitlines():
         if line.startswith('|') and not line.startswith('|-'):
             assert len(re.split(r'(?<!\\)\|', line)) == 5, line
+
+
+def test_the_contributing_page_names_commands_and_files_that_exist():
+    text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    targets = re.findall(r'^([a-z]+):.*##', (ROOT/'Makefile').read_text(encoding='utf-8'), re.M)
+    assert {*re.findall(r'(?:`|^)make ([a-z]+)', text, re.M)} <= {*targets}
+    checks = {'in-sync', 'lint', 'notebooks', 'site', 'tests'}
+    assert {*re.findall(r'^\| ([a-z-]+) \|', text, re.M)} - {'check'} == checks
+    files = re.findall(r'`((?:tests|tools|nbs|bench)/[\w./-]*\w)`', text)
+    assert files and not [name for name in files if not (ROOT/name).exists() and '_name' not in name]

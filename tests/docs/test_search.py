@@ -40,7 +40,7 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'websocket': 'howto/realtime.html',
     'server-sent events': 'howto/realtime.html',
     'broadcast to all clients': 'howto/realtime.html',
-    'redis several processes': 'howto/realtime.html',
+    'redis several processes': 'howto/deploy.html',
     'deploy nginx': 'howto/deploy.html',
     'docker': 'howto/deploy.html',
     'graceful shutdown': 'howto/deploy.html',

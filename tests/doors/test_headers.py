@@ -248,3 +248,11 @@ def test_a_path_with_line_ends_stays_on_its_line(caplog):
     with client.websocket_connect('/ws/a%0aforged') as s: s.send_text('{"n": "x"}')
     assert len(caplog.records) >= 2
     assert all('\n' not in r.getMessage() for r in caplog.records)
+
+
+@pytest.mark.parametrize('make', [lambda v: HttpHeader('X-Note', v), lambda v: HtmxResponseHeaders(trigger=v)])
+@pytest.mark.parametrize('control', ['\0', '\1', '\b', '\n', '\v', '\r', '\x1b', '\x7f'], ids=ascii)
+def test_a_header_with_a_control_character_is_refused_where_it_is_made(make, control):
+    "A server would end the connection without an answer"
+    with pytest.raises(ValueError, match='control characters'): make('a' + control + 'b')
+    assert make('a\tb')

@@ -485,13 +485,12 @@ def test_default_without_annotation_is_a_default_and_warns_at_registration():
     assert called.value('/?n=4') == 3
 
 
-def test_name_without_annotation_or_meaning_is_an_error_at_registration_that_says_how_to_mend():
-    def f(colour): ...
+def test_name_without_annotation_or_meaning_is_none_and_warns_at_registration_how_to_mend():
+    def f(colour): return colour
 
-    with pytest.raises(
-        TypeError, match=r'`colour` in test_name.*f \(.*test_params.py:\d+\) has no annotation.*`colour: str`.*session'
-    ):
-        make_plan(f)
+    warning = r'`colour` in test_name.*f \(.*test_params.py:\d+\) has no annotation.*None.*`colour: str`.*session'
+    with pytest.warns(UserWarning, match=warning): called = Called(f)
+    assert called.value('/?colour=red') is None
 
     def g(send): ...
 

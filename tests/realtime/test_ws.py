@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.responses import RedirectResponse
+from starlette.testclient import TestClient as StarletteClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -713,9 +714,12 @@ def test_a_parameter_that_cannot_be_filled_is_told_at_registration():
     app = FastHTML()
     for options in ({}, {'conn': 1}, {'disconn': 1}):
         async def odd(wherefrom): pass
+        async def wrong(*wherefrom): pass
         async def fine(): pass
-        with pytest.raises(TypeError, match='`wherefrom`.*annotat'):
+        with pytest.warns(UserWarning, match='`wherefrom`.*annotat'):
             app.ws('/x', **dict.fromkeys(options, odd))(fine if options else odd)
+        with pytest.raises(TypeError, match='`.wherefrom`.*cannot be filled'):
+            app.ws('/y', **dict.fromkeys(options, wrong))(fine if options else wrong)
 
 
 def test_several_sockets_of_one_page_are_apart():
@@ -755,3 +759,27 @@ def test_a_router_brings_sockets_and_streams_of_classes_along():
             assert one.recv(timeout=DEADLINE) == '<p>hello</p>' and ask(one, msg='x') == '<p>blue x</p>'
             assert len(app.channel('room-blue')) == 1
         wait_until(lambda: ended == [1000] and len(app.channel('room-blue')) == 0)
+
+
+async def _awaits(msg: str, send): return await send(P(msg))
+async def _passes_on(msg: str, send): return send(P(msg))
+def _plain(msg: str, send): return send(P(msg))
+
+
+@pytest.mark.parametrize('handler', [_awaits, _passes_on, _plain])
+def test_whether_something_was_sent_is_not_sent_itself(handler):
+    app = FastHTML(secret_key='k')
+    app.ws('/ws')(handler)
+    with StarletteClient(app).websocket_connect('/ws') as ws:
+        for text in 'abc':
+            ws.send_json({'msg': text})
+            assert ws.receive_text() == f'<p>{text}</p>'
+
+
+def test_true_and_false_are_nothing_to_send():
+    app = FastHTML(secret_key='k')
+    @app.ws('/ws')
+    async def found(msg: str): return P('end') if msg == 'end' else msg == 'a'
+    with StarletteClient(app).websocket_connect('/ws') as ws:
+        for text in 'a', 'b', 'end': ws.send_json({'msg': text})
+        assert ws.receive_text() == '<p>end</p>'

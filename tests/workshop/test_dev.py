@@ -246,7 +246,7 @@ def test_the_browser_follows_changes_and_shows_what_is_broken_until_it_is_mended
             (PROGRAM.format('x').replace('fast_app(', 'fast_app(picoo=False, '), 'h1:has-text("Did you mean \'pico\'")'),
             (PROGRAM.format('x').replace('app, rt', 'site, rt').replace('app:app', 'x'), 'h1:has-text("has no app")'),
             ('import nothing_like_this\n', 'h1:has-text("nothing_like_this")'),
-            (PROGRAM.format('x').replace("index():", "index(n):"), 'h1:has-text("no annotation")'),
+            (PROGRAM.format('x').replace("index():", "index(*n):"), 'h1:has-text("cannot be filled")'),
             ("raise SystemExit('no database')\n", 'h1:has-text("no database")'),
             (PROGRAM.format('mended'), '#said:has-text("mended")'),
         ]:

@@ -78,13 +78,13 @@ def head(frame: SiteFrame, page: PageText):
 
 def top_bar(frame: SiteFrame, page: PageText):
     return h.Header(
-        h.Button('☰', id='menu', type='button', aria_label='Pages', aria_controls='side', aria_expanded='false'),
+        h.Button('☰', id='site-menu', type='button', aria_label='Pages', aria_controls='site-side', aria_expanded='false'),
         h.A(h.Span('‹›', cls='mark', aria_hidden='true'), frame.title, href=page.up + 'index.html', cls='brand'),
         h.Nav(*(link(entry, page) for entry in frame.bar), aria_label='Main'),
         h.A(f'v{frame.version}', href=frame.repository, cls='version') if frame.repository
         else h.Span(f'v{frame.version}', cls='version'),
-        h.Button('Search', h.Kbd('/'), id='find', type='button'),
-        h.Button('◐', id='theme', type='button', aria_label='Light or dark', title='Light or dark'),
+        h.Button('Search', h.Kbd('/'), id='site-find', type='button'),
+        h.Button('◐', id='site-theme', type='button', aria_label='Light or dark', title='Light or dark'),
         cls='bar',
     )
 
@@ -94,7 +94,7 @@ def side_bar(frame: SiteFrame, page: PageText):
         if not entry.entries:
             return h.Li(link(entry, page))
         return h.Li(h.Span(entry.title, cls='section'), h.Ul(*(h.Li(link(child, page)) for child in entry.entries)))
-    return h.Nav(h.Ul(*map(group, frame.side)), id='side', aria_label='Pages', data_root=page.up)
+    return h.Nav(h.Ul(*map(group, frame.side)), id='site-side', aria_label='Pages', data_root=page.up)
 
 
 def page_turner(frame: SiteFrame, page: PageText):
@@ -114,10 +114,10 @@ def page_turner(frame: SiteFrame, page: PageText):
 
 def search_dialog(page: PageText):
     return h.Dialog(
-        h.Label(h.Span('Search', cls='unseen'), h.Input(id='query', type='search', placeholder='Search')),
-        h.Ul(id='found', aria_live='polite'),
+        h.Label(h.Span('Search', cls='unseen'), h.Input(id='site-query', type='search', placeholder='Search')),
+        h.Ul(id='site-found', aria_live='polite'),
         h.P('Enter opens the first result', cls='hint'),
-        id='search', data_pagefind=page.up + 'pagefind/pagefind.js',
+        id='site-search', data_pagefind=page.up + 'pagefind/pagefind.js',
     )
 
 
@@ -149,14 +149,14 @@ def render_page(frame: SiteFrame, page: PageText) -> str:
         ),
         page_turner(frame, page),
         h.Footer(h.P(frame.description, ' ', h.A('As text', href=page.up + 'llms.txt'))),
-        id='text',
+        id='site-text',
         tabindex='-1',
     )
     contents = None
     if page.contents:
         contents = h.Nav(h.Span('On this page', cls='section'), NotStr(page.contents), cls='contents', aria_label='On this page')
     body = h.Body(
-        h.A('To the text', href='#text', cls='skip'),
+        h.A('To the text', href='#site-text', cls='skip'),
         top_bar(frame, page),
         h.Div(side_bar(frame, page), text, contents, cls='layout'),
         search_dialog(page),

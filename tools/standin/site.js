@@ -4,22 +4,22 @@ import { pages } from './search.js'
 const root = document.documentElement
 const byId = id => document.getElementById(id)
 
-byId('theme').onclick = () => {
+byId('site-theme').onclick = () => {
   const dark = getComputedStyle(root).colorScheme === 'dark'
     || (root.dataset.theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)
   root.dataset.theme = dark ? 'light' : 'dark'
   localStorage.setItem('theme', root.dataset.theme)
 }
 
-byId('menu').onclick = event => {
+byId('site-menu').onclick = event => {
   const open = root.dataset.menu !== 'open'
   root.dataset.menu = open ? 'open' : ''
   event.currentTarget.setAttribute('aria-expanded', open)
 }
-document.querySelector('#side [aria-current]')?.scrollIntoView({ block: 'nearest' })
+document.querySelector('#site-side [aria-current]')?.scrollIntoView({ block: 'nearest' })
 
 // Search: the index is loaded when it is first asked for
-const dialog = byId('search'), query = byId('query'), found = byId('found')
+const dialog = byId('site-search'), query = byId('site-query'), found = byId('site-found')
 let index  // a promise of pagefind's module
 
 function openSearch() {
@@ -49,7 +49,7 @@ async function showResults() {
   if (!hits.length && query.value) found.innerHTML = '<li><p>Nothing found</p></li>'
 }
 
-byId('find').onclick = openSearch
+byId('site-find').onclick = openSearch
 query.oninput = showResults
 query.onkeydown = event => { if (event.key === 'Enter') found.querySelector('a')?.click() }
 dialog.onclick = event => { if (event.target === dialog || event.target.closest('a')) dialog.close() }
