@@ -19,7 +19,9 @@ from typing import Any
 from fastcore.basics import patch
 
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
-from .live import Ear, Region, Regions, Where
+from .live import Regions
+from .open_pages import Ear, Where
+from .region import Region
 from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
 from ..http.responses import current_exchange

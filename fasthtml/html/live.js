@@ -12,8 +12,9 @@
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
 
   const KEY = 'data-live-key', root = document.documentElement, us = document.currentScript;
-  const url = (us && us.dataset.url) || '/_live', nonce = us && us.nonce;
-  const live = globalThis.fasthtmlLive = {state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
+  const nonce = us && us.nonce;
+  let url = (us && us.dataset.url) || '/_live';
+  const live = globalThis.fasthtmlLive = {url, move, state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
   const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
   const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
   const regions = (among = document) => [...among.querySelectorAll(`[${KEY}]`)];
@@ -177,6 +178,14 @@
     return found;
   }
 
+  // A script has put something else in the place of all that was in it: Markdown, coloured code, a diagram. Then the script
+  // is to have the new content in a new element
+  function isRewritten(base, mine) {
+    const had = [...base.childNodes].filter(child => child.nodeType === 1 || child.nodeType === 3 && child.data.trim());
+    return mine.nodeType === 1 && had.length > 0 && mine.hasChildNodes() && !mine.hasAttribute('data-live-keep') &&
+      had.every(child => !shown.get(child)?.isConnected);
+  }
+
   const words = text => new Set((text || '').split(/\s+/).filter(Boolean));
 
   function mergeAttributes(base, theirs, mine) {
@@ -222,6 +231,18 @@
       if (dirty && changed && defaults.some(o => !o.selected)) conflict(mine, 'selected');
     }
     if (!isDirty(mine)) mine.removeAttribute('data-live-conflict');
+  }
+
+  function replaceRewritten(base, theirs, node, mine, run) {
+    if (isOwn(node) || isAwaited(node) || fieldsOf(node).length && !fieldsOf(base).length) {
+      conflict(node, 'replaced');
+      hold(base, theirs, run);
+      return node;
+    }
+    const made = build(theirs, mine, run);
+    node.replaceWith(made);
+    run.added.push(made);
+    return made;
   }
 
   // Only what differs in a text is replaced, so that a selection in it survives
@@ -355,6 +376,7 @@
         node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
+      else if (isRewritten(old, node)) node = replaceRewritten(old, child, node, mine, run);
       else if (node.localName === 'script') {               // another script now, which runs
         const made = build(child, mine, run);
         node.replaceWith(made);
@@ -425,6 +447,13 @@
     return made;
   }
 
+  // htmx and scripts of the page get to know a new element. htmx 4 says itself that it has processed one, htmx 2 does not
+  function settle(node) {
+    if (!globalThis.htmx) return;
+    htmx.process(node);
+    if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
+  }
+
   function merge(el, {html, has, at}) {
     const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
     parsed.innerHTML = html;
@@ -445,7 +474,7 @@
     el.removeAttribute('data-live');
     note(el);
     live.applied++;
-    for (const node of run.added) if (node.nodeType === 1 && node.isConnected && globalThis.htmx) htmx.process(node);
+    for (const node of run.added) if (node.nodeType === 1 && node.isConnected) settle(node);
     if (run.held) held.set(el, {html, has, at}); else held.delete(el);
     emit(el, 'changed', {});
   }
@@ -527,7 +556,7 @@
   let known = new Map();        // key -> hash that the server knows this page to have
   const texts = new Map();      // key -> {has, text}: the drawing as the server sent it, for splices
   const missing = new Set();    // keys of which a splice could not be applied
-  const arrived = new Map();    // key -> [drawing, when it came]: a drawing that the server began later is newer
+  const arrived = new Map();    // key -> which drawing, and when it came: one that the server began later is newer
 
   // One row for each key: [key, token, hash]. Where two copies differ, the whole drawing is asked for
   function rows() {
@@ -547,14 +576,14 @@
   }
 
   function note(el) {
-    const drawing = el.getAttribute('data-live-has') + el.getAttribute('data-live-at'), had = arrived.get(keyOf(el));
-    if (!had || had[0] !== drawing) arrived.set(keyOf(el), [drawing, performance.now()]);
+    const has = el.getAttribute('data-live-has'), at = el.getAttribute('data-live-at') || '', had = arrived.get(keyOf(el));
+    if (!had || had.has !== has || had.at !== at) arrived.set(keyOf(el), {has, at, time: performance.now()});
   }
 
-  // Seconds since the newest of these came: whatever the page shows was drawn before
-  function age(asked) {
-    const times = asked.filter(([key]) => arrived.has(key)).map(([key]) => arrived.get(key)[1]);
-    return times.length ? (performance.now() - Math.max(...times)) / 1000 : 0;
+  // `age`: seconds since the newest of these came, so whatever the page shows was drawn before. `at`: which drawings they are
+  function shows(asked) {
+    const all = asked.map(([key]) => arrived.get(key)), times = all.filter(Boolean).map(one => one.time);
+    return {has: asked, at: all.map(one => one ? one.at : ''), age: times.length ? (performance.now() - Math.max(...times)) / 1000 : 0};
   }
 
   const post = (path, body, options) => ownFetch(url + path, {
@@ -610,7 +639,7 @@
     let pause = 0, told = false;
     watch(me, 2.5 * beat);
     try {
-      const body = {has: [...asked.values()], age: age([...asked.values()]), streams: streams.map(wanted)};
+      const body = {...shows([...asked.values()]), streams: streams.map(wanted)};
       const response = await post('', body, {signal: me.signal});
       if (isRefusal(response)) return lost(before);
       if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || '')) {
@@ -681,7 +710,7 @@
   async function poll(asked) {
     live.polls++;
     try {
-      const response = await post('', {has: [...asked.values()], age: age([...asked.values()]), poll: true});
+      const response = await post('', {...shows([...asked.values()]), poll: true});
       if (isRefusal(response)) return lost();
       if (!response.ok) throw new Error(response.status);
       missing.clear();
@@ -802,7 +831,7 @@
   async function change(has, drop, more) {
     live.sets++;
     try {
-      const response = await post('/set', {page, has, age: age(has), drop, ...more});
+      const response = await post('/set', {page, ...shows(has), drop, ...more});
       if (isRefusal(response)) lost();
       else if (response.status !== 204 && !stopped) open();
     } catch { if (!stopped && !waiting) open(); }
@@ -825,11 +854,11 @@
   const carried = new Map();    // number -> what an element has asked for, and where its events go
   let riding = new Set();       // numbers that the stream in use has been asked for
   let numbers = 0;
-  const folder = url.slice(0, -'_live'.length), mostStreams = 20;
+  const mostStreams = 20, folderOf = () => new URL(url, document.baseURI).href.slice(0, -'_live'.length);
   const wanted = ([number, {address, headers}]) => [number, address, headers];
 
   function canCarry(address) {
-    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.pathname.startsWith(folder);
+    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.href.startsWith(folderOf());
     return fits && !polling && !stopped && carried.size < mostStreams && regions().length > 0;
   }
 
@@ -838,8 +867,8 @@
 
   // `to` has begin(), event(event), end() and refuse()
   function carry(address, headers, to) {
-    const {pathname, search} = new URL(address, document.baseURI);
-    carried.set(++numbers, {address: pathname.slice(folder.length - 1) + search, headers, to, events: new Events()});
+    const {href} = new URL(address, document.baseURI), [path] = href.slice(folderOf().length - 1).split('#');
+    carried.set(++numbers, {address: path, headers, to, events: new Events()});
     later();
     return numbers;
   }
@@ -901,6 +930,15 @@
   globalThis.fetch = (address, request = {}) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
 
   // ---- Begin, end, and come back
+
+  function move(to) {   // the server has another address now, as after the kernel of a notebook has begun anew
+    live.url = url = to;
+    stopped = false;
+    fails = 0;
+    for (const el of regions()) el.removeAttribute('data-live');
+    say('stale');
+    open();
+  }
 
   const tryNow = () => {
     if (line || stopped || !waiting) return;

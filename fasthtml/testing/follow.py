@@ -124,6 +124,7 @@ class Follower:
         self.has: dict[str, str] = {}        # Key → hash that the server knows this page to have
         self.texts: dict[str, str] = {}      # Key → HTML as it was sent, for splices
         self.checked = self.fails = 0        # Comparisons so far; attempts in vain since the last one
+        self.due = 1                         # Comparisons that were asked for, with each new stream and with `change`
         self.turn, self.hurry = asyncio.Event(), asyncio.Event()   # Something is known now; do not wait any longer
         self.events: Any = None
 
@@ -144,7 +145,7 @@ class Follower:
         while self.tab.visit is self.visit and rows_of(self.visit.dom):
             try: pause = await self.hold()
             except Refused: return self.say('lost')
-            self.page = ''
+            self.page, self.due = '', self.checked + 1
             self.say('stale')
             self.turn.set()
             self.hurry.clear()
@@ -222,6 +223,7 @@ async def take_page(self: Follower, name: str, head: Any) -> None:
 @patch
 async def change(self: Follower, has: list[list[str]], drop: list[str], **options: Any) -> None:
     "Say what the page shows now. If its stream is elsewhere, it needs a new one"
+    if has: self.due += 1
     try:
         r = await self.ask('/set', dict(page=self.page, has=has, drop=drop), **options)
         await self.client.finish(r)
@@ -242,9 +244,9 @@ async def look(self: Follower) -> None:
 @patch
 async def catch_up(self: Follower) -> None:
     "Wait until the page shows what it has been sent, and what is being drawn. One that waits before it comes back does not wait any longer"
-    before, hurried = self.checked, False
+    hurried = False
     if self.page: await self.change(rows_of(self.visit.dom), [], extensions={'beyond': True})
-    while self.checked == before and self.state != 'lost':
+    while self.checked < self.due and self.state != 'lost':
         self.turn.clear()
         if not self.page:
             if hurried: return

@@ -268,6 +268,34 @@ def test_what_somebody_writes_on_a_card_goes_with_it(page):
 
 
 @VERSIONS
+def test_scripts_treat_what_a_region_brings(page, htmx):
+    "Markdown, formulas and coloured code, when the region changes; a form that a visitor has opened in its place stays"
+    code = program('javascript', htmx, 'def notes')
+    code['docs'].get('/edit')(lambda: fasthtml.common.Input(name='text', id='edit'))
+    note, notes = code['note'], code['notes']
+    with serve(code['docs']) as served:
+        page.goto(served.url)
+        page.wait_for_selector('html[data-live=true]', state='attached')
+        page.wait_for_selector('.marked em:text-is("visitor")')
+        page.wait_for_selector('.marked .katex')
+        page.wait_for_selector('code .hljs-number:text-is("1")')
+        for n in 2, 3:
+            note.update(text=f'**Nobody {n}** knows $x_{n}$', code=f'x = {n}')
+            notes.changed_sync()
+            page.wait_for_selector(f'.marked strong:text-is("Nobody {n}")')
+            page.wait_for_selector('.marked .katex')
+            page.wait_for_selector(f'code .hljs-number:text-is("{n}")')
+            assert page.locator('.marked em').count() == 0
+        page.evaluate("htmx.ajax('GET', '/edit', {target: '.marked', swap: 'innerHTML'})")
+        page.wait_for_selector('#edit')
+        note.update(text='Another', code='x = 4')
+        notes.changed_sync()
+        page.wait_for_selector('code .hljs-number:text-is("4")')
+        assert page.locator('#edit').count() == 1 and page.get_attribute('.marked', 'data-live-conflict') == 'replaced'
+        assert not page.problems
+
+
+@VERSIONS
 def test_an_upload_moves_its_bar_and_what_is_too_large_is_told(page, htmx):
     app = FastHTML(secret_key='x', htmx=htmx, max_body_size=3_000_000)
     exec(cell('uploads', 'async def receive').partition('\n')[2], vars(fasthtml.common) | {'app': app})

@@ -165,12 +165,12 @@ def test_links_of_a_mounted_app_stay_below_the_mount(page):
 
 @VERSIONS
 def test_one_publisher_serves_all_pages(page, htmx):
-    code = program('background', 'load = site.channel', **makers(htmx), every=None, running=None)
+    code = program('background', 'def meter', **makers(htmx), every=None, running=None)
     with serve(code['site'], lifespan='off') as served:
         page.goto(served.url)
         second = page.context.new_page()
         second.goto(served.url)
-        see(page, lambda: len(code['load']) == 2)
+        for tab in page, second: tab.wait_for_selector('html[data-live=true]', state='attached')
         served.call(lambda: asyncio.ensure_future(code['measure']()))
         for tab in page, second: tab.wait_for_selector('p:text("4 visitors")')
     page.problems.clear()  # the server has gone
