@@ -71,10 +71,11 @@ class Clients:
     def __init__(self, port): self.port, self.bytes, self.checked, self.open = port, 0, 0, []
 
     async def add(self, count, method, path, body=None):
-        data = json.dumps(body).encode() if body else b''
-        head = f'{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n'
         for begin in range(0, count, 200):
-            await asyncio.gather(*[self._one(head.encode() + data) for _ in range(min(200, count - begin))])
+            data = json.dumps(body() if callable(body) else body).encode() if body else b''
+            head = (f'{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncontent-type: application/json\r\n'
+                    f'content-length: {len(data)}\r\n\r\n').encode()
+            await asyncio.gather(*[self._one(head + data) for _ in range(min(200, count - begin))])
 
     async def _one(self, request):
         reader, writer = await asyncio.open_connection('127.0.0.1', self.port)
@@ -105,8 +106,9 @@ class Bench:
 
     async def rows(self, regions):
         page = await asyncio.to_thread(self.read, f'/page?n={regions}')
-        found = re.findall(r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="[^"]*" data-live-key="([^"]*)"', page)
-        return [[unescape(key), token, has] for token, has, key in found]
+        found = re.findall(r'data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-at="([^"]*)" data-live-key="([^"]*)"', page)
+        self.at = [at for *_, at, _ in found]
+        return [[unescape(key), token, has] for token, has, _, key in found]
 
     async def opened(self, viewers, regions):
         clients = Clients(self.port)
@@ -149,10 +151,11 @@ class Bench:
         await clients.close()
 
     async def comeback(self, viewers, regions):
-        rows = await self.rows(regions)
+        rows, came = await self.rows(regions), time.monotonic()
+        def asks(): return dict(has=rows, at=self.at, age=time.monotonic() - came)   # as a page does that was open before
         await self.get('/set?n=1')
         before, begin, clients = await self.get('/stat'), time.monotonic(), Clients(self.port)
-        await clients.add(viewers, 'POST', '/_live', dict(has=rows))
+        await clients.add(viewers, 'POST', '/_live', asks)
         while clients.checked < viewers: await asyncio.sleep(0.05)
         drawn = (await self.get('/stat'))['drawings'] - before['drawings']
         print(f'{viewers} pages of {regions} region(s) come back, all out of date: {drawn} drawings, {drawn/regions:.1f} for each region, '
@@ -160,19 +163,21 @@ class Bench:
         await clients.close()
 
 
-async def main(full):
+async def main(full, only=None):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     def serve(): return subprocess.Popen([sys.executable, __file__, '--serve'], stderr=subprocess.PIPE, text=True)
     sizes = [(100, 1), (1000, 1), (100, 100), *([(10_000, 1), (1000, 100)] if full else [])]
+    wanted, _, viewers_wanted = (only or '').partition(':')
     for step in 'page', 'stream of a channel', 'compare', 'comeback':
+        if wanted not in step: continue
         server = serve()
         try:
             port = next(int(m[1]) for line in server.stderr if (m := re.search(r'http://127\.0\.0\.1:(\d+)', line)))
             bench = Bench(port)
             if step not in ('compare', 'comeback'): await bench.memory(10_000 if full else 1000, step)
             else:
-                for viewers, regions in sizes: await getattr(bench, step)(viewers, regions)
+                for viewers, regions in [o for o in sizes if viewers_wanted in ('', str(o[0]))]: await getattr(bench, step)(viewers, regions)
         finally:
             server.kill()
             server.wait()
@@ -181,9 +186,10 @@ async def main(full):
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--full', action='store_true')
+    parser.add_argument('--only', help='part of a step: memory of a page, a stream, compare or comeback, and viewers: compare:10000')
     parser.add_argument('--serve', action='store_true', help='be the server')
     asked = parser.parse_args()
     if asked.serve:
         import uvicorn
         uvicorn.run(make_app(), port=0, access_log=False)
-    else: asyncio.run(main(asked.full))
+    else: asyncio.run(main(asked.full, asked.only))

@@ -57,7 +57,7 @@ def open_page(browser, **context):
     tab.route('https://cdn.jsdelivr.net/npm/**', from_npm)
     page.on('pageerror', lambda error: page.problems.append(f'script error: {error}'))
     page.on('console', lambda line: line.type == 'error' and page.problems.append(f'console: {line.text}'))
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)  # only used up by a failure
     return page
 
 

@@ -54,6 +54,8 @@ RULES = [
          'say what happens', 'a figure of speech where a fact will do'),
     Rule(r'\bwithout a word\b', 'silently, without a warning', 'the usual word is as short'),
     Rule(r'\bbrings? (?:HTML|cookies|a login|them|it) along\b', 'convert, send with', 'two verbs for one act'),
+    Rule(r'\b(?:is|are|be) well again\b', 'works again, can be read again', 'what was wrong has to be guessed'),
+    Rule(r'\bbelongs? into\b', 'belongs in, is logged', 'it is no English'),
     Rule(r'\bwords of htmx\b', 'names: attributes, events, headers', 'htmx documents attributes, events and headers'),
 ]
 

@@ -7,13 +7,27 @@
 //   data-live-conflict on an element          the visitor and somebody else have both changed it; event `live:conflict`
 //   data-live-keep on an element              never touched: it belongs to a script
 // No eval, no inline handlers: it runs under a Content-Security-Policy.
+//
+// Contents, in this order, each under a line of dashes:
+//   The state of the page          say, Offline
+//   Base trees                     adopt: what the server sent last, node by node
+//   What is the visitor's own      drafts, focus, open selects, requests under way
+//   Merging                        match, mergeNode, mergeChildren, place; hold is "not now"
+//   The visitor's own requests     of htmx 2 and 4: a form is reset after its own success
+//   What the page shows            rows and shows: the body of every request
+//   The connection                 open, read, retry, poll
+//   Events                         take: drawings, splices, states, and what concerns the page
+//   The page shows other regions   sync, change
+//   Streams of elements            carry: other event streams ride on the connection
+//   Begin, end, and come back      start, move, what the browser says of the network
 (() => {
   'use strict';
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
 
   const KEY = 'data-live-key', root = document.documentElement, us = document.currentScript;
-  const url = (us && us.dataset.url) || '/_live', nonce = us && us.nonce;
-  const live = globalThis.fasthtmlLive = {state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
+  const nonce = us && us.nonce;
+  let url = (us && us.dataset.url) || '/_live';
+  const live = globalThis.fasthtmlLive = {url, move, state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
   const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
   const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
   const regions = (among = document) => [...among.querySelectorAll(`[${KEY}]`)];
@@ -555,7 +569,7 @@
   let known = new Map();        // key -> hash that the server knows this page to have
   const texts = new Map();      // key -> {has, text}: the drawing as the server sent it, for splices
   const missing = new Set();    // keys of which a splice could not be applied
-  const arrived = new Map();    // key -> [drawing, when it came]: a drawing that the server began later is newer
+  const arrived = new Map();    // key -> which drawing, and when it came: one that the server began later is newer
 
   // One row for each key: [key, token, hash]. Where two copies differ, the whole drawing is asked for
   function rows() {
@@ -575,14 +589,14 @@
   }
 
   function note(el) {
-    const drawing = el.getAttribute('data-live-has') + el.getAttribute('data-live-at'), had = arrived.get(keyOf(el));
-    if (!had || had[0] !== drawing) arrived.set(keyOf(el), [drawing, performance.now()]);
+    const has = el.getAttribute('data-live-has'), at = el.getAttribute('data-live-at') || '', had = arrived.get(keyOf(el));
+    if (!had || had.has !== has || had.at !== at) arrived.set(keyOf(el), {has, at, time: performance.now()});
   }
 
-  // Seconds since the newest of these came: whatever the page shows was drawn before
-  function age(asked) {
-    const times = asked.filter(([key]) => arrived.has(key)).map(([key]) => arrived.get(key)[1]);
-    return times.length ? (performance.now() - Math.max(...times)) / 1000 : 0;
+  // `age`: seconds since the newest of these came, so whatever the page shows was drawn before. `at`: which drawings they are
+  function shows(asked) {
+    const all = asked.map(([key]) => arrived.get(key)), times = all.filter(Boolean).map(one => one.time);
+    return {has: asked, at: all.map(one => one ? one.at : ''), age: times.length ? (performance.now() - Math.max(...times)) / 1000 : 0};
   }
 
   const post = (path, body, options) => ownFetch(url + path, {
@@ -638,7 +652,7 @@
     let pause = 0, told = false;
     watch(me, 2.5 * beat);
     try {
-      const body = {has: [...asked.values()], age: age([...asked.values()]), streams: streams.map(wanted)};
+      const body = {...shows([...asked.values()]), streams: streams.map(wanted)};
       const response = await post('', body, {signal: me.signal});
       if (isRefusal(response)) return lost(before);
       if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || '')) {
@@ -709,7 +723,7 @@
   async function poll(asked) {
     live.polls++;
     try {
-      const response = await post('', {has: [...asked.values()], age: age([...asked.values()]), poll: true});
+      const response = await post('', {...shows([...asked.values()]), poll: true});
       if (isRefusal(response)) return lost();
       if (!response.ok) throw new Error(response.status);
       missing.clear();
@@ -830,7 +844,7 @@
   async function change(has, drop, more) {
     live.sets++;
     try {
-      const response = await post('/set', {page, has, age: age(has), drop, ...more});
+      const response = await post('/set', {page, ...shows(has), drop, ...more});
       if (isRefusal(response)) lost();
       else if (response.status !== 204 && !stopped) open();
     } catch { if (!stopped && !waiting) open(); }
@@ -853,11 +867,11 @@
   const carried = new Map();    // number -> what an element has asked for, and where its events go
   let riding = new Set();       // numbers that the stream in use has been asked for
   let numbers = 0;
-  const folder = url.slice(0, -'_live'.length), mostStreams = 20;
+  const mostStreams = 20, folderOf = () => new URL(url, document.baseURI).href.slice(0, -'_live'.length);
   const wanted = ([number, {address, headers}]) => [number, address, headers];
 
   function canCarry(address) {
-    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.pathname.startsWith(folder);
+    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.href.startsWith(folderOf());
     return fits && !polling && !stopped && carried.size < mostStreams && regions().length > 0;
   }
 
@@ -866,8 +880,8 @@
 
   // `to` has begin(), event(event), end() and refuse()
   function carry(address, headers, to) {
-    const {pathname, search} = new URL(address, document.baseURI);
-    carried.set(++numbers, {address: pathname.slice(folder.length - 1) + search, headers, to, events: new Events()});
+    const {href} = new URL(address, document.baseURI), [path] = href.slice(folderOf().length - 1).split('#');
+    carried.set(++numbers, {address: path, headers, to, events: new Events()});
     later();
     return numbers;
   }
@@ -929,6 +943,15 @@
   globalThis.fetch = (address, request = {}) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
 
   // ---- Begin, end, and come back
+
+  function move(to) {   // the server has another address now, as after the kernel of a notebook has begun anew
+    live.url = url = to;
+    stopped = false;
+    fails = 0;
+    for (const el of regions()) el.removeAttribute('data-live');
+    say('stale');
+    open();
+  }
 
   const tryNow = () => {
     if (line || stopped || !waiting) return;

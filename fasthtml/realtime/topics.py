@@ -79,8 +79,8 @@ class Watching(Protocol):
 # %% ../../nbs/api/realtime/27_topics.ipynb #7878eb4a
 class Topic:
     "One region with its arguments and person, while a page looks at it"
-    __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'pacing', 'task', 'timers', 'topics', 'tries',
-                 'viewers', 'waiting', 'worker', '__weakref__')
+    __slots__ = ('began', 'begun', 'dirty', 'done', 'drawn', 'failed', 'id', 'key', 'now', 'old', 'pacing', 'task', 'timers', 'topics',
+                 'tries', 'viewers', 'waiting', 'worker', '__weakref__')
     def __init__(self, topics: 'Topics', id: tuple[str, str, Hashable], pacing: Pacing):
         self.topics, self.id, self.key, self.pacing = topics, id, id[0], pacing
         self.viewers: dict[Watching, bool] = {}  # Viewer → whether it has the text of the drawing, for a splice
@@ -91,6 +91,7 @@ class Topic:
         self.worker: asyncio.Task | None = None  # Draws again as long as there are changes
         self.timers: dict[str, asyncio.TimerHandle] = {}
         self.begun = self.drawn = -inf           # When the last drawing began, and the last good one
+        self.old: dict[str, int] = {}            # Epoch of another process → its last drawing that is known to be older than `now`
         self.dirty, self.waiting, self.tries = False, 0, 0
         if pacing.check: self.later('check', pacing.check, self.check)
 
@@ -190,7 +191,9 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
     self.waiting += 1
     try:
-        if not self.knows(asked): await self.fresh(asked.since)
+        if not self.knows(asked):
+            await self.fresh(asked.since)
+            self.note_old(asked)
         stands = asked.token or self.key in viewer.inside()   # the region around it may have changed meanwhile
         if stands and not viewer.closed: self.subscribe(viewer, asked.has)
     finally:
@@ -201,13 +204,26 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
 def knows(self: Topic, asked: 'Asked') -> bool:
     "Whether it is beyond doubt what a page should be shown: it has the last drawing, or an older one"
     if self.now is None or self.failed or self.dirty: return False
-    return self.now.hash == asked.has or asked.since < self.drawn
+    return self.now.hash == asked.has or asked.since < self.drawn or self.is_old(*asked.at)
+
+@patch
+def is_old(self: Topic, epoch: str, seq: int) -> bool:
+    "Whether a drawing is older than `now`: drawings of a process are numbered as they begin"
+    return seq < self.now.seq if epoch == self.topics.epoch else seq <= self.old.get(epoch, -1)
+
+@patch
+def note_old(self: Topic, asked: 'Asked') -> None:
+    "Another drawing began after the page had asked: what the page has is older, if it differs"
+    epoch, seq = asked.at
+    if not epoch or self.now is None or self.failed or self.now.hash == asked.has: return
+    if epoch not in self.old and len(self.old) >= 16: self.old.clear()
+    self.old[epoch] = max(seq, self.old.get(epoch, -1))
 
 @patch
 def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
     "The viewer gets what differs now, and every drawing from now on"
     self.viewers.setdefault(viewer, False)
-    viewer.topics.add(self)
+    viewer.watch(self)
     if self.failed: viewer.send(self, state_event(self.key, 'failed'))  # the page may have something newer than `now`
     elif self.now is not None and self.now.hash != has:
         viewer.send(self, drawing_event(self.key, self.now, self.topics.epoch))
@@ -217,7 +233,7 @@ def subscribe(self: Topic, viewer: 'Viewer', has: str) -> None:
 def leave(self: Topic, viewer: 'Viewer') -> None:
     "The viewer gets nothing any more"
     self.viewers.pop(viewer, None)
-    viewer.topics.discard(self)
+    viewer.unwatch(self)
     if not self.viewers: self.topics.drop(self)
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #cdbd53ab
@@ -295,6 +311,7 @@ class Asked:
     token: str = ''  # Lets the page ask for it; '' for one inside of another region
     has: str = ''    # Hash of the drawing that the page shows
     since: float = inf # The page had it by then, on the loop's clock: what was drawn later is newer
+    at: tuple[str, int] = ('', 0) # Epoch and number of that drawing
 
 class Box(Protocol):
     "A mailbox, as far as a viewer needs it"
@@ -315,11 +332,21 @@ class Viewer:
         place: Hashable = None, # What addresses in drawings depend on
     ):
         self.all, self.box, self.permit, self.person, self.place = topics, box, permit, person, place
-        self.topics: set[Topic] = set()
+        self.topics: set[Topic] | tuple[Topic, ...] = ()   # Most pages have one, for which a set would be large
         self.inner: set[str] | None = None    # Keys that it may have only because they stand inside of others
         self.owed: set[Topic] | None = None   # To be sent when there is room
         self.renewed: dict[str, str] | None = None # Tokens to be sent with the next `checked`: key → token
         self.closed = False
+
+    def watch(self, topic: Topic) -> None:
+        "It looks at this topic"
+        if isinstance(self.topics, set): self.topics.add(topic)
+        elif topic not in self.topics: self.topics = {*self.topics, topic} if self.topics else (topic,)
+
+    def unwatch(self, topic: Topic) -> None:
+        "It does not look at this topic any more"
+        if isinstance(self.topics, set): self.topics.discard(topic)
+        elif topic in self.topics: self.topics = ()
 
     def tell(self, name: str, **values: Any) -> None:
         "Send an event that concerns the page as a whole"

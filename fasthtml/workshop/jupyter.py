@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['local_origin', 'LocalOrigins', 'listen', 'is_port_free', 'wait_port_free', 'JupyUvi', 'JupyUviAsync', 'nb_serve',
-           'nb_serve_async', 'frame', 'page_of', 'HTMX', 'show', 'htmx_config_port', 'render_ft', 'ws_client']
+           'nb_serve_async', 'frame', 'page_of', 'HTMX', 'followed', 'show', 'htmx_config_port', 'render_ft',
+           'ws_client']
 
 # %% ../../nbs/api/workshop/41_jupyter.ipynb #c1a388d8
 import asyncio
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from html import unescape
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,7 +30,8 @@ from ..http.heads import iframe_scr
 from ..html.htmx import htmx_resps
 from ..app.app import HostCheck, check_hosts
 from ..app.live_reload import setup_live_reload
-from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P
+from ..realtime.regions import name_of
+from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P, Template
 from ..html.tags import show as shown
 from ..http.paths import address_of
 
@@ -290,6 +293,44 @@ def HTMX(
     address = A('Open in a tab', href=base + path, target='_blank') if link and isinstance(path, str) else None
     return _html(to_html(address, shows if iframe else None))
 
+# %% ../../nbs/api/workshop/41_jupyter.ipynb #f0110e02
+_region = re.compile(r'<([\w-]+)( data-live-has="[^"]*" data-live-key="([^"]*)")')
+
+def _regions_in(html: str) -> list[tuple[str, Any]]:
+    "Keys of the regions in some HTML that a server of this notebook has, each with its region"
+    keys = [unescape(m[3]) for m in _region.finditer(html)]
+    tables = [server.app.regions.table for server in _running.values() if hasattr(server.app, 'regions')]
+    return [(key, table[name_of(key)]) for key in keys for table in tables if name_of(key) in table]
+
+def followed(
+    html: str, # Elements with regions
+) -> str:
+    "The same for a cell's output: it follows the regions in it"
+    found = dict(_regions_in(html))
+    app = next(iter(found.values())).regions.app
+    base = next(f'http://localhost:{port}' for port, server in _running.items() if server.app is app)
+    def signed(m: re.Match) -> str:
+        if unescape(m[3]) not in found: return m[0]
+        token = found[unescape(m[3])].page_token(unescape(m[3]))
+        return f'<{m[1]} data-live-token="{token}"{m[2]}'
+    frames = [frame(src=base + region.page_of_key(key)) for key, region in found.items()]
+    name = unqid()
+    script = Script(_follow_js % (name, base))
+    return to_html(Div(*frames, id=name), Template(Safe(_region.sub(signed, html))), script)
+
+_follow_js = """(async () => {
+  const box = document.getElementById('%s'), base = '%s', url = base + '/_live', live = globalThis.fasthtmlLive;
+  if (live && live.url !== url && live.state === 'true') return;   // the page follows another app
+  try { if (!(await fetch(base + '/_live.js')).ok) return; } catch { return; }
+  box.replaceChildren(box.nextElementSibling.content.cloneNode(true));
+  if (live && live.url !== url) live.move(url);
+  if (live || document.querySelector(`script[data-url="${url}"]`)) return;
+  const script = document.createElement('script');
+  script.src = base + '/_live.js';
+  script.dataset.url = url;
+  document.head.append(script);
+})();"""
+
 # %% ../../nbs/api/workshop/41_jupyter.ipynb #b3b85167
 _process = Script('if (window.htmx) htmx.process(document.body);')
 
@@ -300,7 +341,9 @@ def show(
     style: str | None = None,           # CSS of that
 ) -> Any:
     "Display elements in which htmx works"
-    return _html(str(shown(*s, *(() if iframe else (_process,)), iframe=iframe, height=height, style=style)))
+    if iframe: return _html(str(shown(*s, iframe=True, height=height, style=style)))
+    return _html(followed(to_html(*s)) + to_html(_process)) if _regions_in(to_html(*s)) else _html(
+        str(shown(*s, _process, height=height, style=style)))
 
 def htmx_config_port(
     port: int = 8000,   # Where the app is served

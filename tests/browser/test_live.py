@@ -58,7 +58,7 @@ def wait(tab, condition):
 
 
 def is_(tab, state): tab.wait_for_selector(f'html[data-live={state}]', state='attached')
-def has(tab, selector, text, timeout=10_000):
+def has(tab, selector, text, timeout=60_000):
     found = '([s, t]) => [...document.querySelectorAll(s)].some(e => e.textContent.trim() == t)'
     tab.wait_for_function(found, arg=[selector, text], timeout=timeout)
 

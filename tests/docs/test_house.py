@@ -288,6 +288,17 @@ def examples(path: Path) -> tuple[int, int]:
     return defining, showing
 
 
+@pytest.mark.parametrize('path', API, ids=lambda path: path.stem)
+def test_an_api_notebook_begins_with_its_use_executed(path):
+    "The first section shows what a user does with the module, and what it gives"
+    shown = cells(path)
+    starts = [n for n, cell in enumerate(shown) if cell['cell_type'] == 'markdown' and re.search(r'(?m)^## ', ''.join(cell['source']))]
+    assert re.search(r'(?m)^## .*', ''.join(shown[starts[0]]['source']))[0] == '## Use', f'The first section of {path.name} is *Use*'
+    section = shown[starts[0]:starts[1] if len(starts) > 1 else None]
+    outputs = [cell for cell in section if cell.get('outputs') and not HIDDEN.match(''.join(cell['source']))]
+    assert outputs, f'*Use* of {path.name} shows no result'
+
+
 def test_api_notebooks_have_more_examples_than_definitions():
     "1.2 for each exported cell that defines something: a page of signatures teaches nothing. Show a hidden check, or add an example"
     counts = {path.stem: examples(path) for path in API}

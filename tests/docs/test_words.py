@@ -14,6 +14,7 @@ FOUND = {
     'what the other end sent': 'the other end', 'It is decided, and settled when the page loads.': 'settled when',
     'as is told in *Forms*': 'is told in',
     '## Is it well?': 'Is it well', 'It says all anew.': 'says all anew', 'It has its place in a list.': 'has its place in',
+    'The region is well again.': 'is well again', 'It belongs into the log.': 'belongs into',
     'the front door': 'the front door', 'The words of htmx': 'words of htmx', 'It fails without a word.': 'without a word',
 }
 LEFT_ALONE = [

@@ -10,6 +10,7 @@ import os
 import re
 import selectors
 from html import unescape
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -83,13 +84,15 @@ class Page:
     def __init__(self, world, person):
         self.world, self.person, self.viewer, self.process, self.again = world, person, None, None, 0
         self.has, self.html, self.texts, self.states, self.seen, self.checked = {}, {}, {}, {}, {}, False
-        self.came = {}   # key → when the page was given what it shows
+        self.came, self.at = {}, {}   # key → when the page was given what it shows, and which drawing that is
         for key in ROOTS: self.draw_here(key)
         for key in self.holes(): self.draw_here(key)
 
     def draw_here(self, key):
-        drawing = draw_html(self.world.content(key, holes=True), key)
+        by = self.world.random.choice(self.world.processes)   # whose handler draws it
+        drawing = draw_html(self.world.content(key, holes=True), key, by.topics.next_seq())
         self.has[key], self.html[key], self.came[key] = drawing.hash, drawing.shell, self.world.loop.time()
+        self.at[key] = by.topics.epoch, drawing.seq
         self.look(key)
 
     def holes(self):
@@ -105,7 +108,7 @@ class Page:
     def asked(self, keys):
         keys = list(keys)
         since = max((self.came[key] for key in keys if key in self.came), default=math.inf)
-        return [Asked(key, 'token' if key in ROOTS else '', self.has.get(key, ''), since) for key in keys]
+        return [Asked(key, 'token' if key in ROOTS else '', self.has.get(key, ''), since, self.at.get(key, ('', 0))) for key in keys]
 
     def connect(self, process):
         self.close()
@@ -140,6 +143,8 @@ class Page:
             html = apply_splice(self.texts[key][1], Splice(*head['splice']))
         self.texts[key] = head['has'], html
         self.has[key], self.html[key], self.came[key] = head['has'], html, self.world.loop.time()
+        epoch, _, seq = head['at'].partition('.')
+        self.at[key] = epoch, int(seq)
         self.states.pop(key, None)
         self.look(key)
         if key in ROOTS: self.world.loop.call_soon(self.sync)
@@ -154,7 +159,7 @@ class Page:
         if not self.viewer: return
         inside = self.holes()
         for key in [k for k in self.html if k not in ROOTS and k not in inside]:
-            for table in (self.has, self.html, self.texts, self.states, self.came): table.pop(key, None)
+            for table in (self.has, self.html, self.texts, self.states, self.came, self.at): table.pop(key, None)
             self.viewer.remove([key])
         if new := [key for key in inside if key not in self.html]: self.process.topics.start(self.viewer.add(self.asked(new)))
 
@@ -166,7 +171,7 @@ class World(RuleBasedStateMachine):
         self.values = {key: [1, 0] for key in [*ROOTS, *INNER]}   # key → version, and what else it depends on
         self.slow, self.broken, self.banned, self.pages, self.signals = {}, set(), set(), [], []
         self.ever_banned = set()   # a page that was refused says so until it connects again
-        self.version, self.trouble = 1, []
+        self.version, self.trouble, self.random = 1, [], Random(7)
         self.within(self.start)
 
     def start(self): self.processes = [Process(self), Process(self)]
@@ -412,13 +417,16 @@ def test_slow_clients_are_owed_and_paid(monkeypatch):
     run(min(STEPS, 1000))
 
 
+@pytest.mark.parametrize('all_from_one', [False, True])
 @pytest.mark.parametrize('at_once', [200, 10])
-def test_pages_that_return_cost_two_drawings(at_once):
+def test_pages_that_return_cost_two_drawings(at_once, all_from_one):
     "L6: whatever their number, and however long it takes. A change costs one"
     world = World()
     process = world.processes[0]
     world.pages = [world.within(Page, world, 'ann') for _ in range(200)]
     world.wait(1)
+    if all_from_one: # they were sent the same drawing, a moment before
+        for page in world.pages: page.at, page.came = dict.fromkeys(page.at, ('dead process', 9)), dict.fromkeys(page.came, math.inf)
     world.values['solo{"id":1}'] = [2, 0]
     world.slow['solo{"id":1}'] = 0.5
     for n, page in enumerate(world.pages, 1):

@@ -1,6 +1,8 @@
 """The notebook server: ports, replacement, endings, origins, and cells that talk to the app beside them."""
 import contextlib
+import re
 import socket
+from html import unescape
 
 import httpx2
 import nbformat
@@ -12,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from fasthtml.app.app import FastHTML
 from fasthtml.html.tags import P
 from fasthtml.realtime.sse import EventStream
-from fasthtml.workshop.jupyter import HTMX, JupyUvi, JupyUviAsync, ws_client
+from fasthtml.workshop.jupyter import HTMX, JupyUvi, JupyUviAsync, show, ws_client
 from support import SseClient
 
 FOREIGN, LOCAL = 'https://evil.example', 'http://localhost:8888'
@@ -210,3 +212,27 @@ server.stop()
 def test_cells_are_clients_and_an_interrupt_stops_a_cell_but_not_the_server():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     NotebookClient(notebook, timeout=30, kernel_name='python3').execute()
+
+
+def test_regions_of_cells_are_followed_from_the_page_of_the_notebook(server):
+    "From another origin of this machine, without a cookie; cells that were shown before the server have nothing to follow"
+    items = ['apples']
+
+    @server.app.live
+    def basket(id: int): return P(f'{items} in {id}')
+    html = show(basket(id=1), P(basket(id=2))).data
+    assert html.count('<iframe') == 2 and '<template>' in html
+    rows = [[unescape(key), token, has] for token, has, key in
+            re.findall('data-live-token="([^"]*)" data-live-has="([^"]*)" data-live-key="([^"]*)"', html)]
+    assert [key for key, *_ in rows] == ['basket{"id":1}', 'basket{"id":2}']
+    headers = {'Origin': 'http://localhost:8888', 'Sec-Fetch-Site': 'same-site'}
+    with httpx2.stream('POST', server.url + '/_live', json=dict(has=rows), headers=headers) as r:
+        assert r.headers['access-control-allow-origin'] == headers['Origin']
+        lines, seen = r.iter_lines(), []
+        while 'live/checked' not in ''.join(seen): seen.append(next(lines))
+        assert 'lost' not in ''.join(seen)
+        items.append('pears')
+        basket.changed_sync(id=2)
+        while 'pears' not in seen[-1]: seen.append(next(lines))
+    server.stop()
+    assert '<iframe' not in show(basket(id=1)).data

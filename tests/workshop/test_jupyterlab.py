@@ -11,7 +11,7 @@ import pytest
 from support import missing, wait_until
 
 SETUP = '''from fasthtml.common import *
-from fasthtml.workshop.jupyter import HTMX, JupyUvi
+from fasthtml.workshop.jupyter import HTMX, JupyUvi, show
 import asyncio'''
 
 APP = '''app = FastHTML(exts=('ws', 'sse'), secret_key='for this test')
@@ -41,9 +41,24 @@ def stream(): return EventStream(ticks())'''
 SERVE = '''server = JupyUvi(app, port=0)
 HTMX(port=server.port)'''
 
+REGION = '''items = ['apples']
+
+@app.live
+def cart(id: int): return Ul(*[Li(f'{o} in {id}') for o in items], cls='cart')'''
+
+SHOWN = 'show(cart(id=1), cart(id=2))'
+
+ALONE = 'HTMX(cart.page(id=3), port=server.port)'
+
+CHANGE = '''items.append('pears')
+cart.changed_sync()'''
+
 STOP = '''print('stopping', server.port)
 server.stop()
 print('the server has stopped')'''
+
+
+CELLS = SETUP, APP, REGION, SERVE, SHOWN, ALONE, CHANGE, STOP
 
 
 @pytest.fixture
@@ -51,7 +66,7 @@ def lab(tmp_path):
     "JupyterLab on an empty folder, with settings of its own"
     if subprocess.run([sys.executable, '-c', 'import jupyterlab'], capture_output=True).returncode:
         missing('JupyterLab', 'install it: `pip install jupyterlab`')
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, APP, SERVE, STOP)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata['kernelspec'] = {'name': 'python3', 'display_name': 'Python 3 (ipykernel)', 'language': 'python'}
     nbformat.write(notebook, tmp_path/'app.ipynb')
     with closing(socket.create_server(('127.0.0.1', 0))) as listener:
@@ -84,16 +99,16 @@ def outputs(page) -> str:
 
 @pytest.mark.timeout(180)
 def test_an_app_is_served_shown_used_and_stopped_in_a_notebook(lab, new_page):
-    page = new_page(viewport={'width': 1280, 'height': 1400})  # cells out of sight are not rendered
+    page = new_page(viewport={'width': 1280, 'height': 2600})  # cells out of sight are not rendered
     page.set_default_timeout(40_000)
     page.goto(f'{lab}/lab/tree/app.ipynb')
-    page.wait_for_selector('.jp-Notebook .jp-Cell >> nth=3')
+    page.wait_for_selector('.jp-Notebook .jp-Cell >> nth=7')
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status=idle]')
     page.locator('.jp-Notebook .jp-Cell .jp-InputPrompt').last.click()
     page.click('.lm-MenuBar-item:has-text("Run")')
     page.click('.lm-Menu-item:has-text("Run All Above Selected Cell") >> nth=0')
 
-    app = page.frame_locator('.jp-OutputArea-output iframe')
+    app = page.frame_locator('.jp-OutputArea-output iframe >> nth=0')
     app.locator('#pushed:has-text("Pushed by the server")').wait_for()
     app.locator('#streamed:has-text("Streamed by the server")').wait_for()
     app.locator('#name').fill('Ada')
@@ -103,6 +118,11 @@ def test_an_app_is_served_shown_used_and_stopped_in_a_notebook(lab, new_page):
         const frame = document.querySelector('.jp-OutputArea-output iframe');
         return frame && parseInt(frame.style.height) > 60;
     }""")
+
+    for id in 1, 2:     # in the notebook itself, and changed by a later cell
+        page.locator(f'.jp-OutputArea-output ul.cart:has-text("pears in {id}")').wait_for()
+    page.wait_for_selector('html[data-live=true]', state='attached')
+    page.frame_locator('.jp-OutputArea-output iframe >> nth=1').locator('.cart:has-text("pears in 3")').wait_for()
 
     page.locator('.jp-Notebook .jp-Cell .jp-InputPrompt').last.click()
     page.click('.jp-NotebookPanel-toolbar [data-command="notebook:run-cell-and-select-next"]')
