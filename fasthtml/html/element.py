@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'refuse_unfinished', 'valmap', 'safe_url', 'unqid', 'is_raw_text', 'FT', 'ft', 'tag_factory',
-           'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
+           'check_name', 'refuse_unfinished', 'valmap', 'runs_as_script', 'safe_url', 'unqid', 'is_raw_text', 'FT',
+           'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, functools, json, os, re
@@ -207,20 +207,30 @@ _is_script_url = re.compile(_script_url, re.I).match
 _holds_script_url = re.compile('(?:="|;)' + _script_url, re.I).search
 _does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch
 
+def _url_parts(plain: str, v: str) -> list[str]: return v.split(';') if plain == 'values' else [v]   # an SVG animation has a list
+
+def runs_as_script(
+    name: str, # Name of an attribute, as HTML has it
+    v: str,    # Its value
+) -> bool:
+    "Would a browser or htmx run the text of this attribute?"
+    plain = _plain_name(name)
+    if plain not in _url_attrs and plain not in _code_attrs: return False
+    return any(map(_is_script_url, _url_parts(plain, v))) and not (_does_nothing(v) and plain in _url_attrs)
+
 def safe_url(
     name: str, # Name of the attribute, as HTML has it
     v: str,    # Its value
 ) -> str:      # The value, inert if a browser or htmx would have run it
     "What may stand in an attribute that holds a URL, or a text that htmx may run"
-    plain = _plain_name(name)
-    if plain not in _url_attrs and plain not in _code_attrs: return v
-    parts = v.split(';') if plain == 'values' else [v]   # an SVG animation has a list of values
-    if not any(map(_is_script_url, parts)) or _does_nothing(v) and plain in _url_attrs: return v
+    if not runs_as_script(name, v): return v
     import logging
+    keyword = name.replace('-', '_')
     logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. "
-                                          f"If it is meant, write `{name}=Safe(...)`.")
+                                          f"If it is meant, write `{keyword if keyword.isidentifier() else name}=Safe(...)`.")
+    plain = _plain_name(name)
     if plain in _code_attrs and plain != 'hx-confirm': return '{}'   # htmx reads these as JSON
-    return 'unsafe:' + v.strip().replace(';', ';unsafe:') if len(parts) > 1 else 'unsafe:' + v.strip()
+    return ';'.join('unsafe:' + o for o in _url_parts(plain, v.strip()))
 
 # %% ../../nbs/api/html/00_element.ipynb #c5de376f
 def _attr(prefix: str, v: Any) -> str:

@@ -444,12 +444,15 @@ def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
         raise _too_large(max_part_size)
     return Body(fields, raw, 'form')
 
+_of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlette's parser, which nothing public tells
+
 class _FormParser(MultiPartParser):
     "Starlette's parser, with a limit for all texts together. It counts its steps, and writes to a file once for each piece"
     text_size, max_text_size, steps = 0, DEF_MAXTEXT, 0
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.steps += 1
-        part, waiting = self._current_part, self._file_parts_to_write
+        part, waiting = (getattr(self, name, None) for name in _of_parser)
+        if part is None or waiting is None: return super().on_part_data(data, start, end)   # a parser of another version
         if part.file is None:
             self.text_size += end - start
             if self.text_size > self.max_text_size: raise _too_large(self.max_text_size)
@@ -480,7 +483,8 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
     charset = parse_options_header(_header(request.scope, b'content-type'))[1].get(b'charset', b'utf-8')
     if charset.lower() not in _charsets: raise HTTPException(415, Text('charset'))
-    parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=max_part_size)
+    part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
+    parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=part)
     parser.stream, parser.max_text_size = parser.pieces(request), request.max_text_size
     try: request._form = form = await parser.parse()
     except MultiPartException as e:

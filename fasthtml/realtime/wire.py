@@ -108,6 +108,7 @@ def frame_text(
 ) -> str:    # '' when there is nothing to send
     "What a function returned or sent, as htmx's WebSocket extension reads it"
     if type(x) is FT and x._t.name != 'hx-partial': return with_oob(x, to_html(x))
+    if x is True or x is False: return ''   # what `return await send(...)` gives
     if isinstance(x, tuple) and not fit_together(x) and any(isinstance(o, _http_only) for o in x):
         log.warning('Headers and background tasks have no meaning on a WebSocket and are left out: %r', x)
         x = tuple(o for o in x if not isinstance(o, _http_only))

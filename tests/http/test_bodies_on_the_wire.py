@@ -11,7 +11,9 @@ import httpx2
 import pytest
 
 from fasthtml.common import *
+from fasthtml.http import requests
 from fasthtml.http.requests import Request, read_body
+from fasthtml.testing import Client
 from support import raw_connection, raw_exchange, serve, wait_until
 
 HEAD = b'POST /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n'
@@ -139,3 +141,17 @@ async def test_a_file_arrives_as_it_was_however_it_is_cut_and_is_written_in_few_
     body.close()
     assert len(writes) <= len(raw)//256 + len(raw)//chunk + 2
     if content is CONTENTS['random'] and chunk > len(raw): assert len(writes) < 40   # pieces grow to 64 KiB
+
+
+@pytest.mark.parametrize('missing', [0, 1])
+@pytest.mark.parametrize('note, status', [(b'hello', 200), (b'x' * 30_000, 413)])
+def test_a_form_parser_whose_attributes_have_other_names_parses_and_limits_all_the_same(missing, note, status, monkeypatch):
+    names = ['_of_another_version' if i == missing else name for i, name in enumerate(requests._of_parser)]
+    monkeypatch.setattr(requests, '_of_parser', names)
+    app = FastHTML(secret_key='k', max_text_size=20_000)
+
+    @app.post('/')
+    async def index(photo: UploadFile, note: str): return f'{len(await photo.read())} {len(note)}'
+    content = os.urandom(100_000)
+    answer = Client(app).post('/', files={'photo': ('a.bin', content)}, data={'note': note.decode()})
+    assert answer.status_code == status and (status == 413 or answer.text == '100000 5')

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.responses import RedirectResponse
+from starlette.testclient import TestClient as StarletteClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -758,3 +759,27 @@ def test_a_router_brings_sockets_and_streams_of_classes_along():
             assert one.recv(timeout=DEADLINE) == '<p>hello</p>' and ask(one, msg='x') == '<p>blue x</p>'
             assert len(app.channel('room-blue')) == 1
         wait_until(lambda: ended == [1000] and len(app.channel('room-blue')) == 0)
+
+
+async def _awaits(msg: str, send): return await send(P(msg))
+async def _passes_on(msg: str, send): return send(P(msg))
+def _plain(msg: str, send): return send(P(msg))
+
+
+@pytest.mark.parametrize('handler', [_awaits, _passes_on, _plain])
+def test_whether_something_was_sent_is_not_sent_itself(handler):
+    app = FastHTML(secret_key='k')
+    app.ws('/ws')(handler)
+    with StarletteClient(app).websocket_connect('/ws') as ws:
+        for text in 'abc':
+            ws.send_json({'msg': text})
+            assert ws.receive_text() == f'<p>{text}</p>'
+
+
+def test_true_and_false_are_nothing_to_send():
+    app = FastHTML(secret_key='k')
+    @app.ws('/ws')
+    async def found(msg: str): return P('end') if msg == 'end' else msg == 'a'
+    with StarletteClient(app).websocket_connect('/ws') as ws:
+        for text in 'a', 'b', 'end': ws.send_json({'msg': text})
+        assert ws.receive_text() == '<p>end</p>'

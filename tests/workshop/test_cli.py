@@ -231,7 +231,7 @@ app, rt = fast_app(None, None, (), (), None, None, None, False, False, 'title', 
 def get(id, page): return Card(page, MarkdownJS(sell='.x'))
 
 @rt('/items')
-def first(q: str): return P(q)
+def first(q: str): return P(q, hx_vals='js:{a: 1}', href='javascript:void(0)')
 @rt('/items')
 def second(q: str): return P(q)
 serve()
@@ -245,7 +245,8 @@ def test_check_names_each_place_with_its_line_and_its_mend(tmp_path):
     for line in result.stdout.splitlines():
         if ':' in line: said[int(line.split(':')[1])].append(line)
     for line, words in [(2, 'from fastlite import database'), (3, 'no module fasthtml.nothing'), (5, 'title='),
-                        (8, 'from fasthtml.pico import Card'), (8, '`page` of get has no annotation')]:
+                        (8, 'from fasthtml.pico import Card'), (8, '`page` of get has no annotation'),
+                        (11, 'hx_vals=Safe(...)')]:
         assert any(words in text for text in said[line]), result.stdout
     assert result.returncode == 1 and 'Traceback' not in result.stderr
 
