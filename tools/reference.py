@@ -11,7 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
+
+from nbdev.process import Processor
 
 PACKAGE = Path(__file__).resolve().parent.parent/'fasthtml'
 
@@ -160,6 +163,14 @@ def own_doc(symbol) -> str:
     if not callable(symbol) and doc == inspect.getdoc(type(symbol)):
         return ''
     return re.sub(r'(`[^`]*`)|<(?=[A-Za-z/!])', lambda m: m[1] or r'\<', doc)  # `<body>` is text, and no tag of the page
+
+
+class SourceOrder(Processor):
+    "nbdev puts the entries of one exported cell behind it from the last to the first"
+    def begin(self):
+        runs = groupby(self.nb.cells, lambda cell: bool(getattr(cell, 'has_sd', False)))
+        runs = [(are_entries, list(cells)) for are_entries, cells in runs]
+        self.nb.cells[:] = [cell for are_entries, cells in runs for cell in (reversed(cells) if are_entries else cells)]
 
 
 @cache

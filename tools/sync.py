@@ -34,7 +34,7 @@ branch = {branch}
 title = {title}
 custom_sidebar = true
 renderer = "tools.reference.Reference"
-doc_procs = "tools.reference:unlink_private tools.reference:show_private"
+doc_procs = "tools.reference:SourceOrder tools.reference:unlink_private tools.reference:show_private"
 skip_procs = "rm_export,clean_magics"
 update_pyproject = false
 '''

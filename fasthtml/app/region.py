@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
+from ..html.element import FT
 from ..http.handlers import inner_path
 from ..http.responses import current_exchange
 from ..http.texts import Text
@@ -44,7 +45,7 @@ def name_checked(
     name: str | None, # Given by the program
 ) -> str:
     "The name of a region; TypeError for what cannot be one"
-    if not callable(fn): raise TypeError(f'@app.live takes a function that draws one element, got {fn!r}.')
+    if not callable(fn) or isinstance(fn, FT): raise TypeError(f'@app.live takes a function that draws one element, got {fn!r}.')
     if name is None: name = getattr(fn, '__name__', None) or getattr(function_of(fn), '__name__', '')
     if not re.fullmatch(r'[\w.-]+', name) or name == '__call__':
         raise TypeError(f"This region has no name of its own ({name or 'none'}). Write app.live(fn, name='...').")

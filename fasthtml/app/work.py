@@ -21,7 +21,7 @@ from fastcore.basics import patch
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
 from .live import Regions
 from .open_pages import Ear, Where
-from .region import Region
+from .region import Region, function_of
 from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
 from ..http.responses import current_exchange
@@ -61,8 +61,10 @@ def said(
 class Work:
     "A function that runs once for each key, and is shown while it runs and afterwards"
     def __init__(self, regions: Regions, fn: Callable, name: str | None, pace: float, guard: Callable | None):
+        if not callable(fn): raise TypeError(f'@app.work takes an `async def` with a parameter `say`, got {fn!r}.')
         parameters = dict(inspect.signature(fn).parameters)
-        if parameters.pop('say', None) is None or not inspect.iscoroutinefunction(inspect.unwrap(fn)):
+        is_async = any(map(inspect.iscoroutinefunction, (function_of(fn), inspect.unwrap(fn))))
+        if parameters.pop('say', None) is None or not is_async:
             raise TypeError(f'@app.work takes an `async def` with a parameter `say`, got {getattr(fn, "__name__", fn)!r}.')
         if 'auth' in parameters: raise TypeError('Work is the same for all who look, so it cannot take `auth`. Take the id of the person.')
         @functools.wraps(fn)

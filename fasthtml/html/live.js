@@ -7,6 +7,19 @@
 //   data-live-conflict on an element          the visitor and somebody else have both changed it; event `live:conflict`
 //   data-live-keep on an element              never touched: it belongs to a script
 // No eval, no inline handlers: it runs under a Content-Security-Policy.
+//
+// Contents, in this order, each under a line of dashes:
+//   The state of the page          say, Offline
+//   Base trees                     adopt: what the server sent last, node by node
+//   What is the visitor's own      drafts, focus, open selects, requests under way
+//   Merging                        match, mergeNode, mergeChildren, place; hold is "not now"
+//   The visitor's own requests     of htmx 2 and 4: a form is reset after its own success
+//   What the page shows            rows and shows: the body of every request
+//   The connection                 open, read, retry, poll
+//   Events                         take: drawings, splices, states, and what concerns the page
+//   The page shows other regions   sync, change
+//   Streams of elements            carry: other event streams ride on the connection
+//   Begin, end, and come back      start, move, what the browser says of the network
 (() => {
   'use strict';
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again

@@ -72,7 +72,8 @@ class Signature:
         parameters = self.signature.parameters
         for p in parameters.values(): refuse_parameter(name, p)
         self.personal = 'auth' in parameters
-        target = inspect.unwrap(getattr(fn, 'func', fn))
+        target = fn
+        while inner := getattr(target, 'func', None) or getattr(target, '__wrapped__', None): target = inner
         hints = type_hints(target if inspect.isroutine(target) else type(target).__call__)
         self.casts = {n: make_cast(hints.get(n, str)) for n in parameters if n != 'auth'}
 

@@ -1,0 +1,274 @@
+"""Regions and work of unusual callables, in unusual places: each is followed, or is an error at once that says what to write instead."""
+import asyncio
+import functools
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Host, Mount
+
+from fasthtml.common import FastHTML, Li, P, Table, Tbody, Td, Titled, Tr, Ul
+from fasthtml.testing import Client
+from support import serve
+from visitor_kit import Visitor
+
+VALUES = {'n': 1}
+
+
+def shown(id): return P(f'{id}: {VALUES["n"]}')
+def plain(id: int): return shown(id)
+async def coroutine(id: int):
+    await asyncio.sleep(0)
+    return shown(id)
+def with_more(id: int, more: str): return P(f'{id}: {VALUES["n"]}', title=more)
+async def with_more_later(id: int, more: str): return with_more(id, more)
+
+
+def logged(fn):
+    @functools.wraps(fn)
+    def wrapper(*args, **kwargs): return fn(*args, **kwargs)
+    return wrapper
+
+
+def timed(fn):
+    @functools.wraps(fn)
+    async def wrapper(*args, **kwargs): return await fn(*args, **kwargs)
+    return wrapper
+
+
+class Drawer:
+    def __call__(self, id: int): return shown(id)
+    def method(self, id: int): return shown(id)
+    async def later(self, id: int): return shown(id)
+    @staticmethod
+    def static(id: int): return shown(id)
+    @classmethod
+    def cls(cls, id: int): return shown(id)
+
+
+class Card:
+    "A class whose objects are elements"
+    def __init__(self, id: int): self.id = id
+    def __ft__(self): return shown(self.id)
+
+
+class LaterDrawer:
+    async def __call__(self, id: int): return shown(id)
+
+
+def returns_a_coroutine(id: int): return coroutine(id)
+@functools.lru_cache
+def cached_signature(id: int): return Card(id)
+
+
+CALLABLES = {
+    'plain': plain, 'async': coroutine, 'lambda': lambda id: shown(id), 'partial': functools.partial(with_more, more='x'),
+    'partial of async': functools.partial(with_more_later, more='x'), 'decorated': logged(plain), 'async decorated': timed(coroutine),
+    'plain around async': logged(coroutine), 'object': Drawer(), 'async object': LaterDrawer(), 'method': Drawer().method,
+    'async method': Drawer().later, 'static method': Drawer.static, 'class method': Drawer.cls, 'class': Card,
+    'returns a coroutine': returns_a_coroutine, 'partial of partial': functools.partial(functools.partial(with_more, more='x'), more='y'),
+    'partial of an object': functools.partial(Drawer().__call__), 'cached': cached_signature}
+
+
+@pytest.mark.parametrize('handler_is_async', [False, True])
+@pytest.mark.parametrize('kind', CALLABLES)
+def test_any_callable_that_draws_one_element_is_a_region(kind, handler_is_async):
+    app, VALUES['n'] = FastHTML(secret_key='k'), 1
+    region = app.live(CALLABLES[kind], name='odd')
+    if handler_is_async:
+        @app.get('/')
+        async def home():
+            made = region(id='7')
+            return Titled('x', await made if hasattr(made, '__await__') else made)
+    else:
+        @app.get('/')
+        def home(): return Titled('x', region(id=7))
+    with Client(app) as client:
+        page = client.open('/')
+        assert page.region(region, id=7).text == '7: 1'
+        VALUES['n'] = 2
+        region.changed_sync(id=7)
+        page.wait('p', text='7: 2')
+        assert page.is_true()
+
+
+def many(): yield Li('x')
+async def many_later(): yield Li('x')
+def any_number(*ids): return P(ids)
+def anything(**more): return P(more)
+def asks(request): return P('x')
+
+
+class Nameless:
+    def __call__(self): return P('x')
+
+
+@pytest.mark.parametrize('fn, says', [
+    (many, 'is a generator'), (many_later, 'is a generator'), (functools.partial(many), 'is a generator'),
+    (any_number, 'Name every parameter'),
+    (anything, 'Name every parameter'), (asks, 'belongs to one request'), (lambda: P('x'), 'no name of its own'),
+    (Nameless(), 'no name of its own'), (P('x'), 'takes a function'), ('cart', 'takes a function'), (7, 'takes a function')])
+def test_what_cannot_be_a_region_is_told_at_once(fn, says):
+    with pytest.raises(TypeError, match=says): FastHTML(secret_key='k').live(fn)
+
+
+async def writes(id: int, say): await say(f'done {id}')
+async def writes_more(id: int, say, more: str): await say(f'done {id}')
+
+
+class Writer:
+    async def __call__(self, id: int, say): await say(f'done {id}')
+    async def method(self, id: int, say): await say(f'done {id}')
+
+
+WORK = {'async': writes, 'decorated': timed(writes), 'plain around async': logged(writes),
+        'partial': functools.partial(writes_more, more='x'),
+        'method': Writer().method, 'object': Writer(), 'partial of an object': functools.partial(Writer())}
+
+
+@pytest.mark.parametrize('kind', WORK)
+def test_any_async_callable_that_says_something_is_work(kind):
+    app = FastHTML(secret_key='k')
+    job = app.work(WORK[kind], name='job')
+
+    @app.get('/')
+    def home(): return Titled('x', job.start(id=3))
+    with Client(app) as client: client.open('/').wait('[data-work=done]', text='done 3')
+
+
+def plain_work(say): return None
+async def silent(id: int): return None
+async def yields(say): yield 1
+async def personal(auth, say): return None
+
+
+@pytest.mark.parametrize('fn', [plain_work, silent, yields, personal, P('x'), 'job', Drawer(), functools.partial(plain_work)])
+def test_what_cannot_be_work_is_told_at_once(fn):
+    with pytest.raises(TypeError): FastHTML(secret_key='k').work(fn, name='x')
+
+
+def test_a_region_in_a_region_in_a_row_of_a_table():
+    app, data = FastHTML(secret_key='k'), dict(rows=2, cell=0)
+
+    @app.live
+    def cell(row: int): return Td(f'cell {row} {data["cell"]}')
+
+    @app.live
+    async def row(id: int): return Tr(Td(f'row {id}'), cell(row=id))
+
+    @app.live
+    def table(): return Table(Tbody(*[row(id=i) for i in range(data['rows'])]))
+
+    @app.get('/')
+    def home(): return Titled('x', table())
+    with Client(app) as client:
+        page = client.open('/')
+        assert page.all('td')[-1].text == 'cell 1 0'
+        data['cell'] = 1
+        cell.changed_sync()
+        page.wait('td', text='cell 1 1')
+        data['rows'] = 3
+        table.changed_sync()
+        page.wait('td', text='cell 2 1')
+        assert page.is_true() and len(page.all('tbody > tr > td')) == 6
+
+
+def test_changes_come_from_threads_and_lifespans():
+    data, seen = dict(n=0), threading.Event()
+
+    @asynccontextmanager
+    async def lifespan(app):
+        async def tick():
+            while True:
+                await asyncio.sleep(0.01)
+                data['n'] += 1
+                await counter.changed()
+                if data['n'] == 5: seen.set()
+        task = asyncio.create_task(tick())
+        await counter.changed()       # before anybody looks
+        yield
+        task.cancel()
+        data['n'] = -1
+        await counter.changed()       # and while the app ends
+    app = FastHTML(secret_key='k', lifespan=lifespan)
+
+    @app.live
+    def counter(): return P(f'n={data["n"]}', cls='c')
+
+    @app.live
+    def other(): return P(f'm={data.get("m")}')
+
+    @app.get('/')
+    def home(): return Titled('x', counter(), other())
+    with Client(app) as client:
+        page = client.open('/')
+        page.wait('.c', text='n=5')
+        assert seen.wait(10)
+        data['m'] = 8
+        threads = [threading.Thread(target=other.changed_sync) for _ in range(5)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        page.wait('p', text='m=8')
+
+
+@pytest.mark.parametrize('kind', ['mounted', 'mounted in FastHTML', 'host', 'prefix'])
+def test_regions_of_several_apps_of_one_server(kind):
+    "Each has its own stream, its own tokens and its own script below its own prefix"
+    def make(name):
+        app = FastHTML(secret_key='k')
+
+        @app.live
+        def same(id: int): return Ul(Li(f'{name} {VALUES["n"]}'))
+
+        @app.get('/')
+        def home(): return Titled('x', same(id=1))
+        app.state.region = same
+        return app
+    apps = [make(name) for name in 'ab']
+    VALUES['n'] = 1
+    if kind == 'host': outer = Starlette(routes=[Host('a.test', apps[0]), Host('b.test', apps[1])])
+    elif kind == 'mounted in FastHTML':
+        outer = FastHTML(secret_key='other')
+        for name, app in zip('ab', apps): outer.mount(f'/{name}', app)
+    else: outer = Starlette(routes=[Mount(f'/{name}', app) for name, app in zip('ab', apps)])
+    options = dict(root_path='/behind') if kind == 'prefix' else {}
+    with serve(outer, **options) as served:
+        visitors = []
+        for name in 'ab':
+            visitor = Visitor(served, '' if kind == 'host' else f'/{name}')
+            ask = visitor.request
+            if kind == 'host':
+                visitor.request = lambda *args, ask=ask, name=name, **headers: ask(*args, **headers | {'Host': f'{name}.test'})
+            visitors.append(visitor)
+        for i, name in enumerate('ab'):
+            with visitors[i].stream(visitors[i].rows('/')) as stream:
+                assert [e[0] for e in stream.until('live/checked')] == ['live/hello', 'live/checked']
+                VALUES['n'] += 1
+                apps[i].state.region.changed_sync(id=1)
+                assert f'{name} {VALUES["n"]}' in stream.next()[2]
+
+
+@pytest.mark.parametrize('more', [
+    dict(at='x'), dict(at=[1]), dict(at=['']), dict(at=['a.b']), dict(at=['.']), dict(at=['e.-1']), dict(at=['e.' + '9' * 400]),
+    dict(at=['e.9' * 9]),
+    dict(at=[None]), dict(at=[['e.1']]), dict(at=['e.٣']), dict(at=[]), dict(age='x'), dict(age=-1),
+    dict(age=10**400), dict(age=1e300), dict(age=True), dict(age=None),
+    dict(age=[1]), dict(end='x'), dict(end=[None, {}]), dict(drop={}), dict(poll=[]),
+    dict(streams=[]), dict(retry=[1])], ids=str)
+def test_what_a_page_says_besides_is_taken_or_left(more):
+    "Nothing of it is an error of the server, and the page is told what differs"
+    app, VALUES['n'] = FastHTML(secret_key='k'), 1
+    region = app.live(plain)
+
+    @app.get('/')
+    def home(): return Titled('x', region(id=1))
+    with Client(app) as client:
+        client.get('/')
+        page = client.open('/')
+        VALUES['n'] = 2
+        rows = [[o.get('data-live-key'), o.get('data-live-token'), 'old'] for o in page.all('[data-live-token]')]
+        r = client.post('/_live', json=dict(has=rows, poll=True) | more) if 'poll' not in more else client.post(
+            '/_live/set', json=dict(has=rows, page='none') | more)
+        assert r.status_code in (200, 409)
+        if 'poll' not in more: assert '1: 2' in r.text and 'live/checked' in r.text
