@@ -130,7 +130,7 @@ class HttpHeader:
         line = f'{self.k}: {self.v}'
         if _controls.search(line):
             raise ValueError(f"A header is one line without control characters, got {line[:80]!r}. Take them out of it.")
-        if any(c > '\xff' for c in line):
+        if not line.isascii() and max(line) > '\xff':
             raise ValueError(f"A header holds Latin characters only, got {line[:80]!r}. Send it as JSON, or percent-encoded.")
 
 htmx_resps = frozenset('''location push_url redirect refresh replace_url reswap retarget reselect trigger trigger_after_settle

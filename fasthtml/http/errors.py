@@ -155,6 +155,17 @@ class Sent:
     "Has the answer begun?"
     started = False
 
+def _note_sent(scope: Scope, sent: Sent) -> Sent:
+    "Keep it with what the app knows of its server: another key would enlarge the table of the scope"
+    server = scope.get('fasthtml.server')
+    if server is None: scope['fasthtml.sent'] = sent
+    else: server.sent = sent
+    return sent
+
+def _sent_of(scope: Scope) -> Sent | None:
+    server = scope.get('fasthtml.server')
+    return scope.get('fasthtml.sent') if server is None else server.sent
+
 class ErrorTable:
     "Exception handlers, by status and by class"
     def __init__(self, handlers: Mapping[Any, Callable]):
@@ -168,7 +179,7 @@ class ErrorTable:
 
     async def answer(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer the request with the handler for `exc`, or raise it again"
-        handler, sent = self.find(exc), scope.get('fasthtml.sent')
+        handler, sent = self.find(exc), _sent_of(scope)
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)
@@ -234,7 +245,7 @@ class ServerErrors(ServerErrorMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent = scope['fasthtml.sent'] = Sent()
+        sent = _note_sent(scope, Sent())
         def noting(message: dict) -> Any:
             if message['type'] == 'http.response.start':
                 sent.started = True

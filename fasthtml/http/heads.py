@@ -8,7 +8,6 @@ __all__ = ['charset', 'viewport', 'fhjsscr', 'sse_scr', 'htmxsrc', 'htmx4src', '
            'asset_place', 'app_heads', 'csp_policy']
 
 # %% ../../nbs/api/http/16_heads.ipynb #4328b0a2
-import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -187,4 +186,6 @@ def app_heads(
 # %% ../../nbs/api/http/16_heads.ipynb #414fe371
 def csp_policy(csp: bool|Mapping[str, Any]) -> Callable[[str], str]|None:
     "Nonce → policy, if there is to be one"
-    return functools.partial(csp_header, **check_policy(csp)) if csp else None
+    if not csp: return None
+    policy = csp_header('{nonce}', **check_policy(csp))   # checked and put together once
+    return lambda nonce: policy.replace('{nonce}', nonce)

@@ -214,6 +214,11 @@ def takes_request(wrap: Callable) -> bool:
     return count > 1 or bool(code and code.co_flags & 4)
 
 # %% ../../nbs/api/http/11_pages.ipynb #32af386d
+@lru_cache(100)
+def _gaps(part: bytes) -> list[bytes]:
+    "A part of a frame, cut where the nonce goes"
+    return part.split(_nonce_bytes)
+
 def page_edges(
     parts: Parts,                # Where each node goes
     page: PageConfig,            # The app's settings
@@ -231,7 +236,7 @@ def page_edges(
     if page.canonical: own += canonical_link(scope, page.canonical, getattr(request, 'canonical', None))
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     top, head, bottom = frame.top, frame.head, frame.bottom
-    if nonce: top, head, bottom = (part.replace(_nonce_bytes, nonce.encode()) for part in (top, head, bottom))
+    if nonce: top, head, bottom = (nonce.encode().join(_gaps(part)) for part in (top, head, bottom))
     return (top, own.encode('utf-8', 'replace'), head, mid), bottom
 
 def render_page(

@@ -38,7 +38,7 @@ from starlette.types import Receive, Scope, Send
 from ..html.element import FT, Safe, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader, safe_address
-from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts, render_page,
+from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
 from .requests import Request, has_body, read_body, wants_json
@@ -358,10 +358,12 @@ def respond_to(
 ) -> Any: # An ASGI response
     "The response for a returned value"
     fragment, nodes = fragment_asked(dict(scope['headers'])), _elements(result)
-    if nodes is not None and returns is None and page.csp is None:
-        body = (to_html(*with_rows(nodes)).encode('utf-8', 'replace') if fragment
-                else make_page(nodes, page, scope, request, body_wrap, ''))
-        return ReadyResponse(status, [_html, _vary, (b'content-length', b'%d' % len(body))], body)
+    nonce = secrets.token_urlsafe(16) if page.csp else ''
+    if nodes is not None and returns is None:
+        body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
+        headers = [_html, _vary, (b'content-length', b'%d' % len(body))]
+        if nonce: headers.append((b'content-security-policy', page.csp(nonce).encode('latin-1')))
+        return ReadyResponse(status, headers, body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
     if reply.redirect is not None: return _with_extras(reply.redirect.__response__(Request(scope)), reply)
@@ -369,16 +371,20 @@ def respond_to(
     if isinstance(content, Json):
         if cls not in (None, HTMLResponse): return with_policy(_with_extras(_of_class(cls, content.value, status), reply), page)
         return _wire(status, _json, to_json(content.value), reply)
-    nonce = secrets.token_urlsafe(16) if page.csp else ''
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
-    if not isinstance(content, list): body = content or ''
-    elif fragment:
-        with using_nonce(nonce): body = to_html(*with_rows(content))
-    else: body = render_page(content, page, scope, request, body_wrap, nonce)
+    if isinstance(content, list): body = _html_of(content, fragment, page, scope, request, body_wrap, nonce)
+    else: body = content or b''
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
     if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, body.decode(), status), reply)
     return _wire(status, _html, bytes(body), reply)
+
+def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None,
+             nonce: str) -> bytes:
+    "A page, or a part of one"
+    if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
+    if not nonce: return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
+    with using_nonce(nonce): return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
 
 def _of_class(cls: type[Response], content: Any, status: int) -> Response:
     "A response of the class that the handler names; its own status (307 of a `RedirectResponse`) gives way to any but 200"
