@@ -13,13 +13,13 @@ from fasthtml.common import *
 from fasthtml.pico import Card, Group, picolink
 from fasthtml.svg import Line, Polygon, Svg
 
-loads, limit = deque([0.0], maxlen=60), [1.0]  # of each processor, in the last minute; when it is too high
+measured, limit = deque([0.0], maxlen=60), [1.0]  # of each processor, in the last minute; when it is too high
 
 @asynccontextmanager
 async def lifespan(app):
     async def measure():
         while True:
-            loads.append(os.getloadavg()[0] / os.cpu_count())
+            measured.append(os.getloadavg()[0] / (os.cpu_count() or 1))
             await load.changed()
             await asyncio.sleep(1)
     task = asyncio.create_task(measure())
@@ -33,13 +33,13 @@ app, rt = fast_app(pico=False, hdrs=(picolink, css), lifespan=lifespan, assets=o
 
 @app.live
 def load():
-    top = max(*loads, limit[0], 0.1) * 1.1
-    x0, y = 60 - len(loads), [40 - 40 * value / top for value in (*loads, limit[0])]
+    top = max(*measured, limit[0], 0.1) * 1.1
+    x0, y = 60 - len(measured), [40 - 40 * value / top for value in (*measured, limit[0])]
     line = ' '.join(f'{x0 + x},{y:.1f}' for x, y in enumerate(y[:-1]))
     area = Polygon(points=f'{x0},40 {line} 59,40', fill='currentColor', opacity=0.5)
     border = Line(0, y[-1], 59, y[-1], stroke='gray', vector_effect='non-scaling-stroke')
     chart = Svg(area, border, viewBox='0 0 59 40', preserveAspectRatio='none', role='img', aria_label='Load in the last minute')
-    return Card(P(f'{loads[-1]:.0%}', cls='high' if loads[-1] > limit[0] else None), chart, header='Load')
+    return Card(P(f'{measured[-1]:.0%}', cls='high' if measured[-1] > limit[0] else None), chart, header='Load')
 
 @app.live(check=10)
 def disk():
