@@ -19,7 +19,8 @@ def __getattr__(name: str) -> Any:
         module = import_module(f'fasthtml.{name_of_module}')
         if name in module.__all__: return getattr(module, name)
     if _WithoutLayer.find_spec(f'fasthtml.{name}'): return import_module(f'fasthtml.{name}')
-    raise AttributeError(f"module 'fasthtml' has no attribute {name!r}")
+    from .http.hints import moved_error
+    raise moved_error(name, sys._getframe(1)) or AttributeError(f"module 'fasthtml' has no attribute {name!r}")
 
 
 class _Package(ModuleType):

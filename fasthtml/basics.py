@@ -1,4 +1,5 @@
 "The names of fasthtml.common, for programs that import them from here."
+from . import __getattr__ as __getattr__  # any other name of the library
 from . import common
 from .common import *
 

@@ -53,23 +53,15 @@ from .html.tags import mk_getattr
 from .http.limits import Limits
 from .http.params import BadInput, Errors, FieldError
 from .html.render import dict2xml, highlight, showtags, to_xml
-from .http.hints import moved_names as _moved
+from .http.hints import moved_error as _moved_error
 
 # %% ../nbs/api/50_common.ipynb #197df286
-def _is_import(frame: Any) -> bool:
-    "Does `frame` run `from ... import`? Python puts words of its own in the place of an AttributeError there"
-    from opcode import opmap
-    return frame.f_code.co_code[frame.f_lasti] == opmap['IMPORT_FROM']
-
 def __getattr__(name: str):
     "fastcore's XML builder when it is asked for; else point to where a name that is not here can be found"
     if name in ('E', 'XML'):
         import fastcore.xml
         return getattr(fastcore.xml, name)
-    if name in _moved:
-        message = f"{name!r} is in {_moved[name]}: from {_moved[name]} import {name}"
-        raise (ImportError if _is_import(sys._getframe(1)) else AttributeError)(message)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _moved_error(name, sys._getframe(1)) or AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 class _Later(_ModuleType):
     "A module that is imported when it is first used"

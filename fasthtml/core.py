@@ -19,6 +19,7 @@ from .http.routers import APIRouter, RouteFuncs
 from .http.routing import HostRoute, all_meths, decode_uri, nested_name, uri
 from .http.sessions import SessionMiddleware, get_key
 from .realtime.sse import EventStream, sse_message
+from .realtime.ws import setup_ws
 from .starlette import StringConvertor
 from .app.static import StaticImmutable, StaticNoCache, devtools_loc, vurl
 
@@ -31,6 +32,6 @@ __all__ = [
     'add_sig_param', 'all_meths', 'cancel_on_disconnect', 'charset', 'cookie', 'cors_allow', 'decode_uri', 'def_hdrs',
     'devtools_loc', 'empty', 'fh_cfg', 'fhjsscr', 'flat_tuple', 'flat_xt', 'form2dict', 'get_key', 'htmx4src',
     'htmx_exts', 'htmx_hdrs', 'htmx_resps', 'htmxsrc', 'iframe_scr', 'into', 'is_full_page', 'nested_name',
-    'noop_body', 'parse_form', 'parsed_date', 'qp', 'reg_re_param', 'respond', 'scopesrc', 'serve', 'signal_shutdown',
-    'snake2hyphens', 'sse_message', 'surrsrc', 'unqid', 'until_disconnect', 'uri', 'viewport', 'vurl',
+    'noop_body', 'parse_form', 'parsed_date', 'qp', 'reg_re_param', 'respond', 'scopesrc', 'serve', 'setup_ws',
+    'signal_shutdown', 'snake2hyphens', 'sse_message', 'surrsrc', 'unqid', 'until_disconnect', 'uri', 'viewport', 'vurl',
 ]

@@ -126,7 +126,8 @@ def test_a_name_that_moved_says_where_to():
 
 
 @pytest.mark.parametrize('path', ['core FT', 'core Request', 'core Div', 'core to_xml', 'xtend Div', 'xtend MarkdownJS', 'xtend Socials',
-                                  'components FT', 'components NotStr', 'components to_xml', 'components fh_cfg'])
+                                  'components FT', 'components NotStr', 'components to_xml', 'components fh_cfg',
+                                  'authmw MiddlewareBase', 'toaster FT', 'core setup_ws'])
 def test_names_that_programs_ask_for_at_another_address_are_the_same_things(path):
     "faststrap takes `FT` from `fasthtml.core`; in `fasthtml.components`, `FT` and `NotStr` must not be made into tags"
     import fasthtml.common as common

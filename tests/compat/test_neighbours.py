@@ -380,6 +380,12 @@ def test_a_moved_name_is_not_here_and_its_import_says_where(name):
     with pytest.raises(AttributeError, match=f'import {name}'): getattr(common, name)
 
 
+@pytest.mark.parametrize('place', ['fasthtml', 'fasthtml.core', 'fasthtml.xtend', 'fasthtml.basics', 'fasthtml.authmw'])
+@pytest.mark.parametrize('name', ['database', 'picolink'])
+def test_an_import_of_a_moved_name_from_any_of_its_old_places_says_where_it_is(place, name):
+    with pytest.raises(ImportError, match=f'from (fastlite|fasthtml.pico) import {name}'): exec(f'from {place} import {name}')
+
+
 @pytest.mark.parametrize('path', ['js jsd', 'jupyter FastHTML', 'jupyter fast_app', 'jupyter wait_port_free', 'jupyter is_port_free'])
 def test_names_at_the_addresses_where_programs_look(path):
     module, name = path.split()

@@ -293,6 +293,10 @@ LENIENT = {
     'a part of a table that is not there': (
         "class Cell:\n    def __init__(self, text): self.text = text\n    def __ft__(self): return Td(self.text) if self.text else None\n"
         "@rt\ndef index(): return Table(Tr(Cell('one'), Cell(''), Cell('two')))", '', 'onetwo'),
+    'a push to everybody': (
+        "async def heard(msg: str): await send(P(msg, id='said'))\nsend = setup_ws(app, heard)\n"
+        "@rt\ndef index():\n    with TestClient(app).websocket_connect('/ws') as s:\n"
+        "        s.send_json({'msg': 'for all'})\n        return NotStr(s.receive_text())", '', 'for all'),
     'two addresses of one function': ("@rt('/')\n@rt('/{n}')\ndef get(n: int = 7): return P(f'n {n}')", '', 'n 7'),
     'an app at the root of another': ("app, rt = fast_app(secret_key='x', routes=[Mount('/', app)])\n"
                                       "@app.routes[0].app.get('/')\ndef inner(): return P('inner')", '', 'inner'),

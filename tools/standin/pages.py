@@ -18,6 +18,10 @@ class Entry:
     href: str | None = None
     entries: tuple['Entry', ...] = ()
 
+    def pages(self) -> list['Entry']:
+        "This page, or those of the section and of the sections in it, in reading order"
+        return [page for entry in self.entries for page in entry.pages()] if self.entries else [self]
+
 
 @dataclass(frozen=True)
 class PageText:
@@ -47,8 +51,7 @@ class SiteFrame:
 
     def pages(self) -> list[tuple[str, Entry]]:
         "Section title and page, in reading order"
-        return [(entry.title if entry.entries else '', page)
-                for entry in self.side for page in (entry.entries or (entry,))]
+        return [(entry.title if entry.entries else '', page) for entry in self.side for page in entry.pages()]
 
 
 def link(entry: Entry, page: PageText, *content, **attrs):
@@ -90,11 +93,15 @@ def top_bar(frame: SiteFrame, page: PageText):
 
 
 def side_bar(frame: SiteFrame, page: PageText):
-    def group(entry: Entry):
+    def place(entry: Entry, depth: int = 0):
         if not entry.entries:
             return h.Li(link(entry, page))
-        return h.Li(h.Span(entry.title, cls='section'), h.Ul(*(h.Li(link(child, page)) for child in entry.entries)))
-    return h.Nav(h.Ul(*map(group, frame.side)), id='site-side', aria_label='Pages', data_root=page.up)
+        inner = h.Ul(*(place(child, depth + 1) for child in entry.entries))
+        if not depth:
+            return h.Li(h.Span(entry.title, cls='section'), inner)
+        here = any(child.href == page.path for child in entry.pages())
+        return h.Li(h.Details(h.Summary(entry.title), inner, open=here))
+    return h.Nav(h.Ul(*map(place, frame.side)), id='site-side', aria_label='Pages', data_root=page.up)
 
 
 def page_turner(frame: SiteFrame, page: PageText):
