@@ -936,11 +936,12 @@
     if (connect && path(connect) === path(ctx.request.action)) streams.add(ctx.request.action);
   });
 
-  function isStream(address, {method, headers}) {
-    if (typeof address !== 'string' || method && method !== 'GET') return false;
-    return (streams.has(address) || new Headers(headers).get('Accept') === 'text/event-stream') && canCarry(address);
+  function isStream(address, request) {
+    if (typeof address !== 'string' || !request || request.method && request.method !== 'GET') return false;
+    try { return (streams.has(address) || new Headers(request.headers).get('Accept') === 'text/event-stream') && canCarry(address); }
+    catch { return false; }   // what is wrong with it is said by `fetch` itself
   }
-  globalThis.fetch = (address, request = {}) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
+  globalThis.fetch = (address, request) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
 
   // ---- Begin, end, and come back
 

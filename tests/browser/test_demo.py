@@ -3,6 +3,7 @@ import importlib.util
 
 import pytest
 
+from fasthtml.realtime import presence
 from support import ROOT, serve
 
 
@@ -33,7 +34,8 @@ def test_notifications_arrive_and_a_question_is_answered_between_them(demo, page
     assert not page.problems
 
 
-def test_two_visitors_see_each_other(demo, new_page):
+def test_two_visitors_see_each_other(demo, new_page, monkeypatch):
+    monkeypatch.setattr(presence, 'grace_seconds', 0.5)
     ada, alan = new_page(), new_page()
     ada.goto(demo)
     ada.wait_for_selector('#presence:text-is("Guest 1 here")')

@@ -7,6 +7,7 @@ import pytest
 
 import fasthtml.common
 from fasthtml.common import Div, FastHTML, P
+from fasthtml.realtime import presence
 from fasthtml.realtime.servers import abort
 from proxy_kit import Proxy
 from support import ROOT, Served, serve, wait_until
@@ -97,8 +98,9 @@ def test_a_banner_is_there_while_the_server_is_not(page, htmx):
 
 
 @VERSIONS
-def test_each_person_is_listed_once_and_windows_share_what_is_shown(new_page, htmx):
+def test_each_person_is_listed_once_and_windows_share_what_is_shown(new_page, htmx, monkeypatch):
     "Presence, notices, a chart and work of the page on real time, in windows of two people"
+    monkeypatch.setattr(presence, 'grace_seconds', 0.5)
     code = realtime_app(htmx)
     with serve(code['app']) as served:
         ann, bob = new_page(), new_page()

@@ -509,6 +509,9 @@ def test_channels_and_streams_of_elements_ride_on_the_stream_of_the_page(site, v
         has(tab, '#news', 'one two three four')
         seen = len(numbers(tab))
         wait(tab, lambda: len(numbers(tab)) > seen)
+        odd = "['/plain'], ['/plain', null], [new Request('/plain')], [new URL('/plain', location)], ['/plain', {headers: {Accept: '*/*'}}]"
+        assert tab.evaluate(f'Promise.all([{odd}].map(o => fetch(...o).then(r => r.status)))') == [200] * 5   # `fetch` is what it was
+        assert tab.evaluate("fetch('/plain', {headers: {'a b': '1'}}).catch(e => e.name)") == 'TypeError'
     assert numbers(tab) == list(range(1, len(numbers(tab)) + 1))
     assert not {'events', 'ticks'} & set(asked)
     tab.evaluate("document.querySelector('#ticks').parentElement.replaceChildren()")

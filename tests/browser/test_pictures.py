@@ -148,7 +148,7 @@ def dashboard(page, open_app, tmp_path):
     machine = SimpleNamespace(getloadavg=lambda: (0.84,), cpu_count=lambda: 2, environ=os.environ)
     disk = SimpleNamespace(disk_usage=lambda path: (500 * 10**9, 190 * 10**9, 310 * 10**9))
     module = load('dashboard', os=machine, shutil=disk)
-    module.loads.extend(0.5 + 0.3 * builtins.abs(1 - i / 30) for i in range(60))
+    module.measured.extend(0.5 + 0.3 * builtins.abs(1 - i / 30) for i in range(60))
     page.goto(open_app(module.app))
     page.wait_for_selector('html[data-live=true]', state='attached')
     page.wait_for_selector('article:has-text("Load") >> text=42%')
