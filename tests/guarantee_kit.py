@@ -26,7 +26,7 @@ from guarantee_table import SERVERS
 from support import Event, Process, parse_events, serve_process, wait_until
 
 HERE = Path(__file__).parent
-PATIENCE = float(os.environ.get('GUARANTEES_PATIENCE', 6))  # Seconds, used up by a failure only
+PATIENCE = float(os.environ.get('GUARANTEES_PATIENCE', 30))  # Seconds, used up by a failure only
 _keys = itertools.count(1)
 
 # Lines of a server about itself, for what its own client did: not ours to prevent
