@@ -174,7 +174,8 @@ NOT_ENTRIES = set('''add_exception_handler add_middleware build_middleware_stack
     get_testclient on_event outermost set_lifespan url_path_for'''.split()) | {'APIRouter.to_app'}
 OPEN = {'_assets'}  # scripts of the asset table, which a login page needs
 OPEN_BY_CALL = {'health', 'metrics'}  # for load balancers, and for neighbours or holders of a token: tests/realtime/test_operations.py
-ASKED_ELSEWHERE = {'live', 'work', 'forget', 'APIRouter.live', 'APIRouter.work'}  # a page's stream asks the guards of the page: tests/realtime/test_live.py
+# A page's stream asks the guards of the page: tests/realtime/test_live.py
+ASKED_ELSEWHERE = {'live', 'work', 'forget', 'APIRouter.live', 'APIRouter.work'}
 
 
 def public(cls, prefix=''):
