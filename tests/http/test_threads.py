@@ -220,10 +220,10 @@ def test_held_threads_starve_nobody_and_the_surplus_leaves(run):
         holding = [asyncio.create_task(hold()) for _ in range(100)]
         await asyncio.sleep(0)
         assert await running_at_once(60, 40) == 40
-        assert len(ours()) - before == 140
+        assert 140 <= len(ours()) <= 140 + before   # those that were idle before are used first
         go.set()
         await asyncio.gather(*holding)
-        await until(lambda: len(ours()) - before == 40, 'more threads than allowed')
+        await until(lambda: len(ours()) <= 40 + before, 'more threads than allowed')
         return await running_at_once(60, 40)
     assert run(main()) == 40
 

@@ -79,12 +79,12 @@ def lab(tmp_path):
     log = (tmp_path/'lab.log').open('w')
     process = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=log, cwd=tmp_path)
     try:
-        wait_until(lambda: listens(port) or process.poll() is not None, deadline=40, what='JupyterLab to listen')
+        wait_until(lambda: listens(port) or process.poll() is not None, deadline=120, what='JupyterLab to listen')
         assert process.poll() is None, (tmp_path/'lab.log').read_text()
         yield f'http://localhost:{port}'  # the same site as the app, as for most people
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 
@@ -97,10 +97,10 @@ def outputs(page) -> str:
     return '\n'.join(page.locator('.jp-OutputArea-output').all_inner_texts())
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_an_app_is_served_shown_used_and_stopped_in_a_notebook(lab, new_page):
     page = new_page(viewport={'width': 1280, 'height': 2600})  # cells out of sight are not rendered
-    page.set_default_timeout(40_000)
+    page.set_default_timeout(150_000)
     page.goto(f'{lab}/lab/tree/app.ipynb')
     page.wait_for_selector('.jp-Notebook .jp-Cell >> nth=7')
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status=idle]')
@@ -126,6 +126,6 @@ def test_an_app_is_served_shown_used_and_stopped_in_a_notebook(lab, new_page):
 
     page.locator('.jp-Notebook .jp-Cell .jp-InputPrompt').last.click()
     page.click('.jp-NotebookPanel-toolbar [data-command="notebook:run-cell-and-select-next"]')
-    wait_until(lambda: 'the server has stopped' in outputs(page), deadline=30, what='the cell that stops the server')
+    wait_until(lambda: 'the server has stopped' in outputs(page), deadline=120, what='the cell that stops the server')
     port = int(outputs(page).split('stopping ')[1].split()[0])
     assert not listens(port)
