@@ -236,6 +236,7 @@ async def finish(self: Connection,
     outside = await self._step(ending.stop()) or outside                                    # 4
     outside = await self._step(self._close(ending)) or outside                              # 5
     outside = await self._step(ending.after()) or outside                                   # 6
+    if self.mailbox.is_sending: outside = await self._step(self.mailbox.release()) or outside
     self.state = next_state(self.state, 'closed')                                           # 7
     if self.remaining and not self.remaining.done(): self.remaining.add_done_callback(lambda _: self._forget())
     else: self._forget()
@@ -285,7 +286,7 @@ async def _close(self: Connection, ending: Ending) -> None:
                 if self.state.manner is Manner.FLUSH: await ending.close(self.state)
     except TimeoutError: self.end('slow')
     except Exception: log.debug('the client left while the connection was closed', exc_info=True)
-    finally: box.close('ended')
+    finally: box.close('gone' if self.state.manner is Manner.SILENT else 'ended')
     if self.state.manner is Manner.CUT:
         abort(self.scope)
         await asyncio.sleep(0.01)  # the server must notice before we return, or it complains of an incomplete response

@@ -255,7 +255,7 @@ def close(self: Mailbox, reason: str = '') -> bool:  # Always False, as `offer` 
         dropped, self._pending = self._pending.dropped, Pending(0)
         self._pending.dropped = dropped
     self._flying = 0
-    if self._task is not None and self._task is not asyncio.current_task(self._loop): self._task.cancel()
+    if self.is_sending and reason != 'gone': self._task.cancel()
     self._wake()
     if self._on_close: self._on_close(reason)
     return False
@@ -285,3 +285,18 @@ def _wake(self: Mailbox) -> None:
     waiters, self._waiters = self._waiters, None
     for waiter in waiters or ():
         if not waiter.done(): waiter.set_result(None)
+
+# %% ../../nbs/api/realtime/21_mailbox.ipynb #258513b6
+@patch(as_prop=True)
+def is_sending(self: Mailbox) -> bool:
+    "Whether another task has given a piece to the server, and waits for it"
+    return self._task is not None and self._task is not asyncio.current_task(self._loop)
+
+@patch
+async def release(self: Mailbox,
+    timeout: float = 1, # Seconds; then it is cancelled
+) -> None:
+    "Wait for the piece that the server has; it fails by itself when the client has left"
+    if not self.is_sending: return
+    task = self._task
+    if not (await asyncio.wait([task], timeout=timeout))[0]: task.cancel()
