@@ -744,6 +744,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._style_text': ( 'api/html/element.html#_style_text',
                                                                               'fasthtml/html/element.py'),
                                        'fasthtml.html.element._tag': ('api/html/element.html#_tag', 'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._tell_of_text': ( 'api/html/element.html#_tell_of_text',
+                                                                                'fasthtml/html/element.py'),
                                        'fasthtml.html.element._text_of': ('api/html/element.html#_text_of', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._unfinished': ( 'api/html/element.html#_unfinished',
                                                                               'fasthtml/html/element.py'),

@@ -131,6 +131,7 @@ def refuse_unfinished(
     if why := _unfinished(x):
         if hasattr(x, 'close') and hasattr(type(x), '__await__'): x.close()   # else Python warns of it as well
         raise TypeError(f"{_kind_of(x)} cannot be {where}. {why}")
+    if type(x).__repr__ is object.__repr__ and type(x).__str__ is object.__str__: _tell_of_text(type(x), where)
 
 def _kind_of(x: Any) -> str:
     if isinstance(x, type): return 'A class'
@@ -142,6 +143,21 @@ def _text_of(x: Any) -> str:
     "The text of a part of a value"
     if type(x) is not str: refuse_unfinished(x, 'the value of an attribute')
     return str(x)
+
+# %% ../../nbs/api/html/00_element.ipynb #f0110f02
+_drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()   # methods by which an object draws itself
+_without_text: set[str] = set()   # classes whose objects were shown as Python prints them; at most a thousand
+
+def _tell_of_text(cls: type, where: str) -> None:
+    "Say, once for each class, that its objects have no text"
+    name = f'{cls.__module__}.{cls.__qualname__}'
+    if name in _without_text or len(_without_text) > 999 or any(hasattr(cls, o) for o in _drawing): return
+    _without_text.add(name)
+    import logging
+    logging.getLogger('fasthtml').warning(f"An object of the class `{name}` is {where}, and is shown as Python prints it: "
+                                          f"<{name} object at 0x...>. Show one of its values, or "
+                                          "give the class `__str__` (a text) or `__ft__` (an element).")
+
 
 # %% ../../nbs/api/html/00_element.ipynb #c960424f
 def _said(o: Any) -> bool: return o is not None and o is not False and o != ''   # 0 says something
@@ -374,7 +390,6 @@ def _with_id(kw: dict) -> dict:
     return kw
 
 # %% ../../nbs/api/html/00_element.ipynb #f53bffb9
-_drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
 
 def is_raw_text(k: type) -> bool:

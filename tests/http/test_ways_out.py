@@ -6,22 +6,31 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from uuid import UUID
+from xml.sax.saxutils import escape
 
 import pytest
 
 from fasthtml.common import (
+    A,
     Beforeware,
     Div,
     EventStream,
     FastHTML,
     Fragment,
+    Input,
+    JSONResponse,
     Li,
     NotStr,
     P,
     Redirect,
     Response,
+    Script,
+    Style,
+    Title,
+    Ul,
     sse_message,
     to_xml,
 )
@@ -94,6 +103,14 @@ UNFINISHED = {  # what can never be meant, and what the error says
     'function in a tuple': (lambda: (P('x'), parts), 'parts(...)'),
 }
 REGION = []
+
+
+def bare_class():
+    "A class whose objects have no text, and that was not seen before"
+    return type('Bare', (), {'__module__': 'app', '__repr__': object.__repr__, '__qualname__': f'Bare{next(COUNT)}'})
+
+
+COUNT = count()
 
 
 class Refused(Exception): pass
@@ -264,3 +281,42 @@ def test_it_is_refused_as_a_value_in_json_too(kind):
     def in_dict(): return {'a': [content()]}
     with pytest.raises(TypeError) as e: Client(app).get('/dict')
     assert hint in str(e.value) and 'a value in JSON' in str(e.value)
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_an_object_without_a_text_is_shown_as_in_fasthtml_and_told_of_once(way, caplog):
+    cls = bare_class()
+    things = [cls(), cls()]
+    for thing in things:
+        app, channel = make(lambda thing=thing: thing)
+        with Client(app) as client: assert WAYS[way](client, channel, lambda thing=thing: thing) == escape(str(thing))
+    [told] = [r.getMessage() for r in caplog.records if cls.__qualname__ in r.getMessage()]
+    assert '__str__' in told and '__ft__' in told
+
+
+PLACES = [
+    lambda x: P(title=x), lambda x: P(cls=['a', x]), lambda x: P(style={'color': x}), lambda x: P(hx_vals={'a': x}), lambda x: P(data_x=x),
+    lambda x: P(id=x), lambda x: A(href=x), lambda x: A(get=x), lambda x: P(**{'@click': x}), lambda x: P({'title': x}),
+    lambda x: P()(title=x), lambda x: Input(value=x), lambda x: Script(x), lambda x: Title(x), lambda x: Style(x), lambda x: P([x]),
+    lambda x: P(map(lambda o: o, [x])), lambda x: Ul(map(Li, [x])), lambda x: {'json': x}, lambda x: [{'json': [x]}],
+    lambda x: JSONResponse([x])]
+
+
+@pytest.mark.parametrize('show', PLACES)
+def test_it_is_told_of_wherever_it_stands(show, caplog):
+    cls = bare_class()
+    app = FastHTML(secret_key='k')
+
+    @app.get('/')
+    def home(): return show(cls())
+    client = Client(app)
+    for _ in range(2): assert f'app.{cls.__qualname__} object at 0x' in client.get('/').text
+    [told] = [r.getMessage() for r in caplog.records if cls.__qualname__ in r.getMessage()]
+    assert '__str__' in told
+
+
+def test_what_draws_itself_or_has_a_text_is_not_told_of(caplog):
+    for method in '__str__ __repr__ __html__ __ft__ _repr_html_ _repr_svg_'.split():
+        cls = type('Drawn', (), {'__module__': 'app', method: lambda self: 'drawn'})
+        assert to_xml(P(cls()), indent=False) == '<p>drawn</p>'
+    assert not caplog.records
