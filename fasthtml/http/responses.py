@@ -55,7 +55,7 @@ class Exchange:
     send: Send         # Messages to the client
     task: asyncio.Task|None = None               # The task in which the handler runs
     loop: asyncio.AbstractEventLoop|None = None  # Its event loop, for helpers called from threads
-    source: Any = None                           # What the request carries (`Source`), once somebody asked
+    source: Any = None                           # What the request carries (`Source`), once it was asked for
     stream: Any = None                           # A stream that started the response by itself
     config: Any = None                           # The app's settings (`Site`)
 
