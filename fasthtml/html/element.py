@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'refuse_unfinished', 'valmap', 'runs_as_script', 'safe_url', 'unqid', 'is_raw_text', 'FT',
-           'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
+           'check_name', 'refuse_unfinished', 'valmap', 'plain_json', 'runs_as_script', 'safe_url', 'unqid',
+           'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content',
+           'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, functools, json, os, re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import Any, TypeAlias
 
@@ -194,7 +196,16 @@ def _style(o: Any) -> str:
 _selectors = frozenset('hx-target hx-include hx-indicator hx-select hx-disabled-elt'.split())  # these name an element as `#id`
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 
-_usual_collections, _json = frozenset([list, tuple, dict]), json.JSONEncoder(default=_text_of).encode
+_usual_collections = frozenset([list, tuple, dict])
+
+def plain_json(x: Any) -> Any:
+    "What `json` should write for an object that it does not know: the items of a set, the value of an Enum, else the text"
+    if isinstance(x, Enum): return x.value
+    if isinstance(x, (set, frozenset)): return _listed(x)
+    refuse_unfinished(x, 'a value in JSON')
+    return str(x)
+
+_json = json.JSONEncoder(default=plain_json).encode
 
 def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"

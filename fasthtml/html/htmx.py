@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from .element import FT, esc, links, safe_url
+from .element import FT, esc, links, plain_json, refuse_unfinished, safe_url
 
 # %% ../../nbs/api/html/02_htmx.ipynb #ef685693
 hx_attrs_4only = 'hx_action hx_method hx_config hx_ignore hx_query'.split()
@@ -129,6 +129,7 @@ class HttpHeader:
     def __post_init__(self) -> None:
         if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v))
         if isinstance(self.v, str): object.__setattr__(self, 'v', self.v.strip(' \t'))
+        else: refuse_unfinished(self.v, f'the value of the header {self.k}')
         line = f'{self.k}: {self.v}'
         if not _is_token(str(self.k)): raise ValueError(f"The name of a header is letters, digits and hyphens, got {str(self.k)[:80]!r}.")
         if _controls.search(line):
@@ -161,9 +162,10 @@ def HtmxResponseHeaders(
 
 def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()
-    if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=str)
+    if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=plain_json)
     if isinstance(v, FT): return f'#{v.id}'
     if hasattr(v, '__url__'): v = v.__url__()
+    if not isinstance(v, str): refuse_unfinished(v, f'the value of `{k}`')
     return quote(str(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else str(v)
 
 # %% ../../nbs/api/html/02_htmx.ipynb #0020715e

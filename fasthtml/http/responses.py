@@ -134,6 +134,7 @@ def cookie(
     samesite: str|None = 'lax',      # 'lax', 'strict' or 'none'
 ) -> HttpHeader: # Return it beside the content
     "A header that sets a cookie"
+    if not isinstance(value, str): refuse_unfinished(value, f'the value of the cookie {key}')
     jar = SimpleCookie({key: value})
     given = {'max-age': max_age, 'expires': expires, 'path': path, 'domain': domain, 'samesite': samesite}
     jar[key].update({k: v for k, v in given.items() if v is not None})
@@ -149,7 +150,9 @@ class Redirect:
     @property
     def url(self) -> str:
         "The location, safe in a header"
-        return quote(safe_url('href', str(address_of(self.loc))), safe=":/%#?=@[]!$&'()*+,;~")
+        address = address_of(self.loc)
+        if not isinstance(address, str): refuse_unfinished(address, 'the address of a Redirect')
+        return quote(safe_url('href', str(address)), safe=":/%#?=@[]!$&'()*+,;~")
 
     def __response__(self, request: Request) -> Response:
         htmx = 'hx-request' in request.headers

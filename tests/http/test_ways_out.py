@@ -5,9 +5,11 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from itertools import count
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 from xml.sax.saxutils import escape
 
@@ -20,6 +22,9 @@ from fasthtml.common import (
     EventStream,
     FastHTML,
     Fragment,
+    FtResponse,
+    HtmxResponseHeaders,
+    HttpHeader,
     Input,
     JSONResponse,
     Li,
@@ -29,8 +34,12 @@ from fasthtml.common import (
     Response,
     Script,
     Style,
+    Textarea,
     Title,
     Ul,
+    cookie,
+    fill_form,
+    qp,
     sse_message,
     to_xml,
 )
@@ -281,6 +290,59 @@ def test_it_is_refused_as_a_value_in_json_too(kind):
     def in_dict(): return {'a': [content()]}
     with pytest.raises(TypeError) as e: Client(app).get('/dict')
     assert hint in str(e.value) and 'a value in JSON' in str(e.value)
+
+
+
+HELPERS = {  # what makes an address, a header or a form of a value
+    'Redirect': lambda x: Redirect(x).url,
+    'HttpHeader': lambda x: HttpHeader('X-A', x),
+    'FtResponse': lambda x: Client(app_of(FtResponse('x', headers={'X-A': x}))).get('/'),
+    'trigger': lambda x: HtmxResponseHeaders(trigger=x),
+    'trigger with values': lambda x: HtmxResponseHeaders(trigger={'a': x}),
+    'HX-Location': lambda x: HtmxResponseHeaders(location={'path': '/', 'values': {'a': x}}),
+    'HX-Redirect': lambda x: HtmxResponseHeaders(redirect=x),
+    'cookie': lambda x: cookie('a', x),
+    'path': lambda x: ROUTE.to(name=x),
+    'query': lambda x: ROUTE.to(name='a', q=x),
+    'several in a query': lambda x: ROUTE.to(name='a', q=[x]),
+    'qp': lambda x: qp('/a', q=x),
+    'field': lambda x: fill_form(Input(name='a'), {'a': x}),
+    'text area': lambda x: fill_form(Textarea(name='a'), {'a': x}),
+}
+
+
+def app_of(result):
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: result)
+    return app
+
+
+ROUTE = FastHTML(secret_key='k').get('/of/{name}')(lambda name: name)
+
+
+@pytest.mark.parametrize('helper', HELPERS)
+def test_it_is_refused_in_addresses_headers_and_forms_too(helper):
+    for kind, (content, hint) in UNFINISHED.items():
+        if ' in a ' in kind: continue
+        make(content)
+        with pytest.raises(TypeError, match=re.escape(hint)): HELPERS[helper](content())
+    for value in 'b<c', 5, 3.5, Decimal('1.50'), date(2025, 1, 31), UUID(int=5): HELPERS[helper](value)
+
+
+class Colour(Enum): RED = 'red'
+
+
+def test_a_set_is_written_in_order_and_an_enum_by_its_value():
+    "In JSON for htmx and in addresses, so that a page is the same in every process"
+    many = {f'n{i}' for i in range(9)}
+    for values in many, frozenset(many):
+        in_order = sorted(values)
+        assert json.loads(P(hx_vals={'a': values}).attrs['hx-vals'])['a'] == in_order
+        assert json.loads(HtmxResponseHeaders(trigger={'a': values}).v)['a'] == in_order
+        assert parse_qs(urlsplit(ROUTE.to(name='a', q=values)).query)['q'] == in_order
+    assert ROUTE.to(name='a', q=range(2)) == ROUTE.to(name='a', q=iter('01')) == '/of/a?q=0&q=1'
+    assert json.loads(P(hx_vals={'a': Colour.RED}).attrs['hx-vals']) == {'a': 'red'}
+    assert json.loads(HtmxResponseHeaders(trigger={'a': Colour.RED}).v) == {'a': 'red'}
 
 
 @pytest.mark.parametrize('way', WAYS)
