@@ -295,6 +295,7 @@ class _Keeper:
         self.session = Session(self.read, cookie.name)
         self.session._save = self.save
         self.no_id = ''   # why a change is lost while there is no id
+        self.writing: asyncio.Future | None = None
 
     @property
     def names(self) -> list[str]:   # one for each key of the app, the current one first
@@ -347,13 +348,16 @@ class _Keeper:
         with ThreadPoolExecutor(1) as pool: pool.submit(asyncio.run, self.fetch()).result()
 
     async def save(self) -> None:
-        "Write what changed since the last time"
+        "Write what changed since the last time; a write goes on when its caller is cancelled, and the next one comes after it"
         if not (self.id and self.session.touched) or self.away: return
+        if self.writing: await self.ask(asyncio.shield(self.writing))
         now = {k: _text(v) for k, v in self.session.items()}
         changed = {k: v for k, v in now.items() if self.saved.get(k) != v}
         removed = [k for k in self.saved if k not in now]
+        if not (changed or removed): return
         self.saved = now
-        if changed or removed: await self.ask(self.store.save(self.key, changed, removed, self.max_age))
+        self.writing = asyncio.ensure_future(self.store.save(self.key, changed, removed, self.max_age))
+        await self.ask(asyncio.shield(self.writing))
 
     async def start(self, message: Message, cookie: SessionCookie) -> None:
         "Save before a response starts, and set the cookie if the id is new, old or gone"
