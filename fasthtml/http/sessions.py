@@ -334,7 +334,7 @@ class _Keeper:
         else: self.id, self.session._late = '', self.no_id
 
     def read(self) -> str:
-        "The content as JSON text; waits for the store, if nobody has called `fetch`"
+        "The content as JSON text; waits for the store, if `fetch` was not called"
         if not self.asked: self._wait()
         text = ','.join(f'{json.dumps(k)}:{v}' for k, v in self.saved.items())
         return f'{{{text}}}' if text else ''
