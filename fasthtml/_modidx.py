@@ -2273,6 +2273,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'fasthtml/realtime/channels.py'),
                                             'fasthtml.realtime.channels.LoopSubscribers._give_up': ( 'api/realtime/channels.html#loopsubscribers._give_up',
                                                                                                      'fasthtml/realtime/channels.py'),
+                                            'fasthtml.realtime.channels.LoopSubscribers._next': ( 'api/realtime/channels.html#loopsubscribers._next',
+                                                                                                  'fasthtml/realtime/channels.py'),
                                             'fasthtml.realtime.channels.LoopSubscribers.add': ( 'api/realtime/channels.html#loopsubscribers.add',
                                                                                                 'fasthtml/realtime/channels.py'),
                                             'fasthtml.realtime.channels.LoopSubscribers.close': ( 'api/realtime/channels.html#loopsubscribers.close',

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NODE_MODULES = ROOT/'node_modules'
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
 T = TypeVar('T')
-DEADLINE = 30.0  # Seconds; generous, since it is only used up by a failure
+DEADLINE = 60.0  # Seconds; generous, since it is only used up by a failure
 
 
 def missing(what: str, how: str) -> None:
