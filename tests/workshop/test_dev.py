@@ -40,6 +40,7 @@ MISTAKES = {
                          ['unfilled']),
     'a form to nowhere': ("@rt\ndef index(): return Form(Button('x'), action='/sned', method='post')", '/', ['/sned', 'leads nowhere']),
     'an object': ("class Thing: pass\n@rt\ndef index(): return Thing(), P('x')", '/', ['Thing object', '__ft__']),
+    'an object in a text': ("class Thing: pass\n@rt\ndef index(): return P(f'my {Thing()}')", '/', ['Thing object', '__ft__']),
     'a crash': ("@rt\ndef index(): return 1/0", '/', ['ZeroDivisionError', 'main.py:4']),
     'a value that a session cannot hold': ("from datetime import date\n@rt\ndef index(session):\n    session['d'] = date(2020, 1, 1)\n"
                                            "    return 'x'", '/', ['session holds what JSON can say']),
