@@ -220,15 +220,17 @@ async def _send_parts(self: Mailbox, parts: tuple[str, ...]) -> None:
 async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
     "Send what was begun, then what is pending"
     try:
-        if begun is None: begun = self._transmit(self._take())
-        while True:
+        if begun is None and self._pending: begun = self._transmit(self._take())
+        while begun is not None:
             await begun
             self.sent += 1
             self._flying = 0
             self._wake()
-            if not self._pending: break
-            begun = self._transmit(self._take())
+            begun = self._transmit(self._take()) if self._pending else None
     except Exception as e: self._fail(e)
+    except asyncio.CancelledError:
+        self.close('gone')  # not by us: the piece is lost, so the client must come again rather than go on behind a gap
+        raise
     finally:
         self._task = None
         self._wake()
