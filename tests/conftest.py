@@ -2,7 +2,8 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
+from fasthtml.testing.client import AsyncClient
+from support import DEADLINE, IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
 # The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
 # Of these switches Chromium takes the last, so what Playwright switches off stands here again
@@ -16,6 +17,10 @@ CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first
 # A generated case may take as long as it takes: how long says more about the machine than about the code
 settings.register_profile('any machine', settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('any machine')
+
+
+# A test client waits so long for a response, an event or a frame; only used up by a failure
+AsyncClient.__init__.__kwdefaults__['timeout'] = DEADLINE
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def ours() -> list[threading.Thread]: return [t for t in threading.enumerate() i
 
 async def until(condition, what=''):
     "Give other tasks and threads their turns until `condition` is true"
-    end = time.monotonic() + 10
+    end = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < end, what
         await asyncio.sleep(0)
