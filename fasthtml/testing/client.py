@@ -232,8 +232,8 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         follow_redirects: bool = False,           # Whether a redirect is followed
         raise_errors: bool = True,                # An exception of the app reaches the test; else it is what a browser would see
         root_path: str = '',                      # Below which a proxy would serve the app
-        timeout: float | None = None,             # Seconds to wait for a whole response, an event or a frame; `$FASTHTML_TEST_TIMEOUT`, else 5
-        patience: float | None = None,            # Seconds that the app has to end when the client has left; then it is cancelled. As above, else 3
+        timeout: float | None = None,             # Seconds to wait for anything; None: `$FASTHTML_TEST_TIMEOUT`, else 5
+        patience: float | None = None,            # Seconds for the app to end when the client has left; None: as above, else 3
     ):
         least = float(os.environ.get('FASTHTML_TEST_TIMEOUT', 0))   # for machines that are slow
         self.timeout, self.patience = timeout or max(5, least), patience or max(3, least)
