@@ -79,13 +79,14 @@ def ask(line, method, path, headers, body):
     return answer.status
 
 
-def keep_sending(port, attack, stop, statuses):
+def keep_sending(port, attack, begun, stop, statuses):
     "One hostile client"
     line = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
     while not stop.is_set():
         try: statuses.append(ask(line, *attack))
         except (OSError, http.client.HTTPException):
             line.close()        # the server may refuse before it has read everything
+        begun.set()
 
 
 def measure(port, seconds):
@@ -95,14 +96,14 @@ def measure(port, seconds):
         start = time.perf_counter()
         assert ask(line, 'GET', '/ping', {}, None) == 200
         times.append(1000 * (time.perf_counter() - start))
-        time.sleep(0.002)
+        time.sleep(0.002)       # of its own, the measurement does not keep the server busy
     return times
 
 
-def attackers(port, attack, stop, results):
+def attackers(port, attack, begun, stop, results):
     "Four hostile clients, in a process of their own so that the measurement has no part in their work"
     statuses = []
-    threads = [threading.Thread(target=keep_sending, args=(port, attack, stop, statuses)) for _ in range(4)]
+    threads = [threading.Thread(target=keep_sending, args=(port, attack, begun, stop, statuses)) for _ in range(4)]
     for t in threads: t.start()
     for t in threads: t.join()
     results.put((len(statuses), sorted(set(statuses))))
@@ -123,10 +124,11 @@ def main():
     print(f'{"":24}{"p50 ms":>8}{"p99 ms":>8}{"worst":>8}   hostile requests, statuses')
     for name, attack in {'alone': None, **attacks()}.items():
         if given.only not in name: continue
-        stop, results = context.Event(), context.Queue()
-        clients = context.Process(target=attackers, args=(port, attack, stop, results)) if attack else None
-        if clients: clients.start()
-        if clients: time.sleep(0.5)
+        begun, stop, results = context.Event(), context.Event(), context.Queue()
+        clients = context.Process(target=attackers, args=(port, attack, begun, stop, results)) if attack else None
+        if clients:
+            clients.start()
+            begun.wait()        # the first attack is over, and the next ones are under way
         times = measure(port, given.seconds)
         stop.set()
         sent = results.get() if clients else ''

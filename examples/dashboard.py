@@ -1,6 +1,6 @@
 """A dashboard of this machine. Run it with `python examples/dashboard.py`, and open it in two windows.
 
-Each tile is a region: drawn when something was measured, or every few seconds while somebody looks, or when a visitor has
+Each tile is a region: drawn when something was measured, or every few seconds while a page shows it, or when a visitor has
 changed the limit. All tiles share one stream, and a page that was away is right again at once.
 """
 import asyncio

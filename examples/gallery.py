@@ -112,7 +112,7 @@ def upload(files: list[UploadFile], session):
 
 @app.get('/pictures/{name}')
 def original(name: str):
-    "Only names that we gave out: never a path that somebody made up"
+    "Only names that we gave out: never a path from the request"
     if name not in names():
         return Response('No such picture', 404)
     return FileResponse(FOLDER/name, headers={'Cache-Control': 'private, max-age=86400', 'X-Content-Type-Options': 'nosniff'})

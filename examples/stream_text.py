@@ -2,7 +2,7 @@
 
 The answer is work that outlives the page: load the page again at any word, or open it in a second window, and it goes on
 there. What makes the words is a generator, so put the client of a model in the place of `words_of`. Stop closes the
-generator at once, so nothing goes on costing money for nobody.
+generator at once, so no answer costs money that no page shows.
 """
 import asyncio
 import os

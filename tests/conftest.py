@@ -2,14 +2,25 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import IN_CI, NODE_MODULES, find_chromium, missing, npm_file
+from fasthtml.testing.client import AsyncClient
+from support import DEADLINE, IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
-CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-                  '--disable-background-networking', '--disable-component-update', '--disable-sync']
+# The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
+# Of these switches Chromium takes the last, so what Playwright switches off stands here again
+NO_FEATURES = ['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
+               'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'LensOverlay', 'MediaRouter', 'NetworkTimeServiceQuerying',
+               'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning',
+               'WebUIOmniboxAimPopup', 'WebUIOmniboxPopup']
+CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+                  '--disable-component-update', '--disable-sync', '--disable-features=' + ','.join(NO_FEATURES)]
 
 # A generated case may take as long as it takes: how long says more about the machine than about the code
 settings.register_profile('any machine', settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('any machine')
+
+
+# A test client waits so long for a response, an event or a frame; only used up by a failure
+AsyncClient.__init__.__kwdefaults__['timeout'] = DEADLINE
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NODE_MODULES = ROOT/'node_modules'
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
 T = TypeVar('T')
-DEADLINE = 30.0  # Seconds; generous, since it is only used up by a failure
+DEADLINE = 60.0  # Seconds; generous, since it is only used up by a failure
 
 
 def missing(what: str, how: str) -> None:
@@ -60,6 +60,16 @@ def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str
             raise AssertionError(f'not within {deadline} s: {what or condition}')
         time.sleep(0.005)
     return answer
+
+
+def type_messages(page: Any, field: str, texts: Iterable[str], arrived: Callable[[str], Any]) -> None:
+    "Type each text into a field and press Enter. It arrives, and the keyboard is still in the field, which is empty again"
+    page.click(field)
+    for text in texts:
+        page.keyboard.type(text)
+        page.keyboard.press('Enter')
+        arrived(text)
+        page.wait_for_function("field => document.activeElement.matches(field) && document.activeElement.value === ''", arg=field)
 
 
 async def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = '') -> T:

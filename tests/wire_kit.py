@@ -28,7 +28,7 @@ class Wire:
 async def others_done(before: set) -> None:
     "All tasks end that were not there before"
     def left(): return [t for t in asyncio.all_tasks() - before if not t.done()]
-    await until(lambda: not left(), deadline=5, what=f'{left()} to end')
+    await until(lambda: not left(), what=f'{left()} to end')
 
 
 class Clock(selectors.DefaultSelector):

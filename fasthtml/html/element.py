@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'Safe', 'attrmap', 'attrmap_x',
-           'check_name', 'refuse_unfinished', 'valmap', 'runs_as_script', 'safe_url', 'unqid', 'is_raw_text', 'FT',
-           'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
+           'check_name', 'refuse_unfinished', 'valmap', 'plain_json', 'runs_as_script', 'safe_url', 'unqid',
+           'is_raw_text', 'FT', 'ft', 'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content',
+           'in_foreign']
 
 # %% ../../nbs/api/html/00_element.ipynb #7c390c33
 import base64, copy, functools, json, os, re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import Any, TypeAlias
 
@@ -131,6 +133,7 @@ def refuse_unfinished(
     if why := _unfinished(x):
         if hasattr(x, 'close') and hasattr(type(x), '__await__'): x.close()   # else Python warns of it as well
         raise TypeError(f"{_kind_of(x)} cannot be {where}. {why}")
+    if type(x).__repr__ is object.__repr__ and type(x).__str__ is object.__str__: _tell_of_text(type(x), where)
 
 def _kind_of(x: Any) -> str:
     if isinstance(x, type): return 'A class'
@@ -142,6 +145,21 @@ def _text_of(x: Any) -> str:
     "The text of a part of a value"
     if type(x) is not str: refuse_unfinished(x, 'the value of an attribute')
     return str(x)
+
+# %% ../../nbs/api/html/00_element.ipynb #f0110f02
+_drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()   # methods by which an object draws itself
+_without_text: set[str] = set()   # classes whose objects were shown as Python prints them; at most a thousand
+
+def _tell_of_text(cls: type, where: str) -> None:
+    "Say, once for each class, that its objects have no text"
+    name = f'{cls.__module__}.{cls.__qualname__}'
+    if name in _without_text or len(_without_text) > 999 or any(hasattr(cls, o) for o in _drawing): return
+    _without_text.add(name)
+    import logging
+    logging.getLogger('fasthtml').warning(f"An object of the class `{name}` is {where}, and is shown as Python prints it: "
+                                          f"<{name} object at 0x...>. Show one of its values, or "
+                                          "give the class `__str__` (a text) or `__ft__` (an element).")
+
 
 # %% ../../nbs/api/html/00_element.ipynb #c960424f
 def _said(o: Any) -> bool: return o is not None and o is not False and o != ''   # 0 says something
@@ -178,7 +196,16 @@ def _style(o: Any) -> str:
 _selectors = frozenset('hx-target hx-include hx-indicator hx-select hx-disabled-elt'.split())  # these name an element as `#id`
 _link_attrs = {'link': 'href', **{o: f'hx-{o}' for o in 'get post put delete patch'.split()}}   # may name a route
 
-_usual_collections, _json = frozenset([list, tuple, dict]), json.JSONEncoder(default=_text_of).encode
+_usual_collections = frozenset([list, tuple, dict])
+
+def plain_json(x: Any) -> Any:
+    "What `json` should write for an object that it does not know: the items of a set, the value of an Enum, else the text"
+    if isinstance(x, Enum): return x.value
+    if isinstance(x, (set, frozenset)): return _listed(x)
+    refuse_unfinished(x, 'a value in JSON')
+    return str(x)
+
+_json = json.JSONEncoder(default=plain_json).encode
 
 def _value(name: str, v: Any) -> Any:
     "`v` as the attribute `name` holds it; None to leave the attribute out"
@@ -374,7 +401,6 @@ def _with_id(kw: dict) -> dict:
     return kw
 
 # %% ../../nbs/api/html/00_element.ipynb #f53bffb9
-_drawing = '__ft__ __html__ _repr_html_ _repr_svg_ _repr_png_ _repr_mimebundle_'.split()
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
 
 def is_raw_text(k: type) -> bool:

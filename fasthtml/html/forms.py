@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any
 
 # %% ../../nbs/api/html/05_forms.ipynb #d8f9e904
-from .element import FT, to_node
+from .element import FT, refuse_unfinished, to_node
 from .tags import Small
 
 # %% ../../nbs/api/html/05_forms.ipynb #217eb73e
@@ -64,6 +64,7 @@ def _field_text(value: Any, kind: str = 'text') -> str | None:
     if isinstance(value, date | time): return _date_text(value, kind)
     if isinstance(value, bool): return str(int(value)) if kind in ('number', 'range') else str(value)
     if isinstance(value, int | float | Decimal): return _number_text(value)
+    if not isinstance(value, str): refuse_unfinished(value, 'the value of a field')
     return _from_text(value, kind) if isinstance(value, str) and kind in _temporal else str(value)
 
 # %% ../../nbs/api/html/05_forms.ipynb #d9be2008

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from .element import FT, esc, links, safe_url
+from .element import FT, esc, links, plain_json, refuse_unfinished, safe_url
 
 # %% ../../nbs/api/html/02_htmx.ipynb #ef685693
 hx_attrs_4only = 'hx_action hx_method hx_config hx_ignore hx_query'.split()
@@ -106,7 +106,8 @@ def wants_fragment(
     return 'hx-request' in headers and 'hx-history-restore-request' not in headers
 
 # %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
-_controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')   # servers refuse them, or end the connection (RFC 9110 5.5)
+_is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')
 _addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
 
 def safe_address(
@@ -127,7 +128,10 @@ class HttpHeader:
     v: str  # Value
     def __post_init__(self) -> None:
         if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v))
+        if isinstance(self.v, str): object.__setattr__(self, 'v', self.v.strip(' \t'))
+        else: refuse_unfinished(self.v, f'the value of the header {self.k}')
         line = f'{self.k}: {self.v}'
+        if not _is_token(str(self.k)): raise ValueError(f"The name of a header is letters, digits and hyphens, got {str(self.k)[:80]!r}.")
         if _controls.search(line):
             raise ValueError(f"A header is one line without control characters, got {line[:80]!r}. Take them out of it.")
         if not line.isascii() and max(line) > '\xff':
@@ -158,9 +162,10 @@ def HtmxResponseHeaders(
 
 def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()
-    if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=str)
+    if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=plain_json)
     if isinstance(v, FT): return f'#{v.id}'
     if hasattr(v, '__url__'): v = v.__url__()
+    if not isinstance(v, str): refuse_unfinished(v, f'the value of `{k}`')
     return quote(str(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else str(v)
 
 # %% ../../nbs/api/html/02_htmx.ipynb #0020715e

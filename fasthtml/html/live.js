@@ -4,7 +4,7 @@
 // have in common is never looked at, so whatever the visitor, htmx or a widget did there stays.
 //   <html data-live="true | stale | lost">    the state of the page; event `live:state` on <html>
 //   data-live="failed | lost" on a region     it could not be drawn, or may not be seen any more
-//   data-live-conflict on an element          the visitor and somebody else have both changed it; event `live:conflict`
+//   data-live-conflict on an element          the visitor and another have both changed it; event `live:conflict`
 //   data-live-keep on an element              never touched: it belongs to a script
 // No eval, no inline handlers: it runs under a Content-Security-Policy.
 //

@@ -35,7 +35,7 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
             foreign = c._t.raw and in_foreign([o[1].strip() for o in open_] + [end.strip()])
             t, kids = c._t, [o for o in content(c._t, c.children, foreign) if o is not None]
             block = indent and t.name in _blocks
-            before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper, nobody reads it
+            before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper is unreadable anyway
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')
             yield before + open_tag(c).replace('&#39;', "'")
             if not t.name or len(kids) > 1 or kids and (isinstance(kids[0], FT) or type(_other(kids[0])) is not str):

@@ -385,7 +385,7 @@ async def socket_refusal(
     before: Iterable[Any] = (),               # Guards
     origins: Iterable[str]|None = (),         # Origins that may connect here, beside those the app trusts; None: what is behind decides
     source: Source|None = None,               # What the handshake carries, if that was made already
-    last: bool = False,                       # Nobody behind will ask again
+    last: bool = False,                       # Nothing after it will ask again
 ) -> int: # Close code; 0 lets the client in
     "Why a WebSocket is refused before it is used: its origin, a guard, or too many are open"
     if not scope.get('fasthtml.same_origin'):

@@ -126,7 +126,7 @@ if (window.htmx && htmx.config) htmx.config.inlineStyleNonce = mine;   // its ow
 const nonceOf = policy => (/script-src[^;]*'nonce-([\\w-]+)'/.exec(policy || '') || [])[1];
 function own(text, policy, url) {
 if (typeof text !== 'string') return text;
-text = text.replaceAll(`nonce="${mine}"`, '');   // nobody but this page knows it
+text = text.replaceAll(`nonce="${mine}"`, '');   // known to this page alone
 const theirs = new URL(url || '', location.href).origin === location.origin && nonceOf(policy);
 return theirs ? text.replaceAll(`nonce="${theirs}"`, `nonce="${mine}"`) : text;
 }

@@ -137,7 +137,7 @@ class Admissions:
 def mark_of(
     kind: str,      # 'address' or 'person'
     key: Hashable,  # Which; two processes must write it alike, as they do with text and numbers
-) -> str:           # Short, and says nothing about anybody to who reads the broker's data
+) -> str:           # Short, and does not give the person or the address away to a reader of the broker's data
     "What processes call an address or a person when they compare counts"
     return hashlib.blake2s(f'{kind} {key!r}'.encode('utf-8', 'replace'), digest_size=9).hexdigest()
 

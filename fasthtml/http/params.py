@@ -294,7 +294,7 @@ class Plan:
 
 # %% ../../nbs/api/http/12_params.ipynb #60a95d25
 def _innermost(fn: Callable) -> Callable:
-    "The function that somebody wrote, under partials, methods, wrappers and callable objects"
+    "The function as it was written, under partials, methods, wrappers and callable objects"
     while True:
         if isinstance(fn, functools.partial): fn = fn.func
         elif inspect.ismethod(fn): fn = fn.__func__

@@ -10,7 +10,7 @@ __all__ = ['convertors', 'RegexConvertor', 'reg_re_param', 'PathPattern', 'Reach
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -20,6 +20,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.convertors import CONVERTOR_TYPES, Convertor
+
+# %% ../../nbs/api/http/10_paths.ipynb #f0110f11
+from ..html.element import refuse_unfinished
 
 # %% ../../nbs/api/http/10_paths.ipynb #de2305b8
 class RegexConvertor(Convertor[str]):
@@ -212,6 +215,7 @@ def warn_caller(message: str) -> None:
 
 def _quoted(name: str, shape: Convertor, value: Any, text: str) -> str:
     if isinstance(value, Enum): value = value.value
+    if not isinstance(value, str | int): refuse_unfinished(value, f'the value of `{name}` in an address')
     try: s = shape.to_string(value)
     except (ValueError, TypeError, AssertionError) as e:
         raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}: {e or "wrong shape"}.') from e
@@ -238,14 +242,23 @@ def fill_path(
     return path
 
 # %% ../../nbs/api/http/10_paths.ipynb #c58da569
+def _each(x: Any) -> Iterable[Any]:
+    "The values of one name; those of a set in order of their text, so that an address is the same each time"
+    if isinstance(x, set | frozenset): return sorted(x, key=str)
+    return x if isinstance(x, Collection | Iterator) and not isinstance(x, str | bytes | Mapping) else [x]
+
+def _query_value(name: str, x: Any) -> Any:
+    if isinstance(x, Enum): return x.value
+    if not isinstance(x, str | int): refuse_unfinished(x, f'the value of `{name}` in an address')
+    return '' if x is None or x is False else x
+
 def add_query(
     url: str,                # URL, perhaps with a query and a fragment already
     kw: Mapping[str, Any],   # Names and values
 ) -> str:
     "`url` with `kw` added to its query"
     if not kw: return url
-    plain = lambda v: '' if v is None or v is False else v.value if isinstance(v, Enum) else v
-    items = [(k, plain(v)) for k, vs in kw.items() for v in (vs if isinstance(vs, list | tuple | set) else [vs])]
+    items = [(k, _query_value(k, v)) for k, vs in kw.items() for v in _each(vs)]
     url, hash_, rest = url.partition('#')
     return f'{url}{"&" if "?" in url else "?"}{urlencode(items)}{hash_}{rest}'
 

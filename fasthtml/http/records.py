@@ -168,7 +168,7 @@ def _pydantic(annotation: Any, wanted: Mapping[str, str] = {}) -> Cast:
     return Cast(check, Text('another'))
 
 def _way_to(loc: tuple, value: Any, missing: bool) -> str:
-    "Where in `value` an error is; pydantic also names the members of a union, which nobody has sent"
+    "Where in `value` an error is; pydantic also names the members of a union, which are not in what was sent"
     path = ''
     for i, step in enumerate(loc):
         index = isinstance(step, int) and isinstance(value, list | tuple)

@@ -115,7 +115,7 @@ class Request(Connection, StarletteRequest):
         "A body that is to be parsed in memory; HTTPException 413 once it is too long"
         self.max_body_size = min(self.max_body_size, self.max_text_size)
         raw = await self.body()
-        if len(raw) > self.max_body_size: raise _too_large(self.max_body_size)  # somebody has read it before
+        if len(raw) > self.max_body_size: raise _too_large(self.max_body_size)  # a guard has read it before
         return raw
 
     async def json(self) -> Any:

@@ -37,7 +37,7 @@ from starlette.types import Receive, Scope, Send
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
 from ..html.element import FT, Safe, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
-from ..html.htmx import HttpHeader, safe_address
+from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
@@ -55,7 +55,7 @@ class Exchange:
     send: Send         # Messages to the client
     task: asyncio.Task|None = None               # The task in which the handler runs
     loop: asyncio.AbstractEventLoop|None = None  # Its event loop, for helpers called from threads
-    source: Any = None                           # What the request carries (`Source`), once somebody asked
+    source: Any = None                           # What the request carries (`Source`), once it was asked for
     stream: Any = None                           # A stream that started the response by itself
     config: Any = None                           # The app's settings (`Site`)
 
@@ -134,6 +134,7 @@ def cookie(
     samesite: str|None = 'lax',      # 'lax', 'strict' or 'none'
 ) -> HttpHeader: # Return it beside the content
     "A header that sets a cookie"
+    if not isinstance(value, str): refuse_unfinished(value, f'the value of the cookie {key}')
     jar = SimpleCookie({key: value})
     given = {'max-age': max_age, 'expires': expires, 'path': path, 'domain': domain, 'samesite': samesite}
     jar[key].update({k: v for k, v in given.items() if v is not None})
@@ -149,7 +150,9 @@ class Redirect:
     @property
     def url(self) -> str:
         "The location, safe in a header"
-        return quote(safe_url('href', str(address_of(self.loc))), safe=":/%#?=@[]!$&'()*+,;~")
+        address = address_of(self.loc)
+        if not isinstance(address, str): refuse_unfinished(address, 'the address of a Redirect')
+        return quote(safe_url('href', str(address)), safe=":/%#?=@[]!$&'()*+,;~")
 
     def __response__(self, request: Request) -> Response:
         htmx = 'hx-request' in request.headers
@@ -411,22 +414,20 @@ def own_copy(response: Response) -> Response:
 def _with_extras(response: Response, reply: Returned) -> Response:
     "A ready response with the headers and tasks that stood beside it"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
-    response = _safe_addresses(response)
+    response = _checked(response)
     if not reply.headers and reply.background is None: return response
     response = own_copy(response)
     for header in reply.headers: put_header(response.raw_headers, header)
     response.background = both_tasks(response.background, reply.background)
     return response
 
-_address_headers = frozenset((b'location', b'content-location', b'hx-location', b'hx-redirect', b'hx-push-url', b'hx-replace-url'))
-
-def _safe_addresses(response: Response) -> Response:
-    "A ready response, whose headers name no address that would run"
-    given = [(k, v) for k, v in getattr(response, 'raw_headers', ()) if k.lower() in _address_headers]
-    safe = {k: safe_address(v.decode('latin-1')).encode('latin-1') for k, v in given}
-    if all(safe[k] == v for k, v in given): return response
+def _checked(response: Response) -> Response:
+    "A ready response, with headers that a server sends, and that name no address that would run"
+    given = getattr(response, 'raw_headers', [])
+    safe = [header_bytes(HttpHeader(k.decode('latin-1'), v.decode('latin-1'))) for k, v in given]
+    if safe == given: return response
     response = own_copy(response)
-    response.raw_headers = [(k, safe.get(k, v)) for k, v in response.raw_headers]
+    response.raw_headers = safe
     return response
 
 def with_policy(

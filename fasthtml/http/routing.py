@@ -47,7 +47,7 @@ def nested_name(
 
 # %% ../../nbs/api/http/13_routing.ipynb #c6017ea3
 all_meths = 'get post put delete patch head trace options'.split()
-get_and_post = 'GET', 'POST'   # What a handler answers if nobody said; known by identity
+get_and_post = 'GET', 'POST'   # What a handler answers if no methods are given; known by identity
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
@@ -259,7 +259,7 @@ def _shape(pattern: PathPattern | None) -> str | None:
 
 class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
-    fills: Any = None   # Fields that a link could fill, if nobody said whether this is a page (`LinkFields`)
+    fills: Any = None   # Fields that a link could fill, if it is not said whether this is a page (`LinkFields`)
     site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
     def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
         "Note the address, and what answers there"

@@ -74,7 +74,7 @@ def check_origins(
     for name in given:
         scheme, sign, _ = str(name).partition('://')
         if name in ('*', 'null') or parse_origin(str(name)) or (sign and scheme not in ('http', 'https')): continue
-        raise ValueError(f"{option}={name!r} is no origin, which is a scheme and a host. Write 'https://shop.example', or '*' for anybody.")
+        raise ValueError(f"{option}={name!r} is no origin, which is a scheme and a host. Write 'https://shop.example', or '*' for all.")
     return given
 
 # %% ../../nbs/api/http/10_security.ipynb #1d9f5d75
@@ -87,7 +87,7 @@ def cross_origin(
     host: str,                              # The `Host` header
     trusted: Iterable[str] = frozenset(),   # Origins that may do what our own pages may
 ) -> str | None:                            # Why it is refused; None if it may pass
-    "Decide whether an unsafe request was sent by somebody else's page"
+    "Decide whether an unsafe request was sent by another site's page"
     if method in _safe: return None
     site, origin = headers.get('sec-fetch-site', ''), headers.get('origin', '')
     if site in ('same-origin', 'none') or not (site or origin): return None
@@ -101,7 +101,7 @@ def cross_origin(
 def ws_origin_ok(
     headers: Mapping[str, str],                 # Of the handshake, lower-case names
     host: str,                                  # The `Host` header
-    origins: Iterable[str] | None = None,       # Others that may connect; `*` is anybody
+    origins: Iterable[str] | None = None,       # Others that may connect; `*` is any origin
     scheme: str = 'ws',                         # `ws` or `wss`, as far as the server knows
 ) -> bool:
     "True if this page may open a WebSocket to us"
@@ -126,9 +126,9 @@ def brings_login(
 def origin_refusal(
     scope: Mapping[str, Any],                      # ASGI scope of a request or a socket
     trusted: Iterable[str|re.Pattern] = (),        # Origins that may do what our own pages may
-    public: bool = False,                          # May anybody's page call us, as long as no login comes along?
+    public: bool = False,                          # May any site's page call the app, as long as no login comes along?
 ) -> str | None:                                   # Why it is refused; None if it may pass
-    "Decide whether somebody else's page opens this connection"
+    "Decide whether another site's page opens this connection"
     headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
     scheme, host = scope.get('scheme', 'http'), headers.get('host', '')
     if scope['type'] == 'websocket':

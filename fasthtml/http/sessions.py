@@ -29,6 +29,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING: import sqlite3
 
 import anyio
+from fastcore.basics import patch
 from itsdangerous import BadSignature, TimestampSigner
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -295,6 +296,7 @@ class _Keeper:
         self.session = Session(self.read, cookie.name)
         self.session._save = self.save
         self.no_id = ''   # why a change is lost while there is no id
+        self.writing: asyncio.Future | None = None
 
     @property
     def names(self) -> list[str]:   # one for each key of the app, the current one first
@@ -333,7 +335,7 @@ class _Keeper:
         else: self.id, self.session._late = '', self.no_id
 
     def read(self) -> str:
-        "The content as JSON text; waits for the store, if nobody has called `fetch`"
+        "The content as JSON text; waits for the store, if `fetch` was not called"
         if not self.asked: self._wait()
         text = ','.join(f'{json.dumps(k)}:{v}' for k, v in self.saved.items())
         return f'{{{text}}}' if text else ''
@@ -345,15 +347,6 @@ class _Keeper:
         except RuntimeError: here = None
         if here is not self.loop: return asyncio.run_coroutine_threadsafe(self.fetch(), self.loop).result()
         with ThreadPoolExecutor(1) as pool: pool.submit(asyncio.run, self.fetch()).result()
-
-    async def save(self) -> None:
-        "Write what changed since the last time"
-        if not (self.id and self.session.touched) or self.away: return
-        now = {k: _text(v) for k, v in self.session.items()}
-        changed = {k: v for k, v in now.items() if self.saved.get(k) != v}
-        removed = [k for k in self.saved if k not in now]
-        self.saved = now
-        if changed or removed: await self.ask(self.store.save(self.key, changed, removed, self.max_age))
 
     async def start(self, message: Message, cookie: SessionCookie) -> None:
         "Save before a response starts, and set the cookie if the id is new, old or gone"
@@ -369,6 +362,20 @@ class _Keeper:
         if self.id and self.left < self.max_age/2:
             await self.ask(self.store.save(self.key, {}, (), self.max_age))
             cookie.write(message, self.id)
+
+# %% ../../nbs/api/http/11_sessions.ipynb #6ae81c2e
+@patch
+async def save(self: _Keeper) -> None:
+    "Write what changed since the last time; a write goes on when its caller is cancelled, and the next one comes after it"
+    if not (self.id and self.session.touched) or self.away: return
+    if self.writing: await self.ask(asyncio.shield(self.writing))
+    now = {k: _text(v) for k, v in self.session.items()}
+    changed = {k: v for k, v in now.items() if self.saved.get(k) != v}
+    removed = [k for k in self.saved if k not in now]
+    if not (changed or removed): return
+    self.saved = now
+    self.writing = asyncio.ensure_future(self.store.save(self.key, changed, removed, self.max_age))
+    await self.ask(asyncio.shield(self.writing))
 
 # %% ../../nbs/api/http/11_sessions.ipynb #5ba6769b
 async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore, signing: Signing,

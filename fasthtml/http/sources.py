@@ -29,7 +29,7 @@ class Source:
 
     def __init__(
         self,
-        conn: HTTPConnection | None = None,         # The request or socket; made from the next three when somebody asks
+        conn: HTTPConnection | None = None,         # The request or socket; made from the next three when it is first asked for
         *,
         scope: Scope | None = None,                 # Instead of `conn`
         receive: Receive | None = None,             # Goes with `scope`

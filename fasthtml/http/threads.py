@@ -137,7 +137,7 @@ class LoopThreads:
         if self._told: return
         self._told = True
         try: self.loop.call_soon_threadsafe(self._report)
-        except RuntimeError: pass   # the loop is closed, nobody waits
+        except RuntimeError: pass   # the loop is closed, nothing waits for it
 
     def _report(self) -> None:
         "In the loop: hand out results"

@@ -45,14 +45,23 @@ class LoopSubscribers:
         self.queue: deque[Message] = deque()
         self.size, self.too_slow = 0, False
         self._delivering = self._woken = False
+        self._lock = threading.Lock()   # other threads add while this loop delivers
 
     def add(self, message: Message) -> None:
         "Queue a message; the channel's lock is held"
-        self.queue.append(message)
-        self.size += len(message.text)
-        if self.size <= self.limit or len(self.queue) == 1: return
-        if self.channel.when_full == 'close': self.too_slow = True
-        while self.size > self.limit and len(self.queue) > 1: self._drop()
+        with self._lock:
+            self.queue.append(message)
+            self.size += len(message.text)
+            if self.size <= self.limit or len(self.queue) == 1: return
+            if self.channel.when_full == 'close': self.too_slow = True
+            while self.size > self.limit and len(self.queue) > 1: self._drop()
+
+    def _next(self) -> Message | None:
+        with self._lock:
+            if not self.queue: return None
+            message = self.queue.popleft()
+            self.size -= len(message.text)
+            return message
 
     def _drop(self) -> None:
         "Drop the oldest message that is not a notice; with `latest`, the oldest that has a newer one of the same name"
@@ -72,7 +81,7 @@ class LoopSubscribers:
 
     def close(self) -> None:
         "The loop is closed: it has no subscribers any more"
-        self.queue.clear()
+        while self._next() is not None: pass
         for subscriber in tuple(self.members): self.channel.leave(subscriber)
 
     def deliver(self) -> None:
@@ -81,11 +90,7 @@ class LoopSubscribers:
         if self._delivering: return
         self._delivering = True
         try:
-            while True:
-                try: message = self.queue.popleft()
-                except IndexError: break
-                self.size -= len(message.text)
-                self._deliver(message)
+            while (message := self._next()) is not None: self._deliver(message)
             if self.too_slow: self._give_up()
         finally: self._delivering = False
 

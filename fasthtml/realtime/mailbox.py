@@ -220,13 +220,12 @@ async def _send_parts(self: Mailbox, parts: tuple[str, ...]) -> None:
 async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
     "Send what was begun, then what is pending"
     try:
-        if begun is None and self._pending: begun = self._transmit(self._take())
-        while begun is not None:
-            await begun
+        while begun is not None or self._pending:
+            await (begun or self._transmit(self._take()))
+            begun = None
             self.sent += 1
             self._flying = 0
             self._wake()
-            begun = self._transmit(self._take()) if self._pending else None
     except Exception as e: self._fail(e)
     except asyncio.CancelledError:
         self.close('gone')  # not by us: the piece is lost, so the client must come again rather than go on behind a gap
@@ -243,7 +242,7 @@ def _take(self: Mailbox) -> Any:
 
 @patch
 def _fail(self: Mailbox, e: Exception) -> bool:
-    if is_gone(e): return self.close('gone')
+    if self.closed or is_gone(e): return self.close('gone')   # a piece that is under way when the client leaves fails by itself
     log.error('sending to a client failed', exc_info=e)
     return self.close('failed')
 

@@ -75,14 +75,15 @@ class Network:
         return call
 
 # %% ../../nbs/api/testing/32_faults.ipynb #edf1c871
-class Server:
-    "The process that serves the app"
+class _OfClient:
     def __init__(self,
         client: Any,  # An `AsyncClient`
         run: Callable[[Coroutine], Any] = lambda coro: coro, # Carries out what an async test awaits
     ):
         self.client, self.run = client, run
 
+class Server(_OfClient):
+    "The process that serves the app"
     def restart(self) -> Any:
         "Stop the server and start it anew, with nothing in memory"
         return self.run(self._restart())
@@ -97,14 +98,8 @@ class Server:
         for channel in _channels(app): channel.lose(f'{token_hex(4)}-0')
         if started: await self.client.start()
 
-class BrokerFaults:
+class BrokerFaults(_OfClient):
     "What stands behind the channels of the app"
-    def __init__(self,
-        client: Any,  # An `AsyncClient`
-        run: Callable[[Coroutine], Any] = lambda coro: coro, # Carries out what an async test awaits
-    ):
-        self.client, self.run = client, run
-
     def lose(self) -> Any:
         "The broker was away: messages may be missing, and it says so"
         return self.run(self._lose())

@@ -247,6 +247,7 @@ def link_hint(
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #f81d3094
 _python_names = re.compile(r'<[\w.]+ object at 0x[0-9a-f]+>|<(?:function|coroutine object|generator object|bound method|class) [^<>]*>')
+_at = re.compile(' at 0x[0-9a-f]+')   # differs at each request
 
 def page_hints(
     html: str,          # A page, or a fragment
@@ -266,7 +267,8 @@ def page_hints(
             if name not in _addresses or not isinstance(app, FastHTML) or attrs.get('rel') == 'canonical': continue
             method = _addresses[name] or attrs.get('method', 'get').upper()
             if text := link_hint(app, scope, name, value, method): yield text
-    for shown in {o[0] for o in _python_names.finditer(''.join(reader.text))}:
+    texts = ' '.join([''.join(reader.text), *(value for _, attrs in reader.tags for value in attrs.values())])
+    for shown in dict.fromkeys(_at.sub('', o[0]) for o in _python_names.finditer(texts)):
         yield f'{shown} is on the page: this is how Python prints an object. Give its class __ft__, call the function, or await it.'
     if whole and isinstance(app, FastHTML): yield from extension_hints(reader.tags, app)
 

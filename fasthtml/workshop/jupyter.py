@@ -249,7 +249,7 @@ def _html(text: str) -> Any:
     "Something that a notebook displays as HTML"
     try: from IPython.display import HTML
     except ImportError: return Safe(text)
-    return HTML(text)
+    return HTML(text + '\n')   # IPython warns of a text that is a frame and nothing else
 
 def frame(
     src: str = '',                      # Address of a page
@@ -288,7 +288,7 @@ def HTMX(
     base, path = f'http://{host}:{port}', address_of(path)
     if client is not None: shows = frame(srcdoc=client.get(path).text, height=height)
     elif isinstance(path, str): shows = frame(src=base + path, height=height)
-    elif app is not None: shows = frame(srcdoc=page_of(path, app, base + '/'), height=height)
+    elif app is not None: shows = frame(srcdoc=page_of(followed(path), app, base + '/'), height=height)
     else: raise TypeError(f'HTMX({type(path).__name__}, ...) shows elements with the head of an app: give `app=` as well, or a path.')
     address = A('Open in a tab', href=base + path, target='_blank') if link and isinstance(path, str) else None
     return _html(to_html(address, shows if iframe else None))
@@ -303,10 +303,12 @@ def _regions_in(html: str) -> list[tuple[str, Any]]:
     return [(key, table[name_of(key)]) for key in keys for table in tables if name_of(key) in table]
 
 def followed(
-    html: str, # Elements with regions
-) -> str:
-    "The same for a cell's output: it follows the regions in it"
+    *elements: Any, # To be shown
+) -> Safe:          # Their HTML; with regions it follows these
+    "Elements as the output of a cell"
+    html = to_html(*elements)
     found = dict(_regions_in(html))
+    if not found: return Safe(html)
     app = next(iter(found.values())).regions.app
     base = next(f'http://localhost:{port}' for port, server in _running.items() if server.app is app)
     def signed(m: re.Match) -> str:
@@ -316,7 +318,7 @@ def followed(
     frames = [frame(src=base + region.page_of_key(key)) for key, region in found.items()]
     name = unqid()
     script = Script(_follow_js % (name, base))
-    return to_html(Div(*frames, id=name), Template(Safe(_region.sub(signed, html))), script)
+    return Safe(to_html(Div(*frames, id=name), Template(Safe(_region.sub(signed, html))), script))
 
 _follow_js = """(async () => {
   const box = document.getElementById('%s'), base = '%s', url = base + '/_live', live = globalThis.fasthtmlLive;
@@ -341,9 +343,7 @@ def show(
     style: str | None = None,           # CSS of that
 ) -> Any:
     "Display elements in which htmx works"
-    if iframe: return _html(str(shown(*s, iframe=True, height=height, style=style)))
-    return _html(followed(to_html(*s)) + to_html(_process)) if _regions_in(to_html(*s)) else _html(
-        str(shown(*s, _process, height=height, style=style)))
+    return _html(str(shown(followed(*s), *(() if iframe else (_process,)), iframe=iframe, height=height, style=style)))
 
 def htmx_config_port(
     port: int = 8000,   # Where the app is served

@@ -4,7 +4,7 @@ import importlib.util
 import pytest
 
 from fasthtml.realtime import presence
-from support import ROOT, serve
+from support import ROOT, serve, type_messages
 
 
 def load_demo(htmx: int):
@@ -42,12 +42,8 @@ def test_two_visitors_see_each_other(demo, new_page, monkeypatch):
     alan.goto(demo)
     for tab in ada, alan: tab.wait_for_selector('#presence:text-is("Guest 1, Guest 2 here")')
     ada.fill('#box-text', 'half a sen')
-    alan.click('#box-text')
-    for text in 'Hello <b>all</b>', 'and again':    # the keyboard stays where it is
-        alan.keyboard.type(text)
-        alan.keyboard.press('Enter')
-        ada.wait_for_selector(f'#messages li:has-text("Guest 2 {text}")')
-        alan.wait_for_function('document.activeElement.id == "box-text" && document.activeElement.value == ""')
+    type_messages(alan, '#box-text', ['Hello <b>all</b>', 'and again'],
+                  lambda text: ada.wait_for_selector(f'#messages li:has-text("Guest 2 {text}")'))
     assert ada.input_value('#box-text') == 'half a sen'
     alan.context.close()
     ada.wait_for_selector('#presence:text-is("Guest 1 here")')

@@ -10,7 +10,7 @@ from fasthtml.common import Div, FastHTML, P
 from fasthtml.realtime import presence
 from fasthtml.realtime.servers import abort
 from proxy_kit import Proxy
-from support import ROOT, Served, serve, wait_until
+from support import ROOT, Served, serve, type_messages, wait_until
 
 VERSIONS = pytest.mark.parametrize('htmx', [2, 4])
 
@@ -141,12 +141,7 @@ def test_a_shared_list_a_cart_and_a_filter_are_true_in_every_window(new_page, ht
             tab.press('[name=name]', 'Enter')
             tab.wait_for_selector('html[data-live=true]', state='attached')
         bob.fill('[name=text]', 'half a sen')
-        ann.click('[name=text]')
-        for text in 'buy milk', 'buy figs':
-            ann.keyboard.type(text)
-            ann.keyboard.press('Enter')
-            bob.wait_for_selector(f'li:has-text("{text} (Ann)")')
-            ann.wait_for_function('document.activeElement.name == "text" && document.activeElement.value == ""')
+        type_messages(ann, '[name=text]', ['buy milk', 'buy figs'], lambda text: bob.wait_for_selector(f'li:has-text("{text} (Ann)")'))
         assert bob.input_value('[name=text]') == 'half a sen'
         bob.click('li:has-text("milk") button')
         ann.wait_for_selector('h2:text-is("2 to do")')

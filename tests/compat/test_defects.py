@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -224,7 +223,7 @@ def test_d9_a_client_that_does_not_read_delays_nobody():
     app = plain_app()
     news = app.channel('news')
 
-    @app.ws('/news', channels=[news])
+    @app.ws('/news', channels=[news], slow=None)   # a stalled client is not disconnected
     async def message(): ...
 
     @app.get('/fill')
@@ -242,14 +241,12 @@ def test_d9_a_client_that_does_not_read_delays_nobody():
         assert b'101' in stalled.recv(200)
         with connect(f'{server.ws_url}/news') as reader:
             wait_until(lambda: len(news) == 2)
-            start = time.monotonic()
             filling = threading.Thread(target=httpx2.get, args=[f'{server.url}/fill'], daemon=True,
                                        kwargs={'params': {'kilobytes': 4000}, 'timeout': 30})
             filling.start()
             while 'the end' not in reader.recv(timeout=30): pass
-            assert time.monotonic() - start < 25
             filling.join(30)
-            assert not filling.is_alive()
+            assert not filling.is_alive() and len(news) == 2
         stalled.close()
 
 

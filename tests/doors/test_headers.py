@@ -1,8 +1,10 @@
 """What leaves in a header: addresses that would run, the headers of a careful site, the policy, lines of the log."""
+import http.client
 import importlib
 import json
 import logging
 import pkgutil
+from urllib.parse import quote
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -20,8 +22,21 @@ from starlette.testclient import TestClient
 
 import fasthtml
 from fasthtml.app.app import FastHTML
-from fasthtml.common import EventStream, FtResponse, HtmxResponseHeaders, HttpHeader, P, Redirect, Script, Style, Titled
+from fasthtml.common import (
+    EventStream,
+    FtResponse,
+    HtmxResponseHeaders,
+    HttpHeader,
+    JSONResponse,
+    P,
+    Redirect,
+    Script,
+    Style,
+    Titled,
+)
 from fasthtml.html.htmx import htmx_resps
+from fasthtml.testing import Client
+from support import DEADLINE, serve
 
 HX = {'hx-request': 'true'}
 RUNS = ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\tscript:alert(1)', '\x01javascript:alert(1)',
@@ -78,6 +93,76 @@ def test_an_address_that_would_run_is_inert_in_every_header(how, url, htmx):
 def test_every_header_of_htmx_with_an_address_is_in_the_table():
     assert {n for n in htmx_resps if 'url' in n or n in ('location', 'redirect')} == {'location', 'redirect', 'push_url', 'replace_url'}
     assert {'hx-' + n.replace('_', '-') for n in ('location', 'redirect', 'push_url', 'replace_url')} < set(ADDRESSES)
+
+
+# What no server sends. uvicorn, for one, closes the connection then, and the visitor sees nothing
+
+def events(headers):
+    async def source(): yield P('x')
+    return EventStream(source(), headers=headers)
+
+
+GIVEN = {
+    'HttpHeader': lambda k, v: (P('x'), HttpHeader(k, v)),
+    'beside a Response': lambda k, v: (PlainTextResponse('x'), HttpHeader(k, v)),
+    'beside a Redirect': lambda k, v: (Redirect('/'), HttpHeader(k, v)),
+    'beside JSON': lambda k, v: ({'a': 1}, HttpHeader(k, v)),
+    'FtResponse': lambda k, v: FtResponse(P('x'), headers={k: v}),
+    'Response': lambda k, v: Response('x', headers={k: v}),
+    'JSONResponse': lambda k, v: JSONResponse({}, headers={k: v}),
+    'RedirectResponse': lambda k, v: RedirectResponse('/', headers={k: v}),
+    'StreamingResponse': lambda k, v: StreamingResponse(iter(['x']), headers={k: v}),
+    'FileResponse': lambda k, v: FileResponse(__file__, headers={k: v}),
+    'EventStream': lambda k, v: events({k: v}),
+    'HTTPException': lambda k, v: raise_(HTTPException(400, 'no', {k: v})),
+    'exception handler': lambda k, v: raise_(Wrong({k: v})),
+    'guard': lambda k, v: P('the guard has answered'),
+}
+REFUSED = [('X-A', 'a\nb'), ('X-A', 'a\r\nSet-Cookie: b=1'), ('X-A', 'a\0b'), ('X-A', '\x01'), ('X-A', '\x7f'), ('X A', 'a'), ('X:A', 'a'),
+           ('X\nA', 'a'), ('', 'a'), ('X-\xe9', 'a'), ('X(A', 'a')]
+TAKEN = [('X-A', ' a'), ('X-A', 'a '), ('X-A', 'a\t'), ('X-A', 'a\tb'), ('X-A', ''), ('X-A', 'caf\xe9')]
+
+
+class Wrong(Exception): pass
+
+
+def answers(server):
+    "(status, value of X-A) of each way and header; None where the connection was closed"
+    def header_of(req): return (REFUSED + TAKEN)[int(req.path_params['n'])]
+    def guard(req): return Response('x', headers=dict([header_of(req)])) if req.path_params['how'] == 'guard' else None
+    app = FastHTML(secret_key='k', before=guard)
+    app.exception_handler(Wrong)(lambda req, exc: Response('x', headers=exc.args[0]))
+    @app.get('/{how}/{n}')
+    def show(req, how: str): return GIVEN[how](*header_of(req))
+    found = {}
+    with serve(app, http=server) as served:
+        for how in GIVEN:
+            for n, header in enumerate(REFUSED + TAKEN):
+                line = http.client.HTTPConnection('127.0.0.1', served.port, timeout=DEADLINE)
+                line.request('GET', f'/{quote(how)}/{n}')
+                try: answer = line.getresponse()
+                except http.client.RemoteDisconnected: found[how, header] = None
+                else: found[how, header] = answer.status, answer.headers.get('X-A')
+                line.close()
+    return found
+
+
+@pytest.mark.parametrize('server', ['h11', 'httptools'])
+def test_a_header_that_no_server_sends_is_an_error_in_every_way_it_is_given(server):
+    "The visitor gets an answer: 500. White space around a value is taken off"
+    found = answers(server)
+    usual = {'beside a Redirect': 303, 'RedirectResponse': 307, 'HTTPException': 400}
+    expected = {(how, header): (500, None) for how in GIVEN for header in REFUSED}
+    expected |= {(how, (k, v)): (usual.get(how, 200), v.strip()) for how in GIVEN for k, v in TAKEN}
+    assert {k: v for k, v in found.items() if v != expected[k]} == {}
+
+
+@pytest.mark.parametrize('header, error', [
+    (('X-A', 'a\nb'), 'one line without control characters'), (('X A', 'a'), 'letters, digits and hyphens')])
+def test_the_error_says_what_a_header_is(header, error):
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: Response('x', headers=dict([header])))
+    with pytest.raises(ValueError, match=error): Client(app).get('/')
 
 
 # Headers of every response

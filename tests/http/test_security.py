@@ -12,18 +12,22 @@ from fasthtml.http.security import cross_origin, csp_header, is_local_target, lo
 from support import missing
 
 RESOLVE = """
-const out = JSON.parse(require('fs').readFileSync(0, 'utf8')).map(([target, base]) => {
-    try { return new URL(target, base).origin } catch { return 'error' }
-})
-console.log(JSON.stringify(out))
+const origin = ([target, base]) => { try { return new URL(target, base).origin } catch { return 'error' } };
+require('readline').createInterface({input: process.stdin}).on('line', line => console.log(JSON.stringify(JSON.parse(line).map(origin))));
 """
 
 
-def origins_in_node(pairs: list[tuple[str, str]]) -> list[str]:
+@pytest.fixture(scope='module')
+def origins_in_node():
     "Where Node's WHATWG URL parser ends up, for each target and base"
     node = shutil.which('node') or missing('Node', 'install it: its URL parser is the judge here')
-    done = subprocess.run([node, '-e', RESOLVE], input=json.dumps(pairs), text=True, capture_output=True, check=True)
-    return json.loads(done.stdout)
+    with subprocess.Popen([node, '-e', RESOLVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as judge:
+        def origins(pairs: list[tuple[str, str]]) -> list[str]:
+            judge.stdin.write(json.dumps(pairs) + '\n')
+            judge.stdin.flush()
+            return json.loads(judge.stdout.readline())
+        yield origins
+        judge.stdin.close()
 
 
 @settings(max_examples=25, deadline=None)
@@ -36,7 +40,7 @@ def origins_in_node(pairs: list[tuple[str, str]]) -> list[str]:
         max_size=60,
     )
 )
-def test_a_local_target_never_leaves_the_site(targets):
+def test_a_local_target_never_leaves_the_site(origins_in_node, targets):
     "What we let pass stays on the origin, by the WHATWG URL standard"
     base = 'https://shop.example'
     passed = [t for t in targets if is_local_target(t)]
@@ -68,7 +72,7 @@ def test_other_targets_are_replaced(target):
         max_size=30,
     )
 )
-def test_an_origin_is_the_same_origin_as_by_the_url_standard(parts):
+def test_an_origin_is_the_same_origin_as_by_the_url_standard(origins_in_node, parts):
     "Two texts name one origin for us exactly if they do for the URL standard"
     texts = [f'{scheme}://{host}{port}' for scheme, host, port in parts]
     judged = origins_in_node([(t, 'https://base.example') for t in texts])

@@ -1,4 +1,5 @@
 "Sessions: the key, the cookie, the store. Judges: Starlette's middleware, itsdangerous, sqlite3, a Valkey server."
+import asyncio
 import base64
 import json
 import os
@@ -382,6 +383,38 @@ def test_with_a_store_late_changes_and_sockets_are_kept(make_store, caplog):
         ws.send_text('hi')
         ws.receive_json()
     assert 'no session id yet' in caplog.text
+
+
+async def test_a_write_that_is_cut_off_is_kept_and_the_next_comes_after_it(make_store):
+    "A server cancels the task of a socket while what it changed is on its way to the store"
+    store, gate, began, inbox = make_store(), anyio.Event(), anyio.Event(), asyncio.Queue()
+    save, written = store.save, []
+    async def save_slowly(id, changed, removed, max_age):
+        written.append(list(changed))
+        if 'said' in changed:
+            began.set()
+            await gate.wait()
+        await save(id, changed, removed, max_age)
+    store.save = save_slowly
+    async def on_socket(ws):
+        await ws.accept()
+        try:
+            async for text in ws.iter_text(): ws.session['said'] = text
+        finally: ws.session['ended'] = True
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, WebSocketRoute('/cut', on_socket)]), secret_key=KEY, store=store)
+    async def send(message): pass
+    async with AsyncClient(app) as client:
+        await client.get('/count')
+        scope = {'type': 'websocket', 'path': '/cut', 'raw_path': b'/cut', 'query_string': b'', 'scheme': 'ws', 'subprotocols': [],
+                 'headers': [(b'cookie', f'session={client.cookies["session"]}'.encode())], 'state': {}}
+        socket = asyncio.create_task(app(scope, inbox.get, send))
+        for message in {'type': 'websocket.connect'}, {'type': 'websocket.receive', 'text': 'hi'}: await inbox.put(message)
+        await began.wait()
+        socket.cancel()
+        gate.set()
+        await asyncio.wait([socket])
+        assert (await client.get('/look')).json() == {'n': 1, 'said': 'hi', 'ended': True}
+    assert written[-2:] == [['said'], ['ended']]
 
 
 def test_a_stored_session_ends_with_its_age(tmp_path):

@@ -3,7 +3,6 @@ import asyncio
 import gc
 import json
 import threading
-import time
 
 import httpx2
 import pytest
@@ -35,7 +34,7 @@ from fasthtml.testing import (
     htmx_headers,
 )
 from fasthtml.testing.streams import EventParser
-from support import parse_events, serve
+from support import DEADLINE, parse_events, serve
 
 
 def app_of(*routes, **kw): return Starlette(routes=list(routes), **kw)
@@ -134,7 +133,7 @@ def test_a_long_background_task_goes_on_without_us():
         client = AsyncClient(app_of(Route('/', lambda r: PlainTextResponse('x', background=BackgroundTask(work)))), timeout=1)
         assert (await client.get('/')).text == 'x'
         release.set()
-        await asyncio.wait_for(done.wait(), 5)
+        await done.wait()
     asyncio.run(main())
 
 
@@ -174,7 +173,8 @@ def test_getting_an_endless_stream_is_an_error_that_says_what_to_use(slow):
     client = Client(app_of(Route('/t', ticks), Route('/x', lambda r: PlainTextResponse('still here'))), timeout=1, patience=0.05)
     with pytest.raises(StillWaiting, match='use `sse` or `stream`'):
         client.get('/t')
-    assert ticks.closed.wait(30)
+    assert ticks.closed.wait(DEADLINE)
+    client.inner.timeout = DEADLINE
     assert client.get('/x').text == 'still here'
 
 
@@ -268,13 +268,12 @@ def test_the_clock_can_be_put_forward_for_heartbeats():
             await asyncio.sleep(61)
             yield sse_message('after a minute')
         return EventStream(source(), heartbeat=15)
-    client, start = Client(app), time.monotonic()
+    client = Client(app)
     with client.sse('/quiet') as events:
         assert events.next().data == 'first'
         client.advance(62)
         assert events.next().data == 'after a minute'
         assert len([events.comment() for _ in range(3)]) == 3
-    assert time.monotonic() - start < 60
 
 
 def test_timers_fire_in_their_order():

@@ -5,23 +5,41 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from functools import partial
+from itertools import count
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
+from xml.sax.saxutils import escape
 
 import pytest
 
 from fasthtml.common import (
+    A,
     Beforeware,
     Div,
     EventStream,
     FastHTML,
     Fragment,
+    FtResponse,
+    HtmxResponseHeaders,
+    HttpHeader,
+    Input,
+    JSONResponse,
     Li,
     NotStr,
     P,
     Redirect,
     Response,
+    Script,
+    Style,
+    Textarea,
+    Title,
+    Ul,
+    cookie,
+    fill_form,
+    qp,
     sse_message,
     to_xml,
 )
@@ -94,6 +112,14 @@ UNFINISHED = {  # what can never be meant, and what the error says
     'function in a tuple': (lambda: (P('x'), parts), 'parts(...)'),
 }
 REGION = []
+
+
+def bare_class():
+    "A class whose objects have no text, and that was not seen before"
+    return type('Bare', (), {'__module__': 'app', '__repr__': object.__repr__, '__qualname__': f'Bare{next(COUNT)}'})
+
+
+COUNT = count()
 
 
 class Refused(Exception): pass
@@ -264,3 +290,95 @@ def test_it_is_refused_as_a_value_in_json_too(kind):
     def in_dict(): return {'a': [content()]}
     with pytest.raises(TypeError) as e: Client(app).get('/dict')
     assert hint in str(e.value) and 'a value in JSON' in str(e.value)
+
+
+
+HELPERS = {  # what makes an address, a header or a form of a value
+    'Redirect': lambda x: Redirect(x).url,
+    'HttpHeader': lambda x: HttpHeader('X-A', x),
+    'FtResponse': lambda x: Client(app_of(FtResponse('x', headers={'X-A': x}))).get('/'),
+    'trigger': lambda x: HtmxResponseHeaders(trigger=x),
+    'trigger with values': lambda x: HtmxResponseHeaders(trigger={'a': x}),
+    'HX-Location': lambda x: HtmxResponseHeaders(location={'path': '/', 'values': {'a': x}}),
+    'HX-Redirect': lambda x: HtmxResponseHeaders(redirect=x),
+    'cookie': lambda x: cookie('a', x),
+    'path': lambda x: ROUTE.to(name=x),
+    'query': lambda x: ROUTE.to(name='a', q=x),
+    'several in a query': lambda x: ROUTE.to(name='a', q=[x]),
+    'qp': lambda x: qp('/a', q=x),
+    'field': lambda x: fill_form(Input(name='a'), {'a': x}),
+    'text area': lambda x: fill_form(Textarea(name='a'), {'a': x}),
+}
+
+
+def app_of(result):
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: result)
+    return app
+
+
+ROUTE = FastHTML(secret_key='k').get('/of/{name}')(lambda name: name)
+
+
+@pytest.mark.parametrize('helper', HELPERS)
+def test_it_is_refused_in_addresses_headers_and_forms_too(helper):
+    for kind, (content, hint) in UNFINISHED.items():
+        if ' in a ' in kind: continue
+        make(content)
+        with pytest.raises(TypeError, match=re.escape(hint)): HELPERS[helper](content())
+    for value in 'b<c', 5, 3.5, Decimal('1.50'), date(2025, 1, 31), UUID(int=5): HELPERS[helper](value)
+
+
+class Colour(Enum): RED = 'red'
+
+
+def test_a_set_is_written_in_order_and_an_enum_by_its_value():
+    "In JSON for htmx and in addresses, so that a page is the same in every process"
+    many = {f'n{i}' for i in range(9)}
+    for values in many, frozenset(many):
+        in_order = sorted(values)
+        assert json.loads(P(hx_vals={'a': values}).attrs['hx-vals'])['a'] == in_order
+        assert json.loads(HtmxResponseHeaders(trigger={'a': values}).v)['a'] == in_order
+        assert parse_qs(urlsplit(ROUTE.to(name='a', q=values)).query)['q'] == in_order
+    assert ROUTE.to(name='a', q=range(2)) == ROUTE.to(name='a', q=iter('01')) == '/of/a?q=0&q=1'
+    assert json.loads(P(hx_vals={'a': Colour.RED}).attrs['hx-vals']) == {'a': 'red'}
+    assert json.loads(HtmxResponseHeaders(trigger={'a': Colour.RED}).v) == {'a': 'red'}
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_an_object_without_a_text_is_shown_as_in_fasthtml_and_told_of_once(way, caplog):
+    cls = bare_class()
+    things = [cls(), cls()]
+    for thing in things:
+        app, channel = make(lambda thing=thing: thing)
+        with Client(app) as client: assert WAYS[way](client, channel, lambda thing=thing: thing) == escape(str(thing))
+    [told] = [r.getMessage() for r in caplog.records if cls.__qualname__ in r.getMessage()]
+    assert '__str__' in told and '__ft__' in told
+
+
+PLACES = [
+    lambda x: P(title=x), lambda x: P(cls=['a', x]), lambda x: P(style={'color': x}), lambda x: P(hx_vals={'a': x}), lambda x: P(data_x=x),
+    lambda x: P(id=x), lambda x: A(href=x), lambda x: A(get=x), lambda x: P(**{'@click': x}), lambda x: P({'title': x}),
+    lambda x: P()(title=x), lambda x: Input(value=x), lambda x: Script(x), lambda x: Title(x), lambda x: Style(x), lambda x: P([x]),
+    lambda x: P(map(lambda o: o, [x])), lambda x: Ul(map(Li, [x])), lambda x: {'json': x}, lambda x: [{'json': [x]}],
+    lambda x: JSONResponse([x])]
+
+
+@pytest.mark.parametrize('show', PLACES)
+def test_it_is_told_of_wherever_it_stands(show, caplog):
+    cls = bare_class()
+    app = FastHTML(secret_key='k')
+
+    @app.get('/')
+    def home(): return show(cls())
+    client = Client(app)
+    for _ in range(2): assert f'app.{cls.__qualname__} object at 0x' in client.get('/').text
+    [told] = [r.getMessage() for r in caplog.records if cls.__qualname__ in r.getMessage()]
+    assert '__str__' in told
+
+
+def test_what_draws_itself_or_has_a_text_is_not_told_of(caplog):
+    for method in '__str__ __repr__ __html__ __ft__ _repr_html_ _repr_svg_'.split():
+        cls = type('Drawn', (), {'__module__': 'app', method: lambda self: 'drawn'})
+        assert to_xml(P(cls()), indent=False) == '<p>drawn</p>'
+    assert not caplog.records

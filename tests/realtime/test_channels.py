@@ -1,6 +1,7 @@
 """Channels: W3 order, W4 nobody waits, C1 bounded, C2 replay joins live, C3 losses are notified. With both brokers."""
 import asyncio
 import random
+import sys
 import threading
 
 import pytest
@@ -43,6 +44,21 @@ async def test_many_threads_publish_and_all_members_see_one_order(hub):
     for client in clients: await until(lambda c=client: len(c.got) == 400)
     assert all(client.texts == clients[0].texts for client in clients)
     for name in 'abc': assert [t for t in clients[0].texts if t[0] == name] == [f'{name}{n}' for n in range(100)]
+
+
+async def test_a_thread_publishes_more_than_the_loop_may_hold_while_the_loop_delivers():
+    "C1: the oldest are dropped in the one thread while the other takes them out; the sum of what waits stays right"
+    channel = Hub(None).channel('news')
+    channel.join(client := Client(fast=True))
+    (waiting,) = channel._loops.values()
+    waiting.limit = 40
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        await asyncio.to_thread(lambda: [channel.publish_sync(f'{n:09}') for n in range(20_000)])
+    finally: sys.setswitchinterval(interval)
+    await until(lambda: client.texts and client.texts[-1] == f'{19_999:09}')
+    assert waiting.size == 0 and client.texts == sorted(client.texts)
 
 
 async def test_members_in_two_event_loops_hear_the_same(hub):

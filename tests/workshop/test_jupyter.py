@@ -9,13 +9,14 @@ import nbformat
 import pytest
 import websockets.sync.client
 from nbclient import NotebookClient
+from starlette.responses import HTMLResponse
 from websockets.exceptions import ConnectionClosed
 
 from fasthtml.app.app import FastHTML
-from fasthtml.html.tags import P
+from fasthtml.html.tags import B, Div, P
 from fasthtml.realtime.sse import EventStream
 from fasthtml.workshop.jupyter import HTMX, JupyUvi, JupyUviAsync, show, ws_client
-from support import SseClient
+from support import DEADLINE, SseClient, serve
 
 FOREIGN, LOCAL = 'https://evil.example', 'http://localhost:8888'
 
@@ -211,7 +212,7 @@ server.stop()
 
 def test_cells_are_clients_and_an_interrupt_stops_a_cell_but_not_the_server():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    NotebookClient(notebook, timeout=30, kernel_name='python3').execute()
+    NotebookClient(notebook, timeout=3*DEADLINE, startup_timeout=2*DEADLINE, kernel_name='python3').execute()
 
 
 def test_regions_of_cells_are_followed_from_the_page_of_the_notebook(server):
@@ -236,3 +237,29 @@ def test_regions_of_cells_are_followed_from_the_page_of_the_notebook(server):
         while 'pears' not in seen[-1]: seen.append(next(lines))
     server.stop()
     assert '<iframe' not in show(basket(id=1)).data
+
+
+WAYS = {
+    'show': lambda server, *elements: show(*elements),
+    'show in a frame': lambda server, *elements: show(*elements, iframe=True),
+    'HTMX': lambda server, *elements: HTMX(Div(*elements), app=server.app, port=server.port),
+}
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_regions_follow_in_whatever_way_a_cell_displays_them(server, page, way):
+    "In the page of the notebook, which comes from another server, or in a frame of it"
+    items = ['apples']
+
+    @server.app.live
+    def basket(id: int): return P(f'{items} in {id}', id=f'basket{id}')
+    notebook = FastHTML(secret_key='k')
+    html = WAYS[way](server, basket(id=1), B(basket(id=2))).data
+    notebook.get('/')(lambda: HTMLResponse(f'<!doctype html><title>Notebook</title>{html}'))
+    with serve(notebook) as served:
+        page.goto(served.url)
+        place = page if way == 'show' else page.frame_locator('iframe >> nth=0')
+        for id in 1, 2: place.locator(f'#basket{id}:has-text("apples")').wait_for()
+        items.append('pears')
+        basket.changed_sync()
+        for id in 1, 2: place.locator(f'#basket{id}:has-text("pears")').wait_for()

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from proxy_kit import Proxy
-from support import ROOT, serve_process
+from support import ROOT, serve_process, type_messages
 
 BLOCK = '''
 import os, sys
@@ -149,12 +149,7 @@ def what_was_said(page, url):
     second = page.context.new_page()
     second.goto(url)
     second.fill('[name=text]', 'Just a mo')
-    page.click('[name=text]')
-    for text in 'one', 'two':   # the keyboard stays where it is
-        page.keyboard.type(text)
-        page.keyboard.press('Enter')
-        second.wait_for_selector(f'li:has-text("Ida {text}")')
-        page.wait_for_function('document.activeElement.name == "text" && document.activeElement.value == ""')
+    type_messages(page, '[name=text]', ['one', 'two'], lambda text: second.wait_for_selector(f'li:has-text("Ida {text}")'))
     assert second.input_value('[name=text]') == 'Just a mo'
 
 
@@ -247,10 +242,5 @@ def test_the_chat_of_the_template_keeps_the_keyboard(page, tmp_path):
     with serve_process(source.replace('fast_app(', 'fast_app(secret_key="k", '), tmp_path) as server:
         page.goto(server.url)
         page.wait_for_selector('#messages li >> text=1 here now')
-        page.click('#text')
-        for text in 'one', 'two':
-            page.keyboard.type(text)
-            page.keyboard.press('Enter')
-            page.wait_for_selector(f'#messages li:text-is("{text}")')
-            page.wait_for_function('document.activeElement.id == "text" && document.activeElement.value == ""')
+        type_messages(page, '#text', ['one', 'two'], lambda text: page.wait_for_selector(f'#messages li:text-is("{text}")'))
     page.problems.clear()
