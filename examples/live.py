@@ -104,7 +104,8 @@ def comings(): return EventStream(room)
 def present(): return ', '.join(sorted(room.people())) + ' here'
 
 def presence():
-    return Small(id='presence', hx_get=present, hx_trigger='load, sse:joined, sse:left', hx_ext='sse', sse_connect=comings)
+    changes = 'load, sse:joined, sse:left, sse:resync'   # resync: the connection was cut, and something missed
+    return Small(id='presence', hx_get=present, hx_trigger=changes, hx_ext='sse', sse_connect=comings)
 
 # --- Chart: drawn once for each measurement, however many pages show it, and not at all while no page shows it
 

@@ -174,6 +174,7 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - set(known):
         print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(known)}')
         return 2
+    os.environ.setdefault('FASTHTML_TEST_TIMEOUT', '60')    # seconds: a client waits longer on a busy machine, and only for a failure
     os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package anew
     results = {}
     for name in names or CHECKS:

@@ -171,6 +171,9 @@ async def publish(self: Regions, signal: dict[str, Any]) -> None:
     "Tell all processes"
     try: await self.signals.publish(json.dumps(signal))
     except ConnectionError as e: self._cut_off(signal, e)
+    except asyncio.CancelledError:
+        self.here().topics.start(self.publish(signal))  # what has changed has changed, also if its handler is cancelled now
+        raise
 
 @patch
 def publish_sync(self: Regions, signal: dict[str, Any]) -> None:
@@ -187,12 +190,15 @@ def _cut_off(self: Regions, signal: dict[str, Any], error: ConnectionError) -> N
                 signal.get('changed', 'something'), error)
     loops = [(loop, here) for loop, here in list(self.loops.items()) if loop.is_running()]
     for loop, here in loops: loop.call_soon_threadsafe(here.hear, signal)
-    if loops and not self.behind:
-        self.behind = True
-        loop, here = loops[0]
-        loop.call_soon_threadsafe(lambda: here.topics.start(self._catch_up(), None))
+    if loops: loops[0][0].call_soon_threadsafe(self._begin_catch_up, loops[0][1])
 
-Regions.behind = False   # Whether other processes have missed a signal
+Regions.behind = None   # The task that tells other processes that they have missed a signal
+
+@patch
+def _begin_catch_up(self: Regions, here: LoopRegions) -> None:
+    "In the loop of `here`, unless it is under way"
+    under_way = self.behind is not None and not (self.behind.done() or self.behind.get_loop().is_closed())
+    if not under_way: self.behind = here.topics.start(self._catch_up())
 
 @patch
 async def _catch_up(self: Regions) -> None:
@@ -202,8 +208,7 @@ async def _catch_up(self: Regions) -> None:
         await asyncio.sleep(pause)
         try: await self.signals.publish('{}')
         except ConnectionError: pause = min(2 * pause, 10)
-        else: break
-    self.behind = False
+        else: return
 
 # %% ../../nbs/api/app/31_live.ipynb #f2ce3a92
 most_regions, most_paths, most_bytes = 5000, 50, 1 << 20   # Of one request
@@ -294,6 +299,7 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     page.verdicts |= found
     page.here.was_asked(page)
     await self.ask_region_guards(page)
+    if page.closed: return await Response('', 409)(scope, receive, send)   # it has gone while its guards were asked
     if isinstance(dropped, list): page.remove(key for key in dropped if isinstance(key, str))
     if asked: page.all.start(page.add(asked), page.place)
     if page.carried and isinstance(over, list): page.drop_streams(number for number in over if type(number) is int)

@@ -67,7 +67,11 @@ class OpenPage(Viewer):
             if one.number in self.carried: continue
             stream = self.carried[one.number] = Carried(one.number, self.box.put)
             task = self.all.start(stream.run(self.here.regions.app, stream.scope(scope, one)))
-            task.add_done_callback(lambda _, number=one.number: self.carried.pop(number, None))
+            task.add_done_callback(lambda _, stream=stream: self._carried(stream))
+
+    def _carried(self, stream: Carried) -> None:
+        "A stream has ended; another one may have its number by now"
+        if self.carried.get(stream.number) is stream: del self.carried[stream.number]
 
     def drop_streams(self, numbers: Iterable[int]) -> None:
         "No element asks for these streams any more"

@@ -37,18 +37,21 @@ hold, beat, most_runs = 10.0, 3.0, 1000   # Seconds of a lease; seconds between 
 
 class Run:
     "What one process knows of a run"
-    __slots__ = ('channel', 'ear', 'html', 'key', 'seen', 'state', 'stopping', 'task')
+    __slots__ = ('channel', 'ear', 'html', 'key', 'loop', 'mine', 'seen', 'state', 'stopping', 'task')
     def __init__(self, key: str):
         self.key, self.html, self.state, self.seen = key, '', '', time.monotonic()
         self.task: asyncio.Task | None = None    # If it runs here
         self.channel: Any = None                 # Where those who look hear of it
         self.ear: Ear | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None   # In which the ear listens
+        self.mine = False                        # It ran here last: others who ask are told how it ended
         self.stopping = False                    # Somebody has asked for its end
 
     def stop(self) -> None:
         "Somebody wants it to end"
-        self.stopping = True
-        self.task.cancel()
+        self.stopping, loop = True, self.task.get_loop()
+        if loop is running_loop(): self.task.cancel()
+        else: loop.call_soon_threadsafe(self.task.cancel)
 
 def said(
     html: str,     # What was said so far
@@ -117,11 +120,15 @@ def _word(self: Work, key: str) -> str:
 @patch
 def _run_of(self: Work, key: str) -> Run:
     "The run with a key; whoever looks for the first time asks the others for it"
-    if (run := self.runs.get(key)) is not None: return run
+    run = self.runs.get(key) or self._new_run(key)
+    if run.ear is None: self._soon(self._follow, run)
+    return run
+
+@patch
+def _new_run(self: Work, key: str) -> Run:
     run = self.runs[key] = Run(key)
     run.channel = self.regions.app.site.hub.own(f'work:{key}')
     if len(self.runs) > most_runs: self._forget_oldest()
-    self._soon(self._follow, run)
     return run
 
 @patch
@@ -144,7 +151,7 @@ def _soon(self: Work, f: Callable, *args: Any) -> None:
 def _follow(self: Work, run: Run) -> None:
     "Hear of a run, and ask for what was said so far"
     if run.ear: return
-    run.ear = Ear(lambda signal: self._hear(run, signal))
+    run.ear, run.loop = Ear(lambda signal: self._hear(run, signal)), asyncio.get_running_loop()
     run.channel.join(run.ear)
     if self.regions.is_shared and not run.task: self.regions.here().topics.start(self._tell(run, ask=True))
 
@@ -152,11 +159,12 @@ def _follow(self: Work, run: Run) -> None:
 def _hear(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
     "A signal about a run; None: some were lost"
     if signal is None: signal = dict(ask=True)
-    if run.task:
-        if signal.get('stop'): run.stop()
-        if signal.get('ask'): self.regions.here().topics.start(self._publish(run))
-    elif 'state' in signal:
-        run.html, run.state, run.seen = signal['html'], signal['state'], time.monotonic()
+    if signal.get('by') == self.regions.epoch: return
+    missed_the_end = run.mine and run.state == 'done' and signal.get('state') == 'broken'
+    if run.task and signal.get('stop'): run.stop()
+    if run.mine and signal.get('ask') or missed_the_end: self.regions.here().topics.start(self._publish(run))
+    elif 'state' in signal and not run.task:
+        run.html, run.state, run.seen, run.mine = signal['html'], signal['state'], time.monotonic(), False
         self._redraw(run)
 
 @patch
@@ -170,7 +178,7 @@ def _redraw(self: Work, run: Run) -> None:
 @patch
 async def _tell(self: Work, run: Run, **signal: Any) -> None:
     "Tell the other processes something; without a broker they will notice by the lease"
-    with suppress(BrokerError): await run.channel.publish(json.dumps(signal))
+    with suppress(BrokerError): await run.channel.publish(json.dumps(signal | dict(by=self.regions.epoch)))
 
 @patch
 async def _publish(self: Work, run: Run) -> None: await self._tell(run, html=run.html, state=run.state)
@@ -183,7 +191,14 @@ def _start(self: Work, key: str) -> None:
 
 @patch
 def _begin(self: Work, run: Run, where: Where) -> None:
-    if run.task is None: run.task = self.regions.here().topics.start(self._own(run), where)
+    if run.task is not None: return
+    run.task = task = self.regions.here().topics.start(self._own(run), where)
+    task.add_done_callback(lambda _: self._over(run, task))
+
+@patch
+def _over(self: Work, run: Run, task: asyncio.Task) -> None:
+    "A task that is cancelled before it begins runs no `finally`"
+    if run.task is task: run.task = None
 
 @patch
 async def _own(self: Work, run: Run) -> None:
@@ -206,7 +221,7 @@ async def _own(self: Work, run: Run) -> None:
 @patch
 async def _perform(self: Work, run: Run, lease: Lease | None) -> None:
     "Call the function, and note how it ends"
-    run.html, run.state, run.stopping = '', 'running', False
+    run.html, run.state, run.stopping, run.mine = '', 'running', False, True
     pulse = asyncio.create_task(self._pulse(run, lease, asyncio.current_task()))
     async def say(content: Any) -> None:
         "Show more text, or an element instead"
@@ -255,8 +270,10 @@ def _look_after(self: Work, run: Run) -> None:
 @patch
 async def _ask_lease(self: Work, run: Run) -> None:
     "The run is broken if its lease can be had"
+    broker = self.regions.app.site.hub.broker
+    if not hasattr(broker, 'lease'): return
     with suppress(BrokerError):
-        lease = await self.regions.app.site.hub.broker.lease(f'work:{run.key}', 1.0)
+        lease = await broker.lease(f'work:{run.key}', 1.0)
         if lease is None: return
         await lease.release()
         self._end(run, 'broken')
@@ -265,11 +282,14 @@ async def _ask_lease(self: Work, run: Run) -> None:
 @patch
 async def close(self: Work) -> None:
     "The app ends: what runs here may finish within the time that is left, and is broken otherwise"
-    tasks = [run.task for run in self.runs.values() if run.task and run.task.get_loop() is asyncio.get_running_loop()]
-    if not tasks: return
-    _, late = await asyncio.wait(tasks, timeout=max(0.1, self.regions.app.lifecycle.remaining - 0.5))
+    loop = asyncio.get_running_loop()
+    tasks = [run.task for run in self.runs.values() if run.task and run.task.get_loop() is loop]
+    late = (await asyncio.wait(tasks, timeout=max(0.1, self.regions.app.lifecycle.remaining - 0.5)))[1] if tasks else ()
     for task in late: task.cancel()
     if late: await asyncio.wait(late, timeout=0.5)
+    for run in [run for run in self.runs.values() if run.loop is loop]:  # or the broker would stay open for its ear
+        run.channel.leave(run.ear)
+        run.ear = run.loop = None
 
 # %% ../../nbs/api/app/32_work.ipynb #f24aeb13
 class Working:

@@ -26,6 +26,7 @@ from .entries import Away as Away, End, Kept, Log as Log, PendingMessage, Place 
 from .leases import BrokerError, BrokerStatus, Lease, NotSent, take_lease
 from .outbox import Declarations, Outbox, Writer, because
 from .shards import LogChannel, Reader, Shard
+from .tasks import retrieve
 from .wire import Message
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #d873b745
@@ -86,12 +87,20 @@ def start(self: LogBroker) -> None:
         self._stopped, self.outbox.ending = threading.Event(), False
         self._threads = [threading.Thread(target=part.run, args=(self._stopped,), name=f'fasthtml-{self.log.kind}', daemon=True)
                          for part in (self.writer, self.reader)]
+        try:
+            for thread in self._threads: thread.start()
+        except RuntimeError:  # the system gives no more threads
+            self._stopped.set()
+            raise
         self._pid = os.getpid()
-        for thread in self._threads: thread.start()
 
 @patch
 async def close(self: LogBroker) -> None:
     "End the threads; they start again if they are needed again"
+    await asyncio.shield(in_thread(self._close))  # all of it, also if the caller is cancelled
+
+@patch
+def _close(self: LogBroker) -> None:
     with self._starting:
         if self._pid != os.getpid(): return
         subscriptions = self.subscriptions
@@ -100,7 +109,7 @@ async def close(self: LogBroker) -> None:
             self.outbox.ending = True
             self.outbox.changed.notify_all()
         self.log.wake()
-        for thread in self._threads: await in_thread(thread.join)
+        for thread in self._threads: thread.join()
         self._pid = 0
         self.writer.end()
         self.log.close()
@@ -130,7 +139,7 @@ async def publish(self: LogBroker, channel: LogChannel, message: Message) -> str
     except NotSent as e: return self._fail(e)
     self.start()
     answer = asyncio.wrap_future(pending.future)
-    answer.add_done_callback(_retrieve)
+    answer.add_done_callback(retrieve)
     try: await asyncio.wait([answer], timeout=pending.deadline - time.monotonic())
     except CancelledError:
         self.outbox.take_back(pending)
@@ -180,9 +189,6 @@ def _fail(self: LogBroker, error: Exception) -> str:
     if self.when_away == 'drop': return ''
     raise error
 
-def _retrieve(future: asyncio.Future) -> None:
-    "Its exception is reported in another way"
-    if not future.cancelled(): future.exception()
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #fd564a5c
 @patch
@@ -224,7 +230,7 @@ async def reach(self: LogBroker, shard: Shard, place: Place) -> bool: # False: t
 def _looking(self: LogBroker) -> asyncio.Task:
     "Ask the log where it ends"
     looking = asyncio.ensure_future(in_thread(self.log.look))
-    looking.add_done_callback(_retrieve)
+    looking.add_done_callback(retrieve)
     return looking
 
 @patch

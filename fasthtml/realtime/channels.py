@@ -171,8 +171,9 @@ class Channel:
         return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
     def join(self, subscriber: Subscriber) -> str:  # Id of the message before; a client that reconnects can resume there
-        "From now on `subscriber` gets what is published; called in its own event loop"
+        "From now on `subscriber` gets what is published; called in its own event loop. One that has ended gets nothing"
         subscriber = getattr(subscriber, 'connection', subscriber)
+        if getattr(subscriber, 'finishing', False): return self.last_id
         with self._lock:
             self._subscribe(subscriber)
             last_id = self.last_id

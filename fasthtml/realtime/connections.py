@@ -26,7 +26,7 @@ from starlette.types import Scope, Send
 from .lifecycle import has_looked
 from .mailbox import Mailbox
 from .servers import abort, chunk_writer, frame_writer, lifecycle_of, server_of, step_send
-from .tasks import Cancellation, ticker
+from .tasks import Cancellation, retrieve, ticker
 from .wire import Message, Notice
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #4287cf70
@@ -306,7 +306,7 @@ async def refuse(self: Connection,
     "Nothing can be sent any more: raise `error` in the sender, and end a sender that does not stop"
     self.refused += 1
     task = asyncio.current_task()
-    if task is not self.cancellation.task and task not in self.tasks: task.add_done_callback(_retrieve)
+    if task is not self.cancellation.task and task not in self.tasks: task.add_done_callback(retrieve)  # no line in the log
     if self.refused > 1: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
     await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))
     raise error
@@ -318,6 +318,4 @@ def result_of(
     try: return future.result()
     except concurrent.futures.CancelledError: raise CancelledError from None
 
-def _retrieve(task: asyncio.Task) -> None:
-    "A task that ended because its client has left needs no line in the log"
-    if not task.cancelled(): task.exception()
+

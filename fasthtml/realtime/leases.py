@@ -6,6 +6,7 @@
 __all__ = ['BrokerError', 'NotSent', 'Lease', 'take_lease', 'LeaseTable', 'BrokerStatus']
 
 # %% ../../nbs/api/realtime/21_leases.ipynb #accfc1ab
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -59,7 +60,15 @@ async def take_lease(
     "Ask for a lease with an owner of its own"
     if not seconds > 0: raise ValueError(f'seconds= of a lease is a number above 0, got {seconds!r}.')
     lease = Lease(key, secrets.token_hex(8), seconds, take, give)
-    return lease if await lease.renew() else None
+    asking = asyncio.ensure_future(lease.renew())
+    try: return lease if await asyncio.shield(asking) else None
+    except asyncio.CancelledError:
+        asking.add_done_callback(lambda _: _give_back(lease, asking))
+        raise
+
+def _give_back(lease: Lease, asking: asyncio.Task) -> None:
+    "The answer to a question that nobody waits for any more"
+    if not asking.cancelled() and not asking.exception() and asking.result(): asyncio.ensure_future(lease.release())
 
 # %% ../../nbs/api/realtime/21_leases.ipynb #9d4b7815
 class LeaseTable:

@@ -227,6 +227,9 @@ async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
             self._flying = 0
             self._wake()
     except Exception as e: self._fail(e)
+    except asyncio.CancelledError:
+        self.close('gone')  # not by us: the piece is lost, so the client must come again rather than go on behind a gap
+        raise
     finally:
         self._task = None
         self._wake()

@@ -157,10 +157,10 @@ class Writer:
 
     def _step(self) -> None:
         due = self.declarations.due(time.monotonic())
-        if not self._flying: self._gather(self.outbox.take(500, 0 if due else 1.0))
         if due:
             self.log.declare(due)
             self.declarations.said(due)
+        if not self._flying: self._gather(self.outbox.take(500, 0 if due else 1.0))
         if self._flying: self._confirm(self.log.append(self._flying))
 
     def _gather(self, taken: Sequence[PendingMessage]) -> None:

@@ -137,10 +137,10 @@ class _Frames:
         server.writable.is_set, self.transport.write, self.transport.is_closing, self.conn.state
         if self.conn.extensions: self.longest = 1024
 
-    def write(self, text: str) -> bool:
-        open_ = self.conn.state == 1  # 1: and no close frame was sent
+    def write(self, text: str | bytes) -> bool:
+        fits = self.conn.state == 1 and len(text) <= self.longest and type(text) is not bytes  # 1: and no close frame was sent
         transport = self.transport
-        if not open_ or len(text) > self.longest or not self.server.writable.is_set() or transport.is_closing(): return False
+        if not fits or not self.server.writable.is_set() or transport.is_closing(): return False
         transport.write(text.wire if type(text) is SharedFrame else frame_bytes(text))
         return True
 

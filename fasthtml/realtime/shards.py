@@ -129,6 +129,7 @@ class LogChannel(Channel):
     def join(self, subscriber: Subscriber) -> str:
         "From now on `subscriber` gets what is published. Its place is where the reader stands"
         subscriber = getattr(subscriber, 'connection', subscriber)
+        if getattr(subscriber, 'finishing', False): return self.last_id
         with self.shard.lock:
             self.open()
             with self._lock: self._subscribe(subscriber)

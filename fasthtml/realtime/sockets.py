@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..http.requests import Connection as Request
 from .connections import Connection, result_of
 from .servers import is_gone, running_loop
-from .tasks import ticker
+from .tasks import retrieve, ticker
 from .wire import encode_frame, frame_text
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #58d23859
@@ -75,9 +75,9 @@ def too_long(
     return n > limit or 4*n > limit and len(text.encode('utf-8', 'replace')) > limit
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #df1f9636
-def _frame(text: str) -> dict:
-    "The ASGI message that carries one text"
-    return {'type': 'websocket.send', 'text': text}
+def _frame(piece: str | bytes) -> dict:
+    "The ASGI message that carries one text, or bytes"
+    return {'type': 'websocket.send', 'bytes' if type(piece) is bytes else 'text': piece}
 
 class Socket(Request, WebSocket):
     "One client's WebSocket: what handlers get as `ws`"
@@ -86,13 +86,13 @@ class Socket(Request, WebSocket):
         receive: Receive,
         send: Send,
         slow: float | None = 30,      # Seconds a client may take nothing before it is disconnected; None: for ever
-        max_pending: int = 256*1024,  # Characters that may wait for a slow client
+        max_pending: int = 256*1024,  # Characters (or bytes) that may wait for a slow client
     ):
         WebSocket.__init__(self, scope, self.next_message, self._transmit)
         self.connection = Connection(scope, send, encode_frame, _frame, slow=slow, max_pending=max_pending, reads=True)
         self.from_server, self._to_server = receive, send
         self.inbox: Inbox | None = None            # Once a handler has had to wait
-        self.own_close: tuple[int, str] | None = None  # What we have closed with
+        self.own_close: tuple[int, str] | None = None  # What we have closed with, or are closing
 
     @property
     def info(self) -> Any:
@@ -113,9 +113,9 @@ class Socket(Request, WebSocket):
         "The next message of the client"
         return await (self.from_server() if self.inbox is None else self.inbox.get())
 
-    async def write(self, text: str) -> None:
-        "Send a text; waits while too much is pending. WebSocketDisconnect once the client has left"
-        if await self.connection.mailbox.put(text): return
+    async def write(self, piece: str | bytes) -> None:
+        "Send a text, or bytes; waits while too much is pending. WebSocketDisconnect once the client has left"
+        if await self.connection.mailbox.put(piece): return
         await self.connection.refuse(WebSocketDisconnect(self.connection.state.code or 1006, self.connection.state.reason))
 
     async def send(self, message: AsgiMessage) -> None:
@@ -132,22 +132,27 @@ class Socket(Request, WebSocket):
     async def _transmit(self, message: AsgiMessage) -> None:
         "What Starlette's own methods send, in its place in the order"
         if (text := message.get('text')) is not None: return await self.write(text)
+        if (data := message.get('bytes')) is not None: return await self.write(bytes(data))
         box = self.connection.mailbox
         if message['type'] != 'websocket.close':
             await box.flush()
             return await self._to_server(message)
         code, reason = message.get('code', 1000), message.get('reason') or ''
         self.connection.leave()
-        await box.flush(0.5)
-        await self.send_close(code, reason)
-        self.connection.end('end', code, reason)
+        try:
+            await box.flush(0.5)
+            await self.send_close(code, reason)
+        finally: self.connection.end('end', code, reason)  # also if the caller is cancelled meanwhile
         box.close('closed')
 
     async def send_close(self, code: int, reason: str) -> None:
-        "Send the close frame, unless one was sent already"
-        if self.own_close: return
-        self.own_close = code, reason
-        await self._to_server({'type': 'websocket.close', 'code': code, 'reason': reason})
+        "Send the close frame, once. A caller that is cancelled does not take it back"
+        if self.own_close is None:
+            self.own_close = code, reason
+            closing = self._to_server({'type': 'websocket.close', 'code': code, 'reason': reason})
+            self._closing = asyncio.ensure_future(closing)
+            self._closing.add_done_callback(retrieve)
+        await asyncio.shield(self._closing)
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #b7a864de
 async def _accepted() -> bool: return True

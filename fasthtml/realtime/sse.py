@@ -301,7 +301,8 @@ async def _add(self: EventStream, text: str) -> bool:
     if self.connection is None: await self._start()
     connection = self.connection
     if not self._is_mine(): # another request's client: never wait for it, never fail
-        accepted = connection.open and connection.mailbox.offer(self.batch.take() + to_bytes(text))
+        self.batch.push()  # the program's own, which is never dropped
+        accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
     accepted = not (connection.mailbox.closed or connection.finishing)

@@ -113,6 +113,9 @@ class Topic:
         try:
             async with asyncio.timeout(self.pacing.timeout): drawing = await self.topics.draw(*self.id, seq)
         except Exception as e: self._fail(e)
+        except asyncio.CancelledError as e:
+            if asyncio.current_task().cancelling(): raise
+            self._fail(e)  # something that it awaited was cancelled
         else:
             self.drawn = begin
             self._show(drawing)

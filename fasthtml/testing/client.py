@@ -9,6 +9,7 @@ __all__ = ['SessionSetup', 'as_granted', 'session_setup', 'HttpVerbs', 'HtmxVerb
 # %% ../../nbs/api/testing/41_client.ipynb #fcdfd385
 import asyncio
 import json
+import os
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -231,10 +232,12 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         follow_redirects: bool = False,           # Whether a redirect is followed
         raise_errors: bool = True,                # An exception of the app reaches the test; else it is what a browser would see
         root_path: str = '',                      # Below which a proxy would serve the app
-        timeout: float = 5,                       # Seconds to wait for a whole response, an event or a frame
-        patience: float = 3,                      # Seconds that the app has to end when the client has left; then it is cancelled
+        timeout: float | None = None,             # Seconds to wait for anything; None: `$FASTHTML_TEST_TIMEOUT`, else 5
+        patience: float | None = None,            # Seconds for the app to end when the client has left; None: as above, else 3
     ):
-        self.app, self.htmx, self.raise_errors, self.timeout, self.patience = app, htmx, raise_errors, timeout, patience
+        least = float(os.environ.get('FASTHTML_TEST_TIMEOUT', 0))   # for machines that are slow
+        self.timeout, self.patience = timeout or max(5, least), patience or max(3, least)
+        self.app, self.htmx, self.raise_errors = app, htmx, raise_errors
         self.root_path = root_path.rstrip('/')
         self.http = httpx2.AsyncClient(transport=AppTransport(self), base_url=url, headers=headers,
                                        follow_redirects=follow_redirects)

@@ -3,7 +3,20 @@ from contextlib import closing
 
 import pytest
 
-from fasthtml.common import Beforeware, Button, Div, EventStream, FastHTML, Form, Input, P, Response, Textarea, Titled
+from fasthtml.common import (
+    Beforeware,
+    Button,
+    Div,
+    EventStream,
+    FastHTML,
+    Form,
+    Input,
+    P,
+    Redirect,
+    Response,
+    Textarea,
+    Titled,
+)
 from fasthtml.testing import AsyncClient, Client
 
 
@@ -190,3 +203,39 @@ def test_other_streams_and_sockets_are_cut_too():
         client.network.drop()
         with pytest.raises(Exception, match='1006'): socket.receive()
         with pytest.raises(Exception, match='ended'): [events.next() for _ in range(9)]
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+@pytest.mark.parametrize('carried', [True, False], ids=['carried', 'own stream'])
+def test_who_came_while_a_page_was_cut_off_is_listed_there(htmx, carried):
+    "As the tutorial writes it. The page missed `joined`; what it is told is `resync`"
+    def named(request, session): request.scope['auth'] = session.get('name')
+    app = FastHTML(secret_key='k', exts='sse', htmx=htmx, before=Beforeware(named))
+    hall = app.channel('hall', presence=True)
+
+    @app.live
+    def talk(): return Div('talk')
+
+    @app.get('/listen')
+    def listen(): return EventStream(hall)
+
+    @app.get('/people')
+    def people(): return ', '.join(sorted(hall.people()))
+
+    @app.get('/enter/{name}')
+    def enter(name: str, session):
+        session['name'] = name
+        return Redirect('/')
+
+    @app.get('/')
+    def home():
+        here = P(hx_get=people, hx_trigger='load, sse:joined, sse:left, sse:resync', hx_ext='sse', sse_connect=listen)
+        return Titled('Hall', here, talk() if carried else None)
+
+    with Client(app) as ann, Client(app) as bob:
+        page = ann.open('/enter/ann')
+        page.wait('p', text='ann')
+        with ann.network.refuse(502):
+            ann.network.drop()
+            bob.open('/enter/bob').wait('p', text='ann, bob')
+        page.wait('p', text='ann, bob')

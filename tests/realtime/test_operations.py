@@ -47,16 +47,19 @@ def status(url, method='GET', **kw):
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_process_that_is_told_to_stop_says_so_first_and_serves_on(tmp_path, workers):
-    with running(tmp_path, 2, '--workers', str(workers)) as server:
+    with running(tmp_path, 600 if workers == 1 else 10, '--workers', str(workers)) as server:
         wait_until(lambda: server.output.count('Application startup complete') == workers, 30, 'all workers to start')
         with SseClient(server.url, '/news') as client:
             assert (status(server.url + '/healthz'), status(server.url + '/readyz')) == (200, 200)
             server.signal(signal.SIGTERM)
+            first = time.monotonic()
             wait_until(lambda: status(server.url + '/readyz') == 503, what='the process to say that it is not ready')
             assert (status(server.url + '/healthz'), status(server.url + '/')) == (200, 200)
             if workers == 1:
                 assert status(server.url + '/tell', 'POST', data={'text': 'still here'}) in (200, 204)
                 assert next(client.events()).data == '<p>still here</p>'
+                wait_until(lambda: time.monotonic() - first > 0.6, what='half a second: within it a second signal is the same one')
+                server.signal(signal.SIGTERM)
             assert [e.event for e in client.read_to_end()][-1] == 'shutdown' and client.ended
         server.wait()
         assert server.output.count('shutdown ran') == workers
