@@ -17,6 +17,7 @@ import json
 import logging
 import math
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
@@ -425,9 +426,13 @@ def _with_extras(response: Response, reply: Returned) -> Response:
     response.background = both_tasks(response.background, reply.background)
     return response
 
+_address_headers = frozenset((b'location', b'content-location', b'hx-location', b'hx-redirect', b'hx-push-url', b'hx-replace-url'))
+_ordinary = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+\n(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?").fullmatch
+
 def _checked(response: Response) -> Response:
     "A ready response, with headers that a server sends, and that name no address that would run"
     given = getattr(response, 'raw_headers', [])
+    if all(k not in _address_headers and _ordinary(k + b'\n' + v) for k, v in given): return response   # most; `HttpHeader` knows the rest
     safe = [header_bytes(HttpHeader(k.decode('latin-1'), v.decode('latin-1'))) for k, v in given]
     if safe == given: return response
     response = own_copy(response)

@@ -252,7 +252,8 @@ _at = re.compile(' at 0x[0-9a-f]+')   # differs at each request
 def page_hints(
     html: str,          # A page, or a fragment
     app: Any = None,    # The FastHTML app, for links and extensions
-    scope: Scope|None = None # Of the request
+    scope: Scope|None = None, # Of the request
+    told: str = ''          # What was said before, of objects that Python prints
 ) -> Iterator[str]: # What is wrong
     "What a browser will not say"
     reader, whole = _Reader(), '<html' in html[:2000].lower()
@@ -269,6 +270,7 @@ def page_hints(
             if text := link_hint(app, scope, name, value, method): yield text
     texts = ' '.join([''.join(reader.text), *(value for _, attrs in reader.tags for value in attrs.values())])
     for shown in dict.fromkeys(_at.sub('', o[0]) for o in _python_names.finditer(texts)):
+        if shown[:-1] in told: continue
         yield f'{shown} is on the page: this is how Python prints an object. Give its class __ft__, call the function, or await it.'
     if whole and isinstance(app, FastHTML): yield from extension_hints(reader.tags, app)
 
@@ -420,7 +422,8 @@ class Looked:
     def finish(self) -> None:
         "Look at the whole response"
         html = b''.join(self.parts)[:2_000_000].decode('utf-8', 'replace')
-        for text in page_hints(html, self.dev.app, self.scope): self.dev.hints.add(text, self.scope['path'])
+        told = '\n'.join(o.text for o in self.dev.hints.all)
+        for text in page_hints(html, self.dev.app, self.scope, told): self.dev.hints.add(text, self.scope['path'])
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #15bec1a3
 _css = 'body {font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #222; background: #fff}' \

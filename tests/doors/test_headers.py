@@ -165,6 +165,19 @@ def test_the_error_says_what_a_header_is(header, error):
     with pytest.raises(ValueError, match=error): Client(app).get('/')
 
 
+@pytest.mark.parametrize('place', [('{}', 'a'), ('x{}', 'a'), ('x', '{}'), ('x', 'a{}'), ('x', '{}a'), ('x', 'a{}b')], ids=str)
+def test_what_needs_no_second_look_is_what_a_header_says_of_itself(place):
+    "Most headers are judged by one pattern; for each byte it takes no more than `HttpHeader` does"
+    from fasthtml.http.responses import _ordinary, header_bytes
+    name, value = (o.encode().split(b'{}') for o in place)
+    taken = 0
+    for byte in range(256):
+        k, v = (bytes([byte]).join(o) for o in (name, value))
+        if not _ordinary(k + b'\n' + v): continue
+        assert header_bytes(HttpHeader(k.decode('latin-1'), v.decode('latin-1'))) == (k, v)
+        taken += 1
+    assert taken > 40
+
 # Headers of every response
 
 def everything(tmp_path, **options):

@@ -2,6 +2,7 @@
 import logging
 import os
 import re
+import subprocess
 import sys
 import types
 import warnings
@@ -10,7 +11,7 @@ import pytest
 
 from fasthtml.workshop.cli import find_app
 from fasthtml.workshop.dev import Dev, Hints, attribute_hint, follow_warnings, page_hints
-from support import serve, serve_process, wait_until
+from support import DEADLINE, ROOT, serve, serve_process, wait_until
 
 HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
 # What is in the program; where to look; what the panel says. Each program is a file, as a beginner has it.
@@ -40,6 +41,7 @@ MISTAKES = {
                          ['unfilled']),
     'a form to nowhere': ("@rt\ndef index(): return Form(Button('x'), action='/sned', method='post')", '/', ['/sned', 'leads nowhere']),
     'an object': ("class Thing: pass\n@rt\ndef index(): return Thing(), P('x')", '/', ['Thing object', '__ft__']),
+    'an object in a text': ("class Thing: pass\n@rt\ndef index(): return P(f'my {Thing()}')", '/', ['Thing object', '__ft__']),
     'a crash': ("@rt\ndef index(): return 1/0", '/', ['ZeroDivisionError', 'main.py:4']),
     'a value that a session cannot hold': ("from datetime import date\n@rt\ndef index(session):\n    session['d'] = date(2020, 1, 1)\n"
                                            "    return 'x'", '/', ['session holds what JSON can say']),
@@ -73,7 +75,7 @@ def quiet(monkeypatch):
     import fasthtml.http.hints as said
     log = logging.getLogger('fasthtml')
     handlers, shown, depth = list(log.handlers), warnings.showwarning, sys.get_coroutine_origin_tracking_depth()
-    monkeypatch.setattr(element_model, '_filled', set())
+    for name in '_filled', '_without_text': monkeypatch.setattr(element_model, name, set())
     monkeypatch.setattr(said, '_said', {})
     with warnings.catch_warnings():
         warnings.simplefilter('always')
@@ -234,26 +236,51 @@ def test_the_browser_follows_changes_and_shows_what_is_broken_until_it_is_mended
     file = tmp_path/'app.py'
     command = [sys.executable, '-m', 'fasthtml', 'dev', 'app:app', '--port', '0']
     with serve_process(PROGRAM.format('first'), tmp_path, command=command, env={'HOST': '127.0.0.1'}) as server:
-        server.wait_line('Application startup complete', deadline=30)
+        server.wait_line('Application startup complete', deadline=3*DEADLINE)
         page.goto(server.url)
         page.wait_for_selector('#said:has-text("first")')
         for source, selector in [
             (PROGRAM.format('second'), '#said:has-text("second")'),
             (PROGRAM.format('third').replace("return P(", "return P(("), 'h1:has-text("SyntaxError")'),
             (PROGRAM.format('fourth'), '#said:has-text("fourth")'),
-            (PROGRAM.format('x').replace('@rt', 'Dvi("x")\n@rt'), 'h1:has-text("Did you mean: \'Div\'")'),
-            (PROGRAM.format('x').replace('app, rt', 'app').replace('@rt', '@app.get'), 'h1:has-text("app, rt = fast_app(...)")'),
-            (PROGRAM.format('x').replace('fast_app(', 'fast_app(picoo=False, '), 'h1:has-text("Did you mean \'pico\'")'),
-            (PROGRAM.format('x').replace('app, rt', 'site, rt').replace('app:app', 'x'), 'h1:has-text("has no app")'),
-            ('import nothing_like_this\n', 'h1:has-text("nothing_like_this")'),
-            (PROGRAM.format('x').replace("index():", "index(*n):"), 'h1:has-text("cannot be filled")'),
             ("raise SystemExit('no database')\n", 'h1:has-text("no database")'),
             (PROGRAM.format('mended'), '#said:has-text("mended")'),
         ]:
             file.write_text(source)
-            page.wait_for_selector(selector, timeout=30_000)
+            page.wait_for_selector(selector)
         assert 'Traceback' in server.output and 'app.py' in server.output
     page.problems.clear()
+
+
+BROKEN = {   # Programs that cannot be started, and what the page says
+    'a name misspelt': (PROGRAM.format('x').replace('@rt', 'Dvi("x")\n@rt'), "Did you mean: 'Div'"),
+    'one of two values': (PROGRAM.format('x').replace('app, rt', 'app').replace('@rt', '@app.get'), 'app, rt = fast_app(...)'),
+    'an option misspelt': (PROGRAM.format('x').replace('fast_app(', 'fast_app(picoo=False, '), "Did you mean 'pico'"),
+    'no app of that name': (PROGRAM.format('x').replace('app, rt', 'site, rt').replace('app:app', 'x'), 'has no app'),
+    'no module of that name': ('import nothing_like_this\n', 'nothing_like_this'),
+    'a parameter that cannot be filled': (PROGRAM.format('x').replace("index():", "index(*n):"), 'cannot be filled'),
+    'an end': ("raise SystemExit('no database')\n", 'no database'),
+    'no Python': (PROGRAM.format('x').replace("return P(", "return P(("), 'SyntaxError'),
+}
+LOOK = """
+import os, sys
+from fasthtml.workshop.dev import Broken, dev_app
+for name in sys.argv[1:]:
+    os.environ['FASTHTML_DEV'] = f'{name}:app'
+    app = dev_app().app
+    print(app.page().children[-1].children[0].children[0] if isinstance(app, Broken) else 'it starts', end='\\0')
+"""
+
+
+def test_a_program_that_cannot_be_started_says_why(tmp_path):
+    "All in one process, which does not serve"
+    names = [f'case{n}' for n in range(len(BROKEN))]
+    for name, (source, _) in zip(names, BROKEN.values(), strict=True): (tmp_path/f'{name}.py').write_text(source)
+    env = os.environ | {'PYTHONPATH': str(ROOT)}
+    done = subprocess.run([sys.executable, '-c', LOOK, *names], cwd=tmp_path, env=env, capture_output=True, text=True)
+    titles = done.stdout.split('\0')[:-1]
+    assert len(titles) == len(BROKEN), done.stderr
+    assert [(title, words) for title, (_, words) in zip(titles, BROKEN.values(), strict=True) if words not in title] == []
 
 
 def test_nothing_of_it_is_there_without_dev(tmp_path):
