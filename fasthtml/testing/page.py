@@ -55,12 +55,10 @@ class Tab(Screen):
         self.follower: Follower | None = None      # Of the regions
         self.trouble: BaseException | None = None  # Raised by something that arrived
 
-    @contextmanager
-    def _raising(self) -> Iterator[None]:
+    def _raise_trouble(self) -> None:
         "Raise what went wrong outside of an action"
         trouble, self.trouble = self.trouble, None
         if trouble is not None: raise trouble
-        yield
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -75,15 +73,23 @@ class Tab(Screen):
         action: Any, # Function of the visit, or None
     ) -> None:
         "Do something, and all that follows from it"
-        with self._raising():
-            async with self.busy:
-                try:
-                    with self.lock: action(self.visit) if action else None
-                    await self.settle()
-                except BaseException:
-                    self.visit.requests.clear()
-                    self.visit.later.clear()
-                    raise
+        self._raise_trouble()
+        async with self.busy:
+            try:
+                with self.lock: action(self.visit) if action else None
+                await self.settle()
+            except BaseException:
+                self.visit.requests.clear()
+                self.visit.later.clear()
+                raise
+
+    async def _wait_briefly(self, *events: asyncio.Event) -> None:
+        "Wait for events; go on without them when the client's time is over"
+        waits = [asyncio.ensure_future(o.wait()) for o in events if not o.is_set()]
+        try:
+            if waits: await asyncio.wait(waits, timeout=self.client.timeout)
+        finally:
+            for wait in waits: wait.cancel()
 
     async def close(self) -> None:
         "Close the page and its connections"
@@ -98,12 +104,11 @@ async def go(
     go: Go, # Where to
 ) -> None:
     "Go to an address, as if it was typed"
-    with self._raising():
-        async with self.busy:
-            await self._leave(go)
-            await self.settle()
-    if self.follower is not None and not self.follower.turn.is_set():   # a browser that shows a page has compared it at once
-        await asyncio.wait([asyncio.ensure_future(self.follower.turn.wait())], timeout=self.client.timeout)
+    self._raise_trouble()
+    async with self.busy:
+        await self._leave(go)
+        await self.settle()
+    if self.follower is not None: await self._wait_briefly(self.follower.turn)   # a browser that shows a page has compared it at once
 
 @patch
 def _base(self: Tab) -> str: return self.url if self.entries else str(self.client.http.base_url)
@@ -253,8 +258,7 @@ async def settle(self: Tab) -> None:
     else: raise RuntimeError(f'{self.path} asks for ever: 200 requests followed from one action. The last was {self._last}.')
     for wire in self.visit.wires: wire.busy = False
     if self.follower is not None and self.follower.visit is self.visit: await self.follower.look()
-    opening = [asyncio.ensure_future(o.ready.wait()) for o in self.visit.lines if o.ready is not None and not o.ready.is_set()]
-    if opening: await asyncio.wait(opening, timeout=self.client.timeout)
+    await self._wait_briefly(*[o.ready for o in self.visit.lines if o.ready is not None])
 
 @patch
 async def _request(self: Tab, request: HxRequest) -> None:
@@ -587,7 +591,8 @@ async def until(self: Tab, css: str, count: int | None, text: str | None, timeou
     async def there() -> list[PageElement]:
         while True:
             self.news.clear()
-            with self._raising(): found = [o for o in self.all(css) if text is None or text in o.text]
+            self._raise_trouble()
+            found = [o for o in self.all(css) if text is None or text in o.text]
             if len(found) == count or (count is None and found): return found
             await self.news.wait()
     try: return await asyncio.wait_for(there(), timeout)
