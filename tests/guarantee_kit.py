@@ -33,6 +33,7 @@ _keys = itertools.count(1)
 ORDINARY = re.compile('|'.join([
     r'INFO',
     r'WARNING.*Invalid HTTP request received',            # uvicorn, for a client that left in its first bytes
+    r'.*asyncio: socket\.send\(\) raised exception',      # asyncio, for what is sent in the turn in which a client has vanished
 ]))
 ALARM = re.compile(r'\b(WARNING|ERROR|CRITICAL)\b|Traceback|never retrieved|never awaited|Exception ignored')
 

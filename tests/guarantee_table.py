@@ -56,6 +56,7 @@ CLIENTS_CODE = {'uvicorn', 'wsproto', 'granian'}  # hypercorn reports 1006 or 10
 
 # What a part does, once it has sent 'hello'
 QUIET, PULSE, ORDER, FLOOD, FAIL, FOREIGN, SPIN, ECHO = 'quiet', 'pulse', 'order', 'flood', 'fail', 'foreign', 'spin', 'echo'
+BRISK = 'brisk'  # A little in each turn of the event loop: some send has always just begun or just ended
 
 
 def cells(*parts: str, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:

@@ -18,8 +18,8 @@ from types import MethodType, SimpleNamespace
 
 import psutil
 
-from fasthtml.common import EventStream, FastHTML, sse_message
-from guarantee_table import FAIL, FLOOD, FOREIGN, ORDER, PULSE, QUIET, SPIN, cells
+from fasthtml.common import EventStream, FastHTML, P, sse_message
+from guarantee_table import BRISK, FAIL, FLOOD, FOREIGN, ORDER, PULSE, QUIET, SPIN, cells
 
 logging.basicConfig(level=logging.INFO, format='LOG %(levelname)s %(name)s: %(message)s', stream=sys.stdout)
 logging.getLogger('asyncio').setLevel(logging.WARNING)
@@ -59,7 +59,7 @@ async def steps(key: str, how: str):
         await lost
     for item in items(key, how):
         yield item
-        if how == PULSE: await asyncio.sleep(0.01)
+        if how in (PULSE, BRISK): await asyncio.sleep(0.01 if how == PULSE else 0)
 
 
 def blocking_steps(key: str, how: str):
@@ -74,6 +74,7 @@ def blocking_steps(key: str, how: str):
 def items(key: str, how: str):
     if how == ORDER: yield from map(str, range(N))
     while how == PULSE: yield 'tick'
+    while how == BRISK: yield 'x'*100
     while how in (FLOOD, SPIN):
         produced[key] = produced.get(key, 0) + 1
         yield 'x'*10_000
@@ -258,6 +259,23 @@ async def numbered(key: str, send, n: int):
     return f'echo {n}'
 
 app.ws('/numbered/{how}/{key}', disconn=PARTS['disconn'].coroutine)(numbered)
+
+
+async def push_raw(key: str, how: str, ws):
+    with noted(key, 'conn'):
+        while True: await (ws.send_bytes(b'x'*10_000) if how == 'bytes' else ws.send_text('x'*10_000))
+
+app.ws('/raw/{how}/{key}', conn=push_raw, disconn=PARTS['disconn'].coroutine)(echo)
+
+
+@app.get('/parts')
+async def parts():
+    yield P('the first part')
+    while True: yield P('x'*10_000)
+
+
+@app.get('/large')
+def large(): return 'x'*3_000_000
 
 
 async def ends_it(key: str, ws):
