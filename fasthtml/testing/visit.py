@@ -433,8 +433,6 @@ def drag(
     self.dispatch(DomEvent('end', old))
 
 # %% ../../nbs/api/testing/37_visit.ipynb #f0110b02
-_of_text = frozenset('text search tel url email password number textarea'.split())
-
 @patch
 def note_change(self: Visit) -> None:
     "The field that the visitor is typing in has changed: the browser says so when they leave it, or press Enter"
@@ -466,6 +464,10 @@ def leave_field(
     self.note_change()
     self.typed = None
     if connected(el): self.dispatch(DomEvent('blur', el, bubbles=False))
+
+
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b05
+_of_text = frozenset('text search tel url email password number textarea'.split())
 
 @patch
 def type_in(
