@@ -399,8 +399,7 @@ async def _take(self: Viewer, asked: list[Asked]) -> None:
     "Compare some regions side by side; one that is slow or fails does not touch the others"
     results = await asyncio.gather(*(self._one(one) for one in asked), return_exceptions=True)
     for one, result in zip(asked, results):
-        if isinstance(result, asyncio.CancelledError): raise result
-        if isinstance(result, BaseException):
+        if isinstance(result, BaseException):  # also a CancelledError, of something that a guard has awaited
             log.error('The region %s cannot be followed.', one.key, exc_info=result)
             self.box.put_now(state_event(one.key, 'failed'))
 
