@@ -23,6 +23,7 @@ from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.open_broker import open_broker
 
 MESSAGES, BURST = 200, 2000
+WAITING = 20_000_000  # Bytes of a burst: an outbox has room for 64 MB
 
 
 class Listener:
@@ -92,9 +93,10 @@ async def publisher(kind, address, channels):
 
 async def measure(kind, address, processes, channels=1, clients=50, size=100):
     "One row"
-    wanted = [MESSAGES, MESSAGES + BURST]
+    burst = min(BURST, WAITING // size)
+    wanted = [MESSAGES, MESSAGES + burst]
     publish, close, kept = await publisher(kind, address, channels)
-    if kind == 'memory': return await measure_memory(publish, kept, clients, size)
+    if kind == 'memory': return await measure_memory(publish, kept, clients, size, burst)
     context, pipes, children = multiprocessing.get_context('spawn'), [], []
     for _ in range(processes):
         mine, theirs = context.Pipe()
@@ -111,23 +113,23 @@ async def measure(kind, address, processes, channels=1, clients=50, size=100):
         await asyncio.sleep(0.005)
     await hear()
     cpu, began = time.process_time(), time.time()
-    await asyncio.gather(*(publish(f'{time.time()} '.ljust(size, 'x')) for _ in range(BURST)))
+    await asyncio.gather(*(publish(f'{time.time()} '.ljust(size, 'x')) for _ in range(burst)))
     ended = max(await hear())
-    own = (time.process_time() - cpu) / BURST * 1e6
+    own = (time.process_time() - cpu) / burst * 1e6
     found = await hear()
     await close()
     for child in children: child.join()
-    return summary([x for times, _ in found for x in times], BURST / (ended - began), own)
+    return summary([x for times, _ in found for x in times], burst / (ended - began), own)
 
 
-async def measure_memory(publish, kept, clients, size):
+async def measure_memory(publish, kept, clients, size, burst):
     listeners = [Listener() for _ in range(clients)]
     for listener in listeners: kept[0].join(listener)
     for _ in range(MESSAGES): await publish(f'{time.time()} '.ljust(size, 'x'))
     began = time.time()
-    for _ in range(BURST): await publish(f'{time.time()} '.ljust(size, 'x'))
+    for _ in range(burst): await publish(f'{time.time()} '.ljust(size, 'x'))
     seconds = time.time() - began
-    return summary(sorted(listeners[-1].times[:MESSAGES]), BURST / seconds, seconds / BURST * 1e6)
+    return summary(sorted(listeners[-1].times[:MESSAGES]), burst / seconds, seconds / burst * 1e6)
 
 
 def summary(times, rate, cpu):

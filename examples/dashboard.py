@@ -34,10 +34,10 @@ app, rt = fast_app(pico=False, hdrs=(picolink, css), lifespan=lifespan, assets=o
 @app.live
 def load():
     top = max(*measured, limit[0], 0.1) * 1.1
-    x0, y = 60 - len(measured), [40 - 40 * value / top for value in (*measured, limit[0])]
-    line = ' '.join(f'{x0 + x},{y:.1f}' for x, y in enumerate(y[:-1]))
+    x0, (*heights, border_y) = 60 - len(measured), [40 - 40 * value / top for value in (*measured, limit[0])]
+    line = ' '.join(f'{x},{y:.1f}' for x, y in enumerate(heights, x0))
     area = Polygon(points=f'{x0},40 {line} 59,40', fill='currentColor', opacity=0.5)
-    border = Line(0, y[-1], 59, y[-1], stroke='gray', vector_effect='non-scaling-stroke')
+    border = Line(0, border_y, 59, border_y, stroke='gray', vector_effect='non-scaling-stroke')
     chart = Svg(area, border, viewBox='0 0 59 40', preserveAspectRatio='none', role='img', aria_label='Load in the last minute')
     return Card(P(f'{measured[-1]:.0%}', cls='high' if measured[-1] > limit[0] else None), chart, header='Load')
 
@@ -57,7 +57,7 @@ def alarm():
 
 @app.post
 async def set_limit(value: float):
-    limit[0] = value
+    limit[0] = max(value, 0)
     for region in load, alarm: await region.changed()
 
 @rt('/')

@@ -79,8 +79,8 @@ def names():
 
 @app.live
 def pictures():
-    return Div(*[Figure(Img(src=f'/pictures/{name}', alt='An uploaded picture', loading='lazy')) for name in names()] or
-               P('No pictures yet.'), cls='pictures')
+    shown = [Figure(Img(src=f'/pictures/{name}', alt='An uploaded picture', loading='lazy')) for name in names()]
+    return Div(shown or P('No pictures yet.'), cls='pictures')
 
 
 @app.get('/')

@@ -5,7 +5,14 @@ import re
 from contextlib import contextmanager
 from html import unescape
 
+from fasthtml.common import Redirect
 from support import DEADLINE
+
+
+def guard(request, session):
+    "For `Beforeware`: who has logged in, and `/staff` for nobody else"
+    request.scope['auth'] = session.get('user')
+    if '/staff' in request.url.path and not session.get('user'): return Redirect('/login')
 
 
 class Visitor:

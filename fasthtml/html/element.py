@@ -143,6 +143,7 @@ def _kind_of(x: Any) -> str:
 
 def _text_of(x: Any) -> str:
     "The text of a part of a value"
+    if isinstance(x, (bytes, bytearray)): return bytes(x).decode('utf-8', 'replace')
     if type(x) is not str: refuse_unfinished(x, 'the value of an attribute')
     return str(x)
 
@@ -202,6 +203,7 @@ def plain_json(x: Any) -> Any:
     "What `json` should write for an object that it does not know: the items of a set, the value of an Enum, else the text"
     if isinstance(x, Enum): return x.value
     if isinstance(x, (set, frozenset)): return _listed(x)
+    if isinstance(x, (bytes, bytearray)): return _text_of(x)
     refuse_unfinished(x, 'a value in JSON')
     return str(x)
 
@@ -219,6 +221,7 @@ def _value(name: str, v: Any) -> Any:
         if name == 'style' and not maps: return _style(v) or None
         if maps and name.startswith(('hx-', 'data-hx-')): return _json(dict(v))
         return valmap(v)
+    if isinstance(v, (bytes, bytearray)): return _text_of(v)
     if hasattr(type(v), '__next__'):
         raise TypeError(f"The value of `{name}` is an iterator, which can be read only once. Make it a list.")
     if name not in _link_attrs and name[-1:] != '_' and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{name}`')

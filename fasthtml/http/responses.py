@@ -436,7 +436,7 @@ def _checked(response: Response) -> Response:
     safe = [header_bytes(HttpHeader(k.decode('latin-1'), v.decode('latin-1'))) for k, v in given]
     if safe == given: return response
     response = own_copy(response)
-    response.raw_headers = safe
+    response.raw_headers[:] = safe   # in place: `response.headers` is a view of the list
     return response
 
 def with_policy(

@@ -407,8 +407,7 @@ async def _take(self: Viewer, asked: list[Asked]) -> None:
         for task in begun: task.cancel()
         raise
     for one, result in zip(asked, results):
-        if isinstance(result, asyncio.CancelledError): raise result
-        if isinstance(result, BaseException):
+        if isinstance(result, BaseException):  # also a CancelledError, of something that a guard has awaited
             log.error('The region %s cannot be followed.', one.key, exc_info=result)
             self.box.put_now(state_event(one.key, 'failed'))
 

@@ -100,6 +100,7 @@ class Visit:
         self.listeners: list[tuple[Any, str]] = [] # Elements with `sse-swap`, and the event's name (htmx 2)
         self.own: dict[Any, Callable[[], None]] = {} # Element that the helper script has made → what a click on it does
         self.focus: Any = next(iter(dom.select('[autofocus]')), None) # Element with the keyboard
+        self.typed: tuple[Any, str | None] | None = None  # Field that the visitor is typing in, and its value before the first key
         for text in drops(html, dom.document): self.warn(text)
 
     def warn(self, text: str) -> None: self.scene.warn(text)
@@ -260,6 +261,7 @@ def click(
     usable(el)
     at = closest(el, _active)
     if at is not None: usable(at)
+    self.leave_field(closest(el, _focusable))
     self.focus = closest(el, _focusable)
     kind, before = (kind_of(at), None) if at is not None else ('', None)
     if kind == 'checkbox': self.fields.touched.setdefault(at, {})['checked'] = not self.fields.is_checked(at)
@@ -336,15 +338,29 @@ def send_form(self: Visit, form: Any, button: Any) -> None:
         self.leaving = Go(urlsplit(url)._replace(query=urlencode(texts)).geturl())
 
 @patch
+def submit_buttons(self: Visit, form: Any) -> list:
+    "The buttons that submit a form"
+    return [o for o in self.dom.select('button,input') if kind_of(o) in ('submit', 'image') and self.fields.owner(o) == form]
+
+@patch
+def enter_submits(self: Visit, form: Any) -> bool:
+    "Does the Enter key in a field submit its form? Without a button, only if it is the one field for text"
+    return bool(self.submit_buttons(form)) or len([o for o in self.fields.controls(form) if kind_of(o) in _blocking]) < 2
+
+_blocking = frozenset('text search tel url email password date month week time datetime-local number'.split())
+
+@patch
 def enter(self: Visit, form: Any) -> None:
     "Submit a form from a field, as the Enter key does: by its first submit button, if it has one"
     if form.tag != 'form': raise NotPossible(f'{describe(form)} is no form.')
-    buttons = [o for o in self.dom.select('button,input') if kind_of(o) in ('submit', 'image') and self.fields.owner(o) == form]
+    if self.typed and self.fields.owner(self.typed[0]) != form: self.leave_field()
+    self.note_change()
+    buttons = self.submit_buttons(form)
     if not buttons: return self.submit(form)
     if is_disabled(buttons[0]): return
-    focus = self.focus
+    focus, typed, self.typed = self.focus, self.typed, None
     self.click(buttons[0])
-    self.focus = focus   # the key was pressed in a field, which keeps the keyboard
+    self.focus, self.typed = focus, typed   # the key was pressed in a field, which keeps the keyboard
 
 # %% ../../nbs/api/testing/37_visit.ipynb #cc225a5a
 @patch
@@ -355,7 +371,8 @@ def fill(
 ) -> None:
     "Enter a value, and leave the field"
     for el in found[:1]:
-        self.focus = el
+        self.leave_field(el)
+        self.focus, self.typed = el, None
         self.dispatch(DomEvent('focus', el, bubbles=False))
     changed = self.fields.fill(found, value)
     for el in changed:
@@ -378,18 +395,20 @@ def press(
 ) -> None:
     "Press a key"
     usable(el)
+    self.leave_field(el)
     self.focus = el
     props = _keys | {'key': key, 'code': key if len(key) > 1 else f'Key{key.upper()}'} | props
     wanted = self.dispatch(DomEvent('keydown', el, props=props))
     kind = kind_of(el)
     if wanted and connected(el):
         if key == 'Enter' and el.tag == 'input' and kind not in ('submit', 'image', 'button', 'reset', 'file', 'checkbox', 'radio'):
-            if (form := self.fields.owner(el)) is not None: self.enter(form)
+            self.note_change()
+            if connected(el) and (form := self.fields.owner(el)) is not None and self.enter_submits(form): self.enter(form)
+        elif key == 'Tab': self.leave_field()
         elif (key == 'Enter' and (el.tag in ('a', 'button', 'summary'))) or (key == ' ' and el.tag in ('button', 'summary')): self.click(el)
         elif key == ' ' and kind in ('checkbox', 'radio'): self.click(el)
         elif len(key) == 1 and kind in ('textarea', 'text', 'search', 'tel', 'url', 'email', 'password'):
-            self.fields.fill([el], self.fields.value(el) + key)
-            self.dispatch(DomEvent('input', el))
+            self.type_key(el, key)
     if connected(el): self.dispatch(DomEvent('keyup', el, props=props))
 
 @patch
@@ -414,6 +433,40 @@ def drag(
     self.dispatch(DomEvent('end', old))
 
 # %% ../../nbs/api/testing/37_visit.ipynb #f0110b02
+@patch
+def note_change(self: Visit) -> None:
+    "The field that the visitor is typing in has changed: the browser says so when they leave it, or press Enter"
+    el, before = self.typed or (None, None)
+    if before is None or not connected(el): return
+    self.typed = el, None
+    if self.fields.value(el) != before: self.dispatch(DomEvent('change', el))
+
+@patch
+def type_key(
+    self: Visit,
+    el: Any,  # A control for text, that has the keyboard
+    key: str, # One character
+) -> None:
+    "Put a character after what is there"
+    before = self.fields.value(el)
+    if self.typed is None or self.typed[1] is None: self.typed = el, before
+    self.fields.fill([el], before + key)
+    self.dispatch(DomEvent('input', el))
+
+@patch
+def leave_field(
+    self: Visit,
+    to: Any = None, # Element that gets the keyboard, if any
+) -> None:
+    "The keyboard leaves the field that the visitor is typing in, unless it is the same"
+    if self.typed is None or self.typed[0] == to: return
+    el, _ = self.typed
+    self.note_change()
+    self.typed = None
+    if connected(el): self.dispatch(DomEvent('blur', el, bubbles=False))
+
+
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b05
 _of_text = frozenset('text search tel url email password number textarea'.split())
 
 @patch
@@ -424,13 +477,13 @@ def type_in(
 ) -> None:
     "Type after what is there, and stay in the field"
     if kind_of(el) not in _of_text: raise NotPossible(f'{describe(el)} is no field for text.')
-    if self.focus is not el: self.dispatch(DomEvent('focus', el, bubbles=False))
-    self.focus = el
+    self.leave_field(el)
+    if self.focus != el: self.dispatch(DomEvent('focus', el, bubbles=False))
+    self.focus, self.typed = el, self.typed or (el, None)
     for key in text:
         props = {'key': key, **_keys}
         self.dispatch(DomEvent('keydown', el, props=props))
-        self.fields.fill([el], self.fields.value(el) + key)
-        self.dispatch(DomEvent('input', el))
+        self.type_key(el, key)
         self.dispatch(DomEvent('keyup', el, props=props))
 
 # %% ../../nbs/api/testing/37_visit.ipynb #1685b1cd

@@ -8,7 +8,7 @@ PICTURE = ROOT/'nbs'/'images'/'greeter.png'
 
 
 def program() -> dict:
-    "What the cells of nbs/index.ipynb define, up to the app in six lines"
+    "What the cells of nbs/index.ipynb define, up to the app in eight lines"
     cells = json.loads((ROOT/'nbs'/'index.ipynb').read_text(encoding='utf-8'))['cells']
     sources = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code'][:2]
     defined = {}
@@ -16,7 +16,7 @@ def program() -> dict:
     return defined
 
 
-def test_the_app_in_six_lines_greets(page, tmp_path, monkeypatch):
+def test_the_app_in_eight_lines_greets(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with serve(program()['app']) as server:
         page.set_viewport_size({'width': 640, 'height': 270})

@@ -157,6 +157,17 @@ def test_a_header_that_no_server_sends_is_an_error_in_every_way_it_is_given(serv
     assert {k: v for k, v in found.items() if v != expected[k]} == {}
 
 
+@pytest.mark.parametrize('make', [lambda **kw: Response('x', **kw), lambda **kw: StreamingResponse(iter(['x']), **kw)])
+def test_what_an_after_function_adds_to_a_header_that_was_mended_stays(make):
+    def add(resp):
+        resp.headers['X-B'] = 'b '
+        return resp, HttpHeader('X-C', 'c')
+    app = FastHTML(secret_key='k', after=add)
+    app.get('/')(lambda: make(headers={'X-A': 'a '}))
+    headers = Client(app).get('/').headers
+    assert [headers[k] for k in ('x-a', 'x-b', 'x-c')] == ['a', 'b', 'c']
+
+
 @pytest.mark.parametrize('header, error', [
     (('X-A', 'a\nb'), 'one line without control characters'), (('X A', 'a'), 'letters, digits and hyphens')])
 def test_the_error_says_what_a_header_is(header, error):

@@ -382,3 +382,11 @@ def test_what_draws_itself_or_has_a_text_is_not_told_of(caplog):
         cls = type('Drawn', (), {'__module__': 'app', method: lambda self: 'drawn'})
         assert to_xml(P(cls()), indent=False) == '<p>drawn</p>'
     assert not caplog.records
+
+
+def test_bytes_are_text_in_attributes_as_they_are_among_children():
+    data = 'caf\xe9'.encode()
+    assert to_xml(P(data, title=data, cls=['a', data], style={'color': data}, data_x=bytearray(data)), indent=False) == (
+        '<p title="caf\xe9" class="a caf\xe9" style="color:caf\xe9" data-x="caf\xe9">caf\xe9</p>')
+    assert json.loads(P(hx_vals={'a': data}).attrs['hx-vals']) == {'a': 'caf\xe9'}
+    assert 'href="unsafe:' in to_xml(A(href=b'javascript:alert(1)'))

@@ -1,20 +1,25 @@
 """What was found to break channels of many processes: each row of the list, played again."""
 import asyncio
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from channel_kit import Client, texts
 from fasthtml.app.app import FastHTML
+from fasthtml.realtime import sqlite_log
 from fasthtml.realtime.channels import RESYNC
+from fasthtml.realtime.entries import Away, LogBatch, PendingMessage, nowhere
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError
 from fasthtml.realtime.open_broker import open_broker
+from fasthtml.realtime.sqlite_log import SqliteLog
 from law_kit import Proxy
 from support import until
 
@@ -247,3 +252,157 @@ async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valk
     await until(lambda: listener.texts == ['0', '1', '2'])
     assert FastHTML(secret_key='k', broker='memory').site.broker.status().kind == 'memory'
     for room in rooms: await room.broker.close()
+
+
+@pytest.mark.parametrize('gone', [('',), ('-wal',), ('-shm',), ('-mark',), ('', '-wal', '-shm', '-mark')])
+async def test_files_that_somebody_deletes_leave_all_processes_on_the_same_ones(gone, tmp_path):
+    "As systemd-tmpfiles does in /tmp. What was lost is told; what is published afterwards reaches all, also a process that starts later"
+    url, children = f'sqlite:{tmp_path}/a.db', []
+
+    async def start():
+        children.append(child := await asyncio.create_subprocess_exec(sys.executable, '-c', MEMBER, url, stdin=-1, stdout=-1))
+        await child.stdout.readline()
+
+    async def ask(child, text):
+        child.stdin.write(f'{text}\n'.encode())
+        return (await child.stdout.readline()).decode().strip()
+    for _ in range(2): await start()
+    assert '-' in await ask(children[0], 'before')
+    for end in gone: os.unlink(f'{tmp_path}/a.db{end}')
+    for n, child in enumerate(children): assert '-' in await ask(child, f'after {n}')
+    await start()
+    for n, child in enumerate(children): assert '-' in await ask(child, f'last {n}')
+    for n, child in enumerate(children):
+        assert await ask(child, 'end?') == ', '.join([*['after 0', 'after 1'] * (n < 2), 'last 0', 'last 1', 'last 2'])
+        child.stdin.close()
+        await child.wait()
+    file = sqlite3.connect(f'{tmp_path}/a.db')
+    assert file.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+    file.close()
+
+
+MEMBER = '''
+import asyncio, os, sys
+from fasthtml.realtime.hub import Hub
+from fasthtml.realtime.open_broker import open_broker
+
+class Member:
+    info, channels, got = None, set(), []
+    def deliver(self, message, channel): return self.got.append(message.text) or True
+    def lost(self, notice): pass
+
+async def main():
+    channel = Hub(open_broker(sys.argv[1])).channel('news', history=50)
+    channel.broker.timeout = 60
+    await channel.broker.ready()
+    channel.join(Member())
+    print('ready', flush=True)
+    while text := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        if text != 'end?': print(await channel.publish(text), flush=True)
+        else:
+            while 'last 2' not in Member.got: await asyncio.sleep(0.01)
+            print(', '.join(text for text in Member.got if text != 'before'), flush=True)
+asyncio.run(main())
+'''
+
+
+REPLIES = [b'$-1\r\n', b'+OK\r\n', b':7\r\n', b'*0\r\n', b'*2\r\n$1\r\nx\r\n$1\r\ny\r\n', b'\0garbage\r\n']
+
+
+@pytest.mark.parametrize('reply', REPLIES, ids=repr)
+def test_a_reply_that_is_none_to_the_question_ends_the_connection(reply):
+    "What follows on it may be the reply to another question: nothing is taken for confirmed, granted or read"
+    from fasthtml.realtime.redis_log import RedisLog
+    connections = []
+
+    class Connection:
+        def __init__(self, **options):
+            import redis
+            self.inner = redis.Connection(protocol=2)
+            self.here, self.there = socket.socketpair()
+            self.inner._sock = self.here
+            self.inner._parser.on_connect(self.inner)
+            connections.append(self)
+
+        def connect(self): pass
+        def pack_commands(self, commands): return [commands]
+
+        def send_packed_command(self, packed):
+            for _ in packed[0]: self.there.sendall(reply)
+
+        def read_response(self, timeout): return self.inner.read_response(timeout=timeout)
+
+        def disconnect(self):
+            self.inner.disconnect()
+            self.there.close()
+    log = RedisLog('redis://nobody:1/0', shards=1)
+    log.connection_class = Connection
+    pending = PendingMessage(0, b'news', 5, b'0 -1 1 -1\nx', 1e9)
+    asked = [log.look, lambda: log.append({0: LogBatch(1, [pending])}), lambda: log.read({0: nowhere}, 1),
+             lambda: log.fetch(0, b'news', 5, nowhere), lambda: log.take('key', 'me', 5), lambda: log.share('me', b'x', 5)]
+    if reply in (b'$-1\r\n', b'*0\r\n'): del asked[2]  # nothing has come
+    if reply.startswith(b'*'): del asked[-1]             # what others say
+    for n, ask in enumerate(asked):
+        with pytest.raises(Away) as e: ask()
+        assert e.value.sent and len(connections) == n + 1 and connections[-1].there.fileno() == -1
+    log.close()
+
+
+@pytest.mark.parametrize('refused', ['-@scripting', '-xread', 'resetkeys'])
+async def test_a_server_that_refuses_what_is_needed_is_away_and_says_so_once(refused, own_valkey, channel, caplog):
+    with own_valkey.client() as server: server.execute_command('ACL', 'SETUSER', 'app', 'on', '>x', '~*', '&*', '+@all', refused)
+    news = await channel(f'unix://app:x@{own_valkey.path}', ready=False)
+    news.join(Client())
+    await until(lambda: 'permission' in news.broker.status().trouble)
+    for _ in range(5): await asyncio.sleep(0.1)
+    assert not news.broker.status().connected and len([r for r in caplog.records if r.name == 'fasthtml']) == 1, caplog.text
+    with own_valkey.client() as server: server.execute_command('ACL', 'SETUSER', 'app', '~*', '+@all')
+    await until(lambda: news.broker.status().connected and not news.broker.status().trouble)
+    assert caplog.text.count('is read again') == 1
+
+
+async def test_a_server_that_does_not_say_who_it_is_is_used_with_a_warning(own_valkey, channel, caplog):
+    with own_valkey.client() as server: server.execute_command('ACL', 'SETUSER', 'app', 'on', '>x', '~*', '&*', '+@all', '-info')
+    news, client = await channel(f'unix://app:x@{own_valkey.path}'), Client()
+    news.join(client)
+    await news.publish('one')
+    await until(lambda: client.texts == ['one'])
+    assert caplog.text.count('Allow the command INFO') == 1
+
+
+ODD = ['', '\0', '\0\0', 'a:b', '{a}', '}', '\ud800', '~', 'é' * 300, '%', 'size:a', 'a\r\nb']
+
+
+@pytest.mark.parametrize('address', KINDS, indirect=True)
+async def test_odd_names_of_channels_leases_and_apps_are_names(address):
+    brokers = {prefix: open_broker(address, prefix) for prefix in ('shop', 'shop:a', 'shop:a:b', '', '}', '{shop}', '\ud800')}
+    clients = {(prefix, name): Client() for prefix in brokers for name in ODD}
+    try:
+        channels = {}
+        for prefix, broker in brokers.items():
+            hub = Hub(broker)
+            await broker.ready()
+            for name in ODD:
+                channels[prefix, name] = hub.channel(name, history=5)
+                channels[prefix, name].join(clients[prefix, name])
+            leases = await asyncio.gather(*(broker.lease(name, 60) for name in ODD))
+            assert all(leases) and await broker.lease('a:b', 60) is None
+        ids = await asyncio.gather(*(channel.publish(ascii(key)) for key, channel in channels.items()))
+        await until(lambda: all(client.texts == [ascii(key)] for key, client in clients.items()))
+        assert all(ids)
+    finally:
+        for broker in brokers.values(): await broker.close()
+
+
+async def test_a_clock_that_is_set_neither_ends_nor_prolongs_a_lease(tmp_path, monkeypatch):
+    "SQLite: leases and what processes share go by the clock of the machine's boot"
+    one, two = (SqliteLog(tmp_path/'a.db') for _ in range(2))
+    for log in one, two: log.begin()
+    assert one.take('key', 'one', 60) and not two.take('key', 'two', 60)
+    assert one.share('one', b'x', 60) == [] and two.share('two', b'y', 60) == [b'x']
+    for shift in 7200, -7200:
+        monkeypatch.setattr(sqlite_log.time, 'time', lambda shift=shift, now=time.time(): now + shift)
+        assert not two.take('key', 'two', 60) and two.share('two', b'y', 60) == [b'x']
+    monkeypatch.setattr(sqlite_log, 'boot_id', lambda: 'another boot')
+    assert two.take('key', 'two', 60) and two.share('two', b'y', 60) == [], 'what was held before the machine started again'
+    for log in one, two: log.close()

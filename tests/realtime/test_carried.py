@@ -7,14 +7,9 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount
 
-from fasthtml.common import Beforeware, Div, EventStream, FastHTML, Limits, Redirect, Titled, sse_message
+from fasthtml.common import Beforeware, Div, EventStream, FastHTML, Limits, Titled, sse_message
 from support import serve, wait_until
-from visitor_kit import Visitor
-
-
-def guard(request, session):
-    request.scope['auth'] = session.get('user')
-    if request.url.path.endswith('/staff') and not session.get('user'): return Redirect('/login')
+from visitor_kit import Visitor, guard
 
 
 def site(**options):

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import threading
 from contextvars import Context
+from types import SimpleNamespace
 
 import pytest
 
-from fasthtml.app.open_pages import Ear
+from fasthtml.app.open_pages import Ear, OpenPage
 from fasthtml.app.operations import Health, unready
 from fasthtml.common import Div, EventStream, FastHTML
+from fasthtml.realtime.carried import WantedStream
 from fasthtml.realtime.channels import MemoryBroker
 from fasthtml.realtime.entries import Away
 from fasthtml.realtime.hub import Hub
@@ -276,6 +278,20 @@ async def test_a_drawing_that_awaits_what_was_cancelled_has_failed_and_is_tried_
     viewer.close()
 
 
+async def test_a_guard_that_awaits_what_was_cancelled_does_not_leave_the_page_in_doubt():
+    async def permit(viewer, asked):
+        if asked.key == 'good{}': return ''
+        (lost := asyncio.get_running_loop().create_future()).cancel()
+        await lost
+    async def draw(key, person, place, seq): return draw_html(Div('noon'), key, seq)
+    topics, box = Topics(draw), Box()
+    viewer = Viewer(topics, box, permit)
+    await viewer.add([Asked('bad{}', 'token'), Asked('good{}', 'token')])
+    said = b''.join(box)
+    assert b'"failed"' in said and b'noon' in said and b'live/checked' in said
+    viewer.close()
+
+
 class SlowBroker:
     "Stands for a broker of several processes, which confirms when it is told to, or fails"
     def __init__(self):
@@ -372,6 +388,33 @@ async def test_how_work_has_ended_is_told_to_those_who_ask_later_and_to_those_wh
         await other._ask_lease(run)
         await until(lambda: run.state == 'done')
         assert mine.runs[mine.key(n=1)].state == 'done'
+
+
+async def test_a_stream_of_a_page_that_takes_the_number_of_one_that_is_ending_can_be_ended_too():
+    app, opened, ended = FastHTML(secret_key='x'), [], []
+    @app.get('/x')
+    async def x():
+        async def source():
+            opened.append(1)
+            try:
+                yield 'here'
+                await asyncio.sleep(1000)
+            finally: ended.append(1)
+        return EventStream(source())
+    @app.live
+    def cart(): return Div('1')
+    page, wanted, before = OpenPage(app.regions.here(), [], {}, None), [WantedStream(1, '/x', {})], asyncio.all_tasks()
+    async def put(piece): return True
+    page.box = SimpleNamespace(put=put)
+    page.carry(wanted, Wire('/_live').scope)
+    await until(lambda: len(opened) == 1)
+    page.drop_streams([1])
+    page.carry(wanted, Wire('/_live').scope)
+    await until(lambda: len(opened) == 2 and len(ended) == 1)
+    for _ in range(20): await asyncio.sleep(0)
+    page.drop_streams([1])
+    await others_done(before)
+    assert len(ended) == 2 and not page.carried
 
 
 # Health checks

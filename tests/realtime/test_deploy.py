@@ -230,6 +230,36 @@ def test_the_service_of_ten_minutes(tmp_path):
         server.wait()
 
 
+def test_systemd_takes_the_units(tmp_path):
+    "Read by systemd itself, which names what it does not know; the program is not installed here"
+    unit = recipe('ExecReload').replace('/srv/shop/.venv/bin/fasthtml', '/bin/true')
+    (tmp_path/'shop.service.d').mkdir()
+    for name, text in ('service', unit), ('service.d/hardening.conf', recipe('ProtectSystem')), ('socket', recipe('ListenStream')):
+        (tmp_path/f'shop.{name}').write_text(text)
+    command = [program('systemd-analyze'), 'verify', '--man=no', './shop.service', './shop.socket']
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if 'shop' in line]
+    assert done.returncode == 0 and not ours, (done.stdout, done.stderr)
+
+
+def test_the_container_is_well_until_it_is_stopped(tmp_path):
+    "What the Dockerfile copies, installs, runs and asks, without Docker"
+    steps = re.sub(r'\\\n\s*', '', recipe('FROM python')).splitlines()
+    user, = (re.search(r' (\w+)$', step)[1] for step in steps if 'useradd' in step)
+    assert f'USER {user}' in steps and steps.index(f'USER {user}') > steps.index('COPY . .')
+    asked, run = (json.loads(re.search(r'CMD (\[.*\])', step)[1]) for step in steps if 'CMD [' in step)
+    assert asked[0] == 'python' and run[0] == 'fasthtml' and '0.0.0.0' in run
+    port = free_port()
+    (tmp_path/'main.py').write_text(PROGRAM)
+    command = [*COMMAND, *(word.replace('8000', str(port)).replace('0.0.0.0', '127.0.0.1') for word in run[1:])]
+    check = [sys.executable, *(word.replace('8000', str(port)).replace('timeout=2', 'timeout=60') for word in asked[1:])]
+    with serve_process('', tmp_path, command=command, env={'DELAY': '0'}) as server:
+        assert subprocess.run(check).returncode == 0
+        server.signal(signal.SIGTERM)
+        server.wait(DEADLINE)
+        assert subprocess.run(check, stderr=subprocess.DEVNULL).returncode != 0
+
+
 @pytest.mark.parametrize('how', ['socket unit', 'reload'])
 def test_one_port_is_never_closed(tmp_path, how):
     "systemd holds the port and one process is restarted; or the supervisor of two workers is told to reload (`systemctl reload`)"

@@ -17,7 +17,6 @@ from fasthtml.common import (
     Div,
     EventStream,
     FastHTML,
-    Redirect,
     Response,
     Td,
     Titled,
@@ -26,12 +25,7 @@ from fasthtml.common import (
 )
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
-from visitor_kit import Stream, Visitor
-
-
-def guard(request, session):
-    request.scope['auth'] = session.get('user')
-    if request.url.path.startswith('/staff') and not session.get('user'): return Redirect('/login')
+from visitor_kit import Stream, Visitor, guard
 
 
 def shop(**options):

@@ -36,12 +36,12 @@ def coloured(code: str, language: str) -> str | None:
     if lexer is None:
         return None
     parts, open_class = [], None
-    for kind, text in lexer.get_tokens(code):
+    for kind, text in lexer.get_tokens(code + '\n'):  # the lexer of the shell knows a comment by the line end after it
         if (wanted := class_of(kind)) != open_class:
             parts.append(('</span>' if open_class else '') + (f'<span class="{wanted}">' if wanted else ''))
             open_class = wanted
         parts.append(escape(text, quote=False))
-    return ''.join(parts) + ('</span>' if open_class else '')
+    return ''.join(parts).removesuffix('\n') + ('</span>' if open_class else '')
 
 
 def colour_blocks(body: str) -> str:

@@ -63,8 +63,14 @@ def link(entry: Entry, page: PageText, *content, **attrs):
 KINDS = {'': 'Start', 'Tutorials': 'Tutorial', 'How to': 'How-to', 'Explanations': 'Explanation'}  # All others: API
 
 
+def section_of(frame: SiteFrame, page: PageText) -> str:
+    "Title of the section that the page is in; empty for none"
+    return next((title for title, entry in frame.pages() if entry.href == page.path), '')
+
+
 def head(frame: SiteFrame, page: PageText):
-    title = frame.title if page.title == frame.title else f'{page.title} - {frame.title}'
+    "Pages of two sections may have one title, so the document's title names both"
+    title = frame.title if page.title == frame.title else ' - '.join(filter(None, (page.title, section_of(frame, page), frame.title)))
     return h.Head(
         h.Meta(charset='utf-8'),
         h.Meta(name='viewport', content='width=device-width, initial-scale=1'),
@@ -143,7 +149,7 @@ def contents_box(page: PageText):
 
 def render_page(frame: SiteFrame, page: PageText) -> str:
     "The whole HTML document"
-    section = next((title for title, entry in frame.pages() if entry.href == page.path), '')
+    section = section_of(frame, page)
     text = h.Main(
         h.Article(
             h.P(section, cls='section', data_pagefind_ignore=True) if section else None,
