@@ -25,7 +25,8 @@ class Proxy:
             self.refused += 1
 
     def _connect(self, client):
-        server = socket.create_connection(('127.0.0.1', self.target))
+        try: server = socket.create_connection(('127.0.0.1', self.target))
+        except OSError: return self._refuse(client)   # it has gone in between
         self._open |= {client, server}
         for source, target in (client, server), (server, client):
             threading.Thread(target=self._copy, args=(source, target), daemon=True).start()

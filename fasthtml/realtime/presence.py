@@ -14,6 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,15 +163,27 @@ def people_of(self: Presence, room: str) -> list[Any]:
 @patch
 def start(self: Presence) -> None:
     "Talk to the other processes, in this event loop or in the one that does it already"
-    if self.loop is not None and not self.loop.is_closed() and not self._task.done():
-        return self.loop.call_soon_threadsafe(self._changed.set)
-    self.loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
+    here = asyncio.get_running_loop()
+    if self._runs():
+        if here is not self.loop: here.call_later(sync_seconds, self._take_over)
+        with suppress(RuntimeError):   # it has been closed in between
+            return self.loop.call_soon_threadsafe(self._changed.set)
+    self.loop, self._changed = here, asyncio.Event()
     self._changed.set()
-    self._task = self.loop.create_task(self._run())
+    self._task = here.create_task(self._run())
+
+@patch
+def _runs(self: Presence) -> bool: return self.loop is not None and not self.loop.is_closed() and not self._task.done()
+
+@patch
+def _take_over(self: Presence) -> None:
+    "The loop that did it may have ended since, with what it was asked for undone"
+    if not self._runs(): self.start()
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #53ee8c5b
 @patch
 async def _run(self: Presence) -> None:
+    self.channel.leave(self)   # in a loop that has ended
     self.channel.join(self)
     self.synced = isinstance(self.channel.broker, MemoryBroker)
     try:

@@ -287,6 +287,7 @@ def _connect(self: Visit, el: Any) -> None:
 @patch
 def _connect4(self: Visit, el: Any, kind: str, url: str) -> None:
     def run(event: DomEvent) -> None:
+        if any(o.el == el and o.kind == kind and o.open for o in self.lines): return   # one at a time, however often it is triggered
         if kind == 'ws': self.lines.append(PageConnection('ws', el, urljoin(self.scene.base, url)))
         else: self._stream4(el, url)
     said = self.rules.value(el, 'hx-trigger')

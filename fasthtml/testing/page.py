@@ -93,6 +93,7 @@ class Tab(Screen):
 
     async def close(self) -> None:
         "Close the page and its connections"
+        await asyncio.sleep(0)   # a task that has not begun would not close the response that it was given
         tasks, self.tasks = list(self.tasks.values()), {}
         for task in tasks: task.cancel()
         if tasks: await asyncio.wait(tasks, timeout=self.client.timeout)
@@ -395,6 +396,7 @@ async def _connections(self: Tab) -> None:
 @patch
 async def _end(self: Tab, line: PageConnection) -> None:
     task = self.tasks.pop(line)
+    await asyncio.sleep(0)   # see `close`
     task.cancel()
     await asyncio.wait({task}, timeout=self.client.timeout)
 

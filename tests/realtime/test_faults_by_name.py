@@ -1,5 +1,6 @@
 """Faults by name with the page client: every page recovers, or says that it does not know. Chromium's part is in `browser/test_live.py`."""
 from contextlib import closing
+from itertools import count
 
 import pytest
 
@@ -19,7 +20,7 @@ from fasthtml.common import (
 )
 from fasthtml.realtime import presence
 from fasthtml.testing import AsyncClient, Client
-from support import wait_until
+from support import until, wait_until
 
 
 def site():
@@ -246,3 +247,42 @@ def test_who_came_while_a_page_was_cut_off_is_listed_there(htmx, carried, monkey
             ann.network.drop()
             bob.open('/enter/bob').wait('p', text='ann, bob')
         page.wait('p', text='ann, bob')
+
+
+def listening(htmx):
+    "An app, its channel, and the number of times that an element was asked for"
+    app, asked = FastHTML(secret_key='k', exts='sse', htmx=htmx), count()
+    room = app.channel('room')
+
+    @app.get('/listen')
+    def listen(): return EventStream(room)
+
+    @app.get('/n')
+    def n(): return f'asked {next(asked)} times before'
+
+    @app.get('/')
+    def home(): return Titled('x', P(hx_get=n, hx_trigger='load, sse:news', hx_ext='sse', sse_connect=listen))
+    return app, room
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+async def test_an_element_has_one_stream_however_often_it_is_triggered(htmx):
+    app, room = listening(htmx)
+    async with AsyncClient(app) as client:
+        page = await client.open('/')
+        for n in range(3):
+            await page.wait('p', text=f'asked {n} times')
+            await until(lambda: len(room))
+            await room.publish('x', event='news')
+        await page.wait('p', text='asked 3 times')
+        assert [one.path for one in app.connections] == ['/listen']
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+async def test_a_page_that_is_closed_at_once_leaves_no_stream(htmx):
+    app, room = listening(htmx)
+    async with AsyncClient(app) as client:
+        page = await client.open('/')
+        await page.close()
+        await until(lambda: not app.connections)
+        assert len(room) == 0

@@ -98,6 +98,23 @@ async def test_who_a_subscriber_is_may_be_said_later_and_change(processes):
     await until(lambda: sorted(events(watcher)) == ['joined', 'joined', 'left'])
 
 
+@pytest.mark.filterwarnings('ignore:coroutine')   # of a loop that ends without the courtesies of `asyncio.run`
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+async def test_another_loop_goes_on_when_the_one_that_kept_the_list_has_ended(monkeypatch):
+    "It may have been about to end when it was asked"
+    monkeypatch.setattr(presence, 'sync_seconds', 0.05)
+    room, watcher = with_presence((hub := Hub(MemoryBroker())), hub.channel('room'), lambda info: info), Client()
+    ending = asyncio.new_event_loop()
+    async def join(): room.join(Client('ada'))
+    await asyncio.to_thread(ending.run_until_complete, join())
+    room.join(watcher)
+    room.join(Client('bob'))
+    await until(lambda: len(hub.presence._local) == 2)
+    ending.close()
+    await until(lambda: 'bob' in hub.presence.people.of('room').values() and 'joined' in events(watcher))
+    await hub.presence.close()
+
+
 async def test_a_client_that_reconnects_gets_the_events_that_it_missed(processes):
     here, there, _ = processes
     client, ada = Client(), Client('ada')
