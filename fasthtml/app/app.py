@@ -50,7 +50,7 @@ from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
 from ..html.pico import picolink
-from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, parse_fields
+from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
 from ..http.pages import PageConfig, is_collection, noop_body
 from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to,
                                    route_specs, typed, wrap_route)
@@ -194,7 +194,7 @@ class SiteRouter(AppRouter):
         "403 for a link from another site that fills the parameters of what may be an action"
         route = scope.get('route')
         fields = getattr(route, 'fills', None)
-        if not fields or not foreign_link(scope, self.site.trusted) or not fields.meets(parse_fields(scope['query_string'])): return
+        if not fields or not foreign_link(scope, self.site.trusted) or not fields.meets(query_fields(scope)): return
         if route.name not in self.told:
             self.told.add(route.name)
             log.warning('A link from another site to `%s` was refused, since it fills its parameters and no method was given. '

@@ -13,6 +13,7 @@ import inspect
 import ipaddress
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -182,6 +183,9 @@ def exposition(
     return lambda: (client.generate_latest(registry), client.CONTENT_TYPE_LATEST)
 
 # %% ../../nbs/api/app/32_operations.ipynb #ad81dfe1
+_by_proxies = re.compile(r'(?:x-)?forwarded.*|via|x-real-.*|x-scheme|x-original-.*|x-envoy-.*|x-azure-.*|x-appengine-.*|x-amzn-.*'
+                         r'|cf-.*|cdn-.*|fly-.*|fastly-.*|akamai-.*|.*client-?ip|.*connecting-ip|x-cluster-.*')
+
 def may_read(
     request: Request,
     token: str|None, # As given to `app.metrics`
@@ -190,7 +194,7 @@ def may_read(
     if token is not None:
         scheme, _, given = request.headers.get('authorization', '').partition(' ')
         return scheme.lower() == 'bearer' and hmac.compare_digest(given.strip().encode(), token.encode())
-    proxied = any(name in request.headers for name in ('x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'cf-connecting-ip'))
+    proxied = any(_by_proxies.fullmatch(name.lower()) for name in request.headers)
     host = (request.scope.get('client') or ('',))[0]
     if host in ('', 'testclient'): return not proxied   # a Unix socket, or a test
     try: address = ipaddress.ip_address(host.partition('%')[0])

@@ -30,7 +30,7 @@ from ..html.element import FT, ft, to_html
 from .handlers import Site, call, fetch_session, fill_specials, own_page, prepared_names
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
-from .requests import Request, parse_fields, wants_json
+from .requests import Request, query_fields, wants_json
 from .responses import JSONResponse, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
@@ -127,7 +127,7 @@ def foreign_page(req, exc: ForeignLink) -> Any:
     scope = req.scope
     if not is_navigation(scope) or wants_json(req.headers): return http_error(req, exc)
     target = local_target(f"{quote(scope['path'])}?{scope['query_string'].decode('latin-1')}")
-    fields = [(k, v) for k, values in parse_fields(scope['query_string']).items() for v in values]
+    fields = [(k, v) for k, values in query_fields(scope).items() for v in values]
     rows = [ft('tr', ft('th', k[:100]), ft('td', v[:200])) for k, v in fields[:20]]
     title, why, go, if_so = (say(Text(o)) for o in ('foreign_page', 'foreign_page_why', 'foreign_page_go', 'foreign_page_if'))
     main = ft('main', ft('h1', title), ft('p', why), ft('table', *rows), ft('p', ft('a', go, href=target), ' ', if_so), cls='container')

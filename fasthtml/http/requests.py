@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group', 'parse_fields',
-           'BadJson', 'parse_json', 'json_body', 'aside', 'read_body', 'parse_body', 'FrameHeaders', 'read_frame',
-           'frame_body']
+           'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body', 'parse_body',
+           'FrameHeaders', 'read_frame', 'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import URL, FormData, UploadFile, URLPath
+from starlette.datastructures import URL, FormData, QueryParams, UploadFile, URLPath
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection
@@ -47,6 +47,12 @@ class Connection(HTTPConnection):
         "Cookies by name"
         if not hasattr(self, '_cookies'): self._cookies = parse_cookies('; '.join(self.headers.getlist('cookie')))
         return self._cookies
+
+    @property
+    def query_params(self) -> QueryParams:
+        "Fields of the query; HTTPException 414 or 400 if there are too many"
+        if not hasattr(self, '_query_params'): check_query(self.scope)
+        return super().query_params
 
     @property
     def auth(self) -> Any:
@@ -258,6 +264,23 @@ def parse_fields(
         else: out[name] = [value]
     return out
 
+_MAX_QUERY, _MAX_QUERY_FIELDS = 16 * 1024, 1000     # bytes and fields of a query
+
+def check_query(
+    scope: Mapping, # ASGI scope
+) -> bytes:         # Its query
+    "HTTPException 414 or 400 if a query is too long, or has too many fields"
+    raw = scope.get('query_string', b'')
+    if len(raw) > _MAX_QUERY: raise HTTPException(414, Text('query', limit=_MAX_QUERY))
+    if raw.count(b'&') >= _MAX_QUERY_FIELDS: raise HTTPException(400, Text('query_fields', limit=_MAX_QUERY_FIELDS))
+    return raw
+
+def query_fields(
+    scope: Mapping,         # ASGI scope
+) -> dict[str, list[str]]:  # Field → all its values, in order
+    "The fields of a query, within limits"
+    return parse_fields(check_query(scope))
+
 _escaped_byte = re.compile(rb'%([0-9a-fA-F]{2})')
 _digits = '0123456789abcdefABCDEF'
 _bytes = {(a + b).encode(): bytes.fromhex(a + b) for a in _digits for b in _digits}
@@ -285,7 +308,8 @@ def _unquoted(raw: bytes) -> str:
     return raw.decode('utf-8', 'replace')
 
 # %% ../../nbs/api/http/10_requests.ipynb #41f2fb48
-_MAX_DEPTH, _MAX_VALUES, _MAX_DIGITS, _FAST = 100, 100_000, 400, 128 * 1024
+_MAX_DEPTH, _MAX_VALUES, _MAX_DIGITS = 100, 100_000, 400
+_FAST, _FAST_VALUES = 128 * 1024, 10_000   # What Python's own parser reads in a few milliseconds, in which nothing else runs
 
 class BadJson(ValueError):
     "Text that is not the JSON we need"
@@ -355,8 +379,8 @@ def _loads(text: str) -> Any:
     return out
 
 def _needs_care(text: str) -> bool:
-    "Whether a text is long, has very many values, or a very long number"
-    if len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _MAX_VALUES: return True
+    "Whether a text is long, has many values, or a very long number"
+    if len(text) > _FAST or text.count(',') + text.count('[') + text.count('{') >= _FAST_VALUES: return True
     return _many_digits.search(text) is not None
 
 def _check_depth(out: Any) -> None:
@@ -395,7 +419,7 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     return {k: v if type(v) is list else () if v is None else [v] for k, v in obj.items()}
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
-IN_LOOP = 16 * 1024             # bytes that may be parsed in the event loop
+IN_LOOP = 4 * 1024              # bytes that may be parsed in the event loop
 _PIECE = 1024, 256, 65536       # bytes of a multipart form that are parsed at a time: at first, at least, at most
 
 async def aside(size: int, f: Callable, *args: Any) -> Any:
@@ -444,25 +468,37 @@ def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
         raise _too_large(max_part_size)
     return Body(fields, raw, 'form')
 
+_MAX_MARKS, _MAX_TYPE = 32, 1000   # semicolons in the headers of a part; characters of a content type
 _of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlette's parser, which nothing public tells
 
 class _FormParser(MultiPartParser):
     "Starlette's parser, with a limit for all texts together. It counts its steps, and writes to a file once for each piece"
-    text_size, max_text_size, steps = 0, DEF_MAXTEXT, 0
+    text_size, max_text_size, steps, marks = 0, DEF_MAXTEXT, 0, 0
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.steps += 1
         part, waiting = (getattr(self, name, None) for name in _of_parser)
         if part is None or waiting is None: return super().on_part_data(data, start, end)   # a parser of another version
         if part.file is None:
-            self.text_size += end - start
-            if self.text_size > self.max_text_size: raise _too_large(self.max_text_size)
+            self.count(end - start)
             super().on_part_data(data, start, end)
         elif waiting and waiting[-1][0] is part: waiting[-1][1].extend(data[start:end])
         else: waiting.append((part, bytearray(data[start:end])))
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self.steps += 4 + (end - start) // 16
+        self.marks += data.count(b';', start, end)
+        if self.marks > _MAX_MARKS: raise MultiPartException('The headers of a part have too many parameters.')
+        self.count(end - start)
         super().on_header_value(data, start, end)
+
+    def on_headers_finished(self) -> None:
+        self.steps, self.marks = self.steps + 4, 0
+        super().on_headers_finished()
+
+    def count(self, size: int) -> None:
+        "More text; HTTPException 413 once it is too much"
+        self.text_size += size
+        if self.text_size > self.max_text_size: raise _too_large(self.max_text_size)
 
     async def pieces(self, request: Request) -> AsyncGenerator[bytes, None]:
         "The body, in pieces of few steps each; others have their turn after half a millisecond of them"
@@ -481,7 +517,9 @@ class _FormParser(MultiPartParser):
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
     if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
-    charset = parse_options_header(_header(request.scope, b'content-type'))[1].get(b'charset', b'utf-8')
+    kind = _header(request.scope, b'content-type')
+    if len(kind) > _MAX_TYPE: raise HTTPException(400, Text('form_malformed'))
+    charset = parse_options_header(kind)[1].get(b'charset', b'utf-8')
     if charset.lower() not in _charsets: raise HTTPException(415, Text('charset'))
     part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
     parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=part)

@@ -6,12 +6,13 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'brings_login',
            'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'is_local_host', 'host_allowed',
            'is_local_target', 'local_target', 'new_nonce', 'check_policy', 'csp_header', 'careful_headers',
-           'add_missing', 'shown', 'one_line']
+           'add_missing', 'shown', 'failure_text', 'one_line']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
 import re
 import secrets
+import traceback
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -291,9 +292,27 @@ def shown(
     "The text on one line"
     return _controls.sub(lambda m: m[0].encode('unicode_escape').decode(), text)
 
+def _chain(error: BaseException | None, seen: list[BaseException]) -> list[BaseException]:
+    "An error, and those that it contains or came from"
+    if error is None or any(error is e for e in seen): return seen
+    seen.append(error)
+    for e in (error.__cause__, error.__context__, *getattr(error, 'exceptions', ())): _chain(e, seen)
+    return seen
+
+def failure_text(
+    error: BaseException, # With its traceback
+) -> str:
+    "An error as Python prints it, but what it says stays on its line: it may quote a stranger"
+    text = ''.join(traceback.format_exception(error)).rstrip('\n')
+    for e in _chain(error, []):
+        for words in str(e), *map(str, getattr(e, '__notes__', ())): text = text.replace(words, shown(words)) if words.strip() else text
+    return '\n'.join(map(shown, text.split('\n')))
+
 class _OneLine(logging.Filter):
-    "Escapes control characters in the values of a record"
+    "Escapes control characters in the values of a record, and in what its error says"
     def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if error is not None and not record.exc_text: record.exc_text = failure_text(error)
         if isinstance(record.args, tuple):
             record.args = tuple(shown(str(a)) if isinstance(a, str|BaseException) else a for a in record.args)
         return True

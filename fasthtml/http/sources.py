@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from .requests import Body, Request, parse_cookies, parse_fields
-from .texts import Text
+from .requests import Body, Request, parse_cookies, query_fields
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
-_MAX_QUERY, _MAX_FIELDS = 16 * 1024, 10_000  # bytes and fields of a query
 
 class Source:
     "What one request, or one WebSocket message, carries"
@@ -65,11 +62,7 @@ class Source:
     def query(self) -> Mapping[str, list[str]]:
         "Query fields → all their values"
         if self._query is None:
-            raw = self.scope['query_string']
-            if len(raw) > _MAX_QUERY: raise HTTPException(414, Text('query', limit=_MAX_QUERY))
-            if raw.count(b'&') >= _MAX_FIELDS:
-                raise HTTPException(400, Text('query_fields', limit=_MAX_FIELDS))
-            self._query = parse_fields(raw) if raw else _EMPTY
+            self._query = query_fields(self.scope) if self.scope['query_string'] else _EMPTY
         return self._query
 
     @property

@@ -156,7 +156,7 @@ class Signer:
 
     def token(self, key: str, person: str, path: str, now: float) -> str:
         "A token for a region that is drawn now; `now` in seconds since the epoch"
-        until, where = f'{int(now + self.life):x}', _base64(path.encode('utf-8', 'surrogatepass'))
+        until, where = f'{int(now + self.life):x}', _base64(path.encode('utf-8', 'replace'))
         return f'{until}.{where}.{self._code(until, where, person, key)}'
 
     def path(self, token: str, key: str, person: str, now: float) -> str | None:
@@ -172,7 +172,7 @@ class Signer:
 def read_path(token: str) -> str:
     "The path that a token claims; '' if none can be read"
     part = token.split('.')[1] if token.count('.') == 2 else ''
-    try: return base64.urlsafe_b64decode(part + '=' * (-len(part) % 4)).decode('utf-8', 'surrogatepass')
+    try: return base64.urlsafe_b64decode(part + '=' * (-len(part) % 4)).decode()
     except ValueError: return ''
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #46a9d21a

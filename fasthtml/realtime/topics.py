@@ -397,7 +397,15 @@ async def add(self: Viewer, asked: Iterable[Asked]) -> None:
 @patch
 async def _take(self: Viewer, asked: list[Asked]) -> None:
     "Compare some regions side by side; one that is slow or fails does not touch the others"
-    results = await asyncio.gather(*(self._one(one) for one in asked), return_exceptions=True)
+    begun, results = [], []
+    try:
+        for one in asked:
+            begun.append(asyncio.ensure_future(self._one(one)))
+            if not len(begun) % 50: await asyncio.sleep(0)   # others have their turn
+        for i in range(0, len(begun), 50): results += await asyncio.gather(*begun[i:i + 50], return_exceptions=True)
+    except asyncio.CancelledError:
+        for task in begun: task.cancel()
+        raise
     for one, result in zip(asked, results):
         if isinstance(result, BaseException):  # also a CancelledError, of something that a guard has awaited
             log.error('The region %s cannot be followed.', one.key, exc_info=result)

@@ -16,7 +16,8 @@ OTHERS = 'LICENSE model.glb'.split()
 NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.sql .env prod.env server.key cert.pem app.log site.css.bak
     settings.ini pyproject.toml uv.lock .git/config .sesskey deploy.sh client_secret.json client_secret_123.apps.json CLIENT_SECRETS.JSON
     credentials.json secrets.yml service-account.json id_rsa id_rsa.pub Dockerfile docker-compose.yml package.json requirements.txt
-    .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~'''.split()
+    app.db.gz dump.sql.tar.gz backup.sql.zip main.py.1 main.py.save server.log.2.xz main.php.bak index.php5 old.mdb core.duckdb login.ppk
+    kubeconfig token.json .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~'''.split()
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program

@@ -346,6 +346,25 @@ def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
         assert text.isprintable() and 'all is lost' in text, name
 
 
+def chained(): raise ValueError('outer' + FORGED) from KeyError('inner' + FORGED)
+def noted():
+    error = OSError('x')
+    error.add_note('note' + FORGED)
+    raise error
+def grouped(): raise ExceptionGroup('group' + FORGED, [ValueError('one' + FORGED), RuntimeError('two' + FORGED)])
+
+
+@pytest.mark.parametrize('fail', [chained, noted, grouped])
+def test_what_an_error_says_forges_no_line(fail, caplog):
+    for name, log in loggers():
+        caplog.clear()
+        try: fail()
+        except Exception: log.exception('it failed')
+        text = logging.Formatter().format(caplog.records[0])
+        assert 'in ' + fail.__name__ in text and 'all is lost' in text, name
+        assert not any(line.startswith('2026') for line in text.splitlines()), (name, text)   # in a group each line has a `|`
+
+
 def test_a_path_with_line_ends_stays_on_its_line(caplog):
     app = FastHTML(secret_key='k')
     @app.ws('/ws/{x:path}')

@@ -1,0 +1,132 @@
+"""No single request holds the event loop: what is long is refused, or read in a thread, or in pieces.
+
+Judged without a clock: by the status, by the thread that does the work, and by how often others have their turn.
+"""
+import asyncio
+import base64
+import json
+import threading
+
+import pytest
+from starlette.testclient import TestClient
+
+from fasthtml.app import live, static
+from fasthtml.app.app import FastHTML
+from fasthtml.app.static import SafeStatic
+from fasthtml.html.tags import Div, P
+from fasthtml.http import requests
+
+JSON, MULTI = 'application/json', 'multipart/form-data; boundary=B'
+PART = b'--B\r\nContent-Disposition: form-data; name="f"'
+MANY, LONG = 'a=1&' * 2000, 'a=' + 'x' * 20_000
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = FastHTML(secret_key='k')
+    @app.get('/parameter')
+    def parameter(a: str): return P(a)
+    @app.get('/request')
+    def request(req): return P(len(req.query_params))
+    @app.get('/dict')
+    def everything(data: dict): return P(len(data))
+    @app.route('/link')
+    def link(a: str = ''): return P(a)
+    @app.post('/form')
+    def form(f: str): return P(f)
+    @app.post('/own')
+    async def own(req): return P(len(await req.form()))
+    @app.live
+    def region(n: int = 0): return Div(n, id='r')
+    (tmp_path/'a.css').write_text('a{}')
+    app.mount('/mounted', SafeStatic(directory=tmp_path))
+    app.static_route_exts(static_path=tmp_path)
+    return app
+
+
+@pytest.mark.parametrize('path', ['/parameter', '/request', '/dict', '/link'])
+@pytest.mark.parametrize('query, status', [(MANY, 400), (LONG, 414)])
+def test_a_query_has_so_many_fields_by_whatever_reads_it(app, path, query, status):
+    foreign = {'Sec-Fetch-Site': 'cross-site'} if path == '/link' else {}
+    assert TestClient(app).get(f'{path}?{query}', headers=foreign).status_code == status
+    assert TestClient(app).get(f'{path}?a=1').status_code == 200
+
+
+FORMS = {   # body, content type, status
+    'parameters of a content type': (PART + b'\r\n\r\nx\r\n--B--\r\n', MULTI + ';a=b' * 4000, 400),
+    'parameters of a part': (PART + b';a=b' * 500 + b'\r\n\r\nx\r\n--B--\r\n', MULTI, 400),
+    'headers of parts': ((PART + (b'\r\nx: ' + b'y' * 4000) * 7 + b'\r\n\r\nx\r\n') * 90 + b'--B--\r\n', MULTI, 413),
+    'a plain form': (PART + b'; filename="a;b;c"\r\n\r\nx\r\n--B--\r\n', MULTI, 200),
+}
+
+
+@pytest.mark.parametrize('path', ['/form', '/own'])
+@pytest.mark.parametrize('name', FORMS)
+def test_what_stands_around_the_fields_of_a_form_counts(app, path, name):
+    body, kind, status = FORMS[name]
+    if (path, name) == ('/form', 'a plain form'): body = body.replace(b'; filename="a;b;c"', b'')
+    assert TestClient(app).post(path, content=body, headers={'Content-Type': kind}).status_code == status
+
+
+@pytest.mark.parametrize('path', ['/a.css', '/mounted/a.css'])
+def test_a_file_is_read_for_its_version_in_a_thread(app, path, monkeypatch):
+    loops, readers, read = [], [], static._content_hash.__wrapped__
+    def hash_of(*args):
+        readers.append(threading.get_ident())
+        return read(*args)
+    monkeypatch.setattr(static, '_content_hash', static.lru_cache(hash_of))
+    async def watched(scope, receive, send):
+        loops.append(threading.get_ident())
+        await app(scope, receive, send)
+    answer = TestClient(watched).get(path + '?v=00000000')
+    assert answer.headers['cache-control'] == 'no-cache' and readers and not set(readers) & set(loops)
+    assert TestClient(app).get(path + '?' + 'v=1&' * 3000).status_code == 200
+
+
+@pytest.mark.parametrize('path', ['/_live', '/_live/set'])
+def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkeypatch):
+    loops, readers = [], []
+    def noted(f):
+        def g(*args):
+            readers.append(threading.get_ident())
+            return f(*args)
+        return g
+    for name in ('parse_json', 'read_asked'): monkeypatch.setattr(live, name, noted(getattr(live, name)))
+    async def watched(scope, receive, send):
+        loops.append(threading.get_ident())
+        await app(scope, receive, send)
+    said = {'poll': 1, 'has': [[f'region?n={i}', '', ''] for i in range(1000)]}
+    assert TestClient(watched).post(path, json=said).status_code in (200, 409)
+    assert len(readers) == 2 and not set(readers) & set(loops)
+
+
+def test_others_have_their_turn_while_a_page_asks_for_many_regions(app):
+    body = json.dumps({'poll': 1, 'has': [[f'region?n={i}', 'a.Lw.c', ''] for i in range(2000)]}).encode()
+    async def receive(): return {'type': 'http.request', 'body': body}
+    async def send(message): sent.append(message)
+    sent, turns = [], 0
+    scope = dict(type='http', method='POST', path='/_live', raw_path=b'/_live', query_string=b'', headers=[], scheme='http')
+    async def main():
+        nonlocal turns
+        asked = asyncio.ensure_future(app(scope, receive, send))
+        while not asked.done():
+            turns += 1
+            await asyncio.sleep(0)
+        await asked
+    asyncio.run(main())
+    assert sent[0]['status'] == 200 and turns > 40
+
+
+@pytest.mark.parametrize('row', [
+    ['region?n=1', 'f.' + base64.urlsafe_b64encode('/\ud800'.encode('utf-8', 'surrogatepass')).decode() + '.c', ''],
+    ['region\nevent: x', '', ''], ['region\0', '', ''], ['region\ud800', '', ''], ['region', 'f.\u00e9.c', ''],
+    ['region', 'a.' * 500, '\udfff']])
+def test_an_odd_key_or_token_is_no_failure(app, row):
+    sent = TestClient(app).post('/_live', content=json.dumps({'poll': 1, 'has': [row]}))
+    assert sent.status_code in (200, 400)
+    if sent.status_code == 200: assert '"state": "lost"' in sent.text
+
+
+def test_what_python_parses_in_one_go_is_small():
+    assert requests._needs_care('[' + '[],' * 10_000 + '1]') and not requests._needs_care('{"a": [1, 2, 3]}' + ' ' * 500)
+    assert requests.IN_LOOP <= 4096
