@@ -3327,6 +3327,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/realtime/shards.py'),
                                           'fasthtml.realtime.shards.Reader._step': ( 'api/realtime/shards.html#reader._step',
                                                                                      'fasthtml/realtime/shards.py'),
+                                          'fasthtml.realtime.shards.Reader._wait_for_loops': ( 'api/realtime/shards.html#reader._wait_for_loops',
+                                                                                               'fasthtml/realtime/shards.py'),
                                           'fasthtml.realtime.shards.Reader._well': ( 'api/realtime/shards.html#reader._well',
                                                                                      'fasthtml/realtime/shards.py'),
                                           'fasthtml.realtime.shards.Reader.arrived': ( 'api/realtime/shards.html#reader.arrived',

@@ -271,7 +271,9 @@ def _begin(self: Reader, shard: Shard, end: End) -> None:
 @patch
 def arrived(self: Reader, shard: Shard, entries: Iterable[LogEntry]) -> None:
     "Entries were read, in their order"
+    patience = 1.0
     for ms, n, name, body in entries:
+        if waiting := shard.listening.get(name): patience = self._wait_for_loops(waiting, len(body), patience)
         with shard.lock:
             epoch, last_ms, last_n = shard.place
             if name == b'': self._marker(shard, Place(body.decode('ascii', 'replace'), ms, n))
@@ -283,6 +285,17 @@ def arrived(self: Reader, shard: Shard, entries: Iterable[LogEntry]) -> None:
                 else: self._deliver(channel, body, place)
             elif ms > last_ms: shard.place = Place(epoch, ms, last_n)  # not ours; it must not be read again and again
     shard.wake()
+
+@patch
+def _wait_for_loops(self: Reader, channel: LogChannel, size: int, patience: float) -> float: # The patience that is left
+    "What a loop has no room for yet stays in the log, as long as the loop gets on. No lock is held"
+    for loop in list(channel._loops.values()):
+        before, end = loop.size, time.monotonic() + patience
+        while loop.size and loop.size + size > loop.limit:
+            if time.monotonic() > end: return 0.0
+            time.sleep(0.001)
+            if loop.size < before: before, end = loop.size, time.monotonic() + patience
+    return patience
 
 @patch
 def _marker(self: Reader, shard: Shard, place: Place) -> None:

@@ -406,3 +406,15 @@ async def test_a_clock_that_is_set_neither_ends_nor_prolongs_a_lease(tmp_path, m
     monkeypatch.setattr(sqlite_log, 'boot_id', lambda: 'another boot')
     assert two.take('key', 'two', 60) and two.share('two', b'y', 60) == [], 'what was held before the machine started again'
     for log in one, two: log.close()
+
+
+@pytest.mark.parametrize('address', KINDS, indirect=True)
+async def test_a_burst_of_large_messages_waits_in_the_log_for_a_loop_that_gets_on(address, channel):
+    "More than a loop takes at once: its clients have done nothing to lose the oldest"
+    here, there, client = await channel(address), await channel(address), Client(max_pending=1 << 30)
+    there.broker.timeout = 60
+    here.join(client)
+    bodies = [f'{n} '.ljust(20_000, 'x') for n in range(300)]
+    await asyncio.gather(*(there.publish(body) for body in bodies))
+    await until(lambda: len(client.got) >= 300)
+    assert client.texts == bodies
