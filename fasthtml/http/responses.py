@@ -138,6 +138,8 @@ def cookie(
     if not isinstance(value, str): refuse_unfinished(value, f'the value of the cookie {key}')
     jar = SimpleCookie({key: value})
     given = {'max-age': max_age, 'expires': expires, 'path': path, 'domain': domain, 'samesite': samesite}
+    for name, said in given.items():
+        if ';' in str(said): raise ValueError(f'The {name} of the cookie {key} holds a `;`, which would begin another attribute: {said!r}.')
     jar[key].update({k: v for k, v in given.items() if v is not None})
     jar[key].update({k: True for k, v in dict(secure=secure, httponly=httponly).items() if v})
     return HttpHeader('set-cookie', jar[key].OutputString())

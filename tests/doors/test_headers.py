@@ -35,6 +35,7 @@ from fasthtml.common import (
     Titled,
 )
 from fasthtml.html.htmx import htmx_resps
+from fasthtml.http.responses import cookie
 from fasthtml.testing import Client
 from support import DEADLINE, serve
 
@@ -344,6 +345,13 @@ def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
         log.error('%s: %s, %d', '/path' + FORGED, ValueError('x' + FORGED), 3)
         text = caplog.records[0].getMessage()
         assert text.isprintable() and 'all is lost' in text, name
+
+
+@pytest.mark.parametrize('name', ['path', 'domain', 'samesite', 'expires'])
+def test_no_part_of_a_cookie_begins_another(name):
+    assert cookie('a', 'b; domain=evil.example').v.count(';') == 2
+    for text in ('/; domain=evil.example', 'x;', '/\r\nX: y'):
+        with pytest.raises(ValueError): cookie('a', 'b', **{name: text})
 
 
 def chained(): raise ValueError('outer' + FORGED) from KeyError('inner' + FORGED)
