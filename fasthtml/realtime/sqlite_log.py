@@ -18,8 +18,8 @@ import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #85b4b9b5
@@ -27,6 +27,10 @@ from fastcore.basics import patch
 
 from .broker import LogBroker
 from .entries import Away, End, Kept, LogBatch, LogEntry, Place, Replaced, foreign, quoted, wire_name
+
+# %% ../../nbs/api/realtime/26_sqlite_log.ipynb #7ac41d0e
+try: import fcntl
+except ImportError: fcntl = None  # Windows
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #0b5013e0
 log = logging.getLogger('fasthtml')
@@ -151,9 +155,10 @@ class SqliteFile:
         return self._db
 
     def _open(self) -> None:
-        _tidy(self.path)
-        try: os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError: pass
+        with _alone(os.path.dirname(self.path)):
+            _tidy(self.path)
+            try: os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            except FileExistsError: pass
         self._db = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
         for pragma in 'journal_mode=WAL', f'synchronous={self.synchronous}', 'journal_size_limit=4194304':
             self._db.execute(f'PRAGMA {pragma}')
@@ -186,6 +191,16 @@ def _inodes(path: str) -> tuple:
         except FileNotFoundError: found.append(None)
         else: found.append((stat.st_dev, stat.st_ino))
     return tuple(found)
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    "One process at a time: what one finds and removes, another may have made anew"
+    if fcntl is None: return (yield)
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally: os.close(fd)
 
 def _tidy(path: str) -> None:
     "Remove what only somebody who deletes files can have left: SQLite itself removes `-shm` before `-wal`, and both before the file"
