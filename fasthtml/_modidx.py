@@ -2805,6 +2805,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox._wake': ( 'api/realtime/mailbox.html#mailbox._wake',
                                                                                         'fasthtml/realtime/mailbox.py'),
+                                           'fasthtml.realtime.mailbox.Mailbox.accepted': ( 'api/realtime/mailbox.html#mailbox.accepted',
+                                                                                           'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.age': ( 'api/realtime/mailbox.html#mailbox.age',
                                                                                       'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.close': ( 'api/realtime/mailbox.html#mailbox.close',

@@ -183,6 +183,11 @@ class Mailbox:
         if self.closed or self._task is not None: return False
         return self._send_directly(piece) if self._fast else self.put_now(piece)
 
+    @property
+    def accepted(self) -> int:
+        "Pieces that were sent, or wait"
+        return self.sent + len(self._pending)
+
     def _own_pending(self) -> Pending:
         if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
         return self._pending

@@ -118,7 +118,7 @@ class Socket(Request, WebSocket):
     async def write(self, piece: str | bytes) -> None:
         "Send a text, or bytes; waits while too much is pending. WebSocketDisconnect once the client has left"
         box = self.connection.mailbox
-        if await box.put(piece): return await asyncio.sleep(0) if box.sent % TURN == 0 else None
+        if await box.put(piece): return await asyncio.sleep(0) if box.accepted % TURN == 0 else None
         await self.connection.refuse(WebSocketDisconnect(self.connection.state.code or 1006, self.connection.state.reason))
 
     async def send(self, message: AsgiMessage) -> None:
