@@ -183,11 +183,6 @@ class Mailbox:
         if self.closed or self._task is not None: return False
         return self._send_directly(piece) if self._fast else self.put_now(piece)
 
-    @property
-    def accepted(self) -> int:
-        "Pieces that were sent, or wait"
-        return self.sent + len(self._pending)
-
     def _own_pending(self) -> Pending:
         if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
         return self._pending
@@ -297,6 +292,11 @@ def _wake(self: Mailbox) -> None:
 def is_sending(self: Mailbox) -> bool:
     "Whether another task has given a piece to the server, and waits for it"
     return self._task is not None and self._task is not asyncio.current_task(self._loop)
+
+@patch(as_prop=True)
+def accepted(self: Mailbox) -> int:
+    "How many pieces were sent, or wait"
+    return self.sent + len(self._pending)
 
 @patch
 async def release(self: Mailbox,
