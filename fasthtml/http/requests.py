@@ -37,6 +37,7 @@ from .texts import Text
 # %% ../../nbs/api/http/10_requests.ipynb #2f77bda6
 class Connection(HTTPConnection):
     "What we add to Starlette's connections"
+    query_is_checked = False
     @property
     def htmx(self) -> HtmxHeaders:
         "The HX-* headers; falsy if htmx did not send this request"
@@ -51,7 +52,8 @@ class Connection(HTTPConnection):
     @property
     def query_params(self) -> QueryParams:
         "Fields of the query; HTTPException 414 or 400 if there are too many"
-        if not hasattr(self, '_query_params'): check_query(self.scope)
+        if not self.query_is_checked: check_query(self.scope)
+        self.query_is_checked = True
         return super().query_params
 
     @property

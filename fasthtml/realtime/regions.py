@@ -133,7 +133,8 @@ def person_of(
     if isinstance(auth, str | int | float): return str(auth)
     own = auth.get('id') if isinstance(auth, Mapping) else getattr(auth, 'id', None)
     if own is not None: return str(own)
-    try: text = canonical_json(as_json(auth))
+    has_text = type(auth).__repr__ is not object.__repr__ or type(auth).__str__ is not object.__str__
+    try: text = canonical_json(as_json(auth)) if has_text else ' at 0x'
     except (TypeError, ValueError): text = ' at 0x'
     if ' at 0x' in text:
         raise TypeError(f"`auth` is {type(auth).__name__} object, which has no `id` and cannot be written as JSON, so other processes "

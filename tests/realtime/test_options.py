@@ -155,7 +155,7 @@ async def test_a_plain_handler_that_works_and_sends_nothing_does_not_delay_disco
         working.set()
         go_on.wait(DEADLINE)
     try:
-        async with AsyncClient(app).ws('/x') as ws:
+        async with AsyncClient(app, patience=0.05).ws('/x') as ws:
             await ws.send({})
             await asyncio.to_thread(working.wait, DEADLINE)
         await asyncio.wait_for(gone.wait(), DEADLINE/2)
