@@ -43,7 +43,7 @@ def start():
         def answers():
             try: return client.ping()
             except redis.ConnectionError: return False
-        wait_until(answers, 20)
+        wait_until(answers)
         return process, port, client
     yield begin
     for process in started:
@@ -55,7 +55,7 @@ def start():
 async def test_a_cluster_carries_channels_by_address_and_by_a_client(start):
     _, port, client = start('--cluster-enabled', 'yes')
     client.execute_command('CLUSTER', 'ADDSLOTSRANGE', 0, 16383)
-    await until(lambda: 'ok' in str(client.execute_command('CLUSTER', 'INFO')).split('cluster_state')[1][:8], 20)
+    await until(lambda: 'ok' in str(client.execute_command('CLUSTER', 'INFO')).split('cluster_state')[1][:8])
     brokers = [open_broker(broker) for broker in (f'redis+cluster://127.0.0.1:{port}', RedisCluster(host='127.0.0.1', port=port))]
     rooms = [Hub(broker).channel('news', history=5) for broker in brokers]
     for broker in brokers: assert await broker.ready()
@@ -72,7 +72,7 @@ async def test_sentinel_gives_the_new_master_and_clients_are_told_once(start):
     process, port, _ = start()
     _, _, replica = start()
     replica.execute_command('REPLICAOF', '127.0.0.1', port)
-    await until(lambda: replica.info('replication')['master_link_status'] == 'up', 20)
+    await until(lambda: replica.info('replication')['master_link_status'] == 'up')
     watch = [f'monitor master1 127.0.0.1 {port} 1', 'down-after-milliseconds master1 500', 'failover-timeout master1 3000']
     _, guard, sentinel = start('--sentinel', config=''.join(f'sentinel {line}\n' for line in watch))
     await until(lambda: len(sentinel.execute_command('SENTINEL', 'REPLICAS', 'master1')) == 1, 30)
@@ -87,14 +87,14 @@ async def test_sentinel_gives_the_new_master_and_clients_are_told_once(start):
     await until(lambda: client.texts == ['before'])
     process.kill()
     await there.publish('after')
-    await until(lambda: client.texts == ['before', RESYNC, 'after'], 20)
+    await until(lambda: client.texts == ['before', RESYNC, 'after'])
     for broker in brokers: await broker.close()
 
 
 async def test_a_replica_that_lags_is_promoted_while_connections_to_the_old_master_stay_open(start):
     (_, old, master), (_, new, replica) = start(), start()
     replica.execute_command('REPLICAOF', '127.0.0.1', old)
-    await until(lambda: replica.info('replication')['master_link_status'] == 'up', 20)
+    await until(lambda: replica.info('replication')['master_link_status'] == 'up')
     where = [old]
     brokers = [redis_broker(f'redis://127.0.0.1:{old}', resolve=lambda: ('127.0.0.1', where[0])) for _ in range(2)]
     here, there = (Hub(broker).channel('news', history=100) for broker in brokers)
@@ -112,7 +112,7 @@ async def test_a_replica_that_lags_is_promoted_while_connections_to_the_old_mast
     where[0] = new
     master.execute_command('REPLICAOF', '127.0.0.1', new)
     for n in range(7): await there.publish(f'new{n}')
-    await until(lambda: online.texts[6:] == [RESYNC, *(f'new{n}' for n in range(7))], 20)
+    await until(lambda: online.texts[6:] == [RESYNC, *(f'new{n}' for n in range(7))])
     await there.resume(again, last)
-    await until(lambda: again.texts == [RESYNC], 20)
+    await until(lambda: again.texts == [RESYNC])
     for broker in brokers: await broker.close()
