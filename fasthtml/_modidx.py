@@ -1859,6 +1859,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fasthtml.http.security._OneLine.filter': ( 'api/http/security.html#_oneline.filter',
                                                                                     'fasthtml/http/security.py'),
                                         'fasthtml.http.security._chain': ('api/http/security.html#_chain', 'fasthtml/http/security.py'),
+                                        'fasthtml.http.security._words': ('api/http/security.html#_words', 'fasthtml/http/security.py'),
                                         'fasthtml.http.security.add_missing': ( 'api/http/security.html#add_missing',
                                                                                 'fasthtml/http/security.py'),
                                         'fasthtml.http.security.brings_login': ( 'api/http/security.html#brings_login',

@@ -1,8 +1,9 @@
 "Fixtures that every test may ask for."
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fasthtml.testing.client import AsyncClient
 from support import DEADLINE, IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
 # The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
@@ -19,8 +20,7 @@ settings.register_profile('any machine', settings(), deadline=None, suppress_hea
 settings.load_profile('any machine')
 
 
-# A test client waits so long for a response, an event or a frame; only used up by a failure
-AsyncClient.__init__.__kwdefaults__['timeout'] = DEADLINE
+os.environ.setdefault('FASTHTML_TEST_TIMEOUT', str(DEADLINE))   # seconds that a test client waits; only used up by a failure
 
 
 @pytest.fixture

@@ -292,20 +292,31 @@ def shown(
     "The text on one line"
     return _controls.sub(lambda m: m[0].encode('unicode_escape').decode(), text)
 
-def _chain(error: BaseException | None, seen: list[BaseException]) -> list[BaseException]:
+def _chain(error: BaseException) -> list[BaseException]:
     "An error, and those that it contains or came from"
-    if error is None or any(error is e for e in seen): return seen
-    seen.append(error)
-    for e in (error.__cause__, error.__context__, *getattr(error, 'exceptions', ())): _chain(e, seen)
-    return seen
+    seen: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        e = waiting.pop()
+        if e is None or id(e) in seen: continue
+        seen[id(e)] = e
+        waiting += (e.__cause__, e.__context__, *getattr(e, 'exceptions', ()))
+    return list(seen.values())
+
+def _words(x: Any) -> str:
+    "The text of an object that may have none"
+    try: return str(x)
+    except Exception: return f'<{type(x).__name__} without a text>'
 
 def failure_text(
     error: BaseException, # With its traceback
 ) -> str:
     "An error as Python prints it, but what it says stays on its line: it may quote a stranger"
-    text = ''.join(traceback.format_exception(error)).rstrip('\n')
-    for e in _chain(error, []):
-        for words in str(e), *map(str, getattr(e, '__notes__', ())): text = text.replace(words, shown(words)) if words.strip() else text
+    errors = _chain(error)
+    text = ''.join(traceback.format_exception(error, chain=len(errors) < 100)).rstrip('\n')   # of what failed again and again, the last
+    said = {_words(x) for e in errors[:100] for x in (e, *(getattr(e, '__notes__', None) or ()))}
+    for words in sorted(said, key=len, reverse=True):   # one may be a part of another
+        if words.strip() and (flat := shown(words)) != words: text = text.replace(words, flat)
     return '\n'.join(map(shown, text.split('\n')))
 
 class _OneLine(logging.Filter):
@@ -314,7 +325,7 @@ class _OneLine(logging.Filter):
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if error is not None and not record.exc_text: record.exc_text = failure_text(error)
         if isinstance(record.args, tuple):
-            record.args = tuple(shown(str(a)) if isinstance(a, str|BaseException) else a for a in record.args)
+            record.args = tuple(shown(_words(a)) if isinstance(a, str|BaseException) else a for a in record.args)
         return True
 
 def one_line(

@@ -373,6 +373,30 @@ def test_what_an_error_says_forges_no_line(fail, caplog):
         assert not any(line.startswith('2026') for line in text.splitlines()), (name, text)   # in a group each line has a `|`
 
 
+class Textless(Exception):
+    def __str__(self): raise RuntimeError('not even that')
+
+
+def retried(times=3000):
+    "What a loop leaves that fails again and again"
+    error = None
+    for n in range(times):
+        error, before = ValueError(f'attempt {n}' + FORGED), error
+        error.__context__ = before
+    return error
+
+
+@pytest.mark.parametrize('error', [Textless(), retried(), ExceptionGroup('all', [Textless()])], ids=['textless', 'retried', 'grouped'])
+def test_an_odd_error_is_logged_like_any_other(error, caplog):
+    "A filter that fails would fail whoever logs"
+    for name, log in loggers():
+        caplog.clear()
+        try: raise error
+        except Exception as e: log.exception('it failed: %s', e)
+        assert caplog.records[0].exc_text and type(error).__name__ in caplog.records[0].exc_text, name
+        error.__traceback__ = None
+
+
 def test_a_path_with_line_ends_stays_on_its_line(caplog):
     app = FastHTML(secret_key='k')
     @app.ws('/ws/{x:path}')
