@@ -377,7 +377,7 @@ class Textless(Exception):
     def __str__(self): raise RuntimeError('not even that')
 
 
-def retried(times=3000):
+def retried(times=400):
     "What a loop leaves that fails again and again"
     error = None
     for n in range(times):
