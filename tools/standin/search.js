@@ -3,8 +3,8 @@
 const weights = { 'How-to': 4, Tutorial: 3, Start: 2, Explanation: 1.2, API: 1 }
 
 // Words that a question has whatever it is about: a page without them would not be found
-const common = new Set(`a an and any are be by can could do does for from get have how i if in into is it its me my of on or our
-  should so some that the then there this to up use using want way we what when where which who why will with would you your`.split(/\s+/))
+const common = new Set(`a an and any are be by can could do does for from get have how i if in into is it its make me my of on or our
+  put should so some that the then there this to up use using want way we what when where which who why will with would you your`.split(/\s+/))
 
 function subject(query) {
   const words = query.toLowerCase().split(/[\s?!,]+/).filter(Boolean), chosen = words.filter(word => !common.has(word))
@@ -14,8 +14,9 @@ function subject(query) {
 const stem = word => word.length > 4 ? word.replace(/(?:ing|ed|es|s|e)$/, '') : word  // "redirects" and "redirecting" are one word
 
 function weight({ page, score }, words) {
-  const about = `${page.meta.title} ${page.meta.keywords ?? ''}`.toLowerCase()
-  const share = words.filter(word => about.includes(stem(word))).length / words.length
+  const about = `${page.meta.title} ${page.meta.keywords ?? ''}`.toLowerCase().split(/[^\w/#.-]+/).map(stem)
+  const named = word => about.some(other => other === word || word.length > 4 && other.startsWith(word))
+  const share = words.filter(word => named(stem(word))).length / words.length
   return score * (weights[page.meta.kind] ?? 1) * (1 + 9 * share ** 2)
 }
 
