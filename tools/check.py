@@ -178,7 +178,7 @@ def main(names: list[str]) -> int:
         print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(known)}')
         return 2
     os.environ.setdefault('FASTHTML_TEST_TIMEOUT', '60')    # seconds: a client waits longer on a busy machine, and only for a failure
-    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package anew
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package again
     results = {}
     for name in names or CHECKS:
         print(f'\n== {name}: {known[name].__doc__}', flush=True)

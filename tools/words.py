@@ -57,10 +57,27 @@ RULES = [
     Rule(r'\b(?:is|are|be) well again\b', 'works again, can be read again', 'what was wrong has to be guessed'),
     Rule(r'\bbelongs? into\b', 'belongs in, is logged', 'it is no English'),
     Rule(r'\bwords of htmx\b', 'names: attributes, events, headers', 'htmx documents attributes, events and headers'),
+    Rule(r'''(?<!['"*])\b(?:some|any|no)body\b(?!['"])''', 'a client, another user, no subscriber, every visitor',
+         'it may be a client, a user, a process or a caller'),
+    Rule(r'\bwhoever\b', 'a client that, a user who, even if', 'the subject of the sentence has to be guessed'),
+    Rule(r'\b(?:those|all|others) who (?:look|ask)\b|\bwho looks\b', 'pages that show it, the caller, the client',
+         'a page, a process and a user have all been meant'),
+    Rule(r'\b(?:is|are|was|were) told\b(?! (?:otherwise|to|apart))|\btells? (?:the others|(?:all|other) processes)\b',
+         'gets, is notified, notifies', 'it has meant a message, a log line and a page of the documentation'),
+    Rule(r'\b(?:hears?|heard) (?:of|nothing)\b|\blists? hear\b', 'receives, gets', 'the word of events is receive'),
+    Rule(r'\banew\b', 'again', 'the usual word is as short'),
+    Rule(r'\bworth nothing\b', 'is refused, opens nothing', 'what happens has to be guessed'),
+    Rule(r'\bpages? (?:is|are|stays?|be) true\b|\b(?:keeps?|kept) (?:a|the) pages? true\b|\btrue in every\b',
+         'up to date', 'true and false are values'),
+    Rule(r'\bshrugs?\b|\bpass(?:es)? in silence\b|\bin vain\b|\bspeaks? first\b', 'say what happens',
+         'a figure of speech where a fact will do'),
+    Rule(r'\bhas in front of (?:them|him|her)\b', 'sees', 'the usual word is shorter'),
 ]
 
-# Files that may keep such words for a while, with the reason; there are none
-EXCEPTIONS: dict[str, str] = {}
+# Files that may keep such words for a while, with the reason
+EXCEPTIONS: dict[str, str] = {
+    'CHANGELOG.md': 'lines that were written before the words became rules',
+}
 
 
 def python_texts(source: str) -> Iterator[tuple[int, str]]:

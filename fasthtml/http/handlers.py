@@ -436,7 +436,7 @@ class Behind:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.fetch:
-            with suppress(HTTPException): await scope['fasthtml.fetch']()   # told to whoever uses the session
+            with suppress(HTTPException): await scope['fasthtml.fetch']()   # raised where the session is used
         inside = scope.get('root_path', '')
         if self.root is not None: scope['root_path'] = self.root   # guards see the app that is theirs, not the mount
         try:

@@ -71,11 +71,13 @@ def load(folder, source, options=''):
 @pytest.fixture
 def quiet(monkeypatch):
     "What was said once may be said again, and nothing stays patched"
+    import fasthtml.html.attributes as attributes
     import fasthtml.html.element as element_model
     import fasthtml.http.hints as said
     log = logging.getLogger('fasthtml')
     handlers, shown, depth = list(log.handlers), warnings.showwarning, sys.get_coroutine_origin_tracking_depth()
-    for name in '_filled', '_without_text': monkeypatch.setattr(element_model, name, set())
+    monkeypatch.setattr(element_model, '_filled', set())
+    monkeypatch.setattr(attributes, '_without_text', set())
     monkeypatch.setattr(said, '_said', {})
     with warnings.catch_warnings():
         warnings.simplefilter('always')

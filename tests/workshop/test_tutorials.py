@@ -161,8 +161,8 @@ def who_is_there(page, url):
 STEPS = {
     '01_first_app': {'A page': first_page, 'Entries in a database': list_of_entries, 'A form': a_form_that_adds,
                      'Validation': a_form_that_explains, 'The session': a_name_that_is_kept},
-    '02_chat': {'A socket': a_reply, 'A server that speaks first': a_welcome, 'A room': a_room, 'Listening only': a_wall,
-                'Names': a_name, 'What was said': what_was_said, 'Who is there': who_is_there},
+    '02_chat': {'A socket': a_reply, 'Messages that the server sends first': a_welcome, 'A room': a_room, 'Listening only': a_wall,
+                'Names': a_name, 'Messages that are kept': what_was_said, 'Who is there': who_is_there},
 }
 
 
