@@ -216,13 +216,6 @@ class Channel:
     def __bool__(self) -> bool: return True
     def __repr__(self) -> str: return f'Channel({self.name!r}, {len(self)} subscribers)'
 
-async def _joined(channel: Channel, subscriber: Subscriber) -> str: return channel.join(subscriber)
-
-def _one_line(event: str | None) -> str | None:
-    "The name of an event"
-    if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
-    return event
-
 # %% ../../nbs/api/realtime/22_channels.ipynb #7a3e0c56
 @patch
 async def resume(self: Channel,
@@ -243,6 +236,13 @@ async def resume(self: Channel,
     finally:
         with self._opening: self.resuming -= 1
         self.shut()  # For one that left while it waited
+
+async def _joined(channel: Channel, subscriber: Subscriber) -> str: return channel.join(subscriber)
+
+def _one_line(event: str | None) -> str | None:
+    "The name of an event"
+    if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
+    return event
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #42cf0edf
 @patch

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #20c6e7c3
 from .channels import Broker, Channel, MemoryBroker
-from .connections import check_seconds
+from .lifecycle import check_wait
 from .mailbox import WhenFull, policies
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #58e39d1f
@@ -55,7 +55,7 @@ class Hub:
             raise ValueError(f"when_full is 'drop_oldest', 'latest' or 'close', got {when_full!r}.")
         if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
             raise ValueError(f'history= is the number of messages to keep, 0 or more; got {history!r}.')
-        check_seconds('keep', keep)
+        if keep is not None: check_wait('keep', keep)
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:

@@ -250,9 +250,8 @@ def test_a_size_that_makes_no_sense_is_refused_where_it_is_written(value):
     with pytest.raises(ValueError, match='max_pending'): EventStream([], max_pending=value)
     for option in 'max_pending', 'max_size':
         with pytest.raises(ValueError, match=option): app.ws('/x', **{option: value})(lambda: None)
-    if value != 0:
-        with pytest.raises(ValueError, match='history'): app.channel('x', history=value)
-    with pytest.raises(ValueError, match='keep'): app.channel('x', keep=value)
+    for option in ('history', 'keep') if value != 0 else ():
+        with pytest.raises(ValueError, match=option): app.channel('x', **{option: value})
 
 
 async def test_heartbeat_none_is_never():
