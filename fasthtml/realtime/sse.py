@@ -165,6 +165,7 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
     try: await self._open(scope, receive, send, asyncio.current_task())
     finally: self._opening.set_result(None)
 
+# %% ../../nbs/api/realtime/23_sse.ipynb #7d41aa11
 async def _until_gone(receive: Receive) -> None:
     "Wait until the client has left"
     while (await receive())['type'] != 'http.disconnect': pass
