@@ -497,7 +497,7 @@ async def test_a_function_that_sends_to_a_client_that_has_left_is_no_news(part, 
 @pytest.mark.parametrize('start', ['create_task', 'ensure_future'])
 @pytest.mark.parametrize('part', ['conn', 'handler', 'object'])
 async def test_a_task_of_the_programs_that_sends_after_the_end_is_no_news(part, start, caplog):
-    "It is ended by what `send` raises, and nobody looks at its result"
+    "It is ended by what `send` raises, and its result is not read"
     app, tasks, sent = FastHTML(secret_key='x'), [], 0
     async def pump(send):
         nonlocal sent

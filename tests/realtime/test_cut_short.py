@@ -68,7 +68,7 @@ class Held(Wire):
 @pytest.mark.parametrize('what', ['text', 'bytes', 'send', 'close'])
 @pytest.mark.parametrize('ending', ['client', 'caller'])
 async def test_a_frame_that_the_server_has_is_never_cancelled(what, ending):
-    "granian keeps the socket for ever if it is: whoever sends, the server's `send` runs to its end"
+    "granian keeps the socket for ever if it is: whatever code sends, the server's `send` runs to its end"
     app, wire, began, stopped = FastHTML(secret_key='x'), Held(), asyncio.Event(), asyncio.Event()
     async def conn(ws, send):
         sender = {'text': lambda: ws.send_text('a'), 'bytes': lambda: ws.send_bytes(b'a'), 'send': lambda: send('a'), 'close': ws.close}
@@ -293,7 +293,7 @@ async def test_a_guard_that_awaits_what_was_cancelled_does_not_leave_the_page_in
 
 
 class SlowBroker:
-    "Stands for a broker of several processes, which confirms when it is told to, or fails"
+    "Stands for a broker of several processes, which confirms on request, or fails"
     def __init__(self):
         self.inner, self.go_on, self.waiting, self.away = MemoryBroker(), asyncio.Event(), 0, False
         self.go_on.set()
@@ -309,7 +309,7 @@ class SlowBroker:
 
 
 async def test_a_change_is_told_although_its_handler_is_cancelled_meanwhile():
-    "As by `@cancel_on_disconnect`: the data has changed, so pages must hear of it"
+    "As by `@cancel_on_disconnect`: the data has changed, so pages must be notified"
     broker, heard = SlowBroker(), []
     app = FastHTML(secret_key='x', broker=broker)
     @app.live

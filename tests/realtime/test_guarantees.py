@@ -250,7 +250,7 @@ def test_a_function_that_fails_is_logged_and_its_text_does_not_reach_the_client(
 
 @each('source', 'object', 'conn', 'handler')
 def test_a_foreign_cancellation_is_a_failure(server, part, shape):
-    "The function awaits something that another one has cancelled: nobody has asked for an end"
+    "The function awaits something that another one has cancelled: no code has asked for an end"
     key = new_key(f'{part}-{shape}')
     server.expected = [r'\bERROR\b', 'Traceback']
     client = connect(server, part, shape, FOREIGN, key) if shape != 'generator' or is_stream(part) else Socket(

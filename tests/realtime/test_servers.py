@@ -215,7 +215,7 @@ async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row,
         await client.close()
 
 
-# Nobody else looks into a server
+# No other module looks into a server
 
 PACKAGE = Path(fasthtml.__file__).parent
 OURS = {'servers.py', '_modidx.py'}
