@@ -65,7 +65,7 @@ class SocketEndpoint:
         check_size('max_pending', max_pending)
         if max_size is not None: check_size('max_size', max_size)
         self.site, self.max_size, self.slow, self.max_pending = site, max_size, slow, max_pending
-        self.before, self.origins = tuple(guard(o, site) for o in before), check_origins(origins, 'origins')
+        self.before, self.origins = tuple(map(guard, before)), check_origins(origins, 'origins')
         self.subprotocols = (subprotocols,) if isinstance(subprotocols, str) else tuple(subprotocols)
         self.channels = (channels,) if isinstance(channels, (str, Channel)) else tuple(channels)
         for channel in self.channels: check_channel(channel, path_names)
