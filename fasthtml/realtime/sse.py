@@ -279,7 +279,7 @@ def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> 
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
-        await self._subscribe(scope)
+        if self.connection.open: await self._subscribe(scope)
     except (Exception, CancelledError) as e: return await self.finish(e)
     server = server_of(scope)
     self._send, server.on_return = server.send, self._wait

@@ -69,7 +69,7 @@ def joined_frames(
     frames: list[str],  # Texts of frames
 ) -> str:               # The one frame, or a text that is sent as several
     "Frames that are sent one after the other"
-    return frames[0] if len(frames) == 1 else SharedFrame(_joined + json_text(frames), tuple(frames))
+    return frames[0] if len(frames) == 1 else SharedFrame(_joined + json.dumps(frames, ensure_ascii=False), tuple(frames))
 
 def frames_of(
     text: str,  # What `joined_frames` made, from another process
