@@ -3846,6 +3846,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                'fasthtml/realtime/wire.py'),
                                         'fasthtml.realtime.wire.frames_of': ( 'api/realtime/wire.html#frames_of',
                                                                               'fasthtml/realtime/wire.py'),
+                                        'fasthtml.realtime.wire.inert': ('api/realtime/wire.html#inert', 'fasthtml/realtime/wire.py'),
                                         'fasthtml.realtime.wire.is_plain_data': ( 'api/realtime/wire.html#is_plain_data',
                                                                                   'fasthtml/realtime/wire.py'),
                                         'fasthtml.realtime.wire.jitter': ('api/realtime/wire.html#jitter', 'fasthtml/realtime/wire.py'),

@@ -89,11 +89,10 @@ def _without_nan(o: Any) -> Any:
     return _without_nan(as_plain(o))
 
 def json_text(content: Any) -> str:
-    "JSON text of `content`. It has no `<`, since htmx reads as HTML whatever it gets, frames and events with data too"
+    "JSON text of `content`"
     write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(',', ':'), default=as_plain).encode
-    try: text = write(content)
-    except ValueError: text = write(_without_nan(content))
-    return text.replace('<', '\\u003c')
+    try: return write(content)
+    except ValueError: return write(_without_nan(content))
 
 def to_json(content: Any) -> bytes:
     "JSON text of `content`, in UTF-8; half of a surrogate pair becomes JSON's own escape"

@@ -26,7 +26,7 @@ from ..http.responses import json_text
 from .channels import Channel, MemoryBroker
 from .leases import BrokerError
 from .servers import running_loop
-from .wire import Message, Notice
+from .wire import Message, Notice, inert
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #afbc40d2
 log = logging.getLogger('fasthtml')
@@ -322,7 +322,7 @@ def _tell(self: Presence, event: str, room: str, person: Any) -> None:
     channel = self._rooms.get(room)
     if channel is None: return
     message = Message('', event)
-    message.set_texts(esc(person) if isinstance(person, str) else json_text(person), json_text({event: person}))
+    message.set_texts(esc(person) if isinstance(person, str) else inert(json_text(person)), inert(json_text({event: person})))
     self._others.append(task := self.loop.create_task(self._publish(channel, message)))
     task.add_done_callback(self._others.remove)
 

@@ -1,8 +1,8 @@
-"""Data stays data where htmx reads it: htmx parses as HTML whatever a response, a frame or an event holds, JSON too.
+"""Data stays data where htmx reads it: htmx 2 parses each frame of a socket as HTML, JSON too, and swaps what has an id.
 
-`WAYS` is every way in which a mapping or a list leaves, and in which the library itself tells of a person. What a visitor has written is in
-each of them; an HTML5 parser finds no element in what is sent, and a JSON parser finds the same data. The documentation shows no handler
-that sends what a visitor has written as HTML.
+`WAYS` is every way in which a mapping or a list goes over a socket; the events of presence follow. What a visitor has written is in each of
+them; an HTML5 parser finds no element in what is sent, and a JSON parser finds the same data. The documentation shows no handler that sends
+what a visitor has written as HTML.
 """
 import ast
 import json
@@ -13,20 +13,13 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from fasthtml.common import EventStream, FastHTML, HttpHeader, JSONResponse, sse_message
+from fasthtml.common import EventStream, FastHTML
 from fasthtml.realtime import presence as presence_module
 from fasthtml.testing import Client
 from support import ROOT
 
 SAID = "<div id=main hx-swap-oob='true'><img src=x onerror=alert(1)></div>"
 DATA = {'said': SAID, SAID: [SAID, {'deep': SAID}]}
-
-
-def of_http(handler, **headers):
-    def ask(app):
-        app.get('/x')(handler)
-        yield Client(app).get('/x', headers=headers).text
-    return ask
 
 
 def of_socket(make):
@@ -41,54 +34,42 @@ def of_socket(make):
     return ask
 
 
-def of_stream(make):
-    def ask(app):
-        channel = app.channel('news', history=5)
-        app.get('/x')(lambda: EventStream(make(channel)))
-        app.get('/publish')(lambda: channel.publish_sync(DATA) and '')
-        client = Client(app)
-        client.get('/publish')
-        with client.sse('/x', last_event_id=channel.last_id.replace('-1', '-0')) as events: yield events.next().data
-    return ask
-
-
 async def said(msg: str): return DATA
+async def said_in_a_list(msg: str): return [DATA]
 async def said_many(msg: str): yield DATA
 async def pushed(msg: str, send): await send(DATA)
+def pushed_plainly(msg: str, send): send(DATA)
 async def nothing(msg: str): pass
+async def asks_more(msg: str, other: int): pass
+def complains(errors): return DATA
 async def greets(send): await send(DATA)
+
+
 def publishes(channel):
     async def on(msg: str): await channel.publish(DATA)
     return on, {}
 
 
-async def yields():
-    yield DATA
+def publishes_plainly(channel):
+    def on(msg: str): channel.publish(DATA)
+    return on, {}
 
 
-async def yields_events():
-    yield sse_message(DATA)
-
-
-async def sent():
-    stream = EventStream()
-    await stream.send(DATA)
-    return stream
-
-
-def of_sent(app):
-    app.get('/x')(sent)
-    with Client(app).sse('/x') as events: yield events.next().data
+def of_setup(app):
+    send = app.setup_ws(nothing)
+    app.get('/tell')(lambda: send(DATA) and '')
+    client = Client(app)
+    with client.ws('/ws') as ws:
+        client.get('/tell')
+        yield ws.receive()
 
 
 WAYS = {
-    'dict': of_http(lambda: DATA), 'dict for htmx': of_http(lambda: DATA, **{'HX-Request': 'true'}), 'list': of_http(lambda: [DATA]),
-    'beside a header': of_http(lambda: (DATA, HttpHeader('X-A', 'a'))), 'JSONResponse': of_http(lambda: JSONResponse(DATA)),
-    'socket, returned': of_socket(lambda _: (said, {})), 'socket, yielded': of_socket(lambda _: (said_many, {})),
-    'socket, sent': of_socket(lambda _: (pushed, {})), 'socket, conn': of_socket(lambda _: (nothing, {'conn': greets})),
-    'socket, channel': of_socket(publishes),
-    'stream, yielded': of_stream(lambda _: yields()), 'stream, event': of_stream(lambda _: yields_events()),
-    'stream, list': of_stream(lambda _: [DATA]), 'stream, channel': of_stream(lambda channel: channel), 'stream, sent': of_sent,
+    'returned': of_socket(lambda _: (said, {})), 'a list': of_socket(lambda _: (said_in_a_list, {})),
+    'yielded': of_socket(lambda _: (said_many, {})), 'sent': of_socket(lambda _: (pushed, {})),
+    'sent from a thread': of_socket(lambda _: (pushed_plainly, {})), 'conn': of_socket(lambda _: (nothing, {'conn': greets})),
+    'on_error': of_socket(lambda _: (asks_more, {'on_error': complains})), 'channel': of_socket(publishes),
+    'channel from a thread': of_socket(publishes_plainly), 'setup_ws': of_setup,
 }
 
 
