@@ -52,8 +52,8 @@ from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to,
-                                   route_specs, typed, wrap_route)
+from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, wrap_route
+from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store

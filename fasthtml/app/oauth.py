@@ -134,19 +134,19 @@ class Login:
         ident: Any,             # Who it is
         root: str = '',         # Where the app is mounted
     ) -> dict:                  # The session
-        "Note that this login has let somebody in"
+        "Note that this login has let the user in"
         session['auth'] = ident
         session[_grants] = {**(session.get(_grants) or {}), self._realm({'root_path': root}): ident}
         return session
 
     def granted(self, session: dict, root: str = '') -> Any:
-        "Whom this login has let in, or another one of the same app; None if that was elsewhere, or nobody"
+        "Whom this login has let in, or another one of the same app; None if that was elsewhere, or if no user is logged in"
         grants = session.get(_grants) or {}
         friends = [self, *(o for o in self.app.logins if not (self.named or o.named))]
         return next((found for o in friends if (found := grants.get(o._realm({'root_path': root})))), None)
 
     def check_invalid(self, req: HTTPConnection, session: dict, auth: Any) -> Any:
-        "Asked at every request of somebody logged in; a result answers it"
+        "Called at every request of a user who is logged in; a result is the response"
         return False
 
     def logout(self, session: dict) -> Any:
@@ -187,7 +187,7 @@ class Login:
 def wanted_page(
     req: HTTPConnection,    # A request that was sent to the login page
 ) -> str | None:            # Path and query; None if it is not a page that a person opened
-    "Where somebody wanted to go"
+    "The page that the user wanted"
     if req.scope.get('method') != 'GET' or 'hx-request' in req.headers or 'text/html' not in req.headers.get('accept', ''): return None
     url = req.url.path + (f'?{req.url.query}' if req.url.query else '')
     return local_target(url) if len(url) < 1000 else None
@@ -195,7 +195,7 @@ def wanted_page(
 def told(
     error: OAuthError,  # Why a login ended
 ) -> str:               # For the visitor
-    "What a visitor is told"
+    "The message for a visitor"
     if error.code == 'access_denied': return say(Text('login_denied'))
     if error.code == 'invalid_state': return say(Text('login_over'))
     return say(Text('login_failed'))
@@ -203,7 +203,7 @@ def told(
 def apple_user(
     req: HTTPConnection,    # The request with a posted answer
 ) -> dict | None:
-    "What came with it about the person; anybody may have written it"
+    "What came with it about the person; it may be forged"
     try: user = parse_json(unquote(req.cookies.get(_user_cookie, '')))
     except ValueError: return None
     return user if isinstance(user, dict) else None

@@ -161,7 +161,7 @@ def broker_samples(
     yield Sample('broker_outbox', 'Messages that wait for confirmation', s.outbox, label)
     yield Sample('broker_outbox_bytes', 'Their size', s.outbox_bytes, label)
     counts = dict(published='Messages confirmed', failed='Messages given up', delivered='Messages read for a channel used here',
-                  passed='Messages read that nobody here wants', resyncs='Times that something was lost')
+                  passed='Messages read without a subscriber here', resyncs='Times that something was lost')
     for name, text in counts.items(): yield Sample(f'broker_{name}_total', text, getattr(s, name), label)
 
 # %% ../../nbs/api/app/32_operations.ipynb #67a2572b

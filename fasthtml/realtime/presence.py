@@ -165,11 +165,12 @@ def people_of(self: Presence, room: str) -> list[Any]:
 @patch
 def start(self: Presence) -> None:
     "Talk to the other processes, in this event loop or in the one that does it already"
-    here = asyncio.get_running_loop()
+    here = running_loop()
     if self._runs():
-        if here is not self.loop: here.call_later(sync_seconds, self._take_over)
+        if here not in (None, self.loop): here.call_later(sync_seconds, self._take_over)
         with suppress(RuntimeError):   # it has been closed in between
             return self.loop.call_soon_threadsafe(self._changed.set)
+    if here is None: return   # in a plain function: the next one who comes starts it
     self.loop, self._changed = here, asyncio.Event()
     self._changed.set()
     self._task = here.create_task(self._run())

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'RESYNC', 'parts_of', 'is_plain_data', 'with_oob', 'joined_frames', 'frames_of', 'inert', 'wire_texts',
            'frame_text', 'EventText', 'event_data', 'field_line', 'retry_line', 'sse_message', 'warn_of_plain_event',
-           'event_text', 'to_bytes', 'utf8', 'closing_event', 'jitter', 'Message', 'Notice', 'encode_frame',
-           'encode_event']
+           'event_text', 'to_bytes', 'encodable', 'utf8', 'closing_event', 'jitter', 'Message', 'Notice',
+           'encode_frame', 'encode_event']
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #f13cc560
 import json
@@ -213,6 +213,12 @@ def to_bytes(
     "Encode the text of events for the wire"
     try: return text.encode()
     except UnicodeEncodeError: return text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace').encode()
+
+def encodable(
+    text: str,
+) -> str:   # A lone surrogate becomes `?`
+    "A text that every server can send"
+    return text if text.isascii() else text.encode('utf-8', 'replace').decode()
 
 def utf8(
     value: str, # Of a header, as ASGI servers decode it

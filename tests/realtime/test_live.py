@@ -1,4 +1,4 @@
-"""Live regions over HTTP: who gets what, and what a page that asks too much is told. The browser is in `browser/test_live.py`."""
+"""Live regions over HTTP: who gets what, and what is refused. The browser is in `browser/test_live.py`."""
 import asyncio
 import base64
 import threading
@@ -167,7 +167,7 @@ def test_a_token_expires(app, served):
 
 
 def test_guards_of_the_page_are_asked_when_it_comes(app, served):
-    "L4: those of the app and those of the route; a log-out without a word is noticed"
+    "L4: those of the app and those of the route; a log-out without a call is noticed"
     visitor = Visitor(served)
     visitor.get('/login?user=ann')
     staff, closed = visitor.rows('/staff'), visitor.rows('/closed')
@@ -519,7 +519,7 @@ def test_a_region_alone_for_the_output_of_a_notebook(app, served):
 
 
 def test_streams_of_a_mounted_app_that_is_not_ours_are_left(caplog):
-    "`recheck` has nobody to ask there"
+    "`recheck` has no guard to ask there"
     outer = FastHTML(secret_key='k', recheck=0.3)
     inner = Starlette(routes=[Route('/events', lambda request: EventStream(outer.channel('news')))])
     outer.mount('/inner', inner)

@@ -207,7 +207,7 @@ def server(issuer):
 
 @pytest.fixture
 def answer_of(new_page, server):
-    "Log somebody in, but keep the provider's answer instead of delivering it"
+    "Log a user in, but keep the provider's answer instead of delivering it"
     def answer(name):
         page, server.app.caught = new_page(), []
         page.goto(f'{server.url}/')
@@ -226,7 +226,7 @@ def changed(url, **query):
 
 
 def refused(page, server, url):
-    "The answer at `url` logs nobody in"
+    "The response at `url` logs no user in"
     page.goto(url)
     assert page.url == f'{server.url}/error'
     page.goto(f'{server.url}/')
@@ -465,7 +465,7 @@ LIES = {
     'tampered': dict(make=_garbled),
     'alg none': dict(make=lambda claims: jwt.encode(claims, None, 'none')),
     'shared secret': dict(make=lambda claims: jwt.encode(claims, 'kept secret' * 3, 'HS256', headers={'kid': 'k0'})),
-    'key of somebody else': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k0'})),
+    'key of another provider': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k0'})),
     'unknown key': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k9'})),
     'no jwt': dict(make=lambda claims: 'eyJ'),
     'not even text': dict(make=lambda claims: 7),
@@ -479,7 +479,7 @@ LIES = {
     'expired': dict(claims={'exp': 1}),
     'for ever': dict(claims={'exp': None}),
     'other access token': dict(claims={'at_hash': 'AAAA'}),
-    'details of somebody else': dict(me={'sub': 'eve'}),
+    'details of another user': dict(me={'sub': 'eve'}),
     'error': dict(token=({'error': 'invalid_grant', 'error_description': 'kept secret'}, 400)),
     'error with status 200': dict(token=({'error': 'bad_verification_code'},)),
     'list': dict(token=([], 500)),
