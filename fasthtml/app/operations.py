@@ -242,7 +242,7 @@ class Operated:
 
     def metrics(self,
         path: str = '/metrics',       # Where
-        token: str|None = None,       # Who sends it may read; without one, clients of this machine and of private networks, under a name from there
+        token: str|None = None,       # Who sends it may read; without one, clients from near, under a name from there
     ) -> None:
         "Add the numbers of this process, for Prometheus"
         text = exposition(lambda: samples(self.lifecycle, self.site.hub.broker))

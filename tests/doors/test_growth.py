@@ -158,10 +158,13 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'Accept': (header('accept', wants_json), lambda n: 'text/html,' * (n // 10) + 'json', 400_000),
     'Origin': (parse_origin, lambda n: 'http://' + ':' * n, 40_000),
     'HX-Current-URL': (header('hx-current-url', HtmxHeaders.from_headers), lambda n: 'http://x/' + '%41' * (n // 3), 40_000),
-    'Accept-Language': (lambda text: Languages(['en', 'de']).texts([(b'accept-language', text.encode())]), lambda n: 'a;q=0,' * (n // 6), 400_000),
+    'Accept-Language': (lambda text: Languages(['en', 'de']).texts([(b'accept-language', text.encode())]),
+        lambda n: 'a;q=0,' * (n // 6), 400_000),
     'Authorization': (basic_credentials, lambda n: 'Basic ' + 'QUFB' * (n // 4), 40_000),
-    'Host, is it ours': (lambda text: host_allowed(text, ['shop.example', '*.shop.example', 'local']), lambda n: '1.' * (n // 2) + ':', 20_000),
-    'Host, for a login': (with_headers(lambda req: (url_match(req), redir_url(req, '/redirect')), b'host'), lambda n: '10.' * (n // 3) + ':1', 10_000),
+    'Host, is it ours': (lambda text: host_allowed(text, ['shop.example', '*.shop.example', 'local']),
+        lambda n: '1.' * (n // 2) + ':', 20_000),
+    'Host, for a login': (with_headers(lambda req: (url_match(req), redir_url(req, '/redirect')), b'host'),
+        lambda n: '10.' * (n // 3) + ':1', 10_000),
     'Referer': (with_headers(lambda req: foreign_link(req.scope, ['https://a.example']), b'referer'), lambda n: 'http:' + '/' * n, 40_000),
     'Cookie, of Apple': (with_headers(apple_user, b'cookie'), lambda n: 'oauth_user=' + '%5B' * (n // 3), 1500),
     'names of headers': (many_headers, lambda n: '\n'.join(['x-client' * 4] * (n // 32)), 8000),
@@ -172,11 +175,13 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'Last-Event-ID': (parse_place, lambda n: '1-' * (n // 2), 400_000),
     'Last-Event-ID of several channels': (lambda text: read_id(utf8(text)), lambda n: 'a~_41_5f.' * (n // 9), 8000),
     'Last-Event-ID of escapes': (lambda text: read_id(utf8(text)), lambda n: 'a~' + '_c3' * (n // 3), 8000),
-    'regions of a page': (lambda rows: read_asked({'has': rows, 'at': ['a.1'] * len(rows)}, 0), lambda n: [['r', 'f.Lw.c', '']] * (n // 20), 8000),
+    'regions of a page': (lambda rows: read_asked({'has': rows, 'at': ['a.1'] * len(rows)}, 0),
+        lambda n: [['r', 'f.Lw.c', '']] * (n // 20), 8000),
     'token of a region': (read_path, lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 40_000),
     'token, is it good': (lambda text: Signer(b'k').path(text, text, '', 0), lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 20_000),
     'place of a drawing': (read_at, lambda n: 'a.' + '1' * n, 400_000),
-    'streams of a page': (lambda rows: read_streams({'streams': rows}), lambda n: [[1, '/' + 'a' * n, {'HX-' + 'A' * n: 'x'}]] * 20, 20_000),
+    'streams of a page': (lambda rows: read_streams({'streams': rows}),
+        lambda n: [[1, '/' + 'a' * n, {'HX-' + 'A' * n: 'x'}]] * 20, 20_000),
     'html2ft, comments': (html2ft, lambda n: '<!---->' * (n // 7), 4000),
     'html2ft, instructions': (html2ft, lambda n: '<?x>' * (n // 4), 4000),
     'html2ft, comments without end': (html2ft, lambda n: '<!--' * (n // 4), 20_000),
@@ -192,7 +197,8 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
 
 READS = re.compile(r'(?:async )?def ((?:parse|read|decode|asked|wanted)_\w+|\w+_(?:credentials|allowed|match|fields|body))\(')
 WITHIN = {  # what a row calls, or what is no more than a way to one
-    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body', 'frame_body', 'has_body', 'link_fields',
+    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body', 'frame_body',
+    'has_body', 'link_fields',
     'noop_body', 'set_body'}
 NO_CLIENTS = {  # what reads the program's own values, a broker's or a provider's
     'decode_session', 'decode_uri', 'google_credentials', 'parse_response', 'parse_response_async', 'read_answer'}
