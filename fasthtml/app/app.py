@@ -408,6 +408,12 @@ class Settings:
     htmlkw, bodykw = _kept_in('page', 'htmlkw', dict), _kept_in('page', 'bodykw', dict)
     body_wrap, canonical = _kept_in('page', 'body_wrap'), _kept_in('page', 'canonical')
     before, after = _kept_in('site', 'before', as_list), _kept_in('site', 'after', as_list)
+    hosts: list[str]
+
+    @property
+    def own_hosts(self) -> list[str]:
+        "Names of this server; with none it answers to any"
+        return self.hosts or env_hosts()
 
 # %% ../../nbs/api/app/33_app.ipynb #5b657ab7
 def check_hosts(
@@ -509,11 +515,6 @@ class Serving(Hooks, Starlette):
         self.exception_handlers = {key: self._error_handler(key, f) for key, f in (handlers or {}).items()}
         self.site.hub.attach(self.lifecycle.lifespan)
         if folder is not None: self.router.routes.append(asset_route(folder, self.site))
-
-    @property
-    def own_hosts(self) -> list[str]:
-        "Names of this server; none: it answers to any"
-        return self.hosts or env_hosts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
