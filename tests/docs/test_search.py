@@ -118,6 +118,17 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'how do I run it with gunicorn': 'howto/deploy.html',
     'how do I validate an email address': 'howto/forms.html',
     'how do I use websockets with authentication': 'howto/login.html',
+    'how do I start a new project': 'howto/project.html',
+    'how do I reload the browser when a file changes': 'howto/project.html',
+    'how do I change the port': 'howto/project.html',
+    'how do I use environment variables': 'howto/project.html',
+    'how do I update two parts of the page': 'howto/patterns.html',
+    'how do I lazy load content': 'howto/patterns.html',
+    "how do I get the client's ip address": 'howto/parameters.html',
+    'how do I run code at startup': 'howto/background.html',
+    'how do I translate error messages': 'api/http/languages.html',
+    'how do I create a sitemap': 'api/http/seo.html',
+    'how do I use a custom font': 'howto/styles.html',
 }
 ASK = """async ([site, questions]) => {
   const search = await import(site + '/pagefind/pagefind.js'), {find} = await import(site + '/site/search.js');

@@ -153,7 +153,7 @@ FINE = {
                            "@rt\ndef index(): return P('x')",
     'fields that are named like special ones': "@rt\ndef index(body: str = '', data: str = '', state: str = ''): return P('x')",
     'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
-    'a handler defined anew after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
+    'a handler defined again after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
                                                     "@rt\ndef index(): return P('y')",
     'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
 }

@@ -3,8 +3,8 @@
 const weights = { 'How-to': 4, Tutorial: 3, Start: 2, Explanation: 1.2, API: 1 }
 
 // Words that a question has whatever it is about: a page without them would not be found
-const common = new Set(`a an and any are be by can could do does for from get have how i if in into is it its me my of on or our
-  should so some that the then there this to up use using want way we what when where which who why will with would you your`.split(/\s+/))
+const common = new Set(`a an and any are be by can could do does for from get have how i if in into is it its make me my of on or our
+  put should so some that the then there this to up use using want way we what when where which who why will with would you your`.split(/\s+/))
 
 function subject(query) {
   const words = query.toLowerCase().split(/[\s?!,]+/).filter(Boolean), chosen = words.filter(word => !common.has(word))
@@ -13,29 +13,29 @@ function subject(query) {
 
 const stem = word => word.length > 4 ? word.replace(/(?:ing|ed|es|s|e)$/, '') : word  // "redirects" and "redirecting" are one word
 
-function weight({ page, score }, words) {
-  const about = `${page.meta.title} ${page.meta.keywords ?? ''}`.toLowerCase()
-  const share = words.filter(word => about.includes(stem(word))).length / words.length
-  return score * (weights[page.meta.kind] ?? 1) * (1 + 9 * share ** 2)
+function weight({ page, score, share }, words) {
+  const about = `${page.meta.title} ${page.meta.keywords ?? ''}`.toLowerCase().split(/[^\w/#.-]+/).map(stem)
+  const named = word => about.some(other => other === word || word.length > 4 && other.startsWith(word))
+  const subject = words.filter(word => named(stem(word))).length / words.length
+  return Math.sqrt(score) * share ** 2 * (weights[page.meta.kind] ?? 1) * (1 + 9 * subject ** 2)
 }
 
+// Pages with any of the words, and which share of the words each has: pagefind alone finds only those with all
 async function resultsOf(index, words) {
-  const { results } = await index.search(words.join(' '))
-  if (results.length || words.length < 2) return results
-  const found = new Map()  // no page has all of the words: those with most of them
+  const found = new Map()
   for (const { results } of await Promise.all(words.map(word => index.search(word)))) {
-    for (const result of results) {
-      const before = found.get(result.id)
-      found.set(result.id, { id: result.id, data: result.data, score: (before?.score ?? 0) + result.score })
+    for (const { id, data, score } of results) {
+      const before = found.get(id) ?? { id, data, score: 0, share: 0 }
+      found.set(id, { ...before, score: before.score + score, share: before.share + 1 / words.length })
     }
   }
-  return [...found.values()].sort((a, b) => b.score - a.score)
+  return [...found.values()].sort((a, b) => b.share - a.share || b.score - a.score)
 }
 
 export async function find(index, query) {
   const words = subject(query)
   if (!words.length) return []
   const results = await resultsOf(index, words)
-  const found = await Promise.all(results.slice(0, 40).map(async result => ({ page: await result.data(), score: result.score })))
+  const found = await Promise.all(results.slice(0, 60).map(async result => ({ ...result, page: await result.data() })))
   return found.sort((a, b) => weight(b, words) - weight(a, words)).map(({ page }) => page)
 }
