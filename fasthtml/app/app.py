@@ -538,7 +538,7 @@ class Serving(Hooks, Starlette):
         if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Respond to what came from the server itself. A stream that only waits goes on when everything within has returned"
+        "Respond to what came from the server itself. A stream or socket goes on when everything within has returned"
         server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
         scope['fasthtml.server'] = server
         try:
@@ -546,7 +546,7 @@ class Serving(Hooks, Starlette):
             except BaseException as e:
                 if server.on_return is None: raise
                 failure = e
-            if server.on_return: await server.on_return(failure)
+            if server.on_return: await server.resume(failure)
         finally: del scope['fasthtml.server']
 
     def build_middleware_stack(self) -> ASGIApp:

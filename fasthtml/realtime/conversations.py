@@ -11,6 +11,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
+from contextvars import copy_context
 from types import CoroutineType, MappingProxyType
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ from .leases import BrokerError
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
+from .servers import may_hand_over, server_of, steps_receive
 from .sockets import Inbox, Sender, Socket, too_long
 from .tasks import NEVER_CAUGHT, without
 from .wire import frame_text
@@ -73,12 +75,25 @@ class Conversation:
         self.timer: asyncio.TimerHandle | None = None   # When the end will not wait for it any longer
 
     async def run(self) -> None:
+        "The handshake, then the rest: here, or in the outermost app once all layers have returned"
+        accepted, scope = False, self.socket.scope
+        try: accepted = await self.route.accept(self.socket, self.source)
+        finally:
+            if not accepted: self.release()
+        if not accepted: return
+        if not (may_hand_over(scope) and steps_receive(scope, self.socket.from_server)): return await self.go_on()
+        self.socket.hand_over(server_of(scope).send)
+        server_of(scope).hand_over(self.go_on, copy_context())
+
+    async def go_on(self,
+        failure: BaseException | None = None,  # What a layer raised after the handshake
+    ) -> None:
         "From the handshake to the end"
-        failure, connection, outer = None, self.connection, current_connection.get()
+        connection, outer = self.connection, current_connection.get()
         try:
-            if not await self.route.accept(self.socket, self.source): return
             current_connection.set(connection)
             try:
+                if failure: raise failure
                 for channel in self.route.channels_of(self.socket): channel.join(connection)
                 if self.route.conn: self._start_conn()
                 connection.begin()
@@ -93,7 +108,11 @@ class Conversation:
             if outside: raise failure
         finally:
             current_connection.set(outer)
-            if limits := self.route.site.limits: limits.release(self.socket.scope)
+            self.release()
+
+    def release(self) -> None:
+        "It does not count any more"
+        if limits := self.route.site.limits: limits.release(self.socket.scope)
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #05b51d29
 @patch

@@ -117,6 +117,11 @@ class Socket(Request, WebSocket):
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #5c1e7a03
 @patch
+def hand_over(self: Socket, send: Send) -> None:
+    "From now on the server's own `send` sends what is no message: the layers of the app have seen the handshake"
+    self._to_server = send
+
+@patch
 async def next_message(self: Socket) -> AsgiMessage:
     "The next message of the client"
     if self.last: return self.last
