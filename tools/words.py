@@ -121,15 +121,20 @@ def files() -> list[Path]:
     return sorted(path for path in found if '.ipynb_checkpoints' not in path.parts and path.name not in ('words.py', 'test_words.py'))
 
 
+ANY = re.compile('|'.join(f'(?:{rule.pattern})' for rule in RULES), re.IGNORECASE)
+
+
 def faults(path: Path) -> list[str]:
     "A line for each word of a file that a rule names"
     name = path.relative_to(ROOT).as_posix()
     found = []
     for where, text in texts(path):
-        flat = re.sub(r'`[^`\n]*`', '`code`', text) if path.suffix in ('.ipynb', '.md') else text
+        flat = ' '.join((re.sub(r'`[^`\n]*`', '`code`', text) if path.suffix in ('.ipynb', '.md') else text).split())
+        if not ANY.search(flat):
+            continue
         for rule in RULES:
-            for match in re.finditer(rule.pattern, ' '.join(flat.split()), re.IGNORECASE):
-                around = ' '.join(flat.split())[max(0, match.start() - 30):match.end() + 30]
+            for match in re.finditer(rule.pattern, flat, re.IGNORECASE):
+                around = flat[max(0, match.start() - 30):match.end() + 30]
                 found.append(f'{name}, {where}: "...{around}...": instead of "{match.group()}" write: {rule.instead} ({rule.reason})')
     return found
 

@@ -99,8 +99,9 @@ class Regions:
 @patch
 def opened(self: Regions, connection: Connection) -> None:
     "A stream or socket of this app, or of one that is mounted in it, has opened"
-    app = connection.scope.get('app')
-    getattr(app, 'regions', self).here().watch(connection)
+    inner = getattr(connection.scope.get('app'), 'regions', self)
+    inner.here().watch(connection)
+    if inner is not self: self.here().watch(connection)
 
 @patch
 async def close(self: Regions) -> None:

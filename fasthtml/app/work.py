@@ -133,7 +133,7 @@ def _new_run(self: Work, key: str) -> Run:
 
 @patch
 def _forget_oldest(self: Work) -> None:
-    ended = sorted((run for run in self.runs.values() if not run.task), key=lambda run: run.seen)
+    ended = sorted((run for run in self.runs.values() if not run.task), key=lambda run: (bool(run.state), run.seen))  # of nothing first
     for run in ended[:most_runs // 10]:
         del self.runs[run.key]
         if run.ear: self._soon(run.channel.leave, run.ear)

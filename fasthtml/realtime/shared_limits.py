@@ -80,7 +80,7 @@ def added(
     total: Counter[str] = Counter()
     for text in said:
         try: counts = json.loads(text)
-        except ValueError: continue
+        except (ValueError, RecursionError): continue
         if isinstance(counts, dict): total.update({k: n for k, n in counts.items() if type(n) is int and n > 0})
     return dict(total)
 

@@ -195,7 +195,7 @@ async def _transmit(self: Socket, message: AsgiMessage) -> None:
     self.closing = asyncio.get_running_loop().create_future()
     try:
         try: await box.flush(0.5)
-        finally: self.connection.end('end', code, reason)  # also if the caller is cancelled meanwhile. From now on nobody reads
+        finally: self.connection.end('end', code, reason)  # also if the caller is cancelled meanwhile. Nothing is read from now on
         await self.send_close(code, reason)
     finally: self.closing.set_result(None)
     box.close('closed')

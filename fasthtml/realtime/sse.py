@@ -257,7 +257,7 @@ def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> 
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
-        await self._subscribe(scope)
+        if self.connection.open: await self._subscribe(scope)
     except NEVER_CAUGHT: raise
     except BaseException as e: return await self.finish(e)
     server = server_of(scope)

@@ -194,6 +194,7 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
     self.waiting += 1
     try:
+        if self.task is not None and not self.dirty: await asyncio.wait([self.task])
         if not self.knows(asked):
             await self.fresh(asked.since)
             self.note_old(asked)
@@ -206,7 +207,7 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
 @patch
 def knows(self: Topic, asked: 'Asked') -> bool:
     "Whether it is beyond doubt what a page should be shown: it has the last drawing, or an older one"
-    if self.now is None or self.failed or self.dirty: return False
+    if self.now is None or self.failed or self.dirty or self.task is not None: return False
     return self.now.hash == asked.has or asked.since < self.drawn or self.is_old(*asked.at)
 
 @patch

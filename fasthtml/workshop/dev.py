@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'dev_path', 'Hint', 'Hints', 'warning_text', 'follow_warnings', 'forgotten_return', 'result_hints',
-           'attribute_hint', 'link_hint', 'page_hints', 'extension_hints', 'with_script', 'Dev', 'Looked', 'Broken',
-           'dev_app']
+           'attribute_hint', 'address_parts', 'link_hint', 'page_hints', 'extension_hints', 'with_script', 'Dev',
+           'Looked', 'Broken', 'dev_app']
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #cf8f6060
 import ast
@@ -27,7 +27,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request as StarletteRequest
@@ -36,12 +36,13 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #f8801185
-from ..app.app import FastHTML
+from ..app.app import FastHTML, named_hosts
 from ..html.element import FT, ft, to_html, unqid
 from ..html.extras import MissingPackage
 from ..html.htmx import Swap, assets, hx_attrs, htmx_exts, js_evts
 from ..http.errors import source_lines
-from ..http.handlers import inner_path
+from ..http.handlers import inner_path, refuse_socket
+from ..http.security import origin_refusal
 from .cli import Misuse, load_app
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #d75b6b23
@@ -222,6 +223,14 @@ def _value_hint(name: str, written: str) -> str:
 _addresses = {'href': 'GET', 'src': 'GET', 'action': '', 'hx-get': 'GET', 'hx-post': 'POST', 'hx-put': 'PUT', 'hx-patch': 'PATCH',
               'hx-delete': 'DELETE', 'ws-connect': 'WS', 'hx-ws:connect': 'WS', 'sse-connect': 'GET', 'hx-sse:connect': 'GET'}
 
+def address_parts(
+    url: str,       # What a page or a client says
+    base: str = '', # Where it says so
+) -> SplitResult:   # Empty if it is no address
+    "The parts of an address"
+    try: return urlsplit(urljoin(base, url))
+    except ValueError: return urlsplit('')
+
 def link_hint(
     app: Any,    # The FastHTML app
     scope: Scope, # Of the request whose page has the link
@@ -231,7 +240,7 @@ def link_hint(
 ) -> str: # What is wrong with it, or nothing
     "Does an address lead somewhere in the app?"
     if '{' in url and '}' in url: return f'{name}={url!r} has an unfilled part: give its value, e.g. `handler.to(id=1)`.'
-    here, there = f'http://here{scope.get("path", "/")}', urlsplit(urljoin(f'http://here{scope.get("path", "/")}', url))
+    here, there = f'http://here{scope.get("path", "/")}', address_parts(url, f'http://here{scope.get("path", "/")}')
     if url[:1] == '#' or there.scheme not in ('http', 'https') or there.netloc != 'here' or not url or here == there.geturl(): return ''
     root = scope.get('app_root_path', scope.get('root_path', ''))
     asked = {'type': 'websocket' if method == 'WS' else 'http', 'method': method, 'path': there.path, 'root_path': root,
@@ -323,7 +332,7 @@ class Dev:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = inner_path(scope) if scope['type'] in ('http', 'websocket') else ''
-        if path == dev_path and scope['type'] == 'websocket': return await self.socket(receive, send)
+        if path == dev_path and scope['type'] == 'websocket': return await self.socket(scope, receive, send)
         if path == dev_path + '.js': return await _script()(scope, receive, send)
         if scope['type'] != 'http': return await self.app(scope, receive, send)
         scope = {**scope, 'headers': [(k, v) for k, v in scope['headers'] if k != b'accept-encoding']}
@@ -333,8 +342,9 @@ class Dev:
             self.hints.add(what, f'{scope["path"]} ({_place(e)})', quiet=True)
             raise
 
-    async def socket(self, receive: Receive, send: Send) -> None:
-        "Send a page the token of this server, and every hint"
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Send a page of ours the token of this server, and every hint: they tell of the program"
+        if origin_refusal(scope, getattr(self.app, 'trusted_origins', ())): return await refuse_socket(1008, receive, send)
         listener = asyncio.get_running_loop(), asyncio.Queue()
         self.hints.listeners.append(listener)
         async def tell() -> None:
@@ -390,7 +400,7 @@ class Looked:
         "An address of a page of ours that leads nowhere"
         path, headers = self.scope['path'], Headers(scope=self.scope)
         if status not in (404, 405) or path.startswith('/.well-known') or path == '/favicon.ico': return
-        seen = urlsplit(headers.get('hx-current-url') or headers.get('referer') or '').path
+        seen = address_parts(headers.get('hx-current-url') or headers.get('referer') or '').path
         what = 'nothing answers there' if status == 404 else f'that address does not take {self.scope["method"]}'
         self.dev.hints.add(f'{self.scope["method"]} {path}: {status}, {what}.', seen)
 
@@ -471,7 +481,7 @@ class Broken:
         else: await send({'type': 'websocket.close', 'code': 1012})
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #c5edfd08
-def dev_app() -> Dev:
+def dev_app() -> ASGIApp:
     "The app that `fasthtml dev` serves: the one that $FASTHTML_DEV names, or the page that says why there is none"
     hints = Hints()
     follow_warnings(hints)
@@ -480,4 +490,4 @@ def dev_app() -> Dev:
     except BaseException as e:
         print(e if isinstance(e, _plain) else ''.join(traceback.format_exception(e)), file=sys.stderr)
         app = Broken(e)
-    return Dev(app, hints)
+    return named_hosts(Dev(app, hints), getattr(app, 'hosts', []), getattr(app, 'any_host', ()))

@@ -552,7 +552,7 @@ async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failu
 
 @pytest.mark.parametrize('own', [True, False])
 async def test_a_function_that_meets_the_end_of_another_socket_says_so(own, caplog):
-    "A handler that sends to kept sockets stops at the first that has gone, and the others hear nothing: not in silence"
+    "A handler that sends to kept sockets stops at the first that has gone, and the others get nothing: an error says so"
     app, kept, closed = FastHTML(secret_key='x'), [], asyncio.Event()
     async def conn(ws): kept.append(ws)
     async def disconn(): closed.set()

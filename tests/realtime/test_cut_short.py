@@ -278,6 +278,33 @@ async def test_a_drawing_that_awaits_what_was_cancelled_has_failed_and_is_tried_
     viewer.close()
 
 
+async def test_a_page_is_not_up_to_date_while_a_change_is_being_drawn():
+    "L1: it has the last drawing, but another one has begun after a change"
+    shown, go_on = ['one'], asyncio.Event()
+    go_on.set()
+    async def draw(key, person, place, seq):
+        text = shown[-1]
+        await go_on.wait()
+        return draw_html(Div(text), key, seq)
+    async def permit(viewer, asked): return ''
+    topics, first, box = Topics(draw), Box(), Box()
+    watching = Viewer(topics, first, permit)
+    await watching.add([Asked('clock{}', 'token')])
+    go_on.clear()
+    shown.append('two')
+    topics.changed('clock', {})
+    await until(lambda: topics.drawings == 2)
+    viewer = Viewer(topics, box, permit)
+    adding = asyncio.ensure_future(viewer.add([Asked('clock{}', 'token', draw_html(Div('one'), 'clock{}').hash)]))
+    for _ in range(20): await asyncio.sleep(0)
+    assert not box, 'nothing is certain yet'
+    go_on.set()
+    await adding
+    said = b''.join(box)
+    assert b'two' in said and said.index(b'two') < said.index(b'live/checked')
+    for one in watching, viewer: one.close()
+
+
 async def test_a_guard_that_awaits_what_was_cancelled_does_not_leave_the_page_in_doubt():
     async def permit(viewer, asked):
         if asked.key == 'good{}': return ''

@@ -295,7 +295,7 @@ def test_what_is_raised_need_not_be_an_exception(server, part, shape):
 @pytest.mark.parametrize('manner', ['code', 'fin', 'rst'])
 @pytest.mark.parametrize('who', ['conn', 'task', 'handler'])
 def test_w2_a_program_that_reads_by_itself_hears_of_the_end_and_so_do_we(server, who, manner):
-    "Whoever it is that the server tells. A loop that swallows every failure stops nobody"
+    "Whichever reader the server notifies. A loop that swallows every failure stops no other"
     key = new_key(f'reads-{who}')
     client = Socket(server.port, f'/reads{"-in-handler" if who == "handler" else ""}/{who}/{key}')
     if who == 'handler': client.send(n=0)
@@ -311,7 +311,7 @@ def test_w2_a_program_that_reads_by_itself_hears_of_the_end_and_so_do_we(server,
 @every_server
 @pytest.mark.parametrize('who', ['conn', 'task', 'slow handler'])
 def test_who_closes_a_socket_need_not_be_the_one_who_reads(server, who):
-    "granian sends no close frame while anybody waits for a message: it hung until the client left"
+    "granian sends no close frame while a reader waits for a message: it hung until the client left"
     key = new_key('closes')
     client = Socket(server.port, f'/closes/{who.replace(" ", "%20")}/{key}')
     if who == 'slow handler': client.send(n=1)

@@ -321,6 +321,31 @@ def test_check_invalid_is_asked_each_time_and_logout_forgets():
     assert 'auth' not in client.session
 
 
+CROSS = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
+
+
+@pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST'])
+@pytest.mark.parametrize('headers', [CROSS, CROSS | {'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image'}], ids=['link', 'picture'])
+def test_another_site_logs_nobody_out(method, headers):
+    client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME, session={'auth': 'ada'})
+    answer = client.request(method, '/logout', headers=headers)
+    assert answer.status_code == 403 and client.session['auth'] == 'ada'
+    if method == 'GET' and headers is CROSS:    # a person may go on
+        assert answer.one('main a').attrs['href'] == '/logout?'
+    for own in {'Sec-Fetch-Site': 'same-origin'}, {'Sec-Fetch-Site': 'none'}, {}:
+        client.session = {'auth': 'ada'}
+        assert client.request(method, '/logout', headers=own).status_code == 303 and 'auth' not in client.session
+
+
+def test_a_logout_ends_what_the_person_has_open():
+    app = shop(GitHubAppClient('shop', 'kept secret'))
+    news = app.channel('news')
+    app.get('/follow')(lambda: EventStream(news))
+    with Client(app, HOME, session={'auth': 'ada'}) as client, client.sse('/follow') as events:
+        client.get('/logout')
+        assert events.next().event == 'shutdown'
+
+
 def test_mounted_apps_stay_below_their_prefix():
     outer = FastHTML(secret_key='x' * 32)
     outer.mount('/admin', shop(GitHubAppClient('shop', 'kept secret')))
