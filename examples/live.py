@@ -97,7 +97,7 @@ async def say(text: str, auth):
     said.appendleft((auth, text[:500]))
     await chat.changed()
 
-@app.live(presence=room)   # whoever shows it is there
+@app.live(presence=room)
 def present(): return Small(', '.join(sorted(room.people())), ' here', id='presence')
 
 # --- Chart: drawn once for each measurement, however many pages show it, and not at all while no page shows it

@@ -17,8 +17,8 @@ from fastcore.basics import patch
 
 from .hints import spelled, tell_mistakes
 from .responses import current_exchange
-from .routing import C, Decorates, Params, Result, Registers, Route, Verbs, decorate, give_to, infer_route
-from .routing import route_specs, typed, wrap_route
+from .routes import C, Decorates, Params, Result, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routes import route_specs, typed, wrap_route
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:

@@ -5,13 +5,15 @@
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
            'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort', 'is_gone',
-           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'hypercorn_stop', 'running_loop']
+           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
+           'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +23,7 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'on_return', 'sent')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'sent')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
@@ -29,6 +31,7 @@ class ServerConnection:
         limits: Any = None,                          # `Admissions` of the outermost app
     ):
         self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
+        self.born = time.monotonic()                 # When its request came
         self.admission: tuple | None = None          # Who has counted it, and as whose (`Admissions`)
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised
@@ -309,6 +312,16 @@ async def stop_listening(
         fresh = {c for c in fresh & state.connections if c.cycle is None}
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #0cc6bfbb
+def has_ended(
+    scope: Mapping[str, Any], # ASGI scope of a socket
+) -> bool:
+    "Whether hypercorn has closed a socket without a word to the app, as after a close frame that came with the handshake"
+    server = server_of(scope)
+    if server is None or not made_by(server.send, 'hypercorn'): return False
+    closed = getattr(protocol_of(server.send), 'closed', None)
+    if closed is None: report_missing('hypercorn', '`closed`', 'a client whose close frame comes with the handshake stays in the app')
+    return bool(closed)
+
 def hypercorn_stop(
     send: Any,  # `send` of a request or socket
 ) -> tuple[Any, float] | None:
