@@ -159,8 +159,8 @@ class LoopRegions:
         self.timer: asyncio.TimerHandle | None = None
         self.slots: dict[str, Slots] = {}
         self.places: dict[Where, Where] = {}
-        self.present: dict[tuple[OpenPage, Topic], 'Present'] = {}
-        self.lingering: set[tuple[Any, 'Present']] = set()   # Of pages that poll
+        self.present: dict[tuple[OpenPage, Topic], Present] = {}
+        self.lingering: set[tuple[Any, Present]] = set()   # Of pages that poll
         self.ear = Ear(self.hear)
 
     def where(self, place: Any) -> 'Where':
