@@ -729,9 +729,15 @@ def test_a_page_that_asks_again_and_again_notices_that_nobody_answers(site, visi
         sleeps(tab)
     is_(tab, 'true')
     held.append(None)
+    tab.evaluate("dispatchEvent(new Event('online'))")
     wait(tab, lambda: len(held) == 4)
     sleeps(tab)
     is_(tab, 'stale')
+    held.clear()
+    tab.evaluate('fasthtmlLive.polls = 59')      # after the next one it tries a stream again
+    while kinds[-1]:
+        tab.evaluate("dispatchEvent(new Event('online'))")
+        tab.wait_for_timeout(50)
 
 
 @VERSIONS
