@@ -577,3 +577,19 @@ async def test_what_stands_in_a_region_goes_with_it():
     assert {topic.key for topic in viewer.topics} == {'a{}', 'b{}', 'c{}'}
     viewer.remove(['a{}'])
     assert not viewer.topics and not len(topics)
+
+
+async def test_a_region_of_the_page_itself_stays_when_it_goes_from_another():
+    "L1: it has a token, so it does not depend on where else it stands"
+    class Letter(list): closed, pending_bytes, put_now = False, 0, list.append
+    inside = ['b{}']
+    async def draw(key, person, place, seq): return draw_html(Div(key, *map(Shown, inside if key == 'a{}' else [])), key, seq)
+    async def permit(viewer, asked): return ''
+    topics = Topics(draw)
+    viewer = Viewer(topics, Letter(), permit)
+    await viewer.add([Asked('b{}', 'token'), Asked('a{}', 'token')])
+    inside.clear()
+    topics.changed('a', {})
+    while any('b{}' in topic.now.holes for topic in topics): await asyncio.sleep(0.01)
+    assert {topic.key for topic in viewer.topics} == {'a{}', 'b{}'}
+    viewer.close()
