@@ -21,7 +21,7 @@ from math import inf
 from os.path import exists
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, overload
 from weakref import WeakKeyDictionary
 
 from fastcore.basics import patch
@@ -355,6 +355,11 @@ class Live:
     "Regions of an app"
     regions: Regions
 
+    @overload
+    def live(self, fn: Callable[..., Any], /) -> Region: ...
+    @overload
+    def live(self, *, pace: float = 0.05, check: float | None = None, guard: Callable[..., Any] | None = None, timeout: float = 10,
+             name: str | None = None) -> Callable[[Callable[..., Any]], Region]: ...
     def live(self,
         fn: Callable | None = None,     # A function that draws one element
         *,

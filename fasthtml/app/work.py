@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, overload
 
 from fastcore.basics import patch
 
@@ -296,6 +296,11 @@ class Working:
     "Work of an app"
     regions: Regions
 
+    @overload
+    def work(self, fn: Callable[..., Any], /) -> Work: ...
+    @overload
+    def work(self, *, pace: float = 0.05, guard: Callable[..., Any] | None = None,
+             name: str | None = None) -> Callable[[Callable[..., Any]], Work]: ...
     def work(self,
         fn: Callable | None = None,     # An async function with a parameter `say`; its other parameters tell one run from another
         *,

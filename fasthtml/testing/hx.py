@@ -35,6 +35,7 @@ class DomEvent:
     prevented: bool = False     # The default action is not wanted
     stopped: bool = False       # The elements around do not get the event
     handled: list = field(default_factory=list)
+    queue: str = ''             # What the last listener says of a request while there is another (htmx 2)
 
 @dataclass(eq=False, slots=True)
 class HxRequest:
@@ -57,6 +58,8 @@ class HxRequest:
     boosted: bool = False       # A boosted link or form
     restore: bool = False       # The history asks
     sse: Any = None             # The stream's element, if this opens one
+    lock: Any = None            # Element that asks for one thing at a time (`hx-sync`, or the one that asks)
+    strategy: str = ''          # What `hx-sync` says
 
 # %% ../../nbs/api/testing/36_hx.ipynb #f7fc829f
 @dataclass(slots=True)
@@ -160,6 +163,7 @@ class Trigger:
     consume: bool = False       # The elements around do not get the event
     outside: str | None = None  # Where to listen (`from:`)
     target: str | None = None   # The event's target must match
+    queue: str = ''             # 'first', 'last', 'all' or 'none': what comes while the element waits for a response (htmx 2)
     unknown: list[str] = field(default_factory=list)
 
 def _filtered(name: str) -> tuple[str, str | None]:
@@ -185,9 +189,10 @@ def triggers2(
                 trigger.every, trigger.filter = seconds(re.sub(r'\[.*', '', word)), _filtered(word)[1] or trigger.filter
             elif name == 'every' and word.startswith('['): trigger.filter = word[1:-1]
             elif colon and key in ('delay', 'throttle'): setattr(trigger, key, seconds(value))
+            elif colon and key == 'queue': trigger.queue = value
             elif colon and key in ('from', 'target'): setattr(trigger, {'from': 'outside'}.get(key, key), _bare(value))
             elif word in ('once', 'changed', 'consume'): setattr(trigger, word, True)
-            elif not (colon and key in ('queue', 'root', 'threshold')): trigger.unknown.append(word)
+            elif not (colon and key in ('root', 'threshold')): trigger.unknown.append(word)
         out.append(trigger)
     return out
 
@@ -285,13 +290,23 @@ def target(self: Htmx2, el: Any) -> Any:
     return found
 
 @patch
+def sync(self: Htmx2, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync')
+    if not said: return el, ''
+    selector, _, strategy = (o.strip() for o in said.partition(':'))
+    lock = self.speaker(el, 'hx-sync') if selector == 'this' else next(iter(self.find(el, selector)), None)
+    if lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page: htmx 2 fails, and sends nothing.')
+    return lock, strategy.partition(':')[0] or 'drop'
+
+@patch
 def values(self: Htmx2, el: Any, name: str) -> dict:
     "`hx-vals` or `hx-headers`, of the element and of all around it"
     out: dict = {}
     for at in ancestors(el):
         said = (own2(at, name) or '').strip()
         if said == 'unset': break
-        if said: out = as_object(at, name, said) | out
+        if said: out |= {k: v for k, v in as_object(at, name, said).items() if k not in out}
     return out
 
 def as_object(
@@ -540,6 +555,17 @@ def target(self: Htmx4, el: Any) -> Any:
     found = next(iter(self.find(el, said, 'hx-target')), None)
     if found is None: self.scene.warn(f'The target {said!r} of {describe(el)} is not on the page: htmx 4 swaps into {describe(el)} itself.')
     return found
+
+@patch
+def sync(self: Htmx4, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync') or ''
+    selector, colon, strategy = (o.strip() for o in said.rpartition(':'))
+    is_strategy = bool(re.match('drop|abort|replace|queue', strategy))
+    if not colon and not is_strategy: selector = strategy
+    lock = next(iter(self.find(el, selector, 'hx-sync')), None) if selector else None
+    if selector and lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page.')
+    return (el if lock is None else lock), strategy if is_strategy else 'queue first'
 
 @patch
 def values(self: Htmx4, el: Any, name: str) -> dict:

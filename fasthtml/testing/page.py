@@ -79,8 +79,7 @@ class Tab(Screen):
                 with self.lock: action(self.visit) if action else None
                 await self.settle()
             except BaseException:
-                self.visit.requests.clear()
-                self.visit.later.clear()
+                self.visit.give_up()
                 raise
 
     async def _wait_briefly(self, *events: asyncio.Event) -> None:
@@ -118,12 +117,17 @@ def _base(self: Tab) -> str: return self.url if self.entries else str(self.clien
 def _foreign(self: Tab, url: str) -> bool: return not same_origin(url, str(self.client.http.base_url))
 
 @patch
-async def _leave(self: Tab, go: Go) -> None:
-    "Carry out a navigation"
+def _stays(self: Tab, go: Go) -> bool:
+    "Is it another place in the same document?"
     here, there = urlsplit(self.url), urlsplit(go.url)
     same = self.entries and here._replace(fragment='') == there._replace(fragment='')
-    if same and there.fragment and go.method == 'GET' and not go.reload:
-        return self._enter(go.url, self.entries[self.at].document)
+    return bool(same and there.fragment and go.method == 'GET' and not go.reload)
+
+@patch
+async def _leave(self: Tab, go: Go) -> None:
+    "Carry out a navigation"
+    there = urlsplit(go.url)
+    if self._stays(go): return self._enter(go.url, self.entries[self.at].document)
     if self._foreign(go.url): return self._show(None, go.url, '', go.reload)
     headers = {'Accept': 'text/html,application/xhtml+xml,*/*;q=0.8', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document',
                'Sec-Fetch-Site': 'same-origin' if self.entries else 'none'}
@@ -248,13 +252,19 @@ async def settle(self: Tab) -> None:
         self._start_timers()
         await self._connections()
         self.news.set()
-        if visit.leaving:
+        if visit.requests and not (visit.leaving and self._stays(visit.leaving)):
+            request = visit.current = visit.requests.pop(0)
+            await self._request(request)
+            with self.lock: visit.finish(request)
+        elif visit.leaving:
             go, visit.leaving = visit.leaving, None
             await self._leave(go)
-        elif visit.requests: await self._request(visit.requests.pop(0))
         elif visit.later:
             wire, event = visit.later.pop(min(range(len(visit.later)), key=lambda i: visit.later[i][0].trigger.delay))
-            with self.lock: wire.run(event)
+            with self.lock: visit.fire(wire, event)
+        elif rested := next((o for o in visit.wires if o.last), None):
+            event, rested.last = rested.last, None
+            with self.lock: visit.fire(rested, event)
         else: break
     else: raise RuntimeError(f'{self.path} asks for ever: 200 requests followed from one action. The last was {self._last}.')
     for wire in self.visit.wires: wire.busy = False
@@ -270,7 +280,8 @@ async def _request(self: Tab, request: HxRequest) -> None:
         said = self._ask(question, of)
         if said is None or said is False: return
         if of is str: request.headers['HX-Prompt'] = said
-    body, kind = (None, None) if request.method in ('GET', 'DELETE') else written(request.entries, request.multipart)
+    bare = request.method == 'GET' or (request.method == 'DELETE' and not request.entries)
+    body, kind = (None, None) if bare else written(request.entries, request.multipart)
     if body is not None and not request.multipart:
         body = (encoded(request.entries) if visit.version == 2 else urlencode(texts_of(request.entries, '[object File]'))).encode()
     headers = request.headers | {'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty', 'Sec-Fetch-Site': 'same-origin',
@@ -282,7 +293,8 @@ async def _request(self: Tab, request: HxRequest) -> None:
     if visit.version == 4 and visit.scene.config.sse and r.headers.get('content-type', '').startswith('text/event-stream'):
         return self._stream(PageConnection('sse', request.source, request.url, request), r)
     await self.client.finish(r)
-    reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text, url)
+    reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text if r.status_code not in (204, 205, 304) else '', url)
+    if visit.leaving: return   # what was asked before is sent, and its response comes too late
     with self.lock:
         visit.respond(request, reply)
         if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
@@ -493,13 +505,15 @@ async def _events4(self: Tab, visit: Visit, line: PageConnection, r: Response) -
                 while line.open: await self._take_event(visit, line, events)
             except StreamEnded: pass
             finally: await events.close()
-            if not (connects and line.open and self.visit is visit and connected(line.el)): return
+            if not (connects and line.open and self.visit is visit and connected(line.el)): break
             failures += 1
             await asyncio.sleep((events.retry or 500)/1000 * 2**min(failures - 1, 7))
             headers = request.headers | ({'Last-Event-ID': events.last_event_id} if events.last_event_id else {})
             r, _ = await self._send(request.method, request.url, headers, None)
             if r.status_code >= 400 or not r.headers.get('content-type', '').startswith('text/event-stream'): await self.client.finish(r)
             else: failures = 0
+        line.open = False
+        if visit.waiting.get(request.lock): await self._happen(visit.finish, request)
     except Exception as e:
         self.trouble = e
         self.news.set()
@@ -538,6 +552,10 @@ class AsyncPage(Tab):
         "Press a key in an element: `page.press('#q', 'Enter')`"
         await self.act(lambda visit: visit.press(self.node(which), key, **props))
 
+    async def type(self, which: str | PageElement, text: str) -> None:
+        "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+        await self.act(lambda visit: visit.type_in(self.element(which).node, text))
+
     async def trigger(self, which: str | PageElement, event: str, **props: Any) -> None:
         "Let any event happen to an element: 'mouseenter', 'my-event'"
         await self.act(lambda visit: visit.dispatch(DomEvent(event, self.node(which), props=props, detail=props)))
@@ -570,15 +588,22 @@ class AsyncPage(Tab):
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return await self.until(css, count, text, self.client.timeout if timeout is None else timeout)
 
+    async def region(self, region: Any, **arguments: Any) -> PageElement:
+        "The element of a live region, as it is by now"
+        await self._followed()
+        key = region if isinstance(region, str) else region.key(**arguments)
+        found = find_region(self.visit.dom, key)
+        if found is None: raise AssertionError(f'The page does not show the region {key}.')
+        return PageElement(self, found)
+
+    async def is_true(self) -> bool:
+        "Does the page know that it is true, and is every region of it what the server would draw now?"
+        return await self._is_true()
+
     async def __aenter__(self) -> Self: return self
     async def __aexit__(self, *_: Any) -> None: await self.close()
 
 # %% ../../nbs/api/testing/40_page.ipynb #a2fd0779
-@patch
-def element(self: Screen, which: str | PageElement) -> PageElement:
-    "The one element that is meant"
-    return self.one(which) if isinstance(which, str) else which
-
 @patch
 async def _fill_form(self: AsyncPage, which: str | PageElement, values: Mapping) -> None:
     around = self.element(which)
@@ -628,8 +653,7 @@ async def _followed(self: AsyncPage) -> Follower:
     return follower
 
 @patch
-async def is_true(self: AsyncPage) -> bool:
-    "Does the page know that it is true, and is every region of it what the server would draw now?"
+async def _is_true(self: AsyncPage) -> bool:
     follower = await self._followed()
     shown = {key: has for key, _, has in rows_of(self.visit.dom)}
     known = follower.state == 'true' and not self.visit.dom.select('[data-live-key][data-live]')
@@ -638,30 +662,14 @@ async def is_true(self: AsyncPage) -> bool:
     drawn = {key: head.get('has') for key, head, _ in changed_in(r.text)} if r.status_code == 200 else {}
     return known and all(drawn.get(key) == has for key, has in shown.items())
 
-@patch
-async def region(self: AsyncPage, region: Any, **arguments: Any) -> PageElement:
-    "The element of a live region, as it is by now"
-    await self._followed()
-    key = region if isinstance(region, str) else region.key(**arguments)
-    found = find_region(self.visit.dom, key)
-    if found is None: raise AssertionError(f'The page does not show the region {key}.')
-    return PageElement(self, found)
-
-@patch
-async def type(self: AsyncPage, which: str | PageElement, text: str) -> None:
-    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
-    await self.act(lambda visit: visit.type_in(self.element(which).node, text))
-
 # %% ../../nbs/api/testing/40_page.ipynb #65aba645
 class Page(Screen):
     "What a visitor has in front of them"
-    def __init__(
-        self,
+    def __init__(self,
         client: Any,      # A `Client`
         inner: AsyncPage, # Does the work
     ):
-        self._client, self._inner = client, inner
-        self.lock, self.questions = inner.lock, inner.questions
+        self._client, self._inner, self.lock, self.questions = client, inner, inner.lock, inner.questions
 
     @property
     def visit(self) -> Visit: return self._inner.visit
@@ -718,24 +726,17 @@ class Page(Screen):
     def wait(self, css: str, count: int | None = None, text: str | None = None, timeout: float | None = None) -> list[PageElement]:
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return self._client.run(self._inner.wait(css, count, text, timeout), timeout)
+    def region(self, region: Any, **arguments: Any) -> PageElement:
+        "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
+        return self._client.run(self._inner.region(region, **arguments))
+    def type(self, which: str | PageElement, text: str) -> None:
+        "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+        self._client.run(self._inner.type(which, text))
+    def is_true(self) -> bool:
+        "Does the page know that it is true, and is every region of it what the server would draw now?"
+        return self._client.run(self._inner.is_true())
     def close(self) -> None:
         "Close the page and its connections"
         self._client.run(self._inner.close())
     def __enter__(self) -> Self: return self
     def __exit__(self, *_: Any) -> None: self.close()
-
-# %% ../../nbs/api/testing/40_page.ipynb #f0110b03
-@patch
-def region(self: Page, region: Any, **arguments: Any) -> PageElement:
-    "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
-    return self._client.run(self._inner.region(region, **arguments))
-
-@patch
-def type(self: Page, which: str | PageElement, text: str) -> None:
-    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
-    self._client.run(self._inner.type(which, text))
-
-@patch
-def is_true(self: Page) -> bool:
-    "Does the page know that it is true, and is every region of it what the server would draw now?"
-    return self._client.run(self._inner.is_true())

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['styles2', 'styles4', 'hcon', 'merge_hcon', 'split_hcon', 'find_all', 'Spec', 'seconds', 'spec2', 'spec4', 'SwapPlace',
            'Swapped', 'Options', 'fragment2', 'fragment4', 'alike', 'drawn', 'insert2', 'hold_preserved', 'put_back',
-           'oob2', 'swap2', 'Part', 'swap4', 'insert4', 'copy_attributes', 'Morph', 'morph2']
+           'oob2', 'swap2', 'Part', 'swap4', 'insert4', 'copy_attributes', 'Morph', 'starts_chosen', 'morph2']
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #4a40b0be
 import json
@@ -18,10 +18,10 @@ from fastcore.basics import patch
 
 from .calls import html_parser
 from fasthtml.testing.dom import (
-    Dom, NeedsBrowser, ancestors, clone, connected, content_of, detach, drops, fragment_of, is_element, place, replace_children,
+    Dom, NeedsBrowser, ancestors, clone, closest, connected, content_of, detach, drops, fragment_of, is_element, place, replace_children,
     select, text_of,
 )
-from .fields import describe
+from .fields import describe, own_text
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #f63f2974
 _pair = re.compile(r'''(?:"([^"]+)"|'([^']+)'|([^\s,:]+))(?:\s*:\s*(?:"([^"]*)"|'([^']*)'|<((?:[^/]|/(?!>))+)/>|([^\s,]+)))?(?=\s|,|$)''')
@@ -205,6 +205,7 @@ class Swapped:
     warnings: list[str] = field(default_factory=list)
     settled: list = field(default_factory=list)     # Elements that get an event, since their content is new
     shown: list = field(default_factory=list)       # Elements whose controls show what came, whatever was entered
+    renewed: list = field(default_factory=list)     # Morphed controls; what of their state gives way; is the option chosen now?
 
     def warn(self, text: str) -> None: self.warnings.append(text)
 
@@ -356,7 +357,7 @@ def oob2(
     if not targets: done.warn(f'{describe(el)} was to be swapped out of band into {selector or "#" + str(id)!r}, which is not on the page.')
     for target in targets:
         copy, how = clone(el), style
-        inline = style == 'outerHTML' or (options.morph and style in ('morph', 'morph:outerHTML'))
+        inline = style == 'outerHTML' or (options.morph and (style in ('morph', 'morph:outerHTML') or _keeps_wrapper(target, style)))
         if inline and options.helped and options.push and options.morph and alike(target, copy):
             how = 'morph'
             done.shown.append(target)
@@ -366,6 +367,11 @@ def oob2(
         insert2(dom, how, target, fragment, done, options)
         put_back(dom, held)
     detach(el)
+
+def _keeps_wrapper(target: Any, style: str) -> bool:
+    "Where `hx-ext=morph` applies, the extension takes a part with its own tag, also for styles that are not its own"
+    said = [o.strip() for at in ancestors(target) for o in (at.attr('hx-ext') or at.attr('data-hx-ext') or '').split(',')]
+    return 'morph' in said and 'ignore:morph' not in said and style != 'morph:innerHTML'
 
 def _all_oob2(dom: Dom, fragment: Any, done: Swapped, options: Options) -> bool:
     found = select(fragment, '[hx-swap-oob],[data-hx-swap-oob]')
@@ -397,6 +403,10 @@ def swap2(
     if where.restore: fragment = next(iter(select(fragment, '[hx-history-elt],[data-hx-history-elt]')), fragment)
     for one in (where.select_oob or '').split(',') if where.select_oob else ():
         id, _, value = one.partition(':')
+        if not re.match(r'#?-?[^\W\d]', id.strip()):
+            done.warn(f'hx-select-oob asks for {id.strip()!r}, which is no id: htmx 2 fails, and swaps nothing.')
+            done.title = ''
+            return done
         found = next((o for o in select(fragment, '[id]') if o.attr('id') == id.strip().removeprefix('#')), None)
         if found is not None: oob2(dom, value.split(':')[0] or 'true', found, done, options)
         else: done.warn(f'hx-select-oob asks for {id.strip()!r}, which the response does not hold.')
@@ -544,6 +554,9 @@ def swap4(
 ) -> Swapped:
     "Do to a document what htmx 4 does with a response"
     done = Swapped()
+    if bad := next((o.strip() for o in (where.select_oob or '').split(',') if re.match(r'\s*[#.]?-?\d', o)), None):
+        done.warn(f'hx-select-oob asks for {bad!r}, which is no selector: htmx 4 fails, and swaps nothing.')
+        return done
     fragment = fragment4(text, done)
     others = _all_oob4(dom, fragment, where, done, options)
     others += _partials4(dom, fragment, where, done, options)
@@ -600,16 +613,18 @@ def insert4(
         morph = Morph(dom, target, fragment)
         morph.children(target, fragment)
         done.fresh += morph.changed
+        done.renewed += morph.renewed
         new = list(target.children)
-    elif parent is not None: new = _beside4(dom, style, target, parent, fragment, new)
+    elif parent is not None: new = _beside4(dom, style, target, parent, fragment, new, done)
     put_back(dom, held)
     done.fresh += [o for o in new if is_element(o)]
     part.target = _settled4(style, target, parent, new)
 
-def _beside4(dom: Dom, style: str, target: Any, parent: Any, fragment: Any, new: list) -> list:
+def _beside4(dom: Dom, style: str, target: Any, parent: Any, fragment: Any, new: list, done: Swapped) -> list:
     if style == 'outerMorph':
         morph = Morph(dom, target, fragment)
         morph.children(parent, fragment, target, target.next_sibling)
+        done.renewed += morph.renewed
         return [*new, target, *morph.changed]
     place(parent, new, target.next_sibling if style == 'afterend' else target)
     if style == 'outerHTML': detach(target)
@@ -646,8 +661,10 @@ class Morph:
         dom: Dom,      # The document
         target: Any,   # Element that is there
         fragment: Any, # What comes
+        idiomorph: bool = False, # The extension of htmx 2, else htmx 4 itself
     ):
-        self.dom, self.target, self.pantry, self.future = dom, target, [], set()
+        self.dom, self.target, self.pantry, self.future, self.idiomorph = dom, target, [], set(), idiomorph
+        self.renewed: list = []   # As in `Swapped`
         self.changed: list = []   # Elements whose attributes of htmx have changed: it looks at them again
         old, new = [target] * ('id' in target.attrs) + select(target, '[id]'), select(fragment, '[id]')
         self.lasting = _lasting_ids(old, new)
@@ -751,11 +768,27 @@ def node(self: Morph, old: Any, new: Any) -> None:
         if old.data != new.data: old.data = new.data
         return
     if not is_element(old) or 'hx-morph-skip' in old.attrs: return
-    before = _hx_attrs(old)
+    before, value, text = _hx_attrs(old), old.attr('value'), own_text(old)
+    chosen = None
+    if new.tag == 'option': chosen = starts_chosen(new) if self.idiomorph else ('selected' in new.attrs and 'selected' not in old.attrs) or None
     copy_attributes(old, new)
     if _hx_attrs(old) != before: self.changed.append(old)
-    if 'hx-morph-skip-children' not in old.attrs and (not old.equals(new) or new.tag == 'template' or new.select('template')):
-        self.children(old, new)
+    if self.idiomorph: keys: tuple = ('value', 'checked') if old.tag in ('input', 'textarea') else ()
+    elif old.tag == 'input': keys = ('value', ) if 'value' in new.attrs and old.attr('value') != value else ()
+    else: keys = ('value', ) if old.tag == 'textarea' and own_text(new) != text else ()
+    if keys or chosen is not None: self.renewed.append((old, keys, chosen))
+    if self.idiomorph or ('hx-morph-skip-children' not in old.attrs and
+                          (not old.equals(new) or new.tag == 'template' or new.select('template'))): self.children(old, new)
+
+def starts_chosen(
+    option: Any, # Of a page that no visitor has touched
+) -> bool:
+    "Is an option chosen by its attributes, or since it is the first that can be?"
+    around = closest(option, 'select')
+    picked = [o for o in select(around, 'option') if 'selected' in o.attrs] if around is not None else []
+    if around is None or 'multiple' in around.attrs or (not picked and (around.attr('size') or '1') not in ('1', '0', '')):
+        return 'selected' in option.attrs
+    return option == (picked[-1] if picked else next((o for o in select(around, 'option') if 'disabled' not in o.attrs), None))
 
 def _hx_attrs(el: Any) -> dict: return {name: el.attr(name) for name in el.attrs if name.startswith(('hx-', 'data-hx-'))}
 
@@ -790,6 +823,9 @@ def morph2(
     fragment = fragment_of(o for o in tuple(fragment.children) if is_element(o))
     inner, parent = style == 'morph:innerHTML', target.parent
     if inner and any(o.attr('id') == target.attr('id') for o in select(fragment, '[id]')): replace_children(target, ())
-    elif inner: Morph(dom, target, fragment).children(target, fragment)
-    elif is_element(parent): Morph(dom, target, fragment).children(parent, fragment, target, target.next_sibling)
+    elif inner or is_element(parent):
+        morph = Morph(dom, target, fragment, idiomorph=True)
+        if inner: morph.children(target, fragment)
+        else: morph.children(parent, fragment, target, target.next_sibling)
+        done.renewed += morph.renewed
     done.fresh.append(target if connected(target) else parent)
