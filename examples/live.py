@@ -101,7 +101,7 @@ async def say(text: str, auth):
 def comings(): return EventStream(room)
 
 @app.get
-def present(): return ', '.join(sorted(room.people())) + ' here'
+def present(): return Span(', '.join(sorted(room.people())), ' here')   # in an element: it is what people call themselves
 
 def presence():
     changes = 'load, sse:joined, sse:left, sse:resync'   # resync: the connection was cut, and something missed

@@ -17,7 +17,8 @@ from .http.responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cook
                         parse_form, respond, snake2hyphens)
 from .http.paths import qp, reg_re_param
 from .http.routers import APIRouter, RouteFuncs
-from .http.routing import HostRoute, all_meths, decode_uri, nested_name, uri
+from .http.routes import all_meths, decode_uri, nested_name, uri
+from .http.routing import HostRoute
 from .http.sessions import SessionMiddleware, get_key
 from .realtime.sse import EventStream, sse_message
 from .realtime.ws import setup_ws

@@ -149,7 +149,7 @@ def served(name: str, command: str = '', app: str = 'from guarantee_app import a
 
 
 class Servers:
-    "The servers of a test session, each started when it is first asked for, and anew after a failure"
+    "The servers of a test session, each started when it is first asked for, and again after a failure"
     def __init__(self): self._running = {}
 
     def __getitem__(self, name: str) -> Server:

@@ -56,6 +56,7 @@ CLIENTS_CODE = {'uvicorn', 'wsproto', 'granian'}  # hypercorn reports 1006 or 10
 
 # What a part does, once it has sent 'hello'
 QUIET, PULSE, ORDER, FLOOD, FAIL, FOREIGN, SPIN, ECHO = 'quiet', 'pulse', 'order', 'flood', 'fail', 'foreign', 'spin', 'echo'
+EXIT, STOP = 'exit', 'stop'  # Raised by what it calls, and no `Exception`: SystemExit, and a class of its own
 BRISK = 'brisk'  # A little in each turn of the event loop: some send has always just begun or just ended
 
 

@@ -1,4 +1,4 @@
-"""The law of channels, played with generated histories: a confirmed message reaches each client once and in order, or it is told `resync`.
+"""The law of channels, played with generated histories: a confirmed message reaches each client once and in order, or it gets `resync`.
 
 A world has three processes (hubs with a broker each), three channels, and clients that wander between the processes.
 """
@@ -201,7 +201,7 @@ class World:
         for proxy in self.proxies: proxy.refuse = False
 
     async def end(self):
-        "All is well again; everybody comes, and gets a last message"
+        "All faults are over; every client comes, and gets a last message"
         await self.do_heal()
         while self.tasks: await asyncio.wait(self.tasks)
         for n, client in enumerate(self.clients):

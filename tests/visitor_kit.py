@@ -10,7 +10,7 @@ from support import DEADLINE
 
 
 def guard(request, session):
-    "For `Beforeware`: who has logged in, and `/staff` for nobody else"
+    "For `Beforeware`: who has logged in, and `/staff` for the staff only"
     request.scope['auth'] = session.get('user')
     if '/staff' in request.url.path and not session.get('user'): return Redirect('/login')
 

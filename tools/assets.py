@@ -1,4 +1,4 @@
-"""Compute the checksums of all third-party files anew from their npm packages (needs npm and the network).
+"""Compute the checksums of all third-party files from their npm packages (needs npm and the network).
 
     python tools/assets.py                       say what differs; exit code 1 if anything does
     python tools/assets.py --write               write the asset table (nbs/api/html/02_htmx.ipynb) and fasthtml/html/highlight.json
@@ -35,7 +35,7 @@ def digest(data: bytes) -> str: return base64.b64encode(hashlib.sha384(data).dig
 
 
 def new_table(table: str, versions: dict[str, str]) -> str:
-    "The lines of the asset table (name, package, version, file, SHA-384), computed anew"
+    "The lines of the asset table (name, package, version, file, SHA-384), computed again"
     rows = []
     for line in table.strip().splitlines():
         name, package, version, file, _ = line.split()

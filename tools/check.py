@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
 WORKERS = '4'     # many tests wait for a server or a browser
 MOST_AGAIN = 5    # so many failed tests may be tried again, alone; more say that the code is at fault, not a busy machine
+WITHOUT_BROWSER = 'tests/http', 'tests/props', 'tests/compat', 'tests/realtime'
 
 
 class Failed(Exception):
@@ -133,33 +134,47 @@ def tests() -> str:
         return f'{failed}\nPassed only alone ({alone.strip("= ")}), so look for a race: {" ".join(names)}'
 
 
-def newest_python() -> str:
-    "$PYTHON, else the newest one that is installed"
+def newer_pythons() -> list[str]:
+    "$PYTHON, else one of each version from 3.12 on that is installed, also by pyenv; else the one that runs this"
     if wanted := os.environ.get('PYTHON'):
         if not shutil.which(wanted):
             raise Failed(f'there is no {wanted}')
-        return wanted
-    names = (f'python3.{minor}' for minor in range(14, sys.version_info.minor, -1))
-    for name in filter(shutil.which, names):
-        if not subprocess.run([name, '-c', 'import venv, ensurepip'], capture_output=True).returncode:
-            return name
-    return sys.executable
+        return [wanted]
+    pyenv = Path(os.environ.get('PYENV_ROOT', Path.home()/'.pyenv'))/'versions'
+    places = [*filter(None, (shutil.which(f'python3.{minor}') for minor in range(12, 20))), *map(str, sorted(pyenv.glob('3.*/bin/python')))]
+    found = {}
+    for place in places:  # a shim of pyenv may be there for a version that it does not give
+        ask = 'import sys, venv, ensurepip; print(sys.version_info[1])'
+        answer = subprocess.run([place, '-c', ask], capture_output=True, text=True)
+        if not answer.returncode and int(answer.stdout) > 11:
+            found.setdefault(int(answer.stdout), place)
+    return [found[minor] for minor in sorted(found)] or [sys.executable]
 
 
 def newest() -> str:
-    "The real-time tests with the newest installed Python (or $PYTHON) and the newest releases of everything, in an own environment"
+    "The tests without a browser with each Python from 3.12 on (or $PYTHON) and the newest releases of everything, in own environments"
     settings = ConfigParser(delimiters=['='])
     settings.read(ROOT/'settings.ini', encoding='utf-8')
     kinds = 'requirements', 'standard_requirements', 'html_requirements', 'redis_requirements', 'db_requirements', 'dev_requirements'
     wanted = {re.split('[=<>]', name)[0] for kind in kinds for name in settings['DEFAULT'][kind].split()}
-    interpreter = newest_python()
-    python = ROOT/'.make'/f'newest-{Path(interpreter).name}'/'bin/python'
-    if not python.exists():
-        run(interpreter, '-m', 'venv', str(python.parent.parent))
-    run(str(python), '--version')
-    run(str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', *sorted(wanted))
-    run(str(python), '-m', 'pip', 'list', '--disable-pip-version-check')
-    return run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', 'tests/realtime')
+    said, failed = [], None
+    for interpreter in newer_pythons():
+        version = subprocess.run([interpreter, '-c', 'import platform; print(platform.python_version())'], capture_output=True, text=True)
+        version = version.stdout.strip()
+        python = ROOT/'.make'/f'newest-{version}'/'bin/python'
+        try:
+            if not python.exists():
+                run(interpreter, '-m', 'venv', str(python.parent.parent))
+            run(str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', *sorted(wanted))
+            run(str(python), '-m', 'pip', 'list', '--disable-pip-version-check')
+            last = run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', *WITHOUT_BROWSER)
+            said.append(f'{version}: {last.strip("= ")}')
+        except Failed as e:
+            said.append(f'{version}: {str(e).strip("= ")}')
+            failed = e
+    if failed:
+        raise Failed('; '.join(said))
+    return '; '.join(said)
 
 
 def fresh() -> str:
@@ -178,7 +193,7 @@ def main(names: list[str]) -> int:
         print(f'No such check: {", ".join(sorted(unknown))}. There are: {", ".join(known)}')
         return 2
     os.environ.setdefault('FASTHTML_TEST_TIMEOUT', '60')    # seconds: a client waits longer on a busy machine, and only for a failure
-    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package anew
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # else each of the programs that tests start compiles the package again
     results = {}
     for name in names or CHECKS:
         print(f'\n== {name}: {known[name].__doc__}', flush=True)

@@ -1,6 +1,6 @@
 """Make a release: `make release VERSION=x.y.z`. Nothing leaves this machine; the last lines say how to publish it.
 
-The version goes into settings.ini, generated files and the lock are written anew, every check runs, the changelog's
+The version goes into settings.ini, generated files and the lock are written, every check runs, the changelog's
 section gets its number and date, the source archive and the wheel are built from the committed files alone, and a commit
 and a tag are made. Whatever fails before the commit leaves only changed files: `git restore .` undoes them.
 """

@@ -49,7 +49,7 @@ def made_at_run_time(name: str, f) -> str:
     first = f'def {name}({", ".join(params)}) -> {res}:{body}\n'
     if len(params) < 20: return first
     # `Div(**options)`: checkers compare a dict of unknown names with every keyword. The other form takes such calls
-    # and no others, since it needs a keyword that nobody writes. Editors, which go by the name `overload`, show the last form
+    # and no others, since it needs a keyword that no program writes. Editors, which go by the name `overload`, show the last form
     return f'@form\ndef {name}(*c: Any, _unpacked_: Any, **kw: Any) -> {res}: ...\n@form\n{first}'
 
 

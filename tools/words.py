@@ -2,7 +2,8 @@
 
 A private word costs each reader a guess, and a search for the usual word misses the page. Each rule was a real sentence of ours.
 Read are: Markdown cells, and comments and texts (docstrings, errors, log lines) of code cells, of the package's own Python
-files, of tools and examples, and the Markdown files of the project. Names are not: a chat may have a `room`.
+files, of tools and examples, comments and docstrings of tests, and the Markdown files of the project. Names are not: a chat may
+have a `room`.
 """
 import io
 import json
@@ -57,19 +58,39 @@ RULES = [
     Rule(r'\b(?:is|are|be) well again\b', 'works again, can be read again', 'what was wrong has to be guessed'),
     Rule(r'\bbelongs? into\b', 'belongs in, is logged', 'it is no English'),
     Rule(r'\bwords of htmx\b', 'names: attributes, events, headers', 'htmx documents attributes, events and headers'),
+    Rule(r'''(?<!['"*])\b(?:some|any|no)body\b(?!['"])''', 'a client, another user, no subscriber, every visitor',
+         'it may be a client, a user, a process or a caller'),
+    Rule(r'\bwhoever\b', 'a client that, a user who, even if', 'the subject of the sentence has to be guessed'),
+    Rule(r'\b(?:those|all|others) who (?:look|ask)\b|\bwho looks\b', 'pages that show it, the caller, the client',
+         'a page, a process and a user have all been meant'),
+    Rule(r'\b(?:is|are|was|were) told\b(?! (?:otherwise|to|apart))|\btells? (?:the others|(?:all|other) processes)\b',
+         'gets, is notified, notifies', 'it has meant a message, a log line and a page of the documentation'),
+    Rule(r'\b(?:hears?|heard) (?:of|nothing)\b|\blists? hear\b', 'receives, gets', 'the word of events is receive'),
+    Rule(r'\banew\b', 'again', 'the usual word is as short'),
+    Rule(r'\bworth nothing\b', 'is refused, opens nothing', 'what happens has to be guessed'),
+    Rule(r'\bpages? (?:is|are|stays?|be) true\b|\b(?:keeps?|kept) (?:a|the) pages? true\b|\btrue in every\b',
+         'up to date', 'true and false are values'),
+    Rule(r'\bshrugs?\b|\bpass(?:es)? in silence\b|\bin vain\b|\bspeaks? first\b', 'say what happens',
+         'a figure of speech where a fact will do'),
+    Rule(r'\bhas in front of (?:them|him|her)\b', 'sees', 'the usual word is shorter'),
 ]
 
-# Files that may keep such words for a while, with the reason; there are none
-EXCEPTIONS: dict[str, str] = {}
+# Files that may keep such words for a while, with the reason
+EXCEPTIONS: dict[str, str] = {
+    'CHANGELOG.md': 'lines that were written before the words became rules',
+}
 
 
-def python_texts(source: str) -> Iterator[tuple[int, str]]:
-    "Line and text of each comment and string of some Python code; of code that is not Python (magics) the whole"
-    kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, 'FSTRING_MIDDLE', tokenize.STRING)}
+def python_texts(source: str, whole: bool = True) -> Iterator[tuple[int, str]]:
+    "Line and text of each comment and string of some Python code, without `whole` only of docstrings; of magics, which are not Python, all"
+    strings = {tokenize.STRING, getattr(tokenize, 'FSTRING_MIDDLE', tokenize.STRING)}
+    before = tokenize.NEWLINE
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type in kinds:
+            begins = before in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.COMMENT)
+            if token.type == tokenize.COMMENT or token.type in strings and (whole or begins):
                 yield token.start[0], token.string
+            before = token.type
     except (tokenize.TokenError, IndentationError, SyntaxError):
         yield 1, source
 
@@ -86,7 +107,7 @@ def texts(path: Path) -> Iterator[tuple[str, str]]:
                 for _, text in python_texts(source):
                     yield f'cell {cell["id"]}', text
     elif path.suffix == '.py':
-        for line, text in python_texts(content):
+        for line, text in python_texts(content, whole='tests' not in path.parts):  # the texts of tests are data
             yield f'line {line}', text
     else:
         for line, text in enumerate(content.splitlines(), 1):
@@ -95,9 +116,12 @@ def texts(path: Path) -> Iterator[tuple[str, str]]:
 
 def files() -> list[Path]:
     "Everything that has words for readers; generated modules have those of their notebooks"
-    patterns = 'nbs/**/*.ipynb', '*.md', 'examples/**/*.py', 'examples/**/*.md', 'tools/*.py', 'fasthtml/__init__.py'
+    patterns = 'nbs/**/*.ipynb', '*.md', 'examples/**/*.py', 'examples/**/*.md', 'tools/*.py', 'tests/**/*.py', 'fasthtml/__init__.py'
     found = {path for pattern in patterns for path in ROOT.glob(pattern)}
-    return sorted(path for path in found if '.ipynb_checkpoints' not in path.parts and path != Path(__file__).resolve())
+    return sorted(path for path in found if '.ipynb_checkpoints' not in path.parts and path.name not in ('words.py', 'test_words.py'))
+
+
+ANY = re.compile('|'.join(f'(?:{rule.pattern})' for rule in RULES), re.IGNORECASE)
 
 
 def faults(path: Path) -> list[str]:
@@ -105,10 +129,12 @@ def faults(path: Path) -> list[str]:
     name = path.relative_to(ROOT).as_posix()
     found = []
     for where, text in texts(path):
-        flat = re.sub(r'`[^`\n]*`', '`code`', text) if path.suffix in ('.ipynb', '.md') else text
+        flat = ' '.join((re.sub(r'`[^`\n]*`', '`code`', text) if path.suffix in ('.ipynb', '.md') else text).split())
+        if not ANY.search(flat):
+            continue
         for rule in RULES:
-            for match in re.finditer(rule.pattern, ' '.join(flat.split()), re.IGNORECASE):
-                around = ' '.join(flat.split())[max(0, match.start() - 30):match.end() + 30]
+            for match in re.finditer(rule.pattern, flat, re.IGNORECASE):
+                around = flat[max(0, match.start() - 30):match.end() + 30]
                 found.append(f'{name}, {where}: "...{around}...": instead of "{match.group()}" write: {rule.instead} ({rule.reason})')
     return found
 

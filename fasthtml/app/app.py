@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'cors_allow', 'is_body_attr', 'check_options', 'as_list', 'check_functions', 'check_given', 'check_middleware',
            'SiteRouter', 'is_ours', 'cors_origins', 'Routing', 'Realtime', 'Tested', 'Client', 'Settings',
-           'check_hosts', 'HostCheck', 'tell_opened', 'asset_route', 'named_hosts', 'Hooks', 'Serving', 'session_layer',
-           'session_layers', 'app_hub', 'FastHTML']
+           'check_hosts', 'HostCheck', 'tell_opened', 'asset_route', 'named_hosts', 'env_hosts', 'Hooks', 'Serving',
+           'session_layer', 'session_layers', 'app_hub', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -41,7 +41,7 @@ from ..realtime.servers import ServerConnection
 from ..realtime.shared_limits import app_limits
 from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
-from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, link_fields, opened_by_ending, refuse_socket
+from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.languages import Languages, script_texts
 from ..http.texts import Text, current_texts, say
@@ -52,8 +52,9 @@ from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routing import (AppRouter, HttpRoute, Route, RouteSpec, Verbs, add_route, decorate, get_and_post, give_to,
-                                   route_specs, typed, typed_socket, wrap_route)
+from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, typed_socket
+from ..http.routes import wrap_route
+from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
@@ -408,6 +409,12 @@ class Settings:
     htmlkw, bodykw = _kept_in('page', 'htmlkw', dict), _kept_in('page', 'bodykw', dict)
     body_wrap, canonical = _kept_in('page', 'body_wrap'), _kept_in('page', 'canonical')
     before, after = _kept_in('site', 'before', as_list), _kept_in('site', 'after', as_list)
+    hosts: list[str]
+
+    @property
+    def own_hosts(self) -> list[str]:
+        "Names of this server; with none it answers to any"
+        return self.hosts or env_hosts()
 
 # %% ../../nbs/api/app/33_app.ipynb #5b657ab7
 def check_hosts(
@@ -425,7 +432,7 @@ class HostCheck:
     def __init__(self,
         app: ASGIApp,                    # What responds
         names: Iterable[str],            # Of the server
-        any_host: Collection[str] = (),  # Paths that are served under any name: load balancers ask by address
+        any_host: Collection[str] = (),  # Paths that may be read under any name: load balancers ask by address
     ):
         self.app, self.names, self.any_host = app, list(names), any_host
         self.allowed = lru_cache(256)(lambda host: host_allowed(host, self.names))
@@ -434,7 +441,8 @@ class HostCheck:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
         host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
         allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
-        if allowed or scope['path'] in self.any_host: return await self.app(scope, receive, send)
+        reads = scope.get('method') in _reading and inner_path(scope) in self.any_host
+        if allowed or reads: return await self.app(scope, receive, send)
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)
@@ -469,11 +477,15 @@ def asset_route(
 def named_hosts(
     app: ASGIApp,      # What responds
     names: list[str],  # Names of the server; with none those of $FASTHTML_HOSTS
-    any_host: Collection[str] = () # Paths that are served under any name
+    any_host: Collection[str] = () # Paths that may be read under any name
 ) -> ASGIApp:
     "The app behind a check of names, if there are any"
-    names = names or [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
+    names = names or env_hosts()
     return HostCheck(app, names, any_host) if names else app
+
+def env_hosts() -> list[str]:
+    "The names that $FASTHTML_HOSTS gives"
+    return [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
 
 # %% ../../nbs/api/app/33_app.ipynb #11af1e8c
 class Hooks:

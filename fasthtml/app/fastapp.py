@@ -28,7 +28,7 @@ from ..http.hints import log, log_caller, unknown_keyword
 from .live_reload import setup_live_reload
 from .static import default_static
 from ..http.casts import scalars
-from ..http.routing import Registers
+from ..http.routes import Registers
 from ..realtime.open_broker import share_channels
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d

@@ -10,7 +10,6 @@ __all__ = ['log', 'PostedAnswer', 'start_login', 'finish_login', 'realm_of', 'ma
 
 # %% ../../nbs/api/app/35_oauth.ipynb #58672d46
 import inspect
-import json
 import logging
 import re
 import time
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/35_oauth.ipynb #74f130d9
 from ..html.composed import A, Titled
+from ..http.errors import ForeignLink
 from ..http.handlers import Beforeware, MiddlewareBase, answers, inner_path
 from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient,  # noqa: F401
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
@@ -33,8 +33,9 @@ from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, Gi
 from .openid import OAuthError, check_issuer, error_code, is_private, new_secret, talk_async
 from ..http.params import Request, read_body
 from ..http.paths import add_query
+from ..http.requests import parse_json
 from ..http.responses import Redirect
-from ..http.security import local_target, one_line
+from ..http.security import foreign_link, local_target, one_line
 from ..http.texts import Text, say
 from ..http.threads import in_thread
 from ..html.tags import P
@@ -133,19 +134,19 @@ class Login:
         ident: Any,             # Who it is
         root: str = '',         # Where the app is mounted
     ) -> dict:                  # The session
-        "Note that this login has let somebody in"
+        "Note that this login has let the user in"
         session['auth'] = ident
         session[_grants] = {**(session.get(_grants) or {}), self._realm({'root_path': root}): ident}
         return session
 
     def granted(self, session: dict, root: str = '') -> Any:
-        "Whom this login has let in, or another one of the same app; None if that was elsewhere, or nobody"
+        "Whom this login has let in, or another one of the same app; None if that was elsewhere, or if no user is logged in"
         grants = session.get(_grants) or {}
         friends = [self, *(o for o in self.app.logins if not (self.named or o.named))]
         return next((found for o in friends if (found := grants.get(o._realm({'root_path': root})))), None)
 
     def check_invalid(self, req: HTTPConnection, session: dict, auth: Any) -> Any:
-        "Asked at every request of somebody logged in; a result answers it"
+        "Called at every request of a user who is logged in; a result is the response"
         return False
 
     def logout(self, session: dict) -> Any:
@@ -186,7 +187,7 @@ class Login:
 def wanted_page(
     req: HTTPConnection,    # A request that was sent to the login page
 ) -> str | None:            # Path and query; None if it is not a page that a person opened
-    "Where somebody wanted to go"
+    "The page that the user wanted"
     if req.scope.get('method') != 'GET' or 'hx-request' in req.headers or 'text/html' not in req.headers.get('accept', ''): return None
     url = req.url.path + (f'?{req.url.query}' if req.url.query else '')
     return local_target(url) if len(url) < 1000 else None
@@ -194,7 +195,7 @@ def wanted_page(
 def told(
     error: OAuthError,  # Why a login ended
 ) -> str:               # For the visitor
-    "What a visitor is told"
+    "The message for a visitor"
     if error.code == 'access_denied': return say(Text('login_denied'))
     if error.code == 'invalid_state': return say(Text('login_over'))
     return say(Text('login_failed'))
@@ -202,8 +203,8 @@ def told(
 def apple_user(
     req: HTTPConnection,    # The request with a posted answer
 ) -> dict | None:
-    "What came with it about the person; anybody may have written it"
-    try: user = json.loads(unquote(req.cookies.get(_user_cookie, '')))
+    "What came with it about the person; it may be forged"
+    try: user = parse_json(unquote(req.cookies.get(_user_cookie, '')))
     except ValueError: return None
     return user if isinstance(user, dict) else None
 
@@ -211,13 +212,17 @@ def apple_user(
 class LoginPages(Login):
     "What the visitor sees around a login"
     async def leave(self, req: HTTPConnection, session: dict) -> Any:
-        "Log out of this app; logins of other apps in the same session stay"
+        "Log out of this app, in every window; logins of other apps in the same session stay. A link of another site does not do it"
+        if req.scope['method'] in ('GET', 'HEAD') and foreign_link(req.scope, self.app.site.trusted): raise ForeignLink('oauth_leave')
+        who = self.granted(session, req.scope.get('root_path', ''))
         ident, realm = session.pop('auth', None), self._realm(req.scope)
         gone = {realm, *(o._realm(req.scope) for o in self.app.logins if not (self.named or o.named))}
         left = {k: v for k, v in (session.pop(_grants, None) or {}).items() if k not in gone}
         if left: session.update({_grants: left, 'auth': ident if ident in left.values() else [*left.values()][-1]})
         if hasattr(session, 'renew'): session.renew()
-        return await maybe_thread(self.logout, session)
+        answer = await maybe_thread(self.logout, session)
+        if who is not None: await self.app.forget(who)
+        return answer
 
     def login_page(self, req: HTTPConnection, session: dict) -> Any:
         "A page with the link, for programs that have none"

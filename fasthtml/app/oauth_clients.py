@@ -66,7 +66,7 @@ def as_scopes(scope: str | Iterable[str] | None) -> list[str]:
 
 class AppClient:
     "A site's registration at a provider (RFC 6749), and the conversation with it"
-    base_url = token_url = info_url = ''    # Where people log in; where codes are exchanged; who somebody is
+    base_url = token_url = info_url = ''    # Where users log in; where codes are exchanged; where their details are
     id_key = 'sub'                          # Entry of the details that identifies a person for ever
     default_scope: tuple[str, ...] = ()     # Asked for if nothing else is
     pkce, response_mode = True, ''          # Does it know PKCE? How does the answer come: '' is by redirect
@@ -83,7 +83,7 @@ class AppClient:
         timeout: float = 10,                        # Seconds for each call
     ):
         if not client_id:
-            log_caller(f'{type(self).__name__} has no `client_id`, so nobody can log in. Give the one that the provider gave to '
+            log_caller(f'{type(self).__name__} has no `client_id`, so no user can log in. Give the one that the provider gave to '
                        'this site; if it comes from the environment, set its variable.')
         self.client_id, self.code, self.state, self.timeout = client_id, code, state, timeout
         if client_secret is not None: self.client_secret = client_secret
@@ -147,7 +147,7 @@ class ProviderRequests(AppClient):
         return (yield from verify_token(self.issuer, token['id_token'], self.client_id, nonce, token['access_token']))
 
     def _details(self, token: dict | str | None = None) -> Flow[Info]:
-        "Who somebody is: claims of the id token, and what the provider tells besides"
+        "Who a user is: claims of the id token, and the provider's other details"
         token = {'access_token': token} if isinstance(token, str) else token or self.token
         if not token: raise OAuthError('invalid_token', 'Whose details? Give the token that `parse_response` returned.')
         claims, url = token.get('claims') or {}, (yield from self._endpoint('userinfo_endpoint', needed=False))

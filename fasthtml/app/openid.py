@@ -35,7 +35,7 @@ class OAuthError(Exception):
     def __str__(self) -> str: return f'{self.code}: {self.message}'
 
 def error_code(
-    o: Any,     # What a provider, or somebody in its name, gave as `error`
+    o: Any,     # What came as `error`; it may be forged
 ) -> str:
     "An error code that is fit for a log (RFC 6749, 4.1.2.1)"
     return o if isinstance(o, str) and re.fullmatch(r'[\w.-]{1,40}', o, re.ASCII) else 'server_error'
@@ -118,7 +118,7 @@ def challenge(
 def is_private(
     url: str,   # Address of a provider
 ) -> bool:
-    "True if nobody on the way can read what is sent there"
+    "True if what is sent there cannot be read on the way"
     parts = urlsplit(url)
     host = parts.hostname or ''
     if parts.scheme == 'https': return bool(host)
@@ -205,7 +205,7 @@ def check_claims(
     audience = claims['aud']
     party = claims.get('azp', None if isinstance(audience, list) and len(audience) > 1 else client_id)
     if party != client_id: raise OAuthError('invalid_token', 'The id token was issued to another site (azp).')
-    if not isinstance(claims['sub'], str) or not claims['sub']: raise OAuthError('invalid_token', 'The id token names nobody (sub).')
+    if not isinstance(claims['sub'], str) or not claims['sub']: raise OAuthError('invalid_token', 'The id token names no user (sub).')
     said = claims.get('nonce')
     if nonce is not None and not (isinstance(said, str) and hmac.compare_digest(said.encode(), nonce.encode())):
         raise OAuthError('invalid_token', 'The id token belongs to another login (nonce).')

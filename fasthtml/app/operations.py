@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'Checks', 'one_at_a_time', 'broker_answers', 'unready', 'Health', 'Sample', 'samples', 'broker_samples',
-           'exposition', 'may_read', 'Operated']
+           'exposition', 'is_inside_name', 'may_read', 'Operated']
 
 # %% ../../nbs/api/app/32_operations.ipynb #7bbebe72
 import asyncio
@@ -27,6 +27,7 @@ from starlette.routing import request_response
 from ..html.extras import optional
 from ..http.handlers import Site
 from ..http.routing import HttpRoute
+from ..http.security import host_allowed, host_name, is_local_host
 from ..http.threads import in_thread
 from ..realtime.lifecycle import Lifecycle
 from ..realtime.servers import lifecycle_of
@@ -90,8 +91,9 @@ class Health:
         lifecycle: Lifecycle, # The app's own
         broker: bool,        # Does the broker count?
         checks: Checks,      # Functions of the program
+        names: Callable[[], Iterable[str]] = tuple, # Those of the app, when they are needed
     ):
-        self.site, self.lifecycle, self.broker, self.said = site, lifecycle, broker, []
+        self.site, self.lifecycle, self.broker, self.names, self.said = site, lifecycle, broker, names, []
         self.checks = {name: one_at_a_time(check) for name, check in checks.items()}
         self.asked: WeakKeyDictionary = WeakKeyDictionary()  # Event loop → when its checks were last run, and their result
 
@@ -104,7 +106,7 @@ class Health:
         why = await self.why(lifecycle_of(request.scope) or self.lifecycle)
         if why != self.said: log.warning('not ready: %s', ', '.join(why)) if why else log.warning('ready again')
         self.said = why
-        named = {'why': why} if why and may_read(request, None) else {}
+        named = {'why': why} if why and may_read(request, None, self.names()) else {}
         return JSONResponse({'ready': not why, **named}, 503 if why else 200, {'Cache-Control': 'no-store'})
 
     async def why(self, lifecycle: Lifecycle) -> list[str]:
@@ -159,7 +161,7 @@ def broker_samples(
     yield Sample('broker_outbox', 'Messages that wait for confirmation', s.outbox, label)
     yield Sample('broker_outbox_bytes', 'Their size', s.outbox_bytes, label)
     counts = dict(published='Messages confirmed', failed='Messages given up', delivered='Messages read for a channel used here',
-                  passed='Messages read that nobody here wants', resyncs='Times that something was lost')
+                  passed='Messages read without a subscriber here', resyncs='Times that something was lost')
     for name, text in counts.items(): yield Sample(f'broker_{name}_total', text, getattr(s, name), label)
 
 # %% ../../nbs/api/app/32_operations.ipynb #67a2572b
@@ -186,14 +188,24 @@ def exposition(
 _by_proxies = re.compile(r'(?:x-)?forwarded.*|via|x-real-.*|x-scheme|x-original-.*|x-envoy-.*|x-azure-.*|x-appengine-.*|x-amzn-.*'
                          r'|cf-.*|cdn-.*|fly-.*|fastly-.*|akamai-.*|.*client-?ip|.*connecting-ip|x-cluster-.*')
 
+def is_inside_name(
+    host: str,             # A `Host` header
+    names: Iterable[str],  # Of the app
+) -> bool:
+    "Whether no page on the internet can be behind it: an address, a name without a dot, or one that the app goes by"
+    name = host_name(host)
+    return host_allowed(host, names) or is_local_host(host) or bool(name) and '.' not in name
+
 def may_read(
     request: Request,
     token: str|None, # As given to `app.metrics`
+    names: Iterable[str] = (), # Of the app
 ) -> bool:
     "Whether metrics are for this client"
     if token is not None:
         scheme, _, given = request.headers.get('authorization', '').partition(' ')
         return scheme.lower() == 'bearer' and hmac.compare_digest(given.strip().encode(), token.encode())
+    if not is_inside_name(request.headers.get('host', ''), names): return False
     proxied = any(_by_proxies.fullmatch(name.lower()) for name in request.headers)
     host = (request.scope.get('client') or ('',))[0]
     if host in ('', 'testclient'): return not proxied   # a Unix socket, or a test
@@ -207,6 +219,7 @@ class Operated:
     site: Site
     lifecycle: Lifecycle
     any_host: set[str]   # Addresses that are answered under any host name
+    own_hosts: list[str] # Names of this server
 
     def _answer(self, path: str, f: Callable, name: str) -> None:
         "Serve a function of a request at `path`, before every guard"
@@ -223,18 +236,18 @@ class Operated:
         broker: bool = True,           # Does a broker that cannot be reached count?
     ) -> None:
         "Add two addresses for load balancers and process managers"
-        made = Health(self.site, self.lifecycle, broker, dict(checks or {}))
+        made = Health(self.site, self.lifecycle, broker, dict(checks or {}), lambda: self.own_hosts)
         self._answer(live, made.live, '_live')
         self._answer(ready, made.ready, '_ready')
 
     def metrics(self,
         path: str = '/metrics',       # Where
-        token: str|None = None,       # Who sends it may read; without one, clients of this machine and of private networks
+        token: str|None = None,       # Who sends it may read; without one, clients from near, under a name from there
     ) -> None:
         "Add the numbers of this process, for Prometheus"
         text = exposition(lambda: samples(self.lifecycle, self.site.hub.broker))
         def numbers(request: Request) -> Response:
-            if not may_read(request, token): return PlainTextResponse('Not Found', 404)
+            if not may_read(request, token, self.own_hosts): return PlainTextResponse('Not Found', 404)
             body, kind = text()
             return Response(body, headers={'Content-Type': kind, 'Cache-Control': 'no-store'})
         self._answer(path, numbers, '_metrics')

@@ -185,7 +185,8 @@ class ErrorTable:
             response = await handler(Request(scope, receive, send), exc)
             await response(scope, receive, send)
         finally: scope.pop('fasthtml.source', None)
-        exc.__traceback__ = None   # an exception kept in a module would otherwise collect the frames of every request
+        if getattr(exc, 'answered', False): exc.__traceback__ = None   # kept in a module, it would collect the frames of every request
+        exc.answered = True   # the first time it keeps them, for a program that reports it later
 
 # %% ../../nbs/api/http/17_errors.ipynb #91788dbe
 _debug_css = '''

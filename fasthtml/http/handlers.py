@@ -60,7 +60,7 @@ class Site:
     limits: Any = None                    # Counts open connections (`Admissions`)
     hub: Any = None                       # The app's channels
     languages: Any = None                 # Those of the built-in texts (`Languages`); None: English
-    prepared: dict[Any, 'Guard'] = field(default_factory=dict) # Functions of `before` and `after`, with their plans
+    prepared: dict[int, tuple[Any, 'Guard']] = field(default_factory=dict) # Functions of the app's `before` and `after`, by identity
 
     @property
     def broker(self) -> Any:
@@ -105,16 +105,16 @@ class Guard:
 _resp = frozenset({'resp'})   # what `after` functions may ask for beside the rest
 
 def guard(
-    o: Any,    # A function, `Beforeware` or `Guard`
-    site: Site # Whose cache keeps it
-) -> Guard: # Made once for each function
+    o: Any, # A function, `Beforeware` or `Guard`
+    site: Site|None = None # Whose cache keeps it; None: who asks keeps it
+) -> Guard:
     "`o`, ready to run"
     if isinstance(o, Guard): return o
-    try: return site.prepared[o]
-    except KeyError: pass
+    if site and (kept := site.prepared.get(id(o))): return kept[1]
     fn, skip = (o.f, o.skip) if isinstance(o, Beforeware) else (o, ())
     if not callable(fn): raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.')
-    made = site.prepared[o] = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) if isinstance(p, str) else p for p in skip))
+    made = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) if isinstance(p, str) else p for p in skip))
+    if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made
 
 # %% ../../nbs/api/http/14_handlers.ipynb #71acb07e
@@ -295,7 +295,7 @@ class Endpoint:
         body_wrap: Callable|None = None, # Round the body of its pages, instead of the app's
     ):
         self.fn, self.plan, self.site, self.body_wrap, self.__wrapped__ = fn, plan, site, body_wrap, fn
-        self.before, self.after = tuple(guard(o, site) for o in before), tuple(guard(o, site) for o in after)
+        self.before, self.after = tuple(map(guard, before)), tuple(map(guard, after))
         self.returns = response_class(plan)
         self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
 
@@ -436,7 +436,7 @@ class Behind:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.fetch:
-            with suppress(HTTPException): await scope['fasthtml.fetch']()   # told to whoever uses the session
+            with suppress(HTTPException): await scope['fasthtml.fetch']()   # raised where the session is used
         inside = scope.get('root_path', '')
         if self.root is not None: scope['root_path'] = self.root   # guards see the app that is theirs, not the mount
         try:
@@ -462,7 +462,7 @@ class Behind:
 class Guarded(Behind):
     "A mounted app behind guards of its mount"
     def __init__(self, app: ASGIApp, before: Iterable[Any], site: Site):
-        super().__init__(app, tuple(guard(o, site) for o in before), site, origins=None)
+        super().__init__(app, tuple(map(guard, before)), site, origins=None)
         for ready in self.before:
             if ready.plan.needs_body:
                 raise TypeError(f"{ready.fn.__name__!r} reads the body, which the mounted app needs itself. Let it look at the "

@@ -20,7 +20,7 @@ from ..html.composed import Script, asset_tag
 from ..html.element import FT, Fragment, ft
 from ..html.htmx import AssetUrl, asset_url, assets, htmx_exts
 from ..html.js import event_source_js, helpers_js
-from .routing import root_of
+from .routes import root_of
 from .security import check_policy, csp_header
 
 # %% ../../nbs/api/http/16_heads.ipynb #a985c4bc

@@ -188,10 +188,10 @@ class Languages:
         self.best = lru_cache(500)(self._best)
 
     def _best(self,
-        header: str,  # Accept-Language, ASCII
+        header: str,  # Accept-Language, the beginning
     ) -> str:
         "The language that fits best"
-        parts = [m for o in header[:2000].split(',')[:50] if (m := _range.match(o))]
+        parts = [m for o in header.split(',')[:50] if (m := _range.match(o))]
         for wanted in sorted(parts, key=lambda m: -float(m[2] or 1)):
             if float(wanted[2] or 1) == 0: continue
             name = wanted[1].lower()
@@ -210,7 +210,7 @@ class Languages:
         "The table for a request"
         if self.alone: return self.tables[self.first]
         said = ','.join(v.decode('latin-1') for k, v in headers if k == b'accept-language')
-        return self.tables[self.best(said)]
+        return self.tables[self.best(said[:2000])]   # it is remembered
 
 def script_texts(
     languages: Languages|None,  # Of the app

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 'Frame', 'element_tag', 'using_nonce',
-           'PageConfig', 'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body', 'takes_request',
+           'PageConfig', 'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body', 'place_of_request',
            'page_edges', 'render_page', 'make_page']
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -199,19 +200,30 @@ def _known_link(raw: bytes, query: bytes|None, host: bytes, origin: bool|str) ->
 def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Request|None) -> list[Any]:
     "The body's content in the wrapper of the app, router or route"
     if wrap is None or wrap is noop_body: return body
-    if not takes_request(wrap): return flatten(wrap(tuple(body)))
-    return flatten(wrap(tuple(body), request or Request(scope)))
+    place = place_of_request(wrap)
+    if not place: return flatten(wrap(tuple(body)))
+    request = request or Request(scope)
+    return flatten(wrap(tuple(body), request) if place is True else wrap(tuple(body), **{place: request}))
 
 def noop_body(c: Any, req: Request|None = None) -> Any:
     "Content as it is: the wrapper that wraps nothing"
     return c
 
-def takes_request(wrap: Callable) -> bool:
-    "Does a body wrapper have a place for the request?"
-    code = getattr(wrap, '__code__', None)
-    if code is None: code = getattr(getattr(wrap, '__call__', None), '__code__', None)
-    count = code.co_argcount - hasattr(wrap, '__self__') - (not hasattr(wrap, '__code__')) if code else 1
-    return count > 1 or bool(code and code.co_flags & 4)
+def place_of_request(
+    wrap: Callable,  # A body wrapper
+) -> bool|str: # True: its second argument; a name: that keyword; False: none
+    "Where a body wrapper takes the request"
+    try: return _place(wrap)
+    except TypeError: return _place.__wrapped__(wrap)   # it has no hash
+
+@lru_cache(1000)
+def _place(wrap: Callable) -> bool|str:
+    try: parameters = list(inspect.signature(wrap).parameters.values())
+    except (TypeError, ValueError): return False
+    places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    several = hasattr(wrap, '__code__') and any(p.kind is p.VAR_POSITIONAL for p in parameters)   # not `partial(Div, cls='box')`
+    if len(places) > 1 or several: return True
+    return next((p.name for p in parameters if p.kind is p.KEYWORD_ONLY), False)
 
 # %% ../../nbs/api/http/11_pages.ipynb #32af386d
 @lru_cache(100)

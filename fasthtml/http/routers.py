@@ -17,10 +17,10 @@ from fastcore.basics import patch
 
 from .hints import spelled, tell_mistakes
 from .responses import current_exchange
-from .routing import Decorates, Handler, Registers, Route, Verbs, decorate, give_to, infer_route
-from .routing import route_specs, typed, typed_socket, wrap_route
+from .routes import Decorates, Handler, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routes import route_specs, typed, typed_socket, wrap_route
 
-if TYPE_CHECKING: from fasthtml.http.routing import RouteOf, RouteOfClass
+if TYPE_CHECKING: from fasthtml.http.routes import RouteOf, RouteOfClass
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:

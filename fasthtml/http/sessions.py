@@ -390,7 +390,7 @@ async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionSt
     if started and not keeper.id: session._late = no_id
     scope['fasthtml.fetch'] = keeper.fetch   # for an app that knows when a session will be used
     if not getattr(getattr(app, '__self__', app), 'fetches_sessions', False):
-        with suppress(StoreAway): await keeper.fetch()   # told to whoever uses the session
+        with suppress(StoreAway): await keeper.fetch()   # raised where the session is used
 
     async def save_then_receive() -> Message:
         await keeper.save()

@@ -172,8 +172,11 @@ class Channel:
         return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
     def join(self, subscriber: Subscriber | WebSocket) -> str: # Id of the message before; a client that reconnects can resume there
-        "From now on `subscriber` gets what is published; called in its own event loop. One that has ended gets nothing"
+        "From now on `subscriber` gets what is published. One that has ended gets nothing"
         subscriber = getattr(subscriber, 'connection', subscriber)
+        loop = getattr(subscriber, 'loop', None)
+        if loop is not None and loop is not running_loop() and loop.is_running():   # in a plain function
+            return asyncio.run_coroutine_threadsafe(_joined(self, subscriber), loop).result()
         if getattr(subscriber, 'finishing', False): return self.last_id
         with self._lock:
             self._subscribe(subscriber)
@@ -214,11 +217,6 @@ class Channel:
     def __bool__(self) -> bool: return True
     def __repr__(self) -> str: return f'Channel({self.name!r}, {len(self)} subscribers)'
 
-def _one_line(event: str | None) -> str | None:
-    "The name of an event"
-    if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
-    return event
-
 # %% ../../nbs/api/realtime/22_channels.ipynb #7a3e0c56
 @patch
 async def resume(self: Channel,
@@ -239,6 +237,13 @@ async def resume(self: Channel,
     finally:
         with self._opening: self.resuming -= 1
         self.shut()  # For one that left while it waited
+
+async def _joined(channel: Channel, subscriber: Subscriber) -> str: return channel.join(subscriber)
+
+def _one_line(event: str | None) -> str | None:
+    "The name of an event"
+    if event and ('\n' in event or '\r' in event): raise ValueError(f'The name of an event must be one line, got {event!r}.')
+    return event
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #42cf0edf
 @patch

@@ -34,7 +34,7 @@ from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
 from .sockets import Inbox, Sender, Socket, too_long
-from .tasks import without
+from .tasks import NEVER_CAUGHT, without
 from .wire import frame_text
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #5956780b
@@ -85,7 +85,8 @@ class Conversation:
                 if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
                 if connection.sent_from_thread: await self._head_start(connection.sent_from_thread)
                 await self._read()
-            except (Exception, CancelledError) as e: failure = e
+            except NEVER_CAUGHT: raise
+            except BaseException as e: failure = e
             if self.late is None: return await connection.finish(self, failure)
             outside = await connection.cancellation.settle(failure)
             await asyncio.shield(self.late)
@@ -208,7 +209,10 @@ async def _not_published(self: Conversation, e: BrokerError) -> None:
 @patch
 def _failed(self: Conversation, e: Exception, what: str) -> None:
     "A function of the program has raised"
-    if without(e, WebSocketDisconnect) is None: return  # its client has left; the server will say so too
+    if without(e, WebSocketDisconnect) is None:
+        if self.connection.open and not self.connection.mailbox.closed:   # else its client has left; the server will say so too
+            log.warning('%s: %s ended, since it met a socket that had: not its own, which stays open', self.path, what)
+        return
     if without(e, BrokerError) is None: return log.warning('%s: %s: a message was not published: %s', self.path, what, e)
     if isinstance(e, HTTPException):
         log.warning('%s: %s refused the client: %s', self.path, what, e.detail)
@@ -236,7 +240,8 @@ async def _run_conn(self: Conversation) -> None:
         if self.stopping: raise
         log.error('%s: conn was cancelled by something that it awaited', self.path, exc_info=e)
         self.connection.end('failed', 1011)
-    except Exception as e: self._failed(e, 'conn')
+    except NEVER_CAUGHT: raise
+    except BaseException as e: self._failed(e, 'conn')
     finally:
         self.connection.watching = ()
         if self.connection.sent_from_thread: self.connection.sent_from_thread.set()
@@ -253,9 +258,13 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 @patch
 async def stop(self: Conversation) -> None:
     "End `conn`. It has a moment before the close frame, for what it sends last"
-    self.stopping, inbox = True, self.socket.inbox
-    if self.conn: self.conn.cancel()  # both before the first wait, which may be interrupted
-    if inbox is not None: inbox.task.cancel()  # granian sends no close frame while `receive` is pending
+    self.stopping, socket, inbox = True, self.socket, self.socket.inbox
+    for task in socket.readers - {asyncio.current_task()}: task.cancel()
+    if inbox is not None: inbox.task.cancel()
+    try:
+        if socket.closing: await asyncio.wait([socket.closing], timeout=1)  # who has called `ws.close()` goes on after it
+    finally:
+        if self.conn: self.conn.cancel()
     if inbox is not None: await asyncio.wait([inbox.task], timeout=1)
     if self.conn: await asyncio.wait([self.conn], timeout=min(0.3, self._patience()))
 
@@ -288,7 +297,9 @@ async def _run_disconn(self: Conversation) -> None:
     state = self.connection.state
     source = Source(self.socket, extra={**self.extra, 'code': state.code, 'reason': state.reason})
     try: await perform(self.route.disconn, source, self.route.site, _drop)
-    except Exception as e:
+    except NEVER_CAUGHT: raise
+    except BaseException as e:
+        if isinstance(e, CancelledError) and asyncio.current_task().cancelling(): raise
         if without(e, WebSocketDisconnect): log.error('%s: disconn failed', self.path, exc_info=e)
 
 async def _drop(x: Any) -> None: pass

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #20c6e7c3
 from .channels import Broker, Channel, MemoryBroker
+from .lifecycle import check_wait
 from .mailbox import WhenFull, policies
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #58e39d1f
@@ -52,6 +53,9 @@ class Hub:
     def _channel(self, name: str, history: int | None, when_full: WhenFull | None, keep: float | None) -> Channel:
         if when_full not in (None, *policies):
             raise ValueError(f"when_full is 'drop_oldest', 'latest' or 'close', got {when_full!r}.")
+        if history is not None and (isinstance(history, bool) or not isinstance(history, int) or history < 0):
+            raise ValueError(f'history= is the number of messages to keep, 0 or more; got {history!r}.')
+        if keep is not None: check_wait('keep', keep)
         with self._lock:
             channel = self._channels.get(name)
             if channel is None:

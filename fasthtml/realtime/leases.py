@@ -67,7 +67,7 @@ async def take_lease(
         raise
 
 def _give_back(lease: Lease, asking: asyncio.Task) -> None:
-    "The answer to a question that nobody waits for any more"
+    "The reply to a request whose caller does not wait any more"
     if not asking.cancelled() and not asking.exception() and asking.result(): asyncio.ensure_future(lease.release())
 
 # %% ../../nbs/api/realtime/21_leases.ipynb #9d4b7815

@@ -21,10 +21,12 @@ from typing import Any
 # %% ../../nbs/api/realtime/24_presence.ipynb #d330dd3b
 from fastcore.basics import patch
 
+from ..html.element import esc
+from ..http.responses import json_text
 from .channels import Channel, MemoryBroker
 from .leases import BrokerError
 from .servers import running_loop
-from .wire import Message, Notice
+from .wire import Message, Notice, inert
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #afbc40d2
 log = logging.getLogger('fasthtml')
@@ -163,11 +165,12 @@ def people_of(self: Presence, room: str) -> list[Any]:
 @patch
 def start(self: Presence) -> None:
     "Talk to the other processes, in this event loop or in the one that does it already"
-    here = asyncio.get_running_loop()
+    here = running_loop()
     if self._runs():
-        if here is not self.loop: here.call_later(sync_seconds, self._take_over)
+        if here not in (None, self.loop): here.call_later(sync_seconds, self._take_over)
         with suppress(RuntimeError):   # it has been closed in between
             return self.loop.call_soon_threadsafe(self._changed.set)
+    if here is None: return   # in a plain function: the next one who comes starts it
     self.loop, self._changed = here, asyncio.Event()
     self._changed.set()
     self._task = here.create_task(self._run())
@@ -320,8 +323,7 @@ def _tell(self: Presence, event: str, room: str, person: Any) -> None:
     channel = self._rooms.get(room)
     if channel is None: return
     message = Message('', event)
-    data = person if isinstance(person, str) else json.dumps(person)
-    message.set_texts(data, json.dumps({event: person}))
+    message.set_texts(esc(person) if isinstance(person, str) else inert(json_text(person)), inert(json_text({event: person})))
     self._others.append(task := self.loop.create_task(self._publish(channel, message)))
     task.add_done_callback(self._others.remove)
 

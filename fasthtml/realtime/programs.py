@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from contextlib import ExitStack
 from types import GeneratorType
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from ..http.handlers import Site, fill_specials, prepared_names
 from ..http.params import Plan, Source, make_plan
 from ..http.requests import IN_LOOP, aside
 from ..http.threads import hold_thread, in_thread
+from .tasks import SenderStopped
 
 # %% ../../nbs/api/realtime/22_programs.ipynb #174b45bb
 log = logging.getLogger('fasthtml.realtime')
@@ -95,8 +96,9 @@ def callback(
 async def finished(step: asyncio.Future) -> Any:
     "The result of a thread; a cancellation waits for the thread to end, since nothing can interrupt it"
     try: return await asyncio.shield(step)
+    except SenderStopped: raise WebSocketDisconnect(1006) from None
     except CancelledError:
-        if step.done() and not step.cancelled(): raise WebSocketDisconnect(1006) from None  # `send` has stopped the function
+        if step.done() and not step.cancelled(): raise   # from the function: it waited for what was cancelled
         await asyncio.wait([step])
         if not step.cancelled() and not step.exception() and inspect.iscoroutine(step.result()): step.result().close()
         raise
@@ -124,7 +126,7 @@ async def emit_all(result: Any, emit: Callable[[Any], Awaitable[None]]) -> None:
     "Emit what a function returned: itself, or all that it gives"
     if result is None or type(result) in _whole: return await emit(result)
     while inspect.isawaitable(result) and not isinstance(result, FT): result = await result
-    if not isinstance(result, AsyncIterator) and not _is_stream(result): return await emit(result)
+    if not isinstance(result, AsyncIterable) and not _is_stream(result): return await emit(result)
     items = items_of(result)
     try:
         async for item in items: await emit(item)

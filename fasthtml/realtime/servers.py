@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'on_return', 'sent')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'sent')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
@@ -29,6 +30,7 @@ class ServerConnection:
         limits: Any = None,                          # `Admissions` of the outermost app
     ):
         self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
+        self.born = time.monotonic()                 # When its request came
         self.admission: tuple | None = None          # Who has counted it, and as whose (`Admissions`)
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised

@@ -24,7 +24,7 @@ log = logging.getLogger('fasthtml')
 every, life = 1.0, 8.0  # Seconds between two exchanges, and for which an answer is true
 
 class SharedLimits:
-    "Tells other processes how many connections are open here, and learns theirs"
+    "Sends the number of open connections to other processes, and reads theirs"
     def __init__(self,
         broker: Any,             # Has `share`
         admissions: Admissions,  # Of this process
@@ -35,7 +35,7 @@ class SharedLimits:
         self._changed, self._heard = asyncio.Event(), 0.0
 
     def start(self) -> None:
-        "A count has changed: tell the others, in this event loop or in the one that does it already"
+        "A count has changed: notify the others, in this event loop or in the one that does it already"
         if self._task is not None and not self._loop.is_closed() and not self._task.done():
             return self._changed.set() if running_loop() is self._loop else self._loop.call_soon_threadsafe(self._changed.set)
         self._loop, self.me, self._changed = asyncio.get_running_loop(), secrets.token_hex(6), asyncio.Event()  # another life, another name
@@ -80,7 +80,7 @@ def added(
     total: Counter[str] = Counter()
     for text in said:
         try: counts = json.loads(text)
-        except ValueError: continue
+        except (ValueError, RecursionError): continue
         if isinstance(counts, dict): total.update({k: n for k, n in counts.items() if type(n) is int and n > 0})
     return dict(total)
 

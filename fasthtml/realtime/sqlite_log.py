@@ -125,7 +125,7 @@ def boot_id() -> str:
     except OSError: return ''
 
 def clock() -> tuple[str, float]: # Name of the boot, and seconds since then
-    "A clock that all processes of the machine read and nobody sets; the time of day where boots have no names"
+    "A clock that all processes of the machine share and that cannot be set; the time of day where boots have no names"
     boot = boot_id()
     return (boot, time.monotonic()) if boot else ('', time.time())
 
@@ -194,7 +194,7 @@ def _inodes(path: str) -> tuple:
 
 @contextmanager
 def _alone(folder: str) -> Iterator[None]:
-    "One process at a time: what one finds and removes, another may have made anew"
+    "One process at a time: what one finds and removes, another may have made again"
     if fcntl is None: return (yield)
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -203,7 +203,7 @@ def _alone(folder: str) -> Iterator[None]:
     finally: os.close(fd)
 
 def _tidy(path: str) -> None:
-    "Remove what only somebody who deletes files can have left: SQLite itself removes `-shm` before `-wal`, and both before the file"
+    "Remove what only a deletion of files can have left: SQLite itself removes `-shm` before `-wal`, and both before the file"
     file, wal, shm = _inodes(path)
     for end, left in ('-wal', wal and not file), ('-shm', shm and not (file and wal)):
         try: left and os.unlink(path + end)

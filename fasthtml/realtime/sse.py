@@ -7,9 +7,7 @@ __all__ = ['log', 'EventStream', 'StreamClosed', 'StreamEnding']
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #3a0a1d04
 import asyncio
-import inspect
 import logging
-import types
 from asyncio import CancelledError
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
@@ -25,13 +23,13 @@ from starlette.types import Receive, Scope, Send
 from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..http.threads import hold_thread
-from .batches import Batch
+from .batches import Batch, read_source
 from .channels import Channel
-from .connections import Connection, State, check_seconds, current_connection, result_of
+from .connections import Connection, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import running_loop, server_of, step_send, steps_receive
-from .tasks import Stepped, without
+from .servers import is_gone, running_loop, server_of, step_send, steps_receive
+from .tasks import NEVER_CAUGHT, Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
 
@@ -71,6 +69,7 @@ class EventStream(Response):
         raw: bool = False,            # Plain strings of the source are the text of whole events
     ):
         for name, value in ('heartbeat', heartbeat), ('slow', slow): check_seconds(name, value)
+        check_size('max_pending', max_pending)
         if retry is not None: retry_line(retry)
         self.channel = source if isinstance(source, Channel) and not more else _feed(source, more)
         self.source = None if source is None or self.channel else items_of(source)
@@ -103,6 +102,8 @@ log = logging.getLogger('fasthtml.realtime.sse')
 class StreamClosed(Exception):
     "Nothing can be sent any more: the client left, the server stops, or the stream was closed"
 
+_left_early = 'The client left while the stream was opened.'
+
 def _body(text: bytes) -> dict:
     "The ASGI message that carries some events"
     return {'type': 'http.response.body', 'body': text, 'more_body': True}
@@ -118,14 +119,16 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
         else: await self._open_here(scope, receive, send)
         current_connection.set(self.connection)
         if not self.connection.open: pass
-        elif self.source is not None: await self._read_source()
+        elif self.source is not None: await read_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
             await self._subscribe(scope)
-            await self._until_gone(receive)  # the channel sends
+            await _until_gone(receive)  # the channel sends
+            self._left()
         else:
             self._held, self.connection.watching = True, ()
             await self._loop.create_future()  # others send; `end` cancels us
-    except (Exception, CancelledError) as e: failure = e
+    except NEVER_CAUGHT: raise
+    except BaseException as e: failure = e
     await self.finish(failure)
     if self.background: await self.background()
 
@@ -140,11 +143,15 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     self._limits, self._admitted = limits, scope
     connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
     del self.options
-    await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
-    # An empty body, since middleware may hold the headers until there is one
-    await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
+    try:
+        await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
+        # An empty body, since middleware may hold the headers until there is one
+        await send({'type': 'http.response.body', 'body': first.encode(), 'more_body': not head})
+    except Exception as e:
+        if is_gone(e): raise StreamClosed(_left_early) from e
+        raise
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
     if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
@@ -158,22 +165,21 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
     try: await self._open(scope, receive, send, asyncio.current_task())
     finally: self._opening.set_result(None)
 
-@patch
-async def _until_gone(self: EventStream, receive: Receive) -> None:
+# %% ../../nbs/api/realtime/23_sse.ipynb #7d41aa11
+async def _until_gone(receive: Receive) -> None:
     "Wait until the client has left"
     while (await receive())['type'] != 'http.disconnect': pass
-    self._left()
 
 @patch
 def _left(self: EventStream) -> None:
+    "The task of the stream has seen its client leave, and need not be cancelled"
     self.connection.interruptible = False
     self.connection.end('gone')
 
 @patch
 async def _watch(self: EventStream, receive: Receive) -> None:
-    "Wait until the client has left, and end the stream"
-    try:
-        while (await receive())['type'] != 'http.disconnect': pass
+    "For a stream whose task does other things: end it when the client has left"
+    try: await _until_gone(receive)
     except Exception: log.debug('the server reports nothing more of a client', exc_info=True)
     self.connection.end('gone')
 
@@ -187,35 +193,6 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
     begin = self.channel.join(connection)
     connection.mailbox.put_now(to_bytes(field_line('id', begin) + '\n'))  # in the same step: no message comes before it
 
-# %% ../../nbs/api/realtime/23_sse.ipynb #fc810ba8
-@patch
-@types.coroutine
-def _read_source(self: EventStream):
-    "Send what the source gives"
-    connection, batch, raw, box = self.connection, self.batch, self.raw, self.connection.mailbox
-    step = _stepper(self.source)
-    while connection.open:  # a source may catch our cancellation and go on
-        coming, waits = step(), False
-        try:
-            future = coming.send(None)
-            waits = True
-            if batch.texts: batch.push()
-            while True:
-                try: value = yield future
-                except BaseException as e: future = coming.throw(e)
-                else: future = coming.send(value)
-        except StopIteration as done: item = done.value
-        except StopAsyncIteration: return
-        behind = waits and box.pending_bytes > box.max_pending
-        if (batch.keep(event_text(item, raw)) or behind) and not (yield from batch.flush().__await__()): return connection.end('gone')
-
-def _stepper(source: Any) -> Any:
-    "A function that begins one step of an asynchronous iterator; the step has `send` and `throw`"
-    step = source.__anext__
-    if inspect.isasyncgen(source): return step
-    async def one() -> Any: return await step()
-    return one
-
 # %% ../../nbs/api/realtime/23_sse.ipynb #ee7910d3
 class StreamEnding:
     "The end of a stream"
@@ -228,7 +205,8 @@ class StreamEnding:
         try:
             if isinstance(stream.source, ThreadSource): await self._close_in_thread(stream.source)
             elif close := getattr(stream.source, 'aclose', None): await close()
-        except Exception: log.exception('The source of a stream failed while it was closed')
+        except NEVER_CAUGHT: raise
+        except BaseException: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
             if stream._limits: stream._limits.release(stream._admitted)
@@ -279,8 +257,9 @@ def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> 
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
-        await self._subscribe(scope)
-    except (Exception, CancelledError) as e: return await self.finish(e)
+        if self.connection.open: await self._subscribe(scope)
+    except NEVER_CAUGHT: raise
+    except BaseException as e: return await self.finish(e)
     server = server_of(scope)
     self._send, server.on_return = server.send, self._wait
 
@@ -292,7 +271,8 @@ async def _wait(self: EventStream, failure: BaseException | None) -> None:
             receive = server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self._left()
-    except (Exception, CancelledError) as e: failure = e
+    except NEVER_CAUGHT: raise
+    except BaseException as e: failure = e
     await self.finish(failure)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #e5d436a2
@@ -333,8 +313,7 @@ def _in_loop(self: EventStream, coro: Any) -> Any:
         coro.close()
         raise RuntimeError(_not_here)
     self._by_thread = not running
-    future = asyncio.run_coroutine_threadsafe(coro, self._loop)
-    return asyncio.wrap_future(future) if running else result_of(future)
+    return from_elsewhere(coro, self._loop)
 
 @patch
 async def _start(self: EventStream) -> None:
@@ -350,4 +329,4 @@ async def _start(self: EventStream) -> None:
         opening = self._open(exchange.scope, exchange.receive, exchange.send, exchange.task)
         self._opening = asyncio.ensure_future(opening)
     await asyncio.shield(self._opening)
-    if self.connection is None: raise StreamClosed('The client left while the stream was opened.')
+    if self.connection is None: raise StreamClosed(_left_early)

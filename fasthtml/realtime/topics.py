@@ -98,7 +98,7 @@ class Topic:
     async def fresh(self,
         since: float = inf,  # On the loop's clock; one that runs and began later will do
     ) -> None:
-        "Wait for a drawing that began after this call, or after `since`; it is shared with all who ask in the meantime"
+        "Wait for a drawing that began after this call, or after `since`; it is shared with all that ask in the meantime"
         asked = self.began - (self.task is not None and self.begun > since)
         while self.done <= asked:
             if self.task is None: self.task = self.topics.start(self._draw(), self.id[2])
@@ -194,6 +194,7 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
     "Compare what the viewer has, send it what differs, and subscribe it"
     self.waiting += 1
     try:
+        if self.task is not None and not self.dirty: await asyncio.wait([self.task])
         if not self.knows(asked):
             await self.fresh(asked.since)
             self.note_old(asked)
@@ -206,7 +207,7 @@ async def admit(self: Topic, viewer: 'Viewer', asked: 'Asked') -> None:
 @patch
 def knows(self: Topic, asked: 'Asked') -> bool:
     "Whether it is beyond doubt what a page should be shown: it has the last drawing, or an older one"
-    if self.now is None or self.failed or self.dirty: return False
+    if self.now is None or self.failed or self.dirty or self.task is not None: return False
     return self.now.hash == asked.has or asked.since < self.drawn or self.is_old(*asked.at)
 
 @patch
@@ -263,7 +264,7 @@ class Topics:
         return task
 
     def get(self, key: str, person: str = '', place: Hashable = None) -> Topic:
-        "The topic of a region, made if need be; who asks must subscribe to it"
+        "The topic of a region, made if need be; the caller must subscribe to it"
         same = self._topics.setdefault(name_of(key), {}).setdefault(key, {})
         id = key, person, place
         if id not in same: same[id] = Topic(self, id, self.pacing(key))
@@ -331,7 +332,7 @@ class Viewer:
         topics: Topics,    # Of the event loop
         box: Box,          # Leads to the page
         permit: Callable[['Viewer', Asked], Awaitable[str | None]], # For whom a region is drawn: a person, '' for all alike; None: denied
-        person: str = '',  # Who looks
+        person: str = '',  # Pages that show it
         place: Hashable = None, # What addresses in drawings depend on
     ):
         self.all, self.box, self.permit, self.person, self.place = topics, box, permit, person, place

@@ -9,7 +9,6 @@ __all__ = ['log', 'setup_ws', 'SocketEndpoint', 'check_channel', 'refusal', 'ws_
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from string import Formatter
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +20,7 @@ from ..http.requests import DEF_MAXFRAME
 from ..http.routing import SocketRoute
 from ..http.security import check_origins
 from .channels import Channel
-from .connections import check_seconds
+from .connections import check_seconds, check_size
 from .conversations import Conversation
 from .programs import callback
 from .servers import is_gone
@@ -63,8 +62,10 @@ class SocketEndpoint:
         subprotocols: Iterable[str] | str = (),      # Names to choose from, the best first
     ):
         check_seconds('slow', slow)
+        check_size('max_pending', max_pending)
+        if max_size is not None: check_size('max_size', max_size)
         self.site, self.max_size, self.slow, self.max_pending = site, max_size, slow, max_pending
-        self.before, self.origins = tuple(guard(o, site) for o in before), check_origins(origins, 'origins')
+        self.before, self.origins = tuple(map(guard, before)), check_origins(origins, 'origins')
         self.subprotocols = (subprotocols,) if isinstance(subprotocols, str) else tuple(subprotocols)
         self.channels = (channels,) if isinstance(channels, (str, Channel)) else tuple(channels)
         for channel in self.channels: check_channel(channel, path_names)
@@ -102,13 +103,17 @@ def check_channel(
     "Complain, at registration, of what cannot be joined"
     if isinstance(channel, Channel): return
     if not isinstance(channel, str): raise TypeError(f'channels= lists channels and names of channels; got {channel!r}.')
-    known = list(path_names)
-    try: parts = list(Formatter().parse(channel))
-    except ValueError as e: raise ValueError(f"channels={channel!r} is no pattern: {e}. Write 'room-{{room}}'.") from None
-    for _, name, _, _ in parts:
-        if name is not None and name not in known:
-            raise ValueError(f'channels={channel!r} uses {{{name}}}, which is no parameter of the path. '
-                             f'There are: {", ".join(known) or "none"}.')
+    known = {name: _Parameter() for name in path_names}
+    try: channel.format_map(known)
+    except (ValueError, AttributeError, TypeError) as e:
+        raise ValueError(f"channels={channel!r} is no pattern: {e}. Write 'room-{{room}}'.") from None
+    except KeyError as e:
+        raise ValueError(f'channels={channel!r} uses {{{e.args[0]}}}, which is no parameter of the path. '
+                         f'There are: {", ".join(known) or "none"}.') from None
+
+class _Parameter:
+    "Stands for a parameter of the path, of whatever type"
+    def __format__(self, how: str) -> str: return ''
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #13d06be2
 async def refusal(endpoint: SocketEndpoint, scope: Scope, source: Source) -> int:

@@ -85,7 +85,7 @@ class _OfClient:
 class Server(_OfClient):
     "The process that serves the app"
     def restart(self) -> Any:
-        "Stop the server and start it anew, with nothing in memory"
+        "Stop the server and start it again, with nothing in memory"
         return self.run(self._restart())
 
     async def _restart(self) -> None:

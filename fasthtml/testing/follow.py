@@ -124,7 +124,7 @@ class Follower:
         self.page = ''                       # What the server calls it, while there is a stream
         self.has: dict[str, str] = {}        # Key → hash that the server knows this page to have
         self.texts: dict[str, str] = {}      # Key → HTML as it was sent, for splices
-        self.checked = self.fails = 0        # Comparisons so far; attempts in vain since the last one
+        self.checked = self.fails = 0        # Comparisons so far; failed attempts since the last one
         self.due = 1                         # Comparisons that were asked for, with each new stream and with `change`
         self.turn, self.hurry = asyncio.Event(), asyncio.Event()   # Something is known now; do not wait any longer
         self.events: Any = None

@@ -29,7 +29,8 @@ from ..app.app import FastHTML
 from ..html.element import runs_as_script
 from ..http.handlers import prepared_names
 from ..http.hints import moved_names, near_words
-from ..http.routing import SocketRoute, all_meths
+from ..http.routes import all_meths
+from ..http.routing import SocketRoute
 
 # %% ../../nbs/api/workshop/41_check.ipynb #abe7f7d0
 @dataclass(frozen=True, order=True, slots=True)

@@ -118,7 +118,7 @@ def on_the_board(visitor: Any, app: FastHTML) -> None:
     visitor.fill('#text', 'Salt')
     visitor.submit('#add')
     visitor.texts('.card', ['Tea', 'Milk', 'Bread', 'Salt'])
-    visitor.run(app.state.add('Rice'))   # somebody else
+    visitor.run(app.state.add('Rice'))   # another visitor
     visitor.texts('.card', ['Tea', 'Milk', 'Bread', 'Salt', 'Rice'])
 
 

@@ -139,7 +139,7 @@ def test_an_answer_arrives_word_by_word(words, page):
 
 
 def test_an_answer_survives_a_reload_and_is_seen_in_a_second_window(words, page, new_page):
-    "One run: whoever comes sees what is there, then what comes"
+    "One run: each visitor sees what is there, then what comes"
     url, module = words
     ask(page, url, 'Something about rain')
     page.wait_for_selector('[data-work=running]:has-text("Rain is water")')

@@ -1,4 +1,4 @@
-"A request that fails, a message beside an empty answer, a field that is replaced while somebody types: alike with htmx 2 and 4."
+"A request that fails, a message beside an empty answer, a field that is replaced while a visitor types: alike with htmx 2 and 4."
 
 import pytest
 

@@ -1,4 +1,4 @@
-"The app of the home page in Chromium; `WRITE_PICTURES=1` writes its picture, nbs/images/greeter.png, anew"
+"The app of the home page in Chromium; `WRITE_PICTURES=1` writes its picture, nbs/images/greeter.png, again"
 import json
 import os
 

@@ -69,7 +69,7 @@ def test_a_page_that_was_away_for_too_long_fetches_its_state(page, htmx):
         written.append('two')
         wall.publish_sync(fasthtml.common.Li('two'))
         page.wait_for_function(shown, arg='one two')
-        for text in 'three four five six'.split():  # more than the history holds, while nobody listens
+        for text in 'three four five six'.split():  # more than the history holds, while no client listens
             written.append(text)
         break_lines(served)
         see(page, lambda: len(wall) == 0)

@@ -1,4 +1,4 @@
-"""Live regions in Chromium, with both versions of htmx: an open page is true, and what the visitor does is not touched."""
+"""Live regions in Chromium, with both versions of htmx: an open page is up to date, and what the visitor does is not touched."""
 import threading
 import time
 
@@ -103,7 +103,7 @@ def test_fields_that_nobody_has_touched_follow(site, visit):
 
 @ONE
 def test_a_page_never_goes_back_in_time(site, visit):
-    "L2: nobody was told of the change, so the process has an old drawing when the second page comes"
+    "L2: no process was notified of the change, so the process has an old drawing when the second page comes"
     first = visit('/')
     site.put('n', 3)
     drawings = site.drawings
@@ -432,7 +432,7 @@ def test_an_own_form_is_reset_and_that_of_others_is_not(site, visit):
 
 @VERSIONS
 def test_after_an_outage_the_page_is_true_and_no_key_is_lost(site, visit):
-    "L1, L3, L8: cut, refused, changed meanwhile without a word"
+    "L1, L3, L8: cut, refused, changed meanwhile without a notice"
     with Proxy(site.served.port) as proxy:
         tab = visit('/', base=proxy.url)
         tab.focus('#b')
@@ -541,7 +541,7 @@ def test_a_policy_without_eval_allows_it(site, visit):
 @VERSIONS
 @pytest.mark.parametrize('site', [dict(csp=True), dict()], indirect=True, ids=['policy', 'no policy'])
 def test_scripts_of_a_region_run_with_the_page_and_when_they_change(site, visit):
-    "Under a policy those of the program, and none that somebody has put into its HTML"
+    "Under a policy those of the program, and none that an attacker has put into its HTML"
     policy = bool(site.app.site.page.csp)
     site.put('n', 1)
     site.put('foreign', True)
@@ -584,7 +584,7 @@ def test_it_works_without_htmx(site, visit):
 
 @pytest.mark.parametrize('version', [2])
 def test_a_line_that_says_nothing_is_noticed(site, visit):
-    "L8: the server is frozen, or a network has gone without a word"
+    "L8: the server is frozen, or a network has gone without a notice"
     site.app.regions.heartbeat = 0.3
     tab = visit('/')
     loop = next(iter(site.app.regions.loops))

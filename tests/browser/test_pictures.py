@@ -1,7 +1,7 @@
-"""The pictures of the documentation: each is what Chromium shows when somebody uses an example, and is compared with what is stored.
+"""The pictures of the documentation: each is what Chromium shows when a visitor uses an example, and is compared with what is stored.
 
 Fonts differ between machines, so pixels are not compared: what stands on the page must be the same, in the same order, and about
-as large and about in the same place. `make pictures` writes pictures and places (nbs/images) anew.
+as large and about in the same place. `make pictures` writes pictures and places (nbs/images) again.
 """
 import asyncio
 import base64
@@ -67,7 +67,8 @@ def picture_of(red, green, blue):
 def first_app(page, open_app, tmp_path):
     cells = json.loads((ROOT/'nbs'/'tutorials'/'01_first_app.ipynb').read_text(encoding='utf-8'))['cells']
     program = {}
-    exec('\n'.join(''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code'), program)
+    sources = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
+    exec('\n'.join(source for source in sources if not source.startswith('def test_')), program)
     page.goto(open_app(program['app']))
     page.fill('[name=author]', 'Emmy')
     page.fill('[name=text]', 'What is conserved?')
@@ -187,14 +188,14 @@ def test_a_picture_shows_what_the_example_shows(name, page, tmp_path, monkeypatc
             write_places(name, seen)
     finally:
         for server in servers: server.__exit__(None, None, None)
-    anew = '. If this is meant, `make pictures` writes all pictures anew.'
+    again = '. If this is meant, `make pictures` writes all pictures again.'
     stored = json.loads(PLACES.read_text(encoding='utf-8')).get(name, [])
-    assert [part[:2] for part in seen] == [part[:2] for part in stored], f'{name}.webp shows something else{anew}'
+    assert [part[:2] for part in seen] == [part[:2] for part in stored], f'{name}.webp shows something else{again}'
     moved = [(old, new) for old, new in zip(stored, seen, strict=True) if not near(old[2:], new[2:])]
-    assert not moved, f'In {name}.webp these parts stood elsewhere: {moved[:3]}{anew}'
+    assert not moved, f'In {name}.webp these parts stood elsewhere: {moved[:3]}{again}'
     data = path.read_bytes()
     size = tuple(int.from_bytes(data[i:i + 3], 'little') + 1 for i in (24, 27))  # RFC 9649, section 2.7
-    assert data[8:16] == b'WEBPVP8X' and size == (width, height), f'{name}.webp has another size{anew}'
+    assert data[8:16] == b'WEBPVP8X' and size == (width, height), f'{name}.webp has another size{again}'
     assert len(data) <= LARGEST, f'{name}.webp has {len(data)} bytes, {LARGEST} are enough'
 
 

@@ -206,7 +206,7 @@ def test_every_push_arrives_in_chromium_and_in_the_page_client(page, htmx):
 # One push after the other
 
 def make_live(htmx):
-    "What goes on while somebody uses the page"
+    "What goes on while a visitor uses the page"
     app = FastHTML(htmx=htmx, exts=['ws', 'sse'], secret_key='k', canonical=False)
     channel = app.channel('live')
     def box(n): return Div(Button(f'press {n}', id='press', hx_get='/pressed', hx_target='#count'), P(n), id='box', hx_swap_oob=True)

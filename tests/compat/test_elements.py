@@ -353,7 +353,7 @@ def test_without_markupsafe_the_output_is_the_same():
 sys.modules['markupsafe._speedups'] = None
 from fasthtml.html.tags import *
 from fasthtml.html.element import esc, to_html
-assert esc.__module__ == 'fasthtml.html.element'
+assert esc.__module__ == 'fasthtml.html.attributes'
 print(to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\\'">')))"""
     out = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True).stdout.strip()
     assert out == to_html(P('a<b>&', Tr(map(Td, ['"', "'&lt;"])), title='\'">'))

@@ -315,7 +315,7 @@ def test_what_fasthtml_lets_pass_starts_and_says_what_to_write(way, caplog, recw
 
 
 def test_nobody_logs_in_without_a_client_id():
-    "An id token is made for an audience, and None is everybody"
+    "An id token is made for one site, and None is every site"
     from fasthtml.app.openid import OAuthError
     from fasthtml.oauth import GitHubAppClient, GoogleAppClient
     for client in GoogleAppClient(None, None), GitHubAppClient('', 'secret'):

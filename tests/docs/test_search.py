@@ -82,13 +82,59 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'example programs': 'tutorials/examples.html',
     'first app': 'tutorials/first_app.html',
     'chat': 'tutorials/chat.html',
+    # Questions as newcomers write them
+    'how do I return JSON?': 'howto/responses.html',
+    'how do I redirect after a form': 'howto/responses.html',
+    'how to set a cookie': 'howto/responses.html',
+    'how can I let users download a file': 'howto/responses.html',
+    'how do I change the status code': 'howto/responses.html',
+    'how do I add my own css': 'howto/styles.html',
+    'how do I use tailwind': 'howto/styles.html',
+    'can I use bootstrap instead of pico?': 'howto/styles.html',
+    'how to serve static files': 'howto/routes.html',
+    'how do I link to a route': 'howto/routes.html',
+    'how do I delete a row': 'howto/patterns.html',
+    'how do I ask for confirmation before deleting': 'howto/patterns.html',
+    'how do I show a loading spinner': 'howto/patterns.html',
+    'how do I open a modal': 'howto/patterns.html',
+    'how do I make a dependent select': 'howto/patterns.html',
+    'how do I poll every 5 seconds': 'howto/patterns.html',
+    'how do I edit in place': 'howto/patterns.html',
+    'how do I make a navbar for all pages': 'howto/components.html',
+    'how do I stream text from a language model': 'howto/live.html',
+    'how do I send an email': 'howto/background.html',
+    'how do I get the current user': 'howto/login.html',
+    'how do I protect a page': 'howto/login.html',
+    'how do I log a user out': 'howto/login.html',
+    'how do I test with pytest': 'howto/testing.html',
+    'how do I connect to postgres': 'howto/data.html',
+    'how do I add a column to a table': 'howto/data.html',
+    'how do I allow requests from another domain': 'howto/security.html',
+    'where do I put the secret key': 'howto/sessions.html',
+    'how do I show a custom error page': 'howto/failures.html',
+    'how do I paginate a list': 'howto/search.html',
+    'how do I upload multiple files': 'howto/uploads.html',
+    'how do I restart without downtime': 'howto/deploy.html',
+    'how do I run it with gunicorn': 'howto/deploy.html',
+    'how do I validate an email address': 'howto/forms.html',
+    'how do I use websockets with authentication': 'howto/login.html',
+    'how do I start a new project': 'howto/project.html',
+    'how do I reload the browser when a file changes': 'howto/project.html',
+    'how do I change the port': 'howto/project.html',
+    'how do I use environment variables': 'howto/project.html',
+    'how do I update two parts of the page': 'howto/patterns.html',
+    'how do I lazy load content': 'howto/patterns.html',
+    "how do I get the client's ip address": 'howto/parameters.html',
+    'how do I run code at startup': 'howto/background.html',
+    'how do I translate error messages': 'api/http/languages.html',
+    'how do I create a sitemap': 'api/http/seo.html',
+    'how do I use a custom font': 'howto/styles.html',
 }
 ASK = """async ([site, questions]) => {
-  const search = await import(site + '/pagefind/pagefind.js'), {pages} = await import(site + '/site/search.js');
+  const search = await import(site + '/pagefind/pagefind.js'), {find} = await import(site + '/site/search.js');
   const found = {};
   for (const question of questions) {
-    const {results} = await search.search(question);
-    found[question] = (await pages(results, question)).slice(0, 8).map(page => page.url.replace(/^\\//, ''));
+    found[question] = (await find(search, question)).slice(0, 8).map(page => page.url.replace(/^\\//, ''));
   }
   return found;
 }"""

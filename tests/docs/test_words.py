@@ -16,11 +16,17 @@ FOUND = {
     '## Is it well?': 'Is it well', 'It says all anew.': 'says all anew', 'It has its place in a list.': 'has its place in',
     'The region is well again.': 'is well again', 'It belongs into the log.': 'belongs into',
     'the front door': 'the front door', 'The words of htmx': 'words of htmx', 'It fails without a word.': 'without a word',
+    'A slow client delays nobody.': 'nobody', 'until somebody publishes': 'somebody', 'Whoever opens it gets a 403.': 'Whoever',
+    'for all who look': 'all who look', 'The client is told by an event.': 'is told', 'It tells all processes.': 'tells all processes',
+    'no subscriber hears of it': 'hears of', 'It is drawn anew.': 'anew', 'The token is worth nothing.': 'worth nothing',
+    'Every page is true again.': 'page is true', 'Keep a page true': 'Keep a page true', 'It waits in vain.': 'in vain',
+    'what a visitor has in front of them': 'has in front of them',
 }
 LEFT_ALONE = [
     'A chat room has a history.', 'There is room in the mailbox for a message.', 'This room has three members.',
     'htmx settles the content after a swap.', 'The file belongs to its owner.', 'The token is issued for another audience.',
-    'unless it is told otherwise', 'hang the picture', 'the other ends']
+    'unless it is told otherwise', 'hang the picture', 'the other ends', "the default is 'nobody'", 'The server is told to stop.',
+    'The option is true.', 'Renew it, and look again.']
 
 
 @pytest.mark.parametrize('sentence', FOUND)

@@ -5,8 +5,13 @@ the least of several tries, measured in turn: eight times the input may take at 
 doubling). A quadratic parser takes 64 times as long, a cubic one 512. The sizes are such that a linear parser needs at
 least some hundred microseconds, so that the clock is no part of the result.
 """
+import ast
 import asyncio
+import importlib
+import inspect
 import json
+import pkgutil
+import re
 import time
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,13 +21,23 @@ from uuid import UUID
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import Request as StarletteRequest
 
+import fasthtml
+from fasthtml.app.app import FastHTML
+from fasthtml.app.auth import basic_credentials
+from fasthtml.app.live import read_asked, read_at
+from fasthtml.app.oauth import apple_user, wanted_page
+from fasthtml.app.oauth_clients import redir_url, url_match
+from fasthtml.app.operations import may_read
+from fasthtml.app.static import asked_version
 from fasthtml.html.element import to_html
 from fasthtml.html.forms import fill_form
 from fasthtml.html.html2ft import html2ft
 from fasthtml.html.htmx import HtmxHeaders
 from fasthtml.html.tags import Form, Input, Option, Select
 from fasthtml.http.casts import BadValue, scalars
+from fasthtml.http.languages import Languages
 from fasthtml.http.paths import path_pattern
 from fasthtml.http.records import make_cast
 from fasthtml.http.requests import (
@@ -36,7 +51,12 @@ from fasthtml.http.requests import (
     read_body,
     wants_json,
 )
-from fasthtml.http.security import parse_origin
+from fasthtml.http.security import foreign_link, host_allowed, local_target, parse_origin
+from fasthtml.realtime.carried import read_streams
+from fasthtml.realtime.entries import parse_place
+from fasthtml.realtime.feeds import read_id
+from fasthtml.realtime.regions import Signer, read_path
+from fasthtml.realtime.wire import utf8
 
 LIMIT = 20
 REFUSALS = (BadValue, BadJson, HTTPException, ValueError)
@@ -49,6 +69,20 @@ def body(kind):
         scope = dict(type='http', method='POST', path='/', query_string=b'', headers=[(b'content-type', kind)])
         return asyncio.run(read_body(Request(scope, receive)))
     return read
+
+
+def with_headers(read, name):
+    "`read` of a request with one long header"
+    def asked(text):
+        scope = dict(type='http', method='GET', path='/', query_string=b'', scheme='http', client=('127.0.0.1', 1),
+                     headers=[(b'accept', b'text/html'), (b'sec-fetch-site', b'cross-site'), (name, text.encode('latin-1'))])
+        return read(StarletteRequest(scope))
+    return asked
+
+
+def many_headers(text):
+    scope = dict(type='http', headers=[(b'host', b'app'), *((o.encode(), b'') for o in text.split('\n'))], client=('127.0.0.1', 1))
+    return may_read(StarletteRequest(scope), None)
 
 
 def pattern(text): return path_pattern(text).match
@@ -124,6 +158,30 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'Accept': (header('accept', wants_json), lambda n: 'text/html,' * (n // 10) + 'json', 400_000),
     'Origin': (parse_origin, lambda n: 'http://' + ':' * n, 40_000),
     'HX-Current-URL': (header('hx-current-url', HtmxHeaders.from_headers), lambda n: 'http://x/' + '%41' * (n // 3), 40_000),
+    'Accept-Language': (lambda text: Languages(['en', 'de']).texts([(b'accept-language', text.encode())]),
+        lambda n: 'a;q=0,' * (n // 6), 400_000),
+    'Authorization': (basic_credentials, lambda n: 'Basic ' + 'QUFB' * (n // 4), 40_000),
+    'Host, is it ours': (lambda text: host_allowed(text, ['shop.example', '*.shop.example', 'local']),
+        lambda n: '1.' * (n // 2) + ':', 20_000),
+    'Host, for a login': (with_headers(lambda req: (url_match(req), redir_url(req, '/redirect')), b'host'),
+        lambda n: '10.' * (n // 3) + ':1', 10_000),
+    'Referer': (with_headers(lambda req: foreign_link(req.scope, ['https://a.example']), b'referer'), lambda n: 'http:' + '/' * n, 40_000),
+    'Cookie, of Apple': (with_headers(apple_user, b'cookie'), lambda n: 'oauth_user=' + '%5B' * (n // 3), 1500),
+    'names of headers': (many_headers, lambda n: '\n'.join(['x-client' * 4] * (n // 32)), 8000),
+    'name of a header': (many_headers, lambda n: 'clientip' * (n // 8) + '!', 10_000),
+    'page before a login': (with_headers(wanted_page, b'host'), lambda n: 'a.' * (n // 2), 20_000),
+    'target of a redirect': (local_target, lambda n: '/' + '.' * n, 100_000),
+    'version of a file': (lambda text: asked_version({'query_string': text.encode()}), lambda n: 'v=0123456&' * (n // 10), 40_000),
+    'Last-Event-ID': (parse_place, lambda n: '1-' * (n // 2), 400_000),
+    'Last-Event-ID of several channels': (lambda text: read_id(utf8(text)), lambda n: 'a~_41_5f.' * (n // 9), 8000),
+    'Last-Event-ID of escapes': (lambda text: read_id(utf8(text)), lambda n: 'a~' + '_c3' * (n // 3), 8000),
+    'regions of a page': (lambda rows: read_asked({'has': rows, 'at': ['a.1'] * len(rows)}, 0),
+        lambda n: [['r', 'f.Lw.c', '']] * (n // 20), 8000),
+    'token of a region': (read_path, lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 40_000),
+    'token, is it good': (lambda text: Signer(b'k').path(text, text, '', 0), lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 20_000),
+    'place of a drawing': (read_at, lambda n: 'a.' + '1' * n, 400_000),
+    'streams of a page': (lambda rows: read_streams({'streams': rows}),
+        lambda n: [[1, '/' + 'a' * n, {'HX-' + 'A' * n: 'x'}]] * 20, 20_000),
     'html2ft, comments': (html2ft, lambda n: '<!---->' * (n // 7), 4000),
     'html2ft, instructions': (html2ft, lambda n: '<?x>' * (n // 4), 4000),
     'html2ft, comments without end': (html2ft, lambda n: '<!--' * (n // 4), 20_000),
@@ -133,6 +191,34 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'html2ft, in SVG': (html2ft, lambda n: '<svg>' + '<input>' * (n // 7), 8000),
     'html2ft, attributes': (html2ft, lambda n: '<p ' + ' '.join(f'a{i}' for i in range(n // 7)) + '>', 2000),
 }
+
+
+# What reads something that a client has sent has a name that says so, and a row
+
+READS = re.compile(r'(?:async )?def ((?:parse|read|decode|asked|wanted)_\w+|\w+_(?:credentials|allowed|match|fields|body))\(')
+WITHIN = {  # what a row calls, or what is no more than a way to one
+    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body', 'frame_body',
+    'has_body', 'link_fields',
+    'noop_body', 'set_body'}
+NO_CLIENTS = {  # what reads the program's own values, a broker's or a provider's
+    'decode_session', 'decode_uri', 'google_credentials', 'parse_response', 'parse_response_async', 'read_answer'}
+
+
+def named_readers():
+    found = {}
+    for info in pkgutil.walk_packages(fasthtml.__path__, 'fasthtml.'):
+        layer = info.name.split('.')[1]
+        if layer not in ('html', 'http', 'realtime', 'app') or info.ispkg: continue
+        module = importlib.import_module(info.name)
+        found |= {name: info.name for name in re.findall(READS, inspect.getsource(module)) if name[0] != '_'}
+    return found
+
+
+def test_every_parser_of_what_a_client_sends_is_in_the_table():
+    here = ast.parse(inspect.getsource(inspect.getmodule(named_readers)))
+    used = {o.id for o in ast.walk(here) if isinstance(o, ast.Name)}
+    missing = {name: module for name, module in named_readers().items() if name not in used | WITHIN | NO_CLIENTS}
+    assert missing == {}
 
 
 def cost(read, given) -> float:
@@ -183,3 +269,65 @@ def test_a_form_is_filled_with_any_number(value):
     start = time.thread_time()
     assert len(to_html(fill_form(form, {'n': value}))) < 8000
     assert time.thread_time() - start < 5       # printing a gigabyte takes longer, and then it is too late
+
+
+# Headers, through a whole app: what reads one, ours or Starlette's, takes time in proportion to its length
+
+HEADERS = 'accept accept-language authorization content-type cookie host hx-request hx-request-type hx-source hx-history-restore-request ' \
+          'if-none-match if-range last-event-id origin range referer sec-fetch-dest sec-fetch-mode sec-fetch-site content-length'.split()
+RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
+                'server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding'.split())
+NO_HEADERS = set('ascii iso-8859-1 latin-1 latin1 us-ascii utf-8 utf8 windows-1252 charset log meta document navigate no no-store true '
+                 'nonce-goes-here'.split())
+STARTS = {'range': b'bytes=', 'authorization': b'Basic ', 'content-type': b'multipart/form-data; boundary=B;'}
+FILLINGS = ['a,', ';=', '="\\', '0-1,', '.:', '%25']
+
+
+def test_every_header_that_is_read_is_in_the_list():
+    "Bytes of the form of a name are a header in this package, or listed as something else"
+    found = set()
+    for info in pkgutil.walk_packages(fasthtml.__path__, 'fasthtml.'):
+        if info.ispkg or info.name.split('.')[1] not in ('http', 'realtime', 'app'): continue
+        for node in ast.walk(ast.parse(inspect.getsource(importlib.import_module(info.name)))):
+            text = node.value.decode('latin-1') if isinstance(node, ast.Constant) and isinstance(node.value, bytes) else ''
+            if re.fullmatch('[a-z][a-z0-9]*(?:-[a-z0-9]+)*', text) and len(text) > 1: found.add(text)
+    assert found <= {*HEADERS} | RESPONSES | NO_HEADERS
+
+
+@pytest.fixture(scope='module')
+def everything(tmp_path_factory):
+    "An app in which each header of a request means something"
+    folder = tmp_path_factory.mktemp('files')
+    (folder/'a.txt').write_text('a' * 1000)
+    def who(req, session): req.scope['auth'] = session.get('user')
+    app = FastHTML(secret_key='k', before=who, texts=['en', 'de'], hosts=['*'], trusted_origins='https://a.example')
+    app.static_route_exts(static_path=folder)
+    app.metrics()
+    @app.route('/page')
+    def page(htmx, n: int = 1): return str(n)
+    return app
+
+
+async def ask(app, method, path, headers):
+    said = [{'type': 'http.request', 'body': b''}, {'type': 'http.disconnect'}]
+    async def receive(): return said.pop(0) if len(said) > 1 else said[0]
+    async def send(message): pass
+    scope = dict(type='http', method=method, path=path, raw_path=path.encode(), query_string=b'n=1', headers=headers, scheme='http')
+    await app(scope | {'client': ('127.0.0.1', 1)}, receive, send)
+
+
+USUAL = [(b'host', b'app'), (b'hx-request', b'true'), (b'sec-fetch-site', b'cross-site'), (b'cookie', b'session_=x')]
+
+
+@pytest.mark.parametrize('name', HEADERS)
+def test_a_long_header_takes_no_longer_than_a_short_one_for_each_byte(name, everything):
+    def asked(text):
+        headers = [o for o in USUAL if o[0] != name.encode()] + [(name.encode(), STARTS.get(name, b'') + text)]
+        async def main():
+            for how in ('GET', '/page'), ('POST', '/page'), ('GET', '/a.txt'), ('GET', '/metrics'): await ask(everything, *how, headers)
+        asyncio.run(main())
+    for filling in FILLINGS:
+        for tries in (1, 5, 30):    # only a doubtful result is measured again
+            small, large = growth(asked, lambda n, o=filling.encode(): o * (n // len(o)), 4000, tries)
+            if large <= LIMIT * small: break
+        else: pytest.fail(f'{name} of {filling!r}: {large * 1e3:.2f} ms, {small * 1e3:.2f} ms for an eighth')

@@ -388,7 +388,7 @@ def retried(times=400):
 
 @pytest.mark.parametrize('error', [Textless(), retried(), ExceptionGroup('all', [Textless()])], ids=['textless', 'retried', 'grouped'])
 def test_an_odd_error_is_logged_like_any_other(error, caplog):
-    "A filter that fails would fail whoever logs"
+    "A filter that fails would fail the code that logs"
     for name, log in loggers():
         caplog.clear()
         try: raise error

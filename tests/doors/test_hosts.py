@@ -113,3 +113,110 @@ def test_without_names_any_host_is_answered(monkeypatch):
     assert TestClient(app).get('/', headers={'host': 'any.example'}).status_code == 200
 
 
+# What `fasthtml dev` adds to an app
+
+def developed(monkeypatch, app=None, hosts='local'):
+    "The app as `fasthtml dev` serves it; without one, what it serves for a program that cannot be imported"
+    from fasthtml.workshop import dev
+    def load(name):
+        if app is None: raise RuntimeError('a secret of the program')
+        return name, app
+    monkeypatch.setattr(dev, 'follow_warnings', lambda hints: hints.add('a secret of the program', quiet=True))   # not for all tests
+    monkeypatch.setattr(dev, 'load_app', load)
+    monkeypatch.setenv('FASTHTML_DEV', 'main:app')
+    monkeypatch.setenv('FASTHTML_HOSTS', hosts)
+    return TestClient(dev.dev_app(), raise_server_exceptions=False)
+
+
+def small_app(**options):
+    app = FastHTML(secret_key='k', **options)
+    app.get('/')(lambda: P('at home'))
+    return app
+
+
+def socket_says(client, path, **headers):
+    "The first text, or the close code"
+    try:
+        with client.websocket_connect(path, headers=headers) as socket: return socket.receive_text()
+    except WebSocketDisconnect as closed: return closed.code
+
+
+DEV = '/_fasthtml/dev'
+
+
+@pytest.mark.parametrize('app', [None, small_app()], ids=['broken', 'well'])
+@pytest.mark.parametrize('host', ['evil.example', 'localhost.evil.example', ''])
+def test_whatever_fasthtml_dev_serves_is_for_local_names(app, host, monkeypatch, capsys):
+    client = developed(monkeypatch, app)
+    for path in '/', DEV + '.js', '/no-such-page':
+        answer = client.get(path, headers={'host': host})
+        assert answer.status_code == 421 and 'secret' not in answer.text and 'at home' not in answer.text
+        assert client.get(path, headers={'host': 'localhost:5001'}).status_code != 421
+    assert socket_says(client, DEV, host=host) == 1008
+
+
+@pytest.mark.parametrize('origin', ['https://evil.example', 'null', 'http://localhost:9', 'http://localhost.evil.example', 'file://'])
+def test_hints_are_for_pages_of_the_app(origin, monkeypatch):
+    client = developed(monkeypatch, small_app())
+    assert socket_says(client, DEV, origin=origin) == 1008
+    for ours in {'origin': 'http://testserver'}, {}: assert 'a secret of the program' in socket_says(client, DEV, **ours)
+    friendly = developed(monkeypatch, small_app(trusted_origins=['https://friend.example']))
+    assert 'a secret' in socket_says(friendly, DEV, origin='https://friend.example')
+
+
+@pytest.mark.parametrize('said', ['http://[', 'http://[x/', 'http://a]b/'])
+def test_an_address_that_is_none_does_not_stop_the_development_server(said, monkeypatch):
+    app = small_app()
+    app.get('/link')(lambda: P('linked', hx_get=said))
+    client = developed(monkeypatch, app)
+    for name in 'Referer', 'HX-Current-URL': assert client.get('/nowhere', headers={name: said}).status_code == 404
+    assert 'linked' in client.get('/link').text
+
+
+# Under any name: health checks alone
+
+def checked():
+    app = FastHTML(secret_key='k', hosts=['shop.example'])
+    app.health(checks={'ledger': lambda: False})
+    app.metrics()
+    app.metrics('/for-the-holder', token='t')
+    app.route('/{rest:path}', methods=['GET', 'POST', 'PUT'])(lambda rest: P('everything else'))
+    app.ws('/healthz')(lambda: None)
+    return app
+
+
+INSIDE = ['shop.example', '10.0.0.7:8000', '[fd00::7]:8000', 'localhost:8000', 'app:8000']
+OUTSIDE = ['evil.example', 'app.evil.example:8000', '10.0.0.7.evil.example', 'evil.example.', '10.0.0.7@evil.example', '']
+
+
+@pytest.mark.parametrize('host', [*INSIDE, *OUTSIDE])
+def test_under_any_name_a_health_check_says_how_it_is_and_nothing_more(host):
+    client = TestClient(checked(), headers={'host': host})
+    assert [client.get(path).status_code for path in ('/healthz', '/readyz')] == [200, 503]
+    assert client.head('/healthz').status_code == 200
+    inside = host in INSIDE
+    assert client.get('/readyz').json() == ({'ready': False, 'why': ['ledger']} if inside else {'ready': False})
+    assert client.get('/metrics').status_code == (200 if inside else 404)
+    assert client.get('/for-the-holder', headers={'Authorization': 'Bearer t'}).status_code == 200
+    assert client.get('/for-the-holder').status_code == 404
+    known = host == 'shop.example'
+    for method in 'POST', 'PUT', 'OPTIONS', 'healthz':
+        assert (client.request(method, '/healthz').status_code != 421) is known
+    for path in '/healthz/', '//healthz', '/metrics/x', '/': assert (client.get(path, follow_redirects=False).status_code != 421) is known
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect('/healthz') as socket:
+        if known: raise WebSocketDisconnect(0)
+        socket.receive_text()
+    assert closed.value.code == (0 if known else 1008)
+
+
+def test_without_hosts_metrics_are_for_inside_names_too():
+    app = FastHTML(secret_key='k')
+    app.metrics()
+    for host in INSIDE[1:]: assert TestClient(app).get('/metrics', headers={'host': host}).status_code == 200, host
+    for host in OUTSIDE: assert TestClient(app).get('/metrics', headers={'host': host}).status_code == 404, host
+
+
+def test_a_prefix_of_a_proxy_does_not_hide_a_health_check():
+    client = TestClient(checked(), root_path='/shop')
+    assert client.get('/shop/healthz', headers={'host': '10.0.0.7'}).status_code == 200
+    assert client.get('/shop/x', headers={'host': '10.0.0.7'}).status_code == 421

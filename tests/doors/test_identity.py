@@ -83,7 +83,7 @@ def hosted():
     return site, site, 'https://staff.example'
 
 
-# Two apps: where somebody logs in, the app that must not open, and what its addresses begin with
+# Two apps: where a user logs in, the app that must not open, and what its addresses begin with
 PAIRS = {
     'mounted': lambda tmp: mounted(StaffOnly, Pretend('staff')),
     'mounted, the same class and registration': lambda tmp: mounted(Anybody, Pretend('public')),

@@ -1,4 +1,4 @@
-"""Under a policy a script that somebody smuggled in does not run, however it arrives: in Chromium, with htmx 2 and 4.
+"""Under a policy a script that was smuggled in does not run, however it arrives: in Chromium, with htmx 2 and 4.
 
 Of each way to arrive, ours (a `Script` element) and theirs (text that was sent as HTML by mistake) come together.
 """

@@ -712,6 +712,37 @@ class Cycle:
     async def send(self, message): self.sent.append(message)
 
 
+def test_an_exception_keeps_its_traceback_for_a_program_that_reports_it_later_but_collects_none():
+    "One that is kept in a module, and raised for many requests, has the frames of none of them but the first"
+    kept, shared = [], ValueError('kept in a module')
+    app = new_app(exception_handlers={ValueError: lambda req, exc: kept.append(exc)})
+    @app.get('/own')
+    def own(): raise ValueError('own')
+    @app.get('/shared')
+    def share(): raise shared
+    client = TestClient(app)
+    for _ in range(5):
+        client.get('/own')
+        client.get('/shared')
+    assert all(exc.__traceback__ is not None for exc in kept if exc is not shared)
+    depth, at = 0, shared.__traceback__
+    while at: depth, at = depth + 1, at.tb_next
+    assert depth < 60, depth
+
+
+def test_guards_may_lack_a_hash_and_those_of_redefined_routes_are_forgotten():
+    seen = []
+    class Guard:
+        __hash__ = None
+        def __call__(self, req): seen.append(req.url.path)
+    app = new_app(before=Guard())
+    for _ in range(50):
+        @app.get('/x', before=lambda req: None)
+        def x(): return 'a'
+    assert TestClient(app).get('/x').text == 'a' and seen == ['/x']
+    assert len(app.site.prepared) == 1
+
+
 @pytest.mark.parametrize('path', ['/page', '/session', '/injected', '/lost', '/error'])
 async def test_a_request_leaves_nothing_for_the_garbage_collector(path):
     "A cycle in each request would cost a third of its time under load"

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables
-"What is said about bad input: our own wording, whoever checked it, all fields at once, and a key for each text."
+"What is said about bad input: our own wording, by whichever library it was checked, all fields at once, and a key for each text."
 import re
 from datetime import date, datetime
 from decimal import Decimal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import NamedTuple
@@ -146,7 +147,17 @@ def test_attributes_of_html_and_body_and_footers():
     assert page.css_first('body > footer:last-child').text() == 'end'
 
 
-@pytest.mark.parametrize('wrap', [lambda c: Main(*c), lambda c, req: Main(*c, data_path=req.url.path)])
+@dataclass
+class WithoutHash:
+    path: str = ''
+    def __call__(self, c, req): return Main(*c, data_path=req.url.path)
+
+
+def named(cls, c, req): return Main(*c, cls=cls, data_path=req.url.path)
+def by_name(c, *, req): return Main(*c, data_path=req.url.path)
+
+@pytest.mark.parametrize('wrap', [lambda c: Main(*c), lambda c, req: Main(*c, data_path=req.url.path), partial(named, 'x'), by_name,
+                                  partial(Main, cls='x'), WithoutHash()])
 def test_body_wrap_with_and_without_the_request(wrap):
     page = tree(get(returning((Title('t'), P('x'))), headers={}, body_wrap=wrap))
     assert page.css_first('body > main > p').text() == 'x' and page.css_first('head > title').text() == 't'

@@ -20,7 +20,7 @@ SECRET = 'the secret outside'
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    "A project folder with public/, and things beside and inside it that nobody may have"
+    "A project folder with public/, and things beside and inside it that no client may have"
     root = tmp_path/'project'
     files = {'public/site.css': 'p {color: teal}', 'public/a/deep.js': 'let a', 'public/read.txt': 'read me',
              'public/.env': SECRET, 'public/.git/config.txt': SECRET, 'public/UPPER.PNG': 'png', 'secret.txt': SECRET,

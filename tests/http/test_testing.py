@@ -152,7 +152,7 @@ def test_a_blocked_loop_is_named():
 # Streams that go on
 
 class Ticks:
-    "An endless stream that does not listen whether anybody is there, and notes when it is ended"
+    "An endless stream that does not listen whether its client is there, and notes when it is ended"
     def __init__(self, slow=False): self.closed, self.slow = threading.Event(), slow
 
     async def __call__(self, scope, receive, send):

@@ -203,7 +203,7 @@ def test_forty_functions_run_at_once(run): assert run(running_at_once(60, 40)) =
 
 @pytest.mark.parametrize('first', [False, True])
 def test_the_limit_is_what_the_program_tells_anyio(run, first):
-    "Also when it is told after the first call"
+    "Also when it is set after the first call"
     async def main():
         if not first: await in_thread(plain, 1)
         anyio.to_thread.current_default_thread_limiter().total_tokens = 50

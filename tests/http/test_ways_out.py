@@ -263,7 +263,7 @@ def test_what_is_shown_is_the_same_by_whatever_way_it_leaves(kind):
 @pytest.mark.parametrize('kind', UNFINISHED)
 @pytest.mark.filterwarnings('error')
 def test_what_is_not_finished_is_refused_by_whatever_way_it_leaves(kind, caplog):
-    "Clients see no Python text; the error, or the log where nobody receives it, says what to write"
+    "Clients see no Python text; the error, or the log where no client receives it, says what to write"
     content, hint = UNFINISHED[kind]
     app, channel = make(content)
     wrong = {}

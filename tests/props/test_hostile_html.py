@@ -51,7 +51,7 @@ def test_a_hostile_value_stays_a_value(v):
 
 
 class Shouts:
-    "An object that nobody said is HTML"
+    "An object that is not marked as HTML"
     def __init__(self, s): self.s = s
     def __str__(self): return self.s
 

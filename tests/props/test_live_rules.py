@@ -266,7 +266,7 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def quiet(self):
-        "L1: when nothing changes any more, every page is true, or says of a region that it is lost"
+        "L1: when nothing changes any more, every page is up to date, or says of a region that it is lost"
         self.slow.clear()
         self.broken.clear()
         for page in self.pages:
@@ -331,7 +331,7 @@ def reads_slowly(world):
 
 
 def comes_with_something_newer(world):
-    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.values['solo{"id":1}'] = [7, 0]      # no process is notified
     world.slow_down('solo{"id":1}', 0.3)
     world.open('bob', 0)
     world.within(world.processes[0].topics.changed_all)
@@ -442,7 +442,7 @@ def test_pages_that_return_cost_two_drawings(at_once, all_from_one):
 
 
 def test_a_page_that_is_newer_than_the_last_drawing_causes_another():
-    "L2: its age says so, though nobody has told of the change"
+    "L2: its age says so, though no process was notified of the change"
     world = World()
     world.open('ann', 0)
     world.wait(1)

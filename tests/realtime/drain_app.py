@@ -105,7 +105,7 @@ taken = {}
 
 
 def stuck():
-    "How many connections have taken nothing of what is pending since somebody asked before"
+    "How many connections have taken nothing of what is pending since the last request for it"
     before = taken.copy()
     taken.clear()
     taken.update({id(c): c.mailbox.sent for c in lifecycle.connections if c.mailbox.pending_bytes})

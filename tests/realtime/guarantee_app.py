@@ -19,7 +19,7 @@ from types import MethodType, SimpleNamespace
 import psutil
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
-from guarantee_table import BRISK, FAIL, FLOOD, FOREIGN, ORDER, PULSE, QUIET, SPIN, cells
+from guarantee_table import BRISK, EXIT, FAIL, FLOOD, FOREIGN, ORDER, PULSE, QUIET, SPIN, STOP, cells
 
 logging.basicConfig(level=logging.INFO, format='LOG %(levelname)s %(name)s: %(message)s', stream=sys.stdout)
 logging.getLogger('asyncio').setLevel(logging.WARNING)
@@ -50,10 +50,19 @@ produced: dict[str, int] = {}  # key → items that have been taken
 
 # What a part sends
 
+class Stop(BaseException): "Raised by a library that wants nobody to catch it, as `pytest.fail` does"
+
+
+def fail(how: str) -> None:
+    if how == FAIL: raise ValueError('swordfish')
+    if how == EXIT: sys.exit('swordfish')
+    if how == STOP: raise Stop('swordfish')
+
+
 async def steps(key: str, how: str):
     yield 'hello'
     if how == QUIET: await asyncio.sleep(3600)
-    if how == FAIL: raise ValueError('swordfish')
+    fail(how)
     if how == FOREIGN:
         (lost := asyncio.get_running_loop().create_future()).cancel()
         await lost
@@ -64,7 +73,7 @@ async def steps(key: str, how: str):
 
 def blocking_steps(key: str, how: str):
     yield 'hello'
-    if how == FAIL: raise ValueError('swordfish')
+    fail(how)
     if how == FOREIGN: raise asyncio.CancelledError('a future that was cancelled')
     for item in items(key, how):
         yield item
@@ -253,6 +262,13 @@ for part, shape in cells():
 
 # What clients meet besides
 
+channels = {'news': app.channel('news', history=1000), 'brief': app.channel('brief', history=5), 'live': app.channel('live'),
+            'odd': app.channel('odd')}
+
+
+async def quiet(): pass
+
+
 async def numbered(key: str, send, n: int):
     "Answers each message, and notes it"
     note(key, 'message', n=n)
@@ -266,6 +282,57 @@ async def push_raw(key: str, how: str, ws):
         while True: await (ws.send_bytes(b'x'*10_000) if how == 'bytes' else ws.send_text('x'*10_000))
 
 app.ws('/raw/{how}/{key}', conn=push_raw, disconn=PARTS['disconn'].coroutine)(echo)
+
+
+async def read_all(key: str, ws):
+    with noted(key, 'reader'):
+        while True:
+            try: note(key, 'read', text=await ws.receive_text())
+            except Exception: pass
+
+
+async def reads(key: str, how: str, ws, send):
+    "A program that reads by itself, and gives up at nothing"
+    with noted(key, 'conn'):
+        if how == 'task': ws.reader = asyncio.create_task(read_all(key, ws))
+        await send('hello')
+        await (asyncio.sleep(3600) if how == 'task' else read_all(key, ws))
+
+
+async def reads_in_handler(key: str, ws):
+    await ws.send_text('hello')
+    await read_all(key, ws)
+
+app.ws('/reads/{how}/{key}', conn=reads, disconn=PARTS['disconn'].coroutine)(quiet)
+app.ws('/reads-in-handler/{how}/{key}', disconn=PARTS['disconn'].coroutine)(reads_in_handler)
+
+ODD = ['a\ud800b', P('a\ud800b'), {'a': 'a\ud800b'}, 'ö'*2000 + '\udfff', 'a\0b']
+
+
+async def odd_texts(key: str, ws, send):
+    "What is no text in UTF-8: half of a surrogate pair"
+    for text in ODD: await send(text)
+    await ws.send_text('a\ud800b')
+    for text in ODD: await channels['odd'].publish(text)
+    await ws.close(4000, 'a\ud800b')
+
+async def closing_conn(key: str, how: str, ws):
+    with noted(key, 'conn'):
+        if how == 'conn':
+            await ws.close(4321, 'on purpose')
+            note(key, 'after close')
+        elif how == 'task': ws.closer = asyncio.create_task(ws.close(4321, 'on purpose'))
+        await asyncio.sleep(3600)
+
+
+async def closing_handler(how: str, ws):
+    "So slow that messages are read ahead meanwhile"
+    if how == 'slow handler':
+        await asyncio.sleep(0.2)
+        await ws.close(4321, 'on purpose')
+
+app.ws('/closes/{how}/{key}', conn=closing_conn, disconn=PARTS['disconn'].coroutine)(closing_handler)
+app.ws('/odd/{how}/{key}', conn=odd_texts, channels='odd', disconn=PARTS['disconn'].coroutine)(quiet)
 
 
 @app.get('/parts')
@@ -284,14 +351,11 @@ async def ends_it(key: str, ws):
 app.ws('/ends/{how}/{key}', conn=PARTS['conn'].coroutine, disconn=PARTS['disconn'].coroutine)(ends_it)
 
 
-channels = {'news': app.channel('news', history=1000), 'brief': app.channel('brief', history=5), 'live': app.channel('live')}
 
 
 @app.get('/channel/{name}')
 def channel(name: str): return EventStream(channels[name])
 
-
-async def quiet(): pass
 
 app.ws('/channel-socket/{how}/{key}', channels='live', disconn=PARTS['disconn'].coroutine)(quiet)
 

@@ -214,7 +214,7 @@ def test_a_full_disk_is_told_to_publishers_and_everything_confirmed_is_delivered
 
 @pytest.mark.parametrize('address', KINDS, indirect=True)
 async def test_ten_thousand_channels_cost_a_message_no_more_than_one(address, channel):
-    "S2: counted, not timed: a process decodes only what somebody here listens to, and reads all channels in one place"
+    "S2: counted, not timed: a process decodes only what has a subscriber here, and reads all channels in one place"
     here, there = await channel(address, 'news'), await channel(address, 'news')
     hub, client = Hub(here.broker), Client()
     kept = [hub.channel(f'n{n}', history=50) for n in range(10_000)]
@@ -256,7 +256,7 @@ async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valk
 
 @pytest.mark.parametrize('gone', [('',), ('-wal',), ('-shm',), ('-mark',), ('', '-wal', '-shm', '-mark')])
 async def test_files_that_somebody_deletes_leave_all_processes_on_the_same_ones(gone, tmp_path):
-    "As systemd-tmpfiles does in /tmp. What was lost is told; what is published afterwards reaches all, also a process that starts later"
+    "As systemd-tmpfiles does in /tmp. A loss is reported; what is published afterwards reaches all, also a process that starts later"
     url, children = f'sqlite:{tmp_path}/a.db', []
 
     async def start():

@@ -83,7 +83,7 @@ def seen(client):
 
 @pytest.mark.parametrize('kind', KINDS)
 async def test_an_app_killed_and_started_again_leaves_no_gap_and_no_duplicate(kind, request, tmp_path, brokers):
-    "C2 across the death of a process; messages are published all the time, also while nobody is there"
+    "C2 across the death of a process; messages are published all the time, also while no subscriber is there"
     broker = brokers(kind, prefix='two')
     env = {'FASTHTML_BROKER': address(kind, request, tmp_path)}
     code = APP.replace("secret_key='x'", "secret_key='x', broker_prefix='two'")

@@ -1,4 +1,4 @@
-"""Channels: W3 order, W4 nobody waits, C1 bounded, C2 replay joins live, C3 losses are notified. With both brokers."""
+"""Channels: W3 order, W4 no client waits for another, C1 bounded, C2 replay joins live, C3 losses are notified. With both brokers."""
 import asyncio
 import random
 import sys

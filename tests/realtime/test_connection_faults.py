@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
 from fasthtml.realtime.ws import setup_ws
-from fasthtml.testing import Client
+from fasthtml.testing import AsyncClient, Client
 from support import SseClient, raw_connection, serve, until, wait_until
 from wire_kit import Wire, others_done
 
@@ -241,6 +241,17 @@ def test_a_time_that_is_no_positive_number_is_refused_at_once(option, value):
 def test_the_times_of_a_socket_are_checked_where_it_is_registered(value):
     app = FastHTML(secret_key='x')
     with pytest.raises((ValueError, TypeError), match='slow'): app.ws('/x', slow=value)(lambda: None)
+
+
+@pytest.mark.parametrize('value', [0, -1, '1 MB', True, float('nan')])
+def test_a_size_that_makes_no_sense_is_refused_where_it_is_written(value):
+    "A negative `max_pending` ended each stream after 30 seconds"
+    app = FastHTML(secret_key='x')
+    with pytest.raises(ValueError, match='max_pending'): EventStream([], max_pending=value)
+    for option in 'max_pending', 'max_size':
+        with pytest.raises(ValueError, match=option): app.ws('/x', **{option: value})(lambda: None)
+    for option in ('history', 'keep') if value != 0 else ():
+        with pytest.raises(ValueError, match=option): app.channel('x', **{option: value})
 
 
 async def test_heartbeat_none_is_never():
@@ -486,7 +497,7 @@ async def test_a_function_that_sends_to_a_client_that_has_left_is_no_news(part, 
 @pytest.mark.parametrize('start', ['create_task', 'ensure_future'])
 @pytest.mark.parametrize('part', ['conn', 'handler', 'object'])
 async def test_a_task_of_the_programs_that_sends_after_the_end_is_no_news(part, start, caplog):
-    "It is ended by what `send` raises, and nobody looks at its result"
+    "It is ended by what `send` raises, and its result is not read"
     app, tasks, sent = FastHTML(secret_key='x'), [], 0
     async def pump(send):
         nonlocal sent
@@ -516,6 +527,49 @@ async def test_a_task_of_the_programs_that_sends_after_the_end_is_no_news(part, 
             gc.collect()
             await asyncio.sleep(0)
     assert not complaints(caplog)
+
+
+@pytest.mark.parametrize('failure', GONE[:2], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize('how', ['source', 'object', 'object of a plain function', 'channel'])
+async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failure, caplog):
+    "The server has said so by what `send` raised; an error of ours would be logged by it as one of the program's"
+    app, before = FastHTML(secret_key='x'), asyncio.all_tasks()
+
+    @app.get('/x')
+    async def x():
+        if how == 'channel': return EventStream(app.channel('c'))
+        if how == 'source': return EventStream(iter('ab'))
+        await EventStream().send('x')
+    @app.get('/plain')
+    def plain(): EventStream().send('x')
+    with caplog.at_level(logging.INFO):
+        one = Client_('/plain' if 'plain' in how else '/x', kind='http')
+        one.failure = failure
+        await one.start(app).task
+    assert not complaints(caplog)
+    await others_done(before)
+
+
+@pytest.mark.parametrize('own', [True, False])
+async def test_a_function_that_meets_the_end_of_another_socket_says_so(own, caplog):
+    "A handler that sends to kept sockets stops at the first that has gone, and the others get nothing: an error says so"
+    app, kept, closed = FastHTML(secret_key='x'), [], asyncio.Event()
+    async def conn(ws): kept.append(ws)
+    async def disconn(): closed.set()
+    @app.ws('/x', conn=conn, disconn=disconn)
+    async def to_all(ws):
+        if own: await ws.close()
+        for other in kept: await other.send_text('x')
+    with caplog.at_level(logging.INFO):
+        async with talking(app): await until(lambda: kept)
+        await closed.wait()
+        if own: kept.clear()
+        async with talking(app) as two:
+            two.say()
+            if own: await asyncio.wait([two.task])
+            else: await until(lambda: complaints(caplog))
+            assert two.task.done() == own
+    assert len(complaints(caplog)) == (not own)
 
 
 # Cancelled by two (K14)
@@ -579,7 +633,8 @@ async def test_a_cancellation_from_outside_in_the_same_turn_as_ours_goes_on(orde
 
 # Registration (F13, F14, F10)
 
-@pytest.mark.parametrize('names', ['room-{x}', ['ok', 'room-{x}'], 'room-{}', 'room-{room', '{room.x}', '{0}'])
+@pytest.mark.parametrize('names', ['room-{x}', ['ok', 'room-{x}'], 'room-{}', 'room-{room', '{room.x}', '{0}', '{room[0]}', '{room:{x}}',
+                                   '{room!z}'])
 def test_a_channel_name_that_cannot_be_made_is_refused_where_it_is_written(names):
     app = FastHTML(secret_key='x')
     with pytest.raises((ValueError, TypeError, KeyError), match='channel'): app.ws('/room/{room}', channels=names)(lambda: None)
@@ -587,9 +642,9 @@ def test_a_channel_name_that_cannot_be_made_is_refused_where_it_is_written(names
 
 async def test_a_channel_name_of_path_parameters_is_made_for_each_client():
     app = FastHTML(secret_key='x')
-    app.ws('/room/{room}', channels=['all', 'room-{room}'])(lambda: None)
+    app.ws('/room/{room:int}', channels=['all', 'room-{room}', 'padded-{room:03d}'])(lambda: None)
     async with talking(app, '/room/7') as one:
-        await until(lambda: len(app.channel('room-7')) == len(app.channel('all')) == 1)
+        await until(lambda: len(app.channel('room-7')) == len(app.channel('all')) == len(app.channel('padded-007')) == 1)
         await app.channel('room-7').publish('x')
         await until(lambda: one.texts == ['x'])
 
@@ -603,6 +658,65 @@ async def test_the_first_subprotocol_that_a_client_offers_is_chosen(offered, cho
         await until(lambda: one.sent)
         if chosen or one.sent[0]['type'] == 'websocket.accept':
             assert one.sent[0]['type'] == 'websocket.accept' and one.sent[0].get('subprotocol') == chosen
+
+
+CLOSES = {(4000, 'bye'): 4000, (3000, None): 3000, (1000, '€'*41): 1000, (5000, ''): 1011, (999, ''): 1011, (1005, ''): 1011,
+          (1006, ''): 1011, (4000, 'r'*124): 1011, (4000, '€'*42): 1011, ('4000', ''): 1011}
+
+@pytest.mark.parametrize('close', CLOSES, ids=str)
+@pytest.mark.parametrize('part', ['conn', 'handler'])
+async def test_a_close_that_no_frame_can_carry_is_an_error_and_the_client_gets_a_close_frame_all_the_same(part, close, caplog):
+    "Servers refuse it when it is sent, and then send nothing at all"
+    app, codes = FastHTML(secret_key='x'), []
+    async def closes(ws): await ws.close(*close)
+    async def disconn(code): codes.append(code)
+    app.ws('/x', conn=closes if part == 'conn' else None, disconn=disconn)(closes if part == 'handler' else lambda: None)
+    async with talking(app) as one:
+        if part == 'handler': one.say()
+        await asyncio.wait([one.task])
+        assert codes == [m['code'] for m in one.sent if m['type'] == 'websocket.close'] == [CLOSES[close]]
+    assert ('close frame' in caplog.text) == (CLOSES[close] == 1011)
+
+
+@pytest.mark.parametrize('what', ['join', 'leave', 'info', 'presence'])
+@pytest.mark.parametrize('part', ['conn', 'handler'])
+async def test_a_plain_function_may_join_leave_and_say_who_it_is(part, what):
+    app, done = FastHTML(secret_key='x'), asyncio.Event()
+    news = app.channel('news', presence=what == 'presence')
+    def does(ws):
+        if what in ('join', 'presence'): news.join(ws)
+        if what == 'leave': news.leave(ws)
+        if what in ('info', 'presence'): ws.info = 'ann'
+        asyncio.run_coroutine_threadsafe(_set(done), ws.connection.loop).result()
+    channels = [news] if what in ('leave', 'info') else []
+    app.ws('/x', conn=does if part == 'conn' else None, channels=channels)(does if part == 'handler' else lambda: None)
+    async with AsyncClient(app), talking(app) as one:
+        if part == 'handler': one.say()
+        await done.wait()
+        assert news.members() == {'join': [None], 'leave': []}.get(what, ['ann'])
+        if what == 'presence': assert news.people() == ['ann']
+        await news.publish('x')
+        if what != 'leave': await until(lambda: 'x' in one.texts)
+    assert not len(news)
+
+
+async def _set(event): event.set()
+
+
+@pytest.mark.parametrize('part', ['conn', 'handler'])
+@pytest.mark.parametrize('kind', ['coroutine', 'plain'])
+async def test_what_can_be_iterated_is_sent_item_by_item_though_it_is_no_iterator(part, kind):
+    app, order = FastHTML(secret_key='x'), []
+    class Ticks:
+        def __aiter__(self): return agen(order)
+    async def coroutine(): return Ticks()
+    def plain(): return Ticks()
+    f = coroutine if kind == 'coroutine' else plain
+    app.ws('/x', conn=f if part == 'conn' else None)(f if part == 'handler' else lambda: None)
+    async with talking(app) as one:
+        if part == 'handler': one.say()
+        await until(lambda: len(one.texts) > 2)
+    assert order == ['closing', 'closed']
 
 
 def test_the_startup_of_a_mounted_app_runs_or_is_missed_loudly(caplog):

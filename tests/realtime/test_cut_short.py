@@ -68,7 +68,7 @@ class Held(Wire):
 @pytest.mark.parametrize('what', ['text', 'bytes', 'send', 'close'])
 @pytest.mark.parametrize('ending', ['client', 'caller'])
 async def test_a_frame_that_the_server_has_is_never_cancelled(what, ending):
-    "granian keeps the socket for ever if it is: whoever sends, the server's `send` runs to its end"
+    "granian keeps the socket for ever if it is: whatever code sends, the server's `send` runs to its end"
     app, wire, began, stopped = FastHTML(secret_key='x'), Held(), asyncio.Event(), asyncio.Event()
     async def conn(ws, send):
         sender = {'text': lambda: ws.send_text('a'), 'bytes': lambda: ws.send_bytes(b'a'), 'send': lambda: send('a'), 'close': ws.close}
@@ -278,6 +278,33 @@ async def test_a_drawing_that_awaits_what_was_cancelled_has_failed_and_is_tried_
     viewer.close()
 
 
+async def test_a_page_is_not_up_to_date_while_a_change_is_being_drawn():
+    "L1: it has the last drawing, but another one has begun after a change"
+    shown, go_on = ['one'], asyncio.Event()
+    go_on.set()
+    async def draw(key, person, place, seq):
+        text = shown[-1]
+        await go_on.wait()
+        return draw_html(Div(text), key, seq)
+    async def permit(viewer, asked): return ''
+    topics, first, box = Topics(draw), Box(), Box()
+    watching = Viewer(topics, first, permit)
+    await watching.add([Asked('clock{}', 'token')])
+    go_on.clear()
+    shown.append('two')
+    topics.changed('clock', {})
+    await until(lambda: topics.drawings == 2)
+    viewer = Viewer(topics, box, permit)
+    adding = asyncio.ensure_future(viewer.add([Asked('clock{}', 'token', draw_html(Div('one'), 'clock{}').hash)]))
+    for _ in range(20): await asyncio.sleep(0)
+    assert not box, 'nothing is certain yet'
+    go_on.set()
+    await adding
+    said = b''.join(box)
+    assert b'two' in said and said.index(b'two') < said.index(b'live/checked')
+    for one in watching, viewer: one.close()
+
+
 async def test_a_guard_that_awaits_what_was_cancelled_does_not_leave_the_page_in_doubt():
     async def permit(viewer, asked):
         if asked.key == 'good{}': return ''
@@ -293,7 +320,7 @@ async def test_a_guard_that_awaits_what_was_cancelled_does_not_leave_the_page_in
 
 
 class SlowBroker:
-    "Stands for a broker of several processes, which confirms when it is told to, or fails"
+    "Stands for a broker of several processes, which confirms on request, or fails"
     def __init__(self):
         self.inner, self.go_on, self.waiting, self.away = MemoryBroker(), asyncio.Event(), 0, False
         self.go_on.set()
@@ -309,7 +336,7 @@ class SlowBroker:
 
 
 async def test_a_change_is_told_although_its_handler_is_cancelled_meanwhile():
-    "As by `@cancel_on_disconnect`: the data has changed, so pages must hear of it"
+    "As by `@cancel_on_disconnect`: the data has changed, so pages must be notified"
     broker, heard = SlowBroker(), []
     app = FastHTML(secret_key='x', broker=broker)
     @app.live

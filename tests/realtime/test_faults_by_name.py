@@ -87,7 +87,7 @@ FAULTS = dict(drop=drop, drop_twice=drop_twice, restart=restart, lose=lose, refu
 @pytest.mark.parametrize('started', [False, True])
 @pytest.mark.parametrize('fault', FAULTS)
 def test_a_page_recovers_and_keeps_what_was_typed(fault, started):
-    "L1, L3, L8: nobody is told of the change that is made meanwhile"
+    "L1, L3, L8: no process is notified of the change that is made meanwhile"
     app = site()
     client = Client(app)
     with client if started else closing(client):
@@ -211,7 +211,7 @@ def test_other_streams_and_sockets_are_cut_too():
 @pytest.mark.parametrize('htmx', [2, 4])
 @pytest.mark.parametrize('carried', [True, False], ids=['carried', 'own stream'])
 def test_who_came_while_a_page_was_cut_off_is_listed_there(htmx, carried, monkeypatch):
-    "As the tutorial writes it. The page missed `joined`; what it is told is `resync`"
+    "As the tutorial writes it. The page missed `joined`; what it gets is `resync`"
     monkeypatch.setattr(presence, 'grace_seconds', 600)   # on a slow machine ann would have left meanwhile
     def named(request, session): request.scope['auth'] = session.get('name')
     app = FastHTML(secret_key='k', exts='sse', htmx=htmx, before=Beforeware(named))

@@ -20,16 +20,18 @@ from guarantee_table import (
     BLOCKING,
     CLIENTS_CODE,
     ECHO,
+    EXIT,
     FAIL,
     FLOOD,
     FOREIGN,
     GENERATORS,
-    IN_A_THREAD,
     ORDER,
     PULSE,
     QUIET,
     SERVERS,
+    SHAPES,
     SPIN,
+    STOP,
     cells,
 )
 from support import wait_until
@@ -246,9 +248,9 @@ def test_a_function_that_fails_is_logged_and_its_text_does_not_reach_the_client(
     check_end(server, part, key, 1011)
 
 
-@each('source', 'object', 'conn', 'handler', without=IN_A_THREAD)
+@each('source', 'object', 'conn', 'handler')
 def test_a_foreign_cancellation_is_a_failure(server, part, shape):
-    "The function awaits something that another one has cancelled: nobody has asked for an end"
+    "The function awaits something that another one has cancelled: no code has asked for an end"
     key = new_key(f'{part}-{shape}')
     server.expected = [r'\bERROR\b', 'Traceback']
     client = connect(server, part, shape, FOREIGN, key) if shape != 'generator' or is_stream(part) else Socket(
@@ -259,6 +261,62 @@ def test_a_foreign_cancellation_is_a_failure(server, part, shape):
         return check_end(server, part, key)
     assert client.read_to_end() == 1011
     check_end(server, part, key, 1011)
+
+
+ALL_KINDS = 'coroutine', 'async_generator', 'generator', 'plain'
+
+@each('source', 'object', 'conn', 'handler', without=[shape for shape in SHAPES if shape not in ALL_KINDS])
+def test_what_is_raised_need_not_be_an_exception(server, part, shape):
+    "`sys.exit()` and the like fail as any other, in a thread too. The server lives on, and nothing stays open"
+    server.expected = [r'\bERROR\b', 'Traceback']
+    for how in EXIT, STOP:
+        key = new_key(f'{part}-{shape}')
+        path = f'/{part}/{shape}/{how}/{key}'
+        client = Stream(server.port, path) if is_stream(part) else Socket(server.port, path)
+        if part == 'handler': client.send(n=1)
+        end = client.read_to_end()
+        assert end[-1].event == 'failed' if is_stream(part) else end == 1011
+        check_end(server, part, key, None if is_stream(part) else 1011)
+
+
+@every_server
+@pytest.mark.parametrize('manner', ['code', 'fin', 'rst'])
+@pytest.mark.parametrize('who', ['conn', 'task', 'handler'])
+def test_w2_a_program_that_reads_by_itself_hears_of_the_end_and_so_do_we(server, who, manner):
+    "Whichever reader the server notifies. A loop that swallows every failure stops no other"
+    key = new_key(f'reads-{who}')
+    client = Socket(server.port, f'/reads{"-in-handler" if who == "handler" else ""}/{who}/{key}')
+    if who == 'handler': client.send(n=0)
+    client.expect('hello')
+    for n in range(3): client.send(n=n)
+    client.leave(manner)
+    server.notes.wait(key, 'disconn ended')
+    server.notes.wait(key, 'reader ended')
+    said = [what for what in server.notes.of(key) if what != 'read']
+    assert said.count('disconn began') == said.count('reader began') == 1, said
+
+
+@every_server
+@pytest.mark.parametrize('who', ['conn', 'task', 'slow handler'])
+def test_who_closes_a_socket_need_not_be_the_one_who_reads(server, who):
+    "granian sends no close frame while a reader waits for a message: it hung until the client left"
+    key = new_key('closes')
+    client = Socket(server.port, f'/closes/{who.replace(" ", "%20")}/{key}')
+    if who == 'slow handler': client.send(n=1)
+    assert client.read_to_end() == 4321
+    server.notes.wait(key, 'disconn ended')
+    check_code(server, key, 4321)
+    said = server.notes.of(key)
+    assert [what for what in said if what != 'after close'] == ['conn began', 'conn ended', 'disconn began', 'disconn ended'], said
+    assert ('after close' in said) == (who == 'conn')
+
+
+@every_server
+def test_text_that_is_no_utf8_arrives_with_question_marks_and_the_socket_goes_on(server):
+    client = Socket(server.port, f'/odd/x/{new_key("odd")}')
+    assert client.read_to_end() == 4000
+    five = ['a?b', '<p>a?b</p>', '{"a":"a?b"}', 'ö'*2000 + '?', 'a\0b']
+    assert client.texts == [*five, 'a?b', *five]
 
 
 @each('object', 'conn', 'handler', without=GENERATORS)

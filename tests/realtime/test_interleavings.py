@@ -158,7 +158,7 @@ class ObjectCase(StreamCase):
         async def x():
             stream = EventStream()
             with self.noted('source'):
-                await stream.send('first')  # Until then it is an ordinary request, which nobody watches
+                await stream.send('first')  # Until then it is an ordinary request, which is not watched
                 await self.follow(stream.send)
 
 

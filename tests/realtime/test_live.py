@@ -1,6 +1,7 @@
-"""Live regions over HTTP: who gets what, and what a page that asks too much is told. The browser is in `browser/test_live.py`."""
+"""Live regions over HTTP: who gets what, and what is refused. The browser is in `browser/test_live.py`."""
 import asyncio
 import base64
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -166,7 +167,7 @@ def test_a_token_expires(app, served):
 
 
 def test_guards_of_the_page_are_asked_when_it_comes(app, served):
-    "L4: those of the app and those of the route; a log-out without a word is noticed"
+    "L4: those of the app and those of the route; a log-out without a call is noticed"
     visitor = Visitor(served)
     visitor.get('/login?user=ann')
     staff, closed = visitor.rows('/staff'), visitor.rows('/closed')
@@ -309,6 +310,98 @@ def test_forget_ends_streams_sockets_and_pages_of_one_person(app, served):
     for response in his[:2]: response.close()
 
 
+def slow_shop():
+    "Between the guard that says who it is and the open stream lies some work"
+    app = FastHTML(secret_key='k', before=Beforeware(guard))
+    app.state.inside, app.state.go, app.state.news = threading.Event(), threading.Event(), app.channel('news')
+    @app.get('/login')
+    def login(session, user: str): session['user'] = user
+    async def work():
+        app.state.inside.set()
+        while not app.state.go.is_set(): await asyncio.sleep(0.01)
+    async def words():
+        yield 'first'
+        await asyncio.sleep(DEADLINE)
+    @app.get('/staff/channel')
+    async def of_channel():
+        await work()
+        return EventStream(app.state.news)
+    @app.get('/staff/channels')
+    async def of_channels():
+        await work()
+        return EventStream(app.state.news, app.channel('more'))
+    @app.get('/staff/thread')
+    def of_thread():
+        app.state.inside.set()
+        app.state.go.wait()
+        return EventStream(app.state.news)
+    @app.get('/staff/source')
+    async def of_source():
+        await work()
+        return EventStream(words())
+    @app.get('/staff/sent')
+    async def of_send():
+        stream = EventStream()
+        await work()
+        await stream.send('first')
+        return stream
+    @app.get('/staff/guarded', before=work)
+    def guarded(): return EventStream(app.state.news)
+    @app.ws('/staff/socket', before=work, channels=[app.state.news])
+    def socket(msg: str): return Div('never')
+    @app.live
+    def account(auth): return Div(f'of {auth}')
+    @app.get('/staff/page', before=work)
+    def page(): return Titled('x', account())
+    return app
+
+
+def ends_at_once(how, visitor, served):
+    "Open it; returns when it has ended"
+    if how != 'socket':
+        response = visitor.request('POST', '/_live', dict(has=visitor.known)) if how == 'page' else visitor.request('GET', f'/staff/{how}')
+        return Stream(response).rest()[-1][0]
+    with connect(served.ws_url + '/staff/socket', additional_headers={'Cookie': visitor.cookie}) as ws:
+        with pytest.raises(ConnectionClosed) as e: ws.recv(DEADLINE)
+        return e.value.rcvd.code
+
+
+@pytest.mark.parametrize('how', 'channel channels thread source sent guarded page socket'.split())
+def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
+    app = slow_shop()
+    with serve(app) as served, ThreadPoolExecutor(1) as pool:
+        ann = Visitor(served)
+        ann.get('/login?user=ann')
+        app.state.go.set()
+        ann.known = ann.rows('/staff/page')
+        app.state.go.clear()
+        app.state.inside.clear()
+        opening = pool.submit(ends_at_once, how, ann, served)
+        assert app.state.inside.wait(DEADLINE)
+        served.call(lambda: app.regions.here().topics.start(app.forget('ann')))
+        served.call(lambda: None)
+        app.state.go.set()
+        assert opening.result() == (1012 if how == 'socket' else 'shutdown')
+        back = ann.request('GET', '/staff/channel')   # she was let in afterwards
+        app.state.news.publish_sync('hello', 'greeting')
+        assert Stream(back).until('greeting')
+        back.close()
+
+
+def test_forget_ends_what_is_open_in_mounted_apps_too():
+    inner, app = shop(), shop()
+    app.mount('/in', inner)
+    with serve(app) as served:
+        ann, bob = Visitor(served), Visitor(served)
+        for visitor, user in (ann, 'ann'), (bob, 'bob'): visitor.get(f'/login?user={user}')
+        hers, his = (visitor.request('GET', '/in/staff/events') for visitor in (ann, bob))
+        served.call(lambda: app.regions.here().topics.start(app.forget('ann')))
+        assert Stream(hers).rest()[-1][0] == 'shutdown'
+        inner.channel('news').publish_sync('hello', 'greeting')
+        assert Stream(his).until('greeting')
+        his.close()
+
+
 def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path):
     "`recheck` for streams and sockets: guards are asked again, with the session as it is now"
     app = shop(recheck=0.4, sess_store=f'sqlite:///{tmp_path}/sessions.db')
@@ -426,7 +519,7 @@ def test_a_region_alone_for_the_output_of_a_notebook(app, served):
 
 
 def test_streams_of_a_mounted_app_that_is_not_ours_are_left(caplog):
-    "`recheck` has nobody to ask there"
+    "`recheck` has no guard to ask there"
     outer = FastHTML(secret_key='k', recheck=0.3)
     inner = Starlette(routes=[Route('/events', lambda request: EventStream(outer.channel('news')))])
     outer.mount('/inner', inner)

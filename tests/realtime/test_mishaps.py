@@ -1,7 +1,7 @@
 """What programs, threads and servers do wrong, and what must hold all the same.
 
 Sources that fail while they are closed or do not want to end, elements that cannot be drawn, event loops that are gone,
-threads that are kept, cancellations that nobody asked for or that come twice.
+threads that are kept, cancellations that no code asked for or that come twice.
 """
 import asyncio
 import contextlib
@@ -172,7 +172,7 @@ def test_a_stream_is_the_answer_to_one_request():
         assert (one.status, two.status) == (200, 500)
 
 
-# Ordinary endings are no news, however many tasks hear of them
+# Ordinary endings are no news, however many tasks get them
 
 @pytest.mark.parametrize('kind', ['stream', 'conn', 'handler'])
 def test_a_task_group_that_hears_of_the_end_is_not_logged(kind, caplog):
@@ -409,7 +409,7 @@ async def test_a_channel_is_forgotten_when_its_only_client_gave_up_waiting():
 
 
 async def test_a_new_client_misses_nothing_after_the_id_it_was_given():
-    "C2: a thread publishes in the very moment in which the client takes its seat"
+    "C2: a thread publishes in the very moment in which the client subscribes"
     app = FastHTML(secret_key='x')
     channel = app.channel('c', history=5)
     join = channel.join

@@ -186,7 +186,7 @@ def test_changes_come_from_threads_and_lifespans():
                 await counter.changed()
                 if data['n'] == 5: seen.set()
         task = asyncio.create_task(tick())
-        await counter.changed()       # before anybody looks
+        await counter.changed()       # before a page shows it
         yield
         task.cancel()
         data['n'] = -1
@@ -257,7 +257,7 @@ def test_regions_of_several_apps_of_one_server(kind):
     dict(age=[1]), dict(end='x'), dict(end=[None, {}]), dict(drop={}), dict(poll=[]),
     dict(streams=[]), dict(retry=[1])], ids=str)
 def test_what_a_page_says_besides_is_taken_or_left(more):
-    "Nothing of it is an error of the server, and the page is told what differs"
+    "Nothing of it is an error of the server, and the page gets what differs"
     app, VALUES['n'] = FastHTML(secret_key='k'), 1
     region = app.live(plain)
 

@@ -147,6 +147,29 @@ def test_a_handler_that_works_and_sends_nothing_does_not_delay_disconn():
     assert said['disconn'] <= 3 and said['handler ended'] <= 15, said
 
 
+def test_disconn_is_not_delayed_where_the_server_says_of_the_end_by_an_error():
+    "As granian may; the message that says it never comes"
+    async def main():
+        app, said, loop = FastHTML(secret_key='x'), [], asyncio.get_running_loop()
+        async def disconn(): said.append(loop.time() - left)
+        @app.ws('/x', disconn=disconn)
+        async def work(): await asyncio.sleep(3600)
+        class Broken(Client):
+            async def receive(self):
+                if (message := await super().receive())['type'] == 'websocket.disconnect': raise RuntimeError('ASGI flow error')
+                return message
+        client = Broken('/x', 'websocket')
+        task = client.start(app)
+        client.say('{}')
+        await asyncio.sleep(5)
+        left = loop.time()
+        client.leave()
+        await task
+        return said
+    [seconds] = on_virtual_clock(main)
+    assert seconds <= 3
+
+
 async def test_a_plain_handler_that_works_and_sends_nothing_does_not_delay_disconn():
     app, working, go_on, gone = FastHTML(secret_key='x'), threading.Event(), threading.Event(), asyncio.Event()
     async def disconn(): gone.set()

@@ -150,7 +150,7 @@ ALLOWED = {  # name → frames, pongs that must come
     'a fragment ends inside a character': (frame(TEXT, HI[:MIDDLE], fin=False) + frame(0, HI[MIDDLE:]), []),
     'every byte a fragment': (frame(TEXT, fin=False) + b''.join(frame(0, HI[i:i + 1], fin=False) for i in range(len(HI))) + frame(0), []),
     'a thousand empty fragments': (frame(TEXT, HI, fin=False) + frame(0, fin=False)*1000 + frame(0), []),
-    'a pong nobody asked for': (frame(PONG, 'here') + frame(TEXT, HI), []),
+    'an unsolicited pong': (frame(PONG, 'here') + frame(TEXT, HI), []),
     'two hundred pings': (frame(PING, 'x'*125)*200 + frame(TEXT, HI), [b'x'*125]*200),
 }
 
@@ -202,7 +202,7 @@ def test_a_line_that_is_cut_is_noticed(server, where, how):
     assert one.reported in (1005, 1006)
 
 
-# What breaks the protocol: RFC 6455 lets a server send a close frame with the reason, or end the connection without a word (7.1.7)
+# What breaks the protocol: RFC 6455 lets a server send a close frame with the reason, or end the connection without a close frame (7.1.7)
 
 ANSWERS = {  # server → what it tells the client and `disconn`; 0 is the code of the rule that was broken
     'uvicorn': (0, 0),

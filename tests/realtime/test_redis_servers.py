@@ -1,4 +1,4 @@
-"""Redis Cluster, Sentinel and a replica that lags: the server is another one, and clients are told once."""
+"""Redis Cluster, Sentinel and a replica that lags: the server is another one, and clients are notified once."""
 import socket
 import subprocess
 import tempfile

@@ -528,7 +528,7 @@ def test_a_client_that_is_up_to_date_gets_nothing_old(news):
 @pytest.mark.parametrize('last_id', ['other-3', 'garbage', '0', '-1', '%00', 'a'*10_000, 'ä'.encode().decode('latin-1'), '999999999999'],
                          ids=lambda s: s[:9])
 def test_a_client_that_history_does_not_cover_is_told(news, last_id):
-    "C3: it must load the page anew"
+    "C3: it must load the page again"
     served, channel = news
     for i in range(8): channel.publish_sync(f'm{i}')
     [event] = read(served, 1, last_id)

@@ -106,6 +106,20 @@ def test_stop_ends_it():
         assert 'one &amp; </div>' in shows(visitor, 3, 'data-work="stopped"')
 
 
+def test_strangers_who_look_at_a_thousand_others_take_no_result_away(monkeypatch):
+    monkeypatch.setattr(module, 'most_runs', 20)
+    app = site()
+    app.state.go.set()
+    with serve(app) as served:
+        visitor = Visitor(served)
+        visitor.get('/start?q=1')
+        shows(visitor, 1, 'data-work="done"')
+        for q in range(100, 160): visitor.get(f'/look?q={q}')
+        assert 'data-work="done"' in visitor.get('/look?q=1') and len(app.state.answer.runs) <= 20
+        visitor.get('/start?q=1')
+        assert app.state.runs == [1]
+
+
 def test_two_processes_run_it_once_and_both_show_and_stop_it(tmp_path):
     apps = [site(broker=f'sqlite:{tmp_path}/a.db') for _ in range(2)]
     with serve(apps[0]) as here, serve(apps[1]) as there:

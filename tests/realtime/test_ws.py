@@ -130,7 +130,7 @@ def test_path_parameters_reach_the_handler(talk):
 
 
 def test_a_sync_handler_runs_in_a_thread_and_can_send(talk):
-    "Upstream's `send` does nothing there, without a word"
+    "Upstream's `send` does nothing there, without an error"
     with connect(f'{talk.ws_url}/sync') as ws: assert [ask(ws, msg='x'), ws.recv(timeout=DEADLINE)] == ['<p>thread False</p>', '<p>x</p>']
 
 

@@ -1,4 +1,4 @@
-"""The command `fasthtml`, as somebody at a terminal uses it: real processes, in empty folders."""
+"""The command `fasthtml`, as a user at a terminal meets it: real processes, in empty folders."""
 import os
 import re
 import signal

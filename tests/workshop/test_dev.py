@@ -71,11 +71,13 @@ def load(folder, source, options=''):
 @pytest.fixture
 def quiet(monkeypatch):
     "What was said once may be said again, and nothing stays patched"
+    import fasthtml.html.attributes as attributes
     import fasthtml.html.element as element_model
     import fasthtml.http.hints as said
     log = logging.getLogger('fasthtml')
     handlers, shown, depth = list(log.handlers), warnings.showwarning, sys.get_coroutine_origin_tracking_depth()
-    for name in '_filled', '_without_text': monkeypatch.setattr(element_model, name, set())
+    monkeypatch.setattr(element_model, '_filled', set())
+    monkeypatch.setattr(attributes, '_without_text', set())
     monkeypatch.setattr(said, '_said', {})
     with warnings.catch_warnings():
         warnings.simplefilter('always')
@@ -151,7 +153,7 @@ FINE = {
                            "@rt\ndef index(): return P('x')",
     'fields that are named like special ones': "@rt\ndef index(body: str = '', data: str = '', state: str = ''): return P('x')",
     'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
-    'a handler defined anew after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
+    'a handler defined again after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
                                                     "@rt\ndef index(): return P('y')",
     'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
 }

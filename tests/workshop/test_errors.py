@@ -1,4 +1,4 @@
-"""Mistakes that people make. What they are told says what happened, what was expected and how to mend it, and points at their own line.
+"""Mistakes that people make. What they read says what happened, what was expected and how to mend it, and points at their own line.
 
 Each mistake is a small program in a file of its own. The line that is to blame ends in `# here`.
 """

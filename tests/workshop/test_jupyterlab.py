@@ -99,7 +99,7 @@ def outputs(page) -> str:
 
 
 def run_all_above(page) -> None:
-    "Run every cell but the last. What is run before the kernel is connected is forgotten without a word"
+    "Run every cell but the last. What is run before the kernel is connected is forgotten without an error"
     begun = "document.querySelector('.jp-Notebook .jp-CodeCell .jp-InputPrompt').textContent.trim() != '[ ]:'"
     for _ in range(5):
         page.locator('.jp-Notebook .jp-Cell .jp-InputPrompt').last.click()

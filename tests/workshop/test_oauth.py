@@ -207,7 +207,7 @@ def server(issuer):
 
 @pytest.fixture
 def answer_of(new_page, server):
-    "Log somebody in, but keep the provider's answer instead of delivering it"
+    "Log a user in, but keep the provider's answer instead of delivering it"
     def answer(name):
         page, server.app.caught = new_page(), []
         page.goto(f'{server.url}/')
@@ -226,7 +226,7 @@ def changed(url, **query):
 
 
 def refused(page, server, url):
-    "The answer at `url` logs nobody in"
+    "The response at `url` logs no user in"
     page.goto(url)
     assert page.url == f'{server.url}/error'
     page.goto(f'{server.url}/')
@@ -319,6 +319,31 @@ def test_check_invalid_is_asked_each_time_and_logout_forgets():
     assert client.get('/').headers['location'] == '/login'
     client.get('/logout')
     assert 'auth' not in client.session
+
+
+CROSS = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
+
+
+@pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST'])
+@pytest.mark.parametrize('headers', [CROSS, CROSS | {'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image'}], ids=['link', 'picture'])
+def test_another_site_logs_nobody_out(method, headers):
+    client = Client(shop(GitHubAppClient('shop', 'kept secret')), HOME, session={'auth': 'ada'})
+    answer = client.request(method, '/logout', headers=headers)
+    assert answer.status_code == 403 and client.session['auth'] == 'ada'
+    if method == 'GET' and headers is CROSS:    # a person may go on
+        assert answer.one('main a').attrs['href'] == '/logout?'
+    for own in {'Sec-Fetch-Site': 'same-origin'}, {'Sec-Fetch-Site': 'none'}, {}:
+        client.session = {'auth': 'ada'}
+        assert client.request(method, '/logout', headers=own).status_code == 303 and 'auth' not in client.session
+
+
+def test_a_logout_ends_what_the_person_has_open():
+    app = shop(GitHubAppClient('shop', 'kept secret'))
+    news = app.channel('news')
+    app.get('/follow')(lambda: EventStream(news))
+    with Client(app, HOME, session={'auth': 'ada'}) as client, client.sse('/follow') as events:
+        client.get('/logout')
+        assert events.next().event == 'shutdown'
 
 
 def test_mounted_apps_stay_below_their_prefix():
@@ -440,7 +465,7 @@ LIES = {
     'tampered': dict(make=_garbled),
     'alg none': dict(make=lambda claims: jwt.encode(claims, None, 'none')),
     'shared secret': dict(make=lambda claims: jwt.encode(claims, 'kept secret' * 3, 'HS256', headers={'kid': 'k0'})),
-    'key of somebody else': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k0'})),
+    'key of another provider': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k0'})),
     'unknown key': dict(make=lambda claims: jwt.encode(claims, KEYS[1], 'RS256', headers={'kid': 'k9'})),
     'no jwt': dict(make=lambda claims: 'eyJ'),
     'not even text': dict(make=lambda claims: 7),
@@ -454,7 +479,7 @@ LIES = {
     'expired': dict(claims={'exp': 1}),
     'for ever': dict(claims={'exp': None}),
     'other access token': dict(claims={'at_hash': 'AAAA'}),
-    'details of somebody else': dict(me={'sub': 'eve'}),
+    'details of another user': dict(me={'sub': 'eve'}),
     'error': dict(token=({'error': 'invalid_grant', 'error_description': 'kept secret'}, 400)),
     'error with status 200': dict(token=({'error': 'bad_verification_code'},)),
     'list': dict(token=([], 500)),

@@ -161,8 +161,8 @@ def who_is_there(page, url):
 STEPS = {
     '01_first_app': {'A page': first_page, 'Entries in a database': list_of_entries, 'A form': a_form_that_adds,
                      'Validation': a_form_that_explains, 'The session': a_name_that_is_kept},
-    '02_chat': {'A socket': a_reply, 'A server that speaks first': a_welcome, 'A room': a_room, 'Listening only': a_wall,
-                'Names': a_name, 'What was said': what_was_said, 'Who is there': who_is_there},
+    '02_chat': {'A socket': a_reply, 'Messages that the server sends first': a_welcome, 'A room': a_room, 'Listening only': a_wall,
+                'Names': a_name, 'Messages that are kept': what_was_said, 'Who is there': who_is_there},
 }
 
 
@@ -182,7 +182,7 @@ def test_each_step_of_a_tutorial_works_with_the_documented_install(tutorial, hea
 
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_the_chat_of_the_tutorial_survives_a_restart(new_page, tmp_path, htmx):
-    "In the windows of two people: what was said before, what somebody has typed, and who is there"
+    "In the windows of two people: what was said before, what a visitor has typed, and who is there"
     (tmp_path/'main.py').write_text(program('02_chat', 'Who is there').replace("'chat.db', ", f"'chat.db', htmx={htmx}, "))
     command = [sys.executable, 'main.py']
     with serve_process('', tmp_path, command=command) as server, Proxy(server.port) as proxy:
@@ -210,7 +210,7 @@ def test_the_chat_of_the_tutorial_survives_a_restart(new_page, tmp_path, htmx):
             for tab in tabs:
                 tab.wait_for_selector('main > p:text-is("Ida, Joan here")')
                 tab.wait_for_selector('[role=status]', state='hidden')
-                tab.problems.clear()   # the browser logs that nobody answered
+                tab.problems.clear()   # the browser logs that no server responded
 
 
 def run(source, folder, extras):

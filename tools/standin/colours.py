@@ -31,7 +31,7 @@ def lexer_of(language: str) -> Lexer | None:
 
 
 def coloured(code: str, language: str) -> str | None:
-    "HTML of some code; None if nobody knows the language"
+    "HTML of some code; None if the language is unknown"
     lexer = lexer_of(language)
     if lexer is None:
         return None

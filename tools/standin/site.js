@@ -1,5 +1,5 @@
 // Theme, menu, search and the marked heading. The pages are complete without it.
-import { pages } from './search.js'
+import { find } from './search.js'
 
 const root = document.documentElement
 const byId = id => document.getElementById(id)
@@ -40,9 +40,12 @@ function resultItem({ url, title, kind, excerpt }) {
 }
 
 async function showResults() {
-  const search = await (await index).debouncedSearch(query.value, {}, 120)
-  if (!search) return  // a later key press took over
-  const hits = (await pages(search.results, query.value)).slice(0, 8).flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
+  const asked = query.value
+  await new Promise(resolve => setTimeout(resolve, 120))
+  if (query.value !== asked) return  // a later key press took over
+  const pages = await find(await index, asked)
+  if (query.value !== asked) return
+  const hits = pages.slice(0, 8).flatMap(page => page.sub_results.slice(0, 2).map(hit => ({
     url: hit.url, excerpt: hit.excerpt, kind: page.meta.kind,
     title: hit.title === page.meta.title ? hit.title : `${page.meta.title}: ${hit.title}` })))
   found.replaceChildren(...hits.map(resultItem))

@@ -1,0 +1,169 @@
+"""Data stays data where htmx reads it: htmx 2 parses each frame of a socket as HTML, JSON too, and swaps what has an id.
+
+`WAYS` is every way in which a mapping or a list goes over a socket; the events of presence follow. What a visitor has written is in each of
+them; an HTML5 parser finds no element in what is sent, and a JSON parser finds the same data. The documentation shows no handler that sends
+what a visitor has written as HTML.
+"""
+import ast
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+from fasthtml.common import EventStream, FastHTML
+from fasthtml.realtime import presence as presence_module
+from fasthtml.testing import Client
+from support import ROOT
+
+SAID = "<div id=main hx-swap-oob='true'><img src=x onerror=alert(1)></div>"
+DATA = {'said': SAID, SAID: [SAID, {'deep': SAID}]}
+
+
+def of_socket(make):
+    "`make` gives what `app.ws` takes: the function for messages, and perhaps `conn`"
+    def ask(app):
+        channel = app.channel('news')
+        on, options = make(channel)
+        app.ws('/x', channels=[channel], **options)(on)
+        with Client(app).ws('/x') as ws:
+            ws.send({'msg': 'x'})
+            yield ws.receive()
+    return ask
+
+
+async def said(msg: str): return DATA
+async def said_in_a_list(msg: str): return [DATA]
+async def said_many(msg: str): yield DATA
+async def pushed(msg: str, send): await send(DATA)
+def pushed_plainly(msg: str, send): send(DATA)
+async def nothing(msg: str): pass
+async def asks_more(msg: str, other: int): pass
+def complains(errors): return DATA
+async def greets(send): await send(DATA)
+
+
+def publishes(channel):
+    async def on(msg: str): await channel.publish(DATA)
+    return on, {}
+
+
+def publishes_plainly(channel):
+    def on(msg: str): channel.publish(DATA)
+    return on, {}
+
+
+def of_setup(app):
+    send = app.setup_ws(nothing)
+    app.get('/tell')(lambda: send(DATA) and '')
+    client = Client(app)
+    with client.ws('/ws') as ws:
+        client.get('/tell')
+        yield ws.receive()
+
+
+WAYS = {
+    'returned': of_socket(lambda _: (said, {})), 'a list': of_socket(lambda _: (said_in_a_list, {})),
+    'yielded': of_socket(lambda _: (said_many, {})), 'sent': of_socket(lambda _: (pushed, {})),
+    'sent from a thread': of_socket(lambda _: (pushed_plainly, {})), 'conn': of_socket(lambda _: (nothing, {'conn': greets})),
+    'on_error': of_socket(lambda _: (asks_more, {'on_error': complains})), 'channel': of_socket(publishes),
+    'channel from a thread': of_socket(publishes_plainly), 'setup_ws': of_setup,
+}
+
+
+@pytest.mark.parametrize('how', WAYS)
+def test_no_data_is_markup(how):
+    app = FastHTML(secret_key='k')
+    for text in WAYS[how](app):
+        assert json.loads(text) in (DATA, [DATA])
+        assert '<' not in text and LexborHTMLParser(text).css('img, #main') == []
+
+
+PEOPLE = {'a name': (True, SAID), 'a mapping': (lambda auth: auth and {'id': 1, 'name': auth}, {'id': 1, 'name': SAID}),
+          'a list': (lambda auth: auth and [1, auth], [1, SAID])}
+
+
+@pytest.mark.parametrize('wire', ['stream', 'socket'])
+@pytest.mark.parametrize('kind', PEOPLE)
+def test_the_name_that_a_person_has_chosen_is_no_markup_for_others(kind, wire, monkeypatch):
+    monkeypatch.setattr(presence_module, 'grace_seconds', 0.1)
+    person, expected = PEOPLE[kind]
+    def who(req): req.scope['auth'] = req.headers.get('x-name')
+    app = FastHTML(secret_key='k', before=who)
+    hall = app.channel('hall', presence=person)
+    app.get('/hall')(lambda: EventStream(hall))
+    app.ws('/ws', channels=[hall])(nothing)
+    client, seen = Client(app), []
+    with client.sse('/hall') if wire == 'stream' else client.ws('/ws') as other:
+        with client.sse('/hall', headers={'X-Name': SAID}): seen.append(other.next() if wire == 'stream' else other.receive())
+        seen.append(other.next() if wire == 'stream' else other.receive())
+    for name, one in zip(('joined', 'left'), seen, strict=True):
+        text = one.data if wire == 'stream' else one
+        assert LexborHTMLParser(text).css('img, #main') == []
+        if wire == 'socket': assert json.loads(text) == {name: expected}
+        else: assert (one.event, unescape(text) if isinstance(expected, str) else json.loads(text)) == (name, expected)
+
+
+# Programs of the documentation
+
+def programs():
+    for file in sorted(ROOT.glob('nbs/**/*.ipynb')):
+        for cell in json.loads(file.read_text())['cells']:
+            text = ''.join(cell['source'])
+            if cell['cell_type'] == 'code' and not text.startswith(('#| export', '%')): yield file, text
+            if cell['cell_type'] == 'markdown': yield from ((file, o) for o in re.findall(r'```(?:python|py)\n(.*?)```', text, re.S))
+    for file in (*sorted(ROOT.glob('examples/*.py')), *sorted(ROOT.glob('fasthtml/workshop/templates/*/main.py.txt'))):
+        yield file, file.read_text()
+
+
+VERBS = set('route get post put patch delete ws rt ar app'.split())
+NUMBERS = {'int', 'float', 'bool', 'date', 'datetime', 'UUID'}
+
+
+def registers(node):
+    while isinstance(node, ast.Call): node = node.func
+    return getattr(node, 'attr', getattr(node, 'id', '')) in VERBS
+
+
+def is_raw_text(value, texts):
+    "Is it a `str` that was made of other values, or one that a visitor has sent? `texts`: parameters that are text"
+    if isinstance(value, ast.IfExp): return is_raw_text(value.body, texts) or is_raw_text(value.orelse, texts)
+    if isinstance(value, ast.Name): return value.id in texts
+    if isinstance(value, ast.JoinedStr):
+        return any({o.id for o in ast.walk(part) if isinstance(o, ast.Name)} & texts for part in value.values
+                   if isinstance(part, ast.FormattedValue))
+    if isinstance(value, ast.BinOp): return is_raw_text(value.left, texts) or is_raw_text(value.right, texts)
+    call = value.func.attr if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) else ''
+    names = {o.id for o in ast.walk(value) if isinstance(o, ast.Name)}
+    return call in ('join', 'format') or call == 'get' and bool(names & {'session', 'sess'})
+
+
+def raw_texts(source):
+    "Handlers of a program that return such a text"
+    for node in ast.walk(compile(source, 'program', 'exec', ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)):
+        handlers = [o for o in node.args if isinstance(o, ast.Lambda)] if isinstance(node, ast.Call) and registers(node.func) else []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(registers, node.decorator_list)): handlers.append(node)
+        for f in handlers:
+            texts = {a.arg for a in (*f.args.args, *f.args.kwonlyargs) if ast.unparse(a.annotation or ast.Name('str')) not in NUMBERS}
+            given = [f.body] if isinstance(f, ast.Lambda) else [o.value for o in ast.walk(f) if isinstance(o, ast.Return)]
+            if any(is_raw_text(o, texts) for o in given if o is not None): yield getattr(f, 'name', 'lambda')
+
+
+@pytest.mark.parametrize('body, found', [
+    ("return f'Hello {name}'", True), ('return name', True), ("return 'a' + name", True), ("return ', '.join(room.people())", True),
+    ("return session.get('user')", True), ("return P(f'Hello {name}')", False), ("return f'{n} left'", False), ("return 'x', name", False)])
+def test_the_judge_of_programs_knows_what_is_sent_as_it_is(body, found):
+    assert bool([*raw_texts(f'@app.get\ndef f(name, session, n: int):\n    {body}')]) is found
+
+
+def test_no_program_of_the_documentation_sends_the_text_of_a_visitor_as_html():
+    found, read = [], 0
+    for file, text in programs():
+        source = '\n'.join('' if line.startswith(('%', '!')) else line for line in text.split('\n'))
+        try: names = [*raw_texts(source)]
+        except SyntaxError: continue    # a part of a program, in a text
+        read += 1
+        found += [(str(Path(file).relative_to(ROOT)), name) for name in names]
+    assert found == [] and read > 500
