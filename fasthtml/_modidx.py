@@ -3300,6 +3300,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.frame_writer': ( 'api/realtime/servers.html#frame_writer',
                                                                                        'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers.has_ended': ( 'api/realtime/servers.html#has_ended',
+                                                                                    'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.hypercorn_stop': ( 'api/realtime/servers.html#hypercorn_stop',
                                                                                          'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.is_gone': ( 'api/realtime/servers.html#is_gone',

@@ -25,7 +25,8 @@ from starlette.types import Scope, Send
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
 from .mailbox import Mailbox
-from .servers import abort, chunk_writer, frame_writer, lifecycle_of, running_loop, server_of, step_send
+from .servers import (abort, chunk_writer, frame_writer, has_ended, lifecycle_of, running_loop, server_of,
+                                       step_send)
 from .tasks import NEVER_CAUGHT, Cancellation, SenderStopped, retrieve, ticker
 from .wire import Message, Notice
 
@@ -183,7 +184,7 @@ def tick(self: Connection, now: float) -> None:
     stuck = box.pending_bytes > 0
     if self.expires is not None and now >= self.expires: self.end('aged', 1012, 'reconnect')
     if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
-    elif box.closed: self.end('gone', 1006)
+    elif box.closed or self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)
     elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
     elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
 

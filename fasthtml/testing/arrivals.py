@@ -30,7 +30,7 @@ _handling2 = [{'code': '204', 'swap': False}, {'code': '[23]..', 'swap': True}, 
 @patch
 def respond(
     self: Visit,
-    request: HxRequest, # What was asked
+    request: HxRequest, # The request
     reply: Reply,     # What came
 ) -> None:
     "Do what htmx does with a response"
@@ -237,12 +237,12 @@ def _by_status(self: Visit, el: Any, status: int, said: dict) -> None:
 @patch
 def swap_text(
     self: Visit,
-    el: Any,                        # Element that asked
+    el: Any,                        # Element that sent the request
     text: str,                      # What came
     said: dict,                     # `target`, `swap`, `select`, `selectOOB`
     request: HxRequest | None = None, # For the history
     reply: Reply | None = None,
-) -> Any:                           # The element that asked, or its place
+) -> Any:                           # The element that sent the request, or its place
     "Swap a text as htmx 4 does; also for sockets and streams"
     scene, target = self.scene, said.get('target')
     spec = spec4(said.get('swap') or scene.config.default_style, scene.config.default_style)

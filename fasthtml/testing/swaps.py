@@ -27,12 +27,12 @@ class SwapPlace:
     "Where a response goes"
     target: Any                     # Element
     spec: Spec                      # How
-    source: Any = None              # Element that asked
+    source: Any = None              # Element that sent the request
     select: str | None = None       # What to take of the response
     select_oob: str | None = None   # What to take of it for other places
-    boosted: bool = False           # A boosted link or form asked
-    restore: bool = False           # The history asked, version 2
-    history: bool = False           # The history asks for the whole body, version 4
+    boosted: bool = False           # From a boosted link or form
+    restore: bool = False           # From the history, version 2
+    history: bool = False           # From the history, for the whole body, version 4
     inherit: Callable | None = None # Spec of a partial that says none, version 2
     main: bool = True               # There is a place for what names none, version 4
 

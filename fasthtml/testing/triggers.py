@@ -41,7 +41,7 @@ class HxRequest:
     headers: dict[str, str]
     entries: list[tuple[str, str|ChosenFile]] # Body; empty for a request that has its values in the address
     multipart: bool = False     # How the body is written
-    source: Any = None          # Element that asks
+    source: Any = None          # Element that sends the request
     target: Any = None          # Element for the response
     anchor: str = ''            # Fragment of the address
     swap: str | None = None     # How to swap, if it was said for this request
@@ -52,7 +52,7 @@ class HxRequest:
     confirm: str | None = None  # Question to be asked first
     prompt: str | None = None   # Question whose answer is sent with it
     boosted: bool = False       # A boosted link or form
-    restore: bool = False       # The history asks
+    restore: bool = False       # From the history
     sse: Any = None             # The stream's element, if this opens one
     lock: Any = None            # Element that asks for one thing at a time (`hx-sync`, or the one that asks)
     strategy: str = ''          # What `hx-sync` says
@@ -148,7 +148,7 @@ def _value(node: ast.AST, names: dict, event: DomEvent, fields: Fields) -> Any:
 # %% ../../nbs/api/testing/35_triggers.ipynb #fec654e3
 @dataclass(eq=False, slots=True)
 class Trigger:
-    "When an element asks"
+    "When an element sends its request"
     name: str                   # Event
     filter: str | None = None   # JavaScript that must be true
     every: float = 0            # Seconds between two times

@@ -42,7 +42,7 @@ class Go:
 
 @dataclass(eq=False, slots=True)
 class Wire:
-    "An element that asks when something happens"
+    "An element that sends a request when something happens"
     el: Any
     trigger: Trigger
     on: list                       # Where it listens
@@ -66,7 +66,7 @@ class PageConnection:
     kind: str                      # 'ws' or 'sse'
     el: Any
     url: str                       # Absolute
-    request: HxRequest | None = None # htmx 4 asks for a stream as for anything else
+    request: HxRequest | None = None # htmx 4 requests a stream like anything else
     open: bool = True
     socket: Any = None             # Filled by the page client
     ready: Any = None              # Set when it is open, or has failed
@@ -359,7 +359,7 @@ def _poll(self: Visit, el: Any, trigger: Trigger, act: Callable) -> None:
 
 @patch
 def _boosts(self: Visit, el: Any) -> tuple[str, str] | None:
-    "How a boosted link or form asks; None if it is not boosted"
+    "Verb and address of a boosted link or form; None if it is not boosted"
     if el.tag not in ('a', 'form'): return None
     said = self.rules.value(el, 'hx-boost')
     if not said or (said != 'true' if self.version == 2 else said == 'false'): return None
@@ -401,7 +401,7 @@ def ask(
     path: str,        # Address, as written
     event: DomEvent,  # What happened
 ) -> None:
-    "Ask for what an element says"
+    "Make the request of an element"
     if not connected(el) or self.rules.ignored(el): return
     if path.startswith(('js:', 'javascript:')): return self.script(f'The address of {describe(el)} is JavaScript')
     if self.version == 4:
@@ -477,7 +477,7 @@ def fetch(
     path: str,             # Address
     said: Mapping = {},    # `target`, `swap`, `select`, `source`, `values`, `headers`, `push`, `replace`
 ) -> None:
-    "Ask as `htmx.ajax` does, for `HX-Location`"
+    "Make a request as `htmx.ajax` does, for `HX-Location`"
     source = next(iter(self.dom.select(said['source'])), None) if said.get('source') else self.dom.body
     target = next(iter(self.dom.select(said['target'])), None) if said.get('target') else None
     if source is None or (said.get('target') and target is None):
@@ -498,7 +498,7 @@ def restore(
     self: Visit,
     url: str, # Address that the visitor goes back to
 ) -> None:
-    "Ask for a page of the history"
+    "Request a page of the history"
     path = urlsplit(url)._replace(scheme='', netloc='', fragment='').geturl()
     headers = {'HX-History-Restore-Request': 'true'}
     target = next(iter(self.dom.select('[hx-history-elt],[data-hx-history-elt]')), self.dom.body)
