@@ -62,8 +62,9 @@ class Region:
         name: str,                   # What it is called in pages
         pacing: Pacing,              # How often it is drawn
         guard: Callable | None = None, # Whether a user may see it: takes `auth` and parameters of the region
+        presence: Any = None,        # Channel: pages that show the region are among its people
     ):
-        self.regions, self.fn, self.name, self.pacing, self.guard = regions, fn, name, pacing, guard
+        self.regions, self.fn, self.name, self.pacing, self.guard, self.presence = regions, fn, name, pacing, guard, presence
         self.signature = Signature(fn, name)
         self.is_async = inspect.iscoroutinefunction(function_of(fn))
         self.retry: Callable[[str], None] | None = None   # Called when a page asks for work to be tried again
