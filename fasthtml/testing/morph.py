@@ -164,7 +164,8 @@ def node(self: Morph, old: Any, new: Any) -> None:
     if not is_element(old) or 'hx-morph-skip' in old.attrs: return
     before, value, text = _hx_attrs(old), old.attr('value'), old.text if old.tag == 'textarea' else ''
     chosen = None
-    if new.tag == 'option': chosen = starts_chosen(new) if self.idiomorph else ('selected' in new.attrs and 'selected' not in old.attrs) or None
+    if new.tag == 'option' and self.idiomorph: chosen = starts_chosen(new)
+    elif new.tag == 'option' and 'selected' in new.attrs and 'selected' not in old.attrs: chosen = True
     copy_attributes(old, new)
     if _hx_attrs(old) != before: self.changed.append(old)
     if self.idiomorph: keys: tuple = ('value', 'checked') if old.tag in ('input', 'textarea') else ()
