@@ -3427,6 +3427,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/realtime/signals.py'),
                                            'fasthtml.realtime.signals.WakeupHold.__init__': ( 'api/realtime/signals.html#wakeuphold.__init__',
                                                                                               'fasthtml/realtime/signals.py'),
+                                           'fasthtml.realtime.signals.WakeupHold._beside': ( 'api/realtime/signals.html#wakeuphold._beside',
+                                                                                             'fasthtml/realtime/signals.py'),
                                            'fasthtml.realtime.signals.WakeupHold._forward': ( 'api/realtime/signals.html#wakeuphold._forward',
                                                                                               'fasthtml/realtime/signals.py'),
                                            'fasthtml.realtime.signals.WakeupHold._install': ( 'api/realtime/signals.html#wakeuphold._install',
