@@ -342,7 +342,8 @@ def loggers():
 
 def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
     found = dict(loggers())
-    sources = map(inspect.getsource, (m for name, m in sys.modules.items() if name.startswith('fasthtml.') and getattr(m, '__file__', None)))
+    modules = [m for name, m in sys.modules.items() if name.startswith('fasthtml.') and getattr(m, '__file__', None)]
+    sources = map(inspect.getsource, modules)
     written = {name for source in sources for name in re.findall(r"getLogger\('(fasthtml[\w.]*)'\)", source)}
     found |= {name: logging.getLogger(name) for name in written}     # whatever its variable is called
     assert len(found) > 8

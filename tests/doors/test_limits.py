@@ -48,7 +48,8 @@ WAYS = {'ws': (lambda app: app.ws('/s')(on), '/s'), 'APIRouter': (routed, '/s'),
 
 
 def test_every_way_and_every_limit_is_in_a_table():
-    ways = {n for n in dir(FastHTML) if re.search('ws|websocket', n)} | {f'APIRouter.{n}' for n in dir(APIRouter) if re.search('ws|websocket', n)}
+    ways = {n for n in dir(FastHTML) if re.search('ws|websocket', n)}
+    ways |= {f'APIRouter.{n}' for n in dir(APIRouter) if re.search('ws|websocket', n)}
     assert ways == {'ws', 'APIRouter.ws', 'setup_ws', 'add_websocket_route'}, 'the last two call `ws`'
     here = {'total', 'per_address', 'per_person', 'person'}
     elsewhere = {'messages_per_second', 'age'}    # tests/realtime/test_options.py
