@@ -2036,6 +2036,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._Keeper.fetch': ( 'api/http/sessions.html#_keeper.fetch',
                                                                                   'fasthtml/http/sessions.py'),
+                                        'fasthtml.http.sessions._Keeper.forget_what_ended': ( 'api/http/sessions.html#_keeper.forget_what_ended',
+                                                                                              'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._Keeper.key': ( 'api/http/sessions.html#_keeper.key',
                                                                                 'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._Keeper.load': ( 'api/http/sessions.html#_keeper.load',
