@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, overload
 
 from fastcore.basics import patch
 
@@ -58,7 +58,7 @@ def said(
     content: Any,  # Text is appended, anything else replaces it
 ) -> str:
     "What is shown after something was said"
-    return html + esc(content) if type(content) is str else to_html(content)
+    return html + esc(content) if isinstance(content, str) and not hasattr(content, '__html__') else to_html(content)
 
 # %% ../../nbs/api/app/32_work.ipynb #be9fb47a
 class Work:
@@ -108,14 +108,8 @@ def _view(self: Work, arguments: dict[str, Any]) -> FT:
     "What is known of a run, as an element"
     run = self._run_of(self.region.signature.key(arguments))
     self._soon(self._look_after, run)
-    again = Button(self._word('try_again'), type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
+    again = Button(say(Text('try_again')), type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
     return Div(Safe(run.html), again, data_work=run.state, aria_live='polite', aria_busy='true' if run.state == 'running' else None)
-
-@patch
-def _word(self: Work, key: str) -> str:
-    "A text in the app's first language: all pages share one drawing"
-    languages = self.regions.app.site.languages
-    return say(Text(key), languages.tables[languages.first] if languages else {})
 
 @patch
 def _run_of(self: Work, key: str) -> Run:
@@ -170,9 +164,7 @@ def _hear(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
 @patch
 def _redraw(self: Work, run: Run) -> None:
     "Bring the pages of this process up to date"
-    for loop, here in list(self.regions.loops.items()):
-        if loop is running_loop(): here.topics.changed(self.region.name, {}, run.key)
-        elif loop.is_running(): loop.call_soon_threadsafe(here.topics.changed, self.region.name, {}, run.key)
+    self.regions.redraw(self.region.name, run.key)
 
 # %% ../../nbs/api/app/32_work.ipynb #5f26ba61
 @patch
@@ -222,27 +214,32 @@ async def _own(self: Work, run: Run) -> None:
 async def _perform(self: Work, run: Run, lease: Lease | None) -> None:
     "Call the function, and note how it ends"
     run.html, run.state, run.stopping, run.mine = '', 'running', False, True
-    pulse = asyncio.create_task(self._pulse(run, lease, asyncio.current_task()))
+    task, over = asyncio.current_task(), False
+    pulse = asyncio.create_task(self._pulse(run, lease, task))
     async def say(content: Any) -> None:
         "Show more text, or an element instead"
+        if over: raise RuntimeError(f'{run.key} has ended, so nothing more can be said.')
         run.html = said(run.html, content)
         self._redraw(run)
         await asyncio.sleep(0)
     try:
         await self.fn(**self.region.signature.arguments(run.key), say=say)
         self._end(run, 'done')
-    except asyncio.CancelledError: self._end(run, 'stopped' if run.stopping else 'broken')
-    except Exception:
-        log.exception('%s has failed', run.key)
-        self._end(run, 'failed')
+    except BaseException as e:   # `sys.exit()` of a library is no reason to end the server
+        if isinstance(e, asyncio.CancelledError) and task.cancelling(): self._end(run, 'stopped' if run.stopping else 'broken')
+        else:
+            log.error('%s has failed', run.key, exc_info=e)
+            self._end(run, 'failed')
+        if isinstance(e, KeyboardInterrupt): raise
     finally:
+        over = True
         pulse.cancel()
         await self._publish(run)
 
 @patch
 async def _pulse(self: Work, run: Run, lease: Lease | None, task: asyncio.Task) -> None:
     "Tell what was said, show that the owner is there, and keep the lease; without it, another owner may have begun"
-    told, last = None, 0.0
+    told, last, away = None, 0.0, False
     while True:
         now = time.monotonic()
         if self.regions.is_shared and (run.html != told or now - last > beat):
@@ -250,7 +247,11 @@ async def _pulse(self: Work, run: Run, lease: Lease | None, task: asyncio.Task) 
             await self._publish(run)
         try:
             if lease and lease.left < hold * 2 / 3 and not await lease.renew(): task.cancel()
-        except BrokerError: log.warning('%s: the lease could not be renewed', run.key)
+            away = False
+        except BrokerError as e:
+            if not away: log.warning('%s: the lease could not be renewed, and ends in %.0f seconds: %s', run.key, lease.left, e)
+            away = True
+            if not lease.left: task.cancel()
         await asyncio.sleep(0.1)
 
 @patch
@@ -296,6 +297,11 @@ class Working:
     "Work of an app"
     regions: Regions
 
+    @overload
+    def work(self, fn: Callable[..., Any], /) -> Work: ...
+    @overload
+    def work(self, *, pace: float = 0.05, guard: Callable[..., Any] | None = None,
+             name: str | None = None) -> Callable[[Callable[..., Any]], Work]: ...
     def work(self,
         fn: Callable | None = None,     # An async function with a parameter `say`; its other parameters tell one run from another
         *,

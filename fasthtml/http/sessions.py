@@ -47,7 +47,7 @@ log = one_line(logging.getLogger('fasthtml.http.sessions'))
 # %% ../../nbs/api/http/11_sessions.ipynb #9d1ad2f0
 def get_key(
     key: str | Sequence[str] | None = None, # The key, if the program has one; or several: the last signs, all open
-    fname: str | os.PathLike = '.sesskey', # File that keeps a key made here
+    fname: str | os.PathLike[str] = '.sesskey', # File that keeps a key made here
 ) -> str | Sequence[str]:                # What to sign with
     "Key for signing: `key`, else `$FASTHTML_SECRET_KEY`, else the content of a file, made if need be"
     key = key or os.environ.get('FASTHTML_SECRET_KEY')

@@ -51,7 +51,7 @@ class Htmx2:
         return None
 
     def triggers(self, el: Any) -> list[Trigger]:
-        "When an element asks"
+        "When an element sends its request"
         if said := own2(el, 'hx-trigger'): return triggers2(said)
         kind = kind_of(el)
         if el.tag == 'form': return [Trigger('submit')]
@@ -71,7 +71,7 @@ def _lists(said: str | None, name: str) -> bool: return bool(said) and (said == 
 # %% ../../nbs/api/testing/36_hx.ipynb #512a3854
 @patch
 def speaker(self: Htmx2, el: Any, name: str) -> Any:
-    "The element that says an attribute"
+    "The element that has an attribute"
     return next((o for o in ancestors(el) if own2(o, name) is not None), None)
 
 @patch
@@ -90,13 +90,23 @@ def target(self: Htmx2, el: Any) -> Any:
     return found
 
 @patch
+def sync(self: Htmx2, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync')
+    if not said: return el, ''
+    selector, _, strategy = (o.strip() for o in said.partition(':'))
+    lock = self.speaker(el, 'hx-sync') if selector == 'this' else next(iter(self.find(el, selector)), None)
+    if lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page: htmx 2 fails, and sends nothing.')
+    return lock, strategy.partition(':')[0] or 'drop'
+
+@patch
 def values(self: Htmx2, el: Any, name: str) -> dict:
     "`hx-vals` or `hx-headers`, of the element and of all around it"
     out: dict = {}
     for at in ancestors(el):
         said = (own2(at, name) or '').strip()
         if said == 'unset': break
-        if said: out = as_object(at, name, said) | out
+        if said: out |= {k: v for k, v in as_object(at, name, said).items() if k not in out}
     return out
 
 def as_object(
@@ -157,7 +167,7 @@ def _of_control(self: Htmx2, el: Any) -> Entries:
 @patch
 def entries(
     self: Htmx2,
-    el: Any,   # Element that asks
+    el: Any,   # Element that sends the request
     verb: str, # 'get', ...
 ) -> tuple[Entries, str | None]: # And why the browser would not send them
     "Names and values that go along"
@@ -222,7 +232,7 @@ def _header(text: str) -> str: return text if max(map(ord, text), default=0) < 2
 @patch
 def request(
     self: Htmx2,
-    el: Any,                   # Element that asks
+    el: Any,                   # Element that sends the request
     verb: str,                 # 'get', ...
     path: str,                 # Address, as written
     event: DomEvent | None = None, # What happened
@@ -309,7 +319,7 @@ class Htmx4:
 # %% ../../nbs/api/testing/36_hx.ipynb #a5267dcf
 @patch
 def triggers(self: Htmx4, el: Any) -> list[Trigger]:
-    "When an element asks"
+    "When an element sends its request"
     if said := self.value(el, 'hx-trigger', False): return triggers4(said)
     if el.tag == 'form': return [Trigger('submit')]
     typed = el.tag in ('select', 'textarea') or (el.tag == 'input' and (el.attr('type') or '').lower() not in ('button', 'submit'))
@@ -329,7 +339,7 @@ def ignored(self: Htmx4, el: Any) -> bool:
 
 @patch
 def find(self: Htmx4, el: Any, selector: str, name: str | None = None) -> list:
-    "Elements of an extended selector; `this` is who said the attribute"
+    "Elements of an extended selector; `this` is the element that has the attribute"
     this = None
     if name:
         speakers: list = []
@@ -347,6 +357,17 @@ def target(self: Htmx4, el: Any) -> Any:
     return found
 
 @patch
+def sync(self: Htmx4, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync') or ''
+    selector, colon, strategy = (o.strip() for o in said.rpartition(':'))
+    is_strategy = bool(re.match('drop|abort|replace|queue', strategy))
+    if not colon and not is_strategy: selector = strategy
+    lock = next(iter(self.find(el, selector, 'hx-sync')), None) if selector else None
+    if selector and lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page.')
+    return (el if lock is None else lock), strategy if is_strategy else 'queue first'
+
+@patch
 def values(self: Htmx4, el: Any, name: str) -> dict:
     "`hx-vals` or `hx-headers`"
     said = self.value(el, name)
@@ -359,7 +380,7 @@ def values(self: Htmx4, el: Any, name: str) -> dict:
 @patch
 def entries(
     self: Htmx4,
-    el: Any,                # Element that asks
+    el: Any,                # Element that sends the request
     method: str,            # 'GET', ...
     event: DomEvent | None = None, # What happened
     socket: bool = False,   # For a WebSocket: as for POST, without `validate`
@@ -431,7 +452,7 @@ _uri = "!#$&'()*+,/:;=?@-._~"
 @patch
 def request(
     self: Htmx4,
-    el: Any,                    # Element that asks
+    el: Any,                    # Element that sends the request
     verb: str,                  # 'get', ...; '' for what the form says
     path: str,                  # Address, as written
     event: DomEvent | None = None, # What happened

@@ -114,7 +114,7 @@ class AsyncEvents(AsyncStream):
         return self.parser.retry
 
     async def open(self) -> Self:
-        "Ask for the stream"
+        "Open the stream"
         headers = {'Accept': 'text/event-stream', 'Cache-Control': 'no-store', **(self._kw.get('headers') or {})}
         if self.last_event_id: headers['Last-Event-ID'] = self.last_event_id.encode()
         self.response = await self._client.begin(self.method, self.url, **{**self._kw, 'headers': headers})

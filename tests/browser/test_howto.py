@@ -312,3 +312,41 @@ def test_an_upload_moves_its_bar_and_what_is_too_large_is_told(page, htmx):
         page.wait_for_selector('.fh-toast-error')
         assert '413' in page.inner_text('.fh-toast-error') or 'cannot be reached' in page.inner_text('.fh-toast-error')
         assert page.evaluate("document.querySelectorAll('#there li').length") == 1
+
+
+@VERSIONS
+def test_the_usual_patterns_work_in_a_browser(page, htmx):
+    space = vars(fasthtml.common) | {'fast_app': partial(fasthtml.common.fast_app, htmx=htmx)}
+    for text in 'names = {1', 'in_row = ', 'def terms', 'panels = ', 'cities = ', 'def buy', 'saved = ', 'def report':
+        exec(cell('patterns', text).partition('\npage = ')[0].partition('\nclient.open')[0], space)
+    page.on('dialog', lambda dialog: dialog.accept())
+    with serve(space['app']) as served:
+        page.goto(f'{served.url}/people')
+        page.click('li:first-child button:first-child')
+        page.fill('[name=name]', 'Ada L.')
+        page.click('text=Save')
+        page.wait_for_selector('li:first-child:has-text("Ada L.")')
+        page.click('li:last-child button:last-child')
+        page.wait_for_function('document.querySelectorAll("li").length == 2')
+        page.goto(f'{served.url}/shop')
+        page.click('text=Terms')
+        page.click('dialog[open] button')
+        page.wait_for_function('document.querySelector("dialog").open == false')
+        page.goto(f'{served.url}/tabs')
+        page.click('text=About')
+        page.wait_for_selector('#panel:text-is("A tea shop.")')
+        assert page.url.endswith('/tabs?show=about')
+        page.goto(f'{served.url}/address')
+        page.select_option('[name=country]', 'Italy')
+        page.wait_for_selector('#city option:text-is("Milan")', state='attached')
+        page.goto(f'{served.url}/order')
+        page.click('text=Buy tea')
+        page.wait_for_selector('#cart li')
+        assert page.inner_text('#count') == '1'
+        page.goto(f'{served.url}/guests')
+        page.fill('[name=name]', 'Grace')
+        page.click('text=Save')
+        page.wait_for_selector('li:text-is("Grace")')
+        page.goto(f'{served.url}/office')
+        page.wait_for_selector('p:text-is("The slow part.")')
+    assert not page.problems
