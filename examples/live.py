@@ -63,7 +63,7 @@ svg {width: 100%; height: auto; color: var(--pico-primary)} svg text {fill: curr
 .offline {position: fixed; inset: 0 0 auto; padding: .5rem; text-align: center;
   background: var(--pico-mark-background-color); color: var(--pico-mark-color)}
 ''')
-app = FastHTML(title='Live', lifespan=lifespan, before=Beforeware(guest), exts=('ws', 'sse'), htmx=int(os.environ.get('HTMX', 2)),
+app = FastHTML(title='Live', lifespan=lifespan, before=Beforeware(guest), exts='ws', htmx=int(os.environ.get('HTMX', 2)),
                assets=os.environ.get('ASSETS', 'cdn'), hdrs=(picolink, css, Link(rel='icon', href='data:,')))
 
 def box(name, label):
@@ -97,15 +97,8 @@ async def say(text: str, auth):
     said.appendleft((auth, text[:500]))
     await chat.changed()
 
-@app.get('/room')
-def comings(): return EventStream(room)
-
-@app.get
-def present(): return Span(', '.join(sorted(room.people())), ' here')   # in an element: it is what people call themselves
-
-def presence():
-    changes = 'load, sse:joined, sse:left, sse:resync'   # resync: the connection was cut, and something missed
-    return Small(id='presence', hx_get=present, hx_trigger=changes, hx_ext='sse', sse_connect=comings)
+@app.live(presence=room)
+def present(): return Small(', '.join(sorted(room.people())), ' here', id='presence')
 
 # --- Chart: drawn once for each measurement, however many pages show it, and not at all while no page shows it
 
@@ -149,7 +142,7 @@ def home():
         Div(Card(Div(Ul(id='notes', cls='feed', aria_live='polite'),
                      Form(Group(box('question', 'Ask while they arrive'), Button('Ask')), ws_send=True)),
                  header=B('Notifications'), hx_ext='ws', ws_connect=notifications),
-            Card(chat(), header=(B('Chat'), presence())),
+            Card(chat(), header=(B('Chat'), present())),
             Card(chart(), header=B('Chart')),
             Card(task(), header=B('Long task')),
             cls='cards'),

@@ -34,6 +34,7 @@ from fasthtml.common import (
     Ul,
     sse_message,
 )
+from fasthtml.svg import Circle, G, Svg, Text
 from support import serve
 
 
@@ -162,6 +163,18 @@ def shapes(site):
     def editor(id: int): return Div(*[person(site, i) for i in range(get('people', 3))], Span(get('n'), id='en'))
 
     @live
+    def bar(n: int): return G(Circle(get(f'bar{n}', 5), 20 * n, 10, cls=f'bar{n}'), get(f'bar{n}') and Text('high'))
+
+    @live
+    def bars(id: int): return Svg(*[bar(n=n) for n in range(get('bars', 1))], viewBox='0 0 80 20')
+
+    @live
+    def choice(id: int): return Select(*[Option(o, value=o) for o in get('opts', ['x', 'y', 'z'])], name='only', id='only')
+
+    @live
+    def note(id: int): return Div(get('note', 'a note'), contenteditable='true', id='note')
+
+    @live
     def account(auth): return Div(f'{auth or "nobody"} has {get("n")} euro', cls='acc')
 
     @live
@@ -170,7 +183,8 @@ def shapes(site):
     @live(guard=lambda auth, id: auth not in get('banned', []))
     def secret(id: int): return Div(f'secret {get("n")}', cls='sec')
 
-    for f in (form, bad, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret, scripted):
+    for f in (form, bad, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret, scripted,
+              bar, bars, choice, note):
         setattr(site, f.name, f)
 
 

@@ -21,7 +21,7 @@ from math import inf
 from os.path import exists
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, overload
 from weakref import WeakKeyDictionary
 
 from fastcore.basics import patch
@@ -43,7 +43,7 @@ from ..http.requests import BadJson, aside, parse_json
 from ..http.responses import ReadyResponse
 from ..http.routing import HttpRoute
 from ..http.security import one_line as log_line
-from ..http.texts import Text, say
+from ..http.texts import Text, current_texts, say
 from ..http.threads import in_thread
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
@@ -91,10 +91,12 @@ class Regions:
     def pacing(self, key: str) -> Pacing: return self.table[name_of(key)].pacing
 
     def doubt(self, key: str, person: str, hash: str) -> None:
-        "A handler has drawn a region; where pages have something else, it is drawn again"
+        "A handler has drawn a region; where pages of the same language have something else, it is drawn again"
+        texts = current_texts.get()
+        def same(where: Any) -> bool: return where is None or where.texts is texts
         for loop, here in list(self.loops.items()):
-            if loop is running_loop(): here.topics.doubt(key, person, hash)
-            elif here.pages and not loop.is_closed(): loop.call_soon_threadsafe(here.topics.doubt, key, person, hash)
+            if loop is running_loop(): here.topics.doubt(key, person, hash, same)
+            elif here.pages and not loop.is_closed(): loop.call_soon_threadsafe(here.topics.doubt, key, person, hash, same)
 
 @patch
 def opened(self: Regions, connection: Connection) -> None:
@@ -124,15 +126,27 @@ def add(self: Regions,
     name: str | None,               # Default: the name of the function
     pacing: Pacing,                 # How often
     guard: Callable | None = None,  # Who may see it
+    presence: Any = None,           # Channel whose people it shows
 ) -> Region:
     "Make a region of a function. With the first one, the app's pages load the script"
     name = name_checked(fn, name)
-    old, new = self.table.get(name), Region(self, fn, name, pacing, guard)
+    old, new = self.table.get(name), Region(self, fn, name, pacing, guard, presence)
     if old is not None and _are_two(old.fn, fn):
         raise ValueError(f"There is another region {name!r}. Give one of them a name: @app.live(name='...').")
     if not self.table: self._set_up()
     self.table[name] = new
+    if presence is not None: presence.presence.listen(presence.name, name, lambda: self.redraw(name))
     return new
+
+@patch
+def redraw(self: Regions,
+    name: str,              # Of a region
+    key: str | None = None, # Only with these arguments
+) -> None:
+    "Pages of this process see it as it is now"
+    for loop, here in list(self.loops.items()):
+        if loop is running_loop(): here.topics.changed(name, {}, key)
+        elif loop.is_running(): loop.call_soon_threadsafe(here.topics.changed, name, {}, key)
 
 def _are_two(a: Callable, b: Callable) -> bool:
     "Are they two functions of files? In a notebook the same cell may run again"
@@ -191,7 +205,7 @@ def _cut_off(self: Regions, signal: dict[str, Any], error: ConnectionError) -> N
     log.warning('Other processes cannot be notified that %s has changed; they will compare everything once the broker is back. %s',
                 signal.get('changed', 'something'), error)
     loops = [(loop, here) for loop, here in list(self.loops.items()) if loop.is_running()]
-    for loop, here in loops: loop.call_soon_threadsafe(here.hear, signal)
+    for loop, here in loops: loop.call_soon_threadsafe(here.take_signal, signal)
     if loops: loops[0][0].call_soon_threadsafe(self._begin_catch_up, loops[0][1])
 
 Regions.behind = None   # The task that notifies other processes that they have missed a signal
@@ -277,7 +291,7 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     (asked, paths), wanted = await read_shown(data), read_streams(data)
     verdicts = await self.verdicts(scope, paths)
     if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
-    page = OpenPage(self.here(), asked, verdicts, self.here().where(links.get()))
+    page = OpenPage(self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True)
     if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
     if data.get('poll'): return await self.answer_poll(page, asked, scope, receive, send)
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
@@ -303,10 +317,12 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     if page is None: return await Response('', 409)(scope, receive, send)
     found = await self.verdicts(scope, {*paths, *page.verdicts})
     known = [v.auth for v in found.values() if v.auth is not None] or [None]
-    if person_of(known[0]) != page.person or any(found[path].refused for path in page.verdicts):
+    refused = person_of(known[0]) != page.person or any(found[path].refused for path in page.verdicts)
+    if refused or page.place.texts is not current_texts.get():   # or in another language by now
         page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
     page.verdicts |= found
+    page.is_now(known[0])
     page.here.was_asked(page)
     await self.ask_region_guards(page)
     if page.closed: return await Response('', 409)(scope, receive, send)   # it has gone while its guards were asked
@@ -356,6 +372,11 @@ class Live:
     "Regions of an app"
     regions: Regions
 
+    @overload
+    def live(self, fn: Callable[..., Any], /) -> Region: ...
+    @overload
+    def live(self, *, pace: float = 0.05, check: float | None = None, guard: Callable[..., Any] | None = None, timeout: float = 10,
+             name: str | None = None) -> Callable[[Callable[..., Any]], Region]: ...
     def live(self,
         fn: Callable | None = None,     # A function that draws one element
         *,
@@ -364,15 +385,18 @@ class Live:
         guard: Callable | None = None,  # Who may see it: takes `auth` and parameters of the region, as it needs them
         timeout: float = 10,            # Seconds a drawing may take
         name: str | None = None,        # Instead of the function's name
+        presence: Any = None,           # A channel with `presence=`: pages that show the region are among its people
     ) -> Any: # A `Region`, or a decorator that makes one
         "Decorator: pages that show the element which this function draws follow it"
         for option, value in ('check', check), ('timeout', timeout):
             fine = value is None or isinstance(value, int | float) and value > 0
             if not fine: raise ValueError(f'{option}= is a number of seconds above 0, got {value!r}.')
         if not isinstance(pace, int | float) or pace < 0: raise ValueError(f'pace= is a number of seconds, 0 or more; got {pace!r}.')
+        if presence is not None and getattr(presence, 'presence', None) is None:
+            raise TypeError(f"presence= is a channel that knows its people: app.channel('hall', presence=True). Got {presence!r}.")
         pacing = Pacing(pace, check, timeout)
-        if fn is None: return lambda f: self.regions.add(f, name, pacing, guard)
-        return self.regions.add(fn, name, pacing, guard)
+        if fn is None: return lambda f: self.regions.add(f, name, pacing, guard, presence)
+        return self.regions.add(fn, name, pacing, guard, presence)
 
     async def forget(self,
         auth: Any, # Who: the value that guards put into `scope['auth']`

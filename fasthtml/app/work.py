@@ -14,13 +14,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, overload
 
 from fastcore.basics import patch
 
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
 from .live import Regions
-from .open_pages import Ear, Where
+from .open_pages import SignalReader, Where
 from .region import Region, function_of
 from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
@@ -37,13 +37,13 @@ hold, beat, most_runs = 10.0, 3.0, 1000   # Seconds of a lease; seconds between 
 
 class Run:
     "What one process knows of a run"
-    __slots__ = ('channel', 'ear', 'html', 'key', 'loop', 'mine', 'seen', 'state', 'stopping', 'task')
+    __slots__ = ('channel', 'html', 'key', 'loop', 'mine', 'reader', 'seen', 'state', 'stopping', 'task')
     def __init__(self, key: str):
         self.key, self.html, self.state, self.seen = key, '', '', time.monotonic()
         self.task: asyncio.Task | None = None    # If it runs here
         self.channel: Any = None                 # Its signals to other processes
-        self.ear: Ear | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None   # In which the ear listens
+        self.reader: SignalReader | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None   # In which the reader listens
         self.mine = False                        # It ran here last: how it ended is known here
         self.stopping = False                    # A stop was requested
 
@@ -58,7 +58,7 @@ def said(
     content: Any,  # Text is appended, anything else replaces it
 ) -> str:
     "What is shown after something was said"
-    return html + esc(content) if type(content) is str else to_html(content)
+    return html + esc(content) if isinstance(content, str) and not hasattr(content, '__html__') else to_html(content)
 
 # %% ../../nbs/api/app/32_work.ipynb #be9fb47a
 class Work:
@@ -108,20 +108,14 @@ def _view(self: Work, arguments: dict[str, Any]) -> FT:
     "What is known of a run, as an element"
     run = self._run_of(self.region.signature.key(arguments))
     self._soon(self._look_after, run)
-    again = Button(self._word('try_again'), type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
+    again = Button(say(Text('try_again')), type='button', data_live_retry=run.key) if run.state in ('broken', 'failed') else None
     return Div(Safe(run.html), again, data_work=run.state, aria_live='polite', aria_busy='true' if run.state == 'running' else None)
-
-@patch
-def _word(self: Work, key: str) -> str:
-    "A text in the app's first language: all pages share one drawing"
-    languages = self.regions.app.site.languages
-    return say(Text(key), languages.tables[languages.first] if languages else {})
 
 @patch
 def _run_of(self: Work, key: str) -> Run:
     "The run with a key; on first use the other processes are asked for it"
     run = self.runs.get(key) or self._new_run(key)
-    if run.ear is None: self._soon(self._follow, run)
+    if run.reader is None: self._soon(self._follow, run)
     return run
 
 @patch
@@ -136,7 +130,7 @@ def _forget_oldest(self: Work) -> None:
     ended = sorted((run for run in self.runs.values() if not run.task), key=lambda run: (bool(run.state), run.seen))  # of nothing first
     for run in ended[:most_runs // 10]:
         del self.runs[run.key]
-        if run.ear: self._soon(run.channel.leave, run.ear)
+        if run.reader: self._soon(run.channel.leave, run.reader)
 
 @patch
 def _soon(self: Work, f: Callable, *args: Any) -> None:
@@ -150,13 +144,13 @@ def _soon(self: Work, f: Callable, *args: Any) -> None:
 @patch
 def _follow(self: Work, run: Run) -> None:
     "Subscribe to a run, and ask for its output so far"
-    if run.ear: return
-    run.ear, run.loop = Ear(lambda signal: self._hear(run, signal)), asyncio.get_running_loop()
-    run.channel.join(run.ear)
+    if run.reader: return
+    run.reader, run.loop = SignalReader(lambda signal: self._take_signal(run, signal)), asyncio.get_running_loop()
+    run.channel.join(run.reader)
     if self.regions.is_shared and not run.task: self.regions.here().topics.start(self._tell(run, ask=True))
 
 @patch
-def _hear(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
+def _take_signal(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
     "A signal about a run; None: some were lost"
     if signal is None: signal = dict(ask=True)
     if signal.get('by') == self.regions.epoch: return
@@ -170,9 +164,7 @@ def _hear(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
 @patch
 def _redraw(self: Work, run: Run) -> None:
     "Bring the pages of this process up to date"
-    for loop, here in list(self.regions.loops.items()):
-        if loop is running_loop(): here.topics.changed(self.region.name, {}, run.key)
-        elif loop.is_running(): loop.call_soon_threadsafe(here.topics.changed, self.region.name, {}, run.key)
+    self.regions.redraw(self.region.name, run.key)
 
 # %% ../../nbs/api/app/32_work.ipynb #5f26ba61
 @patch
@@ -222,27 +214,32 @@ async def _own(self: Work, run: Run) -> None:
 async def _perform(self: Work, run: Run, lease: Lease | None) -> None:
     "Call the function, and note how it ends"
     run.html, run.state, run.stopping, run.mine = '', 'running', False, True
-    pulse = asyncio.create_task(self._pulse(run, lease, asyncio.current_task()))
+    task, over = asyncio.current_task(), False
+    pulse = asyncio.create_task(self._pulse(run, lease, task))
     async def say(content: Any) -> None:
         "Show more text, or an element instead"
+        if over: raise RuntimeError(f'{run.key} has ended, so nothing more can be said.')
         run.html = said(run.html, content)
         self._redraw(run)
         await asyncio.sleep(0)
     try:
         await self.fn(**self.region.signature.arguments(run.key), say=say)
         self._end(run, 'done')
-    except asyncio.CancelledError: self._end(run, 'stopped' if run.stopping else 'broken')
-    except Exception:
-        log.exception('%s has failed', run.key)
-        self._end(run, 'failed')
+    except BaseException as e:   # `sys.exit()` of a library is no reason to end the server
+        if isinstance(e, asyncio.CancelledError) and task.cancelling(): self._end(run, 'stopped' if run.stopping else 'broken')
+        else:
+            log.error('%s has failed', run.key, exc_info=e)
+            self._end(run, 'failed')
+        if isinstance(e, KeyboardInterrupt): raise
     finally:
+        over = True
         pulse.cancel()
         await self._publish(run)
 
 @patch
 async def _pulse(self: Work, run: Run, lease: Lease | None, task: asyncio.Task) -> None:
     "Tell what was said, show that the owner is there, and keep the lease; without it, another owner may have begun"
-    told, last = None, 0.0
+    told, last, away = None, 0.0, False
     while True:
         now = time.monotonic()
         if self.regions.is_shared and (run.html != told or now - last > beat):
@@ -250,7 +247,11 @@ async def _pulse(self: Work, run: Run, lease: Lease | None, task: asyncio.Task) 
             await self._publish(run)
         try:
             if lease and lease.left < hold * 2 / 3 and not await lease.renew(): task.cancel()
-        except BrokerError: log.warning('%s: the lease could not be renewed', run.key)
+            away = False
+        except BrokerError as e:
+            if not away: log.warning('%s: the lease could not be renewed, and ends in %.0f seconds: %s', run.key, lease.left, e)
+            away = True
+            if not lease.left: task.cancel()
         await asyncio.sleep(0.1)
 
 @patch
@@ -287,15 +288,20 @@ async def close(self: Work) -> None:
     late = (await asyncio.wait(tasks, timeout=max(0.1, self.regions.app.lifecycle.remaining - 0.5)))[1] if tasks else ()
     for task in late: task.cancel()
     if late: await asyncio.wait(late, timeout=0.5)
-    for run in [run for run in self.runs.values() if run.loop is loop]:  # or the broker would stay open for its ear
-        run.channel.leave(run.ear)
-        run.ear = run.loop = None
+    for run in [run for run in self.runs.values() if run.loop is loop]:  # or the broker would stay open for its reader
+        run.channel.leave(run.reader)
+        run.reader = run.loop = None
 
 # %% ../../nbs/api/app/32_work.ipynb #f24aeb13
 class Working:
     "Work of an app"
     regions: Regions
 
+    @overload
+    def work(self, fn: Callable[..., Any], /) -> Work: ...
+    @overload
+    def work(self, *, pace: float = 0.05, guard: Callable[..., Any] | None = None,
+             name: str | None = None) -> Callable[[Callable[..., Any]], Work]: ...
     def work(self,
         fn: Callable | None = None,     # An async function with a parameter `say`; its other parameters tell one run from another
         *,

@@ -19,6 +19,7 @@
 //   Events                         take: drawings, splices, states, and what concerns the page
 //   The page shows other regions   sync, change
 //   Streams of elements            carry: other event streams ride on the connection
+//   Tabs of one browser            meet: HTTP/1.1 has connections for a few of them only
 //   Begin, end, and come back      start, move, what the browser says of the network
 (() => {
   'use strict';
@@ -64,8 +65,12 @@
     else el.removeAttribute('class');
   }
 
-  function stubFor(key) {
-    const stub = document.createElement('template');
+  // Inside of a picture or a formula parsers make other elements of the same tags, also of a stub
+  const isForeign = el => Boolean(el) && el.namespaceURI !== root.namespaceURI &&
+    !/^(foreignObject|desc|title|annotation-xml|m[inos]|mtext)$/.test(el.localName);
+
+  function stubFor(key, parent) {
+    const stub = document.createElementNS(isForeign(parent) ? parent.namespaceURI : root.namespaceURI, 'template');
     stub.setAttribute(KEY, key);
     return stub;
   }
@@ -77,7 +82,7 @@
     [...base.childNodes].forEach((child, i) => {
       const key = child.nodeType === 1 && keyOf(child);
       if (!key) return pair(child, theirs[i]);
-      const stub = stubFor(key);
+      const stub = stubFor(key, base);
       child.replaceWith(stub);
       shown.set(stub, theirs[i]);
     });
@@ -98,12 +103,13 @@
   let composing = null;   // the field into which an input method writes
   let pressed = null;     // where the pointer went down
   const busy = new Map(); // element -> requests in flight that it made, or that will swap it
+  const written = new Map();   // element with `contenteditable` that somebody has written into -> number of the last stroke
 
   const FIELDS = 'input,textarea,select';
   const isText = el => el.localName === 'textarea' ||
     el.localName === 'input' && !/^(checkbox|radio|button|submit|reset|image|hidden|file)$/.test(el.type);
   const isTick = el => el.type === 'checkbox' || el.type === 'radio';
-  const holds = (el, inner) => Boolean(inner) && el.contains(inner);
+  const holds = (el, inner) => Boolean(el && inner) && el.contains(inner);
   const fieldsOf = el => [...(el.matches(FIELDS) ? [el] : []), ...el.querySelectorAll(FIELDS)];
 
   function chosenByDefault(select) {
@@ -137,9 +143,9 @@
   const writable = 'input:not([type=button],[type=submit],[type=checkbox],[type=radio]),textarea,select';
   function isOwn(node) {
     if (node.nodeType !== 1) return false;
-    const focus = document.activeElement, inside = holds(node, focus);
-    return fieldsOf(node).some(isDirty) || holds(node, composing) || inside && (node.isContentEditable || focus.matches(writable)) ||
-      node.querySelector('dialog[open]') !== null;
+    const focus = document.activeElement, inside = holds(node, focus), wrote = [...written.keys()].some(el => node.contains(el));
+    return fieldsOf(node).some(isDirty) || holds(node, composing) || wrote ||
+      inside && (node.isContentEditable || focus.matches(writable)) || node.querySelector('dialog[open]') !== null;
   }
 
   const isAwaited = node => node.nodeType === 1 && ([...busy.keys()].some(el => node.contains(el)) || holds(node, pressed));
@@ -223,13 +229,14 @@
 
   // `rest` brings attributes and children; then the value, tick or choice is the visitor's again, or the new default
   function mergeField(base, theirs, mine, rest) {
-    const dirty = isDirty(mine), changed = says(base, theirs, mine), {value, checked} = mine;
+    const dirty = isDirty(mine), changed = says(base, theirs, mine), {value, checked, selectionStart: from, selectionEnd: to} = mine;
     const chosen = mine.localName === 'select' ? [...mine.selectedOptions].map(o => o.value) : [];
     const group = mine.type === 'radio' && dirty ? radioGroup(mine).map(o => [o, o.checked]) : [];
     rest();
     if (isText(mine)) {
       const wanted = dirty ? value : mine.defaultValue;
       if (mine.value !== wanted) mine.value = wanted;
+      if (mine === document.activeElement && from !== null && mine.selectionStart !== null) mine.setSelectionRange(from, to);
       if (dirty && changed && value !== mine.defaultValue) conflict(mine, 'value');
     } else if (isTick(mine)) {
       mine.checked = dirty ? checked : mine.defaultChecked;
@@ -282,6 +289,17 @@
     if (mine.hasAttribute('data-live-keep')) return void shown.set(theirs, mine);
     const editing = mine.isContentEditable && holds(mine, document.activeElement);
     if (busy.has(mine) || composing === mine || editing || mine.localName === 'select' && isOpenSelect(mine)) return hold(base, theirs, run);
+    if (written.has(mine)) {
+      const now = mine.cloneNode(true);
+      pair(now, mine);
+      if (!now.isEqualNode(base) && !now.isEqualNode(theirs)) {
+        conflict(mine, 'value');
+        return hold(base, theirs, run);
+      }
+      written.delete(mine);                    // it is as it was, or has been saved
+      mine.removeAttribute('data-live-conflict');
+      base = now;
+    }
     if (foreign.has(mine)) {
       const now = mine.cloneNode(true);
       pair(now, mine);
@@ -467,19 +485,24 @@
     if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
   }
 
+  function parseDrawing(html, parent) {
+    const parsed = document.createElement('template');
+    if (!isForeign(parent)) parsed.innerHTML = html;
+    else parsed.innerHTML = parent.namespaceURI.endsWith('svg') ? '<svg>' + html : '<math>' + html;
+    return isForeign(parent) ? parsed.content.firstElementChild.firstElementChild : parsed.content.firstElementChild;
+  }
+
   function merge(el, {html, has, at}) {
-    const parsed = document.createElement('template'), run = {el, added: [], held: false, leaving: new Map()};
-    parsed.innerHTML = html;
-    const theirs = parsed.content.firstElementChild;
+    const run = {el, added: [], held: false, leaving: new Map()}, theirs = parseDrawing(html, el.parentElement);
     if (!theirs) return;
     run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {
-      const base = baseOf.get(el);
+      const base = baseOf.get(el), parsed = theirs.parentNode;
       if (!base.isEqualNode(theirs)) {
         mergeNode(base, theirs, el, run);
         for (const [node, stay] of run.leaving) leave(node, stay, run);
-        baseOf.set(el, run.held && (busy.has(el) || composing === el) ? base : theirs);
+        baseOf.set(el, parsed.firstElementChild);     // `theirs`, or what was put in its place
       }
     }
     el.setAttribute('data-live-has', has);
@@ -503,10 +526,14 @@
     }, 30);
   }
   for (const name of ['focusout', 'change', 'compositionend', 'reset', 'toggle']) document.addEventListener(name, again, true);
+  document.addEventListener('input', ({target}) => {
+    for (const el of written.keys()) if (!el.isConnected) written.delete(el);
+    if (target.isContentEditable && target.closest(`[${KEY}]`)) written.set(target, ++strokes);
+  }, true);
   document.addEventListener('compositionstart', event => { composing = event.target; }, true);
   document.addEventListener('compositionend', () => { composing = null; }, true);
 
-  let pressTimer = 0;
+  let pressTimer = 0, strokes = 0;
   const release = () => { if (pressed) { pressed = null; again(); } };
   document.addEventListener('pointerdown', event => {
     pressed = event.target;
@@ -518,6 +545,7 @@
   // ---- The visitor's own requests. htmx 2 tells them by detail.elt, htmx 4 by detail.ctx
 
   const submitted = new WeakMap();   // form -> its fields as they were when the request began
+  const saved = new WeakMap();       // element that asked -> what was written by then in it, around it or in its form
 
   function requestOf({detail}) {
     const ctx = detail.ctx;
@@ -530,6 +558,7 @@
     for (const one of new Set([el, target]))
       if (one && one.nodeType === 1 && one.closest(`[${KEY}]`) && !one.hasAttribute(KEY)) busy.set(one, (busy.get(one) || 0) + 1);
     const form = el && el.closest && el.closest('form');
+    if (el) saved.set(el, [...written].filter(([own]) => el.contains(own) || own.contains(el) || holds(form, own)));
     if (form && form.closest(`[${KEY}]`)) submitted.set(form, fieldsOf(form).map(field => [field, field.value, field.checked]));
   }
 
@@ -553,11 +582,11 @@
       }
       again();
     }, 40);
-    const form = el && el.closest && el.closest('form'), was = form && submitted.get(form);
-    if (!was) return;
-    submitted.delete(form);
+    const form = el && el.closest && el.closest('form'), was = form && submitted.get(form) || [];
+    if (form) submitted.delete(form);
     if (/^get$/i.test(verb) || !(status >= 200 && status < 400)) return;
     // What was typed since then stays
+    for (const [own, stroke] of saved.get(el) || []) if (written.get(own) === stroke) written.delete(own);
     for (const [field, value, checked] of was) if (field.isConnected && field.value === value && field.checked === checked) resetField(field);
     again();
   }
@@ -613,7 +642,24 @@
   let stopped = false;          // refused: nothing more is tried
   let beat = 15, dog = 0, waiting = 0, fails = 0, silent = 0, polling = false;
 
-  const watch = (me, seconds) => { clearTimeout(dog); dog = setTimeout(() => me.abort(), 1000 * seconds); };
+  // A timer stands still while the computer sleeps, so the clock is looked at, too. It may be set back
+  let bark = () => {};
+  function watch(me, seconds) {
+    const ends = [performance.now(), Date.now()].map(now => now + 1000 * seconds);
+    bark = () => {
+      clearTimeout(dog);
+      const left = Math.min(ends[0] - performance.now(), ends[1] - Date.now());
+      if (left <= 0) me.abort(); else dog = setTimeout(bark, Math.min(left, 5000));
+    };
+    bark();
+  }
+
+  // What the page has asked for and has no answer to is in doubt
+  let doubt = 0;
+  function expect() {
+    clearTimeout(doubt);
+    doubt = setTimeout(() => { if (!stopped) say('stale'); }, 3000);
+  }
 
   function lost(before) {
     stopped = true;
@@ -622,6 +668,7 @@
     line = null;
     clearTimeout(dog);
     putOff();
+    part();
     say('lost');
   }
 
@@ -641,7 +688,7 @@
     if (!asked.size && !carried.size) {
       if (line) line.abort();
       line = null;
-      return;
+      return meet();
     }
     if (polling) return poll(asked);
     line = me;
@@ -652,11 +699,11 @@
     let pause = 0, told = false;
     watch(me, 2.5 * beat);
     try {
-      const body = {...shows([...asked.values()]), streams: streams.map(wanted)};
+      const body = {...shows([...asked.values()]), streams: streams.map(wanted), visit: resting};
       const response = await post('', body, {signal: me.signal});
       if (isRefusal(response)) return lost(before);
       if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || '')) {
-        pause = 1000 * response.headers.get('Retry-After') || 0;
+        pause = Math.min(1000 * response.headers.get('Retry-After') || 0, 300_000);
         throw new Error(response.status);
       }
       known = new Map([...asked.values()].map(([key, , has]) => [key, has]));
@@ -669,9 +716,9 @@
       });
       throw new Error('the stream has ended');
     } catch (error) {
-      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       if (before) before.abort();
       if (line !== me || stopped) return;
+      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       // Twice in a row not a word came through before the watchdog ended it: something on the way holds streams back
       silent = told || error.name !== 'AbortError' ? 0 : silent + 1;
       if (silent >= 2) {
@@ -709,8 +756,8 @@
 
   function parse(text) {
     const event = {name: '', data: [], text};
-    for (const row of text.split('\n')) {
-      const [, field, value] = row.match(/^([^:]*):? ?(.*)$/);
+    for (const row of text.split('\n')) {   // a text may hold what `.` takes for the end of a line, such as U+2028
+      const [, field, value] = row.match(/^([^:]*):? ?([^]*)$/);
       if (field === 'event') event.name = value;
       else if (field === 'data') event.data.push(value);
       else if (field === 'id' && !value.includes('\0')) event.id = value;
@@ -719,14 +766,22 @@
     return event;
   }
 
+  // Regions that could not be drawn, or not be seen, are told again by a new answer
+  function unmark() {
+    for (const el of regions()) el.removeAttribute('data-live');
+  }
+
   // Where streams are held back: the same comparison, again and again
   async function poll(asked) {
     live.polls++;
+    const me = new AbortController();
+    watch(me, 2.5 * beat);
     try {
-      const response = await post('', {...shows([...asked.values()]), poll: true});
+      const response = await post('', {...shows([...asked.values()]), poll: true}, {signal: me.signal});
       if (isRefusal(response)) return lost();
       if (!response.ok) throw new Error(response.status);
       missing.clear();
+      unmark();
       for (const text of (await response.text()).split('\n\n')) take(parse(text), null);
       fails = 0;
       if (live.polls % 60 === 0) polling = false;    // perhaps the obstacle has gone
@@ -734,7 +789,7 @@
     } catch (error) {
       live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       retry();
-    }
+    } finally { clearTimeout(dog); }
   }
 
   // ---- Events
@@ -744,6 +799,7 @@
       if (line !== me) return;
       page = head.page;
       silent = 0;
+      unmark();
       beat = head.beat || 3600;
       watch(me, 2.5 * beat);
     },
@@ -752,11 +808,14 @@
       if (before) before.abort();
       fails = 0;
       if (line !== me && !polling) return;
+      clearTimeout(doubt);
+      const isFirst = !checked;
       checked = true;
       const own = regions().filter(el => el.hasAttribute('data-live-token'));
       if (own.length && own.every(el => el.dataset.live === 'lost')) return lost();
       say('true');
       later();
+      if (line && isFirst) meet(true);
     },
     recheck(head, me) {
       if (line === me) change(head.all ? [...rows().values()] : [], []);
@@ -801,6 +860,7 @@
     missing.delete(key);
     if (!copies.length) return void texts.delete(key);
     texts.set(key, {has: head.has, text: html});
+    if (tabs.size >= mostLines) tell(key);
     for (const el of copies) update(el, {html, has: head.has, at: head.at});
   }
 
@@ -827,7 +887,7 @@
   function sync() {
     const asked = rows();
     for (const el of regions()) adopt(el);
-    if (stopped || polling || !line && (waiting || !asked.size && !carried.size)) return;
+    if (stopped || polling || !line && (waiting && !resting || !asked.size && !carried.size)) return;
     if (!line) return open();
     if (!checked || !page) return;
     const add = [...asked.values()].filter(([key, , has]) => known.get(key) !== has || missing.has(key));
@@ -843,6 +903,7 @@
 
   async function change(has, drop, more) {
     live.sets++;
+    if (has.length) expect();
     try {
       const response = await post('/set', {page, ...shows(has), drop, ...more});
       if (isRefusal(response)) lost();
@@ -859,6 +920,8 @@
   new MutationObserver(records => {
     if (!records.some(record => [...record.addedNodes, ...record.removedNodes].some(bringsRegion))) return;
     for (const el of regions()) adopt(el);
+    const own = `[${KEY}][data-live-token]`, came = records.flatMap(({addedNodes}) => [...addedNodes]).filter(bringsRegion);
+    if (stopped && came.some(node => node.matches(own) || node.querySelector(own))) return move(url);   // after a log-in, perhaps
     later();
   }).observe(root, {childList: true, subtree: true});
 
@@ -943,13 +1006,76 @@
   }
   globalThis.fetch = (address, request) => isStream(address, request) ? carriedFetch(address, request) : ownFetch(address, request);
 
+  // ---- Tabs of one browser. Over HTTP/1.1 it opens six connections to a server for all of them together; were each held by a
+  // stream, no page would load. So the four tabs that were looked at last keep their streams. The others come by every few
+  // seconds, and when another tab is told of a change in a region that they show, too
+
+  const mostLines = 4, ownName = Math.random().toString(36), tabs = new Map();   // name of another tab -> since when it is hidden
+  let crowd = null, hiddenAt = document.hidden ? Date.now() : Infinity, resting = false, cameBy = 0, restTimer = 0;
+
+  const isLimited = () => {   // HTTP/2 and 3 have one connection for all
+    const [loaded] = performance.getEntriesByType('navigation'), near = new URL(url, document.baseURI).origin === location.origin;
+    return !(near && loaded && /^h[23]/.test(loaded.nextHopProtocol));
+  };
+  const tell = (key, ask) => { if (crowd) crowd.postMessage({name: ownName, since: line || resting ? hiddenAt : 0, ask, key}); };
+  const isBefore = ([name, since]) => since > hiddenAt || since === hiddenAt && name < ownName;
+  const isCrowded = () => [...tabs].filter(isBefore).length >= mostLines;
+
+  // Say that this tab is here, or is not any more. `ask`: who else is? Those that have died do not answer
+  function meet(ask) {
+    if (!crowd && (!ask || !isLimited() || !globalThis.BroadcastChannel)) return;
+    if (!crowd) {
+      crowd = new BroadcastChannel('fasthtml live ' + new URL(url, document.baseURI).origin);
+      crowd.onmessage = ({data}) => hear(data);
+    }
+    if (ask) tabs.clear();
+    tell(undefined, ask);
+    if (ask) makeRoom();
+  }
+
+  function hear({name, since, ask, key}) {
+    if (since) tabs.set(name, since); else tabs.delete(name);
+    if (ask) tell();
+    if (key && resting && waiting && document.querySelector(bySelector(key))) {
+      clearTimeout(waiting);
+      waiting = setTimeout(open, Math.max(0, cameBy + 1000 - performance.now()));
+    } else makeRoom();
+  }
+
+  function makeRoom() {
+    clearTimeout(restTimer);
+    restTimer = setTimeout(() => {
+      if (resting && waiting && !isCrowded()) open();
+      else if (line && checked) isCrowded() ? rest() : resting = false;
+    }, 300);
+  }
+
+  function rest() {
+    const old = line;
+    line = null;
+    page = '';
+    resting = true;
+    cameBy = performance.now();
+    clearTimeout(dog);
+    old.abort();
+    waiting = setTimeout(open, 5000 * (0.8 + Math.random() / 2.5) * Math.max(1, (tabs.size - mostLines) / 4));
+  }
+
+  function part() {
+    if (!crowd) return;
+    crowd.postMessage({name: ownName});
+    crowd.close();
+    crowd = null;
+    tabs.clear();
+  }
+
   // ---- Begin, end, and come back
 
   function move(to) {   // the server has another address now, as after the kernel of a notebook has begun anew
     live.url = url = to;
     stopped = false;
     fails = 0;
-    for (const el of regions()) el.removeAttribute('data-live');
+    unmark();
     say('stale');
     open();
   }
@@ -959,19 +1085,34 @@
     fails = 0;
     open();
   };
-  addEventListener('online', tryNow);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) tryNow(); });
-  addEventListener('pagehide', () => {
+  addEventListener('online', () => { bark(); tryNow(); });
+  document.addEventListener('visibilitychange', () => {
+    hiddenAt = document.hidden ? Date.now() : Infinity;
+    if (document.hidden) return meet();
+    bark();
+    if (!line && waiting) say('stale');   // it has come by, or asked, some time ago
+    tryNow();
+    meet(true);
+  });
+
+  // A page that the browser puts away, to show it again or to save power, holds no connection meanwhile
+  function putAway() {
     const old = line;
     line = null;
     clearTimeout(waiting);
+    clearTimeout(dog);
     if (old) old.abort();
-  });
-  addEventListener('pageshow', event => {
-    if (!event.persisted || stopped) return;
+    part();
+  }
+  function takeOut() {
+    if (stopped || line) return;
     say('stale');
     open();
-  });
+  }
+  addEventListener('pagehide', putAway);
+  document.addEventListener('freeze', putAway);
+  document.addEventListener('resume', takeOut);
+  addEventListener('pageshow', event => { if (event.persisted) takeOut(); });
 
   function start() {
     for (const el of regions()) adopt(el);

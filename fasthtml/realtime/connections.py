@@ -25,7 +25,8 @@ from starlette.types import Scope, Send
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
 from .lifecycle import has_looked
 from .mailbox import Mailbox
-from .servers import abort, chunk_writer, frame_writer, lifecycle_of, running_loop, server_of, step_send
+from .servers import (abort, chunk_writer, frame_writer, has_ended, lifecycle_of, running_loop, server_of,
+                                       step_send)
 from .tasks import NEVER_CAUGHT, Cancellation, SenderStopped, retrieve, ticker
 from .wire import Message, Notice
 
@@ -99,8 +100,8 @@ def check_size(
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
     __slots__ = ('cancellation', 'encode', 'expires', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
-                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'sent_from_thread', 'slow', 'state', 'tasks', 'watching',
-                 'when_busy', '_beat', '_channels', '_moved', '_sent', '_stuck', '__weakref__')
+                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'slow', 'state', 'tasks', 'watching', 'when_busy', '_beat',
+                 '_channels', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
         send: Send,                                   # ASGI send of this layer; the server's own is used where it may be
@@ -117,20 +118,24 @@ class Connection:
     ):
         for name, value in ('slow', slow), ('heartbeat', heartbeat): check_seconds(name, value)
         own = step_send(scope)
-        self.scope, self.encode, self.info = scope, encode, scope.get('auth')
+        self.scope, self.encode, self.info, self.reads, self.loop = scope, encode, scope.get('auth'), reads, asyncio.get_running_loop()
+        self.lifecycle, self._channels = lifecycle_of(scope), None
         self.mailbox = Mailbox(own or send, wrap, max_pending=max_pending, join=join, fast=own is not None, stall=slow or 1e9,
                                on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))
-        self.cancellation = Cancellation(task or asyncio.current_task())
-        self.state, self._channels, self.lifecycle, self.tasks = _fresh, None, lifecycle_of(scope), ()
-        self.slow, self.heartbeat, self._beat, self.reads = slow, heartbeat, beat, reads
+        # What the ticker looks at
+        self.slow, self.heartbeat, self._beat = slow, heartbeat, beat
         self.pace, self.expires = min(slow or 3600, heartbeat or 3600) / 4, None  # `expires`: on the loop's clock
-        self.loop, self.interruptible, self.finishing, self.refused = asyncio.get_running_loop(), not reads, False, 0
-        self.when_busy: Callable[[], Any] | None = None  # Called when it is to end while a handler works
-        self.sent_from_thread: asyncio.Event | None = None  # Set when a plain `conn` has returned or sent something
-        self.remaining: asyncio.Task | None = None          # What the app must wait for, beyond the end: `disconn`
-        self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
-        self.leaving = False                                # One of them has looked, and the server stops
         self._sent, self._stuck, self._moved = 0, False, self.mailbox.born  # At the last look: sent, whether any waits, since when
+        # How it ends
+        self.cancellation = Cancellation(task or asyncio.current_task())
+        self.tasks: tuple = ()                           # Of the program, beside that task: `conn`
+        self.state, self.finishing = _fresh, False       # `finishing`: the steps of the end are being taken
+        self.interruptible = not reads                   # Is the task cancelled when it ends?
+        self.when_busy: Callable[[], Any] | None = None  # Called instead, while a handler works
+        self.remaining: asyncio.Task | None = None       # What the app must wait for, beyond the end: `disconn`
+        self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
+        self.leaving = False                             # One of them has looked, and the server stops
+        self.refused = 0                                 # Sends after the end
 
     @property
     def open(self) -> bool:
@@ -151,29 +156,33 @@ class Connection:
         ticker().add(self)
         if self.lifecycle: self.lifecycle.add(self, self.scope)
 
-    def end(self,
-        event: str,       # One of `events`
-        code: int = 0,    # Close code of a WebSocket
-        reason: str = '', # Goes with the code
-    ) -> None:
-        "Something ends it; the first reason wins"
-        before, self.state = self.state, next_state(self.state, event, code, reason)
-        if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
-            abort(self.scope)
-            self.mailbox.close('cut')
-        if before.phase is not Phase.OPEN: return
-        if self.interruptible: self.cancellation.cancel()
-        elif self.when_busy: self.when_busy()
+# %% ../../nbs/api/realtime/22_connections.ipynb #cc31e0a1
+@patch
+def end(self: Connection,
+    event: str,       # One of `events`
+    code: int = 0,    # Close code of a WebSocket
+    reason: str = '', # Goes with the code
+) -> None:
+    "Something ends it; the first reason wins"
+    before, self.state = self.state, next_state(self.state, event, code, reason)
+    if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
+        abort(self.scope)
+        self.mailbox.close('cut')
+    if before.phase is not Phase.OPEN: return
+    if self.interruptible: self.cancellation.cancel()
+    elif self.when_busy: self.when_busy()
 
-    def shut_down(self) -> None:
-        "The server stops. A source that has looked at `signal_shutdown()` ends by itself"
-        self.leaving = True
-        if self.channels or not has_looked(*self.watching): self.end('shutdown', 1012, 'server restarts')
+@patch
+def shut_down(self: Connection) -> None:
+    "The server stops. A source that has looked at `signal_shutdown()` ends by itself"
+    self.leaving = True
+    if self.channels or not has_looked(*self.watching): self.end('shutdown', 1012, 'server restarts')
 
-    def abort(self) -> None:
-        "The time for the shutdown is over: whatever still runs is interrupted"
-        self.end('aborted', 1012, 'server restarts')
-        self.cancellation.cancel()
+@patch
+def abort(self: Connection) -> None:
+    "The time for the shutdown is over: whatever still runs is interrupted"
+    self.end('aborted', 1012, 'server restarts')
+    self.cancellation.cancel()
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #cce2e2e9
 @patch
@@ -183,7 +192,7 @@ def tick(self: Connection, now: float) -> None:
     stuck = box.pending_bytes > 0
     if self.expires is not None and now >= self.expires: self.end('aged', 1012, 'reconnect')
     if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
-    elif box.closed: self.end('gone', 1006)
+    elif box.closed or self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)
     elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
     elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
 

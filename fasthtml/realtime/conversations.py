@@ -98,7 +98,7 @@ class Conversation:
                 if self.route.conn: self._start_conn()
                 connection.begin()
                 if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
-                if connection.sent_from_thread: await self._head_start(connection.sent_from_thread)
+                if self.socket.conn_is_there: await self._head_start(self.socket.conn_is_there)
                 await self._read()
             except NEVER_CAUGHT: raise
             except BaseException as e: failure = e
@@ -277,7 +277,7 @@ def _failed(self: Conversation, e: Exception, what: str) -> None:
 # %% ../../nbs/api/realtime/24_conversations.ipynb #5acb908d
 @patch
 def _start_conn(self: Conversation) -> None:
-    if self.route.conn.in_thread: self.connection.sent_from_thread = asyncio.Event()
+    if self.route.conn.in_thread: self.socket.conn_is_there = asyncio.Event()
     self.conn = asyncio.create_task(self._run_conn())
     self.connection.tasks = self.connection.watching = self.conn,
 
@@ -288,7 +288,7 @@ async def _run_conn(self: Conversation) -> None:
     shutdown_observer.set(self.conn)
     try:
         with hold_thread() if what.in_thread else nullcontext():
-            begun = self.connection.sent_from_thread
+            begun = self.socket.conn_is_there
             await perform(what, Source(self.socket, extra=self.extra), self.route.site, self.socket.say, begun and begun.set)
     except CancelledError as e:
         if self.stopping: raise
@@ -298,7 +298,7 @@ async def _run_conn(self: Conversation) -> None:
     except BaseException as e: self._failed(e, 'conn')
     finally:
         self.connection.watching = ()
-        if self.connection.sent_from_thread: self.connection.sent_from_thread.set()
+        if self.socket.conn_is_there: self.socket.conn_is_there.set()
         if self.connection.leaving: self.connection.shut_down()
 
 @patch

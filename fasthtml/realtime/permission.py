@@ -79,12 +79,13 @@ _as_it_came = frozenset('type http_version asgi scheme server client root_path s
 async def _silent(message: Message) -> None: "This response is not read"
 
 async def ask_again(
-    scope: Scope, # Of an open stream or socket
+    scope: Scope,             # Of an open stream or socket
+    path: str | None = None,  # Of the page on whose behalf it is open; None: its own
 ) -> Verdict:
     "What the guards of a connection say now"
     app, root = scope['app'], scope.get('root_path', '')
     if not hasattr(app, 'site'): return Verdict(scope.get('auth'))   # of an app that is not ours, and has no guards
-    path = scope['path'].removeprefix(root) if root else scope['path']
+    if path is None: path = scope['path'].removeprefix(root) if root else scope['path']
     if server_of(scope) is None or server_of(scope).lifecycle is not app.lifecycle:
         return await ask_guards(app, scope, path)    # a mounted app, whose session may be that of the app around it
     verdicts: list[Verdict] = []

@@ -13,7 +13,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +105,7 @@ class Presence:
         self._expected: set[str] = set()
         self._lock, self._changed, self._task, self._asked, self._beat = threading.Lock(), None, None, 0.0, 0.0
         self._others: list[dict] = []
+        self._listeners: dict[str, dict[str, Callable[[], None]]] = {}  # Channel → name → called when its people may have changed
 
     def watch(self,
         channel: Channel,
@@ -112,6 +113,18 @@ class Presence:
     ) -> None:
         "This channel has presence"
         self._persons[channel.name], self._rooms[channel.name], channel.presence = person, channel, self
+
+    def listen(self,
+        room: str,               # Name of the channel
+        name: str,               # Of who listens
+        tell: Callable[[], None] # Called from any thread
+    ) -> None:
+        "Be told whenever `people()` may give something else in this process"
+        self._listeners.setdefault(room, {})[name] = tell
+
+    def _tell_here(self, rooms: Iterable[str]) -> None:
+        for room in set(rooms):
+            for tell in list(self._listeners.get(room, {}).values()): tell()
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #43595e0c
 @patch
@@ -127,6 +140,7 @@ def arrived(self: Presence, channel: Channel, subscriber: Any) -> None:
             local.person, local.left = person, None
             local.subscribers.add(subscriber)
     self.start()
+    self._tell_here([channel.name])
 
 @patch
 def left(self: Presence, channel: Channel, subscriber: Any) -> None:
@@ -225,6 +239,7 @@ def _due(self: Presence, now: float) -> list[tuple]:
     with self._lock:
         over = [at for at, local in self._local.items() if local.left is not None and now - local.left >= grace_seconds]
         for at in over: del self._local[at]
+        self._tell_here(room for room, _ in over)
         here = {at: local.person for at, local in self._local.items()}
     said = self.people.processes.get(self.me, set())
     waiting = {at for at, sent in self._sent.items() if now - sent < 3}
@@ -243,6 +258,8 @@ def deliver(self: Presence, message: Message, channel: Channel) -> bool:
         self._sent.pop((record.get('room'), record.get('key')), None)
     else: self._silent[record['by']] = 0
     getattr(self, f'_on_{record["do"]}')(record)
+    if record['do'] in ('add', 'remove'): self._tell_here([record['room']])
+    elif record['do'] in ('gone', 'all'): self._tell_here(self._listeners)
     self._changed.set()
     return True
 

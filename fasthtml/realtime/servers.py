@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
            'may_hand_over', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort',
-           'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'hypercorn_stop',
+           'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
            'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
@@ -336,6 +336,16 @@ async def stop_listening(
         fresh = {c for c in fresh & state.connections if c.cycle is None}
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #0cc6bfbb
+def has_ended(
+    scope: Mapping[str, Any], # ASGI scope of a socket
+) -> bool:
+    "Whether hypercorn has closed a socket without a message to the app, as after a close frame that came with the handshake"
+    server = server_of(scope)
+    if server is None or not made_by(server.send, 'hypercorn'): return False
+    closed = getattr(protocol_of(server.send), 'closed', None)
+    if closed is None: report_missing('hypercorn', '`closed`', 'a client whose close frame comes with the handshake stays in the app')
+    return bool(closed)
+
 def hypercorn_stop(
     send: Any,  # `send` of a request or socket
 ) -> tuple[Any, float] | None:

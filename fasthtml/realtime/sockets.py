@@ -87,6 +87,7 @@ class Socket(Request, WebSocket):
     inbox: Inbox | None = None                    # Once a handler has had to wait
     last: AsgiMessage | None = None               # That the client has left, if the program has read it by itself
     readers: frozenset[asyncio.Task] = frozenset() # Tasks of the program that wait for a message
+    conn_is_there: asyncio.Event | None = None    # Set when a plain `conn` has returned or sent something
     own_close: tuple[int, str] | None = None      # What we have closed with, or are closing
     closing: asyncio.Future | None = None         # Done when the program's `ws.close()` returns
     def __init__(self,
@@ -244,7 +245,7 @@ class Sender:
 
     async def _send(self, text: str) -> bool:
         socket, connection = self._socket, self._socket.connection
-        if connection.sent_from_thread: connection.sent_from_thread.set()
+        if socket.conn_is_there: socket.conn_is_there.set()
         if not text and connection.open: return True
         if connection.whose() != 'other':
             await socket.write(text)

@@ -299,10 +299,10 @@ class Topics:
         "Changes may have been missed: look at everything"
         for topic in self: topic.changed()
 
-    def doubt(self, key: str, person: str, hash: str) -> None:
-        "A handler has drawn this; if the topic has something else, it is unclear which is newer"
+    def doubt(self, key: str, person: str, hash: str, same: Callable[[Hashable], bool] = lambda place: True) -> None:
+        "A handler has drawn this; if the topic of the same place has something else, it is unclear which is newer"
         for topic in self.find(name_of(key), {}, key, person):
-            if topic.now is None or topic.now.hash != hash: topic.changed()
+            if same(topic.id[2]) and (topic.now is None or topic.now.hash != hash): topic.changed()
 
     def __iter__(self): return iter([t for by_key in self._topics.values() for ids in by_key.values() for t in ids.values()])
     def __len__(self) -> int: return sum(1 for _ in self)

@@ -86,6 +86,7 @@ def show_region(
     if token := el.attr('data-live-token'): signed['token'] = token
     done = Swapped()
     morph2(dom, 'morph:outerHTML', el, fragment2(with_attributes(filled(dom, html), tag, **signed), done), done)
+    done.renewed.clear()   # the script leaves what a visitor has entered
     return done
 
 def mark_conflicts(
@@ -209,7 +210,9 @@ def show(self: Follower, key: str, head: dict[str, Any], html: str) -> None:
 @patch
 async def take_page(self: Follower, name: str, head: Any) -> None:
     "An event of the page as a whole"
-    if name == 'live/hello': self.page = head['page']
+    if name == 'live/hello':
+        self.page = head['page']
+        for el in self.visit.dom.select('[data-live-key][data-live]'): del el.attrs['data-live']   # its state is sent again
     elif name == 'live/recheck': await self.change(rows_of(self.visit.dom) if head['all'] else [], [])
     elif name == 'live/checked':
         for el in self.visit.dom.select('[data-live-token]'):

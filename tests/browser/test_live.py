@@ -63,6 +63,16 @@ def has(tab, selector, text, timeout=60_000):
     tab.wait_for_function(found, arg=[selector, text], timeout=timeout)
 
 
+def put_away(tab): tab.evaluate("document.dispatchEvent(new Event('freeze'))")    # to save power
+def take_out(tab): tab.evaluate("document.dispatchEvent(new Event('resume'))")
+
+
+def sleeps(tab):
+    "The computer has slept for an hour: timers have stood still, the clock has not"
+    tab.evaluate("states = []; document.addEventListener('live:state', e => states.push(e.detail.state))")
+    tab.evaluate("(now => { Date.now = () => now() + 3600_000 })(Date.now); dispatchEvent(new Event('online'))")
+
+
 @VERSIONS
 def test_fields_boxes_choices_and_details_of_the_visitor_stay(site, visit):
     "L3"
@@ -206,6 +216,12 @@ def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
     has(tab, '.bad', 'ok 1')
     assert tab.get_attribute('.bad', 'data-live') is None
     assert tab.evaluate('fasthtmlLive.opened') == 1
+    site.put('boom', 1, 'bad', id=1)
+    tab.wait_for_selector('.bad[data-live=failed]')
+    put_away(tab)
+    site.put('boom', 0)
+    take_out(tab)
+    tab.wait_for_selector('.bad:not([data-live])')     # it was mended while no page listened, and is drawn as before
 
 
 @ONE
@@ -235,7 +251,7 @@ def test_when_signals_were_lost_everything_is_looked_at(site, visit):
     "L1"
     tab = visit('/?n=3')
     site.put('n', 2)
-    site.served.call(site.here.ear.lost, None)
+    site.served.call(site.here.reader.lost, None)
     has(tab, 'h2', 'n=2')
     has(tab, '.row', 'row 2 2')
 
@@ -333,6 +349,78 @@ def test_text_that_is_written_into_an_element_stays(site, visit):
     site.put('n', 1, 'form', id=1)
     has(tab, 'h2', 'n=1')
     assert tab.evaluate('[ce.textContent, document.activeElement.id]') == ['mine', 'ce']
+
+
+    tab.focus('#b')
+    site.put('n', 2, 'form', id=1)
+    has(tab, 'h2', 'n=2')
+    assert tab.inner_text('#ce') == 'mine'       # the focus has gone, and the server says the same as before
+    tab.goto(site.served.url + '/show?name=note')
+    is_(tab, 'true')
+    tab.click('#note')
+    tab.keyboard.type('mine ')
+    tab.evaluate('document.activeElement.blur()')
+    site.put('note', 'theirs', 'note', id=1)
+    tab.wait_for_selector('#note[data-live-conflict=value]')
+    assert 'mine' in tab.inner_text('#note')
+    site.put('note', tab.inner_text('#note'), 'note', id=1)      # another visitor has saved it
+    tab.wait_for_selector('#note:not([data-live-conflict])')
+    site.put('note', 'later', 'note', id=1)
+    has(tab, '#note', 'later')
+
+
+@ONE
+def test_the_caret_stays_in_a_field_that_nobody_has_changed(site, visit):
+    "L3"
+    site.put('a', 'abcdef')
+    tab = visit('/')
+    tab.focus('#a')
+    tab.evaluate('a.setSelectionRange(2, 4)')
+    site.put('a', 'abcdefgh', 'form', id=1)
+    tab.wait_for_function("a.value == 'abcdefgh'")
+    assert tab.evaluate('[a.selectionStart, a.selectionEnd]') == [2, 4]
+
+
+@ONE
+def test_a_region_that_is_not_to_be_touched_as_a_whole_is_not_forgotten(site, visit):
+    "L1, L3: its own element is an open list of choices"
+    tab = visit('/show?name=choice')
+    tab.focus('#only')
+    tab.keyboard.press('Alt+ArrowDown')
+    tab.wait_for_function("only.matches(':open')")
+    site.put('opts', ['x', 'y', 'z', 'new'], 'choice', id=1)
+    tab.wait_for_function('fasthtmlLive.applied == 1')
+    assert tab.evaluate('only.options.length') == 3
+    tab.keyboard.press('Escape')
+    tab.evaluate('only.blur()')
+    tab.wait_for_function('only.options.length == 4')
+
+
+@ONE
+@pytest.mark.parametrize('odd', ['a\u2028b\u2029c', 'a\x85b\x0bc\x0c', '\ufeffa', '😀é', '\ud800', ': a', 'data: a'], ids=ascii)
+def test_any_text_arrives_whole_and_as_a_splice(site, visit, odd):
+    "L1"
+    tab = visit('/show?name=rows')
+    for n in 1, 2:
+        site.put('v', f'{odd}{n}', 'rows', id=1)
+        tab.wait_for_function('text => li199.textContent == text', arg=f' item 199 v{odd}{n}'.replace('\ud800', '\ufffd'))
+    is_(tab, 'true')
+    assert tab.evaluate('[fasthtmlLive.opened, fasthtmlLive.sets]') == [1, 0]
+
+
+@ONE
+def test_a_part_of_a_picture_is_a_region(site, visit):
+    "And what it draws later is a picture, too"
+    tab = visit('/show?name=bars')
+    site.put('bar0', 9, 'bar', n=0)
+    tab.wait_for_selector('.bar0[r="9"]')
+    site.put('bars', 2, 'bars', id=1)
+    tab.wait_for_selector('.bar1', state='attached')
+    site.put('bar1', 7, 'bar', n=1)
+    tab.wait_for_selector('.bar1[r="7"]')
+    drawn = "[...document.querySelectorAll('svg *')].map(e => e.localName + e.namespaceURI.endsWith('svg'))"
+    assert tab.evaluate(drawn) == ['gtrue', 'circletrue', 'texttrue'] * 2
+    assert tab.evaluate('fasthtmlLive.opened') == 1
 
 
 @ONE
@@ -593,3 +681,94 @@ def test_a_line_that_says_nothing_is_noticed(site, visit):
     is_(tab, 'true')
     site.put('n', 1, 'form', id=1)
     has(tab, 'h2', 'n=1')
+
+
+@ONE
+def test_a_page_that_was_put_away_or_asleep_says_so_and_comes_back(site, visit):
+    "L8: and holds no connection meanwhile"
+    tab = visit('/')
+    put_away(tab)
+    wait(tab, lambda: not site.here.pages)
+    site.put('n', 1)
+    take_out(tab)
+    has(tab, 'h2', 'n=1')
+    is_(tab, 'true')
+    site.put('n', 2)
+    sleeps(tab)
+    has(tab, 'h2', 'n=2')
+    is_(tab, 'true')
+    assert tab.evaluate('states') == ['stale', 'true']
+
+
+@ONE
+def test_a_page_whose_question_gets_no_answer_is_in_doubt(site, visit):
+    "L8: it shows a region that is not followed yet, though the rest is up to date"
+    tab = visit('/carts')
+    held = []
+    tab.route('**/_live/set', lambda route: held.append(route))
+    tab.click('#b')
+    has(tab, 'h2', 'Cart 1000: 0')
+    is_(tab, 'stale')
+    held[0].continue_()
+    is_(tab, 'true')
+
+
+@ONE
+def test_a_page_that_asks_again_and_again_notices_that_nobody_answers(site, visit):
+    "L8, L9: streams are held back on the way, and later everything"
+    tab, held, kinds = visit('/plain', None), [], []
+
+    def hold(route):
+        kinds.append('"poll":true' in route.request.post_data)
+        if kinds[-1] and len(held) < 3: route.continue_()
+        else: held.append(route)
+    tab.route('**/_live', hold)
+    visit('/', 'stale', tab)
+    for n in 1, 2:
+        wait(tab, lambda n=n: len(held) == n)
+        sleeps(tab)
+    is_(tab, 'true')
+    held.append(None)
+    tab.evaluate("dispatchEvent(new Event('online'))")
+    wait(tab, lambda: len(held) == 4)
+    sleeps(tab)
+    is_(tab, 'stale')
+    held.clear()
+    tab.evaluate('fasthtmlLive.polls = 59')      # after the next one it tries a stream again
+    while kinds[-1]:
+        tab.evaluate("dispatchEvent(new Event('online'))")
+        tab.wait_for_timeout(50)
+
+
+@VERSIONS
+def test_a_page_that_was_refused_follows_what_a_log_in_brings(site, visit):
+    "Without a new load of the page"
+    site.down = 403
+    tab = visit('/', 'lost')
+    site.down = 0
+    tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('main'), swap: 'innerHTML'})")
+    is_(tab, 'true')
+    site.put('n', 5, 'row', id=1)
+    has(tab, '.row', 'row 1 5')
+
+
+@VERSIONS
+def test_many_tabs_of_one_browser_leave_each_other_connections(site, visit, new_page):
+    "L7: over HTTP/1.1 six would be the end; a ninth page loads, its form is answered, and all are true"
+    tabs = [new_page()]
+    for _ in range(8):
+        tabs.append(tabs[0].context.new_page())
+        tabs[-1].problems = []
+    for tab in tabs: visit('/carts', None, tab)
+    for tab in tabs: is_(tab, 'true')
+    wait(tabs[0], lambda: len(site.here.pages) <= 4)
+    tabs[-1].fill('#in1', 'milk')
+    tabs[-1].keyboard.press('Enter')
+    for tab in tabs: has(tab, 'h2', 'Cart 1: 1')
+    left = sorted(tabs, key=lambda tab: -tab.evaluate('fasthtmlLive.opened'))[:5]   # those without a stream come and go
+    for tab in tabs:
+        if tab not in left: tab.close()
+    wait(left[0], lambda: len(site.here.pages) == 4)
+    site.items[2] = ['late']
+    site.cart.changed_sync(id=2)
+    for tab in left: has(tab, 'h2', 'Cart 2: 1')

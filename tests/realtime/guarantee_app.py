@@ -331,6 +331,7 @@ async def closing_handler(how: str, ws):
         await asyncio.sleep(0.2)
         await ws.close(4321, 'on purpose')
 
+app.ws('/looked-after/{how}/{key}', conn=PARTS['conn'].coroutine, disconn=PARTS['disconn'].coroutine, slow=0.4)(quiet)
 app.ws('/closes/{how}/{key}', conn=closing_conn, disconn=PARTS['disconn'].coroutine)(closing_handler)
 app.ws('/odd/{how}/{key}', conn=odd_texts, channels='odd', disconn=PARTS['disconn'].coroutine)(quiet)
 

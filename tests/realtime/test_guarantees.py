@@ -129,7 +129,7 @@ def test_w2_s2_a_client_is_cut_off_while_a_function_sends(server, part, shape):
     check_end(server, part, key)
 
 
-# hypercorn answers a close frame that comes with the handshake with 400, and never tells the app that the client has left
+# hypercorn answers a close frame that comes with the handshake with 400, and never tells the app: the ticker sees it
 PHASES = [(phase, manner) for phase in ('handshake', 'right_after', 'in_conn', 'in_handler', 'in_disconn')
           for manner in ('code', 'no_code', 'fin', 'rst')]
 OVERLOOKED = {('hypercorn', 'handshake', 'code'), ('hypercorn', 'handshake', 'no_code')}
@@ -171,6 +171,18 @@ def test_w2_a_socket_ends_in_each_phase_and_manner(server, phase, manner):
         if said and manner in ('code', 'no_code'): check_code(server, key, code)
         return
     check_end(server, part, key, code if manner in ('code', 'no_code') else None)
+
+
+@every_server
+@pytest.mark.parametrize('manner', ['code', 'no_code'])
+def test_w2_a_close_frame_that_comes_with_the_handshake_ends_the_socket_on_every_server(server, manner):
+    key, close = new_key(f'early-{manner}'), {'code': b'\x88\x82\0\0\0\0' + (4001).to_bytes(2), 'no_code': b'\x88\x80\0\0\0\0'}[manner]
+    client = Socket(server.port, f'/looked-after/quiet/{key}', early=close, wait=False)
+    client.sock.recv(4096)
+    client.leave('fin')
+    server.until_idle()
+    said = server.notes.of(key)
+    assert said in ([], ['conn began', 'conn ended', 'disconn began', 'disconn ended']), said
 
 
 @every_server

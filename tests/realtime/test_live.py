@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import pytest
 from starlette.applications import Starlette
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from fasthtml.app import open_pages
 from fasthtml.common import (
     A,
     APIRouter,
@@ -24,7 +26,9 @@ from fasthtml.common import (
     Tr,
     to_xml,
 )
-from fasthtml.testing import Client
+from fasthtml.http.texts import Text, say
+from fasthtml.realtime import presence
+from fasthtml.testing import AsyncClient, Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor, guard
 
@@ -556,3 +560,100 @@ def test_a_router_has_regions_and_work():
             next(region for region in app.regions.table.values() if region.name == 'cart').changed_sync(id=7)
             page.wait('div', text=f'cart 7: {n[0]}')
             assert page.region(cart, id=7).text == f'cart 7: {n[0]}' and page.is_true()
+
+
+async def test_built_in_texts_of_a_region_are_in_the_language_of_who_looks():
+    "L1: each language is one drawing, and a page of another is no doubt"
+    app, data = FastHTML(secret_key='k', texts=['en', 'de']), dict(n=1)
+
+    @app.live
+    def status(): return Div(say(Text('offline')), data['n'])
+
+    @app.get('/')
+    def home(): return Titled('x', status())
+    async with AsyncClient(app) as english, AsyncClient(app, headers={'accept-language': 'de'}) as german:
+        pages = await english.open('/'), await german.open('/')
+        for n in 2, 3:
+            assert [await page.is_true() for page in pages] == [True, True]
+            assert [(await page.region(status)).text[:14] for page in pages] == ['The connection', 'Die Verbindung']
+            data['n'] = n
+            await status.changed()
+            for page in pages: await page.wait('div', text=f'{n}')
+        here = app.regions.here()
+        drawn = here.topics.drawings
+        for client in english, german: await client.get('/')
+        assert not any(topic.dirty for topic in here.topics) and here.topics.drawings == drawn
+
+
+@dataclass
+class Account:
+    id: int
+    name: str
+    euro: int
+
+
+def test_a_region_of_a_person_is_drawn_with_the_person_of_now():
+    "L1, L4: `auth` is a row, which has changed since the page came"
+    rows, out = {7: Account(7, 'Ann', 5)}, set()
+
+    def known(request, session):
+        if 7 in out: return Response('', 403)
+        request.scope['auth'] = replace(rows[7])
+    app = FastHTML(secret_key='k', before=known)
+
+    @app.live
+    def purse(auth): return Div(f'{auth.name} has {auth.euro}')
+
+    @app.get('/')
+    def home(): return Titled('x', purse())
+    with Client(app) as client:
+        page = client.open('/')
+        assert page.region(purse).text == 'Ann has 5'
+        rows[7].euro = 6
+        purse.changed_sync(auth=rows[7])
+        page.wait('div', text='Ann has 6')
+        rows[7].name = 'Anna'
+        assert not page.is_true()
+        assert page.region(purse).text == 'Anna has 6' and page.is_true()
+        out.add(7)
+        purse.changed_sync()
+        page.wait('html[data-live=lost]')
+
+
+@pytest.mark.parametrize('kind', ['memory', 'sqlite'])
+def test_who_shows_a_region_of_a_channel_is_there(kind, tmp_path, monkeypatch):
+    "However the page follows, and in whichever process; one that only comes by is not"
+    monkeypatch.setattr(presence, 'grace_seconds', 0.2)
+    monkeypatch.setattr(presence, 'beat_seconds', 0.2)
+    monkeypatch.setattr(open_pages, 'poll_grace', 0.1)
+
+    def make():
+        app = FastHTML(secret_key='k', before=Beforeware(guard), broker='memory' if kind == 'memory' else f'sqlite:{tmp_path}/a.db')
+        hall = app.channel('hall', presence=True)
+
+        @app.live(presence=hall)
+        def here(): return Div(', '.join(sorted(hall.people())))
+
+        @app.get('/')
+        def home(): return Titled('x', here())
+
+        return app, hall, here
+    made = [make() for _ in range(1 if kind == 'memory' else 2)]
+    (app, hall, here), (other, *_) = made[0], made[-1]
+    def client(app, user): return Client(app, session=dict(user=user))
+    with client(app, 'ann') as ann, client(other, 'bob') as bob, client(app, 'eve') as eve:
+        hers, his = ann.open('/'), bob.open('/')
+        for page in hers, his: page.wait('div', text='ann, bob')
+        rows = Visitor.rows_in(None, eve.get('/').text)
+        assert 'live/checked' in eve.post('/_live', json=dict(has=rows, poll=True, visit=True)).text
+        assert 'eve' not in hall.people()
+        assert 'live/checked' in eve.post('/_live', json=dict(has=rows, poll=True)).text
+        hers.wait('div', text='ann, bob, eve')
+        for text, leave in ('ann, bob', his.close), ('ann', hers.is_true):
+            wait_until(lambda text=text: hers.region(here).text == text)
+            leave()
+    wait_until(lambda: not len(hall))
+
+
+def test_a_channel_without_presence_has_no_people_to_show(app):
+    with pytest.raises(TypeError, match='presence=True'): app.live(presence=app.channel('news'))

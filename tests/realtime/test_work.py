@@ -1,11 +1,14 @@
 """Work that outlives the page: one run for a key over all processes, however its owner ends."""
 import asyncio
+import gc
+import sys
 import threading
 
 import pytest
 
 from fasthtml.app import work as module
 from fasthtml.common import B, FastHTML
+from fasthtml.realtime.leases import BrokerError, Lease
 from support import serve, wait_until
 from visitor_kit import Visitor
 
@@ -164,7 +167,7 @@ async def _die(work, run):
         if '_pulse' in repr(other.get_coro()): other.cancel()
     task.get_coro().cr_frame.f_locals['lease'].give = nothing
     work.regions.app.site.hub.broker.lease = None
-    run.channel.leave(run.ear)
+    run.channel.leave(run.reader)
 
 
 def test_a_server_that_stops_lets_it_finish_or_says_that_it_broke(tmp_path):
@@ -177,3 +180,75 @@ def test_a_server_that_stops_lets_it_finish_or_says_that_it_broke(tmp_path):
         shows(second, 7, 'data-work="broken"')
         apps[1].state.go.set()
         shows(second, 7, 'data-work="done"', '/start')
+
+
+class Stray(Exception): pass
+
+
+async def cancelled_inside():
+    task = asyncio.create_task(asyncio.sleep(60))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+
+
+async def exits(): sys.exit('a library that ends programs')
+async def raises(): raise Stray
+async def raises_a_group():
+    async with asyncio.TaskGroup() as group: group.create_task(raises())
+async def leaves_a_generator(): raise GeneratorExit
+async def waits(): await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize('ending, state', [
+    (exits, 'failed'), (raises, 'failed'), (raises_a_group, 'failed'), (leaves_a_generator, 'failed'), (cancelled_inside, 'failed'),
+    (waits, 'stopped')], ids=lambda o: getattr(o, '__name__', o))
+def test_however_a_run_ends_it_says_so_once_and_nothing_after_it(ending, state):
+    "The server goes on, and a task that is left over cannot write into the next run"
+    app, left, over = FastHTML(secret_key='k'), [], []
+
+    @app.work
+    async def job(id: int, say):
+        left.append(say)
+        if len(left) == 1:
+            await say(Word('first & '))
+            await ending()
+        await say('again')
+
+    @app.get('/')
+    def home(start: bool = False): return job.start(id=1) if start else job(id=1)
+
+    @app.get('/stop')
+    async def stop(): await job.stop(id=1)
+
+    @app.get('/late')
+    async def late():
+        try: await left[0]('from a stray task')
+        except RuntimeError as e: over.append(str(e))
+    with serve(app) as served:
+        visitor = Visitor(served)
+        visitor.get('/?start=1')
+        wait_until(lambda: 'first &amp; ' in visitor.get('/'))
+        if state == 'stopped': visitor.get('/stop')
+        wait_until(lambda: f'data-work="{state}"' in visitor.get('/'))
+        visitor.get('/late')
+        visitor.get('/?start=1')
+        page = wait_until(lambda: 'data-work="done"' in (page := visitor.get('/')) and page)
+        assert '>again</div>' in page
+        visitor.get('/late')
+        assert len(over) == 2 and 'stray' not in visitor.get('/')
+
+
+class Word(str): "A text of a library"
+
+
+def test_a_run_ends_when_its_lease_can_be_somebody_elses(tmp_path, quick):
+    "The broker is away for longer than the lease"
+    app = site(broker=f'sqlite:{tmp_path}/a.db')
+    with serve(app) as served:
+        visitor = Visitor(served)
+        visitor.get('/start?q=8')
+        shows(visitor, 8, 'data-work="running"')
+        lease = next(o for o in gc.get_objects() if isinstance(o, Lease) and o.key == 'work:answer{"question":8}')
+        async def away(*_): raise BrokerError('away')
+        lease._take = away
+        shows(visitor, 8, 'data-work="broken"')
