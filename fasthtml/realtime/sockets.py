@@ -139,7 +139,7 @@ async def receive(self: Socket) -> AsgiMessage:
     self.readers |= {task}
     try: message = await WebSocket.receive(self)
     except RuntimeError as e: await self._refuse_if_gone(e)
-    finally: self.readers -= {task}
+    finally: self.readers = self.readers - {task} or frozenset()  # the empty one, of which there is one
     if message['type'] == 'websocket.disconnect' and self.connection.whose() == 'child': task.add_done_callback(retrieve)
     return message
 
