@@ -208,7 +208,8 @@ _supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # the ca
 _classes = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
 _wholes: dict[type, Getter] = {   # classes that hold whatever came
     SimpleNamespace: lambda src: SimpleNamespace(**src.data),
-    FormData: lambda src: FormData([(k, o) for k, v in (src.body.data if src.body else {}).items() for o in (v if isinstance(v, list) else [v])]),
+    FormData: lambda src: FormData([(k, o) for k, v in (src.body.data if src.body else {}).items()
+                                    for o in (v if isinstance(v, list) else [v])]),
 }
 special_names = (*_specials, *sorted(_supplied))
 _mistaken = {'session': 'the session', 'request': 'the request', 'ws': 'the socket', 'auth': 'what a guard has found out',
