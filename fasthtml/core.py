@@ -1,8 +1,9 @@
 "Names that programs import from fasthtml.core, gathered from the rooms that own them."
 from inspect import Parameter
+from typing import TYPE_CHECKING
 
 from . import __getattr__ as __getattr__  # any other name: `from fasthtml.core import FT` is usual
-from .app.app import Client, FastHTML, cors_allow
+from .app.app import FastHTML, cors_allow
 from .http.casts import parsed_date
 from .html.element import fh_cfg, unqid
 from .app.fastapp import serve
@@ -23,6 +24,9 @@ from .realtime.sse import EventStream, sse_message
 from .realtime.ws import setup_ws
 from .starlette import StringConvertor
 from .app.static import StaticImmutable, StaticNoCache, devtools_loc, vurl
+
+if TYPE_CHECKING: from .testing.client import Client  # a class; at run time a function that imports it when it is called
+else: from .app.app import Client
 
 empty = Parameter.empty
 

@@ -46,7 +46,9 @@ def oob(version: int) -> dict[str, Case]:
     "Every spelling of `hx-swap-oob`, in every place"
     return {f'oob-{i}-{p}': Case(f'<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>{LIST}', {'x': part.format(v)}, [('click', 'button')])
             for (i, v), (j, (p, part)) in product(enumerate(OOB_VALUES), enumerate(OOB_PARTS.items()))
-            if (not j or (i + j) % 3 == 0) and not (version == 2 and 'swap:' in v)}  # there it is no selector, and htmx 2 stops
+            if (not j or (i + j) % 3 == 0) and not (version == 2 and 'swap:' in v)} | {  # there it is no selector, and htmx 2 stops
+            f'oob-morph-{i}': Case(f'<div hx-ext="morph"><button hx-get="/r/x" hx-swap="none">go</button>{LIST}</div>', {'x': OOB_PARTS['wrap'].replace('<ul', '<ul id="t"').format(v)}, [('click', 'button')])
+            for i, v in enumerate(OOB_VALUES[:9] + ['beforeend:#side', 'morph', 'morph:innerHTML'] if version == 2 else ())}
 
 
 def partials(version: int) -> dict[str, Case]:
@@ -62,7 +64,7 @@ def partials(version: int) -> dict[str, Case]:
 def selects(version: int) -> dict[str, Case]:
     out = {}
     for i, (attrs, text) in enumerate(product(
-            ['hx-select="p"', 'hx-select="#a, #b"', 'hx-select=".none"', 'hx-select-oob="#side"', 'hx-select-oob="#side:beforeend"', 'hx-select-oob="#side:innerHTML, #two"',
+            ['hx-select="p"', 'hx-select="#a, #b"', 'hx-select=".none"', 'hx-select-oob=".x:#side"', 'hx-select-oob="side:innerHTML, 1x"', 'hx-select-oob="#side"', 'hx-select-oob="#side:beforeend"', 'hx-select-oob="#side:innerHTML, #two"',
              'hx-select-oob="#none" hx-select="p"', 'hx-select="body"', 'hx-select="unset"'],
             ['<div id="a"><p>1</p></div><p id="b">2</p><p id="side">s</p><li id="two">li</li>',
              '<html><head><title>P</title></head><body><p id="a">1</p><p id="side">s</p></body></html>'])):
@@ -397,6 +399,45 @@ def odd(version: int) -> dict[str, Case]:
     return out
 
 
+FIELDS = ('<div id="t"><input id="a" name="a" value="v"><input id="b" name="b"><input type="checkbox" id="c" name="c" value="1"><input type="radio" name="r" value="1">'
+          '<input type="radio" name="r" value="2" checked><select id="s" name="s"><option value="1">1<option value="2">2<option value="3">3</select>'
+          '<select id="m" name="m" multiple><option selected>p<option>q<option>z</select><textarea id="x" name="x">text</textarea></div>')
+CHANGES = [(' value="v"', ' value="w"'), (' value="v"', ''), ('name="b"', 'name="b" value="new"'), ('name="c" value="1"', 'name="c" value="1" checked'), ('<option value="3">', '<option value="3" selected>'),
+           ('<option>q', '<option selected>q'), ('>text<', '>other<'), ('<input id="b" name="b">', ''), ('', '')]
+
+
+def entered(version: int) -> dict[str, Case]:
+    "What a morph does to what a visitor has entered"
+    steps = [('fill', '#a', 'typed'), ('fill', '#b', 'typed'), ('fill', '#c', True), ('fill', '[name=r]', '1'), ('fill', '#s', '2'), ('fill', '#m', ['z']), ('fill', '#x', 'typed'), ('click', '#go')]
+    out = {}
+    for i, ((before, after), style) in enumerate(product(CHANGES, ['innerMorph', 'outerMorph'] if version == 4 else ['morph:innerHTML', 'morph'])):
+        text = FIELDS.replace(before, after) if before else FIELDS
+        if 'inner' in style: text = text.removeprefix('<div id="t">').removesuffix('</div>')
+        out[f'entered-{i}'] = Case(f'<div{" hx-ext=morph" if version == 2 else ""}><button id="go" hx-get="/r/x" hx-target="#t" hx-swap="{style}">go</button>{FIELDS}</div>', {'x': text}, steps)
+    return out
+
+
+def turns(version: int) -> dict[str, Case]:
+    "Several events at once: what is asked while a response is awaited; what is asked when the page is left"
+    out, trigger = {}, 'hx-trigger="keydown, input, keyup, change"'
+    queues = [trigger, *(f'hx-trigger="keydown, input queue:{q}, keyup queue:{q}, change queue:{q}"' for q in ('first', 'all', 'none')), 'hx-trigger="input once, change"', 'hx-trigger="keydown once, input once"',
+              'hx-trigger="input throttle:80ms, change"', 'hx-trigger="keydown throttle:80ms, input throttle:80ms"', 'hx-trigger="input changed, keyup changed"', 'hx-trigger="keyup delay:20ms, change delay:5ms"',
+              *(f'{trigger} hx-sync="{o}"' for o in ('this', 'this:drop', 'this:abort', 'this:queue', 'this:queue first', 'this:queue all', 'closest form:queue last', '#none:drop', 'find b'))]
+    for i, (attrs, swap) in enumerate(product(queues, ['beforeend', 'outerHTML'])):
+        target = '#out' if swap == 'beforeend' else 'this'
+        out[f'turns-{i}'] = Case(f'<form id="f"><input name="q" hx-post="/r/x" hx-target="{target}" hx-swap="{swap}" {attrs}><b>b</b></form><div id="out"></div>', {}, [('fill', '[name=q]', 'ab')])
+    for i, sync in enumerate(['#f:drop', '#f:abort', '#f:queue all', '#f:queue first', '']):
+        out[f'turns-two-{i}'] = Case(f'<form id="f" hx-post="/r/form" hx-trigger="change" hx-target="#out" hx-swap="beforeend"><input name="q" hx-post="/r/x" hx-target="#out" hx-swap="beforeend" hx-trigger="change" {f"hx-sync={sync!r}" if sync else ""}></form><div id="out"></div>',
+                                     {}, [('fill', '[name=q]', 'ab')])
+    page = '<html><head><title>Next</title></head><body><h1>next</h1></body></html>'
+    out['turns-leaving'] = Case('<div hx-post="/r/x" hx-swap="none"><a href="/r/next"><b>go</b></a></div>', {'next': page}, [('click', 'b')], alone=True)
+    out['turns-leaving-form'] = Case('<form action="/r/next" hx-get="/r/x" hx-trigger="click" hx-target="#out"><button>go</button></form><p id="out"></p>', {'next': page}, [('click', 'button')], alone=True)
+    out['turns-vals'] = Case('<div hx-vals=\'{"up": 1, "x": 0}\' hx-vals:inherited=\'{"up": 1, "x": 0}\'><button hx-post="/r/x" hx-vals=\'{"x": 1}\' hx-swap="none">go</button></div>', {}, [('click', 'button')])
+    for i, (kind, value) in enumerate([('range', '80'), ('range', '33" step="10'), ('range', '7" min="5" max="6'), ('range', '1.26" step="any'), ('color', 'RED'), ('color', '#abc'), ('color', '#ABCDEF'), ('color', 'none')]):
+        out[f'turns-kind-{i}'] = Case(f'<form hx-post="/r/x" hx-swap="none"><input type="{kind}" name="a" value="{value}"><datalist><input name="d" value="x"></datalist><button>go</button></form>', {}, [('click', 'button')])
+    return out
+
+
 WORDS = ['alpha', 'beta &amp; co', 'é', '1', '']
 
 
@@ -435,9 +476,9 @@ def group(make, version: int) -> dict[str, Case]:
     """
     every = os.environ.get('FASTHTML_PAIRS') == 'all'
     cases = {key: case for i, (key, case) in enumerate(make(version).items()) if every or i % 2 == (version == 4)}
-    for case in cases.values(): case.alone = make.__name__ in LEAVING
+    for case in cases.values(): case.alone |= make.__name__ in LEAVING
     return cases
 
 
 GROUPS = {f.__name__: f for f in (swaps, oob, partials, selects, targets, responses, values, fills, triggers, chains, boosts, navigations, morphs,
-                                  frames, streams, helped, random_pages, history, odd)}
+                                  frames, streams, helped, random_pages, history, odd, entered, turns)}

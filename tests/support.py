@@ -41,6 +41,15 @@ def missing(what: str, how: str) -> None:
     pytest.skip(message)
 
 
+def committed_copy(folder: Path) -> Path:
+    "A copy of the working tree without what git does not know, so that a build leaves nothing there"
+    listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    for name in filter(lambda name: (ROOT/name).is_file(), listed.splitlines()):
+        (folder/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT/name, folder/name)
+    return folder
+
+
 def need_files(n: int) -> None:
     "Let this process, and those it starts, have `n` files and connections open; many systems begin with 1024"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -52,7 +52,8 @@ from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
 from ..http.pages import PageConfig, is_collection, noop_body
-from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, wrap_route
+from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, typed_socket
+from ..http.routes import wrap_route
 from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
@@ -290,7 +291,7 @@ class Realtime:
     site: Site
     lifecycle: Lifecycle
 
-    @typed
+    @typed_socket
     @spelled
     def ws(
         self,
@@ -340,7 +341,7 @@ class Realtime:
         history: int|None = None,           # Messages kept for clients that reconnect
         when_full: WhenFull|None = None,    # A client does not keep up: 'drop_oldest', 'latest' or 'close'
         keep: float|None = None,            # Seconds without use until its history may go; None: an hour if made in a handler
-        presence: bool|Callable|None = None, # Know its people? A function makes a person of `auth`: a name, or a dict with an id
+        presence: bool|Callable[..., Any]|None = None, # Know its people? A function makes a person of `auth`: a name, or a dict with an id
     ) -> Channel:
         "The channel of that name, made if need be"
         visitors, hub = current_exchange.get() or current_connection.get(), self.site.hub
@@ -367,17 +368,17 @@ class Tested:
         if len(self._key) == 2: self._key = (get_key(*self._key),)
         return self._key[0]
 
-    def get_client(self, asink: bool = False, **session) -> Any:
+    def get_client(self, asink: bool = False, **session: Any) -> Any:
         "An HTTP client that calls this app, async if `asink`, with a session if keywords give one"
         from fasthtml.testing.client import get_client
         return get_client(self, asink=asink, **session)
 
-    def get_testclient(self, **session) -> Any:
+    def get_testclient(self, **session: Any) -> Any:
         "Starlette's test client for this app, with a session if keywords give one"
         from fasthtml.testing.client import get_testclient
         return get_testclient(self, **session)
 
-    def decode_session(self, cookie: str) -> dict:
+    def decode_session(self, cookie: str) -> dict[str, Any]:
         "What a session cookie of this app says"
         own = any(isinstance(m.cls, type) and issubclass(m.cls, SessionMiddleware) for m in self.user_middleware)
         return decode_session(cookie, self.secret_key, cookie=self.session_cookie if own else None)
@@ -617,11 +618,11 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         routes: Iterable[BaseRoute]|None = None, # Routes of Starlette
         middleware: Iterable[Middleware]|None = None, # ASGI middleware, outermost first
         title: str = 'FastHTML page',            # For pages that give none
-        error_view: Callable|None = None,        # Shows every failed request: `error_view(exc)` gives a page, fragment or response
-        exception_handlers: Mapping[Any, Callable]|None = None, # Status or exception class → handler
-        on_startup: Callable|Sequence[Callable]|None = None,  # Run before the first request
-        on_shutdown: Callable|Sequence[Callable]|None = None, # Run when the server stops
-        lifespan: Callable|None = None,          # Both in one: an async context manager, or generator function
+        error_view: Callable[..., Any]|None = None, # Shows every failed request: `error_view(exc)` gives a page, fragment or response
+        exception_handlers: Mapping[Any, Callable[..., Any]]|None = None, # Status or exception class → handler
+        on_startup: Callable[..., Any]|Sequence[Callable[..., Any]]|None = None, # Run before the first request
+        on_shutdown: Callable[..., Any]|Sequence[Callable[..., Any]]|None = None, # Run when the server stops
+        lifespan: Callable[..., Any]|None = None, # Both in one: an async context manager, or generator function
         hdrs: Any = None,                        # Elements for every page's head
         ftrs: Any = None,                        # Elements for the end of every page's body
         exts: str|Iterable[str]|None = None,     # Extensions of htmx: 'ws', 'sse', ...
@@ -640,7 +641,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         sess_https_only: bool = False,           # Only over https
         sess_domain: str|None = None,            # To share it with subdomains
         key_fname: str = '.sesskey',             # File for a key made here
-        body_wrap: Callable = noop_body,         # Round the body of every page
+        body_wrap: Callable[..., Any] = noop_body, # Round the body of every page
         htmlkw: Mapping[str, Any]|None = None,   # Attributes of <html>
         nb_hdrs: bool = False,                   # For pages shown in a notebook
         canonical: bool|str = True,              # Link each page to its canonical address? Text: where the app lives, `https://example.org`

@@ -55,7 +55,7 @@ class BasicAuthMiddleware(MiddlewareBase):
     def __init__(self,
         app: ASGIApp,                           # What to guard
         cb: Callable[..., Any],                 # `cb(connection, name, password)` → the user, or anything false
-        skip: Iterable[str | re.Pattern] | None = None,  # Patterns of whole paths that are open
+        skip: Iterable[str | re.Pattern[str]] | None = None, # Patterns of whole paths that are open
     ):
         self.app, self.cb = app, cb
         skip = (skip,) if isinstance(skip, (str, re.Pattern)) else tuple(skip or ())
@@ -86,7 +86,7 @@ async def _refuse_socket(receive: Receive, send: Send) -> None:
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
 def user_pwd_auth(
     lookup: Mapping[str, str] | Callable[[str, str], Any] | None = None,    # Passwords by name, or a function of name and password
-    skip: Iterable[str | re.Pattern] | None = None,                         # Patterns of whole paths inside the app that are open
+    skip: Iterable[str | re.Pattern[str]] | None = None,                    # Patterns of whole paths inside the app that are open
     **kwargs: str,                                                          # Passwords by name
 ) -> Middleware:
     "Basic authentication for `FastHTML(middleware=[...])`"

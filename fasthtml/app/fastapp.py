@@ -256,7 +256,7 @@ def serve(
     reload: bool = True,      # Restart when a file changes; styles and scripts too if watchfiles is installed
     procs: int|None = None,   # That many processes, on this and the next ports; else $PROCS
     hosts: str|Iterable[str]|None = None, # Names it answers to; on this machine alone, local names if not given
-    **kwargs,                 # Options of uvicorn
+    **kwargs: Any,            # Options of uvicorn
 ) -> None:
     "Run the app of the calling program"
     if kwargs: _check_uvicorn(kwargs)

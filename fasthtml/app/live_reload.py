@@ -65,6 +65,6 @@ def setup_live_reload(
 
 class FastHTMLWithLiveReload(FastHTML):
     "A `FastHTML` app whose pages follow its restarts; for development"
-    def __init__(self, *args, reload_attempts: int = 20, reload_interval: int = 1000, **kwargs):
+    def __init__(self, *args: Any, reload_attempts: int = 20, reload_interval: int = 1000, **kwargs: Any):
         super().__init__(*args, **kwargs)
         setup_live_reload(self, reload_attempts, reload_interval)

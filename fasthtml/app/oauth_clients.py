@@ -171,7 +171,7 @@ class WebClient(ProviderRequests):
         "Where people log in"
         return talk(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
-    async def login_link_async(self, redirect_uri: str, scope=None, state=None, **kw) -> str:
+    async def login_link_async(self, redirect_uri: str, scope=None, state=None, **kw: Any) -> str:
         "As `login_link`"
         return await talk_async(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
@@ -179,11 +179,11 @@ class WebClient(ProviderRequests):
         code: str | None,       # That came back
         redirect_uri: str,      # As it was in the link
         **kw: str,              # `code_verifier=` and `nonce=`, as they were in the link
-    ) -> dict:                  # Tokens, and the verified `claims` of the id token
+    ) -> dict[str, Any]:        # Tokens, and the verified `claims` of the id token
         "Exchange a code for tokens"
         return talk(self._exchange(code, redirect_uri, **kw), self.timeout)
 
-    async def parse_response_async(self, code: str | None, redirect_uri: str, **kw) -> dict:
+    async def parse_response_async(self, code: str | None, redirect_uri: str, **kw: Any) -> dict[str, Any]:
         "As `parse_response`"
         if not self._own('parse_response'): return await talk_async(self._exchange(code, redirect_uri, **kw), self.timeout)
         token = await in_thread(self.parse_response, code, redirect_uri, **kw)
@@ -191,26 +191,26 @@ class WebClient(ProviderRequests):
         return token
 
     def get_info(self,
-        token: dict | str | None = None,    # From `parse_response`, or an access token; None: of this request
+        token: dict[str, Any] | str | None = None, # From `parse_response`, or an access token; None: of this request
     ) -> Info:
         "The person's details"
         return talk(self._details(token), self.timeout)
 
-    async def get_info_async(self, token: dict | str | None = None) -> Info:
+    async def get_info_async(self, token: dict[str, Any] | str | None = None) -> Info:
         "As `get_info`"
         if self._own('get_info'): return await in_thread(self.get_info, token)
         return await talk_async(self._details(token), self.timeout)
 
-    def retr_info(self, code: str | None, redirect_uri: str, **kw) -> Info:
+    def retr_info(self, code: str | None, redirect_uri: str, **kw: Any) -> Info:
         "`parse_response`, then `get_info`"
         return self.get_info(self.parse_response(code, redirect_uri, **kw))
 
-    async def retr_info_async(self, code: str | None, redirect_uri: str, **kw) -> Info:
+    async def retr_info_async(self, code: str | None, redirect_uri: str, **kw: Any) -> Info:
         "As `retr_info`"
         if self._own('retr_info'): return await in_thread(self.retr_info, code, redirect_uri, **kw)
         return await self.get_info_async(await self.parse_response_async(code, redirect_uri, **kw))
 
-    def retr_id(self, code: str | None, redirect_uri: str, **kw) -> Any:
+    def retr_id(self, code: str | None, redirect_uri: str, **kw: Any) -> Any:
         "The person's id alone"
         return self.retr_info(code, redirect_uri, **kw)[self.id_key]
 
@@ -234,7 +234,7 @@ class OpenIDClient(WebClient):
         *,
         leeway: float = 60,                         # Seconds by which its clock and ours may differ
         basic_auth: bool = True,                    # Secret in a header; False: in the form
-        **kwargs,                                   # As for `AppClient`
+        **kwargs: Any,                              # As for `AppClient`
     ):
         super().__init__(client_id, client_secret, scope=scope, **kwargs)
         if 'openid' not in self.scope: self.scope.insert(0, 'openid')
@@ -264,7 +264,7 @@ class GoogleAppClient(WebClient):
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
         project_id: str | None = None,      # Of the site, for `consent_url`
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.project_id, self.issuer = project_id, Issuer('https://accounts.google.com')
@@ -274,7 +274,7 @@ class GoogleAppClient(WebClient):
         fname: str | PathLike,              # `client_secret_….json`, as Google's console gives it
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ) -> 'GoogleAppClient':
         "A client as a downloaded file describes it"
         content = json.loads(Path(fname).read_text(encoding='utf-8'))
@@ -290,7 +290,7 @@ class GoogleAppClient(WebClient):
         return add_query('https://console.cloud.google.com/auth/overview', {'project': project_id or self.project_id or ''})
 
     def creds(self,
-        token: dict | None = None,          # From `parse_response`; None: of this request
+        token: dict[str, Any] | None = None, # From `parse_response`; None: of this request
     ) -> Any:
         "Google's own credentials object, for its API clients (needs `google-auth`)"
         token = token or self.token
@@ -341,7 +341,7 @@ class HuggingFaceClient(WebClient):
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
         state: str | None = None,           # For links that give none
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ):
         super().__init__(client_id, client_secret, code, scope, state, **kwargs)
         self.issuer = Issuer('https://huggingface.co')
@@ -358,7 +358,7 @@ class DiscordAppClient(WebClient):
         is_user: bool = False,              # Install the app for the person? Else for one of their servers
         perms: int = 0,                     # Permissions of a bot, as Discord adds them up
         scope: str | Iterable[str] | None = None,   # What we would like to know
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ):
         super().__init__(client_id, client_secret, scope=scope, **kwargs)
         self.integration_type, self.perms = int(is_user), perms
@@ -378,7 +378,7 @@ class Auth0AppClient(WebClient):
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
         redirect_uri: str = '',             # Path on this site, for links made from a request
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.domain, self.redirect_uri, self.issuer = domain, redirect_uri, Issuer(f'https://{domain}/')
@@ -405,7 +405,7 @@ class AppleAppClient(WebClient):
         private_key: str,                   # That key, in PEM form
         code: str | None = None,            # A code to exchange, if there is one already
         scope: str | Iterable[str] | None = None,   # What we would like to know
-        **kwargs,                           # As for `AppClient`
+        **kwargs: Any,                      # As for `AppClient`
     ):
         super().__init__(client_id, None, code, scope, **kwargs)
         if 'openid' not in self.scope: self.scope.insert(0, 'openid')

@@ -92,6 +92,22 @@ class Region:
         "What the region with these arguments is called"
         return self.signature.key(self.signature.bind(args, kwargs)[0])
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        "Draw it here, for the page or fragment that a handler returns; with `auth=` for another user than that of the request"
+        return self._draw_now(args, kwargs)
+
+    async def changed(self,
+        **kwargs: Any, # Arguments of the regions that have changed; those not named may be any. `auth=`: only of this person
+    ) -> None:
+        "Bring it up to date on every page that shows it, in every process"
+        await self.regions.publish(self._signal(kwargs))
+
+    def changed_sync(self,
+        **kwargs: Any, # As for `changed`
+    ) -> None:
+        "`changed` for plain handlers, threads and other programs on the same broker"
+        self.regions.publish_sync(self._signal(kwargs))
+
     def page(self, *args: Any, **kwargs: Any) -> str:
         "The address of a page that shows it alone: `HTMX(cart.page(id=7))` in a notebook. All who have the address may see it"
         return self.page_of_key(self.key(*args, **kwargs))
@@ -115,8 +131,7 @@ def scope_in_use() -> Scope | None:
 
 # %% ../../nbs/api/app/30_region.ipynb #df69e092
 @patch
-def __call__(self: Region, *args: Any, **kwargs: Any) -> Any:
-    "Draw it here, for the page or fragment that a handler returns; with `auth=` for another user than that of the request"
+def _draw_now(self: Region, args: tuple, kwargs: dict[str, Any]) -> Any:
     exchange, scope = current_exchange.get(), scope_in_use()
     arguments, auth = self.signature.bind(args, kwargs, scope.get('auth') if scope else None)
     key = self.signature.key(arguments)
@@ -168,20 +183,6 @@ def _signal(self: Region, kwargs: dict[str, Any]) -> dict[str, Any]:
     named = self.signature.convert(kwargs)
     if set(named) == set(self.signature.casts): return signal | dict(key=self.signature.key(named))
     return signal | dict(args=as_json(named))
-
-@patch
-async def changed(self: Region,
-    **kwargs: Any, # Arguments of the regions that have changed; those not named may be any. `auth=`: only of this person
-) -> None:
-    "Bring it up to date on every page that shows it, in every process"
-    await self.regions.publish(self._signal(kwargs))
-
-@patch
-def changed_sync(self: Region,
-    **kwargs: Any, # As for `changed`
-) -> None:
-    "`changed` for plain handlers, threads and other programs on the same broker"
-    self.regions.publish_sync(self._signal(kwargs))
 
 # %% ../../nbs/api/app/30_region.ipynb #3e69015e
 @patch

@@ -101,7 +101,7 @@ def file_version(file: Path) -> str:
 
 def vurl(
     path: str,                     # URL path of a static file: `/css/site.css`
-    root: str | os.PathLike = '.', # Folder it is served from
+    root: str | os.PathLike[str] = '.', # Folder it is served from
 ) -> str:                          # The same with `?v=` and the hash
     "A URL that changes when the file does"
     address, mark, fragment = path.partition('#')
@@ -140,7 +140,7 @@ _types = dict(
 
 def file_response(
     files: StaticFiles,                # Knows whether the browser has it already
-    file: str | os.PathLike,           # The file
+    file: str | os.PathLike[str],      # The file
     info: os.stat_result,              # Its state
     scope: Scope,                      # The request
     cache_control: str | None = None,  # How long it may be kept; None: by its version
@@ -192,7 +192,7 @@ class SafeStatic(StaticFiles):
             if file: await learn_version(Path(file), scope)
         return await super().get_response(path, scope)
 
-    def file_response(self, full_path: str | os.PathLike, stat_result: os.stat_result, scope: Scope,
+    def file_response(self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope,
                       status_code: int = 200) -> Response:
         return file_response(self, full_path, stat_result, scope, self.cache_control, status_code)
 
@@ -232,7 +232,7 @@ class StaticRoutes:
     def static_route_exts(
         self,
         prefix: str = '/',                    # URL path before the files' own
-        static_path: str | os.PathLike = '.', # Folder of the files
+        static_path: str | os.PathLike[str] = '.', # Folder of the files
         exts: str = 'static',                 # Shape of path parts that lists the extensions: `static`, `web`, or your own
     ) -> None:
         "Serve files with certain extensions, and `.well-known/`, where no route answers"
@@ -248,7 +248,7 @@ class StaticRoutes:
         self,
         ext: str = '',                        # Only files that end so: `.md`; with nothing, all that are for the web
         prefix: str = '/',                    # URL path before the files' own
-        static_path: str | os.PathLike = '.', # Folder of the files
+        static_path: str | os.PathLike[str] = '.', # Folder of the files
     ) -> None:
         "Serve the files that end in `ext`, where no route answers"
         path = f'{_slashed(prefix)}{{fname:path}}{ext}'
@@ -256,7 +256,7 @@ class StaticRoutes:
 
     def devtools_json(
         self,
-        path: str | os.PathLike | None = None, # Folder that Chrome may edit; the current one if not given
+        path: str | os.PathLike[str] | None = None, # Folder that Chrome may edit; the current one if not given
         uuid: str | None = None,               # Identity of the workspace; made of the folder if not given
     ) -> None:
         "Let Chrome's developer tools connect this folder as a workspace (on your own machine)"

@@ -24,7 +24,7 @@ from ..html.tags import Button, Div
 
 # %% ../../nbs/api/app/36_toast.ipynb #94a03cfa
 tcid = 'fh-toast-container'             # Id of the element that holds the messages
-sk = 'toasts'                           # Key of the waiting messages in the session
+sk: Any = 'toasts'                      # Key of the waiting messages in the session
 kinds = ('info', 'success', 'warning', 'error')
 
 def Toast(
@@ -41,7 +41,7 @@ def Toast(
 
 # %% ../../nbs/api/app/36_toast.ipynb #3cf97d6b
 def add_toast(
-    sess: MutableMapping,           # The session
+    sess: MutableMapping[str, Any], # The session
     message: str,                   # Text to show
     typ: str = 'info',              # 'info', 'success', 'warning' or 'error'
     dismiss: bool = False,          # With a button that takes it away?
@@ -63,7 +63,7 @@ def take_toasts(
 
 # %% ../../nbs/api/app/36_toast.ipynb #cdb3bd61
 def render_toasts(
-    sess: MutableMapping,       # The session
+    sess: MutableMapping[str, Any], # The session
     duration: int = 5000,       # Milliseconds, for those that do not say
     fragment: bool = True,      # For htmx to swap in? Else for a whole page
 ) -> FT | None:                 # None if nothing waits
@@ -128,7 +128,7 @@ button.fh-toast-dismiss:focus-visible {outline: 2px solid #fff}
 @media (prefers-reduced-motion: reduce) {.fh-toast {animation: none}}
 '''
 
-js = '''
+js: Any = '''
 (() => {
   const box = () => document.getElementById('fh-toast-container');
   const start = toast => {

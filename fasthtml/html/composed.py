@@ -45,7 +45,7 @@ def takes_attributes(f: _F) -> _F:
 def Script(
     code: str = '',            # JavaScript, or JSON for `type='application/json'`; written as it is
     *,
-    id: str | bool | FT | None = None, # Its id; True for a new one
+    id: str | int | bool | FT | None = None, # Its id; True for a new one
     cls: Any = None,
     title: str | None = None,
     style: Any = None,
@@ -56,7 +56,7 @@ def Script(
 
 def Style(
     *c: str,                   # CSS; written as it is
-    id: str | bool | FT | None = None, # Its id; True for a new one
+    id: str | int | bool | FT | None = None, # Its id; True for a new one
     cls: Any = None,
     title: str | None = None,
     style: Any = None,
@@ -187,7 +187,7 @@ def Form(
 @takes_attributes
 def Hidden(
     value: Any = '',           # What is sent
-    id: str | bool | FT | None = None, # Also its name, unless `name=` is given
+    id: str | int | bool | FT | None = None, # Also its name, unless `name=` is given
     **kwargs: Any,             # More attributes
 ) -> FT:                       # An `<input type="hidden">` element
     "A field that is sent and not shown"
@@ -199,7 +199,7 @@ def CheckboxX(
     checked: bool = False,     # On at first?
     label: Any = None,         # Text beside it
     value: Any = '1',          # What is sent when on
-    id: str | bool | FT | None = None, # Its id; True for a new one
+    id: str | int | bool | FT | None = None, # Its id; True for a new one
     name: str | None = None,   # Name of the field; `id` if missing
     **kwargs: Any,             # Attributes of the checkbox
 ) -> tuple[FT, FT]:            # Hidden field and checkbox (in a label)

@@ -22,7 +22,7 @@ from .attributes import runs_as_script as runs_as_script, valmap as valmap
 
 # %% ../../nbs/api/html/01_element.ipynb #9dd22247
 voids = frozenset('area base br col command embed hr img input keygen link meta param source track wbr !doctype'.split())
-named = frozenset('button form frame iframe img input map meta object param select textarea'.split())  # `name` follows `id`
+named: Any = frozenset('button form frame iframe img input map meta object param select textarea'.split()) # `name` follows `id`
 _svg_tags = {o.lower(): o for o in '''altGlyph altGlyphDef altGlyphItem animateColor animateMotion animateTransform clipPath feBlend
     feColorMatrix feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow
     feFlood feFuncA feFuncB feFuncG feFuncR feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset fePointLight

@@ -89,7 +89,7 @@ def DialogX(
     open: bool | None = None,  # Shown at once?
     header: Any = None,        # Above the body
     footer: Any = None,        # Below the body
-    id: str | bool | FT | None = None, # Its id; True for a new one
+    id: str | int | bool | FT | None = None, # Its id; True for a new one
     **kwargs: Any,             # Attributes of the card
 ) -> FT:                       # A `<dialog>` element
     "A dialog"

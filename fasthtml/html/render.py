@@ -75,7 +75,7 @@ def showtags(s: Node) -> Safe:
 
 # %% ../../nbs/api/html/02_render.ipynb #a4520a01
 def dict2xml(
-    d: Mapping | list | Any, # Data: mappings become tags, lists repeat them, the rest is text
+    d: Mapping[str, Any] | list[Any] | Any, # Data: mappings become tags, lists repeat them, the rest is text
     escape: bool = True,     # Escape text?
 ) -> Safe:                   # XML
     "`d` as XML"

@@ -32,7 +32,7 @@ _Text: TypeAlias = str | None
 _Classes: TypeAlias = str | list[Any] | tuple[Any, ...] | set[str] | Mapping[str, Any] | None
 
 html_attrs_annotations: Mapping[str, Any] = MappingProxyType(dict(
-    id=str | bool | FT | None, cls=_Classes, title=_Text, style=str | Mapping[str, Any] | list[Any] | None, accesskey=_Text,
+    id=str | int | bool | FT | None, cls=_Classes, title=_Text, style=str | Mapping[str, Any] | list[Any] | None, accesskey=_Text,
     autocapitalize=Literal['off', 'none', 'on', 'sentences', 'words', 'characters'] | bool | None, autofocus=bool | None,
     contenteditable=Literal['true', 'false', 'plaintext-only'] | bool | None, dir=Literal['ltr', 'rtl', 'auto'] | None,
     draggable=Literal['true', 'false'] | bool | None,

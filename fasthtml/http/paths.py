@@ -264,7 +264,7 @@ def add_query(
 
 def qp(
     p: str,    # Path, perhaps with parts; or a route
-    /, **kw,   # Values for the parts; the others become the query
+    /, **kw: Any, # Values for the parts; the others become the query
 ) -> str:
     "A URL from a path pattern and values"
     if hasattr(p, 'to'): return p.to(**kw)

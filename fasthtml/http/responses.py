@@ -178,7 +178,7 @@ class ApiReturn:
     isapi: bool = False # Was `application/json` what the client likes best?
 
     def __bool__(self) -> bool: return self.isapi
-    def __call__(self, norm: Any = None, **kw) -> Any: return JSONResponse(kw) if self.isapi else norm
+    def __call__(self, norm: Any = None, **kw: Any) -> Any: return JSONResponse(kw) if self.isapi else norm
 
     @classmethod
     def __from_request__(cls, request: Request) -> 'ApiReturn':
@@ -473,11 +473,11 @@ def _stream(source: AsyncIterator[Any], reply: Returned, scope: Scope, page: Pag
     return _with_extras(HtmlStream(text, status_code=status, headers={'vary': _vary[1].decode()}), reply)
 
 # %% ../../nbs/api/http/12_responses.ipynb #2c7ee3e2
-def flat_tuple(o: Any) -> tuple:
+def flat_tuple(o: Any) -> tuple[Any, ...]:
     "The nodes in `o`, as a tuple"
     return tuple(flatten(o))
 
-def flat_xt(lst: Any) -> tuple:
+def flat_xt(lst: Any) -> tuple[Any, ...]:
     "The nodes of nested lists, as a tuple"
     return tuple(flatten(lst))
 

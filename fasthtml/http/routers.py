@@ -11,14 +11,16 @@ import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from fastcore.basics import patch
 
 from .hints import spelled, tell_mistakes
 from .responses import current_exchange
-from .routes import C, Decorates, Params, Result, Registers, Route, Verbs, decorate, give_to, infer_route
-from .routes import route_specs, typed, wrap_route
+from .routes import Decorates, Handler, Registers, Route, Verbs, decorate, give_to, infer_route
+from .routes import route_specs, typed, typed_socket, wrap_route
+
+if TYPE_CHECKING: from fasthtml.http.routes import RouteOf, RouteOfClass
 
 # %% ../../nbs/api/http/17_routers.ipynb #bb6e4ccc
 class RouteFuncs:
@@ -76,12 +78,13 @@ class _Decorator:
     "A router that is used as a decorator does what its `route` does"
     route: Registers
     @overload
-    def __call__(self, path: C, /) -> C: ...
+    def __call__(self, path: type, /) -> 'RouteOfClass': ...
     @overload
-    def __call__(self, path: Callable[Params, Result], /) -> Route[Params, Result]: ...
+    def __call__(self, path: Handler, /) -> 'RouteOf[Handler]': ...
     @overload
     def __call__(self, path: str | None = None, methods: str | Collection[str] | None = None, name: str | None = None,
-                 **options: Any) -> Decorates: ...
+                 include_in_schema: bool = True, body_wrap: Callable[..., Any] | None = None, host: str | None = None,
+                 before: Any = None) -> Decorates: ...
     def __call__(self, path=None, methods=None, name=None, **options): return self.route(path, methods, name, **options)
 
 # %% ../../nbs/api/http/17_routers.ipynb #11eb8537
@@ -100,8 +103,8 @@ class APIRouter(_Decorator, Verbs):
         self.body_wrap, self.before, self.host = body_wrap, _several(before), host
         self.rt_funcs, self._records = RouteFuncs(), []
 
-    @spelled
     @typed
+    @spelled
     def route(self,
         path: Any = None,                             # Path pattern; from the function's name if not given
         methods: str | Collection[str] | None = None, # GET and POST if not given and the name is no verb
@@ -127,7 +130,7 @@ class APIRouter(_Decorator, Verbs):
         if name.startswith('__') or 'rt_funcs' not in self.__dict__: raise AttributeError(name)
         return getattr(self.rt_funcs, name)
 
-    @typed
+    @typed_socket
     def ws(self,
         path: Any = None,                # Path pattern; from the function's name if not given
         conn: Callable | None = None,    # Started when a client has connected

@@ -47,7 +47,7 @@ log = one_line(logging.getLogger('fasthtml.http.sessions'))
 # %% ../../nbs/api/http/11_sessions.ipynb #9d1ad2f0
 def get_key(
     key: str | Sequence[str] | None = None, # The key, if the program has one; or several: the last signs, all open
-    fname: str | os.PathLike = '.sesskey', # File that keeps a key made here
+    fname: str | os.PathLike[str] = '.sesskey', # File that keeps a key made here
 ) -> str | Sequence[str]:                # What to sign with
     "Key for signing: `key`, else `$FASTHTML_SECRET_KEY`, else the content of a file, made if need be"
     key = key or os.environ.get('FASTHTML_SECRET_KEY')
@@ -315,6 +315,11 @@ class _Keeper:
     async def drop(self) -> None:
         for name in self.names: await self.store.drop(name)
 
+    def forget_what_ended(self) -> None:
+        "Another request has logged out meanwhile: a new id keeps what this one has written, and nothing of before"
+        for name, text in self.saved.items():
+            if name in self.session and _text(self.session[name]) == text: del self.session[name]
+
     async def ask(self, work: Awaitable[Any]) -> Any:
         "What the store answers; StoreAway if it does not"
         try:
@@ -353,6 +358,7 @@ class _Keeper:
         message.setdefault('headers', [])
         MutableHeaders(scope=message).add_vary_header('Cookie')
         session = self.session
+        if self.id and session and session._renew and self.saved and await self.ask(self.load()) is None: self.forget_what_ended()
         if self.id and (not session or session._renew):
             await self.ask(self.drop())
             self.id, self.saved = '', {}

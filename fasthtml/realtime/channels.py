@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from fastcore.basics import patch
+from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #3942f2ed
 from ..http.threads import works_for_loop
@@ -144,7 +145,7 @@ class Channel:
         history: int = 0,               # Messages to keep for clients that reconnect
         broker: Broker | None = None,   # Default: this process only
         epoch: str | None = None,       # Begins the ids; random, so that ids of another history are not mistaken for ours
-        kept: dict | None = None,       # Where the hub keeps channels that are in use
+        kept: dict[str, Any] | None = None, # Where the hub keeps channels that are in use
         when_full: WhenFull = 'drop_oldest',  # What happens to a client whose mailbox is full
         keep: float | None = None,      # Seconds without use after which the history may be forgotten; None: never
     ):
@@ -170,7 +171,7 @@ class Channel:
         "`publish` from plain functions and other threads"
         return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
-    def join(self, subscriber: Subscriber) -> str:  # Id of the message before; a client that reconnects can resume there
+    def join(self, subscriber: Subscriber | WebSocket) -> str: # Id of the message before; a client that reconnects can resume there
         "From now on `subscriber` gets what is published. One that has ended gets nothing"
         subscriber = getattr(subscriber, 'connection', subscriber)
         loop = getattr(subscriber, 'loop', None)
@@ -183,7 +184,7 @@ class Channel:
         self.open()
         return last_id
 
-    def leave(self, subscriber: Subscriber) -> None:
+    def leave(self, subscriber: Subscriber | WebSocket) -> None:
         "It gets nothing any more; more than once is once"
         subscriber = getattr(subscriber, 'connection', subscriber)
         with self._lock:

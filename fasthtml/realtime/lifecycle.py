@@ -38,8 +38,8 @@ log = logging.getLogger('fasthtml')
 class Lifespan:
     "Startup and shutdown functions in order; called with the app it is an async context manager"
     def __init__(self,
-        startup: Iterable[Callable] | Callable | None = None,   # Run in order before the lifespan's first half
-        shutdown: Iterable[Callable] | Callable | None = None,  # Run in order after the lifespan's second half
+        startup: Iterable[Callable[..., Any]] | Callable[..., Any] | None = None, # Run in order before the lifespan's first half
+        shutdown: Iterable[Callable[..., Any]] | Callable[..., Any] | None = None, # Run in order after the lifespan's second half
         ls: Callable[[Any], Any] | None = None,                 # Async context manager or generator function of the app
     ):
         self.startup, self.shutdown, self.ls, self.warned = _listed(startup), _listed(shutdown), ls, False
@@ -466,8 +466,8 @@ def check_wait(
 class Lifecycle:
     "Startup, shutdown and the open connections of an app, in every loop it is served in"
     def __init__(self,
-        startup: Iterable[Callable] | Callable | None = (),   # Run before the first request
-        shutdown: Iterable[Callable] | Callable | None = (),  # Run after the drain
+        startup: Iterable[Callable[..., Any]] | Callable[..., Any] | None = (), # Run before the first request
+        shutdown: Iterable[Callable[..., Any]] | Callable[..., Any] | None = (), # Run after the drain
         lifespan: Callable[[Any], Any] | None = None,         # One function for both
         grace: float = 5.0,                                   # Seconds the drain may take
         delay: float = 0.0,                                   # Seconds of serving on after a signal, before the drain

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakSet
 
 # %% ../../nbs/api/realtime/20_signals.ipynb #d20916ae
 log = logging.getLogger('fasthtml')
@@ -57,6 +58,8 @@ def may_use_loop(
     return callable(handler) and not (getattr(handler, '__module__', None) or '').startswith(('uvicorn.', 'gunicorn.'))
 
 # %% ../../nbs/api/realtime/20_signals.ipynb #20f5fcdb
+_holds: WeakSet['WakeupHold'] = WeakSet()
+
 class WakeupHold:
     "Keeps some signals from a loop's wakeup fd until `release`"
     def __init__(self,
@@ -64,16 +67,21 @@ class WakeupHold:
         signals: Iterable[int], # Numbers to keep
     ):
         self.loop, self.signals = loop, frozenset(signals)
-        self._fd = -1  # The loop's own
+        self._fd = next((o._fd for o in self._beside()), -1)  # The loop's own
         self._read, self._write = socket.socketpair()
         for end in self._read, self._write: end.setblocking(False)
         loop.add_reader(self._read, self._forward)
+        _holds.add(self)
         self._install()
         self._timers = [loop.call_later(seconds, self._install) for seconds in (0, 0.001, 0.005, 0.02, 0.05, 0.2, 1)]
 
     def _install(self) -> None:
         before = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
-        if before != self._write.fileno(): self._fd = before
+        if all(before != o._write.fileno() for o in _holds): self._fd = before
+
+    def _beside(self) -> list['WakeupHold']:
+        "Others in this loop: several apps may have been started in it, by a test"
+        return [o for o in _holds if o.loop is self.loop]
 
     def _forward(self) -> None:
         self._send(n for n in self._read.recv(4096) if n not in self.signals)
@@ -86,7 +94,8 @@ class WakeupHold:
         for timer in self._timers: timer.cancel()
         if self._read.fileno() >= 0:
             self.loop.remove_reader(self._read)
-            signal.set_wakeup_fd(self._fd)
+            _holds.discard(self)
+            signal.set_wakeup_fd(next((o._write.fileno() for o in self._beside()), self._fd))
             self._read.close()
             self._write.close()
         self._send(signals)

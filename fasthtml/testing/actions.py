@@ -36,7 +36,7 @@ def click(
     kind, before = (kind_of(at), None) if at is not None else ('', None)
     if kind == 'checkbox': self.fields.touched.setdefault(at, {})['checked'] = not self.fields.is_checked(at)
     changed = self.fields.press_radio(at) if kind == 'radio' else [at] if kind == 'checkbox' else []
-    if kind in ('submit', 'image') and (form := self.fields.owner(at)) is not None: self.scene.pressed = {form: at}
+    if kind == 'submit' and (form := self.fields.owner(at)) is not None: self.scene.pressed = {form: at}
     event = DomEvent('click', el, props=_keys | {'button': 0} | props)
     if not self.dispatch(event) or at is None or not connected(at):
         if event.prevented and kind == 'checkbox': self.fields.touched[at]['checked'] = not self.fields.is_checked(at)
@@ -144,11 +144,16 @@ def fill(
         self.leave_field(el)
         self.focus, self.typed = el, None
         self.dispatch(DomEvent('focus', el, bubbles=False))
+    before = self.fields.value(found[0]) if len(found) == 1 and kind_of(found[0]) else ''
     changed = self.fields.fill(found, value)
     for el in changed:
         kind, props = kind_of(el), {'key': str(value)[-1:], **_keys}
         typed = kind not in ('checkbox', 'radio', 'file') and not kind.startswith('select')
-        if typed: self.dispatch(DomEvent('keydown', el, props=props))
+        if typed:   # the key is down before its character is there
+            state = self.fields.touched[el]
+            entered, state['value'] = state['value'], before
+            self.dispatch(DomEvent('keydown', el, props=props))
+            state['value'] = entered
         if not typed and kind in ('checkbox', 'radio'): self.dispatch(DomEvent('click', el, props=_keys | {'button': 0}))
         self.dispatch(DomEvent('input', el))
         if typed: self.dispatch(DomEvent('keyup', el, props=props))

@@ -81,6 +81,8 @@ def _show(self: Visit, done: Swapped, ignore_title: bool = False) -> None:
     for text in done.warnings: self.warn(text)
     for top in done.shown:
         for el in (top, *select(top, 'input,textarea,select,option')): self.fields.touched.pop(el, None)
+    for el, keys, chosen in done.renewed:
+        if connected(el) and not (self.version == 4 and el == self.focus): self.fields.renew(el, keys, chosen)
     if done.title and not ignore_title: self.dom.title = done.title
     for el in done.fresh:
         if not connected(el): continue
@@ -129,6 +131,7 @@ def _respond2(self: Visit, request: HxRequest, reply: Reply) -> None:
         for word in spec.unknown: self.warn(f'hx-swap of {describe(el)} has a word that htmx 2 does not know: {word!r}.')
         pick = head.get('hx-reselect') or request.select or handling.get('select') or self.rules.value(el, 'hx-select')
         place = SwapPlace(target, spec, el, None if pick == 'unset' else pick, request.select_oob or self.rules.value(el, 'hx-select-oob'))
+        if reply.status == 286: self.done_polling.add(el)
         if change := self._history2(request, reply): self.change_address(*change, self.snapshot())
         done = swap2(self.dom, reply.text, place, scene.config.options())
         ignore = spec.ignore_title

@@ -111,7 +111,7 @@ class Selectable:
         "The HTML, and what it is for error messages"
         raise NotImplementedError
 
-    def select(self, css: str) -> list:
+    def select(self, css: str) -> list[Any]:
         "The elements that match, in order; each has `.text`, `.attrs`, `.html` and `.select`"
         return parse_html(self.markup()[0]).select(css)
 
@@ -120,7 +120,7 @@ class Selectable:
         css: str,                 # CSS selector
         text: str | None = None,  # Text that each counted element must hold
         count: int | None = None, # How many elements; None: at least one
-    ) -> list:                    # The elements
+    ) -> list[Any]:               # The elements
         "Assert that elements match, and return them"
         found = self.select(css)
         fit = [e for e in found if text is None or text in e.text]

@@ -80,28 +80,28 @@ _R = TypeVar('_R')  # A response, or the promise of one
 
 class HttpVerbs(Generic[_R]):
     "One method for each HTTP method, on top of `request`; an async client's are awaited"
-    def request(self, method: str, url: Any, **kwargs) -> _R:
+    def request(self, method: str, url: Any, **kwargs: Any) -> _R:
         "Any method"
         raise NotImplementedError
-    def get(self, url: Any, **kwargs) -> _R:
+    def get(self, url: Any, **kwargs: Any) -> _R:
         "GET"
         return self.request('GET', url, **kwargs)
-    def post(self, url: Any, **kwargs) -> _R:
+    def post(self, url: Any, **kwargs: Any) -> _R:
         "POST"
         return self.request('POST', url, **kwargs)
-    def put(self, url: Any, **kwargs) -> _R:
+    def put(self, url: Any, **kwargs: Any) -> _R:
         "PUT"
         return self.request('PUT', url, **kwargs)
-    def patch(self, url: Any, **kwargs) -> _R:
+    def patch(self, url: Any, **kwargs: Any) -> _R:
         "PATCH"
         return self.request('PATCH', url, **kwargs)
-    def delete(self, url: Any, **kwargs) -> _R:
+    def delete(self, url: Any, **kwargs: Any) -> _R:
         "DELETE"
         return self.request('DELETE', url, **kwargs)
-    def options(self, url: Any, **kwargs) -> _R:
+    def options(self, url: Any, **kwargs: Any) -> _R:
         "OPTIONS"
         return self.request('OPTIONS', url, **kwargs)
-    def head(self, url: Any, **kwargs) -> _R:
+    def head(self, url: Any, **kwargs: Any) -> _R:
         "HEAD"
         return self.request('HEAD', url, **kwargs)
 
@@ -112,7 +112,7 @@ class HtmxVerbs(HttpVerbs[_R]):
 
     def request(self, method: str, url: Any, *, source: Any = None, target: Any = None, name: str | None = None,
                 prompt: str | None = None, boosted: bool = False, restore: bool = False,
-                headers: Mapping[str, str] | None = None, **kwargs) -> _R:
+                headers: Mapping[str, str] | None = None, **kwargs: Any) -> _R:
         "Any method; the keywords are those of `htmx_headers`, and the client's"
         hx = htmx_headers(self._version, source=source, target=target, name=name, prompt=prompt, boosted=boosted, restore=restore)
         return self._client.request(method, url, headers={**hx, **(headers or {})}, **kwargs)
@@ -170,7 +170,7 @@ class _Visit(_Pages):
         else: value = setup.encode(data)
         keep_cookie(self.http, f'{setup.cookie}={value}; path=/')
 
-    async def read_session(self) -> dict:
+    async def read_session(self) -> dict[str, Any]:
         "The visitor's session"
         await self.ready()
         setup = session_setup(self.app)
@@ -255,7 +255,7 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
             if not bound.expired(): raise
             raise StillWaiting(f'Waited {seconds:g} s for {what}.') from e
 
-    async def begin(self, method: str, url: Any, **kwargs) -> Response:
+    async def begin(self, method: str, url: Any, **kwargs: Any) -> Response:
         "A response whose body is still to come"
         await self.ready()
         follow = {k: kwargs.pop(k) for k in ('follow_redirects', 'auth') if k in kwargs}
@@ -263,7 +263,7 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         async with self.within(None, f'{method} {url} to start its response'):
             return await self.http.send(request, stream=True, **follow)
 
-    async def request(self, method: str, url: Any, **kwargs) -> Response:
+    async def request(self, method: str, url: Any, **kwargs: Any) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
         r = await self.begin(method, url, **kwargs)
         kind = r.headers.get('content-type', 'no content type')
@@ -289,11 +289,11 @@ class AsyncClient(_Visit, HttpVerbs[Coroutine[Any, Any, Response]]):
         "Requests as htmx makes them; `hx(4)` for another version"
         return HtmxVerbs(self, self.htmx)
 
-    def stream(self, method: str, url: Any, **kwargs) -> 'AsyncStream':
+    def stream(self, method: str, url: Any, **kwargs: Any) -> 'AsyncStream':
         "A response to be read piece by piece: `async with client.stream('GET', '/x') as s`"
         return AsyncStream(self, method, url, kwargs)
 
-    def sse(self, url: Any, *, method: str = 'GET', last_event_id: str | None = None, **kwargs) -> AsyncEvents:
+    def sse(self, url: Any, *, method: str = 'GET', last_event_id: str | None = None, **kwargs: Any) -> AsyncEvents:
         "An event stream: `async with client.sse('/x') as events`"
         return AsyncEvents(self, method, url, last_event_id, kwargs)
 
@@ -355,7 +355,7 @@ class ClientSocket(_Face):
     def send(self, data: Any) -> None:
         "Send text, bytes, or anything that JSON can say"
         self._client.run(self._inner.send(data))
-    def hx(self, source: Any = None, /, **fields) -> None:
+    def hx(self, source: Any = None, /, **fields: Any) -> None:
         "Send the fields of a form as htmx does"
         self._client.run(self._inner.hx(source, **fields))
     def receive(self, timeout: float | None = None) -> Html | bytes:
@@ -372,7 +372,7 @@ class Client(HttpVerbs[Response]):
         self,
         app: ASGIApp,                   # The app
         url: str = 'http://testserver', # Where it pretends to be
-        **options,                      # As for `AsyncClient`
+        **options: Any,                 # As for `AsyncClient`
     ):
         self.inner, self._thread = AsyncClient(app, url, **options), ClientLoop()
         self.network, self.server, self.broker = self.inner.network, self.inner.server, self.inner.broker
@@ -389,7 +389,7 @@ class Client(HttpVerbs[Response]):
 
     def run(
         self,
-        coro: Coroutine,              # For example `channel.publish(x)`
+        coro: Coroutine[Any, Any, Any], # For example `channel.publish(x)`
         timeout: float | None = None, # Seconds that it may take beyond the usual
     ) -> Any:                         # Its result
         "Run a coroutine in the event loop of the app"
@@ -402,7 +402,7 @@ class Client(HttpVerbs[Response]):
         "Put the clock of the app's event loop forward"
         self.run(self._thread.loop.advance(seconds))
 
-    def request(self, method: str, url: Any, **kwargs) -> Response:
+    def request(self, method: str, url: Any, **kwargs: Any) -> Response:
         "Any method; keywords as in httpx2: `data`, `json`, `files`, `params`, `headers`, `content`, `follow_redirects`"
         return self.run(self.inner.request(method, url, **kwargs))
 
@@ -422,15 +422,15 @@ class Client(HttpVerbs[Response]):
         from fasthtml.testing.page import Page
         return Page(self, self.run(self.inner.open(url, htmx=htmx, scripts=scripts)))
 
-    def stream(self, method: str, url: Any, **kwargs) -> Stream:
+    def stream(self, method: str, url: Any, **kwargs: Any) -> Stream:
         "A response to be read piece by piece: `with client.stream('GET', '/x') as s`"
         return Stream(self, self.inner.stream(method, url, **kwargs))
 
-    def sse(self, url: Any, **kwargs) -> Events:
+    def sse(self, url: Any, **kwargs: Any) -> Events:
         "An event stream: `with client.sse('/x') as events`; `last_event_id=` resumes"
         return Events(self, self.inner.sse(url, **kwargs))
 
-    def ws(self, url: Any, **kwargs) -> ClientSocket:
+    def ws(self, url: Any, **kwargs: Any) -> ClientSocket:
         "A WebSocket: `with client.ws('/x') as ws`"
         return ClientSocket(self, self.inner.ws(url, **kwargs))
 
@@ -455,7 +455,7 @@ class Client(HttpVerbs[Response]):
 def get_client(
     app: ASGIApp,         # The app
     asink: bool = False,  # Async or not
-    **session,            # Session of the visitor
+    **session: Any,       # Session of the visitor
 ) -> Client | AsyncClient:
     "A client for an app, with a session if keywords give one"
     return (AsyncClient if asink else Client)(app, session=session or None)
@@ -472,7 +472,7 @@ class SessionTestClient(TestClient):
 
 def get_testclient(
     app: ASGIApp,  # The app
-    **session,     # Session of the visitor
+    **session: Any, # Session of the visitor
 ) -> SessionTestClient:
     "Starlette's test client for an app, with a session if keywords give one"
     client = SessionTestClient(app)

@@ -55,7 +55,22 @@ def _readable(parse: Callable) -> Callable:
 def _range(text: str, el: Any) -> str:
     low, high = (float(el.attr(k) or d) if _number.fullmatch(el.attr(k) or d) else float(d) for k, d in (('min', '0'), ('max', '100')))
     number = float(text) if _number.fullmatch(text) else (low if high < low else low + (high - low)/2)
-    return f'{max(low, min(number, high)):g}'
+    number, step = max(low, min(number, high)), el.attr('step') or '1'
+    size = float(step) if _number.fullmatch(step) and float(step) > 0 else 0 if step.strip().lower() == 'any' else 1
+    base = next((float(o) for o in (el.attr('min') or '', el.attr('value') or '') if _number.fullmatch(o)), 0)
+    if size: number = base + math.floor((number - base)/size + .5)*size
+    number += size*((number < low) - (number > high >= low))
+    return f'{number:.12g}'
+
+_colors = dict(black='#000000', silver='#c0c0c0', gray='#808080', white='#ffffff', maroon='#800000', red='#ff0000', purple='#800080',
+               fuchsia='#ff00ff', green='#008000', lime='#00ff00', olive='#808000', yellow='#ffff00', navy='#000080', blue='#0000ff',
+               teal='#008080', aqua='#00ffff')
+
+def _color(text: str) -> str:
+    "As a picker holds it; of the colours of CSS that have names, those that the standard began with"
+    if m := re.fullmatch('#([0-9a-f])([0-9a-f])([0-9a-f])[0-9a-f]?', text): return '#' + ''.join(2*o for o in m.groups())
+    m = re.fullmatch('(#[0-9a-f]{6})([0-9a-f]{2})?', text)
+    return m[1] if m else _colors.get(text, '#000000')
 
 def _datetime(text: str) -> None:
     if not re.fullmatch(r'\d{4,}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?', text): raise ValueError(text)
@@ -74,7 +89,7 @@ _clean: dict[str, Callable[[str, Any], str]] = {
     'time': _readable(_time),
     'month': _readable(lambda t: date.fromisoformat(f'{t}-01')),
     'week': _readable(lambda t: date.fromisoformat(f'{t}-1') if re.fullmatch(r'\d{4}-W\d\d', t) else int('x')),
-    'color': lambda text, el: text.lower() if re.fullmatch('#[0-9a-fA-F]{6}', text) else '#000000',
+    'color': lambda text, el: _color(text.strip().lower()),
     'range': _range,
     'email': lambda text, el: _one_line(text, el).strip(),
     'url': lambda text, el: _one_line(text, el).strip(),
@@ -245,7 +260,7 @@ def entries(
     if submitter is not None and kind_of(submitter) == 'image': controls.append(submitter)
     for el in controls:
         kind, name = kind_of(el), el.attr('name') or ''
-        if is_disabled(el) or closest(el, 'datalist') is not None or kind in ('output', 'fieldset', 'object'): continue
+        if is_disabled(el) or kind in ('output', 'fieldset', 'object'): continue
         if kind == 'image':
             out += [(f'{name}.{axis}' if name else axis, '0') for axis in 'xy']
             continue
@@ -269,6 +284,23 @@ def reset(self: Fields, form: Any) -> None:
     for el in self.controls(form):
         for o in (el, *options_of(el)): self.touched.pop(o, None)
 
+@patch
+def renew(
+    self: Fields,
+    el: Any,                    # A control that has been morphed
+    keys: tuple[str, ...],      # What of its state gives way: 'value', 'checked'
+    chosen: bool | None = None, # Is the option chosen now?
+) -> None:
+    "Let a control show what came"
+    for key in keys: self.touched.get(el, {}).pop(key, None)
+    if chosen is None or self.is_chosen(el) == chosen: return
+    around = closest(el, 'select')
+    if chosen and around is not None and 'multiple' not in around.attrs:
+        for o in options_of(around): self._state(o)['chosen'] = o == el
+    else: self._state(el)['chosen'] = chosen
+    if chosen: el.attrs['selected'] = ''
+    else: el.attrs.pop('selected', None)
+
 # %% ../../nbs/api/testing/34_fields.ipynb #5df24862
 def _length(el: Any, name: str) -> int | None:
     said = el.attr(name) or ''
@@ -290,7 +322,7 @@ def _fault_of_text(el: Any, kind: str, text: str, typed: bool) -> str | None:
     return None
 
 def _fault_of_range(el: Any, kind: str, text: str) -> str | None:
-    read = float if kind in ('number', 'range') else str
+    read = float if kind == 'number' else str
     for name, wrong in (('min', lambda a, b: a < b), ('max', lambda a, b: a > b)):
         bound = _clean[kind](el.attr(name) or '', el)
         if bound and wrong(read(text), read(bound)): return f'is beyond {name}={bound}'
@@ -321,7 +353,8 @@ def fault(
     value = self.value(el)
     if not value: return 'is required' if required else None
     if kind.startswith('select'): return None
-    if kind in ('number', 'range', 'date', 'time', 'month', 'week', 'datetime-local'): return _fault_of_range(el, kind, value)
+    if kind == 'range': return None   # what it holds has been made to fit
+    if kind in ('number', 'date', 'time', 'month', 'week', 'datetime-local'): return _fault_of_range(el, kind, value)
     return _fault_of_text(el, kind, value, 'value' in self.touched.get(el, {}))
 
 @patch

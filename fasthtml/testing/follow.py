@@ -86,6 +86,7 @@ def show_region(
     if token := el.attr('data-live-token'): signed['token'] = token
     done = Swapped()
     morph2(dom, 'morph:outerHTML', el, fragment2(with_attributes(filled(dom, html), tag, **signed), done), done)
+    done.renewed.clear()   # the script leaves what a visitor has entered
     return done
 
 def mark_conflicts(

@@ -90,13 +90,23 @@ def target(self: Htmx2, el: Any) -> Any:
     return found
 
 @patch
+def sync(self: Htmx2, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync')
+    if not said: return el, ''
+    selector, _, strategy = (o.strip() for o in said.partition(':'))
+    lock = self.speaker(el, 'hx-sync') if selector == 'this' else next(iter(self.find(el, selector)), None)
+    if lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page: htmx 2 fails, and sends nothing.')
+    return lock, strategy.partition(':')[0] or 'drop'
+
+@patch
 def values(self: Htmx2, el: Any, name: str) -> dict:
     "`hx-vals` or `hx-headers`, of the element and of all around it"
     out: dict = {}
     for at in ancestors(el):
         said = (own2(at, name) or '').strip()
         if said == 'unset': break
-        if said: out = as_object(at, name, said) | out
+        if said: out |= {k: v for k, v in as_object(at, name, said).items() if k not in out}
     return out
 
 def as_object(
@@ -345,6 +355,17 @@ def target(self: Htmx4, el: Any) -> Any:
     found = next(iter(self.find(el, said, 'hx-target')), None)
     if found is None: self.scene.warn(f'The target {said!r} of {describe(el)} is not on the page: htmx 4 swaps into {describe(el)} itself.')
     return found
+
+@patch
+def sync(self: Htmx4, el: Any) -> tuple[Any, str]:
+    "Which element asks for one thing at a time, and what becomes of more (`hx-sync`)"
+    said = self.value(el, 'hx-sync') or ''
+    selector, colon, strategy = (o.strip() for o in said.rpartition(':'))
+    is_strategy = bool(re.match('drop|abort|replace|queue', strategy))
+    if not colon and not is_strategy: selector = strategy
+    lock = next(iter(self.find(el, selector, 'hx-sync')), None) if selector else None
+    if selector and lock is None: self.scene.warn(f'hx-sync={said!r} of {describe(el)} names nothing on the page.')
+    return (el if lock is None else lock), strategy if is_strategy else 'queue first'
 
 @patch
 def values(self: Htmx4, el: Any, name: str) -> dict:

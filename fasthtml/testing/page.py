@@ -55,6 +55,10 @@ class AsyncPage(Tab):
         "Press a key in an element: `page.press('#q', 'Enter')`"
         await self.act(lambda visit: visit.press(self.node(which), key, **props))
 
+    async def type(self, which: str | PageElement, text: str) -> None:
+        "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+        await self.act(lambda visit: visit.type_in(self.element(which).node, text))
+
     async def trigger(self, which: str | PageElement, event: str, **props: Any) -> None:
         "Let any event happen to an element: 'mouseenter', 'my-event'"
         await self.act(lambda visit: visit.dispatch(DomEvent(event, self.node(which), props=props, detail=props)))
@@ -87,15 +91,22 @@ class AsyncPage(Tab):
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return await self.until(css, count, text, self.client.timeout if timeout is None else timeout)
 
+    async def region(self, region: Any, **arguments: Any) -> PageElement:
+        "The element of a live region, as it is by now"
+        await self._followed()
+        key = region if isinstance(region, str) else region.key(**arguments)
+        found = find_region(self.visit.dom, key)
+        if found is None: raise AssertionError(f'The page does not show the region {key}.')
+        return PageElement(self, found)
+
+    async def is_true(self) -> bool:
+        "Is the page connected, and is every region of it what the server would draw now?"
+        return await self._is_true()
+
     async def __aenter__(self) -> Self: return self
     async def __aexit__(self, *_: Any) -> None: await self.close()
 
 # %% ../../nbs/api/testing/42_page.ipynb #a2fd0779
-@patch
-def element(self: Screen, which: str | PageElement) -> PageElement:
-    "The one element that is meant"
-    return self.one(which) if isinstance(which, str) else which
-
 @patch
 async def _fill_form(self: AsyncPage, which: str | PageElement, values: Mapping) -> None:
     around = self.element(which)
@@ -130,8 +141,7 @@ async def _followed(self: AsyncPage) -> Follower:
     return follower
 
 @patch
-async def is_true(self: AsyncPage) -> bool:
-    "Is the page connected, and is every region of it what the server would draw now?"
+async def _is_true(self: AsyncPage) -> bool:
     follower = await self._followed()
     shown = {key: has for key, _, has in rows_of(self.visit.dom)}
     known = follower.state == 'true' and not self.visit.dom.select('[data-live-key][data-live]')
@@ -140,30 +150,14 @@ async def is_true(self: AsyncPage) -> bool:
     drawn = {key: head.get('has') for key, head, _ in changed_in(r.text)} if r.status_code == 200 else {}
     return known and all(drawn.get(key) == has for key, has in shown.items())
 
-@patch
-async def region(self: AsyncPage, region: Any, **arguments: Any) -> PageElement:
-    "The element of a live region, as it is by now"
-    await self._followed()
-    key = region if isinstance(region, str) else region.key(**arguments)
-    found = find_region(self.visit.dom, key)
-    if found is None: raise AssertionError(f'The page does not show the region {key}.')
-    return PageElement(self, found)
-
-@patch
-async def type(self: AsyncPage, which: str | PageElement, text: str) -> None:
-    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
-    await self.act(lambda visit: visit.type_in(self.element(which).node, text))
-
 # %% ../../nbs/api/testing/42_page.ipynb #65aba645
 class Page(Screen):
     "A page as a visitor sees and uses it"
-    def __init__(
-        self,
+    def __init__(self,
         client: Any,      # A `Client`
         inner: AsyncPage, # Does the work
     ):
-        self._client, self._inner = client, inner
-        self.lock, self.questions = inner.lock, inner.questions
+        self._client, self._inner, self.lock, self.questions = client, inner, inner.lock, inner.questions
 
     @property
     def visit(self) -> Visit: return self._inner.visit
@@ -220,24 +214,17 @@ class Page(Screen):
     def wait(self, css: str, count: int | None = None, text: str | None = None, timeout: float | None = None) -> list[PageElement]:
         "Wait until elements are there, perhaps with a text or a count, for example by pushes"
         return self._client.run(self._inner.wait(css, count, text, timeout), timeout)
+    def region(self, region: Any, **arguments: Any) -> PageElement:
+        "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
+        return self._client.run(self._inner.region(region, **arguments))
+    def type(self, which: str | PageElement, text: str) -> None:
+        "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
+        self._client.run(self._inner.type(which, text))
+    def is_true(self) -> bool:
+        "Is the page connected, and is every region of it what the server would draw now?"
+        return self._client.run(self._inner.is_true())
     def close(self) -> None:
         "Close the page and its connections"
         self._client.run(self._inner.close())
     def __enter__(self) -> Self: return self
     def __exit__(self, *_: Any) -> None: self.close()
-
-# %% ../../nbs/api/testing/42_page.ipynb #f0110b03
-@patch
-def region(self: Page, region: Any, **arguments: Any) -> PageElement:
-    "The element of a live region, as it is by now: `page.region(cart, id=7).text`"
-    return self._client.run(self._inner.region(region, **arguments))
-
-@patch
-def type(self: Page, which: str | PageElement, text: str) -> None:
-    "Type into a field after what is there, and stay in it: nothing is submitted, and `change` does not happen yet"
-    self._client.run(self._inner.type(which, text))
-
-@patch
-def is_true(self: Page) -> bool:
-    "Is the page connected, and is every region of it what the server would draw now?"
-    return self._client.run(self._inner.is_true())

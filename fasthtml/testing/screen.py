@@ -158,6 +158,10 @@ class Screen:
         "Assert that exactly one element matches, and return it"
         return self.expect(css, count=1)[0]
 
+    def element(self, which: str | PageElement) -> PageElement:
+        "The one element that is meant: a selector, or itself"
+        return self.one(which) if isinstance(which, str) else which
+
     def complaint(self, css: str, text: str | None, count: int | None) -> str:
         "What was there instead"
         with self.lock:

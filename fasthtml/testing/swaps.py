@@ -45,6 +45,7 @@ class Swapped:
     warnings: list[str] = field(default_factory=list)
     settled: list = field(default_factory=list)     # Elements that get an event, since their content is new
     shown: list = field(default_factory=list)       # Elements whose controls show what came, whatever was entered
+    renewed: list = field(default_factory=list)     # Morphed controls; what of their state gives way; is the option chosen now?
 
     def warn(self, text: str) -> None: self.warnings.append(text)
 
@@ -186,7 +187,7 @@ def oob2(
     if not targets: done.warn(f'{describe(el)} was to be swapped out of band into {selector or "#" + str(id)!r}, which is not on the page.')
     for target in targets:
         copy, how = clone(el), style
-        inline = style == 'outerHTML' or (options.morph and style in ('morph', 'morph:outerHTML'))
+        inline = style == 'outerHTML' or (options.morph and (style in ('morph', 'morph:outerHTML') or _keeps_wrapper(target, style)))
         if inline and options.helped and options.push and options.morph and alike(target, copy):
             how = 'morph'
             done.shown.append(target)
@@ -196,6 +197,11 @@ def oob2(
         insert2(dom, how, target, fragment, done, options)
         put_back(dom, held)
     detach(el)
+
+def _keeps_wrapper(target: Any, style: str) -> bool:
+    "Where `hx-ext=morph` applies, the extension takes a part with its own tag, also for styles that are not its own"
+    said = [o.strip() for at in ancestors(target) for o in (at.attr('hx-ext') or at.attr('data-hx-ext') or '').split(',')]
+    return 'morph' in said and 'ignore:morph' not in said and style != 'morph:innerHTML'
 
 def _all_oob2(dom: Dom, fragment: Any, done: Swapped, options: Options) -> bool:
     found = select(fragment, '[hx-swap-oob],[data-hx-swap-oob]')
@@ -227,6 +233,10 @@ def swap2(
     if where.restore: fragment = next(iter(select(fragment, '[hx-history-elt],[data-hx-history-elt]')), fragment)
     for one in (where.select_oob or '').split(',') if where.select_oob else ():
         id, _, value = one.partition(':')
+        if not re.match(r'#?-?[^\W\d]', id.strip()):
+            done.warn(f'hx-select-oob asks for {id.strip()!r}, which is no id: htmx 2 fails, and swaps nothing.')
+            done.title = ''
+            return done
         found = next((o for o in select(fragment, '[id]') if o.attr('id') == id.strip().removeprefix('#')), None)
         if found is not None: oob2(dom, value.split(':')[0] or 'true', found, done, options)
         else: done.warn(f'hx-select-oob asks for {id.strip()!r}, which the response does not hold.')
@@ -374,6 +384,9 @@ def swap4(
 ) -> Swapped:
     "Do to a document what htmx 4 does with a response"
     done = Swapped()
+    if bad := next((o.strip() for o in (where.select_oob or '').split(',') if re.match(r'\s*[#.]?-?\d', o)), None):
+        done.warn(f'hx-select-oob asks for {bad!r}, which is no selector: htmx 4 fails, and swaps nothing.')
+        return done
     fragment = fragment4(text, done)
     others = _all_oob4(dom, fragment, where, done, options)
     others += _partials4(dom, fragment, where, done, options)
@@ -430,16 +443,18 @@ def insert4(
         morph = Morph(dom, target, fragment)
         morph.children(target, fragment)
         done.fresh += morph.changed
+        done.renewed += morph.renewed
         new = list(target.children)
-    elif parent is not None: new = _beside4(dom, style, target, parent, fragment, new)
+    elif parent is not None: new = _beside4(dom, style, target, parent, fragment, new, done)
     put_back(dom, held)
     done.fresh += [o for o in new if is_element(o)]
     part.target = _settled4(style, target, parent, new)
 
-def _beside4(dom: Dom, style: str, target: Any, parent: Any, fragment: Any, new: list) -> list:
+def _beside4(dom: Dom, style: str, target: Any, parent: Any, fragment: Any, new: list, done: Swapped) -> list:
     if style == 'outerMorph':
         morph = Morph(dom, target, fragment)
         morph.children(parent, fragment, target, target.next_sibling)
+        done.renewed += morph.renewed
         return [*new, target, *morph.changed]
     place(parent, new, target.next_sibling if style == 'afterend' else target)
     if style == 'outerHTML': detach(target)
@@ -469,6 +484,9 @@ def morph2(
     fragment = fragment_of(o for o in tuple(fragment.children) if is_element(o))
     inner, parent = style == 'morph:innerHTML', target.parent
     if inner and any(o.attr('id') == target.attr('id') for o in select(fragment, '[id]')): replace_children(target, ())
-    elif inner: Morph(dom, target, fragment).children(target, fragment)
-    elif is_element(parent): Morph(dom, target, fragment).children(parent, fragment, target, target.next_sibling)
+    elif inner or is_element(parent):
+        morph = Morph(dom, target, fragment, idiomorph=True)
+        if inner: morph.children(target, fragment)
+        else: morph.children(parent, fragment, target, target.next_sibling)
+        done.renewed += morph.renewed
     done.fresh.append(target if connected(target) else parent)

@@ -80,8 +80,7 @@ class Tab(Screen):
                 with self.lock: action(self.visit) if action else None
                 await self.settle()
             except BaseException:
-                self.visit.requests.clear()
-                self.visit.later.clear()
+                self.visit.give_up()
                 raise
 
     async def _wait_briefly(self, *events: asyncio.Event) -> None:
@@ -119,12 +118,17 @@ def _base(self: Tab) -> str: return self.url if self.entries else str(self.clien
 def _foreign(self: Tab, url: str) -> bool: return not same_origin(url, str(self.client.http.base_url))
 
 @patch
-async def _leave(self: Tab, go: Go) -> None:
-    "Carry out a navigation"
+def _stays(self: Tab, go: Go) -> bool:
+    "Is it another place in the same document?"
     here, there = urlsplit(self.url), urlsplit(go.url)
     same = self.entries and here._replace(fragment='') == there._replace(fragment='')
-    if same and there.fragment and go.method == 'GET' and not go.reload:
-        return self._enter(go.url, self.entries[self.at].document)
+    return bool(same and there.fragment and go.method == 'GET' and not go.reload)
+
+@patch
+async def _leave(self: Tab, go: Go) -> None:
+    "Carry out a navigation"
+    there = urlsplit(go.url)
+    if self._stays(go): return self._enter(go.url, self.entries[self.at].document)
     if self._foreign(go.url): return self._show(None, go.url, '', go.reload)
     headers = {'Accept': 'text/html,application/xhtml+xml,*/*;q=0.8', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document',
                'Sec-Fetch-Site': 'same-origin' if self.entries else 'none'}
@@ -249,13 +253,19 @@ async def settle(self: Tab) -> None:
         self._start_timers()
         await self._connections()
         self.news.set()
-        if visit.leaving:
+        if visit.requests and not (visit.leaving and self._stays(visit.leaving)):
+            request = visit.current = visit.requests.pop(0)
+            await self._request(request)
+            with self.lock: visit.finish(request)
+        elif visit.leaving:
             go, visit.leaving = visit.leaving, None
             await self._leave(go)
-        elif visit.requests: await self._request(visit.requests.pop(0))
         elif visit.later:
             wire, event = visit.later.pop(min(range(len(visit.later)), key=lambda i: visit.later[i][0].trigger.delay))
-            with self.lock: wire.run(event)
+            with self.lock: visit.fire(wire, event)
+        elif rested := next((o for o in visit.wires if o.last), None):
+            event, rested.last = rested.last, None
+            with self.lock: visit.fire(rested, event)
         else: break
     else: raise RuntimeError(f'{self.path} asks for ever: 200 requests followed from one action. The last was {self._last}.')
     for wire in self.visit.wires: wire.busy = False
@@ -271,7 +281,8 @@ async def _request(self: Tab, request: HxRequest) -> None:
         said = self._ask(question, of)
         if said is None or said is False: return
         if of is str: request.headers['HX-Prompt'] = said
-    body, kind = (None, None) if request.method in ('GET', 'DELETE') else written(request.entries, request.multipart)
+    bare = request.method == 'GET' or (request.method == 'DELETE' and not request.entries)
+    body, kind = (None, None) if bare else written(request.entries, request.multipart)
     if body is not None and not request.multipart:
         body = (encoded(request.entries) if visit.version == 2 else urlencode(texts_of(request.entries, '[object File]'))).encode()
     headers = request.headers | {'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty', 'Sec-Fetch-Site': 'same-origin',
@@ -283,7 +294,8 @@ async def _request(self: Tab, request: HxRequest) -> None:
     if visit.version == 4 and visit.scene.config.sse and r.headers.get('content-type', '').startswith('text/event-stream'):
         return self._stream(PageConnection('sse', request.source, request.url, request), r)
     await self.client.finish(r)
-    reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text, url)
+    reply = Reply(r.status_code, {k.lower(): v for k, v in r.headers.items()}, r.text if r.status_code not in (204, 205, 304) else '', url)
+    if visit.leaving: return   # what was asked before is sent, and its response comes too late
     with self.lock:
         visit.respond(request, reply)
         if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
@@ -494,13 +506,15 @@ async def _events4(self: Tab, visit: Visit, line: PageConnection, r: Response) -
                 while line.open: await self._take_event(visit, line, events)
             except StreamEnded: pass
             finally: await events.close()
-            if not (connects and line.open and self.visit is visit and connected(line.el)): return
+            if not (connects and line.open and self.visit is visit and connected(line.el)): break
             failures += 1
             await asyncio.sleep((events.retry or 500)/1000 * 2**min(failures - 1, 7))
             headers = request.headers | ({'Last-Event-ID': events.last_event_id} if events.last_event_id else {})
             r, _ = await self._send(request.method, request.url, headers, None)
             if r.status_code >= 400 or not r.headers.get('content-type', '').startswith('text/event-stream'): await self.client.finish(r)
             else: failures = 0
+        line.open = False
+        if visit.waiting.get(request.lock): await self._happen(visit.finish, request)
     except Exception as e:
         self.trouble = e
         self.news.set()

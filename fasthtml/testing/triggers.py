@@ -31,6 +31,7 @@ class DomEvent:
     prevented: bool = False     # The default action is not wanted
     stopped: bool = False       # The elements around do not get the event
     handled: list = field(default_factory=list)
+    queue: str = ''             # What the last listener says of a request while there is another (htmx 2)
 
 @dataclass(eq=False, slots=True)
 class HxRequest:
@@ -53,6 +54,8 @@ class HxRequest:
     boosted: bool = False       # A boosted link or form
     restore: bool = False       # From the history
     sse: Any = None             # The stream's element, if this opens one
+    lock: Any = None            # Element that asks for one thing at a time (`hx-sync`, or the one that asks)
+    strategy: str = ''          # What `hx-sync` says
 
 # %% ../../nbs/api/testing/35_triggers.ipynb #f7fc829f
 @dataclass(slots=True)
@@ -156,6 +159,7 @@ class Trigger:
     consume: bool = False       # The elements around do not get the event
     outside: str | None = None  # Where to listen (`from:`)
     target: str | None = None   # The event's target must match
+    queue: str = ''             # 'first', 'last', 'all' or 'none': what comes while the element waits for a response (htmx 2)
     unknown: list[str] = field(default_factory=list)
 
 def _filtered(name: str) -> tuple[str, str | None]:
@@ -181,9 +185,10 @@ def triggers2(
                 trigger.every, trigger.filter = seconds(re.sub(r'\[.*', '', word)), _filtered(word)[1] or trigger.filter
             elif name == 'every' and word.startswith('['): trigger.filter = word[1:-1]
             elif colon and key in ('delay', 'throttle'): setattr(trigger, key, seconds(value))
+            elif colon and key == 'queue': trigger.queue = value
             elif colon and key in ('from', 'target'): setattr(trigger, {'from': 'outside'}.get(key, key), _bare(value))
             elif word in ('once', 'changed', 'consume'): setattr(trigger, word, True)
-            elif not (colon and key in ('queue', 'root', 'threshold')): trigger.unknown.append(word)
+            elif not (colon and key in ('root', 'threshold')): trigger.unknown.append(word)
         out.append(trigger)
     return out
 

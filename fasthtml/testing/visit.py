@@ -49,6 +49,7 @@ class Wire:
     run: Callable[[DomEvent], None]   # What happens then
     done: bool = False             # `once` is used up
     busy: bool = False             # `throttle` has not passed
+    last: DomEvent | None = None   # What happened meanwhile, and counts when it has passed (htmx 4)
     seen: dict = field(default_factory=dict) # Values, for `changed`
 
 @dataclass(eq=False, slots=True)
@@ -89,8 +90,11 @@ class Visit:
         self.wires: list[Wire] = []
         self.known: dict[Any, Any] = {}        # Elements that htmx has looked at
         self.requests: list[HxRequest] = []      # To be sent, in order
+        self.current: HxRequest | None = None  # Is being answered
+        self.waiting: dict[Any, list[Callable[[], None]]] = {} # Element → what it asks once it has been answered
         self.later: list[tuple[Wire, DomEvent]] = [] # After a delay without another event
         self.timers: list[Timer] = []          # To be started
+        self.done_polling: set = set()         # Elements that were told so, by the status 286 (htmx 2)
         self.lines: list[PageConnection] = []            # Connections that are open or to be opened
         self.frames: list[tuple[PageConnection, str]] = [] # To be sent over a socket
         self.leaving: Go | None = None         # Where the browser goes next
@@ -148,25 +152,63 @@ def dispatch(
 
 @patch
 def _hear(self: Visit, wire: Wire, at: Any, event: DomEvent) -> None:
-    el, trigger = wire.el, wire.trigger
-    if not connected(el): return
-    if el in self.scene.boosted and self.version == 2 or self._cancels(event, at): event.prevented = True
-    if trigger.outside == 'self' and event.target != el: return
-    if trigger.outside == 'outside' and self.version == 4 and el in ancestors(event.target): return
+    if not connected(wire.el): return
+    if wire.el in self.scene.boosted and self.version == 2 or self._cancels(event, at): event.prevented = True
+    if self.version == 4: self._hear4(wire, event)
+    else: self._hear2(wire, event)
+
+@patch
+def _hear2(self: Visit, wire: Wire, event: DomEvent) -> None:
+    el, trigger, own = wire.el, wire.trigger, [w for w in self.wires if w.el == wire.el]   # `once` and `throttle` are the element's
     if trigger.filter and not self._holds(wire, event): return
-    if self.version == 2:
-        if el in event.handled: return
-        event.handled.append(el)
+    event.queue = trigger.queue
+    if el in event.handled: return
+    event.handled.append(el)
     if trigger.consume: event.stopped = True
-    if trigger.target and not (is_element(event.target) and event.target.matches(trigger.target)): return
-    if wire.done or (trigger.changed and not self._changed(wire, event)): return
+    if not self._is_for(wire, event): return
+    if trigger.once and any(w.done for w in own): return
     wire.done = trigger.once
+    if trigger.changed and not self._changed(wire, event): return
     self.later = [o for o in self.later if o[0].el != el]
-    if wire.busy: return
-    if trigger.throttle: wire.busy = True
-    if trigger.delay: self.later.append((wire, event))
+    if any(w.busy for w in own): return
+    wire.busy = bool(trigger.throttle)
+    if trigger.delay and not trigger.throttle: self.later.append((wire, event))
     else: wire.run(event)
 
+@patch
+def _hear4(self: Visit, wire: Wire, event: DomEvent) -> None:
+    el, trigger = wire.el, wire.trigger
+    if wire.done or (trigger.outside == 'self' and event.target != el): return
+    if trigger.outside == 'outside' and el in ancestors(event.target): return
+    if not self._is_for(wire, event) or (trigger.filter and not self._holds(wire, event)): return
+    self.later = [o for o in self.later if o[0].el != el]
+    for other in self.wires:
+        if other.el == el: other.last = None
+    if trigger.delay: self.later.append((wire, event))
+    elif wire.busy: wire.last = event
+    else:
+        wire.busy = bool(trigger.throttle)
+        self.fire(wire, event)
+
+@patch
+def _is_for(self: Visit, wire: Wire, event: DomEvent) -> bool:
+    wanted = wire.trigger.target
+    return not wanted or (is_element(event.target) and event.target.matches(wanted))
+
+@patch
+def fire(
+    self: Visit,
+    wire: Wire,      # Has waited as long as it says
+    event: DomEvent, # What happened
+) -> None:
+    "Let an element ask"
+    if self.version == 4:
+        if wire.trigger.consume: event.stopped = True
+        if wire.trigger.changed and not self._changed(wire, event): return
+        wire.done = wire.trigger.once
+    wire.run(event)
+
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b08
 @patch
 def _holds(self: Visit, wire: Wire, event: DomEvent) -> bool:
     try: return holds(wire.trigger.filter or '', event, self.fields, wire.el)
@@ -306,11 +348,13 @@ def _listen(self: Visit, el: Any, trigger: Trigger, act: Callable, first: bool) 
         on = find_all(self.dom, el, trigger.outside, version=self.version or 2)
         if not on: self.warn(f'hx-trigger of {describe(el)} listens on {trigger.outside!r}, which is not on the page.')
     seen = {o: self._value(o) for o in on} if trigger.changed and self.version == 2 else {}
+    if self.version == 4: seen = next((w.seen for w in self.wires if w.el == el), seen)   # those of the element
     self.wires.append(Wire(el, trigger, on, act, seen=seen))
 
 @patch
 def _poll(self: Visit, el: Any, trigger: Trigger, act: Callable) -> None:
     event = DomEvent('every', el)
+    if el in self.done_polling: return
     if not trigger.filter or self._holds(Wire(el, trigger, [], act), event): act(event)
 
 @patch
@@ -355,18 +399,78 @@ def ask(
     el: Any,          # Element
     verb: str,        # 'get', ...
     path: str,        # Address, as written
-    event: DomEvent,     # What happened
-    **options: Any,   # For the request
+    event: DomEvent,  # What happened
 ) -> None:
     "Make the request of an element"
     if not connected(el) or self.rules.ignored(el): return
     if path.startswith(('js:', 'javascript:')): return self.script(f'The address of {describe(el)} is JavaScript')
-    if self.version == 4 and el in self.scene.boosted and event.submitter is not None:
-        path = event.submitter.attr('formaction') or path
+    if self.version == 4:
+        if el in self.scene.boosted and event.submitter is not None: path = event.submitter.attr('formaction') or path
+        request = self.rules.request(el, verb, path, event)
+        return self._admit4(request) if request is not None else None
+    lock, strategy = self.rules.sync(el)
+    if not self._admits2(lock, strategy, event.queue, lambda: self.ask(el, verb, path, event)): return
     request = self.rules.request(el, verb, path, event)
-    if request is None: return
-    self.requests.append(replace(request, **options) if options else request)
+    if request is not None: self.requests.append(replace(request, lock=lock, strategy=strategy))
 
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b0c
+@patch
+def in_flight(
+    self: Visit,
+    lock: Any, # Element
+) -> HxRequest | None:
+    "What an element is waiting for"
+    under_way = self.current, *self.requests, *(line.request for line in self.lines if line.open)
+    return next((o for o in under_way if o is not None and o.lock == lock), None)
+
+@patch
+def _admits2(self: Visit, lock: Any, strategy: str, queue: str, again: Callable[[], None]) -> bool:
+    "May it be asked now? Perhaps later, then with `again`"
+    if lock is None: return False
+    busy = self.in_flight(lock)
+    if busy is None: return True
+    if strategy == 'abort' or (strategy == 'drop' and busy.strategy != 'abort'): return False
+    if busy.strategy == 'abort' or (strategy == 'replace' and busy in self.requests):
+        if busy in self.requests: self.requests.remove(busy)
+        return True
+    how = (strategy.split(' ')[1:] or ['last'])[0] if strategy.startswith('queue') else queue or 'last'
+    waiting = self.waiting.setdefault(lock, [])
+    if how == 'last': waiting.clear()
+    if how in ('last', 'all') or (how == 'first' and not waiting): waiting.append(again)
+    return False
+
+@patch
+def _admit4(self: Visit, request: HxRequest) -> None:
+    "Send it now, or later, or not at all"
+    request.lock, request.strategy = self.rules.sync(request.source)
+    busy, waiting = self.in_flight(request.lock), self.waiting.setdefault(request.lock, [])
+    again = lambda: self._admit4(request)
+    if busy is None: self.requests.append(request)
+    elif request.strategy == 'replace' or (request.strategy != 'abort' and busy.strategy == 'abort'):
+        waiting.clear()
+        if busy in self.requests: self.requests.remove(busy)
+        self.requests.append(request)
+    elif request.strategy == 'queue all': waiting.append(again)
+    elif request.strategy == 'queue last': waiting[:] = [again]
+    elif request.strategy not in ('abort', 'drop') and not waiting: waiting.append(again)
+
+@patch
+def give_up(self: Visit) -> None:
+    "Ask for nothing of what was to be asked"
+    for wanted in (self.requests, self.later, self.waiting): wanted.clear()
+    self.current = None
+
+@patch
+def finish(
+    self: Visit,
+    request: HxRequest, # Was answered, or not sent after all
+) -> None:
+    "Let an element ask for what it has waited with"
+    self.current = None
+    waiting = self.waiting.get(request.lock)
+    if waiting and self.in_flight(request.lock) is None: waiting.pop(0)()
+
+# %% ../../nbs/api/testing/37_visit.ipynb #f0110b0a
 @patch
 def fetch(
     self: Visit,

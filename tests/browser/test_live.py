@@ -251,7 +251,7 @@ def test_when_signals_were_lost_everything_is_looked_at(site, visit):
     "L1"
     tab = visit('/?n=3')
     site.put('n', 2)
-    site.served.call(site.here.ear.lost, None)
+    site.served.call(site.here.reader.lost, None)
     has(tab, 'h2', 'n=2')
     has(tab, '.row', 'row 2 2')
 

@@ -1,17 +1,19 @@
-"pyright in strict mode accepts right uses of components and rejects wrong ones; jedi completes and documents without running them."
+"pyright in a fresh environment, installed as the README says, accepts right programs and rejects wrong ones; jedi completes."
 import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import jedi
 import pytest
 
 from fasthtml.html import tags
-
-ROOT = Path(__file__).resolve().parents[2]
+from support import ROOT, committed_copy, missing
 
 RIGHT = '''
 from dataclasses import dataclass
@@ -54,6 +56,7 @@ def page(tasks: list[Task], htmx: HtmxHeaders) -> str:
 '''
 
 APP = '''
+from collections.abc import Callable
 from typing import Any
 
 from fasthtml.common import APIRouter, Beforeware, Client, Div, FastHTML, Form, FT, P, Redirect, fast_app
@@ -95,7 +98,99 @@ def use(site: FastHTML) -> str:
     Client(site).get(index)
     Client(site).ws(ws)
     Beforeware(use, skip=[index, '/x'])
-    return f'{got}{r}{form}{bare("a")}{one.methods}{things}{y}'
+    return f'{got}{r}{form}{bare("a")}{one.methods}{things.to()}{things.get}{y}'
+
+def calls(f: Callable[[int], FT]) -> FT: return f(1)
+calls(index)
+'''
+
+# As programs are usually written: hardly any hints, functions that link to each other, names that the star has too
+PLAIN = '''
+from fasthtml.common import *
+
+app, rt, todos, Todo = fast_app('data.db', id=int, title=str, hdrs=[MarkdownJS()], exts=('ws', 'sse'), live=True)
+room = app.channel('room')
+
+def row(todo): return Li(A(todo.title, href=one.to(id=todo.id)), Button('x', hx_delete=rm.to(id=todo.id)), id=todo.id)
+@rt
+def index(req, sess, htmx, auth=None):
+    sess['n'] = 1
+    return P(req.url) if htmx.boosted else Titled('x', Ul(*map(row, todos())), Form(hx_post=Shelf.to(n=1)), P(first([1])))
+@rt('/todo/{id}')
+def one(id: int): return row(todos[id]), A('back', href=index.to())
+@rt('/todo/{id}', methods=['delete'])
+def rm(id: int): return one(id)
+@rt('/shelf')
+class Shelf:
+    def get(self): return Div(hx_get=Shelf.to(n=3), hx_post=Shelf)
+@app.ws('/ws', conn=lambda ws: room.join(ws), disconn=lambda: None)
+async def ws(msg, send): await send(P(msg, id='m'))
+async def entered(ws: WebSocket): room.join(ws)
+@app.get('/news')
+def news(session): return EventStream(room, 'more')
+@app.post('/up')
+async def up(file: UploadFile, files: list[UploadFile], body, data): return len(await file.read()), cookie('a', 'b')
+def js(): return Script('x')
+named = sk = js()
+serve()
+'''
+
+# Everything typed, and what tests of an app call
+TYPED = '''
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from fasthtml.common import (FT, APIRouter, Client, Div, Errors, EventStream, FastHTML, Form, HtmxHeaders, Input, P, Redirect, Request,
+    Response, UploadFile, WebSocket, sse_message)
+from fasthtml.testing import Page
+
+app, ar = FastHTML(exts=['ws', 'sse'], secret_key='k'), APIRouter('/api')
+room = app.channel('room', history=10)
+@dataclass
+class Order: tea: str; day: date | None = None; extras: list[str] | None = None; proof: UploadFile | None = None
+@dataclass
+class Said: text: str; to: str = ''
+
+@app.post('/order')
+async def order(order: Order, errors: Errors, session: dict[str, Any], htmx: HtmxHeaders) -> FT | Redirect:
+    return P(', '.join(e.field for e in errors.values()), htmx.target) if errors else Redirect(find)
+@app.get('/find')
+def find(req: Request, q: Literal['a', 'b'] = 'a', n: float | None = None) -> dict[str, Any] | Response: return {q: n}
+async def enter(ws: WebSocket) -> None: room.join(ws)
+async def leave(code: int) -> None: print(code, len(room))
+@app.ws('/ws', conn=enter, disconn=leave, channels=room, max_pending=1000)
+async def talk(said: Said, ws: WebSocket) -> FT: return P(said.text, id='m')
+async def numbers() -> AsyncIterator[FT]: yield P(1)
+@ar.get('/stream')
+async def stream() -> EventStream: return EventStream(numbers(), heartbeat=5)
+@ar.post
+async def pushed() -> None: await EventStream().send(sse_message(P('x'), event='tick'))
+ar.to_app(app)
+@app.live
+def cart(id: int) -> FT: return Div(id=id)
+@app.live(pace=1, guard=bool)
+async def mine(auth: str) -> FT: return Div(auth)
+@app.work
+async def build(job: str, say: Any) -> None: await say(P(job))
+@app.get('/live')
+async def live() -> tuple[Any, ...]:
+    await cart.changed(id=7)
+    await build.stop(job='a')
+    return cart(id=7), mine(), build.start(job='a'), Form(Input(id=3), hx_post=order)
+
+class Own(Client): pass
+def shop(client: Client) -> Page:
+    page = client.open('/live', htmx=4)
+    page.fill('#q', 'x')
+    page.type('#q', 'y')
+    page.click(page.element('#go'))
+    page.wait('li', 3)
+    texts: list[str] = [page.one('p').text, page.region(cart, id=7).text, *page.warnings, client.hx.get(find).text]
+    with client.ws(talk) as socket, client.sse(stream) as events: socket.hx(text='x'); texts.append(events.next().data)
+    assert page.is_true() and isinstance(client, Own)
+    return page
 '''
 
 WRONG_APP = '''
@@ -110,6 +205,9 @@ index()
 x: int = index(1)
 y: str = a(1)
 index.methodes
+app.get('/b', nmae='b')
+app.ws('/ws', con=None)
+app.live(pase=1)
 '''
 
 WRONG = '''
@@ -162,42 +260,67 @@ ft_hx()
 '''
 
 
-def pyright(folder: Path, **sources: str) -> dict[str, list[tuple[int, str]]]:
+@pytest.fixture(scope='module')
+def python(tmp_path_factory) -> Path:
+    "A Python of its own, with the library installed by the README's command. What it needs comes from this environment"
+    place = tmp_path_factory.mktemp('fresh')
+    venv.create(place/'venv', with_pip=False)
+    python = place/'venv/bin/python'
+    [command] = re.findall('^pip install (.+)$', (ROOT/'README.md').read_text(), re.M)
+    words = [str(committed_copy(place/'copy')) if word.startswith('.') else word for word in shlex.split(command)]
+    done = subprocess.run([sys.executable, '-m', 'pip', '--python', python, 'install', '--quiet', '--no-deps', *words], text=True,
+                          capture_output=True)
+    if done.returncode and 'Could not find a version' in done.stderr:
+        missing('the package index', 'an editable install downloads setuptools')
+    assert done.returncode == 0, done.stderr
+    [own] = place.glob('venv/lib/python*/site-packages')
+    (own/'needs.pth').write_text(sysconfig.get_paths()['purelib'])
+    return python
+
+
+def pyright(folder: Path, python: Path, **sources: str) -> dict[str, list[tuple[int, str]]]:
     "file → (line, message) of each error"
-    for name, text in sources.items(): (folder / f'{name}.py').write_text(text)
-    (folder / 'pyrightconfig.json').write_text(json.dumps({'typeCheckingMode': 'strict', 'reportUnusedVariable': 'none',
-        'reportUnusedImport': 'none', 'reportWildcardImportFromLibrary': 'none', 'extraPaths': [str(ROOT)]}))
-    run = subprocess.run([sys.executable, '-m', 'pyright', '--outputjson', '--pythonpath', sys.executable, str(folder)],
+    for name, text in sources.items():
+        (folder/name).parent.mkdir(exist_ok=True)
+        (folder/f'{name}.py').write_text(text)
+    (folder/'pyrightconfig.json').write_text(json.dumps({'typeCheckingMode': 'strict', 'reportUnusedVariable': 'none',
+        'reportUnusedImport': 'none', 'reportUnusedFunction': 'none', 'reportWildcardImportFromLibrary': 'none'}))
+    run = subprocess.run([sys.executable, '-m', 'pyright', '--outputjson', '--pythonpath', python, str(folder)],
                          capture_output=True, text=True, cwd=folder)
     res = {name: [] for name in sources}
     for o in json.loads(run.stdout)['generalDiagnostics']:
-        if o['severity'] == 'error': res[Path(o['file']).stem].append((o['range']['start']['line'], o['message']))
+        name = str(Path(o['file']).relative_to(folder).with_suffix(''))
+        if o['severity'] == 'error': res[name].append((o['range']['start']['line'], o['message']))
     return res
 
 
 @pytest.fixture(scope='module')
-def errors(tmp_path_factory):
-    return pyright(tmp_path_factory.mktemp('typing'), right=RIGHT, wrong=WRONG, app=APP, wrong_app=WRONG_APP, **programs())
+def errors(tmp_path_factory, python):
+    return pyright(tmp_path_factory.mktemp('typing'), python, right=RIGHT, wrong=WRONG, app=APP, wrong_app=WRONG_APP, typed=TYPED,
+                   **programs())
 
 
 def programs() -> dict[str, str]:
-    "The examples, and the code of the guide as one program, in pyright's own default mode"
-    found = {f'example_{path.stem}': '# pyright: standard\n' + path.read_text() for path in sorted((ROOT/'examples').glob('*.py'))}
+    "In pyright's own default mode: the examples, what `fasthtml new` writes, the code of the guide as one program, and a plain one"
+    files = {f'example_{path.stem}': path for path in (ROOT/'examples').glob('*.py')}
+    files |= {f'{path.parent.name}/{path.name[:-7]}': path for path in (ROOT/'fasthtml/workshop/templates').glob('*/*.py.txt')}
     blocks = re.findall('```python\n(.*?)```', (ROOT/'fasthtml/workshop/guide.md').read_text(), re.S)
-    return {**found, 'guide': '# pyright: standard, reportRedeclaration=false\n' + '\n\n'.join(blocks)}
+    found = {name: path.read_text() for name, path in sorted(files.items())} | {'plain': PLAIN}
+    standard = {name: '# pyright: standard\n' + text for name, text in found.items()}
+    return standard | {'guide': '# pyright: standard, reportRedeclaration=false\n' + '\n\n'.join(blocks)}
 
 
 def test_the_examples_and_the_guide_have_no_errors(errors):
     assert {name: errors[name] for name in programs()} == dict.fromkeys(programs(), [])
-    assert len(programs()) >= 5
+    assert len(programs()) >= 13
 
 
-def test_right_uses_are_accepted(errors):
-    assert errors['right'] == []
+@pytest.mark.parametrize('name', ['right', 'app', 'typed'])
+def test_right_uses_are_accepted(errors, name):
+    assert errors[name] == []
 
 
 def test_routes_are_typed(errors):
-    assert errors['app'] == []
     lines = WRONG_APP.splitlines()
     wrong = {i for i, line in enumerate(lines) if i > lines.index('async def a(n: int) -> str: return str(n)')}
     assert {i for i, _ in errors['wrong_app']} == wrong

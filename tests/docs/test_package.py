@@ -1,6 +1,5 @@
 "What pip would install: a wheel made from the committed files."
 import email
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -8,18 +7,13 @@ from configparser import ConfigParser
 
 import pytest
 
-from support import ROOT, missing
+from support import ROOT, committed_copy, missing
 
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
     "A wheel built in a copy, so that nothing is left in the working tree"
-    source, out = tmp_path_factory.mktemp('source'), tmp_path_factory.mktemp('wheel')
-    listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    for name in listed.splitlines():
-        if (ROOT/name).is_file():
-            (source/name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT/name, source/name)
+    source, out = committed_copy(tmp_path_factory.mktemp('source')), tmp_path_factory.mktemp('wheel')
     built = subprocess.run([sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--wheel-dir', out, source],
                            text=True, capture_output=True)
     if built.returncode and 'Could not find a version' in built.stderr:

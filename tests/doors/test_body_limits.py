@@ -1,4 +1,5 @@
 "The limits of an app for bodies are the same at every entry point that reads one: lower than the default, and higher."
+import inspect
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +21,10 @@ LIMITS = {  # option -> a limit below the default and one above, and what is jus
     'max_body_size': [({'max_body_size': 9 * KIB}, (2, 4 * KIB), (3, 4 * KIB))],
 }
 CASES = [(kind, *case) for kind in (FORM, PARTS) for cases in LIMITS.values() for case in cases]
+
+
+def test_every_limit_of_a_body_is_in_the_table():
+    assert {name for name in inspect.signature(FastHTML).parameters if name.startswith('max_') and name != 'max_age'} == set(LIMITS)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Servers for development and notebooks answer local names only: DNS rebinding, over bare sockets and real servers."""
 import inspect
+import re
 import sys
 
 import pytest
@@ -8,9 +9,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from fasthtml.app import fastapp
 from fasthtml.app.app import FastHTML
-from fasthtml.app.fastapp import answering_to, serve
+from fasthtml.app.fastapp import answering_to
 from fasthtml.common import P
-from fasthtml.workshop import jupyter
+from fasthtml.workshop import cli, jupyter
 from support import raw_exchange, serve_process, wait_until
 
 LOCAL = ['localhost', 'LOCALHOST:5001', 'app.localhost', '127.0.0.1:8000', '127.1.2.3', '[::1]:8000', '192.168.1.7', 'localhost.']
@@ -72,9 +73,18 @@ def test_notebook_servers_answer_local_names_only():
     finally: server.stop()
 
 
+NAMED = {'serve', 'JupyUvi', 'JupyUviAsync', 'nb_serve', 'nb_serve_async'}   # can be told, and know local names only by themselves
+BY_COMMAND = {'_do_dev', '_do_run'}      # `fasthtml dev` (above), and `fasthtml run` for production: FastHTML(hosts=), $FASTHTML_HOSTS
+PARTS = {'_serve_many', '_check_uvicorn', '_uvicorn_server', 'add_uvicorn_options', 'make_parser', '_Forward', 'main', 'ws_client'}
+
+
 def test_every_server_of_ours_can_be_told_its_names():
-    servers = [serve, *(o for n, o in vars(jupyter).items() if n in ('JupyUvi', 'JupyUviAsync', 'nb_serve', 'nb_serve_async'))]
-    for f in servers:
+    found = {}
+    for module in fastapp, jupyter, cli:
+        own = {n: o for n, o in vars(module).items() if getattr(o, '__module__', '') == module.__name__ and callable(o)}
+        found |= {n: o for n, o in own.items() if re.search('uvicorn|JupyUvi', inspect.getsource(o))}
+    assert set(found) - PARTS - BY_COMMAND == NAMED
+    for f in (found[name] for name in NAMED):
         parameters = inspect.signature(f).parameters
         assert 'hosts' in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values()), f
     assert 'hosts' in inspect.signature(FastHTML).parameters and fastapp

@@ -1,7 +1,9 @@
 """Open sockets are counted for every way to register one, and a refused one is told to come back later."""
 import asyncio
 import http.client
+import re
 from contextlib import ExitStack, suppress
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,15 @@ def inner():
 WAYS = {'ws': (lambda app: app.ws('/s')(on), '/s'), 'APIRouter': (routed, '/s'), 'mount': (lambda app: app.mount('/in', inner()), '/in/s'),
         'WebSocketRoute': (lambda app: app.router.routes.append(WebSocketRoute('/s', plain)), '/s'),
         'Mount': (lambda app: app.router.routes.append(Mount('/in', app=Starlette(routes=[WebSocketRoute('/s', plain)]))), '/in/s')}
+
+
+def test_every_way_and_every_limit_is_in_a_table():
+    ways = {n for n in dir(FastHTML) if re.search('ws|websocket', n)}
+    ways |= {f'APIRouter.{n}' for n in dir(APIRouter) if re.search('ws|websocket', n)}
+    assert ways == {'ws', 'APIRouter.ws', 'setup_ws', 'add_websocket_route'}, 'the last two call `ws`'
+    here = {'total', 'per_address', 'per_person', 'person'}
+    elsewhere = {'messages_per_second', 'age'}    # tests/realtime/test_options.py
+    assert {f.name for f in fields(Limits)} == here | elsewhere
 
 
 def refused(client, path):

@@ -1,6 +1,7 @@
 """A link from another site runs nothing that may be an action: every way to register a handler without methods."""
 import dataclasses
 import functools
+import inspect
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -85,6 +86,12 @@ WAYS = {**{f'route {name}': lambda app, f=f: app.route('/x', name='x')(f) and '/
         'path and query': lambda app: app.route('/shop/{shop}')(in_shop) and '/shop/a'}
 SAID = {'get': lambda app: app.get('/x')(buy), 'methods=': lambda app: app.route('/x', methods='get')(buy),
         'both': lambda app: app.route('/x', methods=['get', 'post'])(buy)}
+
+
+def test_every_way_to_register_without_methods_is_in_the_table():
+    found = {f'{cls.__name__}.{name}' for cls in (FastHTML, APIRouter) for name, f in inspect.getmembers(cls, inspect.isfunction)
+             if 'methods' in inspect.signature(f).parameters}
+    assert found == {'FastHTML.route', 'FastHTML.add_route', 'APIRouter.route', 'APIRouter.__call__'}
 
 
 def client_of(app): return TestClient(app, raise_server_exceptions=True)

@@ -13,8 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from fasthtml.app.app import FastHTML
+from fasthtml.http import sources
 from fasthtml.http.params import cookie, form, header, path, query
 from fasthtml.http.responses import parse_form
+from fasthtml.http.sources import SourceMarker
 
 
 @dataclass
@@ -183,6 +185,10 @@ NEVER = 'nowhere'
 PINS = {    # marker → where the pinned value is; all other places hold the same name with another value
     'path': (path, '/pay/{who}', 'from path'), 'query': (query, '/pay', 'from query'), 'form': (form, '/pay', 'from body'),
     'cookie': (cookie, '/pay', 'from cookie'), 'header': (header, '/pay', 'from header')}
+
+
+def test_every_pin_is_in_the_table():
+    assert {name for name, o in vars(sources).items() if isinstance(o, SourceMarker)} == set(PINS)
 
 
 @pytest.mark.parametrize('many', [False, True], ids=['one', 'list'])

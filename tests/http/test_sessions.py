@@ -365,6 +365,44 @@ async def test_requests_at_the_same_time_do_not_undo_each_other(make_store):
         assert (await client.get('/look')).json() == {'n': 1, 'a': 1, 'b': 1}
 
 
+def writes(session): session['own'] = 1
+def writes_and_renews(session): session.update(own=1), session.renew()
+def only_renews(session): session.renew()
+def changes_within(session): session['todos'].append(1), session.renew()
+
+
+@pytest.mark.parametrize('late', [writes, writes_and_renews, only_renews, changes_within])
+@pytest.mark.parametrize('out', ['/clear', '/out'])
+async def test_what_a_logout_has_ended_does_not_come_back_with_a_request_that_was_under_way(make_store, out, late):
+    "A new id, as another login gives it, keeps what that request has written itself"
+    go, inside = anyio.Event(), anyio.Event()
+    async def slowly(request):
+        dict(request.session)
+        inside.set()
+        await go.wait()
+        late(request.session)
+        return JSONResponse({})
+    def leave(request):
+        del request.session['user']
+        request.session.renew()
+        return JSONResponse({})
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/slow', slowly), Route('/out', leave)]), store=make_store())
+    async with AsyncClient(app) as client, anyio.create_task_group() as tg:
+        for path in ('/login', '/append'): await client.get(path)
+        old, answers = {'cookie': f'session={client.cookies["session"]}'}, []
+        async def ask(): answers.append(await AsyncClient(app).get('/slow', headers=old))
+        tg.start_soon(ask)
+        await inside.wait()
+        await client.get(out)
+        go.set()
+        while not answers: await anyio.sleep(0.01)
+        made = [o.partition(';')[0] for o in answers[0].headers.get_list('set-cookie')]
+        for cookie in (old['cookie'], *made):
+            found = (await AsyncClient(app).get('/look', headers={'cookie': cookie})).json()
+            assert 'user' not in found
+            if cookie in made and late is writes_and_renews: assert found == {'own': 1}
+
+
 def test_with_a_store_late_changes_and_sockets_are_kept(make_store, caplog):
     client = visitor(store=make_store())
     client.get('/count')

@@ -544,3 +544,20 @@ app = outer
         assert server.journal == ran
         assert state.endswith(b'nothing' if how == 'forgotten' else b'made by the lifespan')
         assert process.output.count('have not run') == (how == 'forgotten'), process.output
+
+
+@pytest.mark.parametrize('order', [(0, 1), (1, 0), (0, 2, 1), (1, 0, 2)])
+def test_apps_that_were_started_in_one_loop_end_in_any_order(order):
+    "Each hands the loop its signals again, whoever else still has them"
+    from fasthtml.common import FastHTML
+    from fasthtml.testing import AsyncClient
+    def wakeup(): return [fd := signal.set_wakeup_fd(-1), signal.set_wakeup_fd(fd)][0]
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, lambda: None)
+        own, clients = wakeup(), [AsyncClient(FastHTML(secret_key='k')) for _ in order]
+        for client in clients: await client.start()
+        await asyncio.sleep(0.3)     # some of the times at which the wakeup fd is taken again
+        for n in order: await clients[n].close()
+        assert wakeup() == own
+    asyncio.run(main())
