@@ -586,6 +586,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.app.work.Work._soon': ('api/app/work.html#work._soon', 'fasthtml/app/work.py'),
                                    'fasthtml.app.work.Work._start': ('api/app/work.html#work._start', 'fasthtml/app/work.py'),
                                    'fasthtml.app.work.Work._tell': ('api/app/work.html#work._tell', 'fasthtml/app/work.py'),
+                                   'fasthtml.app.work.Work._try_again': ('api/app/work.html#work._try_again', 'fasthtml/app/work.py'),
                                    'fasthtml.app.work.Work._view': ('api/app/work.html#work._view', 'fasthtml/app/work.py'),
                                    'fasthtml.app.work.Work.close': ('api/app/work.html#work.close', 'fasthtml/app/work.py'),
                                    'fasthtml.app.work.Work.key': ('api/app/work.html#work.key', 'fasthtml/app/work.py'),
