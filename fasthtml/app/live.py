@@ -205,7 +205,7 @@ def _cut_off(self: Regions, signal: dict[str, Any], error: ConnectionError) -> N
     log.warning('Other processes cannot be notified that %s has changed; they will compare everything once the broker is back. %s',
                 signal.get('changed', 'something'), error)
     loops = [(loop, here) for loop, here in list(self.loops.items()) if loop.is_running()]
-    for loop, here in loops: loop.call_soon_threadsafe(here.hear, signal)
+    for loop, here in loops: loop.call_soon_threadsafe(here.take_signal, signal)
     if loops: loops[0][0].call_soon_threadsafe(self._begin_catch_up, loops[0][1])
 
 Regions.behind = None   # The task that notifies other processes that they have missed a signal

@@ -20,7 +20,7 @@ from fastcore.basics import patch
 
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
 from .live import Regions
-from .open_pages import Ear, Where
+from .open_pages import SignalReader, Where
 from .region import Region, function_of
 from ..html.element import FT, Safe, esc, links, to_html
 from ..html.tags import Button, Div
@@ -37,13 +37,13 @@ hold, beat, most_runs = 10.0, 3.0, 1000   # Seconds of a lease; seconds between 
 
 class Run:
     "What one process knows of a run"
-    __slots__ = ('channel', 'ear', 'html', 'key', 'loop', 'mine', 'seen', 'state', 'stopping', 'task')
+    __slots__ = ('channel', 'html', 'key', 'loop', 'mine', 'reader', 'seen', 'state', 'stopping', 'task')
     def __init__(self, key: str):
         self.key, self.html, self.state, self.seen = key, '', '', time.monotonic()
         self.task: asyncio.Task | None = None    # If it runs here
         self.channel: Any = None                 # Its signals to other processes
-        self.ear: Ear | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None   # In which the ear listens
+        self.reader: SignalReader | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None   # In which the reader listens
         self.mine = False                        # It ran here last: how it ended is known here
         self.stopping = False                    # A stop was requested
 
@@ -115,7 +115,7 @@ def _view(self: Work, arguments: dict[str, Any]) -> FT:
 def _run_of(self: Work, key: str) -> Run:
     "The run with a key; on first use the other processes are asked for it"
     run = self.runs.get(key) or self._new_run(key)
-    if run.ear is None: self._soon(self._follow, run)
+    if run.reader is None: self._soon(self._follow, run)
     return run
 
 @patch
@@ -130,7 +130,7 @@ def _forget_oldest(self: Work) -> None:
     ended = sorted((run for run in self.runs.values() if not run.task), key=lambda run: (bool(run.state), run.seen))  # of nothing first
     for run in ended[:most_runs // 10]:
         del self.runs[run.key]
-        if run.ear: self._soon(run.channel.leave, run.ear)
+        if run.reader: self._soon(run.channel.leave, run.reader)
 
 @patch
 def _soon(self: Work, f: Callable, *args: Any) -> None:
@@ -144,13 +144,13 @@ def _soon(self: Work, f: Callable, *args: Any) -> None:
 @patch
 def _follow(self: Work, run: Run) -> None:
     "Subscribe to a run, and ask for its output so far"
-    if run.ear: return
-    run.ear, run.loop = Ear(lambda signal: self._hear(run, signal)), asyncio.get_running_loop()
-    run.channel.join(run.ear)
+    if run.reader: return
+    run.reader, run.loop = SignalReader(lambda signal: self._take_signal(run, signal)), asyncio.get_running_loop()
+    run.channel.join(run.reader)
     if self.regions.is_shared and not run.task: self.regions.here().topics.start(self._tell(run, ask=True))
 
 @patch
-def _hear(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
+def _take_signal(self: Work, run: Run, signal: dict[str, Any] | None) -> None:
     "A signal about a run; None: some were lost"
     if signal is None: signal = dict(ask=True)
     if signal.get('by') == self.regions.epoch: return
@@ -293,9 +293,9 @@ async def close(self: Work) -> None:
     late = (await asyncio.wait(tasks, timeout=max(0.1, self.regions.app.lifecycle.remaining - 0.5)))[1] if tasks else ()
     for task in late: task.cancel()
     if late: await asyncio.wait(late, timeout=0.5)
-    for run in [run for run in self.runs.values() if run.loop is loop]:  # or the broker would stay open for its ear
-        run.channel.leave(run.ear)
-        run.ear = run.loop = None
+    for run in [run for run in self.runs.values() if run.loop is loop]:  # or the broker would stay open for its reader
+        run.channel.leave(run.reader)
+        run.reader = run.loop = None
 
 # %% ../../nbs/api/app/32_work.ipynb #f24aeb13
 class Working:

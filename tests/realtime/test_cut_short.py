@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fasthtml.app.open_pages import Ear, OpenPage
+from fasthtml.app.open_pages import OpenPage, SignalReader
 from fasthtml.app.operations import Health, unready
 from fasthtml.common import Div, EventStream, FastHTML
 from fasthtml.realtime.carried import WantedStream
@@ -341,8 +341,8 @@ async def test_a_change_is_told_although_its_handler_is_cancelled_meanwhile():
     app = FastHTML(secret_key='x', broker=broker)
     @app.live
     def cart(): return Div('1')
-    ear = Ear(heard.append)
-    app.regions.signals.join(ear)
+    reader = SignalReader(heard.append)
+    app.regions.signals.join(reader)
     broker.go_on.clear()
     changing = asyncio.create_task(cart.changed())
     await until(lambda: broker.waiting)

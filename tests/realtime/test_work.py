@@ -188,7 +188,7 @@ async def _die(work, run):
         if '_pulse' in repr(other.get_coro()): other.cancel()
     task.get_coro().cr_frame.f_locals['lease'].give = nothing
     work.regions.app.site.hub.broker.lease = None
-    run.channel.leave(run.ear)
+    run.channel.leave(run.reader)
 
 
 def test_a_server_that_stops_lets_it_finish_or_says_that_it_broke(tmp_path):
