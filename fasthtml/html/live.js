@@ -716,9 +716,9 @@
       });
       throw new Error('the stream has ended');
     } catch (error) {
-      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       if (before) before.abort();
       if (line !== me || stopped) return;
+      live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
       // Twice in a row not a word came through before the watchdog ended it: something on the way holds streams back
       silent = told || error.name !== 'AbortError' ? 0 : silent + 1;
       if (silent >= 2) {

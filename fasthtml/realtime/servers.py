@@ -315,7 +315,7 @@ async def stop_listening(
 def has_ended(
     scope: Mapping[str, Any], # ASGI scope of a socket
 ) -> bool:
-    "Whether hypercorn has closed a socket without a word to the app, as after a close frame that came with the handshake"
+    "Whether hypercorn has closed a socket without a message to the app, as after a close frame that came with the handshake"
     server = server_of(scope)
     if server is None or not made_by(server.send, 'hypercorn'): return False
     closed = getattr(protocol_of(server.send), 'closed', None)

@@ -212,7 +212,7 @@ async def take_page(self: Follower, name: str, head: Any) -> None:
     "An event of the page as a whole"
     if name == 'live/hello':
         self.page = head['page']
-        for el in self.visit.dom.select('[data-live-key][data-live]'): del el.attrs['data-live']   # it is told again
+        for el in self.visit.dom.select('[data-live-key][data-live]'): del el.attrs['data-live']   # its state is sent again
     elif name == 'live/recheck': await self.change(rows_of(self.visit.dom) if head['all'] else [], [])
     elif name == 'live/checked':
         for el in self.visit.dom.select('[data-live-token]'):

@@ -94,7 +94,7 @@ class Visit:
         self.waiting: dict[Any, list[Callable[[], None]]] = {} # Element → what it asks once it has been answered
         self.later: list[tuple[Wire, DomEvent]] = [] # After a delay without another event
         self.timers: list[Timer] = []          # To be started
-        self.done_polling: set = set()         # Elements that were told so, by the status 286 (htmx 2)
+        self.done_polling: set = set()         # Elements that were stopped, by the status 286 (htmx 2)
         self.lines: list[PageConnection] = []            # Connections that are open or to be opened
         self.frames: list[tuple[PageConnection, str]] = [] # To be sent over a socket
         self.leaving: Go | None = None         # Where the browser goes next

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import selectors
+from dataclasses import replace
 from html import unescape
 from random import Random
 
@@ -182,8 +183,8 @@ class World(RuleBasedStateMachine):
 
     def content(self, key, holes=False):
         version, inside = self.values[key]
-        inner = [] if key != 'outer{}' else [Shown(k) for k in [INNER[:1], INNER[:2], INNER][inside]]
-        return Div(P(f'v{version} of {key} ' + 'and more ' * 20), *inner)
+        inner = {'outer{}': [[], INNER[:2], INNER][inside], ROOTS[2]: INNER[:1]}.get(key, [])   # one may stand in both
+        return Div(P(f'v{version} of {key} ' + 'and more ' * 20), *map(Shown, inner))
 
     async def permit(self, viewer, asked):
         return None if (viewer.person, name_of(asked.key)) in self.banned else ''
@@ -229,8 +230,9 @@ class World(RuleBasedStateMachine):
 
     @precondition(lambda self: self.pages)
     @rule(data=st.data())
-    def leave(self, data):
-        page = data.draw(st.sampled_from(self.pages))
+    def leave(self, data): self.leave_now(data.draw(st.sampled_from(self.pages)))
+
+    def leave_now(self, page):
         self.pages.remove(page)
         self.within(page.close)
 
@@ -282,6 +284,7 @@ class World(RuleBasedStateMachine):
             if page.states.get(key) == 'lost' and ((page.person, name_of(key)) in self.ever_banned or key not in ROOTS): continue
             assert page.states.get(key) in (None, 'true'), (key, page.states)
             assert page.html.get(key) == draw_html(self.content(key), key).shell, key
+        assert not page.again, 'L6: a splice came that the page could not apply'
         followed = {topic.key for topic in page.viewer.topics}
         assert followed <= shown, f'L4: {followed - shown}'
 
@@ -345,6 +348,8 @@ def breaks_and_is_mended(world):
 
 def asks_for_a_secret(world):
     world.within(lambda: world.pages[0].process.topics.start(world.pages[0].viewer.add([Asked('secret{}')])))
+    world.wait(1)
+    assert world.pages[0].states.get('secret{}') == 'lost'
 
 
 def inner_region_goes(world):
@@ -358,8 +363,93 @@ def inner_region_goes(world):
     del page.sync
 
 
+def comes_after_a_drawing_has_begun(world):
+    world.slow_down('solo{"id":1}', 0.5)
+    world.change('solo{"id":1}', 0, False, 0)
+    world.wait(0.1)
+    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.open('bob', 0)
+    world.wait(3)
+
+
+def breaks_and_is_as_before(world):
+    page = world.pages[0]
+    world.breaks('solo{"id":1}')
+    world.within(page.process.topics.changed_all)
+    world.wait(1)
+    assert page.states.get('solo{"id":1}') == 'failed'
+    world.breaks('solo{"id":1}')
+
+
+def breaks_while_a_client_reads_slowly(world):
+    page = world.pages[0]
+    page.viewer.box.stuck = True
+    for _ in range(3):
+        world.change('outer{}', 0, False, 0)
+        world.wait(0.2)
+    breaks_and_is_mended(world)
+    page.viewer.box.stuck = False
+    world.within(page.viewer.box.read)
+    world.wait(1)
+    assert page.states.get('solo{"id":1}') == 'failed'
+    world.breaks('solo{"id":1}')
+
+
+def inner_region_goes_while_it_is_drawn(world):
+    page = world.pages[0]
+    page.sync = lambda: None
+    world.slow_down(INNER[1], 1)
+    world.change('outer{}', 1, False, 0)
+    world.wait(0.5)
+    world.change('outer{}', 0, False, 0)
+    world.wait(3)
+    assert {topic.key for topic in page.viewer.topics} <= {*ROOTS, INNER[0]}
+    del page.sync
+
+
+def comes_from_another_process_with_something_newer(world):
+    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    page = world.within(Page, world, 'bob')
+    page.at = dict.fromkeys(page.at, ('elsewhere', 1))
+    world.pages.append(page)
+    world.within(page.connect, world.processes[0])
+
+
+def comes_while_it_is_broken(world):
+    world.breaks('solo{"id":1}')
+    world.within(world.processes[0].topics.changed_all)
+    world.wait(1)
+    page = world.within(Page, world, 'bob')
+    world.pages.append(page)
+    world.within(page.connect, world.processes[0])
+    world.wait(3)
+    assert page.states.get('solo{"id":1}') == 'failed'
+
+
+def the_only_viewer_leaves_while_another_comes(world):
+    world.slow_down('solo{"id":1}', 0.5)
+    world.values['solo{"id":1}'] = [7, 0]
+    world.open('bob', 0)
+    world.wait(0.1)
+    world.leave_now(world.pages[0])
+    world.version = 7
+    world.wait(3)
+    world.change('solo{"id":1}', 0, False, 0)
+
+
+def inner_region_goes_and_stands_elsewhere(world):
+    world.change('outer{}', 1, False, 0)
+    world.wait(1)
+    world.change('outer{}', 0, False, 0)
+    world.wait(1)
+    assert INNER[0] in {topic.key for topic in world.pages[0].viewer.topics}
+    world.change(INNER[0], 0, False, 0)
+
+
 PLAYS = [signal_is_lost, changes_while_it_is_drawn, reads_slowly, comes_with_something_newer, breaks_and_is_mended, asks_for_a_secret,
-         inner_region_goes]
+         inner_region_goes, comes_after_a_drawing_has_begun, breaks_and_is_as_before, breaks_while_a_client_reads_slowly,
+         inner_region_goes_while_it_is_drawn, comes_from_another_process_with_something_newer, comes_while_it_is_broken,
+         the_only_viewer_leaves_while_another_comes, inner_region_goes_and_stands_elsewhere]
 
 
 def perform(play):
@@ -395,12 +485,33 @@ async def clears_late(self):
         await asyncio.sleep(0.05)
     self.worker = None
 def never_drops(self, topic): pass
+async def stands_for_ever(self, viewer, asked, admit=Topic.admit): await admit(self, viewer, replace(asked, token='not checked'))
+async def joins_an_older_one(self, since=math.inf, fresh=Topic.fresh): await fresh(self, since - 1)
+def says_no_end(key, state, event=module.state_event): return event(key, state) if state != 'true' else module.page_event('nothing')
+def takes_others_for_old(self, epoch, seq): return seq < self.now.seq or epoch != self.topics.epoch
+def hides_failures(self, viewer, has, subscribe=Topic.subscribe):
+    failed, self.failed = self.failed, None
+    subscribe(self, viewer, has)
+    self.failed = failed
+def drops_at_once(self, topic, drop=Topics.drop):
+    waiting, topic.waiting = topic.waiting, 0
+    drop(self, topic)
+    topic.waiting = waiting
+async def pays_drawings_only(self):
+    await self.box.flush()
+    owed, self.owed = self.owed or (), None
+    for topic in owed: self.send(topic, module.drawing_event(topic.key, topic.now, self.all.epoch))
 
 
 @pytest.mark.parametrize('target, name, broken, play', [
     (Topic, 'knows', believes, comes_with_something_newer), (Topic, 'fresh', joins, changes_while_it_is_drawn),
     (Topics, 'changed_all', deaf, signal_is_lost), (Topic, '_fail', never_again, breaks_and_is_mended),
-    (Viewer, '_pay', forgets, reads_slowly),
+    (Topic, 'admit', stands_for_ever, inner_region_goes_while_it_is_drawn),
+    (Topic, 'fresh', joins_an_older_one, comes_after_a_drawing_has_begun), (module, 'state_event', says_no_end, breaks_and_is_as_before),
+    (Topic, 'is_old', takes_others_for_old, comes_from_another_process_with_something_newer),
+    (Topic, 'subscribe', hides_failures, comes_while_it_is_broken),
+    (Topics, 'drop', drops_at_once, the_only_viewer_leaves_while_another_comes),
+    (Viewer, '_pay', forgets, reads_slowly), (Viewer, '_pay', pays_drawings_only, breaks_while_a_client_reads_slowly),
     (Viewer, 'inside', open_to_all, asks_for_a_secret), (Viewer, 'holes_changed', keeps, inner_region_goes),
     (Topic, '_work', clears_late, changes_while_it_is_drawn), (Topics, 'drop', never_drops, signal_is_lost)],
     ids=lambda o: getattr(o, '__name__', None))
@@ -452,3 +563,33 @@ def test_a_page_that_is_newer_than_the_last_drawing_causes_another():
     world.within(page.connect, world.processes[0])
     world.pages.append(page)
     world.teardown()
+
+
+async def test_what_stands_in_a_region_goes_with_it():
+    "L4, however deep"
+    class Letter(list): closed, pending_bytes, put_now = False, 0, list.append
+    inside = {'a{}': ['b{}'], 'b{}': ['c{}']}
+    async def draw(key, person, place, seq): return draw_html(Div(*map(Shown, inside.get(key, []))), key, seq)
+    async def permit(viewer, asked): return ''
+    topics = Topics(draw)
+    viewer = Viewer(topics, Letter(), permit)
+    await viewer.add([Asked('a{}', 'token'), Asked('b{}'), Asked('c{}')])
+    assert {topic.key for topic in viewer.topics} == {'a{}', 'b{}', 'c{}'}
+    viewer.remove(['a{}'])
+    assert not viewer.topics and not len(topics)
+
+
+async def test_a_region_of_the_page_itself_stays_when_it_goes_from_another():
+    "L1: it has a token, so it does not depend on where else it stands"
+    class Letter(list): closed, pending_bytes, put_now = False, 0, list.append
+    inside = ['b{}']
+    async def draw(key, person, place, seq): return draw_html(Div(key, *map(Shown, inside if key == 'a{}' else [])), key, seq)
+    async def permit(viewer, asked): return ''
+    topics = Topics(draw)
+    viewer = Viewer(topics, Letter(), permit)
+    await viewer.add([Asked('b{}', 'token'), Asked('a{}', 'token')])
+    inside.clear()
+    topics.changed('a', {})
+    while any('b{}' in topic.now.holes for topic in topics): await asyncio.sleep(0.01)
+    assert {topic.key for topic in viewer.topics} == {'a{}', 'b{}'}
+    viewer.close()

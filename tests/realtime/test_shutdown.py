@@ -548,7 +548,7 @@ app = outer
 
 @pytest.mark.parametrize('order', [(0, 1), (1, 0), (0, 2, 1), (1, 0, 2)])
 def test_apps_that_were_started_in_one_loop_end_in_any_order(order):
-    "Each hands the loop its signals again, whoever else still has them"
+    "Each hands the loop its signals again, whether others still have them or not"
     from fasthtml.common import FastHTML
     from fasthtml.testing import AsyncClient
     def wakeup(): return [fd := signal.set_wakeup_fd(-1), signal.set_wakeup_fd(fd)][0]
