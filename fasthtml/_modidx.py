@@ -3024,6 +3024,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._due': ( 'api/realtime/presence.html#presence._due',
                                                                                           'fasthtml/realtime/presence.py'),
+                                            'fasthtml.realtime.presence.Presence._let_go': ( 'api/realtime/presence.html#presence._let_go',
+                                                                                             'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._on_add': ( 'api/realtime/presence.html#presence._on_add',
                                                                                              'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._on_all': ( 'api/realtime/presence.html#presence._on_all',
