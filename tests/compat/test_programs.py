@@ -165,6 +165,12 @@ def by_example():
     @app.post('/own')
     def own(d: Bodie2): return {'a': d.a, 'b': d.b}
 
+    @app.post('/namespace')
+    def namespace(data: SimpleNamespace): return vars(data)
+
+    @app.post('/form')
+    async def form(form: FormData): return {'a': form['a'], 'b': ''.join(form.getlist('b'))}
+
     @app.post('/names')
     def names(self: str, f: str, name: str, type: str, id: int, fn: str = '', kw: str = '', args: str = ''):
         return [self, f, name, type, id, fn, kw, args]
@@ -187,7 +193,7 @@ def test_a_cookie_comes_back_as_a_time(by_example):
 
 @pytest.mark.parametrize('path, result', [
     ('/bodie/me', {'a': 1, 'b': 'x', 'nm': 'me'}), ('/dict', {'a': '1', 'b': 'x'}), ('/pair', {'a': '1', 'b': 'x'}),
-    ('/typed', {'a': 1, 'b': 'x'}), ('/own', {'a': 1, 'b': 'x'}),
+    ('/typed', {'a': 1, 'b': 'x'}), ('/own', {'a': 1, 'b': 'x'}), ('/namespace', {'a': '1', 'b': 'x'}), ('/form', {'a': '1', 'b': 'x'}),
 ])
 def test_bodies_of_every_make(by_example, path, result):
     assert by_example.post(path, data={'a': '1', 'b': 'x'}).json() == result
