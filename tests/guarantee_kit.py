@@ -132,18 +132,18 @@ def served(name: str, command: str = '', app: str = 'from guarantee_app import a
     environment = {'PYTHONPATH': path, **{key.upper(): str(value) for key, value in env.items()}}
     with tempfile.TemporaryDirectory() as folder, serve_process(app, Path(folder), words, environment) as process:
         server = Server(name, process, Notes(process))
-        wait_until(lambda: 'startup' in server.notes.of(''), 20, 'startup')
+        wait_until(lambda: 'startup' in server.notes.of(''), what='startup')
         def answers():
             try: return server.get('/state?mark=0')
             except OSError: return None
-        wait_until(answers, 20, 'an answer')
+        wait_until(answers, what='an answer')
         for part in 'source', 'conn':  # Some tasks begin with the first connection
             connect(server, part, 'coroutine', 'quiet', new_key('first')).leave('fin')
         states = []
         def settled():
             states.append(server.state())
             return not states[-1]['connections'] and len(states) > 1 and states[-1]['tasks'] == states[-2]['tasks']
-        wait_until(settled, 20, 'the server to be idle')
+        wait_until(settled, what='the server to be idle')
         server.idle = server.state(full=True)
         yield server
 

@@ -75,7 +75,7 @@ class Work:
         view.__signature__ = inspect.Signature(list(parameters.values()))
         self.regions, self.fn, self.runs = regions, fn, {}
         self.region: Region = regions.add(view, name, Pacing(pace, check=beat), guard)
-        self.region.retry, self.__name__ = self._start, self.region.name
+        self.region.retry, self.__name__ = self._try_again, self.region.name
         regions.closing.append(self.close)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -180,6 +180,11 @@ def _start(self: Work, key: str) -> None:
     "Run it here, unless it runs somewhere or is done"
     run, where = self._run_of(key), Where(links.get())
     if run.task is None and run.state != 'done': self._soon(self._begin, run, where)
+
+@patch
+def _try_again(self: Work, key: str) -> None:
+    "A page asks for it: who may look may repeat what has failed, and begin nothing else"
+    if self._run_of(key).state in ('broken', 'failed'): self._start(key)
 
 @patch
 def _begin(self: Work, run: Run, where: Where) -> None:

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 # %% ../../nbs/api/http/10_limits.ipynb #1b4dbf54
@@ -91,6 +92,7 @@ class Admissions:
         self.elsewhere: Mapping[str, int] = {}            # Mark of an address, a person or '' (all) → open in other processes
         self.changed: Callable[[], Any]|None = None       # Called when a count has changed
         self.shared: Any = None                           # What learns `elsewhere`, if anything does
+        self.secret: Callable[[], bytes] = bytes          # For marks; the same in all processes of the app
 
     def admit(self,
         scope: dict[str, Any], # ASGI scope; after guards, which say who it is
@@ -109,12 +111,16 @@ class Admissions:
         self._count(address, person, 1)
         return ''
 
-    def _others(self, kind: str, key: Hashable) -> int: return self.elsewhere.get(mark_of(kind, key), 0) if self.elsewhere else 0
+    def _others(self, kind: str, key: Hashable) -> int:
+        return self.elsewhere.get(mark_of(kind, key, self._secret), 0) if self.elsewhere else 0
+
+    @cached_property
+    def _secret(self) -> bytes: return self.secret()
 
     def counts(self) -> dict[str, int]:
         "What other processes must know to keep the limits too"
         tables = ('address', self.addresses), ('person', self.people)
-        found = {mark_of(kind, key): n for kind, table in tables for key, n in list(table.items())}
+        found = {mark_of(kind, key, self._secret): n for kind, table in tables for key, n in list(table.items())}
         return {**found, '': self.open} if self.limits.total and self.open else found
 
     def release(self,
@@ -137,9 +143,10 @@ class Admissions:
 def mark_of(
     kind: str,      # 'address' or 'person'
     key: Hashable,  # Which; two processes must write it alike, as they do with text and numbers
+    secret: bytes = b'', # Of the app, 32 bytes: without it a reader could try all addresses
 ) -> str:           # Short, and does not give the person or the address away to a reader of the broker's data
     "What processes call an address or a person when they compare counts"
-    return hashlib.blake2s(f'{kind} {key!r}'.encode('utf-8', 'replace'), digest_size=9).hexdigest()
+    return hashlib.blake2s(f'{kind} {key!r}'.encode('utf-8', 'replace'), digest_size=9, key=secret).hexdigest()
 
 # %% ../../nbs/api/http/10_limits.ipynb #1412fd75
 class Pace:

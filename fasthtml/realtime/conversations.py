@@ -313,7 +313,8 @@ async def _head_start(self: Conversation, begun: asyncio.Event, seconds: float =
 async def stop(self: Conversation) -> None:
     "End `conn`. It has a moment before the close frame, for what it sends last"
     self.stopping, socket, inbox = True, self.socket, self.socket.inbox
-    for task in socket.readers - {asyncio.current_task()}: task.cancel()
+    for task in socket.readers - {asyncio.current_task()}:   # nothing will come any more
+        (self.connection.cancellation if task is self.connection.cancellation.task else task).cancel()
     if inbox is not None: inbox.task.cancel()
     try:
         if socket.closing: await asyncio.wait([socket.closing], timeout=1)  # who has called `ws.close()` goes on after it

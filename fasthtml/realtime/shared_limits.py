@@ -7,6 +7,7 @@ __all__ = ['log', 'every', 'life', 'SharedLimits', 'added', 'app_limits']
 
 # %% ../../nbs/api/realtime/25_shared_limits.ipynb #5f6e8bd6
 import asyncio
+import hashlib
 import json
 import logging
 import secrets
@@ -94,6 +95,7 @@ def app_limits(
     limits = admissions.limits
     if not (limits.total or limits.per_address or limits.per_person) or not hasattr(broker, 'share'): return admissions
     admissions.shared = shared = SharedLimits(broker, admissions)
+    admissions.secret = lambda: hashlib.blake2s(f'limits {site.app.secret_key}'.encode()).digest()
     admissions.changed = shared.start
     lifespan.before.append(shared.ready)
     lifespan.shutdown.append(shared.close)

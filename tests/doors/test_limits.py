@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, EventStream, Limits, P
-from fasthtml.http.limits import Admissions, open_file_limit, total_of
+from fasthtml.http.limits import Admissions, mark_of, open_file_limit, total_of
 from fasthtml.realtime.channels import Channel
 from support import serve, wait_until
 
@@ -197,3 +197,15 @@ def test_the_counts_are_those_of_what_is_open(moves):
                                    {'total': True}])
 def test_a_limit_that_is_none_is_told(wrong):
     with pytest.raises(ValueError, match=f'{next(iter(wrong))}='): Limits(**wrong)
+
+
+def test_what_processes_compare_names_nobody_to_a_reader_of_the_broker(tmp_path):
+    "Not even to one who tries all addresses: the marks depend on the app's key"
+    def counts(key):
+        app = FastHTML(secret_key=key, broker=f'sqlite:{tmp_path}/a.db', limits=Limits(per_address=5, per_person=5))
+        app.site.limits.changed = None
+        assert app.site.limits.admit({'client': ('10.0.0.7', 1), 'auth': 'ann'}) == ''
+        return app.site.limits.counts()
+    one, same, other = map(counts, ('a key', 'a key', 'another'))
+    assert one == same and len(one) == 2 and not one.keys() & other.keys()
+    assert not one.keys() & {mark_of('address', '10.0.0.7'), mark_of('person', 'ann')}

@@ -2,6 +2,7 @@
 import asyncio
 import contextlib
 import json
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -728,6 +729,17 @@ def test_an_exception_keeps_its_traceback_for_a_program_that_reports_it_later_bu
     depth, at = 0, shared.__traceback__
     while at: depth, at = depth + 1, at.tb_next
     assert depth < 60, depth
+
+
+@pytest.mark.parametrize('where', ['coroutine', 'plain', 'guard'])
+def test_sys_exit_fails_one_request(where):
+    "hypercorn would end the server"
+    app = new_app(before=(lambda req: sys.exit('x')) if where == 'guard' else None)
+    @app.get('/coroutine')
+    async def coroutine(): sys.exit('x')
+    @app.get('/plain')
+    def plain(): sys.exit('x')
+    assert TestClient(app, raise_server_exceptions=False).get(f'/{where}' if where != 'guard' else '/plain').status_code == 500
 
 
 def test_guards_may_lack_a_hash_and_those_of_redefined_routes_are_forgotten():

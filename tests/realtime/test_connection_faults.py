@@ -678,6 +678,25 @@ async def test_a_close_that_no_frame_can_carry_is_an_error_and_the_client_gets_a
     assert ('close frame' in caplog.text) == (CLOSES[close] == 1011)
 
 
+@pytest.mark.parametrize('part', ['conn', 'handler', 'task'])
+async def test_a_program_that_reads_by_itself_is_ended_by_a_shutdown(part):
+    "What waits for a message is cancelled by us, and not by others: the server gets no failure"
+    app, reading, codes = FastHTML(secret_key='x', grace=5), asyncio.Event(), []
+    async def reads(ws):
+        reading.set()
+        await ws.receive_text()
+    async def starts(ws): ws.reader = asyncio.create_task(reads(ws))
+    async def disconn(code): codes.append(code)
+    conn = {'conn': reads, 'task': starts}.get(part)
+    app.ws('/x', conn=conn, disconn=disconn)(reads if part == 'handler' else lambda: None)
+    async with talking(app) as one:
+        if part == 'handler': one.say()
+        await reading.wait()
+        await app.drain()
+        await asyncio.wait([one.task])
+        assert not one.task.cancelled() and codes == [1012] and one.sent[-1]['code'] == 1012
+
+
 @pytest.mark.parametrize('what', ['join', 'leave', 'info', 'presence'])
 @pytest.mark.parametrize('part', ['conn', 'handler'])
 async def test_a_plain_function_may_join_leave_and_say_who_it_is(part, what):

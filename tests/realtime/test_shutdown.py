@@ -69,7 +69,7 @@ def launch(tmp_path, command, app=APP, **env):
     with serve_process(app, tmp_path, command, env) as process:
         server = Server(process, tmp_path)
         workers = int((re.findall(r'(?:-w|--workers) (\d)', ' '.join(command)) or ['1'])[0])
-        wait_until(lambda: server.journal.count('startup') == max(workers, 1), deadline=20, what='startup')
+        wait_until(lambda: server.journal.count('startup') == max(workers, 1), what='startup')
         yield server
 
 

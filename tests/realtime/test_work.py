@@ -99,6 +99,27 @@ def test_what_fails_says_so_and_can_be_tried_again():
         assert app.state.runs == [13, 13]
 
 
+@pytest.mark.parametrize('state', ['', 'running', 'stopped', 'done'])
+def test_who_looks_begins_nothing_by_asking_to_try_again(state):
+    "Nothing but what has failed is tried again: the program decides what is started, and by whom"
+    app = site()
+    with serve(app) as served:
+        visitor = Visitor(served)
+        if state == 'done': app.state.go.set()
+        if state: visitor.get('/start?q=5')
+        if state == 'stopped':
+            shows(visitor, 5, 'one &amp; ')
+            visitor.get('/stop?q=5')
+        shows(visitor, 5, f'data-work="{state}"')
+        runs = len(app.state.runs)
+        with visitor.stream(visitor.rows('/look?q=5')) as stream:
+            stream.until('live/checked')
+            for _ in range(2):
+                answer = visitor.request('POST', '/_live/set', dict(page=stream.page, retry='answer{"question":5}'))
+                assert answer.status == 204
+            assert f'data-work="{state}"' in visitor.get('/look?q=5') and len(app.state.runs) == runs
+
+
 def test_stop_ends_it():
     app = site()
     with serve(app) as served:
