@@ -1,6 +1,6 @@
 """A stream or socket goes on when all layers of its app have returned: code of the program must not notice.
 
-Each case runs on uvicorn in an app whose layers return, and in two where they wait: one keeps sessions in a store, one is mounted in another.
+Each case runs on uvicorn in an app whose layers return, and in two where they wait: one has a session store, one is mounted.
 """
 import asyncio
 import json
