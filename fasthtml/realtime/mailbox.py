@@ -181,8 +181,7 @@ class Mailbox:
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
         if self.closed or self._task is not None: return False
-        write = self._write
-        if write is None or not write(piece): return self._step_send(piece) if self._fast else self.put_now(piece)
+        if self._write is None or not self._write(piece): return self._step_send(piece) if self._fast else self.put_now(piece)
         self.sent += 1
         return True
 
