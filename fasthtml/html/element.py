@@ -261,7 +261,8 @@ class _Readable:
         return self.attrs.get(_spelled(k), default)
 
     def _reference(self, name: str, selector: bool) -> str:
-        "How the attribute `name` of another element refers to this one"
+        "How the attribute `name` of another element refers to this one; `srcdoc` takes it as it is"
+        if name == 'srcdoc': return to_html(self)
         if id := _id_of(self): return f'#{id}' if selector else id
         raise ValueError(f"`{name}` refers to {to_html(self)[:60]}, which has no id. Give it one, e.g. `id=True`.")
 

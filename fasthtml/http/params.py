@@ -17,7 +17,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin
 
 from starlette.applications import Starlette
-from starlette.datastructures import State
+from starlette.datastructures import FormData, State
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -206,6 +206,11 @@ _specials: Mapping[str, Getter] = MappingProxyType({
 })
 _supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # the caller puts these into `Source.extra`
 _classes = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
+_wholes: dict[type, Getter] = {   # classes that hold whatever came
+    SimpleNamespace: lambda src: SimpleNamespace(**src.data),
+    FormData: lambda src: FormData([(k, o) for k, v in (src.body.data if src.body else {}).items()
+                                    for o in (v if isinstance(v, list) else [v])]),
+}
 special_names = (*_specials, *sorted(_supplied))
 _mistaken = {'session': 'the session', 'request': 'the request', 'ws': 'the socket', 'auth': 'what a guard has found out',
              'app': 'the app', 'scope': 'the ASGI scope', 'htmx': "htmx's headers"}   # no form has a field of such a name
@@ -356,6 +361,9 @@ def _getter(p: _Param) -> Getter:
     if low in p.extra and not (low == 'send' and bare in scalars): return _special(p, low)
     if marker is None:
         if special := special_class(p.name, bare): return _special(p, special)
+        if isinstance(bare, type) and bare in _wholes:
+            plan.needs_body = True
+            return _wholes[bare]
         if hasattr(bare, '__from_request__'): return _built(p, bare)
         if low in _mistaken and p.name not in p.path_names:
             warn_caller(f'{p} has an annotation, so it is a field of the request, which any client can write. For {_mistaken[low]} '

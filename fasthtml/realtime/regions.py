@@ -230,6 +230,8 @@ class Drawing:
         data = self.shell.encode('utf-8', 'surrogatepass')
         object.__setattr__(self, 'hash', _base64(hashlib.blake2b(data, digest_size=9).digest()))
 
+_half = re.compile('[\ud800-\udfff]')   # Of a pair of UTF-16
+
 def draw_html(
     content: Any,      # What the function of the region returned: one element
     key: str,          # Key of the region
@@ -246,6 +248,7 @@ def draw_html(
     try: text = _with_marks(node) if csp else to_html(node)
     finally: open_holes.reset(token)
     text = text.replace('\r\n', '\n').replace('\r', '\n')   # as parsers and event streams do
+    if not text.isascii(): text = _half.sub('\ufffd', text)   # as on the wire
     text = with_attributes(text, node.tag, key=key)
     shell = holes.as_stubs(text)
     return Drawing(shell, frozenset(holes), seq, node.tag, holes.as_html(text) if holes else shell)

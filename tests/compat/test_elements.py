@@ -380,6 +380,8 @@ def test_files_and_display(tmp_path):
     [(tag, attrs, _)] = by_lexbor(show(P('<'), iframe=True, height=50, style='border: 1px'))
     assert tag == 'iframe' and attrs['srcdoc'] == '<p>&lt;</p>'
     assert 'height: 50px' in attrs['style'] and attrs['style'].endswith('border: 1px')
+    [(tag, attrs, _)] = by_lexbor(to_html(ft('iframe', srcdoc=P('<', id='p'))))
+    assert attrs['srcdoc'] == '<p id="p">&lt;</p>'
 
 
 # ---- layout for people

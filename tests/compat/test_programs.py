@@ -165,6 +165,12 @@ def by_example():
     @app.post('/own')
     def own(d: Bodie2): return {'a': d.a, 'b': d.b}
 
+    @app.post('/namespace')
+    def namespace(data: SimpleNamespace): return vars(data)
+
+    @app.post('/form')
+    async def form(form: FormData): return {'a': form['a'], 'b': ''.join(form.getlist('b'))}
+
     @app.post('/names')
     def names(self: str, f: str, name: str, type: str, id: int, fn: str = '', kw: str = '', args: str = ''):
         return [self, f, name, type, id, fn, kw, args]
@@ -187,7 +193,7 @@ def test_a_cookie_comes_back_as_a_time(by_example):
 
 @pytest.mark.parametrize('path, result', [
     ('/bodie/me', {'a': 1, 'b': 'x', 'nm': 'me'}), ('/dict', {'a': '1', 'b': 'x'}), ('/pair', {'a': '1', 'b': 'x'}),
-    ('/typed', {'a': 1, 'b': 'x'}), ('/own', {'a': 1, 'b': 'x'}),
+    ('/typed', {'a': 1, 'b': 'x'}), ('/own', {'a': 1, 'b': 'x'}), ('/namespace', {'a': '1', 'b': 'x'}), ('/form', {'a': '1', 'b': 'x'}),
 ])
 def test_bodies_of_every_make(by_example, path, result):
     assert by_example.post(path, data={'a': '1', 'b': 'x'}).json() == result
@@ -243,6 +249,17 @@ def test_handlers_may_be_anything_that_is_called():
     client = TestClient(app)
     answers = [client.get(url, headers=HX).text for url in ('/wrapped?n=4', '/method?n=5', '/object', '/partial', '/lambda')]
     assert answers == ['<p>4</p>', '<p>5</p>', '<p>2</p>', '<p>9</p>', '<p>GET</p>']
+
+
+def test_what_an_element_asks_is_sent_though_a_link_in_it_leaves_the_page():
+    "In a browser the two race, so that this is not compared with one"
+    app, seen = FastHTML(secret_key='x'), []
+    app.get('/')(lambda: Div(A('go', href='/next'), hx_post='/count', hx_swap='none'))
+    app.post('/count')(lambda: seen.append('count'))
+    app.get('/next')(lambda: Titled('Next'))
+    with Client(app).open('/') as page:
+        page.click('text=go')
+        assert page.title == 'Next' and seen == ['count']
 
 
 # Libraries of components

@@ -101,6 +101,26 @@ def test_a_module_imports_only_from_lower_layers_and_numbers(module):
         assert MODULES[other] < MODULES[module], f'{where}: {MODULES[other]} is not below {MODULES[module]}'
 
 
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    args = function.args
+    return {arg.arg for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]}
+
+
+@pytest.mark.parametrize('module', sorted(MODULES))
+def test_overloads_name_every_parameter_that_there_is(module):
+    "Else a type checker refuses what works: `@app.live(presence=...)` was such a case"
+    for scope in ast.walk(ast.parse(file_of(module).read_text(encoding='utf-8'))):
+        said: dict[str, set[str]] = {}
+        for node in getattr(scope, 'body', ()) if isinstance(scope, ast.Module | ast.ClassDef) else ():
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if any(isinstance(o, ast.Name) and o.id == 'overload' for o in node.decorator_list):
+                said.setdefault(node.name, set()).update(parameters(node))
+            elif node.name in said:
+                missing = parameters(node) - said[node.name]
+                assert not missing, f'{module}: no overload of {node.name} has {missing}'
+
+
 @pytest.mark.parametrize('module', sorted(MODULES))
 def test_only_common_imports_stars(module):
     stars = [line for line, _, names in imports(file_of(module)) if '*' in names]

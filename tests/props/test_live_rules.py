@@ -14,13 +14,13 @@ from html import unescape
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from fasthtml.common import Div, P
 from fasthtml.realtime import topics as module
-from fasthtml.realtime.regions import Shown, Splice, apply_splice, draw_html, name_of
+from fasthtml.realtime.regions import Shown, Splice, apply_splice, draw_html, name_of, splice
 from fasthtml.realtime.topics import Asked, Pacing, Topic, Topics, Viewer
 
 STEPS = int(os.environ.get('LIVE_RULES', '2000'))
@@ -367,7 +367,7 @@ def comes_after_a_drawing_has_begun(world):
     world.slow_down('solo{"id":1}', 0.5)
     world.change('solo{"id":1}', 0, False, 0)
     world.wait(0.1)
-    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.values['solo{"id":1}'] = [7, 0]      # no process is notified
     world.open('bob', 0)
     world.wait(3)
 
@@ -408,7 +408,7 @@ def inner_region_goes_while_it_is_drawn(world):
 
 
 def comes_from_another_process_with_something_newer(world):
-    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.values['solo{"id":1}'] = [7, 0]      # no process is notified
     page = world.within(Page, world, 'bob')
     page.at = dict.fromkeys(page.at, ('elsewhere', 1))
     world.pages.append(page)
@@ -593,3 +593,26 @@ async def test_a_region_of_the_page_itself_stays_when_it_goes_from_another():
     while any('b{}' in topic.now.holes for topic in topics): await asyncio.sleep(0.01)
     assert {topic.key for topic in viewer.topics} == {'a{}', 'b{}'}
     viewer.close()
+
+
+def test_a_slow_region_that_changes_all_the_time_leaves_time_for_others():
+    "L5: twice as long as a drawing has taken is between two"
+    world = World()
+    world.open('ann', 0)
+    world.wait(1)
+    world.slow_down('solo{"id":1}', 0.5)
+    drawn = world.processes[0].topics.drawings
+    for _ in range(100):
+        world.change('solo{"id":1}', 0, False, 0)
+        world.wait(0.1)
+    assert 5 <= world.processes[0].topics.drawings - drawn <= 8
+    world.teardown()
+
+
+@given(st.text('ab<&é\u2028\ud800😀😁'), st.text('ab<&é\u2028\ud800😀😁'))
+def test_a_splice_gives_the_new_text(old, new):
+    "Positions are those of JavaScript, and no larger part is sent than what differs"
+    change = splice(old, new)
+    assert apply_splice(old, change) == new
+    assert len(change.text) <= len(new) and change.start <= change.end
+    if len(old) == len(new) and sum(a != b for a, b in zip(old, new)) == 1: assert len(change.text) == 1

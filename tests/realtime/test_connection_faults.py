@@ -704,7 +704,7 @@ async def test_a_close_that_no_frame_can_carry_is_an_error_and_the_client_gets_a
 
 @pytest.mark.parametrize('part', ['conn', 'handler', 'task'])
 async def test_a_program_that_reads_by_itself_is_ended_by_a_shutdown(part):
-    "What waits for a message is cancelled by us, and not by others: the server is told of no failure"
+    "What waits for a message is cancelled by us, and not by others: the server gets no failure"
     app, reading, codes = FastHTML(secret_key='x', grace=5), asyncio.Event(), []
     async def reads(ws):
         reading.set()

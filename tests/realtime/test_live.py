@@ -256,6 +256,51 @@ def test_regions_that_hang_take_no_thread_from_pages(app, served):
         app.state.sleep = 0
 
 
+def test_a_page_of_two_paths_loses_what_one_of_them_refuses(app, served):
+    "L4: and keeps the rest"
+    visitor = Visitor(served)
+    rows = visitor.rows('/closed') + visitor.rows('/')
+    app.state.n = 1
+    with visitor.stream(rows) as stream: events = stream.until('live/checked')
+    assert [name for name, state in states(events).items() if state == 'lost'] == ['cart{"id":9}']
+    assert not any('cart 9' in html for _, _, html in events)
+
+
+def set_again(visitor, stream): return visitor.request('POST', '/_live/set', dict(page=stream.page)).status
+
+
+def test_each_question_of_a_page_asks_all_guards_again(app, served):
+    "L4: who it is, the guards of its path, and those of its regions"
+    visitor = Visitor(served)
+    visitor.get('/login?user=ann')
+    with visitor.stream(visitor.rows('/staff')) as stream:
+        stream.until('live/checked')
+        assert set_again(visitor, stream) == 204
+        app.state.regions['secret'].guard = lambda auth, id: False
+        assert set_again(visitor, stream) == 204
+        assert stream.next()[:2] == ('secret{"id":1}', {'state': 'lost'})
+        visitor.get('/login?user=bob')
+        assert set_again(visitor, stream) == 409
+        assert stream.rest()[-1][0] == 'shutdown'
+    with visitor.stream(visitor.rows('/closed')) as stream:
+        stream.until('live/checked')
+        app.state.n = 1
+        assert set_again(visitor, stream) == 409
+        assert stream.rest()[-1][0] == 'shutdown'
+
+
+def test_a_token_is_renewed_before_it_expires(app, served):
+    "L4: with each comparison in the second half of its time"
+    visitor = Visitor(served)
+    rows = visitor.rows('/')
+    with visitor.stream(rows) as stream: assert stream.until('live/checked')[-1][1] == {'renew': {}}
+    app.regions.signer.life *= 3
+    with visitor.stream(rows) as stream: renewed = stream.until('live/checked')[-1][1]['renew']
+    assert set(renewed) == {key for key, _, _ in rows}
+    with visitor.stream([[key, renewed[key], has] for key, _, has in rows]) as stream:
+        assert [event[0] for event in stream.until('live/checked')] == ['live/hello', 'live/checked']
+
+
 def test_a_page_that_is_not_asked_again_is_ended(app):
     "L4: `recheck`"
     app = shop(recheck=0.4)

@@ -273,3 +273,12 @@ def test_what_a_page_says_besides_is_taken_or_left(more):
         too_long = more == dict(age=10**400)   # no number that is read
         assert r.status_code in ((400,) if too_long else (200, 409))
         if 'poll' not in more and not too_long: assert '1: 2' in r.text and 'live/checked' in r.text
+
+
+def test_equal_arguments_are_one_region():
+    "However they are spelled, ordered or typed: also on a page that another process has made"
+    def shelf(where: dict, kinds: set[str], n: float = 1.0): return P(n)
+    region = FastHTML(secret_key='k').live(shelf)
+    spelled = [(dict(where=dict(a=1, b=2), kinds={'x', 'y'}),), (dict(kinds=['y', 'x', 'x'], where=dict(b=2, a=1), n='1'),),
+               (dict(kinds=('x', 'y'), where=dict(b=2, a=1), n=1),)]
+    assert len({region.key(**kwargs) for kwargs, in spelled}) == 1
