@@ -233,6 +233,7 @@ async def _respond_aside(self: Conversation, text: str) -> Any:
     args, kwargs = await aside(len(text), plan.bind, source)
     return await fn(*args, **kwargs)
 
+# %% ../../nbs/api/realtime/24_conversations.ipynb #b2020575
 @patch
 async def _problem(self: Conversation, e: Exception) -> None:
     "A message could not be handled"
