@@ -441,8 +441,7 @@ class HostCheck:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
         host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
         allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
-        reads = scope.get('method') in _reading and inner_path(scope) in self.any_host
-        if allowed or reads: return await self.app(scope, receive, send)
+        if allowed or scope.get('method') in _reading and inner_path(scope) in self.any_host: return await self.app(scope, receive, send)
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

@@ -25,7 +25,7 @@ from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch, read_source
 from .channels import Channel
-from .connections import Connection, State, check_seconds, check_size, current_connection, from_elsewhere
+from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
 from .programs import ThreadSource, items_of
 from .servers import is_gone, running_loop, server_of, step_send, steps_receive
@@ -53,7 +53,7 @@ _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'
 class EventStream(Response):
     "Server-sent events from a source, or from calls of `send`"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = batch = _admitted = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
+    background = connection = batch = _admitted = _ending = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
     _held = _finished = _by_thread = False
 
     def __init__(self,
@@ -154,7 +154,10 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
         raise
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
-    if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
+    if not self.channel:
+        self._ending = StreamEnding(self)
+        connection.when_busy = self._ending.hurry
+        self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
@@ -196,7 +199,17 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
 # %% ../../nbs/api/realtime/23_sse.ipynb #ee7910d3
 class StreamEnding:
     "The end of a stream"
-    def __init__(self, stream: EventStream): self.stream = stream
+    patience = 0.3  # Seconds for which the closing event waits for the program
+    def __init__(self, stream: EventStream):
+        self.stream, self.closed = stream, False
+        self.early: asyncio.Task | None = None   # Sends the closing event, while the program has not ended yet
+
+    def hurry(self) -> None:
+        "The stream ends, and its source or handler may take its time: the client need not wait for it"
+        if self.stream.connection.state.manner is Manner.FLUSH: self.stream._loop.call_later(self.patience, self._close_early)
+
+    def _close_early(self) -> None:
+        if not self.closed: self.early = asyncio.ensure_future(self.stream.connection.close_for(self))
 
     async def stop(self) -> None:
         "Close the source"
@@ -205,7 +218,7 @@ class StreamEnding:
         try:
             if isinstance(stream.source, ThreadSource): await self._close_in_thread(stream.source)
             elif close := getattr(stream.source, 'aclose', None): await close()
-        except NEVER_CAUGHT: raise
+        except (CancelledError, *NEVER_CAUGHT): raise
         except BaseException: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
@@ -214,19 +227,22 @@ class StreamEnding:
     async def _close_in_thread(self, source: ThreadSource) -> None:
         "A step that blocks cannot be interrupted; the client need not wait for it"
         closing = asyncio.ensure_future(source.aclose())
-        done, _ = await asyncio.wait([closing], timeout=0.3)
+        done, _ = await asyncio.wait([closing], timeout=self.patience)
         if done: closing.result()
         elif self.stream.connection: self.stream.connection.remaining = closing
 
     async def close(self, state: State) -> None:
         "Send the closing event and terminate the body"
-        stream = self.stream
+        if self.early and asyncio.current_task() is not self.early: return await asyncio.shield(self.early)
+        stream, self.closed = self.stream, True
         stream.batch.push()
         await stream.connection.mailbox.flush()
         last = closing_event(state.why, stream.batch.last, jitter(stream.retry))
         await stream._send({'type': 'http.response.body', 'body': to_bytes(last), 'more_body': False})
 
-    async def after(self) -> None: "Background work is the business of the response"
+    async def after(self) -> None:
+        "Background work is the business of the response"
+        self.stream.connection.when_busy = None   # they need not wait for the garbage collector
 
 @patch
 async def finish(self: EventStream, failure: BaseException | None = None) -> None:
@@ -240,8 +256,9 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
         except CancelledError as e: failure = failure or e
         opening.cancel()
     if isinstance(failure, Exception) and without(failure, StreamClosed) is None: failure = None
-    if self.connection is not None: return await self.connection.finish(StreamEnding(self), failure)
-    await StreamEnding(self).stop()
+    ending = self._ending or StreamEnding(self)
+    if self.connection is not None: return await self.connection.finish(ending, failure)
+    await ending.stop()
     if failure: raise failure
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #624c4327

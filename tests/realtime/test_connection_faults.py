@@ -438,6 +438,30 @@ async def test_a_generator_is_closed_before_disconn_runs(part, end):
         assert order == ['closing', 'closed', 'disconn']
 
 
+@pytest.mark.parametrize('cut', [False, True], ids=['in time', 'at the end of the grace'])
+async def test_the_closing_event_does_not_wait_for_a_source_that_takes_long_to_close(cut, caplog):
+    "As the close frame does not wait for `conn`. The source is closed all the same, by the task that has read it"
+    app, go_on, ended = FastHTML(secret_key='x', grace=0.8 if cut else 30), asyncio.Event(), []
+    async def source():
+        try:
+            async with asyncio.TaskGroup():   # may be left by the task only that has entered it
+                yield 'x'
+                await asyncio.sleep(1000)
+        finally:
+            try: await go_on.wait()
+            finally: ended.append(asyncio.current_task())
+    app.get('/x')(lambda: EventStream(source()))
+    async with talking(app, kind='http') as one:
+        await until(lambda: b'data: x' in one.body)
+        draining = asyncio.create_task(app.drain())
+        await until(lambda: one.sent[-1].get('more_body') is False)
+        assert b'event: shutdown' in one.body and not ended
+        if not cut: go_on.set()
+        await draining
+        assert ended == [one.task]
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
+
+
 # What the log says (K11, K13, F4)
 
 @both
