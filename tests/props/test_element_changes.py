@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fasthtml.html.element import tag_factory, to_html
 from fasthtml.html.render import iter_chunks
+from fasthtml.realtime.wire import html_of
 from trees import by_lexbor, joined
 
 B, Div = tag_factory('b'), tag_factory('div')
@@ -65,6 +66,11 @@ class Changes(RuleBasedStateMachine):
     @rule(kids=kids)
     def set_children(self, kids): self.el.children, self.kids = kids, kids
 
+    @rule(text=texts, n=st.integers(0, 2))
+    def set_inside(self, text, n):
+        inner = [o for o in self.kids if hasattr(o, 'tag')]
+        if inner and all(o is el for o, el in zip(inner, [o for o in self.el.children if hasattr(o, 'tag')])): inner[n % len(inner)].set(text)
+
     @rule(how=st.sampled_from([copy.copy, copy.deepcopy, lambda el: pickle.loads(pickle.dumps(el))]))
     def copy(self, how):
         twin = how(self.el)
@@ -82,6 +88,7 @@ class Changes(RuleBasedStateMachine):
         want = joined([('b', {}, joined(list(o.children))) if hasattr(o, 'tag') else '' if o is None else str(o) for o in self.kids])
         assert by_lexbor(html) == [('div', self.attrs, want)]
         assert ''.join(iter_chunks(self.el, size=3)) == html == to_html(self.el)
+        assert html_of(self.el) == html_of(self.el) == html_of(self.el) == html   # also when it was remembered before the last change
 
     @invariant()
     def copies_stay_as_they_were(self):
