@@ -2,14 +2,14 @@
 from .workshop import cli as _module
 from .workshop.cli import (
     Misuse, add_uvicorn_options, as_table, check_integrity, fetch_assets, find_app, find_module, from_cdn, from_npm,
-    guide, in_order, load_app, main, make_parser, new_app, package_folder, read_source, route_rows, template_names,
+    guide, in_order, load_app, main, make_parser, new_app, package_folder, read_html, route_rows, template_names,
     templates_folder, wanted_assets,
 )
 
 __all__ = [
     'Misuse', 'add_uvicorn_options', 'as_table', 'check_integrity', 'fetch_assets', 'find_app', 'find_module',
     'from_cdn', 'from_npm', 'guide', 'in_order', 'load_app', 'main', 'make_parser', 'new_app', 'package_folder',
-    'read_source', 'route_rows', 'template_names', 'templates_folder', 'wanted_assets',
+    'read_html', 'route_rows', 'template_names', 'templates_folder', 'wanted_assets',
 ]
 
 

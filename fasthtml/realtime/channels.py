@@ -140,6 +140,7 @@ class MemoryBroker:
 class Channel:
     "A name to publish to and to subscribe to"
     presence: Any = None   # Who is in it, if that is asked for
+    person: Any = None     # What makes a person of a subscriber's `info`, for that
     def __init__(self,
         name: str,
         history: int = 0,               # Messages to keep for clients that reconnect

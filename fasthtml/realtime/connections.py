@@ -131,7 +131,7 @@ class Connection:
         self.tasks: tuple = ()                           # Of the program, beside that task: `conn`
         self.state, self.finishing = _fresh, False       # `finishing`: the steps of the end are being taken
         self.interruptible = not reads                   # Is the task cancelled when it ends?
-        self.when_busy: Callable[[], Any] | None = None  # Called instead, while a handler works
+        self.when_busy: Callable[[], Any] | None = None  # Called then, if functions of the program may take their time
         self.remaining: asyncio.Task | None = None       # What the app must wait for, beyond the end: `disconn`
         self.watching: tuple = () if reads else (self.cancellation.task,)  # Tasks that may end by themselves at a shutdown
         self.leaving = False                             # One of them has looked, and the server stops
@@ -170,7 +170,7 @@ def end(self: Connection,
         self.mailbox.close('cut')
     if before.phase is not Phase.OPEN: return
     if self.interruptible: self.cancellation.cancel()
-    elif self.when_busy: self.when_busy()
+    if self.when_busy: self.when_busy()
 
 @patch
 def shut_down(self: Connection) -> None:
@@ -251,7 +251,7 @@ async def finish(self: Connection,
     ticker().discard(self)                                                                  # 2
     self.leave()                                                                            # 3
     outside = await self._step(ending.stop()) or outside                                    # 4
-    outside = await self._step(self._close(ending)) or outside                              # 5
+    outside = await self._step(self.close_for(ending)) or outside                           # 5
     outside = await self._step(ending.after()) or outside                                   # 6
     if self.mailbox.is_sending: outside = await self._step(self.mailbox.release()) or outside
     self.state = next_state(self.state, 'closed')                                           # 7
@@ -292,7 +292,7 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
     return None
 
 @patch
-async def _close(self: Connection, ending: Ending) -> None:
+async def close_for(self: Connection, ending: Ending) -> None:
     "Step 5. Messages of channels that a slow client has not taken are waited for briefly, at a shutdown for half of the grace"
     box, seconds = self.mailbox, min(self.slow or 30, 30)
     patience = min(0.5, seconds)

@@ -13,6 +13,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -92,11 +93,14 @@ class Local:
 # %% ../../nbs/api/realtime/24_presence.ipynb #3ba0912e
 class Presence:
     "Who is in the channels of an app"
-    def __init__(self, channel: Channel): # In which processes talk to each other
-        self.channel, self.me, self.info, self.channels = channel, secrets.token_hex(6), None, set()
+    def __init__(self,
+        channel: Channel,                 # In which processes talk to each other
+        find: Callable[[str], Channel],   # The channel of a name
+    ):
+        self.channel, self.find, self.me, self.info, self.channels = channel, find, secrets.token_hex(6), None, set()
         self.people, self.loop, self.synced = People(), None, False
-        self._persons: dict[str, Callable[[Any], Any] | bool] = {}
-        self._rooms: dict[str, Channel] = {}
+        self._rooms: dict[str, Channel] = {}          # Channels with people; strangers may make up names of others
+        self._here: Counter[str] = Counter()          # Channel → people in this process
         self._local: dict[tuple[str, str], Local] = {}
         self._keys: dict[tuple[str, Any], str] = {}   # Channel and subscriber → key of its person
         self._silent: dict[str, int] = {}             # Other processes → beats of ours since their last record
@@ -112,7 +116,7 @@ class Presence:
         person: Callable[[Any], Any] | bool = True, # Makes a person of a subscriber's `info`
     ) -> None:
         "This channel has presence"
-        self._persons[channel.name], self._rooms[channel.name], channel.presence = person, channel, self
+        channel.presence, channel.person = self, person
 
     def listen(self,
         room: str,               # Name of the channel
@@ -136,6 +140,8 @@ def arrived(self: Presence, channel: Channel, subscriber: Any) -> None:
         if old is not None and old != key: self._absent(channel.name, old, subscriber)
         if key is not None:
             self._keys[channel.name, subscriber] = key
+            self._rooms[channel.name] = channel
+            if (channel.name, key) not in self._local: self._here[channel.name] += 1
             local = self._local.setdefault((channel.name, key), Local(person))
             local.person, local.left = person, None
             local.subscribers.add(subscriber)
@@ -159,7 +165,7 @@ def _absent(self: Presence, room: str, key: str, subscriber: Any) -> None:
 @patch
 def _person(self: Presence, channel: Channel, subscriber: Any) -> tuple[str | None, Any]:
     "Key and person of a subscriber; None for an anonymous one"
-    make, info = self._persons[channel.name], subscriber.info
+    make, info = channel.person, subscriber.info
     try:
         person = make(info) if callable(make) else info
         if person is None: return None, None
@@ -239,8 +245,11 @@ def _due(self: Presence, now: float) -> list[tuple]:
     with self._lock:
         over = [at for at, local in self._local.items() if local.left is not None and now - local.left >= grace_seconds]
         for at in over: del self._local[at]
+        self._here -= Counter(room for room, _ in over)
         self._tell_here(room for room, _ in over)
         here = {at: local.person for at, local in self._local.items()}
+    for at in over:
+        if at not in self._sent: self._let_go(at[0])
     said = self.people.processes.get(self.me, set())
     waiting = {at for at, sent in self._sent.items() if now - sent < 3}
     added = [('add', *at, person) for at, person in here.items() if at not in said and at not in waiting]
@@ -298,12 +307,20 @@ def _on_remove(self: Presence, record: dict) -> None:
     person = self.people.of(record['room']).get(record['key'])
     gone = self.people.remove(record['by'], record['room'], record['key'])
     if gone and record['by'] == self.me: self._tell('left', record['room'], person)
+    if gone: self._let_go(record['room'])
 
 @patch
 def _on_gone(self: Presence, record: dict) -> None:
     self._silent.pop(record['who'], None)
     for room, person in self.people.forget(record['who']):
         if record['by'] == self.me: self._tell('left', room, person)
+        self._let_go(room)
+
+@patch
+def _let_go(self: Presence, room: str) -> None:
+    "A channel without people is kept by nobody here"
+    with self._lock:
+        if room not in self.people.rooms and room not in self._here: self._rooms.pop(room, None)
 
 @patch
 def _on_beat(self: Presence, record: dict) -> None: pass
@@ -337,9 +354,7 @@ def _own(self: Presence) -> dict[str, dict[str, Any]]:
 @patch
 def _tell(self: Presence, event: str, room: str, person: Any) -> None:
     "Publish an event in a channel"
-    channel = self._rooms.get(room)
-    if channel is None: return
-    message = Message('', event)
+    channel, message = self._rooms.get(room) or self.find(room), Message('', event)
     message.set_texts(esc(person) if isinstance(person, str) else inert(json_text(person)), inert(json_text({event: person})))
     self._others.append(task := self.loop.create_task(self._publish(channel, message)))
     task.add_done_callback(self._others.remove)
@@ -364,6 +379,6 @@ def with_presence(
     person: Callable[[Any], Any] | bool,    # True, or a function that makes a person of a subscriber's `info`
 ) -> Channel:
     "The same channel, which knows its people from now on"
-    if hub.presence is None: hub.presence = Presence(hub.own('presence'))
+    if hub.presence is None: hub.presence = Presence(hub.own('presence'), hub.channel)
     if channel.presence is None: hub.presence.watch(channel, person)
     return channel

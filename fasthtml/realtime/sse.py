@@ -11,6 +11,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
+from contextvars import copy_context
 from typing import Any
 
 from fastcore.basics import patch
@@ -25,10 +26,10 @@ from ..http.texts import Text
 from ..http.threads import hold_thread
 from .batches import Batch, read_source
 from .channels import Channel
-from .connections import Connection, State, check_seconds, check_size, current_connection, from_elsewhere
+from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import is_gone, running_loop, server_of, step_send, steps_receive
+from .servers import is_gone, may_hand_over, running_loop, server_of, steps_receive
 from .tasks import NEVER_CAUGHT, Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
@@ -53,7 +54,7 @@ _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'
 class EventStream(Response):
     "Server-sent events from a source, or from calls of `send`"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = batch = _admitted = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
+    background = connection = batch = _admitted = _ending = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
     _held = _finished = _by_thread = False
 
     def __init__(self,
@@ -154,7 +155,10 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
         raise
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
-    if not self.channel: self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
+    if not self.channel:
+        self._ending = StreamEnding(self)
+        connection.when_busy = self._ending.hurry
+        self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
@@ -196,7 +200,17 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
 # %% ../../nbs/api/realtime/23_sse.ipynb #ee7910d3
 class StreamEnding:
     "The end of a stream"
-    def __init__(self, stream: EventStream): self.stream = stream
+    patience = 0.3  # Seconds for which the closing event waits for the program
+    def __init__(self, stream: EventStream):
+        self.stream, self.closed = stream, False
+        self.early: asyncio.Task | None = None   # Sends the closing event, while the program has not ended yet
+
+    def hurry(self) -> None:
+        "The stream ends, and its source or handler may take its time: the client need not wait for it"
+        if self.stream.connection.state.manner is Manner.FLUSH: self.stream._loop.call_later(self.patience, self._close_early)
+
+    def _close_early(self) -> None:
+        if not self.closed: self.early = asyncio.ensure_future(self.stream.connection.close_for(self))
 
     async def stop(self) -> None:
         "Close the source"
@@ -205,7 +219,7 @@ class StreamEnding:
         try:
             if isinstance(stream.source, ThreadSource): await self._close_in_thread(stream.source)
             elif close := getattr(stream.source, 'aclose', None): await close()
-        except NEVER_CAUGHT: raise
+        except (CancelledError, *NEVER_CAUGHT): raise
         except BaseException: log.exception('The source of a stream failed while it was closed')
         finally:
             if stream._thread: stream._thread.close()
@@ -214,19 +228,22 @@ class StreamEnding:
     async def _close_in_thread(self, source: ThreadSource) -> None:
         "A step that blocks cannot be interrupted; the client need not wait for it"
         closing = asyncio.ensure_future(source.aclose())
-        done, _ = await asyncio.wait([closing], timeout=0.3)
+        done, _ = await asyncio.wait([closing], timeout=self.patience)
         if done: closing.result()
         elif self.stream.connection: self.stream.connection.remaining = closing
 
     async def close(self, state: State) -> None:
         "Send the closing event and terminate the body"
-        stream = self.stream
+        if self.early and asyncio.current_task() is not self.early: return await asyncio.shield(self.early)
+        stream, self.closed = self.stream, True
         stream.batch.push()
         await stream.connection.mailbox.flush()
         last = closing_event(state.why, stream.batch.last, jitter(stream.retry))
         await stream._send({'type': 'http.response.body', 'body': to_bytes(last), 'more_body': False})
 
-    async def after(self) -> None: "Background work is the business of the response"
+    async def after(self) -> None:
+        "Background work is the business of the response"
+        self.stream.connection.when_busy = None   # they need not wait for the garbage collector
 
 @patch
 async def finish(self: EventStream, failure: BaseException | None = None) -> None:
@@ -240,34 +257,42 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
         except CancelledError as e: failure = failure or e
         opening.cancel()
     if isinstance(failure, Exception) and without(failure, StreamClosed) is None: failure = None
-    if self.connection is not None: return await self.connection.finish(StreamEnding(self), failure)
-    await StreamEnding(self).stop()
+    ending = self._ending or StreamEnding(self)
+    if self.connection is not None: return await self.connection.finish(ending, failure)
+    await ending.stop()
     if failure: raise failure
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #624c4327
 @patch
 def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    "Be the response of a handler. The client of a channel waits in the outermost app, so that everything within may return"
-    server = server_of(scope)
-    waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
-    inner = server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None)
-    return (self if waits_here or inner or step_send(scope) is None else self._hand_over)(scope, receive, send)
+    "Be the response of a handler. It goes on in the outermost app, so that everything within may return"
+    waits_here = self.connection or scope['method'] == 'HEAD' or not (self.channel or self._source_may_go_on(scope))
+    return (self if waits_here or not may_hand_over(scope) else self._hand_over)(scope, receive, send)
+
+@patch
+def _source_may_go_on(self: EventStream, scope: Scope) -> bool:
+    "Whether a source needs nothing that ends with the request: uploaded files, a session that is saved while it runs"
+    exchange = current_exchange.get()
+    body = exchange and exchange.source and exchange.source.body
+    return self.source is not None and 'fasthtml.fetch' not in scope and not (body and body.kind == 'multipart')
 
 @patch
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
-        if self.connection.open: await self._subscribe(scope)
+        if self.channel and self.connection.open: await self._subscribe(scope)
     except NEVER_CAUGHT: raise
     except BaseException as e: return await self.finish(e)
-    server = server_of(scope)
-    self._send, server.on_return = server.send, self._wait
+    self._send = server_of(scope).send
+    if self.source is not None: current_connection.set(self.connection)
+    server_of(scope).hand_over(self._wait, None if self.source is None else copy_context())
 
 @patch
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None:
+        if failure is None and self.source is not None: await read_source(self.source, self.connection, self.batch, self.raw)
+        elif failure is None:
             receive = server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self._left()

@@ -12,8 +12,9 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from fastcore.basics import patch
 
-from .dom import closest, connected, is_element, place, select
+from .dom import ancestors, closest, connected, is_element, place, select
 from .fields import NotPossible, crlf, describe, is_disabled, kind_of, usable
+from .hx import same_origin
 from .triggers import DomEvent
 from .visit import Go, Visit
 
@@ -36,7 +37,8 @@ def click(
     kind, before = (kind_of(at), None) if at is not None else ('', None)
     if kind == 'checkbox': self.fields.touched.setdefault(at, {})['checked'] = not self.fields.is_checked(at)
     changed = self.fields.press_radio(at) if kind == 'radio' else [at] if kind == 'checkbox' else []
-    if kind == 'submit' and (form := self.fields.owner(at)) is not None: self.scene.pressed = {form: at}
+    if kind == 'submit' and (form := self.fields.owner(at)) is not None:   # htmx 2 hears of a button outside if it says its type
+        self.scene.pressed = {form: at} if form in ancestors(at) or at.attr('type') == 'submit' else {}
     event = DomEvent('click', el, props=_keys | {'button': 0} | props)
     if not self.dispatch(event) or at is None or not connected(at):
         if event.prevented and kind == 'checkbox': self.fields.touched[at]['checked'] = not self.fields.is_checked(at)
@@ -73,7 +75,7 @@ def follow(
     if re.match('javascript:', href, re.I): return self.script(f'{describe(link)} runs JavaScript')
     url = urljoin(self.scene.base, href)
     if urlsplit(url).scheme not in ('http', 'https'): return self.warn(f'{describe(link)} leads to another program: {url}')
-    self.leaving = Go(url)
+    self.leaving = Go(url, save='download' in link.attrs and same_origin(url, self.scene.url))
 
 # %% ../../nbs/api/testing/38_actions.ipynb #ebda643c
 @patch

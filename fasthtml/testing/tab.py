@@ -140,7 +140,7 @@ async def _leave(self: Tab, go: Go) -> None:
     await self.client.finish(r)
     if r.status_code in (204, 205): return
     disposition, type_ = r.headers.get('content-disposition', ''), r.headers.get('content-type', 'text/html')
-    if disposition.startswith('attachment') or not re.match(r'text/|application/(xhtml|json)', type_):
+    if go.save or disposition.startswith('attachment') or not re.match(r'text/|application/(xhtml|json)', type_):
         self.download = r
         return
     text = r.text if 'html' in type_ else f'<pre>{escape(r.text)}</pre>'

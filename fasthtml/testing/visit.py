@@ -39,6 +39,7 @@ class Go:
     multipart: bool = False
     plain: bool = False            # `enctype=text/plain`
     reload: bool = False           # The same entry of the history
+    save: bool = False             # A link with `download`: the document stays
 
 @dataclass(eq=False, slots=True)
 class Wire:
@@ -275,6 +276,10 @@ def handlers_of(
 def _inline(self: Visit, el: Any, event: DomEvent) -> None:
     for name, attribute, code in handlers_of(el, self.version):
         if name not in (event.name, kebab(event.name)): continue
+        if self.version == 4 and 'hx-on' in attribute and self._cancels(event, el):
+            event.prevented = True
+            if not any(w.el == el and w.trigger.name == name for w in self.wires):
+                self.warn(f'{attribute} of {describe(el)}: htmx 4 prevents what a browser does at this event; nothing is sent or followed.')
         act = understood.get(re.sub(r'\s+|;\s*$', '', code))
         if act: act(self, el, event)
         else: self.script(f'{attribute} of {describe(el)} runs JavaScript: {code[:80]!r}')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['package_folder', 'templates_folder', 'Misuse', 'template_names', 'new_app', 'find_module', 'find_app', 'load_app',
            'route_rows', 'in_order', 'as_table', 'wanted_assets', 'check_integrity', 'from_cdn', 'from_npm',
-           'fetch_assets', 'read_source', 'guide', 'add_uvicorn_options', 'make_parser', 'main']
+           'fetch_assets', 'read_html', 'guide', 'add_uvicorn_options', 'make_parser', 'main']
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #2b141354
 import argparse
@@ -237,7 +237,7 @@ def fetch_assets(
         yield file
 
 # %% ../../nbs/api/workshop/42_cli.ipynb #ce11b52d
-def read_source(
+def read_html(
     source: str = '-',  # A file, an address, or '-' for standard input
 ) -> str:               # Its text
     "The HTML that is meant"
@@ -298,7 +298,7 @@ def _do_assets(o: argparse.Namespace) -> None:
     fetch = from_npm if shutil.which('npm') else from_cdn
     for file in fetch_assets(wanted_assets(o.names, o.htmx), Path(o.to), fetch): print(file)
 
-def _do_html2ft(o: argparse.Namespace) -> None: print(html2ft(read_source(o.source), attr1st=o.attr1st))
+def _do_html2ft(o: argparse.Namespace) -> None: print(html2ft(read_html(o.source), attr1st=o.attr1st))
 
 def _do_docs(o: argparse.Namespace) -> None: (pydoc.pager if sys.stdout.isatty() else print)(guide())
 

@@ -251,6 +251,17 @@ def test_handlers_may_be_anything_that_is_called():
     assert answers == ['<p>4</p>', '<p>5</p>', '<p>2</p>', '<p>9</p>', '<p>GET</p>']
 
 
+def test_what_an_element_asks_is_sent_though_a_link_in_it_leaves_the_page():
+    "In a browser the two race, so that this is not compared with one"
+    app, seen = FastHTML(secret_key='x'), []
+    app.get('/')(lambda: Div(A('go', href='/next'), hx_post='/count', hx_swap='none'))
+    app.post('/count')(lambda: seen.append('count'))
+    app.get('/next')(lambda: Titled('Next'))
+    with Client(app).open('/') as page:
+        page.click('text=go')
+        assert page.title == 'Next' and seen == ['count']
+
+
 # Libraries of components
 
 def test_the_ways_of_component_libraries():

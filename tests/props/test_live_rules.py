@@ -367,7 +367,7 @@ def comes_after_a_drawing_has_begun(world):
     world.slow_down('solo{"id":1}', 0.5)
     world.change('solo{"id":1}', 0, False, 0)
     world.wait(0.1)
-    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.values['solo{"id":1}'] = [7, 0]      # no process is notified
     world.open('bob', 0)
     world.wait(3)
 
@@ -408,7 +408,7 @@ def inner_region_goes_while_it_is_drawn(world):
 
 
 def comes_from_another_process_with_something_newer(world):
-    world.values['solo{"id":1}'] = [7, 0]      # nobody is told
+    world.values['solo{"id":1}'] = [7, 0]      # no process is notified
     page = world.within(Page, world, 'bob')
     page.at = dict.fromkeys(page.at, ('elsewhere', 1))
     world.pages.append(page)

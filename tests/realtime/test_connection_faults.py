@@ -438,6 +438,30 @@ async def test_a_generator_is_closed_before_disconn_runs(part, end):
         assert order == ['closing', 'closed', 'disconn']
 
 
+@pytest.mark.parametrize('cut', [False, True], ids=['in time', 'at the end of the grace'])
+async def test_the_closing_event_does_not_wait_for_a_source_that_takes_long_to_close(cut, caplog):
+    "As the close frame does not wait for `conn`. The source is closed all the same, by the task that has read it"
+    app, go_on, ended = FastHTML(secret_key='x', grace=0.8 if cut else 30), asyncio.Event(), []
+    async def source():
+        try:
+            async with asyncio.TaskGroup():   # may be left by the task only that has entered it
+                yield 'x'
+                await asyncio.sleep(1000)
+        finally:
+            try: await go_on.wait()
+            finally: ended.append(asyncio.current_task())
+    app.get('/x')(lambda: EventStream(source()))
+    async with talking(app, kind='http') as one:
+        await until(lambda: b'data: x' in one.body)
+        draining = asyncio.create_task(app.drain())
+        await until(lambda: one.sent[-1].get('more_body') is False)
+        assert b'event: shutdown' in one.body and not ended
+        if not cut: go_on.set()
+        await draining
+        assert ended == [one.task]
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
+
+
 # What the log says (K11, K13, F4)
 
 @both
@@ -680,7 +704,7 @@ async def test_a_close_that_no_frame_can_carry_is_an_error_and_the_client_gets_a
 
 @pytest.mark.parametrize('part', ['conn', 'handler', 'task'])
 async def test_a_program_that_reads_by_itself_is_ended_by_a_shutdown(part):
-    "What waits for a message is cancelled by us, and not by others: the server is told of no failure"
+    "What waits for a message is cancelled by us, and not by others: the server gets no failure"
     app, reading, codes = FastHTML(secret_key='x', grace=5), asyncio.Event(), []
     async def reads(ws):
         reading.set()

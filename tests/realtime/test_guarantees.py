@@ -292,7 +292,7 @@ def test_what_is_raised_need_not_be_an_exception(server, part, shape):
 
 
 @every_server
-@pytest.mark.parametrize('manner', ['code', 'fin', 'rst'])
+@pytest.mark.parametrize('manner', ['code', 'rst'])
 @pytest.mark.parametrize('who', ['conn', 'task', 'handler'])
 def test_w2_a_program_that_reads_by_itself_hears_of_the_end_and_so_do_we(server, who, manner):
     "Whichever reader the server notifies. A loop that swallows every failure stops no other"

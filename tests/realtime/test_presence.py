@@ -1,16 +1,19 @@
 """Who is in a channel: each person once over all processes; a reload is no leaving, and a killed process leaves no ghost."""
 import asyncio
+import gc
 import signal
 import sys
 
 import pytest
 
 from channel_kit import Client
+from fasthtml.common import EventStream, FastHTML
 from fasthtml.realtime import presence
 from fasthtml.realtime.channels import MemoryBroker
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.presence import with_presence
+from fasthtml.testing import Client as Visitor
 from support import SseClient, serve_process, until, wait_until
 
 APP = '''
@@ -169,3 +172,24 @@ async def test_a_killed_process_leaves_no_ghost(kind, request, tmp_path, monkeyp
     await until(lambda: room.people() == [] and events(watcher) == ['joined', 'left'], 30)
     await hub.presence.close()
     await hub.broker.close()
+
+
+@pytest.mark.parametrize('how', ['/asked', '/heard', '/heard?name=ann'])
+def test_channels_whose_names_strangers_make_up_are_not_kept(how):
+    def who(req): req.scope['auth'] = req.query_params.get('name')
+    app = FastHTML(secret_key='k', before=who)
+    @app.get('/asked/{name}')
+    def asked(name: str): return str(len(app.channel(name, presence=True).people()))
+    @app.get('/heard/{name}')
+    def heard(name: str): return EventStream(app.channel(name, presence=True))
+    path, _, query = how.partition('?')
+    client = Visitor(app)
+    for n in range(30):
+        address = f'{path}/{n}?{query}'
+        if path == '/asked': client.get(address)
+        else:
+            with client.sse(address) as events: assert events.response.status_code == 200
+    def kept():
+        gc.collect()
+        return [c.name for c in app.site.hub if not c.name.startswith('\udc00')]
+    wait_until(lambda: not kept(), what='the channels to go')
