@@ -14,7 +14,7 @@ import inspect
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from os import PathLike
@@ -520,34 +520,31 @@ class Serving(Hooks, Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         outer, scope['app'] = scope.get('app'), self
         if outer is not None and outer is not self: self._enter_mounted(outer, scope)
+        if 'fasthtml.server' in scope and send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        if self.site.languages is None: return await self._enter(scope, receive, send)
-        token = current_texts.set(self.site.languages.texts(scope['headers']))
-        try: await self._enter(scope, receive, send)
-        finally: current_texts.reset(token)
+        languages = self.site.languages
+        token = None if languages is None else current_texts.set(languages.texts(scope['headers']))
+        server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None
+        try:
+            try: await self.middleware_stack(scope, receive, send)
+            except BaseException as e:
+                if server is None or server.on_return is None: raise
+                failure = e
+            if server and server.on_return: await server.resume(failure)  # a stream or socket, when everything within has returned
+        finally:
+            if token: current_texts.reset(token)
+            if server: del scope['fasthtml.server']
 
-    def _enter(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if 'fasthtml.server' not in scope: return self.outermost(scope, receive, send)
-        if send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
-        return self.middleware_stack(scope, receive, send)
+    def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
+        "What came from the server itself; apps within this one find it in the scope"
+        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits)
+        return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
         "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
         lifespan = self.lifecycle.lifespan
         check_started(lifespan, outer, scope.get('root_path', ''))
         if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
-
-    async def outermost(self, scope: Scope, receive: Receive, send: Send) -> None:
-        "Respond to what came from the server itself. A stream that only waits goes on when everything within has returned"
-        server, failure = ServerConnection(receive, send, self.lifecycle, self.site.limits), None
-        scope['fasthtml.server'] = server
-        try:
-            try: await self.middleware_stack(scope, receive, send)
-            except BaseException as e:
-                if server.on_return is None: raise
-                failure = e
-            if server.on_return: await server.on_return(failure)
-        finally: del scope['fasthtml.server']
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'unqid', 'is_raw_text', 'FT', 'ft',
-           'tag_factory', 'Fragment', 'to_node', 'to_html', 'open_tag', 'content', 'in_foreign']
+           'tag_factory', 'Fragment', 'to_node', 'to_html', 'fixed_parts', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/01_element.ipynb #7c390c33
 import base64, copy, os, re
@@ -595,6 +595,26 @@ def to_html(*children: Node) -> str:
             if end: add(end)
             if above is None: return ''.join(out)
             it, end, above = above
+
+_constant = frozenset([str, int, float, bool, type(None), Safe])   # values of these types stay what they are
+
+def fixed_parts(
+    el: FT,           # An element
+    most: int = 64,   # More elements are too many to look at
+) -> list[tuple[FT, Any, Any]]:
+    "The elements of a tree, each with what it holds, if its HTML stays the same until one of them gets something else; else nothing"
+    found, todo = [], [el]
+    while todo:
+        o = todo.pop()
+        kids, a = o._c, o._a
+        found.append((o, kids, a))
+        if a and not (type(a) is dict and all(k in _written and type(v) in _constant for k, v in a.items())): return []
+        if type(kids) is str: continue
+        if type(kids) is not tuple or len(found) + len(todo) + len(kids) > most: return []
+        for c in kids:
+            if type(c) is FT: todo.append(c)
+            elif type(c) not in _constant: return []
+    return found
 
 # %% ../../nbs/api/html/01_element.ipynb #a82acba5
 links: ContextVar[Any] = ContextVar('links', default=None)  # Has `resolve(x) -> str | None`; set while a request is answered

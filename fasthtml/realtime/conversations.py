@@ -9,9 +9,10 @@ __all__ = ['log', 'ConversationRoute', 'Conversation']
 import asyncio
 import logging
 from asyncio import CancelledError
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
-from types import MappingProxyType
+from contextvars import copy_context
+from types import CoroutineType, MappingProxyType
 from typing import Any, Protocol
 
 from fastcore.basics import patch
@@ -33,6 +34,7 @@ from .leases import BrokerError
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
+from .servers import may_hand_over, server_of, steps_receive
 from .sockets import Inbox, Sender, Socket, too_long
 from .tasks import NEVER_CAUGHT, without
 from .wire import frame_text
@@ -73,12 +75,25 @@ class Conversation:
         self.timer: asyncio.TimerHandle | None = None   # When the end will not wait for it any longer
 
     async def run(self) -> None:
+        "The handshake, then the rest: here, or in the outermost app once all layers have returned"
+        accepted, scope = False, self.socket.scope
+        try: accepted = await self.route.accept(self.socket, self.source)
+        finally:
+            if not accepted: self.release()
+        if not accepted: return
+        if not (may_hand_over(scope) and steps_receive(scope, self.socket.from_server)): return await self.go_on()
+        self.socket.hand_over(server_of(scope).send)
+        server_of(scope).hand_over(self.go_on, copy_context())
+
+    async def go_on(self,
+        failure: BaseException | None = None,  # What a layer raised after the handshake
+    ) -> None:
         "From the handshake to the end"
-        failure, connection, outer = None, self.connection, current_connection.get()
+        connection, outer = self.connection, current_connection.get()
         try:
-            if not await self.route.accept(self.socket, self.source): return
             current_connection.set(connection)
             try:
+                if failure: raise failure
                 for channel in self.route.channels_of(self.socket): channel.join(connection)
                 if self.route.conn: self._start_conn()
                 connection.begin()
@@ -93,7 +108,11 @@ class Conversation:
             if outside: raise failure
         finally:
             current_connection.set(outer)
-            if limits := self.route.site.limits: limits.release(self.socket.scope)
+            self.release()
+
+    def release(self) -> None:
+        "It does not count any more"
+        if limits := self.route.site.limits: limits.release(self.socket.scope)
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #05b51d29
 @patch
@@ -111,10 +130,10 @@ async def _read(self: Conversation) -> None:
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
         else:
             connection.refused = 0  # Each handler gets an exception first
-            handling = self._respond(text)
-            try: future = handling.send(None)
+            if (rest := self._respond(text)) is None: continue
+            try: future = rest.send(None)
             except StopIteration: continue
-            await self._wait_for(handling, future)
+            await self._wait_for(rest, future)
 
 @patch
 async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> None:
@@ -167,25 +186,61 @@ def _interrupt(self: Conversation) -> None:
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #b2020573
 @patch
-async def _respond(self: Conversation, text: str) -> None:
-    "Handle one message"
-    socket, connection, route, source = self.socket, self.connection, self.route, self.source
+def _respond(self: Conversation, text: str) -> Coroutine | None:
+    "Handle one message as far as nothing has to be waited for; the rest, if there is one"
+    route, source = self.route, self.source
+    fn, plan, simple = route.on_message
+    if not simple or len(text) > IN_LOOP: return self._rest_of(self._respond_aside(text))
     try:
-        body, headers = frame_body(text) if len(text) <= IN_LOOP else await read_frame(text)
+        body, source.frame = frame_body(text)
         source.set_body(body)
-        source.frame, source.extra, source.errors, source.fetched = headers, self.extra, _nothing, _nothing
-        fn, plan, simple = route.on_message
-        if not simple: return await perform(route.on_message, source, route.site, socket.say)
-        args, kwargs = plan.bind(source) if len(text) <= IN_LOOP else await aside(len(text), plan.bind, source)
-        result = await fn(*args, **kwargs)
-        if result is None: return
-        if type(result) is not FT: return await emit_all(result, socket.say)
-        frame = frame_text(result)
-        if not connection.mailbox.send_now(frame): await socket.write(frame)
-    except BadJson: connection.end('refused', 1003, 'expected a JSON object')
-    except BadInput as e: await self._bad_input(e)
-    except BrokerError as e: await self._not_published(e)
-    except Exception as e: self._failed(e, 'a handler')
+        source.extra, source.errors, source.fetched = self.extra, _nothing, _nothing
+        args, kwargs = plan.bind(source)
+        handling = fn(*args, **kwargs)
+    except Exception as e: return self._problem(e)
+    if type(handling) is not CoroutineType: return self._rest_of(handling)
+    try: future = handling.send(None)
+    except StopIteration as done: return self._answer(done.value)
+    except Exception as e: return self._problem(e)
+    return self._rest_of(resume(handling, future))
+
+@patch
+def _answer(self: Conversation, result: Any) -> Coroutine | None:
+    "Send what the handler returned; the rest, if that has to wait"
+    if result is None: return None
+    if type(result) is not FT: return self._rest_of(None, result)
+    try: frame = frame_text(result)
+    except Exception as e: return self._problem(e)
+    return None if self.connection.mailbox.send_now(frame) else self._rest_of(self.socket.write(frame))
+
+@patch
+async def _rest_of(self: Conversation, handling: Awaitable | None, result: Any = None) -> None:
+    "What `handling` gives, or `result`, is sent"
+    try:
+        if handling is not None: result = await handling
+        if result is not None: await emit_all(result, self.socket.say)
+    except Exception as e: await self._problem(e)
+
+@patch
+async def _respond_aside(self: Conversation, text: str) -> Any:
+    "Call a handler that needs more, or with a long message, which is read in a thread"
+    route, source = self.route, self.source
+    body, source.frame = await read_frame(text)
+    source.set_body(body)
+    source.extra, source.errors, source.fetched = self.extra, _nothing, _nothing
+    fn, plan, simple = route.on_message
+    if not simple: return await perform(route.on_message, source, route.site, self.socket.say)
+    args, kwargs = await aside(len(text), plan.bind, source)
+    return await fn(*args, **kwargs)
+
+# %% ../../nbs/api/realtime/24_conversations.ipynb #b2020575
+@patch
+async def _problem(self: Conversation, e: Exception) -> None:
+    "A message could not be handled"
+    if isinstance(e, BadJson): self.connection.end('refused', 1003, 'expected a JSON object')
+    elif isinstance(e, BadInput): await self._bad_input(e)
+    elif isinstance(e, BrokerError): await self._not_published(e)
+    else: self._failed(e, 'a handler')
 
 @patch
 async def _bad_input(self: Conversation, problem: BadInput) -> None:

@@ -125,7 +125,7 @@ class Mailbox:
         stall: float = 30.0,                      # Seconds without any progress after which `put` gives the client up
         write: Callable[[Any], bool] | None = None,  # Tried before a fast `send`: writes a piece if it can be written at once
     ):
-        self._send, self._wrap, self._on_close, self._write = send, wrap, on_close, write
+        self._send, self._wrap, self._on_close, self._write = send, wrap, on_close, write if fast else None
         self._fast, self._join, self._loop = fast, 65536 if join else 0, asyncio.get_running_loop()
         self._context = None if fast else contextvars.copy_context()  # What middleware of this client may look at
         self.max_pending, self.stall, self.born = max_pending, stall, self._loop.time()
@@ -157,16 +157,16 @@ class Mailbox:
         when_full: WhenFull = 'drop_oldest',  # What happens if too much is pending
     ) -> bool:                        # False once the box is closed
         "Accept one piece without ever waiting"
+        if self._task is None and self._fast: return self.send_now(piece)
         if self.closed: return False
-        if self._task is None and self._fast: return self._send_directly(piece)
         if not self._own_pending().offer(piece, channel, event, when_full): return self.close('slow')
         self._start()
         return True
 
     def put_now(self, piece: Any) -> bool:  # False once the box is closed
         "Accept one piece of the program's own, whatever is pending"
+        if self._task is None and self._fast: return self.send_now(piece)
         if self.closed: return False
-        if self._task is None and self._fast: return self._send_directly(piece)
         self._own_pending().put(piece)
         self._start()
         return True
@@ -181,7 +181,9 @@ class Mailbox:
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
         if self.closed or self._task is not None: return False
-        return self._send_directly(piece) if self._fast else self.put_now(piece)
+        if self._write is None or not self._write(piece): return self._step_send(piece) if self._fast else self.put_now(piece)
+        self.sent += 1
+        return True
 
     def _own_pending(self) -> Pending:
         if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
@@ -192,11 +194,8 @@ class Mailbox:
 
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #78cd4450
 @patch
-def _send_directly(self: Mailbox, piece: Any) -> bool:
+def _step_send(self: Mailbox, piece: Any) -> bool:
     "Send without a task, if the socket has room; nothing may be pending"
-    if self._write is not None and self._write(piece):
-        self.sent += 1
-        return True
     coro = self._transmit(piece)
     try: future = coro.send(None)
     except StopIteration:

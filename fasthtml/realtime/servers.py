@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
-           'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort', 'is_gone',
-           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
+           'may_hand_over', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort',
+           'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
            'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
@@ -15,6 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import Context
 from typing import Any
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #d0ead2a1
@@ -23,7 +24,7 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'sent')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
@@ -36,6 +37,22 @@ class ServerConnection:
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised
         self.on_return: Callable[[BaseException | None], Awaitable[None]] | None = None
+        self.context: Context | None = None          # The context variables that it needs
+
+    def hand_over(self,
+        rest: Callable[[BaseException | None], Awaitable[None]],  # Gets the exception that a layer raised meanwhile
+        context: Context | None = None,                           # Its context variables, if code of the program runs in it
+    ) -> None:
+        "Let all layers return; the outermost app awaits the rest in their place"
+        self.on_return, self.context = rest, context
+
+    def resume(self,
+        failure: BaseException | None,  # What a layer raised
+    ) -> Awaitable[None]:
+        "What was handed over, with its context variables"
+        for var, value in self.context.items() if self.context else (): var.set(value)
+        self.context = None
+        return self.on_return(failure)
 
 def server_of(
     scope: Mapping[str, Any],   # ASGI scope of the connection
@@ -101,6 +118,13 @@ def steps_receive(
     "Whether `receive` is uvicorn's own and may be awaited without a task: it only waits for an event"
     server = server_of(scope)
     return server is not None and server.receive is receive and made_by(receive, 'uvicorn') and protocol_of(receive) is not None
+
+def may_hand_over(
+    scope: Mapping[str, Any],  # ASGI scope of the request or socket
+) -> bool:
+    "Whether all layers may return while a connection goes on: none of them wants to see more of it"
+    server = server_of(scope)
+    return server is not None and server.lifecycle is getattr(scope.get('app'), 'lifecycle', None) and step_send(scope) is not None
 
 def protocol_of(
     send: Any, # The server's own `send`, or `receive`

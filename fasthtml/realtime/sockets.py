@@ -118,6 +118,11 @@ class Socket(Request, WebSocket):
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #5c1e7a03
 @patch
+def hand_over(self: Socket, send: Send) -> None:
+    "From now on the server's own `send` sends what is no message: the layers of the app have seen the handshake"
+    self._to_server = send
+
+@patch
 async def next_message(self: Socket) -> AsgiMessage:
     "The next message of the client"
     if self.last: return self.last
@@ -134,7 +139,7 @@ async def receive(self: Socket) -> AsgiMessage:
     self.readers |= {task}
     try: message = await WebSocket.receive(self)
     except RuntimeError as e: await self._refuse_if_gone(e)
-    finally: self.readers -= {task}
+    finally: self.readers = self.readers - {task} or frozenset()  # the empty one, of which there is one
     if message['type'] == 'websocket.disconnect' and self.connection.whose() == 'child': task.add_done_callback(retrieve)
     return message
 

@@ -11,6 +11,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
+from contextvars import copy_context
 from typing import Any
 
 from fastcore.basics import patch
@@ -28,7 +29,7 @@ from .channels import Channel
 from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import is_gone, running_loop, server_of, step_send, steps_receive
+from .servers import is_gone, may_hand_over, running_loop, server_of, steps_receive
 from .tasks import NEVER_CAUGHT, Stepped, without
 from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
                                     sse_message, to_bytes, utf8)
@@ -264,27 +265,34 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
 # %% ../../nbs/api/realtime/23_sse.ipynb #624c4327
 @patch
 def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    "Be the response of a handler. The client of a channel waits in the outermost app, so that everything within may return"
-    server = server_of(scope)
-    waits_here = not self.channel or self.connection or scope['method'] == 'HEAD'
-    inner = server is None or server.lifecycle is not getattr(scope.get('app'), 'lifecycle', None)
-    return (self if waits_here or inner or step_send(scope) is None else self._hand_over)(scope, receive, send)
+    "Be the response of a handler. It goes on in the outermost app, so that everything within may return"
+    waits_here = self.connection or scope['method'] == 'HEAD' or not (self.channel or self._source_may_go_on(scope))
+    return (self if waits_here or not may_hand_over(scope) else self._hand_over)(scope, receive, send)
+
+@patch
+def _source_may_go_on(self: EventStream, scope: Scope) -> bool:
+    "Whether a source needs nothing that ends with the request: uploaded files, a session that is saved while it runs"
+    exchange = current_exchange.get()
+    body = exchange and exchange.source and exchange.source.body
+    return self.source is not None and 'fasthtml.fetch' not in scope and not (body and body.kind == 'multipart')
 
 @patch
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         await self._open_here(scope, receive, send)
-        if self.connection.open: await self._subscribe(scope)
+        if self.channel and self.connection.open: await self._subscribe(scope)
     except NEVER_CAUGHT: raise
     except BaseException as e: return await self.finish(e)
-    server = server_of(scope)
-    self._send, server.on_return = server.send, self._wait
+    self._send = server_of(scope).send
+    if self.source is not None: current_connection.set(self.connection)
+    server_of(scope).hand_over(self._wait, None if self.source is None else copy_context())
 
 @patch
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None:
+        if failure is None and self.source is not None: await read_source(self.source, self.connection, self.batch, self.raw)
+        elif failure is None:
             receive = server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self._left()

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'RESYNC', 'parts_of', 'is_plain_data', 'with_oob', 'joined_frames', 'frames_of', 'inert', 'wire_texts',
-           'frame_text', 'EventText', 'event_data', 'field_line', 'retry_line', 'sse_message', 'warn_of_plain_event',
-           'event_text', 'to_bytes', 'encodable', 'utf8', 'closing_event', 'jitter', 'Message', 'Notice',
-           'encode_frame', 'encode_event']
+           'html_of', 'frame_text', 'EventText', 'event_data', 'field_line', 'retry_line', 'sse_message',
+           'warn_of_plain_event', 'event_text', 'to_bytes', 'encodable', 'utf8', 'closing_event', 'jitter', 'Message',
+           'Notice', 'encode_frame', 'encode_event']
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #f13cc560
 import json
@@ -22,7 +22,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #4558529d
-from ..html.element import FT, Fragment, refuse_unfinished, to_html, to_node
+from ..html.element import FT, Fragment, fixed_parts, refuse_unfinished, to_html, to_node
 from ..html.fragments import fit_together, for_frames, parsed_apart, with_rows
 from ..html.htmx import HttpHeader
 from ..http.pages import shows_itself
@@ -55,14 +55,16 @@ def with_oob(
     html: str,  # Its HTML
 ) -> str:
     "The HTML of an element as a part of a frame: with `hx-swap-oob`, if it needs that"
+    a, tag = node._a, node._t.name
+    if type(a) is dict and type(id := a.get('id')) is str and id and ' hx-swap-oob' not in html and tag != 'hx-partial':
+        return f'<{tag}{_oob}{html[1 + len(tag):]}'  # as it is in most frames
     id = html.find(' id="')
     if id < 0: return html
     end = html.find('>')
     if html.count('"', 0, end) & 1: end = _start_tag.match(html).end()  # it stands in a value
-    if id > end or html[id + 5] == '"' or (tag := node.tag) == 'hx-partial': return html
+    if id > end or html[id + 5] == '"' or tag == 'hx-partial': return html
     if html.find(' hx-swap-oob', 0, end) > 0 and node.get('hx_swap_oob') is not None: return html
-    at = 1 + len(tag)
-    return html[:at] + _oob + html[at:]
+    return f'<{tag}{_oob}{html[1 + len(tag):]}'
 
 _joined = '\x1e'   # Begins the text of several frames; a JSON list follows
 
@@ -109,6 +111,26 @@ def wire_texts(
 
 def _framed(node: Any, html: str) -> str: return with_oob(node, html) if isinstance(node, FT) else html
 
+# %% ../../nbs/api/realtime/21_wire.ipynb #5d1c0e72
+_last: tuple[FT | None, list | None, str] = (None, None, '')  # What was sent last; once it was sent again, its parts and its HTML
+
+def html_of(
+    x: FT,   # An element that is sent
+) -> str:
+    "Its HTML, rendered once for many clients"
+    global _last
+    known, parts, html = _last
+    if known is not x:
+        _last = x, None, ''
+        return to_html(x)
+    for o, kids, attrs in parts or ():
+        if o._c is not kids or o._a is not attrs: break
+    else:
+        if parts: return html
+    if parts != []: parts = fixed_parts(x)
+    _last = x, parts, to_html(x)
+    return _last[2]
+
 # %% ../../nbs/api/realtime/21_wire.ipynb #e3c3f53e
 _http_only = (HttpHeader, Redirect, Response, BackgroundTask)
 
@@ -116,7 +138,7 @@ def frame_text(
     x: Any,  # Element, tuple, generator, text, or a mapping for htmx 4's JSON frames
 ) -> str:    # '' when there is nothing to send
     "What a function returned or sent, as htmx's WebSocket extension reads it"
-    if type(x) is FT and x._t.name != 'hx-partial': return with_oob(x, to_html(x))
+    if type(x) is FT and x._t.name != 'hx-partial': return with_oob(x, html_of(x))
     if x is True or x is False: return ''   # what `return await send(...)` gives
     if isinstance(x, tuple) and not fit_together(x) and any(isinstance(o, _http_only) for o in x):
         log.warning('Headers and background tasks have no meaning on a WebSocket and are left out: %r', x)
@@ -140,7 +162,7 @@ def event_data(
 ) -> str:   # The payload of one event, before it is cut into lines
     "What one event carries, as text"
     if isinstance(x, str): return x
-    if type(x) is FT: return to_html(x)
+    if type(x) is FT: return html_of(x)
     return wire_texts(x)[0]
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #d0ec50ac
@@ -198,7 +220,7 @@ def event_text(
 ) -> str:
     "The wire text of an item: an event stays as it is, anything else becomes one"
     if type(x) is EventText: return x
-    if type(x) is FT and '\n' not in (html := to_html(x)) and '\r' not in html: return f'data: {html}\n\n'
+    if type(x) is FT and '\n' not in (html := html_of(x)) and '\r' not in html: return f'data: {html}\n\n'
     if isinstance(x, EventText): return x
     if isinstance(x, (bytes, bytearray)): x = bytes(x).decode('utf-8', 'replace')
     if isinstance(x, str) and x[-1:] in ('\n', '\r') and _whole_events.fullmatch(x):

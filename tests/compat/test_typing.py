@@ -260,6 +260,9 @@ ft_hx()
 '''
 
 
+pytestmark = pytest.mark.timeout(1200)   # the first test waits for an installation and for pyright
+
+
 @pytest.fixture(scope='module')
 def python(tmp_path_factory) -> Path:
     "A Python of its own, with the library installed by the README's command. What it needs comes from this environment"

@@ -473,11 +473,12 @@ def test_a_stalled_subscriber_delays_no_other_and_is_cut_off():
     with serve(app) as served, SseClient(served.url, '/events') as client:
         stalled = raw_connection(served.port, b'GET /events HTTP/1.1\r\nHost: x\r\n\r\n', receive_buffer=4096)
         wait_until(lambda: len(channel) == 2)
+        boxes, pending = [c.mailbox for c in app.lifecycle.connections], 0   # the stalled one may be cut off before we have sent all
         for i in range(60):
             channel.publish_sync(f'{i} ' + 'x'*200_000)
             while len(client.text) < 200_000*(i + 1): client.read()
-        boxes = [c.mailbox for c in app.lifecycle.connections]
-        assert max(b.pending_bytes for b in boxes) < 700_000 and max(b.dropped for b in boxes) > 5
+            pending = max(pending, *(b.pending_bytes for b in boxes))
+        assert 0 < pending < 700_000 and max(b.dropped for b in boxes) > 0
         wait_until(lambda: len(channel) == 1)
         stalled.close()
 
