@@ -318,7 +318,7 @@ def _on_gone(self: Presence, record: dict) -> None:
 
 @patch
 def _let_go(self: Presence, room: str) -> None:
-    "A channel without people is kept by nobody here"
+    "A channel without people is not kept here"
     with self._lock:
         if room not in self.people.rooms and room not in self._here: self._rooms.pop(room, None)
 

@@ -37,7 +37,7 @@ def click(
     kind, before = (kind_of(at), None) if at is not None else ('', None)
     if kind == 'checkbox': self.fields.touched.setdefault(at, {})['checked'] = not self.fields.is_checked(at)
     changed = self.fields.press_radio(at) if kind == 'radio' else [at] if kind == 'checkbox' else []
-    if kind == 'submit' and (form := self.fields.owner(at)) is not None:   # htmx 2 hears of a button outside if it says its type
+    if kind == 'submit' and (form := self.fields.owner(at)) is not None:   # htmx 2 sees a button outside if it says its type
         self.scene.pressed = {form: at} if form in ancestors(at) or at.attr('type') == 'submit' else {}
     event = DomEvent('click', el, props=_keys | {'button': 0} | props)
     if not self.dispatch(event) or at is None or not connected(at):

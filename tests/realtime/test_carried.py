@@ -119,6 +119,9 @@ def test_streams_come_and_go_with_their_elements_and_end_with_the_page():
             assert visitor.request('POST', '/_live/set', dict(page=stream.page, has=[], end=[2, 2, 77, 'x'])).status == 204
             wait_until(lambda: app.state.open == 1)
         wait_until(lambda: app.state.open == 0 and not app.connections)
+        with visitor.stream(visitor.rows('/'), streams=[[1, '/both', {}]]) as stream:   # nothing is ever sent on it
+            wait_until(lambda: len(app.channel('news')) == 1)
+        wait_until(lambda: not len(app.channel('news')) and not app.connections)
 
 
 def test_a_server_that_stops_ends_them():

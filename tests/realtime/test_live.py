@@ -451,7 +451,8 @@ def test_forget_ends_what_is_open_in_mounted_apps_too():
         his.close()
 
 
-def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path):
+@pytest.mark.parametrize('path', ['/logout', '/login?user=bob'])
+def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path, path):
     "`recheck` for streams and sockets: guards are asked again, with the session as it is now"
     app = shop(recheck=0.4, sess_store=f'sqlite:///{tmp_path}/sessions.db')
     with serve(app) as served:
@@ -461,7 +462,7 @@ def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path):
         time.sleep(1)    # looks pass, and nothing is ended
         socket.send('{"msg": "there"}')
         assert socket.recv() == 'there'
-        visitor.get('/logout')
+        visitor.get(path)
         assert Stream(events).rest()[-1][0] == 'shutdown'
         with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
 
