@@ -212,5 +212,5 @@ def triggers4(
         unknown = [k for k in said if k not in known and not (name == 'every' and seconds(k))]
         out.append(Trigger(name, filter, every, seconds(said.get('delay', 0)), seconds(said.get('throttle', 0)), bool(said.get('once')),
                            bool(said.get('changed')), bool(said.get('consume') or said.get('stop') or said.get('halt')),
-                           said.get('from'), said.get('target'), unknown))
+                           said.get('from'), said.get('target'), unknown=unknown))
     return out
