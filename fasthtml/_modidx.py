@@ -2205,7 +2205,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/realtime/batches.py'),
                                            'fasthtml.realtime.batches._stepper': ( 'api/realtime/batches.html#_stepper',
                                                                                    'fasthtml/realtime/batches.py'),
-                                           'fasthtml.realtime.batches.read_source': ( 'api/realtime/batches.html#read_source',
+                                           'fasthtml.realtime.batches.send_source': ( 'api/realtime/batches.html#send_source',
                                                                                       'fasthtml/realtime/batches.py')},
             'fasthtml.realtime.broker': { 'fasthtml.realtime.broker.LogBroker': ( 'api/realtime/broker.html#logbroker',
                                                                                   'fasthtml/realtime/broker.py'),

@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..http.threads import hold_thread
-from .batches import Batch, read_source
+from .batches import Batch, send_source
 from .channels import Channel
 from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
@@ -120,7 +120,7 @@ async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send
         else: await self._open_here(scope, receive, send)
         current_connection.set(self.connection)
         if not self.connection.open: pass
-        elif self.source is not None: await read_source(self.source, self.connection, self.batch, self.raw)
+        elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
             await self._subscribe(scope)
             await _until_gone(receive)  # the channel sends
@@ -291,7 +291,7 @@ async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None and self.source is not None: await read_source(self.source, self.connection, self.batch, self.raw)
+        if failure is None and self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif failure is None:
             receive = server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
