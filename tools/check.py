@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
-WORKERS = '5'     # many tests wait for a server or a browser: four leave a third of two cores idle
+WORKERS = '4'     # many tests wait for a server or a browser
 MOST_AGAIN = 5    # so many failed tests may be tried again, alone; more say that the code is at fault, not a busy machine
 WITHOUT_BROWSER = 'tests/http', 'tests/props', 'tests/compat', 'tests/realtime'
 
