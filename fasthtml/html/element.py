@@ -608,6 +608,7 @@ def fixed_parts(
         o = todo.pop()
         kids, a = o._c, o._a
         found.append((o, kids, a))
+        if type(o._t) is not _Tag: return []   # its nonce is that of one page
         if a is not None and (type(a) is not dict or not all(k in _written and type(v) in _constant for k, v in a.items())): return []
         if type(kids) is str: continue
         if type(kids) is not tuple or len(found) + len(todo) + len(kids) > most: return []

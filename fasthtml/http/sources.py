@@ -52,6 +52,14 @@ class Source:
         "The body, once it has been read"
         self.body, self.fields = body, body.fields if body else _EMPTY
 
+    def take_message(self,
+        body: Body,                     # Of the next message of a WebSocket
+        headers: Mapping[str, str],     # That came in it
+        extra: Mapping[str, Any],       # Special values by name
+    ) -> None:
+        "Carry another message of the same socket"
+        self.body, self.fields, self.frame, self.extra, self.errors, self.fetched = body, body.fields, headers, extra, _EMPTY, _EMPTY
+
     @property
     def conn(self) -> HTTPConnection:
         "The request, or the WebSocket"

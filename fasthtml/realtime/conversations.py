@@ -9,10 +9,10 @@ __all__ = ['log', 'ConversationRoute', 'Conversation']
 import asyncio
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import nullcontext
 from contextvars import copy_context
-from types import CoroutineType, MappingProxyType
+from types import CoroutineType
 from typing import Any, Protocol
 
 from fastcore.basics import patch
@@ -54,8 +54,6 @@ class ConversationRoute(Protocol):
     def channels_of(self, socket: Socket) -> Iterable[Channel]: "What its clients subscribe to"
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #a5fec8d6
-_nothing: Mapping[str, Any] = MappingProxyType({})
-
 class Conversation:
     "What one client of a route and the program's functions say to each other"
     __slots__ = ('began', 'conn', 'connection', 'extra', 'handling', 'late', 'pace', 'path', 'route', 'socket', 'source',
@@ -82,7 +80,6 @@ class Conversation:
             if not accepted: self.release()
         if not accepted: return
         if not (may_hand_over(scope) and steps_receive(scope, self.socket.from_server)): return await self.go_on()
-        self.socket.hand_over(server_of(scope).send)
         server_of(scope).hand_over(self.go_on, copy_context())
 
     async def go_on(self,
@@ -192,9 +189,7 @@ def _respond(self: Conversation, text: str) -> Coroutine | None:
     fn, plan, simple = route.on_message
     if not simple or len(text) > IN_LOOP: return self._rest_of(self._respond_aside(text))
     try:
-        body, source.frame = frame_body(text)
-        source.set_body(body)
-        source.extra, source.errors, source.fetched = self.extra, _nothing, _nothing
+        source.take_message(*frame_body(text), self.extra)
         args, kwargs = plan.bind(source)
         handling = fn(*args, **kwargs)
     except Exception as e: return self._problem(e)
@@ -225,9 +220,7 @@ async def _rest_of(self: Conversation, handling: Awaitable | None, result: Any =
 async def _respond_aside(self: Conversation, text: str) -> Any:
     "Call a handler that needs more, or with a long message, which is read in a thread"
     route, source = self.route, self.source
-    body, source.frame = await read_frame(text)
-    source.set_body(body)
-    source.extra, source.errors, source.fetched = self.extra, _nothing, _nothing
+    source.take_message(*await read_frame(text), self.extra)
     fn, plan, simple = route.on_message
     if not simple: return await perform(route.on_message, source, route.site, self.socket.say)
     args, kwargs = await aside(len(text), plan.bind, source)

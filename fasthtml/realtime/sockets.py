@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastcore.basics import patch
 from starlette.types import Message as AsgiMessage
@@ -22,7 +22,7 @@ from ..http.requests import Connection as Request
 from .connections import Connection, from_elsewhere
 from .servers import is_gone
 from .tasks import retrieve, ticker
-from .wire import encodable, encode_frame, frame_text
+from .wire import data_texts, encodable, encode_frame, frame_text
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #58d23859
 log = logging.getLogger('fasthtml.realtime.ws')
@@ -118,11 +118,6 @@ class Socket(Request, WebSocket):
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #5c1e7a03
 @patch
-def hand_over(self: Socket, send: Send) -> None:
-    "From now on the server's own `send` sends what is no message: the layers of the app have seen the handshake"
-    self._to_server = send
-
-@patch
 async def next_message(self: Socket) -> AsgiMessage:
     "The next message of the client"
     if self.last: return self.last
@@ -159,6 +154,12 @@ async def send(self: Socket, message: AsgiMessage) -> None:
     if message['type'] == 'websocket.close': check_close(message.get('code', 1000), message.get('reason') or '')
     try: await WebSocket.send(self, message)
     except RuntimeError as e: await self._refuse_if_gone(e)
+
+@patch
+async def send_json(self: Socket, data: Any, mode: Literal['text', 'binary'] = 'text') -> None:
+    "Starlette's; in text the JSON is the same as that of `send`, in which htmx finds no element"
+    if mode != 'text': return await WebSocket.send_json(self, data, mode)
+    await self.send_text(data_texts(data)[1])
 
 @patch
 async def _refuse_if_gone(self: Socket, e: RuntimeError) -> None:

@@ -291,8 +291,9 @@ async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _wait(self: EventStream, failure: BaseException | None) -> None:
     "What the outermost app awaits in its place"
     try:
-        if failure is None and self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
-        elif failure is None:
+        if failure is not None: pass
+        elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
+        else:
             receive = server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self._left()

@@ -43,6 +43,7 @@ async def nothing(msg: str): pass
 async def asks_more(msg: str, other: int): pass
 def complains(errors): return DATA
 async def greets(send): await send(DATA)
+async def by_starlette(msg: str, ws): await ws.send_json(DATA)
 
 
 def publishes(channel):
@@ -69,7 +70,7 @@ WAYS = {
     'yielded': of_socket(lambda _: (said_many, {})), 'sent': of_socket(lambda _: (pushed, {})),
     'sent from a thread': of_socket(lambda _: (pushed_plainly, {})), 'conn': of_socket(lambda _: (nothing, {'conn': greets})),
     'on_error': of_socket(lambda _: (asks_more, {'on_error': complains})), 'channel': of_socket(publishes),
-    'channel from a thread': of_socket(publishes_plainly), 'setup_ws': of_setup,
+    'channel from a thread': of_socket(publishes_plainly), 'setup_ws': of_setup, 'send_json': of_socket(lambda _: (by_starlette, {})),
 }
 
 

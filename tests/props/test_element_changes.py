@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from fasthtml.html.element import tag_factory, to_html
+from fasthtml.html.element import csp_nonce, tag_factory, to_html
 from fasthtml.html.render import iter_chunks
 from fasthtml.realtime.wire import html_of
 from trees import by_lexbor, joined
@@ -97,3 +97,11 @@ class Changes(RuleBasedStateMachine):
 
 Changes.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
 test_changes = Changes.TestCase
+
+
+def test_what_is_remembered_of_a_sent_element_has_no_nonce_of_a_page():
+    el = Div(*(tag_factory(name)() for name in ('script', 'style', 'link')), id='x')
+    token = csp_nonce.set('of-one-page')
+    try: assert all(html_of(el).count('nonce="of-one-page"') == 3 for _ in range(4))
+    finally: csp_nonce.reset(token)
+    assert all('nonce' not in html_of(el) for _ in range(4))
