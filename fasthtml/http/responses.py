@@ -60,6 +60,12 @@ class Exchange:
     stream: Any = None                           # A stream that started the response by itself
     config: Any = None                           # The app's settings (`Site`)
 
+    @property
+    def has_uploads(self) -> bool:
+        "Whether files were uploaded, which are closed when the request has been answered"
+        body = self.source and self.source.body
+        return bool(body) and body.kind == 'multipart'
+
 current_exchange: ContextVar[Exchange|None] = ContextVar('current_exchange', default=None)
 
 # %% ../../nbs/api/http/12_responses.ipynb #f4f0d502

@@ -248,7 +248,14 @@ def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
 async def _forgetting(session: Session, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app`; then the session need not know the scope any more, which holds it: no cycle is left behind"
     try: await app(scope, receive, send)
-    finally: session._source = session._source and _empty
+    finally:
+        if _goes_on(scope): session.mark_accessed()   # while it can be read
+        session._source = session._source and _empty
+
+def _goes_on(scope: Scope) -> bool:
+    "Whether code of the program runs on for this request when its layers have returned"
+    server = scope.get('fasthtml.server')
+    return server is not None and server.context is not None
 
 # %% ../../nbs/api/http/11_sessions.ipynb #65e711b0
 class Stored(NamedTuple):

@@ -31,8 +31,7 @@ from .feeds import Feed
 from .programs import ThreadSource, items_of
 from .servers import is_gone, may_hand_over, running_loop, server_of, steps_receive
 from .tasks import NEVER_CAUGHT, Stepped, without
-from .wire import (closing_event, encode_event, event_text, field_line, jitter, retry_line,
-                                    sse_message, to_bytes, utf8)
+from .wire import closing_event, encode_event, event_text, field_line, jitter, retry_line, sse_message, to_bytes, utf8
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d8b9144
 def _feed(source: Any, more: tuple) -> Feed | None:
@@ -114,24 +113,37 @@ def _body(text: bytes) -> dict:
 async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Be the response"
     if self._finished or self.connection is not None and self.connection.scope is not scope: raise RuntimeError(_not_here)
-    failure = None
+    await self._go_on(await self._begin(scope, receive, send), receive)
+    if self.background: await self.background()
+
+@patch
+async def _begin(self: EventStream, scope: Scope, receive: Receive, send: Send) -> BaseException | None:
+    "Open it, and subscribe; what has prevented that"
     try:
         if self._opening: await asyncio.shield(self._opening)  # a task of the handler has sent first
         else: await self._open_here(scope, receive, send)
-        current_connection.set(self.connection)
-        if not self.connection.open: pass
+        if self.source is not None: current_connection.set(self.connection)
+        if self.channel and self.connection.open: await self._subscribe(scope)
+    except NEVER_CAUGHT: raise
+    except BaseException as e: return e
+
+@patch
+async def _go_on(self: EventStream, failure: BaseException | None, receive: Receive | None = None) -> None:
+    "From the first event to the end"
+    try:
+        if failure is not None or not self.connection.open: pass
         elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
-            await self._subscribe(scope)
-            await _until_gone(receive)  # the channel sends
-            self._left()
+            receive = receive or server_of(self.connection.scope).receive
+            while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
+            self.connection.interruptible = False   # this task sees its client leave, and need not be cancelled
+            self.connection.end('gone')
         else:
             self._held, self.connection.watching = True, ()
             await self._loop.create_future()  # others send; `end` cancels us
     except NEVER_CAUGHT: raise
     except BaseException as e: failure = e
     await self.finish(failure)
-    if self.background: await self.background()
 
 @patch
 async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
@@ -170,20 +182,11 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
     finally: self._opening.set_result(None)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d41aa11
-async def _until_gone(receive: Receive) -> None:
-    "Wait until the client has left"
-    while (await receive())['type'] != 'http.disconnect': pass
-
-@patch
-def _left(self: EventStream) -> None:
-    "The task of the stream has seen its client leave, and need not be cancelled"
-    self.connection.interruptible = False
-    self.connection.end('gone')
-
 @patch
 async def _watch(self: EventStream, receive: Receive) -> None:
     "For a stream whose task does other things: end it when the client has left"
-    try: await _until_gone(receive)
+    try:
+        while (await receive())['type'] != 'http.disconnect': pass
     except Exception: log.debug('the server reports nothing more of a client', exc_info=True)
     self.connection.end('gone')
 
@@ -266,40 +269,17 @@ async def finish(self: EventStream, failure: BaseException | None = None) -> Non
 @patch
 def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     "Be the response of a handler. It goes on in the outermost app, so that everything within may return"
-    waits_here = self.connection or scope['method'] == 'HEAD' or not (self.channel or self._source_may_go_on(scope))
+    exchange = current_exchange.get()
+    # A source may need what ends with the request: uploaded files, a stored session that it changes
+    goes_on = self.channel or self.source is not None and 'fasthtml.fetch' not in scope and not (exchange and exchange.has_uploads)
+    waits_here = self.connection or scope['method'] == 'HEAD' or not goes_on
     return (self if waits_here or not may_hand_over(scope) else self._hand_over)(scope, receive, send)
 
 @patch
-def _source_may_go_on(self: EventStream, scope: Scope) -> bool:
-    "Whether a source needs nothing that ends with the request: uploaded files, a session that is saved while it runs"
-    exchange = current_exchange.get()
-    body = exchange and exchange.source and exchange.source.body
-    return self.source is not None and 'fasthtml.fetch' not in scope and not (body and body.kind == 'multipart')
-
-@patch
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
-    try:
-        await self._open_here(scope, receive, send)
-        if self.channel and self.connection.open: await self._subscribe(scope)
-    except NEVER_CAUGHT: raise
-    except BaseException as e: return await self.finish(e)
+    if failure := await self._begin(scope, receive, send): return await self.finish(failure)
     self._send = server_of(scope).send
-    if self.source is not None: current_connection.set(self.connection)
-    server_of(scope).hand_over(self._wait, None if self.source is None else copy_context())
-
-@patch
-async def _wait(self: EventStream, failure: BaseException | None) -> None:
-    "What the outermost app awaits in its place"
-    try:
-        if failure is not None: pass
-        elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
-        else:
-            receive = server_of(self.connection.scope).receive
-            while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
-            self._left()
-    except NEVER_CAUGHT: raise
-    except BaseException as e: failure = e
-    await self.finish(failure)
+    server_of(scope).hand_over(self._go_on, None if self.source is None else copy_context())
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #e5d436a2
 @patch

@@ -68,6 +68,13 @@ def make_app(**options) -> FastHTML:
                 await asyncio.sleep(0.01)
         return EventStream(events())
 
+    @app.get('/late')
+    async def late(req):
+        async def events():
+            await asyncio.sleep(0)
+            yield f"{req.session['n']} {req.scope['session']['n']}"
+        return EventStream(events())
+
     @app.get('/n')
     def n(session): return str(session['n'])
 
@@ -119,6 +126,11 @@ def test_context_variables_of_a_source(client, path):
 
 def test_a_source_reads_an_uploaded_file(client):
     assert events(client, 'POST', '/upload', files={'file': ('a.txt', b'the whole text')})[0] == 'the whole text'
+
+
+def test_a_source_reads_a_session_that_nothing_has_read_before(client):
+    client.get('/begin')
+    assert events(client, 'GET', '/late')[0] == '1 1'
 
 
 @pytest.mark.parametrize('served', ['store'], indirect=True)
