@@ -6,7 +6,7 @@ SHELL := bash
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint tools/constraints.txt
 EDITABLE = --config-settings editable_mode=compat --editable# so that editors see the package too
 export PATH := $(BIN):$(PATH)
 

@@ -152,6 +152,6 @@ def found(browser):
         page.close()
 
 
-@pytest.mark.parametrize('question', QUESTIONS)
-def test_a_question_leads_to_the_page_that_answers_it(found, question):
-    assert found[question][:1] == [QUESTIONS[question]], found[question]
+def test_every_question_leads_to_the_page_that_answers_it(found):
+    "In one test, since each process that takes a part of them would ask all"
+    assert {question: pages[:3] for question, pages in found.items() if pages[:1] != [QUESTIONS[question]]} == {}

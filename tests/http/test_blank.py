@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 import pydantic
 import pytest
+from anyio.from_thread import start_blocking_portal
 from starlette.testclient import TestClient
 
 from fasthtml.app.app import FastHTML
@@ -30,7 +31,7 @@ NOTHING = {     # types of which '' is no value → a default that '' could not 
     int: 7, float: 7.5, Decimal: Decimal('7.5'), date: date(2026, 1, 1), datetime: datetime(2026, 1, 1), time: time(9, 30),
     UUID: UUID(int=5), Literal['a', 'b']: 'b', Colour: Colour.red, int | float: 7}
 VALUES = {str: ('', 'text'), bool: (False, True), Literal['', 'a']: ('', 'a'), int | str: ('', 7)}    # '' → value, a default
-BLANKS = ['', ' ', ' \t\n']
+BLANKS = ['', ' \t\n']
 
 
 # What holds the field: each gives a handler's annotation for one field `x` of type `kind` (with a default?)
@@ -79,11 +80,25 @@ def by_json(client, x): return client.post('/f', json={'x': x}, headers=PLAIN)
 CARRIERS = [by_form, by_multipart, by_query, by_json]
 
 
+shared = []
+
+
+@pytest.fixture(autouse=True, scope='module')
+def portal():
+    "One event loop in one thread for all clients; by itself Starlette's client starts one for each request"
+    with start_blocking_portal() as started:
+        shared.append(started)
+        yield
+    shared.clear()
+
+
 def served(f) -> TestClient:
     app = FastHTML(secret_key='k')
     app.route('/f')(f)
     app.ws('/ws', on_error=lambda errors: 'refused ' + ' '.join(f'{k}: {e}' for k, e in errors.items()))(f)
-    return TestClient(app)
+    client = TestClient(app)
+    client.portal = shared[0]
+    return client
 
 
 def by_frame(client, x):
