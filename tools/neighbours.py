@@ -32,8 +32,8 @@ def main() -> int:
         return 0
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-compile', '--disable-pip-version-check', '--no-deps', '--target', str(FOLDER)]
-    done = subprocess.run([*pip, *wanted.split()])
+    pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-compile', '--disable-pip-version-check', '--no-deps']
+    done = subprocess.run([*pip, '--target', str(FOLDER), *wanted.split()])
     if done.returncode == 0:
         note.write_text(wanted, encoding='utf-8')
     return done.returncode
