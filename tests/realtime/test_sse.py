@@ -573,7 +573,7 @@ def test_a_client_that_only_waits_keeps_no_layer_of_the_app_waiting(sessions, tm
     with serve(app) as served, SseClient(served.url, '/events') as client:
         wait_until(lambda: len(channel))
         [connection] = app.lifecycle.connections
-        wait_until(lambda: 'EventStream._wait' in waiting_in(connection.cancellation.task))
+        wait_until(lambda: 'EventStream._go_on' in waiting_in(connection.cancellation.task))
         assert not {'Endpoint.__call__', 'SessionMiddleware.__call__'} & {*waiting_in(connection.cancellation.task)}
         channel.publish_sync('still heard')
         served.stop()
