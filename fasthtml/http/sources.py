@@ -21,8 +21,7 @@ _EMPTY: Mapping = MappingProxyType({})
 
 class Source:
     "What one request, or one WebSocket message, carries"
-    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', 'frame', '_query', '_cookies',
-                 'errors', 'fetched')
+    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', 'frame', '_query', '_cookies', 'errors', 'fetched')
 
     def __init__(
         self,
@@ -44,19 +43,15 @@ class Source:
         self._io: Any = receive, send
         self.path: Mapping[str, Any] = scope.get('path_params') or _EMPTY
         self._query = self._cookies = None
-        self.errors: Mapping[str, Any] = _EMPTY         # what `Plan.bind` found wrong, for a handler that asks
-        self.fetched: Mapping[Any, Any] = _EMPTY        # what `Plan.abind` awaited
+        self.errors: Mapping[str, Any] = _EMPTY  # what `Plan.bind` found wrong, for a handler that asks
+        self.fetched: Mapping[Any, Any] = _EMPTY  # what `Plan.abind` awaited
         self.set_body(body)
 
     def set_body(self, body: Body | None) -> None:
         "The body, once it has been read"
         self.body, self.fields = body, body.fields if body else _EMPTY
 
-    def take_message(self,
-        body: Body,                     # Of the next message of a WebSocket
-        headers: Mapping[str, str],     # That came in it
-        extra: Mapping[str, Any],       # Special values by name
-    ) -> None:
+    def take_message(self, body: Body, headers: Mapping[str, str], extra: Mapping[str, Any]) -> None:
         "Carry another message of the same socket"
         self.body, self.fields, self.frame, self.extra, self.errors, self.fetched = body, body.fields, headers, extra, _EMPTY, _EMPTY
 
