@@ -257,7 +257,7 @@ def link_hint(
     return f'{name}={url!r} leads nowhere: no route is at {there.path}.' + (f' Did you mean {near[0]!r}?' if near else '')
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #a9566ec2
-_asking = ('hx-get', 'hx-post', 'hx-put', 'hx-patch', 'hx-delete', 'hx-query', 'hx-action', 'hx-trigger', 'hx-ws', 'hx-sse', 'ws-', 'sse-', 'hx-swap-oob')
+_asking = tuple('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-trigger hx-ws hx-sse ws- sse- hx-swap-oob'.split())
 _passed_on = frozenset('''hx-boost hx-confirm hx-disabled-elt hx-encoding hx-headers hx-include hx-indicator hx-push-url hx-replace-url
     hx-select hx-select-oob hx-swap hx-sync hx-target hx-vals'''.split())
 _styles_only = {2: {'morph:innerHTML': 'innerMorph', 'morph:outerHTML': 'outerMorph'},
