@@ -249,8 +249,12 @@
     'after-swap': 'after:swap', 'before-cleanup-element': 'before:cleanup', 'before-on-load': 'before:response',
     'before-process-node': 'before:init', 'before-request': 'before:request', 'before-send': 'before:request', 'before-swap': 'before:swap',
     'config-request': 'config:request', 'load': 'after:process', 'on-load-error': 'error', 'response-error': 'response:error',
-    'send-error': 'error', 'sse-error': 'sse:error', 'sse-open': 'sse:after:connection', 'swap-error': 'error', 'target-error': 'error',
-    'timeout': 'error'};
+    'send-error': 'error', 'swap-error': 'error', 'target-error': 'error', 'timeout': 'error',
+    'sse-before-message': 'sse:before:message', 'sse-close': 'sse:close', 'sse-error': 'sse:error', 'sse-message': 'sse:after:message',
+    'sse-open': 'sse:after:connection', 'ws-after-message': 'ws:after:message:incoming', 'ws-after-send': 'ws:after:message:outgoing',
+    'ws-before-message': 'ws:before:message:incoming', 'ws-before-send': 'ws:before:message:outgoing', 'ws-close': 'ws:close',
+    'ws-config-send': 'ws:before:message:outgoing', 'ws-connecting': 'ws:before:connection', 'ws-error': 'ws:error',
+    'ws-open': 'ws:after:connection'};
   const either = names => names.flatMap(o => [`[${o}]`, `[data-${o}]`]).join();
   const off = either(['hx-disable=""', 'hx-disable=true']), whole = either(['hx-disabled-elt']), passed = either(['hx-disabled-elt\\:inherited']);
   const listening = '[starts-with(name(), "hx-on:") or starts-with(name(), "data-hx-on:")]';
