@@ -84,3 +84,17 @@ def test_a_page_gets_pinned_scripts_from_node_modules_and_nothing_from_the_netwo
     assert versions == {'2.0.11': '2.0.11', '4.0.1': '4.0.1'}
     assert 'refused https://example.org/x.js' in page.problems
     wait_until(lambda: page.title() == '' and any('seen' in problem for problem in page.problems))
+
+
+def test_a_page_asks_the_server_while_python_waits_for_something_else(page):
+    asked = []
+
+    async def home(request):
+        asked.append(request.url.path)
+        return HTMLResponse('<p>home')
+
+    with serve(Starlette(routes=[Route('/{path:path}', home)])) as server:
+        page.goto(server.url)
+        page.evaluate('setTimeout(() => { location = "/late" })')
+        wait_until(lambda: '/late' in asked)   # nothing here runs Playwright's loop
+        page.wait_for_url('**/late')

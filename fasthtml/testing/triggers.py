@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from .dom import Dom, NeedsBrowser
 from .fields import ChosenFile, Fields, describe
-from .hx_values import Options, hcon, seconds, split_hcon
+from .hx_values import Options, hcon, seconds, split_hcon, without_open
 
 # %% ../../nbs/api/testing/35_triggers.ipynb #dfef1a39
 @dataclass(eq=False, slots=True)
@@ -167,7 +167,12 @@ def _filtered(name: str) -> tuple[str, str | None]:
     return (m[1], m[2]) if m else (name, None)
 
 _trigger_words = re.compile(r'''(?:from|target|root):[({][^)}]*[)}] | from:(?:closest|find|next|previous)\s+\S+
-                                | (?:[^\s\[]|\[[^\]]*\])+''', re.X)
+                                | (?:[^\s\[\0]|\[[^\]]*\])+''', re.X)
+
+def _words(text: str) -> list[str]:
+    "The words of a trigger of htmx 2: what stands in brackets belongs to its word"
+    seen = without_open(without_open(text, '[', ']'), '({', ')}', '\1')
+    return [text[slice(*m.span())] for m in _trigger_words.finditer(seen)]
 
 def triggers2(
     text: str, # Value of `hx-trigger`
@@ -175,7 +180,7 @@ def triggers2(
     "Read `hx-trigger` as htmx 2 does"
     out = []
     for part in split_hcon(text):
-        words = _trigger_words.findall(part.strip())
+        words = _words(part.strip())
         if not words: continue
         name, filter = _filtered(words[0])
         trigger = Trigger(name, filter)
@@ -201,11 +206,13 @@ def triggers4(
     "Read `hx-trigger` as htmx 4 does"
     out = []
     for part in split_hcon(text):
-        part = re.sub(r'^\s*every\s+(\S+?)\s*(\[[^\]]*\])', r'every\2 \1', part)
-        m = re.match(r'\s*(\S+\[[^\]]*\]|\S+)\s*(.*?)\s*$', part, re.S)
+        every_first = re.match(r'\s*every\s+(\S+?)\s*(\[[^\]]*\])', without_open(part, '[', ']'))
+        if every_first: part = f'every{every_first[2]} {every_first[1]}' + part[every_first.end():]
+        part = part.strip()
+        m = re.match(r'\S+\[[^\]]*\]|\S+', without_open(part, '[', ']'))
         if not m: continue
-        name, filter = _filtered(m[1])
-        said = hcon(m[2])
+        name, filter = _filtered(part[:m.end()])
+        said = hcon(part[m.end():].strip())
         every = next((seconds(k) for k in said if name == 'every'), 0)
         known = {'delay', 'throttle', 'once', 'changed', 'consume', 'stop', 'halt', 'prevent', 'from', 'target', 'queue', 'root',
                  'rootMargin', 'threshold', 'capture', 'passive'}

@@ -57,6 +57,9 @@ from fasthtml.realtime.entries import parse_place
 from fasthtml.realtime.feeds import read_id
 from fasthtml.realtime.regions import Signer, read_path
 from fasthtml.realtime.wire import utf8
+from fasthtml.testing.dom import Dom
+from fasthtml.testing.hx_values import find_all, hcon, seconds
+from fasthtml.testing.triggers import triggers2, triggers4
 
 LIMIT = 20
 REFUSALS = (BadValue, BadJson, HTTPException, ValueError)
@@ -190,6 +193,17 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'html2ft, siblings': (html2ft, lambda n: '<i>x</i> ' * (n // 9), 2000),
     'html2ft, in SVG': (html2ft, lambda n: '<svg>' + '<input>' * (n // 7), 8000),
     'html2ft, attributes': (html2ft, lambda n: '<p ' + ' '.join(f'a{i}' for i in range(n // 7)) + '>', 2000),
+    # what the page client reads of a page, which may show what a visitor wrote
+    'hx-trigger 2, filters': (triggers2, lambda n: 'a[' * (n // 2), 2000),
+    'hx-trigger 2, brackets': (triggers2, lambda n: 'x ' + 'from:( ' * (n // 7), 2000),
+    'hx-trigger 2, tags': (triggers2, lambda n: '<' * n, 2000),
+    'hx-trigger 4, filters': (triggers4, lambda n: '[' * n, 2000),
+    'hx-trigger 4, tags': (triggers4, lambda n: 'x ' + 'a:< ' * (n // 4) + '/>x', 2000),
+    'hx-trigger 4, blanks': (triggers4, lambda n: 'x a' + ' ' * n + 'b', 4000),
+    'hx-vals 4, dots': (hcon, lambda n: 'a.' * (n // 2), 4000),
+    'hx-vals 4, JSON': (hcon, lambda n: 'a:' + '[' * n, 4000),
+    'hx-target 2': (lambda text: find_all(Dom('<p>'), None, text), lambda n: 'body' + ',' * n, 2000),
+    'a time of htmx': (seconds, lambda n: '1' * n + '.x', 4000),
 }
 
 
