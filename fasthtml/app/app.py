@@ -86,7 +86,7 @@ _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_ro
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
-    given: Iterable[str], # Keywords that are no options
+    given: Iterable[str], # Keywords that are no options; perhaps with their values
     known: Iterable[str], # Names of options
     mend: str = ''        # What else it may be, where an attribute of <body> makes no sense
 ) -> set[str]: # Keywords that have no effect
@@ -101,8 +101,12 @@ def check_options(
             idle.add(name)
             log_caller(f'The option {name!r} does nothing here. {_elsewhere[name]}')
         elif near or mend: raise TypeError(f"Unknown option {name!r}. {f'Did you mean {near[0]!r}? ' if near else ''}{other.format(name)}")
+        elif isinstance(given, Mapping) and not isinstance(given[name], (str, int, float, list, tuple, set, Mapping, type(None))):
+            idle.add(name)
+            log_caller(f'{name!r} is no option, and a {type(given[name]).__name__} is no attribute of <body>: it does nothing.')
         else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
     return idle
+
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
 _realtime = 'channels connections lifecycle mailbox programs servers signals sse tasks wire ws'.split()

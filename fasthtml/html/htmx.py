@@ -176,13 +176,22 @@ def HtmxResponseHeaders(
     retarget: Any = None,             # Another `hx_target`: selector or element
     reselect: str | None = None,      # Another `hx_select`
     trigger: Any = None,              # Events for the client: name, or dict name → detail
-    trigger_after_settle: Any = None, # The same, after settling (htmx 2)
-    trigger_after_swap: Any = None,   # The same, after the swap (htmx 2)
+    trigger_after_settle: Any = None, # The same, after settling
+    trigger_after_swap: Any = None,   # The same, after the swap
+    **named: Any,                     # The same with `hx_` or `HX_` before the name
 ) -> HttpHeader | tuple[HttpHeader, ...]:
     "Headers that tell htmx what to do with the response; return them beside the content"
-    given = {k: v for k, v in locals().items() if v is not None}
+    given = {k: v for k, v in locals().items() if k != 'named' and v is not None}
+    for name, value in named.items():
+        if (plain := name.lower().removeprefix('hx_')) not in htmx_resps or plain == name: raise TypeError(_unknown_header(name))
+        if value is not None: given[plain] = value
     res = tuple(HttpHeader(f'HX-{k.replace("_", "-").title()}', _header_value(k, v)) for k, v in given.items())
     return res[0] if len(res) == 1 else res
+
+def _unknown_header(name: str) -> str:
+    near = difflib.get_close_matches(name, htmx_resps, 1)
+    mend = f'Did you mean {near[0]!r}?' if near else f'It takes {", ".join(sorted(htmx_resps))}.'
+    return f'HtmxResponseHeaders() has no keyword {name!r}. {mend}'
 
 def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()
