@@ -443,9 +443,14 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
-        allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
-        if allowed or scope.get('method') in _reading and inner_path(scope) in self.any_host: return await self.app(scope, receive, send)
+        host = dict(scope['headers']).get(b'host', b'')
+        allowed = self.allowed(host.decode('latin-1')) if len(host) < 300 else '*' in self.names   # no name is longer
+        if not allowed: allowed = scope.get('method') in _reading and inner_path(scope) in self.any_host
+        await (self.app if allowed else self.refuse)(scope, receive, send)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Say that this server does not go by that name"
+        host = dict(scope['headers']).get(b'host', b'').decode('latin-1')
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

@@ -18,7 +18,6 @@ import logging
 import math
 import os
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -43,6 +42,7 @@ from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, pag
                             shows_itself, using_nonce)
 from .paths import address_of
 from .requests import Request, has_body, read_body, wants_json
+from .security import new_nonce
 
 # %% ../../nbs/api/http/12_responses.ipynb #cad0e5ca
 log = logging.getLogger('fasthtml')
@@ -384,7 +384,7 @@ def respond_to(
 ) -> Any: # An ASGI response
     "The response for a returned value"
     fragment, nodes = fragment_asked(dict(scope['headers'])), _elements(result)
-    nonce = secrets.token_urlsafe(16) if page.csp else ''
+    nonce = new_nonce() if page.csp else ''
     if nodes is not None and returns is None:
         body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
         headers = [_html, _vary, (b'content-length', b'%d' % len(body))]
@@ -466,7 +466,7 @@ def with_policy(
     headers = dict(getattr(response, 'raw_headers', ()))
     if b'content-security-policy' in headers or not headers.get(b'content-type', b'').startswith(_documents): return response
     response = own_copy(response)
-    response.raw_headers.append((b'content-security-policy', page.csp(secrets.token_urlsafe(16)).encode('latin-1')))
+    response.raw_headers.append((b'content-security-policy', page.csp(new_nonce()).encode('latin-1')))
     return response
 
 _documents = b'text/html', b'application/xhtml', b'image/svg', b'text/xml', b'application/xml'
