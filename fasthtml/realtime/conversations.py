@@ -34,7 +34,7 @@ from .leases import BrokerError
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
-from .servers import may_hand_over, server_of, steps_receive
+from .servers import server_of
 from .sockets import Inbox, Sender, Socket, too_long
 from .tasks import NEVER_CAUGHT, without
 from .wire import frame_text
@@ -74,13 +74,13 @@ class Conversation:
 
     async def run(self) -> None:
         "The handshake, then the rest: here, or in the outermost app once all layers have returned"
-        accepted, scope = False, self.socket.scope
+        accepted = False
         try: accepted = await self.route.accept(self.socket, self.source)
         finally:
             if not accepted: self.release()
         if not accepted: return
-        if not (may_hand_over(scope) and steps_receive(scope, self.socket.from_server)): return await self.go_on()
-        server_of(scope).hand_over(self.go_on, copy_context())
+        if not self.connection.direct: return await self.go_on()
+        server_of(self.socket.scope).hand_over(self.go_on, copy_context())
 
     async def go_on(self,
         failure: BaseException | None = None,  # What a layer raised after the handshake
