@@ -324,6 +324,15 @@ def helped(version: int) -> dict[str, Case]:
              {'x': '<ul id="t" class="k"><li>0</li><li id="a">1</li></ul>'}, [('click', 'button')])
         case(f'style-oob-{i}', '<button hx-get="/r/x" hx-swap="none">go</button><ul id="t"><li id="a">1</li><li>2</li></ul>',
              {'x': f'<ul id="t" hx-swap-oob="{style}"><li>0</li><li id="a">1</li></ul>'}, [('click', 'button')])
+    for i, name in enumerate(['hx-disable', 'hx-disable="true"', 'data-hx-disable', 'hx-ignore', 'hx-ignore="true"']):   # of either version
+        case(f'named-{i}', f'<div id="z" {name}><button id="off" hx-get="/r/off">off</button></div>'
+             '<button id="go" hx-get="/r/x" hx-target="#z" hx-swap="outerHTML">go</button><button id="end" hx-get="/r/end" hx-target="#z">end</button>',
+             {'x': f'<div id="z"><b {name}><button id="off2" hx-get="/r/off">off</button></b></div>'},
+             [('click', '#off'), ('click', '#go'), ('click', '#off2'), ('click', '#end')])
+    late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}', 'HX-Trigger': 'e'}
+    for status, head in product([200, 409, 204], [late, late | {'HX-Location': '/r/there'}]):
+        case(f'late-{status}-{len(head)}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>' + ''.join(
+            f'<i hx-get="/r/{o}" hx-trigger="{o} from:body">{o}</i>' for o in 'abcde'), {'x': (status, head, 'new' if status != 204 else '')}, [('click', 'button')])
     said = ['bare text', '<b>bare</b>', '<b>bare</b><p id="note" hx-swap-oob="true">n</p>', '<p id="note" hx-swap-oob="true">n <button>b</button></p>',
             '<form id="f" hx-swap-oob="true"><input name="a" value="new"><textarea name="t">new</textarea><select name="s"><option>1<option selected>2</select></form>',
             '<p id="note" hx-swap-oob="morph">m</p>', '<p hx-swap-oob="morph:#note" id="note">m</p>', '<circle id="dot" r="9" hx-swap-oob="true"/>', ' ', '{"a": 1}',

@@ -86,7 +86,7 @@ _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_ro
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
-    given: Iterable[str], # Keywords that are no options
+    given: Iterable[str], # Keywords that are no options; perhaps with their values
     known: Iterable[str], # Names of options
     mend: str = ''        # What else it may be, where an attribute of <body> makes no sense
 ) -> set[str]: # Keywords that have no effect
@@ -101,8 +101,12 @@ def check_options(
             idle.add(name)
             log_caller(f'The option {name!r} does nothing here. {_elsewhere[name]}')
         elif near or mend: raise TypeError(f"Unknown option {name!r}. {f'Did you mean {near[0]!r}? ' if near else ''}{other.format(name)}")
+        elif isinstance(given, Mapping) and not isinstance(given[name], (str, int, float, list, tuple, set, Mapping, type(None))):
+            idle.add(name)
+            log_caller(f'{name!r} is no option, and a {type(given[name]).__name__} is no attribute of <body>: it does nothing.')
         else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
     return idle
+
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
 _realtime = 'channels connections lifecycle mailbox programs servers signals sse tasks wire ws'.split()
@@ -440,9 +444,14 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
-        allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
-        if allowed or scope.get('method') in _reading and inner_path(scope) in self.any_host: return await self.app(scope, receive, send)
+        host = dict(scope['headers']).get(b'host', b'')
+        allowed = self.allowed(host.decode('latin-1')) if len(host) < 300 else '*' in self.names   # no name is longer
+        if not allowed: allowed = scope.get('method') in _reading and inner_path(scope) in self.any_host
+        await (self.app if allowed else self.refuse)(scope, receive, send)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Say that this server does not go by that name"
+        host = dict(scope['headers']).get(b'host', b'').decode('latin-1')
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

@@ -70,6 +70,7 @@ class ErrorHandler:
         if getattr(self.fn, '__module__', '') != __name__:
             with suppress(HTTPException): await fetch_session(scope, self.plan)   # a store that is away may be what happened
         result = await call(self.fn, self.plan, source)
+        if isinstance(result, HTTPException): result = result.__ft__() if isinstance(result, BadInput) else http_error(conn, result)
         status = getattr(exc, 'status_code', None) or self.status or 500
         response = respond_to(result, scope, own_page(self.site.page, source.extra), conn, status)
         response = with_headers(response, getattr(exc, 'headers', None) or {})

@@ -113,7 +113,7 @@ def guard(
     if site and (kept := site.prepared.get(id(o))): return kept[1]
     fn, skip = (o.f, o.skip) if isinstance(o, Beforeware) else (o, ())
     if not callable(fn): raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.')
-    made = Guard(fn, make_plan(fn, extra=_resp), tuple(re.compile(p) if isinstance(p, str) else p for p in skip))
+    made = Guard(fn, make_plan(fn, extra=_resp, spare=True), tuple(re.compile(p) if isinstance(p, str) else p for p in skip))
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made
 

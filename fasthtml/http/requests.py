@@ -467,7 +467,9 @@ def _flat(obj: Mapping) -> Mapping:
 
 def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     "Lists are repeated values, null is a field without any"
-    return {k: v if type(v) is list else () if v is None else [v] for k, v in obj.items()}
+    fields = {}
+    for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]
+    return fields
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 IN_LOOP = 4 * 1024              # bytes that may be parsed in the event loop
@@ -612,5 +614,5 @@ def frame_body(
     if type(obj) is not dict or not obj and not text.strip(): raise BadJson(Text('message_object'))
     key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
     headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
-    obj = _flat(obj)
+    if 'body' in obj or 'values' in obj: obj = _flat(obj)
     return Body(_json_fields(obj), text.encode(), 'json', obj), headers

@@ -23,11 +23,11 @@ from typing import Any
 from fastcore.basics import patch
 
 from ..html.element import esc
-from ..http.responses import json_text
+from ..http.responses import inert, json_text
 from .channels import Channel, MemoryBroker
 from .leases import BrokerError
 from .servers import running_loop
-from .wire import Message, Notice, inert
+from .wire import Message, Notice
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #afbc40d2
 log = logging.getLogger('fasthtml')

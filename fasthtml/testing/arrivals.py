@@ -206,6 +206,8 @@ def _respond4(self: Visit, request: HxRequest, reply: Reply) -> None:
             self.fetch(options.pop('path'), options)
         else: el = self._swap4(request, reply)
     self._tell(head.get('hx-trigger'), el)
+    if self.scene.config.helped and reply.status < 400 and not head.get('hx-location'):   # the library's script has them for this version
+        for when in 'swap', 'settle': self._tell(head.get(f'hx-trigger-after-{when}'), el if connected(el) else self.dom.body)
     self.dispatch(DomEvent('htmx:finally:request', el if connected(el) else self.dom.document))
 
 @patch

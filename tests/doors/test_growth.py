@@ -291,8 +291,8 @@ HEADERS = 'accept accept-language authorization content-type cookie host hx-requ
           'if-none-match if-range last-event-id origin range referer sec-fetch-dest sec-fetch-mode sec-fetch-site content-length'.split()
 RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
                 'server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding'.split())
-NO_HEADERS = set('ascii iso-8859-1 latin-1 latin1 us-ascii utf-8 utf8 windows-1252 charset log meta document navigate no no-store true '
-                 'nonce-goes-here'.split())
+NO_HEADERS = set('ascii iso-8859-1 latin-1 latin1 us-ascii utf-8 utf8 windows-1252 charset log meta document navigate no no-store '
+                 'true'.split())
 STARTS = {'range': b'bytes=', 'authorization': b'Basic ', 'content-type': b'multipart/form-data; boundary=B;'}
 FILLINGS = ['a,', ';=', '="\\', '0-1,', '.:', '%25']
 

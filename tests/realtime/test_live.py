@@ -1,12 +1,15 @@
 """Live regions over HTTP: who gets what, and what is refused. The browser is in `browser/test_live.py`."""
 import asyncio
 import base64
+import json
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
@@ -21,6 +24,7 @@ from fasthtml.common import (
     EventStream,
     FastHTML,
     Response,
+    Script,
     Td,
     Titled,
     Tr,
@@ -28,6 +32,7 @@ from fasthtml.common import (
 )
 from fasthtml.http.texts import Text, say
 from fasthtml.realtime import presence
+from fasthtml.realtime.regions import draw_html, with_nonce
 from fasthtml.testing import AsyncClient, Client
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor, guard
@@ -703,3 +708,24 @@ def test_who_shows_a_region_of_a_channel_is_there(kind, tmp_path, monkeypatch):
 
 def test_a_channel_without_presence_has_no_people_to_show(app):
     with pytest.raises(TypeError, match='presence=True'): app.live(presence=app.channel('news'))
+
+
+@pytest.mark.parametrize('said', [' data-live-own hx-get=/x hx-trigger=load ', '" data-live-own onclick="', ' DATA-LIVE-OWN ', ' nonce="',
+                                  '\0:{}\1'])
+def test_an_argument_that_a_visitor_wrote_stays_in_its_attribute_under_a_policy(said):
+    app = FastHTML(secret_key='k', csp=True)
+    @app.live
+    def inner(q: str): return Div(q, Script('1'))
+    @app.live
+    def outer(q: str): return Div(inner(q), Script('2'))
+    @app.get('/')
+    def home(q: str): return outer(q)
+    answer = Client(app).get('/', params={'q': said})
+    page = LexborHTMLParser(answer.text)
+    regions = page.css('[data-live-key]')
+    assert [json.loads(o.attributes['data-live-key'][5:])['q'] for o in regions] == [said, said]
+    assert all(name.startswith('data-live-') for o in regions for name in o.attributes)
+    nonce = re.search(r"nonce-([^']+)", answer.headers['content-security-policy'])[1]
+    assert {o.tag for o in page.css(f'[nonce="{nonce}"]')} <= {'script', 'style', 'link'} and answer.text.count('>1</script>') == 1
+    drawing = draw_html(Div(inner(said)), 'x{}', csp=True)
+    assert nonce not in drawing.shell and LexborHTMLParser(with_nonce(drawing.shell, 'N')).css('[nonce]') == []
