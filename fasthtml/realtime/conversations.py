@@ -74,7 +74,7 @@ class Conversation:
 
     async def run(self) -> None:
         "The handshake, then the rest: here, or in the outermost app once all layers have returned"
-        accepted = False
+        accepted, scope = False, self.socket.scope
         try: accepted = await self.route.accept(self.socket, self.source)
         finally:
             if not accepted: self.release()
