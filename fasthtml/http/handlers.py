@@ -369,9 +369,15 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         body = getattr(response, 'body', b'')
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
-        return stream.finish(None)
+        return _end_stream(stream, response)
     if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
     return _finish_later(exchange, response)
+
+async def _end_stream(stream: Any, response: Any) -> None:
+    "End a stream that the handler has not returned, then do the background work of both"
+    await stream.finish(None)
+    for task in stream.background, response.background:
+        if task is not None: await task()
 
 async def _finish_later(exchange: Exchange, response: Any) -> None:
     "Send a response that has background work, then do that"
