@@ -324,6 +324,7 @@ def _patience(self: Conversation) -> float: return 0.2 if self.connection.state.
 @patch
 async def close(self: Conversation, state: State) -> None:
     "Send the close frame"
+    self.connection.mailbox.close('ended')   # what other code sends meanwhile must not follow it
     await self.socket.send_close(state.code, state.reason)
 
 @patch

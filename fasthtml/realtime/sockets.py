@@ -203,9 +203,9 @@ async def _transmit(self: Socket, message: AsgiMessage) -> None:
     try:
         try: await box.flush(0.5)
         finally: self.connection.end('end', code, reason)  # also if the caller is cancelled meanwhile. Nothing is read from now on
+        box.close('closed')   # first: what other code sends meanwhile must not follow the close frame
         await self.send_close(code, reason)
     finally: self.closing.set_result(None)
-    box.close('closed')
 
 @patch
 async def send_close(self: Socket, code: int, reason: str) -> None:

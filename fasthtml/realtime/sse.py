@@ -243,6 +243,7 @@ class StreamEnding:
         stream, self.closed = self.stream, True
         stream.batch.push()
         await stream.connection.mailbox.flush()
+        stream.connection.mailbox.close('ended')   # what other code sends meanwhile must not follow the last chunk
         last = closing_event(state.why, stream.batch.last, jitter(stream.retry))
         await stream._send({'type': 'http.response.body', 'body': to_bytes(last), 'more_body': False})
 
@@ -296,7 +297,7 @@ async def _add(self: EventStream, text: str) -> bool:
         return accepted
     accepted = not (connection.mailbox.closed or connection.finishing)
     if not accepted or self.batch.add(text) and not await self.batch.flush():
-        connection.end('gone')
+        if not connection.finishing: connection.end('gone')  # else it would get no closing event
         await connection.refuse(StreamClosed(f'Nothing can be sent any more ({connection.state.why}).'))
     return True
 

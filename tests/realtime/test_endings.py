@@ -332,6 +332,7 @@ async def test_the_server_stopping_at_any_step(path):
         task = asyncio.create_task(app(wire.scope, wire.receive, wire.send))
         for _ in range(step): await asyncio.sleep(0)
         started = bool(app.lifecycle.connections)
+        app.lifecycle.served().ending = True   # else the app is served on after the drain
         await asyncio.wait_for(app.lifecycle.drain(), 5)
         async with asyncio.timeout(30): await task
         await others_done(before)

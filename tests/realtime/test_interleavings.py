@@ -74,7 +74,7 @@ class Case:
                 self.task.cancel()
             case 'publish': await self.channel.publish('published')
             case 'wait': await asyncio.sleep(1)
-            case 'end' | 'raise' | 'emit': self.orders.put_nowait(action)
+            case 'end' | 'raise' | 'emit' | 'beside': self.orders.put_nowait(action)
             case _: client.incoming.put_nowait({'type': 'websocket.receive', 'text': f'{{"what": "{action}"}}'})
         for _ in range(turns): await asyncio.sleep(0)
 
@@ -82,7 +82,14 @@ class Case:
         "What `conn`, or a handler that has a stream, does"
         while (order := await self.orders.get()) != 'end':
             if order == 'raise': raise ValueError('on purpose')
-            await emit('emitted')
+            if order == 'beside': asyncio.create_task(self.emit_beside(emit))
+            else: await emit('emitted')
+
+    async def emit_beside(self, emit):
+        "A task of the program sends in many turns of the loop, also while the connection ends"
+        for _ in range(12):
+            await asyncio.sleep(0)
+            await emit('beside')
 
     async def finish(self):
         "The client leaves at last; all must end, in bounded time"
@@ -170,7 +177,7 @@ class ChannelCase(StreamCase):
 
 COMMON = ['close', 'shutdown', 'abort', 'stick', 'release', 'fail', 'cancel', 'publish', 'wait', 'end', 'raise', 'emit']
 MESSAGES = ['handler sends', 'handler raises', 'handler closes']
-CASES = {SocketCase: COMMON + MESSAGES, SourceCase: COMMON, ObjectCase: COMMON, ChannelCase: COMMON}
+CASES = {SocketCase: [*COMMON, 'beside', *MESSAGES], SourceCase: COMMON, ObjectCase: [*COMMON, 'beside'], ChannelCase: COMMON}
 
 
 def run(kind, actions):
@@ -210,6 +217,7 @@ for_hypothesis = settings(max_examples=150, deadline=None, suppress_health_check
 @example([('fail', 0), ('emit', 3), ('handler sends', 3)])
 @example([('handler closes', 5), ('abort', 0)])
 @example([('emit', 0), ('handler closes', 0), ('handler closes', 0)])
+@example([('handler closes', 3), ('emit', 0)])
 def test_a_socket_in_any_order_of_events(actions): run(SocketCase, actions)
 
 
@@ -233,6 +241,23 @@ def test_a_stream_that_a_handler_writes_to_in_any_order_of_events(actions): run(
 @example([('publish', 0), ('shutdown', 0), ('publish', 0), ('cancel', 1)])
 @example([('stick', 9), ('publish', 1), ('shutdown', 1), ('abort', 1)])
 def test_a_stream_of_a_channel_in_any_order_of_events(actions): run(ChannelCase, actions)
+
+
+# Other code sends while the connection ends
+
+@pytest.mark.parametrize('turns', range(8))
+@pytest.mark.parametrize('ending,event', [('shutdown', 'shutdown'), ('end', 'close'), ('raise', 'failed')])
+def test_a_stream_says_how_it_ended_while_other_code_sends(ending, event, turns):
+    case = run(ObjectCase, [('beside', turns), (ending, 20)])
+    *_, last = case.client.sent
+    assert f'event: {event}\n'.encode() in last['body'] and not last['more_body']
+
+
+@pytest.mark.parametrize('turns', range(8))
+@pytest.mark.parametrize('ending,code', [('shutdown', 1012), ('raise', 1011), ('handler raises', 1011), ('handler closes', 4000)])
+def test_a_socket_says_how_it_ended_while_other_code_sends(ending, code, turns):
+    case = run(SocketCase, [('beside', turns), (ending, 20)])
+    assert case.client.sent[-1] == {'type': 'websocket.close', 'code': code, 'reason': case.client.sent[-1]['reason']}
 
 
 # Which reason wins

@@ -408,6 +408,8 @@ STOPS = {'SIGTERM': to_the_process, 'Ctrl-C': to_the_group}
 @pytest.mark.parametrize('name', EVERY)
 async def test_a_thread_that_blocks_does_not_keep_the_process_alive(tmp_path, name, path, stop):
     "F8: a sync source, a sync `conn` and a plain handler that wait for ever"
+    if (name, path) == ('hypercorn', '/handler') and sys.version_info >= (3, 12, 1):
+        pytest.xfail('from Python 3.12.1 on, hypercorn waits for open requests before its graceful timeout, for ever')
     with launch(tmp_path, EVERY[name], ROWS, grace=1) as server:
         clients = []
         await answering(server.process.port)
