@@ -370,7 +370,9 @@ async def close(self: Presence) -> None:
     if self.loop is not asyncio.get_running_loop(): return
     task, self.loop = self._task, None
     task.cancel()
-    await asyncio.wait([task])
+    _, late = await asyncio.wait([task, *self._others], timeout=1)
+    for other in late: other.cancel()
+    if late: await asyncio.wait(late, timeout=1)
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #6a9ff014
 def with_presence(
