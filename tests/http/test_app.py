@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route as StarletteRoute, WebSocketRoute
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
 from fasthtml.common import *

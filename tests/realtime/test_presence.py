@@ -116,7 +116,6 @@ async def test_another_loop_goes_on_when_the_one_that_kept_the_list_has_ended(mo
     ending.close()
     await until(lambda: 'bob' in hub.presence.people.of('room').values() and 'joined' in events(watcher))
     await hub.presence.close()
-    gc.collect()   # while the warnings are ignored
 
 
 async def test_a_client_that_reconnects_gets_the_events_that_it_missed(processes):
