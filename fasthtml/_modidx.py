@@ -3094,6 +3094,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._soon': ( 'api/realtime/presence.html#presence._soon',
                                                                                            'fasthtml/realtime/presence.py'),
+                                            'fasthtml.realtime.presence.Presence._start': ( 'api/realtime/presence.html#presence._start',
+                                                                                            'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._take_over': ( 'api/realtime/presence.html#presence._take_over',
                                                                                                 'fasthtml/realtime/presence.py'),
                                             'fasthtml.realtime.presence.Presence._tell': ( 'api/realtime/presence.html#presence._tell',

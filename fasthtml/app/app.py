@@ -39,7 +39,7 @@ from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..realtime.shared_limits import app_limits
-from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
+from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
@@ -186,6 +186,7 @@ class SiteRouter(AppRouter):
         "A socket's app; what was counted when it was let in is released when it has ended"
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             try: await app(scope, receive, send)
+            except SystemExit as e: raise RuntimeError(EXITS) from e
             finally: self.site.limits.release(scope)
         return counted
 

@@ -281,8 +281,6 @@ def response_class(plan: Plan) -> type[Response]|None:
     cls = plan.returns
     return cls if isinstance(cls, type) and issubclass(cls, Response) and cls is not Response else None
 
-_exits = 'A handler, or what it called, has called sys.exit(). That fails one request, and does not end the server.'
-
 class Endpoint:
     "The ASGI app of one route"
     __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
@@ -310,7 +308,6 @@ class Endpoint:
             except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
-                if exchange.stream is None and isinstance(e, SystemExit): raise RuntimeError(_exits) from e
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
