@@ -954,6 +954,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fasthtml.html.htmx._id_of': ('api/html/htmx.html#_id_of', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._pairs': ('api/html/htmx.html#_pairs', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._unknown_header': ('api/html/htmx.html#_unknown_header', 'fasthtml/html/htmx.py'),
+                                    'fasthtml.html.htmx._with_prefix': ('api/html/htmx.html#_with_prefix', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx.asset_url': ('api/html/htmx.html#asset_url', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx.safe_address': ('api/html/htmx.html#safe_address', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx.wants_fragment': ('api/html/htmx.html#wants_fragment', 'fasthtml/html/htmx.py')},
