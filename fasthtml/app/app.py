@@ -39,7 +39,7 @@ from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..realtime.shared_limits import app_limits
-from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
+from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
@@ -173,6 +173,7 @@ class SiteRouter(AppRouter):
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
         if ours: return app
+        scope['fasthtml.wrapped'] = True   # a mount or route that is not ours may have layers of its own
         if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if route is outer: return app   # nothing was found
@@ -185,6 +186,7 @@ class SiteRouter(AppRouter):
         "A socket's app; what was counted when it was let in is released when it has ended"
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             try: await app(scope, receive, send)
+            except SystemExit as e: raise RuntimeError(EXITS) from e
             finally: self.site.limits.release(scope)
         return counted
 
@@ -529,7 +531,6 @@ class Serving(Hooks, Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         outer, scope['app'] = scope.get('app'), self
         if outer is not None and outer is not self: self._enter_mounted(outer, scope)
-        if 'fasthtml.server' in scope and send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         languages = self.site.languages
         token = None if languages is None else current_texts.set(languages.texts(scope['headers']))
@@ -552,7 +553,7 @@ class Serving(Hooks, Starlette):
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
         "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
-        lifespan = self.lifecycle.lifespan
+        lifespan, scope['fasthtml.wrapped'] = self.lifecycle.lifespan, True
         check_started(lifespan, outer, scope.get('root_path', ''))
         if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 

@@ -281,8 +281,6 @@ def response_class(plan: Plan) -> type[Response]|None:
     cls = plan.returns
     return cls if isinstance(cls, type) and issubclass(cls, Response) and cls is not Response else None
 
-_exits = 'A handler, or what it called, has called sys.exit(). That fails one request, and does not end the server.'
-
 class Endpoint:
     "The ASGI app of one route"
     __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
@@ -310,7 +308,6 @@ class Endpoint:
             except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
-                if exchange.stream is None and isinstance(e, SystemExit): raise RuntimeError(_exits) from e
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
@@ -369,9 +366,15 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         body = getattr(response, 'body', b'')
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
-        return stream.finish(None)
+        return _end_stream(stream, response)
     if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
     return _finish_later(exchange, response)
+
+async def _end_stream(stream: Any, response: Any) -> None:
+    "End a stream that the handler has not returned, then do the background work of both"
+    await stream.finish(None)
+    for task in stream.background, response.background:
+        if task is not None: await task()
 
 async def _finish_later(exchange: Exchange, response: Any) -> None:
     "Send a response that has background work, then do that"

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
-           'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group', 'parse_fields',
-           'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body', 'parse_body',
-           'FrameHeaders', 'read_frame', 'frame_body']
+           'UnreadBody', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group',
+           'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body',
+           'parse_body', 'FrameHeaders', 'read_frame', 'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -15,6 +15,7 @@ import json.decoder
 import json.scanner
 import re
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
+from starlette.types import Message
 
 from ..html.htmx import HtmxHeaders
 from .threads import in_turn
@@ -101,6 +103,7 @@ class Request(Connection, StarletteRequest):
     max_part_size: int = DEF_MAXPART        # Bytes of one text field
     max_fields: int = DEF_MAXFIELDS         # Fields, and files, of a form
     streamed: bool = False                  # The body went, piece by piece, into a multipart form
+    unread: bool = True                     # Its last piece was not read yet
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         "The body in pieces; HTTPException 413 once it is too long"
@@ -113,6 +116,7 @@ class Request(Connection, StarletteRequest):
             size += len(chunk)
             if size > self.max_body_size: raise _too_large(self.max_body_size)
             yield chunk
+        self.unread = False
 
     def limit(self, limits: Any) -> None:
         "Take over the limits of an app, or of another request"
@@ -156,6 +160,51 @@ def _header(scope: Mapping, key: bytes) -> str:
 def _declared_length(scope: Mapping) -> int:
     text = _header(scope, b'content-length')
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+# %% ../../nbs/api/http/10_requests.ipynb #6b1f2c02
+class UnreadBody:
+    "Receives for a request whose body is not read yet, and for code that waits for the client to leave"
+    most = 256 * 1024  # Bytes that are kept for the program
+    def __init__(self, request: Request):
+        self._receive, request._receive = request._receive, self.get
+        self._kept: deque[Message] = deque()
+        self._changed = asyncio.Event()
+        self._asked = self._dropped = self._over = False  # Has the program asked? Was it too late? Does nobody wait any more?
+
+    async def receive(self) -> Message:
+        "ASGI receive of the code that waits"
+        try:
+            while self._asked and self._size() > self.most:
+                self._changed.clear()
+                await self._changed.wait()
+            message = await self._receive()
+        except BaseException:
+            self._over = True
+            self._changed.set()
+            raise
+        self._kept.append(message)
+        if not self._asked and self._size() > self.most: self._drop()
+        self._changed.set()
+        return message
+
+    def _size(self) -> int: return sum(len(message.get('body', b'')) for message in self._kept)
+
+    def _drop(self) -> None:
+        self._dropped = True
+        self._kept.clear()
+
+    async def get(self) -> Message:
+        "ASGI receive of the program"
+        self._asked = True
+        if self._dropped:
+            raise RuntimeError('The body of this request was too long to be kept until now. Read it, at least its first piece, '
+                               'before the stream begins.')
+        while not self._kept:
+            if self._over: return await self._receive()
+            self._changed.clear()
+            await self._changed.wait()
+        self._changed.set()
+        return self._kept[0] if self._kept[0]['type'] == 'http.disconnect' else self._kept.popleft()
 
 # %% ../../nbs/api/http/10_requests.ipynb #4c7fba0b
 _bodiless = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'))

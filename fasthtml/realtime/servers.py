@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
-           'may_hand_over', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'frame_reader', 'chunk_writer',
-           'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended',
-           'hypercorn_stop', 'running_loop']
+           'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'frame_reader', 'chunk_writer', 'abort',
+           'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
+           'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -96,10 +96,13 @@ _transparent = frozenset({'starlette.middleware.sessions', 'starlette.middleware
                           'starlette.middleware.trustedhost', 'starlette.middleware.httpsredirect',
                           'starlette.middleware.authentication'})
 
-def _sees_no_body(middleware: Any) -> bool:
-    "Whether a Starlette `Middleware` leaves the body of a stream alone"
-    module = middleware.cls.__module__
-    return module.startswith('fasthtml.') or module in _transparent
+def _sees_no_body(layer: Any) -> bool:
+    "Whether an ASGI layer, and all within it, leaves the body of a stream alone and holds nothing that a stream uses"
+    while layer is not None:
+        module = getattr(layer, '__module__', '')
+        if not (module.startswith('fasthtml.') or module in _transparent): return False
+        layer = getattr(layer, 'app', None)
+    return True
 
 def step_send(
     scope: Mapping[str, Any],  # ASGI scope of the request or socket
@@ -109,8 +112,8 @@ def step_send(
     if server is None or 'fasthtml.wrapped' in scope or not made_by(server.send, 'uvicorn'): return None
     if protocol_of(server.send) is None:
         return report_missing('uvicorn', 'method `send` of a protocol', 'every message is sent by a task, which costs some CPU')
-    middleware = getattr(scope.get('app'), 'user_middleware', ())
-    return server.send if all(map(_sees_no_body, middleware)) else None
+    layers = getattr(scope.get('app'), 'middleware_stack', None), getattr(scope.get('route'), 'app', None)
+    return server.send if all(map(_sees_no_body, layers)) else None
 
 def steps_receive(
     scope: Mapping[str, Any],  # ASGI scope
@@ -119,13 +122,6 @@ def steps_receive(
     "Whether `receive` is uvicorn's own and may be awaited without a task: it only waits for an event"
     server = server_of(scope)
     return server is not None and server.receive is receive and made_by(receive, 'uvicorn') and protocol_of(receive) is not None
-
-def may_hand_over(
-    scope: Mapping[str, Any],  # ASGI scope of the request or socket
-) -> bool:
-    "Whether all layers may return while a connection goes on: none of them wants to see more of it"
-    server = server_of(scope)
-    return server is not None and server.lifecycle is getattr(scope.get('app'), 'lifecycle', None) and step_send(scope) is not None
 
 def protocol_of(
     send: Any, # The server's own `send`, or `receive`

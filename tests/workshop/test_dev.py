@@ -16,7 +16,7 @@ from fasthtml.html.tags import Div
 from fasthtml.testing import Client
 from fasthtml.workshop.cli import find_app
 from fasthtml.workshop.dev import Dev, Hints, attribute_hint, follow_warnings, page_hints
-from support import DEADLINE, ROOT, serve, serve_process, wait_until
+from support import DEADLINE, NODE_MODULES, ROOT, serve, serve_process, wait_until
 
 HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
 # What is in the program; where to look; what the panel says. Each program is a file, as a beginner has it.
@@ -363,12 +363,19 @@ def test_what_means_the_same_in_both_versions_is_not_said(version, html):
     assert [o for o in version_page(version, html) if 'extension' not in o] == []
 
 
+def camel(name): return re.sub('-(.)', lambda m: m[1].upper(), name)
+
+
 def test_each_event_of_htmx_2_is_heard_with_htmx_4_or_is_said():
     table = re.search(r'const on4 = {(.*?)};', helpers_js, re.S)[1]
     heard = dict(re.findall(r"'([a-z-]+)': '([a-z:]+)'", table))
     names = {o.replace('_', '-') for o in hx_evts} - {'abort', 'confirm'}    # these have one name
-    assert names - heard.keys() == hx_evts_only[2].keys() and heard.keys() <= names
-    assert {o for o in heard.values() if 'sse' not in o} <= hx_evts_only[4].keys()
+    extensions = {o for o in heard if o.startswith(('ws-', 'sse-'))}
+    assert names - heard.keys() == hx_evts_only[2].keys() and heard.keys() <= names | extensions
+    assert {heard[o] for o in heard.keys() - extensions} <= hx_evts_only[4].keys()
+    of_2 = ''.join((NODE_MODULES/f'htmx-ext-{o}/dist/{o}.js').read_text() for o in ('ws', 'sse'))
+    of_4 = ''.join((NODE_MODULES/f'htmx4/dist/ext/hx-{o}.js').read_text() for o in ('ws', 'sse'))
+    for name in extensions: assert f"'htmx:{camel(name)}'" in of_2 and f'htmx:{heard[name]}' in of_4, name
 
 
 def test_a_socket_that_nothing_opens_is_said():
