@@ -59,7 +59,8 @@ def stream_scope(
     path, _, query = wanted.address.partition('?')
     kept = {key: value for key, value in scope.items() if key != 'auth' and not key.startswith('fasthtml.')}
     own = page_scope(kept, unquote(path))
-    if outermost_app(scope) not in (None, scope.get('app')): own = as_it_came(scope) | {key: own[key] for key in ('method', 'path', 'headers')}
+    if outermost_app(scope) not in (None, scope.get('app')):   # it goes the way of any other request
+        own = as_it_came(scope) | {key: own[key] for key in ('method', 'path', 'headers')}
     headers = [(n, v) for n, v in own['headers'] if n != b'accept' and not _may_be_said.fullmatch(n.decode('latin-1'))]
     headers.append((b'accept', b'text/event-stream'))
     headers += [(n.encode(), v.encode('latin-1', 'replace')) for n, v in wanted.headers.items() if _may_be_said.fullmatch(n)]
