@@ -4101,6 +4101,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'fasthtml/testing/arrivals.py'),
                                            'fasthtml.testing.arrivals.Visit._history_element': ( 'api/testing/arrivals.html#visit._history_element',
                                                                                                  'fasthtml/testing/arrivals.py'),
+                                           'fasthtml.testing.arrivals.Visit._known4': ( 'api/testing/arrivals.html#visit._known4',
+                                                                                        'fasthtml/testing/arrivals.py'),
                                            'fasthtml.testing.arrivals.Visit._leaves': ( 'api/testing/arrivals.html#visit._leaves',
                                                                                         'fasthtml/testing/arrivals.py'),
                                            'fasthtml.testing.arrivals.Visit._look_again': ( 'api/testing/arrivals.html#visit._look_again',

@@ -284,7 +284,7 @@
     const {ctx} = detail, status = ctx.response?.status ?? 0, successful = status > 0 && status < 400;
     const xhr = {status, responseText: ctx.text ?? '', getResponseHeader: name => ctx.response?.headers.get(name) ?? null};
     Object.assign(detail, {elt: ctx.sourceElement, target: ctx.target, successful, failed: !successful, xhr});
-    if (ctx.status === 'swapped') for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
+    if (ctx.status === 'swapped' && (successful || status === 422)) for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
   }, true);
   const ignore2 = () => { if (/^2/.test(globalThis.htmx?.version)) htmx.config.disableSelector += ', [hx-ignore], [data-hx-ignore]'; };
   if (globalThis.htmx) ignore2(); else domReadyExecute(ignore2);   // before htmx looks at the page, whichever script comes first
@@ -314,6 +314,16 @@
     if (!placed(el)) return nowhere(el, bare);
     const target = attr(el, 'hx-target');
     htmx.swap(!target || target === 'this' ? el : htmx.find(target), bare, {swapStyle: (attr(el, 'hx-swap') || 'innerHTML').split(' ')[0]});
+  });
+  // With htmx 4, too, an element that comes as text over a socket and has the id of one on the page takes its place
+  document.addEventListener('htmx:ws:before:message:incoming', ev => {
+    const {message} = ev.detail, text = message.data, first = typeof text === 'string' && /^[^<]*<([^>]*)>/.exec(text);
+    if (!first || /^\s*["[{]/.test(text) || /^hx-partial|hx-swap-oob/.test(first[1])) return;
+    const all = $E('template');
+    all.innerHTML = text.replace(/<(\/?)hx-partial/gi, '<$1template data-partial');
+    const known = [...all.content.children].filter(o => o.id && attr(o, 'hx-swap-oob') == null && document.getElementById(o.id));
+    for (const o of known) o.setAttribute('hx-swap-oob', 'true');
+    if (known.length) message.data = all.innerHTML.replace(/<template data-partial(?:="")?([^]*?)<\/template>/g, '<hx-partial$1</hx-partial>');
   });
   let pushing = false;   // htmx 2
   for (const [name, on] of [['wsBeforeMessage', true], ['wsAfterMessage', false], ['sseBeforeMessage', true], ['sseMessage', false]])
