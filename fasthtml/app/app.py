@@ -548,7 +548,8 @@ class Serving(Hooks, Starlette):
 
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
-        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits)
+        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits,
+                                                                     scope.get('root_path', ''))
         return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:

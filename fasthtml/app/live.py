@@ -48,7 +48,7 @@ from ..http.threads import in_thread
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
-from ..realtime.permission import Verdict, ask_guards
+from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app
 from ..realtime.regions import Signer, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.topics import Asked, Pacing
@@ -67,7 +67,7 @@ class Regions:
         check_seconds('recheck', recheck)
         self.app, self.table, self.recheck = app, {}, recheck
         self.closing: list[Callable] = []   # Awaited when the app ends
-        app.lifecycle.on_open = self.opened
+        app.lifecycle.on_open, app.lifecycle.app = self.opened, app
         app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
         self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
         self.epoch, self.next_seq = token_hex(3), count(1).__next__
@@ -282,7 +282,8 @@ async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
 @patch
 async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[str, Verdict]:
     "What the guards of some pages say"
-    return {path: await ask_guards(self.app, scope, path) for path in paths}
+    if outermost_app(scope) in (None, self.app): return {path: await ask_guards(self.app, scope, path) for path in paths}
+    return {path: await ask_again(scope, path) for path in paths}   # guards of the apps around this one know the page by its path, too
 
 @patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:

@@ -405,6 +405,7 @@ class Lifecycle:
         self.past = Past()
         self._loops: dict[asyncio.AbstractEventLoop, ServedLoop] = {}
         self._lock, self.on_open = threading.Lock(), lambda connection: None  # Servers in threads may start at once
+        self.app: Any = None   # Whose it is
 
     def served(self, fresh: bool = False) -> ServedLoop:
         "What we know of the running loop; `fresh` starts again"

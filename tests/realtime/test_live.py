@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -729,3 +729,104 @@ def test_an_argument_that_a_visitor_wrote_stays_in_its_attribute_under_a_policy(
     assert {o.tag for o in page.css(f'[nonce="{nonce}"]')} <= {'script', 'style', 'link'} and answer.text.count('>1</script>') == 1
     drawing = draw_html(Div(inner(said)), 'x{}', csp=True)
     assert nonce not in drawing.shell and LexborHTMLParser(with_nonce(drawing.shell, 'N')).css('[nonce]') == []
+
+
+class Gate:
+    "A guard that is closed to a room while somebody is inside"
+    def __init__(self): self.shut, self.asked = False, 0
+    def __call__(self, req):
+        self.asked += 1
+        if self.shut and (req.query_params.get('room') == '5' or '/room/5' in req.url.path): return Response('no', 403)
+
+
+def of_room(**options):
+    app = FastHTML(secret_key='k', recheck=0.4, **options)
+    app.regions.patience = DEADLINE   # of a page: only its guards end it here
+    news = app.channel('news')
+    @app.live
+    def clock(): return Div('noon')
+    app.get('/room/{n}')(lambda: clock())
+    app.get('/room/{n}/events')(lambda: EventStream(news))
+    app.get('/room/{n}/other')(lambda: EventStream(news))
+    @app.ws('/room/{n}/chat')
+    async def chat(msg: str): return msg
+    return app
+
+
+def around(inner, **options):
+    app = FastHTML(secret_key='k', recheck=0.4, **options)
+    app.mount('/in', inner)
+    return app
+
+
+def mounted_behind(gate):
+    app = FastHTML(secret_key='k', recheck=0.4)
+    app.mount('/in', of_room(), before=gate)
+    return app
+
+
+WAYS_IN = {
+    'its own': ('', lambda gate: of_room(before=gate)),
+    'of the app around it': ('/in', lambda gate: around(of_room(), before=gate)),
+    'of the mount': ('/in', mounted_behind),
+    'routes=': ('/in', lambda gate: FastHTML(secret_key='k', recheck=0.4, before=gate, routes=[Mount('/in', of_room())])),
+    'of an app in between': ('/in/in', lambda gate: around(around(of_room(), before=gate))),
+    'of an app two above': ('/in/in', lambda gate: around(around(of_room()), before=gate)),
+    'around an app of another kind': ('/in/in', lambda gate: around(Starlette(routes=[Mount('/in', of_room())]), before=gate)),
+    'within an app of another kind': ('/in', lambda gate: Starlette(routes=[Mount('/in', of_room(before=gate))])),
+}
+
+
+@pytest.mark.parametrize('way', WAYS_IN)
+def test_each_guard_on_the_way_to_what_is_open_is_asked_again(way):
+    "L4: for streams, sockets, pages, and the streams that pages carry"
+    gate = Gate()
+    prefix, app = WAYS_IN[way][0], WAYS_IN[way][1](gate)
+    with serve(app) as served:
+        visitor = Visitor(served, prefix)
+        rows = visitor.rows('/room/5')
+        page = Stream(visitor.request('POST', '/_live', dict(has=rows, streams=[[1, '/room/5/events', {}]])))
+        page.until('live/stream')
+        events = Stream(visitor.request('GET', '/room/5/events'))
+        socket = connect(f'{served.ws_url}{prefix}/room/5/chat').__enter__()
+        before = gate.asked
+        wait_until(lambda: gate.asked > before + 4)   # looks pass, and nothing is ended
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=[])).status == 204
+        socket.send('{"msg": "there"}')
+        assert socket.recv() == 'there'
+        gate.shut = True
+        assert events.rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=[])).status == 409
+        page.rest()
+        assert visitor.request('POST', '/_live', dict(has=rows)).status == 403
+        gate.shut = False
+        with visitor.stream(rows) as page:
+            page.until('live/checked')
+            gate.shut = True
+            more = dict(page=page.page, has=[], streams=[[2, '/room/5/other', {}]])
+            assert visitor.request('POST', '/_live/set', more).status == 409
+
+
+@pytest.mark.parametrize('way', WAYS_IN)
+def test_a_stream_that_a_page_carries_passes_each_guard_on_its_way(way):
+    gate = Gate()
+    prefix, app = WAYS_IN[way][0], WAYS_IN[way][1](gate)
+    with serve(app) as served:
+        visitor = Visitor(served, prefix)
+        rows, gate.shut = visitor.rows('/room/4'), True
+        with visitor.stream(rows, streams=[[1, '/room/5/events', {}], [2, '/room/4/events?room=5', {}], [3, '/room/4/events', {}]]) as page:
+            found = {}
+            while len(found) < 3: found = dict([page.until('live/stream')[-1][1]]) | found
+        assert found == {1: 403, 2: 403, 3: 200}
+
+
+def test_a_guard_that_reads_the_query_is_asked_again_with_it():
+    gate = Gate()
+    with serve(of_room(before=gate)) as served:
+        visitor = Visitor(served)
+        events = Stream(visitor.request('GET', '/room/4/events?room=5'))
+        socket = connect(f'{served.ws_url}/room/4/chat?room=5').__enter__()
+        gate.shut = True
+        assert events.rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
