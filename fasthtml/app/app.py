@@ -61,7 +61,8 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
-from ..realtime.lifecycle import Lifecycle, check_started
+from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifespan import check_started
 from .live import Live, Regions
 from .work import Working
 
