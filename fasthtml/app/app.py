@@ -61,7 +61,8 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
-from ..realtime.lifecycle import Lifecycle, check_started
+from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifespan import check_started
 from .live import Live, Regions
 from .work import Working
 
@@ -547,7 +548,8 @@ class Serving(Hooks, Starlette):
 
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
-        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits)
+        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits,
+                                                                     scope.get('root_path', ''))
         return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
