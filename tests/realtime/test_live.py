@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -830,3 +831,47 @@ def test_a_guard_that_reads_the_query_is_asked_again_with_it():
         gate.shut = True
         assert events.rest()[-1][0] == 'shutdown'
         with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+
+
+def by_name(room: int):
+    if room == 5 and by_name.shut: return Response('no', 403)
+def by_request(req):
+    if 'room=5' in req.url.query and by_name.shut: return Response('no', 403)
+
+
+@pytest.mark.parametrize('said', ['room=5', 'room=5&q=%00%ff+%20é', 'q=' + 'x' * 3000 + '&room=5'])
+@pytest.mark.parametrize('guard', [by_name, by_request])
+@pytest.mark.parametrize('whose', ['app', 'route', 'app around it'])
+def test_the_guard_of_a_page_is_asked_again_with_its_query(whose, guard, said):
+    app = FastHTML(secret_key='k', before=guard if whose == 'app' else None)
+    @app.live
+    def clock(): return Div('noon')
+    app.get('/a', before=guard if whose == 'route' else None)(lambda: clock())
+    outer, prefix, by_name.shut = around(app, before=guard), '/in', False
+    client = Client(outer if whose == 'app around it' else app)
+    if whose != 'app around it': prefix = ''
+    said = quote(said, safe='=&%+')
+    text = client.get(f'{prefix}/a?{said}').text
+    page = LexborHTMLParser(text).css_first('[data-live-key]').attributes
+    asked = {'has': [[page['data-live-key'], page['data-live-token'], '']], 'poll': True}
+    def answer(): return client.post(f'{prefix}/_live?room=4', json=asked)
+    found = answer()
+    assert found.status_code == 200 and ('noon' in found.text) is (len(said) < 3000)   # else nothing follows it
+    by_name.shut = True
+    found = answer()
+    assert found.status_code == 403 or 'noon' not in found.text
+
+
+def test_a_page_in_many_parts_is_one_page():
+    app = FastHTML(secret_key='k', before=lambda: None)
+    @app.live
+    def clock(n: int): return Div('noon')
+    app.get('/a')(lambda: clock(0))
+    app.get('/{n}/b')(lambda: clock(0))
+    client = Client(app)
+    def answer(addresses):
+        pages = [LexborHTMLParser(client.get(o).text).css_first('[data-live-key]').attributes for o in addresses]
+        rows = [[o['data-live-key'], o['data-live-token'], ''] for o in pages]
+        return client.post('/_live', json={'has': rows, 'poll': True}).status_code
+    assert answer(f'/a?n={n}' for n in range(100)) == 200
+    assert answer(f'/{n}/b' for n in range(51)) == answer(f'/a?n={n}' for n in range(201)) == 413
