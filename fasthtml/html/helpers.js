@@ -260,7 +260,7 @@
   const listening = '[starts-with(name(), "hx-on:") or starts-with(name(), "data-hx-on:")]';
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
   function named4(root) {
-    for (const el of within(root, off)) el.setAttribute('hx-ignore', '');
+    for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
     for (const top of root.nodeType === 1 ? [root] : root.children) {
