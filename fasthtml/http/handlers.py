@@ -25,7 +25,7 @@ from typing import Any
 # %% ../../nbs/api/http/14_handlers.ipynb #a9dd9c48
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
@@ -367,6 +367,7 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
         return _end_stream(stream, response)
+    if isinstance(response, StreamingResponse): receive = exchange.receive = exchange.receive_beside()
     if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
     return _finish_later(exchange, response)
 
