@@ -243,6 +243,6 @@ def test_a_request_has_one_host(hosts, status):
     async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
     async def send(message): sent.append(message)
     scope = dict(type='http', method='GET', path='/', raw_path=b'/', query_string=b'', headers=[(b'host', o.encode()) for o in hosts],
-                 scheme='http', http_version='1.1', server=('127.0.0.1', 80), client=('127.0.0.1', 5), root_path='', asgi={'version': '3.0'})
+                 scheme='http', http_version='1.1', server=('127.0.0.1', 80), client=('127.0.0.1', 5), root_path='')
     asyncio.run(app(scope, receive, send))
     assert sent[0]['status'] == status
