@@ -54,6 +54,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'fasthtml.app.app.Tested.get_testclient': ( 'api/app/app.html#tested.get_testclient',
                                                                               'fasthtml/app/app.py'),
                                   'fasthtml.app.app.Tested.secret_key': ('api/app/app.html#tested.secret_key', 'fasthtml/app/app.py'),
+                                  'fasthtml.app.app._host_of': ('api/app/app.html#_host_of', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app._kept_in': ('api/app/app.html#_kept_in', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.app_hub': ('api/app/app.html#app_hub', 'fasthtml/app/app.py'),
                                   'fasthtml.app.app.as_list': ('api/app/app.html#as_list', 'fasthtml/app/app.py'),
