@@ -5291,6 +5291,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.check_program': ( 'api/workshop/check.html#check_program',
                                                                                     'fasthtml/workshop/check.py'),
+                                         'fasthtml.workshop.check.event_findings': ( 'api/workshop/check.html#event_findings',
+                                                                                     'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.import_findings': ( 'api/workshop/check.html#import_findings',
                                                                                       'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.is_special': ( 'api/workshop/check.html#is_special',
