@@ -39,7 +39,7 @@ from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection
 from ..realtime.shared_limits import app_limits
-from ..http.errors import ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
+from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
 from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields, opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
@@ -61,7 +61,8 @@ from ..http.sessions import SessionMiddleware, decode_session, get_key, session_
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
-from ..realtime.lifecycle import Lifecycle, check_started
+from ..realtime.lifecycle import Lifecycle
+from ..realtime.lifespan import check_started
 from .live import Live, Regions
 from .work import Working
 
@@ -86,7 +87,7 @@ _elsewhere |= {'static_path': 'Write fast_app(static_path=...), or app.static_ro
 _elsewhere |= dict.fromkeys(['db_file', 'render', 'tbls'], 'Tables are made by fast_app.')
 
 def check_options(
-    given: Iterable[str], # Keywords that are no options
+    given: Iterable[str], # Keywords that are no options; perhaps with their values
     known: Iterable[str], # Names of options
     mend: str = ''        # What else it may be, where an attribute of <body> makes no sense
 ) -> set[str]: # Keywords that have no effect
@@ -101,8 +102,12 @@ def check_options(
             idle.add(name)
             log_caller(f'The option {name!r} does nothing here. {_elsewhere[name]}')
         elif near or mend: raise TypeError(f"Unknown option {name!r}. {f'Did you mean {near[0]!r}? ' if near else ''}{other.format(name)}")
+        elif isinstance(given, Mapping) and not isinstance(given[name], (str, int, float, list, tuple, set, Mapping, type(None))):
+            idle.add(name)
+            log_caller(f'{name!r} is no option, and a {type(given[name]).__name__} is no attribute of <body>: it does nothing.')
         else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
     return idle
+
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
 _realtime = 'channels connections lifecycle mailbox programs servers signals sse tasks wire ws'.split()
@@ -169,9 +174,12 @@ class SiteRouter(AppRouter):
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
         if ours: return app
+        found = route is not outer or app is self.default and app != self.not_found   # `default` may be the program's own last resort
+        scope['fasthtml.wrapped'] = True   # a mount or route that is not ours may have layers of its own
         if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
-        if route is outer: return app   # nothing was found
+        if not found: return app
+        if route is outer: route = None
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
         if scope['type'] == 'http' and not self.site.before and not fetch: return app
         ours = is_ours(route)
@@ -181,6 +189,7 @@ class SiteRouter(AppRouter):
         "A socket's app; what was counted when it was let in is released when it has ended"
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             try: await app(scope, receive, send)
+            except SystemExit as e: raise RuntimeError(EXITS) from e
             finally: self.site.limits.release(scope)
         return counted
 
@@ -427,6 +436,10 @@ def check_hosts(
             raise ValueError(f"hosts={name!r} is no name of a server. Write 'shop.example', '*.shop.example', 'local', or '*' for any.")
     return given
 
+def _host_of(scope: Scope) -> bytes:
+    "The host that was asked for; with two of them a proxy, a check and a program may each believe another one, and no name has a comma"
+    return b','.join([value for name, value in scope['headers'] if name == b'host'])
+
 class HostCheck:
     "ASGI middleware: respond only under names of this server"
     def __init__(self,
@@ -439,9 +452,14 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        host = next((v.decode('latin-1') for k, v in scope['headers'] if k == b'host'), '')
-        allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
-        if allowed or scope.get('method') in _reading and inner_path(scope) in self.any_host: return await self.app(scope, receive, send)
+        host = _host_of(scope)
+        allowed = self.allowed(host.decode('latin-1')) if len(host) < 300 else '*' in self.names   # no name is longer
+        if not allowed: allowed = scope.get('method') in _reading and inner_path(scope) in self.any_host
+        await (self.app if allowed else self.refuse)(scope, receive, send)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        "Say that this server does not go by that name"
+        host = _host_of(scope).decode('latin-1')
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)
@@ -520,7 +538,6 @@ class Serving(Hooks, Starlette):
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         outer, scope['app'] = scope.get('app'), self
         if outer is not None and outer is not self: self._enter_mounted(outer, scope)
-        if 'fasthtml.server' in scope and send is not scope['fasthtml.server'].send: scope['fasthtml.wrapped'] = True
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         languages = self.site.languages
         token = None if languages is None else current_texts.set(languages.texts(scope['headers']))
@@ -537,12 +554,13 @@ class Serving(Hooks, Starlette):
 
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
-        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits)
+        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits,
+                                                                     scope.get('root_path', ''))
         return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
         "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
-        lifespan = self.lifecycle.lifespan
+        lifespan, scope['fasthtml.wrapped'] = self.lifecycle.lifespan, True
         check_started(lifespan, outer, scope.get('root_path', ''))
         if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Optional, get_args, get_origin
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #cd1c6ebd
-from .app import FastHTML, check_options
+from .app import FastHTML, check_options, is_body_attr
 from ..html.extras import optional
 from ..http.hints import log, log_caller, unknown_keyword
 from .live_reload import setup_live_reload
@@ -164,6 +164,7 @@ def fast_app(
     elif columns or tables:
         log_caller(f"{next(iter(columns | tables))!r} describes a table, which needs a database: fast_app('data.db', ...). None was made.")
     if pico is None: pico = default_hdrs
+    options = _handed_on(options)
     common = dict(hdrs=hdrs, ftrs=ftrs, before=before, middleware=middleware, debug=debug, default_hdrs=default_hdrs)
     app = FastHTML(pico=pico, **common, **options)
     if live: setup_live_reload(app, reload_attempts, reload_interval)
@@ -175,6 +176,14 @@ def fast_app(
     if not tables or columns: tables = {'items': columns | {'render': render}} | tables
     made = [make_table(db, name, spec) for name, spec in tables.items()]
     return _Made((app, app.route, *(made[0] if len(made) == 1 else made)))
+
+def _handed_on(
+    options: dict[str, Any] # Keywords for `FastHTML`
+) -> dict[str, Any]: # The same; options that a program has put among the attributes of <body> are options
+    "What programs hand on to `FastHTML` in `bodykw`"
+    given = options.get('bodykw') or {}
+    meant = {k: v for k, v in given.items() if k in _options() and k != 'title' and not is_body_attr(k)}
+    return {**meant, **options, 'bodykw': {k: v for k, v in given.items() if k not in meant}} if meant else options
 
 class _Made(tuple):
     "What `fast_app` gives; a tuple that says so to a program which takes it for the app"

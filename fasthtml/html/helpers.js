@@ -241,6 +241,57 @@
   document.addEventListener('htmx:after:request', ev => toasts(ev.detail.ctx.response.headers.get('FH-Toasts')));          // htmx 4
 
   const attr = (el, name) => el.getAttribute(name) ?? el.getAttribute('data-' + name);
+
+  // Names that the two versions of htmx do not share keep the meaning that their author gave them: `hx-disable` and `hx-ignore` leave an
+  // element alone, `hx-disabled-elt` disables one for the time of a request, and `hx-on::after-request` hears the event of either version
+  const on4 = {
+    'after-on-load': 'finally:request', 'after-process-node': 'after:init', 'after-request': 'finally:request', 'after-settle': 'after:settle',
+    'after-swap': 'after:swap', 'before-cleanup-element': 'before:cleanup', 'before-on-load': 'before:response',
+    'before-process-node': 'before:init', 'before-request': 'before:request', 'before-send': 'before:request', 'before-swap': 'before:swap',
+    'config-request': 'config:request', 'load': 'after:process', 'on-load-error': 'error', 'response-error': 'response:error',
+    'send-error': 'error', 'swap-error': 'error', 'target-error': 'error', 'timeout': 'error',
+    'sse-before-message': 'sse:before:message', 'sse-close': 'sse:close', 'sse-error': 'sse:error', 'sse-message': 'sse:after:message',
+    'sse-open': 'sse:after:connection', 'ws-after-message': 'ws:after:message:incoming', 'ws-after-send': 'ws:after:message:outgoing',
+    'ws-before-message': 'ws:before:message:incoming', 'ws-before-send': 'ws:before:message:outgoing', 'ws-close': 'ws:close',
+    'ws-config-send': 'ws:before:message:outgoing', 'ws-connecting': 'ws:before:connection', 'ws-error': 'ws:error',
+    'ws-open': 'ws:after:connection'};
+  const either = names => names.flatMap(o => [`[${o}]`, `[data-${o}]`]).join();
+  const off = either(['hx-disable=""', 'hx-disable=true']), whole = either(['hx-disabled-elt']), passed = either(['hx-disabled-elt\\:inherited']);
+  const listening = '[' + ['hx-on:', 'data-hx-on:', 'hx-on-', 'data-hx-on-'].map(o => `starts-with(name(), "${o}")`).join(' or ') + ']';
+  const name4 = name => {   // of a listener: `hx-on::after-request`, `hx-on--after-request`, `hx-on-click`
+    const [, htmx, event] = /^(?:data-)?hx-on[:-](?:([:-]|htmx[:-]))?(.+)$/.exec(name) || [];
+    return htmx ? on4[event] && 'hx-on::' + on4[event] : /^(data-)?hx-on-/.test(name) && 'hx-on:' + event;
+  };
+  const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
+  function named4(root) {
+    for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
+    for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
+      for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
+    for (const top of root.nodeType === 1 ? [root] : root.children) {
+      const found = document.evaluate(`descendant-or-self::*[@*${listening}]`, top, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
+      for (let i = 0; i < found.snapshotLength; i++) {
+        const el = found.snapshotItem(i);
+        for (const name of el.getAttributeNames()) {
+          const to = name4(name), code = el.getAttribute(name), has = to && (el.getAttribute(to) ?? '');
+          if (to && !has.includes(code)) el.setAttribute(to, has ? `${has};${code}` : code);
+        }
+      }
+    }
+  }
+  document.addEventListener('htmx:before:process', ev => named4(ev.target));
+  function tell(el, text) {
+    const named = /^\s*\{/.test(text) ? JSON.parse(text) : Object.fromEntries(text.split(',').map(o => [o.trim(), {}]));
+    for (const [name, said] of Object.entries(named)) htmx.trigger(el.isConnected ? el : document.body, name, said instanceof Object ? said : {value: said});
+  }
+  document.addEventListener('htmx:finally:request', ({detail}) => {   // what listeners of `htmx:afterRequest` look at
+    const {ctx} = detail, status = ctx.response?.status ?? 0, successful = status > 0 && status < 400;
+    const xhr = {status, responseText: ctx.text ?? '', getResponseHeader: name => ctx.response?.headers.get(name) ?? null};
+    Object.assign(detail, {elt: ctx.sourceElement, target: ctx.target, successful, failed: !successful, xhr});
+    if (ctx.status === 'swapped' && (successful || status === 422)) for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
+  }, true);
+  const ignore2 = () => { if (/^2/.test(globalThis.htmx?.version)) htmx.config.disableSelector += ', [hx-ignore], [data-hx-ignore]'; };
+  if (globalThis.htmx) ignore2(); else domReadyExecute(ignore2);   // before htmx looks at the page, whichever script comes first
+
   // A push (frame or event) to an element that is there changes what differs and keeps the rest: what is being clicked, focus, scroll.
   // Not where something is to run when it is put in. `morph` says the same of any swap, in both versions
   const runs = 'script, [hx-trigger*=load], [data-hx-trigger*=load], [hx-preserve], [data-hx-preserve]';
@@ -266,6 +317,16 @@
     if (!placed(el)) return nowhere(el, bare);
     const target = attr(el, 'hx-target');
     htmx.swap(!target || target === 'this' ? el : htmx.find(target), bare, {swapStyle: (attr(el, 'hx-swap') || 'innerHTML').split(' ')[0]});
+  });
+  // With htmx 4, too, an element that comes as text over a socket and has the id of one on the page takes its place
+  document.addEventListener('htmx:ws:before:message:incoming', ev => {
+    const {message} = ev.detail, text = message.data, first = typeof text === 'string' && /^[^<]*<([^>]*)>/.exec(text);
+    if (!first || /^\s*["[{]/.test(text) || /^hx-partial|hx-swap-oob/.test(first[1])) return;
+    const all = $E('template');
+    all.innerHTML = text.replace(/<(\/?)hx-partial/gi, '<$1template data-partial');
+    const known = [...all.content.children].filter(o => o.id && attr(o, 'hx-swap-oob') == null && document.getElementById(o.id));
+    for (const o of known) o.setAttribute('hx-swap-oob', 'true');
+    if (known.length) message.data = all.innerHTML.replace(/<template data-partial(?:="")?([^]*?)<\/template>/g, '<hx-partial$1</hx-partial>');
   });
   let pushing = false;   // htmx 2
   for (const [name, on] of [['wsBeforeMessage', true], ['wsAfterMessage', false], ['sseBeforeMessage', true], ['sseMessage', false]])
@@ -307,6 +368,7 @@
       if (tasks.splice(main, 1)[0].fragment.textContent.trim()) nowhere(ctx.target, ctx.text);
     for (const task of tasks) {
       const spec = task.swapSpec;
+      if (task.fragment) named4(task.fragment);
       if (!spec || typeof spec === 'string') continue;
       if (spec.style === 'morph') Object.assign(spec, {style: 'outerMorph', strip: false});
       if (push && task.type === 'main' && task.target?.isConnected === false) {

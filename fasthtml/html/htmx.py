@@ -4,16 +4,16 @@
 
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
-           'Swap', 'hx_attrs_annotations', 'htmx_hdrs', 'htmx_resps', 'assets', 'htmx_exts', 'HtmxHeaders',
-           'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset', 'UnknownName', 'AssetUrl',
-           'asset_url', 'Extensions']
+           'Swap', 'hx_attrs_annotations', 'hx_attrs_only', 'hx_evts_only', 'htmx_hdrs', 'htmx_resps', 'assets',
+           'htmx_exts', 'HtmxHeaders', 'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset',
+           'UnknownName', 'AssetUrl', 'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
-import difflib, json, re
-from collections.abc import Iterator, Mapping
+import difflib, functools, json, re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
 from .element import FT, esc, links, plain_json, refuse_unfinished, safe_url
@@ -52,6 +52,30 @@ hx_attrs_annotations = MappingProxyType(dict(
     hx_boost=Literal['true', 'false'] | bool | str,
     hx_validate=Literal['true', 'false'] | bool | str,
     hx_encoding=Literal['multipart/form-data'] | str))
+
+# %% ../../nbs/api/html/02_htmx.ipynb #95afc73b
+hx_attrs_only: Mapping[int, Mapping[str, str]] = MappingProxyType({   # version → attribute → what to write with the other version
+    2: {'hx-params': 'hx_include=, or a form that has only what is sent', 'hx-prompt': "exts='prompt'", 'hx-request': 'hx_config=',
+        'hx-history': "exts='history-cache'", 'hx-inherit': 'the name with _inherited, as in hx_target_inherited=',
+        'hx-disinherit': 'nothing: only what says _inherited is inherited'},
+    4: {'hx-action': 'hx_get=, hx_post= or another verb', 'hx-method': 'hx_get=, hx_post= or another verb', 'hx-config': 'hx_request=',
+        'hx-query': 'hx_get='}})
+
+def _pairs(text: str) -> Mapping[str, str]:
+    return MappingProxyType({name: other for name, _, other in (o.partition('=') for o in text.split())})
+
+hx_evts_only: Mapping[int, Mapping[str, str]] = MappingProxyType({    # version → event → how the other version calls it, if it has it
+    2: _pairs('''before-transition=before:viewTransition before-history-save=before:history:update history-restore=before:history:restore
+        pushed-into-history=after:history:push replaced-in-history=after:history:replace oob-before-swap=before:swap
+        oob-after-swap=after:swap history-cache-error history-cache-miss history-cache-miss-error history-cache-miss-load
+        no-sse-source-error oob-error-no-target prompt send-abort validation-validate validation-failed validation-halted
+        xhr-abort xhr-loadend xhr-loadstart xhr-progress'''),
+    4: _pairs('''after:cleanup after:history:push=pushed-into-history after:history:replace=replaced-in-history after:history:update
+        after:init=after-process-node after:process=load after:request=after-on-load after:settle=after-settle after:swap=after-swap
+        before:cleanup=before-cleanup-element before:history:restore=history-restore before:history:update=before-history-save
+        before:init=before-process-node before:process before:request=before-request before:response=before-on-load before:settle
+        before:swap=before-swap config:request=config-request error=send-error finally:request=after-request finally:swap
+        response:error=response-error''')})
 
 # %% ../../nbs/api/html/02_htmx.ipynb #733e3cb0
 @dataclass
@@ -141,6 +165,20 @@ htmx_resps = frozenset('''location push_url redirect refresh replace_url reswap 
     trigger_after_swap'''.split())
 _urls = frozenset('location push_url redirect replace_url'.split())
 
+_P = ParamSpec('_P')     # type checkers read these one by one
+_R = TypeVar('_R')
+
+def _with_prefix(f: Callable[_P, _R]) -> Callable[_P, _R]:
+    "Let the keywords of `f` be written as `hx_push_url` and `HX_Push_Url`, as programs do. For type checkers they are errors"
+    @functools.wraps(f)
+    def named(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for name in [o for o in kwargs if o not in htmx_resps]:
+            if (plain := name.lower().removeprefix('hx_')) not in htmx_resps: raise TypeError(_unknown_header(name))
+            kwargs[plain] = kwargs.pop(name)
+        return f(*args, **kwargs)
+    return named
+
+@_with_prefix
 def HtmxResponseHeaders(
     *,
     location: Any = None,             # Go there as if a boosted link had been followed: URL, or dict with `path` and more
@@ -152,13 +190,18 @@ def HtmxResponseHeaders(
     retarget: Any = None,             # Another `hx_target`: selector or element
     reselect: str | None = None,      # Another `hx_select`
     trigger: Any = None,              # Events for the client: name, or dict name → detail
-    trigger_after_settle: Any = None, # The same, after settling (htmx 2)
-    trigger_after_swap: Any = None,   # The same, after the swap (htmx 2)
+    trigger_after_settle: Any = None, # The same, after settling
+    trigger_after_swap: Any = None,   # The same, after the swap
 ) -> HttpHeader | tuple[HttpHeader, ...]:
     "Headers that tell htmx what to do with the response; return them beside the content"
     given = {k: v for k, v in locals().items() if v is not None}
     res = tuple(HttpHeader(f'HX-{k.replace("_", "-").title()}', _header_value(k, v)) for k, v in given.items())
     return res[0] if len(res) == 1 else res
+
+def _unknown_header(name: str) -> str:
+    near = difflib.get_close_matches(name, htmx_resps, 1)
+    mend = f'Did you mean {near[0]!r}?' if near else f'It takes {", ".join(sorted(htmx_resps))}.'
+    return f'HtmxResponseHeaders() has no keyword {name!r}. {mend}'
 
 def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()

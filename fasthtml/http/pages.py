@@ -10,6 +10,7 @@ __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
 import inspect
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -73,13 +74,14 @@ class Frame:
     mid: bytes         # From </head> to <body ...>
     bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
+    gaps: tuple[list[bytes], ...] = ()  # `top`, `head` and `bottom`, cut where the nonce goes, if there is a policy
 
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
     return to_html(ft(tag, **attrs)).removesuffix(f'</{tag}>')
 
 # %% ../../nbs/api/http/11_pages.ipynb #a0da1c28
-nonce_mark, _nonce_bytes = 'nonce-goes-here', b'nonce-goes-here'
+nonce_mark = 'nonce-' + secrets.token_hex(8)   # nothing that a visitor writes can be it
 
 @contextmanager
 def using_nonce(nonce: str) -> Iterator[None]:
@@ -120,7 +122,8 @@ class PageConfig:
         title = to_html(ft('title', self.title))
         parts = top + '<head>', head, '</head>' + mid, foot + '</body></html>'
         top, head, mid, bottom = (part.encode('utf-8', 'replace') for part in parts)
-        return Frame(top, title, head, mid, bottom, seen)
+        gaps = tuple(part.split(nonce_mark.encode()) for part in (top, head, bottom)) if self.csp else ()
+        return Frame(top, title, head, mid, bottom, seen, gaps)
 
 # %% ../../nbs/api/http/11_pages.ipynb #f89e4a60
 _head_tags = frozenset({'title', 'meta', 'link', 'style', 'base'})
@@ -226,11 +229,6 @@ def _place(wrap: Callable) -> bool|str:
     return next((p.name for p in parameters if p.kind is p.KEYWORD_ONLY), False)
 
 # %% ../../nbs/api/http/11_pages.ipynb #32af386d
-@lru_cache(100)
-def _gaps(part: bytes) -> list[bytes]:
-    "A part of a frame, cut where the nonce goes"
-    return part.split(_nonce_bytes)
-
 def page_edges(
     parts: Parts,                # Where each node goes
     page: PageConfig,            # The app's settings
@@ -248,7 +246,7 @@ def page_edges(
     if page.canonical: own += canonical_link(scope, page.canonical, getattr(request, 'canonical', None))
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     top, head, bottom = frame.top, frame.head, frame.bottom
-    if nonce: top, head, bottom = (nonce.encode().join(_gaps(part)) for part in (top, head, bottom))
+    if nonce: top, head, bottom = map(nonce.encode().join, frame.gaps)
     return (top, own.encode('utf-8', 'replace'), head, mid), bottom
 
 def render_page(
@@ -260,9 +258,10 @@ def render_page(
     nonce: str = '',                 # For scripts, under a policy
 ) -> bytes: # HTML
     "A whole page round the content"
-    if nonce:
-        with using_nonce(nonce): return make_page(nodes, page, scope, request, body_wrap, nonce)
-    return make_page(nodes, page, scope, request, body_wrap, nonce)
+    if not nonce: return make_page(nodes, page, scope, request, body_wrap, '')
+    token = csp_nonce.set(nonce)   # `using_nonce` would cost a page as much as its head
+    try: return make_page(nodes, page, scope, request, body_wrap, nonce)
+    finally: csp_nonce.reset(token)
 
 def make_page(
     nodes: Iterable[Any],       # The content

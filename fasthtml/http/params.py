@@ -456,6 +456,7 @@ def make_plan(
     path_names: Iterable[str] = (),             # Names of the route's path parameters
     kind: str = 'http',                         # `http` or `ws`; both are bound alike
     extra: Iterable[str] = (),                  # Special names the caller supplies in `Source.extra`
+    spare: bool = False,                        # May it have `*args` and `**kw`, which get nothing?
 ) -> Plan:
     "Read a handler's signature, once"
     if not callable(fn): raise TypeError(f'A handler is a function, or an object that can be called; got {fn!r}.')
@@ -470,6 +471,7 @@ def make_plan(
                 is_async=inspect.iscoroutinefunction(call), is_asyncgen=inspect.isasyncgenfunction(call))
     for i, p in enumerate(signature.parameters.values()):
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            if spare: continue
             raise TypeError(f'`{p}` in {where(fn)} cannot be filled from a request. '
                             'Name each parameter; in a decorator, use functools.wraps.')
         if p.name in given: continue

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
-           'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group', 'parse_fields',
-           'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body', 'parse_body',
-           'FrameHeaders', 'read_frame', 'frame_body']
+           'UnreadBody', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group',
+           'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body',
+           'parse_body', 'FrameHeaders', 'read_frame', 'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -15,6 +15,7 @@ import json.decoder
 import json.scanner
 import re
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
+from starlette.types import Message
 
 from ..html.htmx import HtmxHeaders
 from .threads import in_turn
@@ -101,6 +103,7 @@ class Request(Connection, StarletteRequest):
     max_part_size: int = DEF_MAXPART        # Bytes of one text field
     max_fields: int = DEF_MAXFIELDS         # Fields, and files, of a form
     streamed: bool = False                  # The body went, piece by piece, into a multipart form
+    unread: bool = True                     # Its last piece was not read yet
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         "The body in pieces; HTTPException 413 once it is too long"
@@ -113,6 +116,7 @@ class Request(Connection, StarletteRequest):
             size += len(chunk)
             if size > self.max_body_size: raise _too_large(self.max_body_size)
             yield chunk
+        self.unread = False
 
     def limit(self, limits: Any) -> None:
         "Take over the limits of an app, or of another request"
@@ -156,6 +160,50 @@ def _header(scope: Mapping, key: bytes) -> str:
 def _declared_length(scope: Mapping) -> int:
     text = _header(scope, b'content-length')
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+# %% ../../nbs/api/http/10_requests.ipynb #6b1f2c02
+class UnreadBody:
+    "Receives for a request whose body is not read yet, and for code that waits for the client to leave"
+    most = 256 * 1024  # Bytes that are kept for the program
+    patience = 30.0    # Seconds in which it may ask for them, if there are more
+    def __init__(self, request: Request):
+        self._receive, request._receive = request._receive, self.get
+        self._kept: deque[Message] = deque()   # For the program; the last one may say that the client has left
+        self._receiving, self._taken = asyncio.Lock(), asyncio.Event()
+        self._asked = self._dropped = False    # Has the program asked? Was it too late?
+
+    async def receive(self) -> Message:
+        "ASGI receive of the code that waits"
+        while self._size() > self.most: await self._until_taken()
+        async with self._receiving:
+            if self._kept and _is_left(self._kept[-1]): return self._kept[-1]
+            self._kept.append(message := await self._receive())
+        return message
+
+    async def _until_taken(self) -> None:
+        "Wait for the program; one that does not ask in time gets nothing"
+        self._taken.clear()
+        try:
+            async with asyncio.timeout(None if self._asked else 0 if self._dropped else self.patience): await self._taken.wait()
+        except TimeoutError:
+            self._dropped = True
+            self._kept.clear()
+
+    def _size(self) -> int: return sum(len(message.get('body', b'')) for message in self._kept)
+
+    async def get(self) -> Message:
+        "ASGI receive of the program"
+        self._asked = True
+        if self._dropped:
+            raise RuntimeError('The body of this request is long, and could not be kept until now. Read it, at least its first piece, '
+                               f'before the response begins, or in the next {self.patience:g} seconds.')
+        if not self._kept:
+            async with self._receiving:   # also while the other one receives, which then has it
+                if not self._kept: self._kept.append(await self._receive())
+        self._taken.set()
+        return self._kept[0] if _is_left(self._kept[0]) else self._kept.popleft()
+
+def _is_left(message: Message) -> bool: return message['type'] == 'http.disconnect'
 
 # %% ../../nbs/api/http/10_requests.ipynb #4c7fba0b
 _bodiless = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'))
@@ -418,7 +466,9 @@ def _flat(obj: Mapping) -> Mapping:
 
 def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     "Lists are repeated values, null is a field without any"
-    return {k: v if type(v) is list else () if v is None else [v] for k, v in obj.items()}
+    fields = {}
+    for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]
+    return fields
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 IN_LOOP = 4 * 1024              # bytes that may be parsed in the event loop
@@ -563,5 +613,5 @@ def frame_body(
     if type(obj) is not dict or not obj and not text.strip(): raise BadJson(Text('message_object'))
     key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
     headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
-    obj = _flat(obj)
+    if 'body' in obj or 'values' in obj: obj = _flat(obj)
     return Body(_json_fields(obj), text.encode(), 'json', obj), headers

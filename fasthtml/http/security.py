@@ -13,7 +13,7 @@ import logging
 import re
 import secrets
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -204,7 +204,7 @@ def local_target(
 # %% ../../nbs/api/http/10_security.ipynb #1449d0e2
 def new_nonce() -> str:
     "A fresh random nonce for one response"
-    return secrets.token_urlsafe(16)
+    return secrets.token_hex(16)
 
 # %% ../../nbs/api/http/10_security.ipynb #ad8e70fa
 _policy: Mapping[str, str] = MappingProxyType({
@@ -275,13 +275,14 @@ def careful_headers(
     return [(name.encode('latin-1'), str(value).encode('latin-1')) for name, value in chosen.items() if value is not None]
 
 def add_missing(
-    headers: Iterable[tuple[bytes, bytes]], # Of a response
+    headers: Collection[tuple[bytes, bytes]], # Of a response
     more: list[tuple[bytes, bytes]],        # That it should have
 ) -> list[tuple[bytes, bytes]]:
     "The headers, with those that are missing"
-    given = list(headers)
-    have = {name.lower() for name, _ in given}
-    return given + [header for header in more if header[0] not in have]
+    have = {name.lower() for name, _ in headers}
+    for name, _ in more:
+        if name in have: return [*headers, *(header for header in more if header[0] not in have)]
+    return [*headers, *more]   # most responses have none of them
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
 _controls = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')

@@ -138,6 +138,11 @@ class Connection:
         self.refused = 0                                 # Sends after the end
 
     @property
+    def direct(self) -> bool:
+        "Whether its messages go straight to the server: no layer of the app looks at them, so all layers may return"
+        return self.mailbox.fast
+
+    @property
     def open(self) -> bool:
         "Whether nothing has ended it yet"
         return self.state.phase is Phase.OPEN

@@ -34,7 +34,7 @@ from .leases import BrokerError
 from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
-from .servers import may_hand_over, server_of, steps_receive
+from .servers import frame_reader, server_of, steps_receive
 from .sockets import Inbox, Sender, Socket, too_long
 from .tasks import NEVER_CAUGHT, without
 from .wire import frame_text
@@ -79,7 +79,8 @@ class Conversation:
         finally:
             if not accepted: self.release()
         if not accepted: return
-        if not (may_hand_over(scope) and steps_receive(scope, self.socket.from_server)): return await self.go_on()
+        if not (self.connection.direct and steps_receive(scope, self.socket.from_server)): return await self.go_on()
+        self.socket.from_server = frame_reader(self.socket.from_server)
         server_of(scope).hand_over(self.go_on, copy_context())
 
     async def go_on(self,

@@ -112,7 +112,7 @@ _nothing_waits = Pending(0)
 
 class Mailbox:
     "The single writer of one client: ordered (W3), bounded (C1), and no other client waits for it (W4)"
-    __slots__ = ('born', 'closed', 'max_pending', 'reason', 'sent', 'stall', '_context', '_fast', '_flying', '_join', '_loop',
+    __slots__ = ('born', 'closed', 'fast', 'max_pending', 'reason', 'sent', 'stall', '_context', '_flying', '_join', '_loop',
                  '_on_close', '_pending', '_send', '_task', '_waiters', '_wrap', '_write', '__weakref__')
     def __init__(self,
         send: Callable[[dict], Awaitable],        # ASGI send
@@ -126,7 +126,7 @@ class Mailbox:
         write: Callable[[Any], bool] | None = None,  # Tried before a fast `send`: writes a piece if it can be written at once
     ):
         self._send, self._wrap, self._on_close, self._write = send, wrap, on_close, write if fast else None
-        self._fast, self._join, self._loop = fast, 65536 if join else 0, asyncio.get_running_loop()
+        self.fast, self._join, self._loop = fast, 65536 if join else 0, asyncio.get_running_loop()
         self._context = None if fast else contextvars.copy_context()  # What middleware of this client may look at
         self.max_pending, self.stall, self.born = max_pending, stall, self._loop.time()
         self.sent, self.closed, self.reason = 0, False, ''
@@ -157,7 +157,7 @@ class Mailbox:
         when_full: WhenFull = 'drop_oldest',  # What happens if too much is pending
     ) -> bool:                        # False once the box is closed
         "Accept one piece without ever waiting"
-        if self._task is None and self._fast: return self.send_now(piece)
+        if self._task is None and self.fast: return self.send_now(piece)
         if self.closed: return False
         if not self._own_pending().offer(piece, channel, event, when_full): return self.close('slow')
         self._start()
@@ -165,7 +165,7 @@ class Mailbox:
 
     def put_now(self, piece: Any) -> bool:  # False once the box is closed
         "Accept one piece of the program's own, whatever is pending"
-        if self._task is None and self._fast: return self.send_now(piece)
+        if self._task is None and self.fast: return self.send_now(piece)
         if self.closed: return False
         self._own_pending().put(piece)
         self._start()
@@ -181,7 +181,7 @@ class Mailbox:
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
         if self.closed or self._task is not None: return False
-        if self._write is None or not self._write(piece): return self._step_send(piece) if self._fast else self.put_now(piece)
+        if self._write is None or not self._write(piece): return self._step_send(piece) if self.fast else self.put_now(piece)
         self.sent += 1
         return True
 

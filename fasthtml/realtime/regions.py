@@ -178,27 +178,32 @@ def read_path(token: str) -> str:
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #46a9d21a
 _mark = secrets.token_hex(8)
-_marks = re.compile(f'\0{_mark}:([^\1]*)\1')
+_marks = re.compile(f'\0{_mark}:([0-9a-f]*)\1')
+def _key_at(m: re.Match) -> str: return bytes.fromhex(m[1]).decode()
 
 class Holes(dict[str, str]):
     "Inner regions of a drawing: key → HTML that was drawn with it, '' if none was"
     def mark(self, key: str, html: str) -> str:
         "Note an inner region; what stands in its place for now"
         self.setdefault(key, html)
-        return f'\0{_mark}:{key}\1'
+        return f'\0{_mark}:{key.encode().hex()}\1'   # what a visitor wrote is in the key: nothing else may find or change it
 
-    def as_stubs(self, text: str) -> str: return _marks.sub(lambda m: stub(m[1]), text) if self else text
-    def as_html(self, text: str) -> str: return _marks.sub(lambda m: self[m[1]] or stub(m[1]), text) if self else text
+    def as_stubs(self, text: str) -> str: return _marks.sub(lambda m: stub(_key_at(m)), text) if self else text
+    def as_html(self, text: str) -> str: return _marks.sub(lambda m: self[key := _key_at(m)] or stub(key), text) if self else text
 
 open_holes: ContextVar[Holes | None] = ContextVar('open_holes', default=None)  # Of the region that is being rendered
 
 def stub(key: str) -> str:
     "The hole of an inner region"
-    return f'<template data-live-key="{esc(key)}"></template>'
+    return f'<template data-live-key="{_value(key)}"></template>'
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #f0110c02
 own_mark = 'data-live-own'
 _any_mark = re.compile(own_mark, re.I)
+
+def _value(text: str) -> str:
+    "Of an attribute. A key holds what a visitor has written, in which nothing may become a nonce"
+    return esc(text).replace(own_mark, own_mark.replace('-', '&#45;'))
 
 def _with_marks(node: Any) -> str:
     "The HTML of a region, in which scripts, styles and links of the program are marked"
@@ -260,7 +265,7 @@ def with_attributes(
 ) -> str:
     "The HTML with `data-live-*` attributes on its element"
     at = 1 + len(tag)
-    return html[:at] + ''.join(f' data-live-{name}="{esc(value)}"' for name, value in attrs.items()) + html[at:]
+    return html[:at] + ''.join(f' data-live-{name}="{_value(value)}"' for name, value in attrs.items()) + html[at:]
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #a8aed8b9
 class Shown:

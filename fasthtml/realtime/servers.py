@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
-           'may_hand_over', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'chunk_writer', 'abort',
+           'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'frame_reader', 'chunk_writer', 'abort',
            'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
            'running_loop']
 
@@ -24,14 +24,15 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent', 'root')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
         lifecycle: Any = None,                       # `Lifecycle` of the outermost app
         limits: Any = None,                          # `Admissions` of the outermost app
+        root: str = '',                              # `root_path` with which it was called
     ):
-        self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
+        self.receive, self.send, self.lifecycle, self.limits, self.root = receive, send, lifecycle, limits, root
         self.born = time.monotonic()                 # When its request came
         self.admission: tuple | None = None          # Who has counted it, and as whose (`Admissions`)
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors
@@ -95,10 +96,13 @@ _transparent = frozenset({'starlette.middleware.sessions', 'starlette.middleware
                           'starlette.middleware.trustedhost', 'starlette.middleware.httpsredirect',
                           'starlette.middleware.authentication'})
 
-def _sees_no_body(middleware: Any) -> bool:
-    "Whether a Starlette `Middleware` leaves the body of a stream alone"
-    module = middleware.cls.__module__
-    return module.startswith('fasthtml.') or module in _transparent
+def _sees_no_body(layer: Any) -> bool:
+    "Whether an ASGI layer, and all within it, leaves the body of a stream alone and holds nothing that a stream uses"
+    while layer is not None:
+        module = getattr(layer, '__module__', '')
+        if not (module.startswith('fasthtml.') or module in _transparent): return False
+        layer = getattr(layer, 'app', None)
+    return True
 
 def step_send(
     scope: Mapping[str, Any],  # ASGI scope of the request or socket
@@ -108,8 +112,8 @@ def step_send(
     if server is None or 'fasthtml.wrapped' in scope or not made_by(server.send, 'uvicorn'): return None
     if protocol_of(server.send) is None:
         return report_missing('uvicorn', 'method `send` of a protocol', 'every message is sent by a task, which costs some CPU')
-    middleware = getattr(scope.get('app'), 'user_middleware', ())
-    return server.send if all(map(_sees_no_body, middleware)) else None
+    layers = getattr(scope.get('app'), 'middleware_stack', None), getattr(scope.get('route'), 'app', None)
+    return server.send if all(map(_sees_no_body, layers)) else None
 
 def steps_receive(
     scope: Mapping[str, Any],  # ASGI scope
@@ -118,13 +122,6 @@ def steps_receive(
     "Whether `receive` is uvicorn's own and may be awaited without a task: it only waits for an event"
     server = server_of(scope)
     return server is not None and server.receive is receive and made_by(receive, 'uvicorn') and protocol_of(receive) is not None
-
-def may_hand_over(
-    scope: Mapping[str, Any],  # ASGI scope of the request or socket
-) -> bool:
-    "Whether all layers may return while a connection goes on: none of them wants to see more of it"
-    server = server_of(scope)
-    return server is not None and server.lifecycle is getattr(scope.get('app'), 'lifecycle', None) and step_send(scope) is not None
 
 def protocol_of(
     send: Any, # The server's own `send`, or `receive`
@@ -182,6 +179,67 @@ def frame_writer(
         return report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'messages are sent by `send`, which costs some CPU')
     if {extension.name for extension in frames.conn.extensions} - {'permessage-deflate'}: return None
     return frames.write if isinstance(frames.conn.state, int) else None
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #5e0c1a71
+class _Incoming:
+    "What uvicorn has read of a client and the app has not taken"
+    __slots__ = ('messages', 'protocol', 'stopped', 'waiting')
+    def __init__(self, protocol: Any):
+        self.protocol, self.stopped, queue = protocol, protocol.read_paused, protocol.queue
+        protocol.transport.resume_reading, queue.empty
+        self.messages: list[dict] = []
+        self.waiting: list[asyncio.Future] = []
+        while not queue.empty(): self.messages.append(queue.get_nowait())
+        protocol.queue = self
+
+    def put_nowait(self, message: dict) -> None:
+        "uvicorn stops reading after this, unless it believes that it has: for one message it need not"
+        self.messages.append(message)
+        if not self.stopped:
+            self.stopped = len(self.messages) > 1
+            self.protocol.read_paused = not self.stopped
+        self._wake()
+
+    def _wake(self) -> None:
+        for future in self.waiting:
+            if not future.done(): return future.set_result(None)
+
+    def empty(self) -> bool: return not self.messages
+
+    async def _come(self) -> None:
+        "Wait for a message"
+        while not self.messages:
+            future = asyncio.get_running_loop().create_future()
+            self.waiting.append(future)
+            try: await future
+            except asyncio.CancelledError:
+                if self.messages: self._wake()   # what woke it is for the next that waits
+                raise
+            finally: self.waiting.remove(future)
+
+    async def get(self) -> dict:
+        "For uvicorn's own `receive`"
+        if not self.messages: await self._come()
+        return self.messages.pop(0)
+
+    async def receive(self) -> dict:
+        "ASGI `receive`"
+        message = self.messages.pop(0) if self.messages else await self.get()
+        if self.stopped and not self.messages:
+            self.stopped = self.protocol.read_paused = False
+            self.protocol.transport.resume_reading()
+        return message
+
+def frame_reader(
+    receive: Callable[[], Awaitable[dict]],  # The server's own `receive`
+) -> Callable[[], Awaitable[dict]]:          # Instead of it
+    "A `receive` that costs less; the same one with another server"
+    server = protocol_of(receive)
+    if type(server).__name__ != 'WebSocketsSansIOProtocol': return receive
+    try: return receive if server.queue._getters else _Incoming(server).receive   # somebody waits for it already
+    except AttributeError as e:
+        report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'an idle socket keeps some memory, and a message costs some CPU')
+        return receive
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #4cedba0b
 class _Chunks:

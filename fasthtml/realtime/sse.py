@@ -29,7 +29,7 @@ from .channels import Channel
 from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
 from .feeds import Feed
 from .programs import ThreadSource, items_of
-from .servers import is_gone, may_hand_over, running_loop, server_of, steps_receive
+from .servers import is_gone, running_loop, server_of, steps_receive
 from .tasks import NEVER_CAUGHT, Stepped, without
 from .wire import closing_event, encode_event, event_text, field_line, jitter, retry_line, sse_message, to_bytes, utf8
 
@@ -112,7 +112,7 @@ def _body(text: bytes) -> dict:
 @patch
 async def __call__(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Be the response"
-    if self._finished or self.connection is not None and self.connection.scope is not scope: raise RuntimeError(_not_here)
+    if self.connection is not None and self.connection.scope is not scope: raise RuntimeError(_not_here)
     await self._go_on(await self._begin(scope, receive, send), receive)
     if self.background: await self.background()
 
@@ -149,6 +149,7 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
 async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
     "Send the headers, and begin to watch the client. 503 if too many connections are open"
     server = server_of(scope)
+    exchange = current_exchange.get() if self._exchange is None else self._exchange
     limits = server and server.limits   # of the app that is served, also for a stream of an app or route mounted in it
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
@@ -170,6 +171,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     if not self.channel:
         self._ending = StreamEnding(self)
         connection.when_busy = self._ending.hurry
+        if exchange and exchange.receive is receive: receive = exchange.receive_beside()
         self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
@@ -272,12 +274,13 @@ def hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> 
     exchange = current_exchange.get()
     # A source may need what ends with the request: uploaded files, a stored session that it changes
     goes_on = self.channel or self.source is not None and 'fasthtml.fetch' not in scope and not (exchange and exchange.has_uploads)
-    waits_here = self.connection or scope['method'] == 'HEAD' or not goes_on
-    return (self if waits_here or not may_hand_over(scope) else self._hand_over)(scope, receive, send)
+    waits_here = self.connection or scope['method'] == 'HEAD' or not goes_on or type(self).__call__ is not EventStream.__call__
+    return (self if waits_here else self._hand_over)(scope, receive, send)
 
 @patch
 async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
-    if failure := await self._begin(scope, receive, send): return await self.finish(failure)
+    failure = await self._begin(scope, receive, send)
+    if failure or not self.connection.direct: return await self._go_on(failure, receive)
     self._send = server_of(scope).send
     server_of(scope).hand_over(self._go_on, None if self.source is None else copy_context())
 

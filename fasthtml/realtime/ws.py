@@ -135,15 +135,7 @@ def ws_route(
     "A WebSocket route"
     options = {k: v for k, v in options.items() if v is not None or k in ('slow', 'max_size')}
     app: ASGIApp = SocketEndpoint(fn, site, path_names=re.findall(r'{(\w+)', path), **options)
-    if middleware: app = _wrapped(app)
     for m in reversed(tuple(middleware or ())): app = m.cls(app, *m.args, **m.kwargs)
     route = SocketRoute(path, app, name=name, host=host, endpoint=fn)
     route.site = site   # its guards are asked here, with what only an accepted socket has
     return route
-
-def _wrapped(app: ASGIApp) -> ASGIApp:
-    "Middleware of the route must see every frame, so the server's own `send` is not for this app"
-    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        scope['fasthtml.wrapped'] = True
-        await app(scope, receive, send)
-    return inner

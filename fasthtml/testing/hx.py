@@ -64,7 +64,8 @@ class Htmx2:
 
     def ignored(self, el: Any) -> bool:
         "Does htmx leave the element alone?"
-        return closest(el, '[hx-disable],[data-hx-disable]') is not None
+        more = ',[hx-ignore],[data-hx-ignore]' if self.scene.config.helped else ''
+        return closest(el, f'[hx-disable],[data-hx-disable]{more}') is not None
 
 def _lists(said: str | None, name: str) -> bool: return bool(said) and (said == '*' or name in said.split(' '))
 
@@ -335,7 +336,8 @@ def calls(self: Htmx4, el: Any) -> list[tuple[str, str]]:
 @patch
 def ignored(self: Htmx4, el: Any) -> bool:
     "Does htmx leave the element alone?"
-    return closest(el, '[hx-ignore],[data-hx-ignore]') is not None
+    more = ',[hx-disable=""],[hx-disable=true],[data-hx-disable=""],[data-hx-disable=true]' if self.scene.config.helped else ''
+    return closest(el, f'[hx-ignore],[data-hx-ignore]{more}') is not None
 
 @patch
 def find(self: Htmx4, el: Any, selector: str, name: str | None = None) -> list:

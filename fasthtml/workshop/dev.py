@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'dev_path', 'Hint', 'Hints', 'warning_text', 'follow_warnings', 'forgotten_return', 'result_hints',
-           'attribute_hint', 'address_parts', 'link_hint', 'page_hints', 'extension_hints', 'with_script', 'Dev',
-           'Looked', 'Broken', 'dev_app']
+           'attribute_hint', 'address_parts', 'link_hint', 'version_hints', 'page_hints', 'extension_hints',
+           'with_script', 'Dev', 'Looked', 'Broken', 'dev_app']
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #cf8f6060
 import ast
@@ -39,10 +39,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..app.app import FastHTML, named_hosts
 from ..html.element import FT, ft, to_html, unqid
 from ..html.extras import MissingPackage
-from ..html.htmx import Swap, assets, hx_attrs, htmx_exts, js_evts
+from ..html.htmx import Swap, assets, hx_attrs, hx_attrs_only, hx_evts_only, htmx_exts, js_evts
 from ..http.errors import source_lines
 from ..http.handlers import inner_path, refuse_socket
 from ..http.security import origin_refusal
+from ..testing.hx_values import without_open
 from .cli import Misuse, load_app
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #d75b6b23
@@ -140,6 +141,8 @@ def result_hints(
         line = forgotten_return(fn)
         if line: yield f'{name} makes elements and returns nothing, so the page is empty. Write `return` before its last line ({line}).'
         elif not fragment: yield f'{name} returned None, so the page is empty. Is a `return` missing?'
+    if isinstance(result, BaseException):
+        yield f'{name} returned {type(result).__name__}, which is shown as text. Write `raise` instead of `return`.'
     codes = [o for o in result if type(o) is int and 200 <= o < 600] if isinstance(result, tuple) else []
     if codes:
         yield (f'{name} returned {codes[0]} beside its content, which is text on the page, not a status. '
@@ -214,7 +217,8 @@ def _value_hint(name: str, written: str) -> str:
         other = f': did you mean {near[0]!r}?' if near else f'. There are: {", ".join(_styles)}.'
         return f'{name}={written!r} is no way to swap{other}'
     if name == 'hx-trigger':
-        for word in (part.split()[0] for part in re.sub(r'\[[^]]*\]', '', written).split(',') if part.split()):
+        plain = re.sub(r'\[[^]]*\]', '', without_open(written, '[', ']'))
+        for word in (part.split()[0] for part in plain.split(',') if part.split()):
             near = get_close_matches(word, _triggers, 1, 0.75)
             if word not in _triggers and near: return f'hx-trigger={written!r}: no event is called {word!r}, did you mean {near[0]!r}?'
     return ''
@@ -254,6 +258,50 @@ def link_hint(
     near = get_close_matches(there.path, paths, 1)
     return f'{name}={url!r} leads nowhere: no route is at {there.path}.' + (f' Did you mean {near[0]!r}?' if near else '')
 
+# %% ../../nbs/api/workshop/43_dev.ipynb #a9566ec2
+_asking = tuple('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-trigger hx-ws hx-sse ws- sse- hx-swap-oob'.split())
+_passed_on = frozenset('''hx-boost hx-confirm hx-disabled-elt hx-encoding hx-headers hx-include hx-indicator hx-push-url hx-replace-url
+    hx-select hx-select-oob hx-swap hx-sync hx-target hx-vals'''.split())
+_styles_only = {2: {'morph:innerHTML': 'innerMorph', 'morph:outerHTML': 'outerMorph'},
+                4: {'innerMorph': 'morph', 'outerMorph': 'morph', 'before': 'beforebegin', 'after': 'afterend', 'prepend': 'afterbegin',
+                    'append': 'beforeend', 'upsert': 'morph'}}
+
+def version_hints(
+    tags: Iterable[tuple[str, dict]], # Of a page, or of a fragment
+    version: int,                     # Of htmx
+    whole: bool = True,               # Is it a page?
+) -> Iterator[str]:                   # What is wrong
+    "What the other version of htmx knows, and this one does not"
+    tags, other = list(tags), 6 - version
+    loaded = ' '.join(attrs.get('src', '') + attrs.get('content', '') for tag, attrs in tags if tag in ('script', 'meta'))
+    explicit = version == 4 and whole and 'implicitInheritance' not in loaded and 'htmx-2-compat' not in loaded
+    for tag, written in tags:
+        attrs = {name.removeprefix('data-'): value for name, value in written.items()}
+        for name, value in attrs.items():
+            if name in hx_attrs_only[other] and name not in loaded:
+                yield f'htmx {version} has no {name}, which is of htmx {other}. Write {hx_attrs_only[other][name]}.'
+            elif name.startswith(('hx-on::', 'hx-on:htmx:')): yield from _event_hint(name.split(':', 2)[2], version)
+            elif name.startswith('hx-'): yield from _older_hint(name, value, version)
+        asks = tag in ('a', 'form', 'hx-partial', 'template') or any(name.startswith(_asking) for name in attrs)
+        for name in sorted(_passed_on & attrs.keys()) if explicit and not asks else ():
+            yield (f'<{tag}> has {name}, and sends no request itself. With htmx 4 the elements in it do not inherit it: '
+                   f"write {name.replace('-', '_')}_inherited=.")
+
+def _event_hint(event: str, version: int) -> Iterator[str]:
+    said = hx_evts_only[6 - version].get(event)
+    if said is None: return
+    yield f'htmx {version} has no event {event!r}' + (f': it calls it {said!r}.' if said else ', and none instead of it.')
+
+def _older_hint(name: str, value: str, version: int) -> Iterator[str]:
+    "Words in a value"
+    if name in ('hx-swap', 'hx-swap-oob'):
+        word, known = (value.split() or [''])[0], _styles_only[6 - version]
+        style = word if word in known or name == 'hx-swap' else word.partition(':')[0]
+        if style in known: yield f'{name}={value!r}: htmx {version} does not know {style!r}. Write {known[style]!r}.'
+    elif name == 'hx-trigger' and version == 4 and (old := re.search(r'\bqueue:\w+|\bhtmx:[a-z]+[A-Z]\w*', value)):
+        mend = "hx_sync='this:queue last'" if old[0][0] == 'q' else 'the event as htmx 4 calls it, as in htmx:after:swap'
+        yield f'hx-trigger={value!r}: htmx 4 knows no {old[0]}. Write {mend}.'
+
 # %% ../../nbs/api/workshop/43_dev.ipynb #f81d3094
 _python_names = re.compile(r'<[\w.]+ object at 0x[0-9a-f]+>|<(?:function|coroutine object|generator object|bound method|class) [^<>]*>')
 _at = re.compile(' at 0x[0-9a-f]+')   # differs at each request
@@ -281,6 +329,7 @@ def page_hints(
     for shown in dict.fromkeys(_at.sub('', o[0]) for o in _python_names.finditer(texts)):
         if shown[:-1] in told: continue
         yield f'{shown} is on the page: this is how Python prints an object. Give its class __ft__, call the function, or await it.'
+    if isinstance(app, FastHTML) and app.site.htmx: yield from version_hints(reader.tags, app.site.htmx, whole)
     if whole and isinstance(app, FastHTML): yield from extension_hints(reader.tags, app)
 
 def extension_hints(
@@ -297,6 +346,8 @@ def extension_hints(
         mark = asset.file.rpartition('/')[2] if asset.package == 'htmx.org' else asset.package
         if not any(mark in src for src in scripts):
             yield f"The page uses {ext}_connect without the extension that understands it: write fast_app(exts={ext!r})."
+        elif version == 2 and not any(ext in attrs.get('hx-ext', attrs.get('data-hx-ext', '')) for _, attrs in tags):
+            yield f"With htmx 2 nothing connects without hx_ext={ext!r}, on the element with {ext}_connect or around it."
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #d6c02278
 dev_path = '/_fasthtml/dev'   # Of the socket; the script is beside it

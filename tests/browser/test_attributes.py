@@ -1,4 +1,6 @@
 "What elements write is what htmx 2 and 4, and the browser, understand: events, values as JSON, targets, hostile text."
+import threading
+
 import pytest
 
 from fasthtml.app.app import FastHTML
@@ -22,6 +24,8 @@ from fasthtml.html.tags import (
     Title,
     Ul,
 )
+from fasthtml.http.responses import FtResponse
+from fasthtml.realtime.sse import EventStream
 from support import serve
 
 VERSIONS = pytest.mark.parametrize('htmx', [2, 4])
@@ -34,11 +38,10 @@ def site(htmx: int) -> FastHTML:
     @app.get('/')
     def index():
         out = Div(id='out')
-        after = {2: 'hx_on__after_request', 4: 'hx_on__after__request'}[htmx]
         return Main(
             Button('Click', id='click', hx_on_click="this.textContent = 'clicked'"),
             Button('Send', id='send', hx_post=send, hx_target=out, hx_vals={'words': 'a "b" <c> \' & d', 'n': 1},
-                   hx_headers={'X-Word': 'e'}, **{after: "document.title = 'sent'"}),
+                   hx_headers={'X-Word': 'e'}, hx_on__after_request="if (event.detail.successful) document.title = 'sent'"),
             Form(Input(name='q', value='"><script>alert(1)</script>'), hx_post='/send', hx_target=out, id='form'),
             Div(A('Part', id='boosted', href='/part'), hx_boost=True, hx_target='#out', **({} if htmx == 2 else dict(
                 hx_boost_inherited=True, hx_target_inherited='#out'))), out)
@@ -73,6 +76,76 @@ def test_attributes_do_what_they_say(htmx, page):
         page.wait_for_function("document.getElementById('part')")
         assert page.evaluate("!!document.getElementById('click')"), 'a boosted link replaced only the target'
         assert not page.problems
+
+
+def names_site(htmx: int) -> FastHTML:
+    "What the two versions call by other names"
+    app = FastHTML(htmx=htmx, exts=['sse'])
+    app.state.asked, app.state.go = [], threading.Event()
+
+    def part(part: str):
+        off = Div(Button('off', id=f'off-{part}', hx_get='/asked?by=disable'), hx_disable=True)
+        ignored = Div(Button('off', id=f'ignored-{part}', hx_get='/asked?by=ignore'), hx_ignore=True)
+        return Div(
+            off, ignored,
+            Form(Button('go', id=f'go-{part}'), hx_get='/slow', hx_target='#out', hx_disabled_elt='find button',
+                 hx_on__before_request="this.dataset.before = 'yes'",
+                 hx_on__after_request="this.dataset.after = event.detail.successful + ' ' + event.detail.xhr.status"),
+            Button('dash', id=f'dash-{part}', hx_get='/asked?by=', hx_swap='none', **{'hx-on-click': "this.dataset.click = 'yes'",
+                   'data-hx-on--after-request': "this.dataset.after = event.detail.successful"}),
+            Button('bad', id=f'bad-{part}', hx_get='/bad', hx_on__response_error="this.textContent = 'failed'",
+                   hx_on__after_request="this.dataset.after = event.detail.successful + ' ' + event.detail.xhr.status"), id=part)
+
+    @app.get('/')
+    def index():
+        return Main(part('page'), Div(id='out'), Div(id='more'), Button('more', id='get', hx_get='/more', hx_target='#more'),
+                    Div(id='push', hx_ext='sse', sse_connect='/push', sse_swap='message', hx_swap='none'))
+
+    @app.get('/more')
+    def more(): return part('later')
+
+    @app.get('/push')
+    def push(): return EventStream(Div(part('inner'), word, id='more', hx_swap_oob='true') for word in ('one', 'two'))
+
+    @app.get('/asked')
+    def asked(by: str = ''):
+        if by: app.state.asked.append(by)
+
+    @app.get('/slow')
+    def slow():
+        app.state.go.wait(60)
+        return 'done'
+
+    @app.get('/bad')
+    def bad(): return FtResponse('no', status_code=400)
+
+    return app
+
+
+@VERSIONS
+def test_names_that_the_versions_do_not_share(htmx, page):
+    app = names_site(htmx)
+    with serve(app) as server:
+        page.goto(server.url)
+        page.wait_for_selector('#go-inner')   # pushed, and pushed again: the second one is a morph
+        page.wait_for_function("document.getElementById('more').textContent.endsWith('two')")
+        page.click('#get')
+        page.wait_for_selector('#go-later')
+        for part in 'page', 'later':
+            app.state.go.clear()
+            for name in 'off', 'ignored': page.click(f'#{name}-{part}')
+            page.click(f'#go-{part}')
+            page.wait_for_selector(f'#go-{part}:disabled')
+            app.state.go.set()
+            page.wait_for_selector(f'#go-{part}:enabled')
+            page.wait_for_selector(f'#{part} form[data-before=yes][data-after="true 200"]')
+            page.click(f'#dash-{part}')
+            page.wait_for_selector(f'#dash-{part}[data-click=yes][data-after=true]')
+            page.click(f'#bad-{part}')
+            page.wait_for_selector(f'#bad-{part}[data-after="false 400"]')
+            assert page.inner_text(f'#bad-{part}') == 'failed'
+        assert app.state.asked == []
+        page.problems.clear()   # the status 400
 
 
 def test_a_browser_reads_back_the_tree_that_was_written(page):

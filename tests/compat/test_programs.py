@@ -1,5 +1,7 @@
 "Whole programs in the way that FastHTML's documents and examples write them."
 # ruff: noqa: F811  (`get` after `get`: the route's decorator has taken each of them)
+import base64
+import logging
 from collections import namedtuple
 from hmac import compare_digest
 from typing import TypedDict
@@ -337,3 +339,42 @@ def test_nobody_logs_in_without_a_client_id():
     from fasthtml.oauth import GitHubAppClient, GoogleAppClient
     for client in GoogleAppClient(None, None), GitHubAppClient('', 'secret'):
         with pytest.raises(OAuthError, match='client_id'): client.retr_info('code', 'https://app.example/redirect')
+
+
+def test_options_in_bodykw_are_options(tmp_path):
+    from starlette.middleware.sessions import SessionMiddleware as Plain
+    handed = {'hx-boost': 'true', 'sess_cls': Plain, 'key_fname': tmp_path/'key', 'title': 'of the body'}
+    app, rt = fast_app(bodykw=handed)
+    rt('/')(lambda sess: P(sess.setdefault('n', 1)))
+    client = TestClient(app)
+    body = html(client.get('/').text).body.attributes
+    assert body == {'hx-boost': 'true', 'title': 'of the body'} and handed.keys() >= {'sess_cls'}
+    assert base64.b64decode(client.cookies['session_'].split('.')[0]) == b'{"n": 1}' and (tmp_path/'key').exists()
+
+
+def test_an_unknown_option_that_no_attribute_can_show_does_nothing(caplog):
+    app, rt = fast_app(secret_key='x', log=logging.getLogger('x'), sidebar=3)
+    rt('/')(lambda: P('x'))
+    assert html(TestClient(app).get('/').text).body.attributes == {'sidebar': '3'}
+    assert "'log' is no option, and a Logger" in caplog.text
+
+
+def test_a_guard_with_spare_parameters_gets_nothing_for_them():
+    seen = []
+    def guard(*args, **kw): seen.append((args, kw))
+    async def second(req, *rest): seen.append((req.url.path, rest))
+    app, rt = fast_app(secret_key='x', before=[guard, Beforeware(second, skip=['/open'])])
+    app.before.append(guard)
+    rt('/')(lambda: P('x'))
+    assert TestClient(app).get('/').status_code == 200 and seen == [((), {}), ('/', ()), ((), {})]
+    with pytest.raises(TypeError, match='functools.wraps'): rt('/x')(guard)
+
+
+@pytest.mark.parametrize('written', ['reswap', 'hx_reswap', 'HX_Reswap', 'push_url', 'HX_Push_Url'])
+def test_response_headers_may_be_written_with_their_prefix(written):
+    header = 'hx-' + written.lower().removeprefix('hx_').replace('_', '-')
+    app, rt = fast_app(secret_key='x')
+    rt('/')(lambda: (P('x'), HtmxResponseHeaders(**{written: 'none', 'refresh': None})))
+    assert TestClient(app).get('/').headers[header] == 'none'
+    for wrong in 'resawp', 'hx_resawp', 'named', 'k':
+        with pytest.raises(TypeError, match=f"no keyword '{wrong}'"): HtmxResponseHeaders(**{wrong: 'x'})

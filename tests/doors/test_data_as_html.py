@@ -1,19 +1,21 @@
-"""Data stays data where htmx reads it: htmx 2 parses each frame of a socket as HTML, JSON too, and swaps what has an id.
+"""Data stays data where htmx reads it: htmx 2 parses each frame of a socket as HTML, JSON too, and swaps what has an id; it swaps
+responses and events of any content type.
 
-`WAYS` is every way in which a mapping or a list goes over a socket; the events of presence follow. What a visitor has written is in each of
-them; an HTML5 parser finds no element in what is sent, and a JSON parser finds the same data. The documentation shows no handler that sends
-what a visitor has written as HTML.
+`WAYS` is every way in which a mapping or a list goes over a socket, `STREAMS` and `RESPONSES` those of events and HTTP; presence
+follows. What a visitor has written is in each of them; an HTML5 parser finds no element in what is sent, and a JSON parser finds the
+same data. The documentation shows no handler that sends what a visitor has written as HTML.
 """
 import ast
 import json
 import re
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from fasthtml.common import EventStream, FastHTML
+from fasthtml.common import EventStream, FastHTML, FtResponse, HTTPException, JSONResponse, P, sse_message
 from fasthtml.realtime import presence as presence_module
 from fasthtml.testing import Client
 from support import ROOT
@@ -80,6 +82,83 @@ def test_no_data_is_markup(how):
     for text in WAYS[how](app):
         assert json.loads(text) in (DATA, [DATA])
         assert '<' not in text and LexborHTMLParser(text).css('img, #main') == []
+
+
+@pytest.mark.parametrize('name', ['content', 'payload'])
+def test_a_message_with_a_field_that_htmx_4_swaps_is_no_markup_for_htmx_2(name):
+    async def on(msg: str): return {'user': 'ann', name: SAID}
+    app = FastHTML(secret_key='k')
+    app.ws('/x')(on)
+    with Client(app).ws('/x') as ws:
+        ws.send({'msg': 'x'})
+        text = ws.receive()
+    assert '<' not in text and json.loads(text) == {'user': 'ann', name: SAID}
+
+
+async def many(): yield DATA
+def many_plainly(): yield DATA
+async def made(): yield sse_message(DATA, 'news')
+
+
+def of_source(source):
+    def ask(app):
+        app.get('/s')(lambda: EventStream(source()))
+        with Client(app).sse('/s') as events: return events.next().data
+    return ask
+
+
+def of_stream(app):
+    @app.get('/s')
+    async def s():
+        stream = EventStream()
+        await stream.send(DATA)
+        return stream
+    with Client(app).sse('/s') as events: return events.next().data
+
+
+def of_channel(app):
+    news = app.channel('news', history=5)
+    app.get('/s')(lambda: EventStream(news))
+    app.get('/tell')(lambda: news.publish(DATA) and '')
+    client = Client(app)
+    with client.sse('/s') as events:
+        client.get('/tell')
+        return events.next().data
+
+
+STREAMS = {'generator': of_source(many), 'plain generator': of_source(many_plainly), 'sse_message': of_source(made), 'send': of_stream,
+           'channel': of_channel}
+
+
+@pytest.mark.parametrize('how', STREAMS)
+def test_no_data_of_an_event_is_markup(how):
+    text = STREAMS[how](FastHTML(secret_key='k'))
+    assert json.loads(text) == DATA and '<' not in text
+
+
+@dataclass
+class Said:
+    said: str
+
+
+def asks_a_number(n: int): pass
+def fails(): raise HTTPException(418, SAID)
+
+
+RESPONSES = {
+    'a mapping': lambda: DATA, 'a list': lambda: [DATA], 'a record': lambda: Said(SAID), 'JSONResponse': lambda: JSONResponse(DATA),
+    'FtResponse': lambda: FtResponse(DATA, cls=JSONResponse), 'api': lambda api: api(P('x'), **{'said': SAID}), 'an error': fails,
+    'an exception': lambda: HTTPException(418, SAID), 'bad input': asks_a_number,
+}
+
+
+@pytest.mark.parametrize('how', RESPONSES)
+def test_no_data_of_a_response_is_markup(how):
+    app = FastHTML(secret_key='k')
+    app.get('/x')(RESPONSES[how])
+    answer = Client(app).get('/x', params={'n': SAID}, headers={'HX-Request': 'true', 'Accept': 'application/json'})
+    assert answer.headers['content-type'] == 'application/json' and '<' not in answer.text
+    assert SAID[:40] in json.dumps(answer.json())
 
 
 PEOPLE = {'a name': (True, SAID), 'a mapping': (lambda auth: auth and {'id': 1, 'name': auth}, {'id': 1, 'name': SAID}),

@@ -18,6 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 from starlette.testclient import TestClient
 
 from fasthtml.common import *
+from fasthtml.http.params import BadInput, FieldError
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -571,3 +572,40 @@ def test_the_static_head_is_not_rendered_again(monkeypatch):
     app.title, app.bodykw['id'] = 'New', 'b'
     text = client.get('/').text
     assert 'added' not in text and '<title>New</title>' in text and '<body id="b">' in text
+
+
+# ---------------------------------------------------------------- an HTTPException that was returned
+
+NOT_HERE = HTTPException(404, 'no such fig', {'X-Why': 'figs'})
+BAD = BadInput([FieldError('n', 'query', 'a number', 'x')])
+
+
+async def parts_of_a_page(): yield NOT_HERE
+
+
+def refusing(before=None, after=None):
+    app = FastHTML(secret_key='test', before=before)
+    app.get('/', after=after)(lambda: P('x'))
+    return app
+
+
+RETURNED = {
+    'alone': lambda: app_of(returning(NOT_HERE)), 'plainly': lambda: app_of(lambda: NOT_HERE),
+    'beside an element': lambda: app_of(returning((P('x'), NOT_HERE))), 'in a list': lambda: app_of(returning([[NOT_HERE]])),
+    'in a response': lambda: app_of(returning(FtResponse(NOT_HERE))), 'as a page in parts': lambda: app_of(parts_of_a_page),
+    'by a guard': lambda: refusing(before=lambda: NOT_HERE), 'by `after`': lambda: refusing(after=lambda resp: NOT_HERE),
+    'by an exception handler': lambda: app_of(returning(NOT_HERE), exception_handlers={404: lambda req, exc: exc}),
+}
+
+
+@pytest.mark.parametrize('headers', [{}, HX, {'Accept': 'application/json'}], ids=['page', 'htmx', 'json'])
+@pytest.mark.parametrize('how', RETURNED)
+def test_an_http_exception_that_is_returned_is_answered_as_one_that_is_raised(how, headers):
+    answer = TestClient(RETURNED[how]()).get('/', headers=headers)
+    assert answer.status_code == 404 and answer.headers['x-why'] == 'figs' and 'no such fig' in answer.text
+    assert ('json' in answer.headers['content-type']) is ('Accept' in headers)
+
+
+def test_bad_input_that_is_returned_is_answered_as_one_that_is_raised():
+    answer = TestClient(app_of(returning(BAD))).get('/')
+    assert answer.status_code == 400 and tree(answer).css_first('.bad-input')

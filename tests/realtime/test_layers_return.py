@@ -9,11 +9,16 @@ from contextvars import ContextVar
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
+from starlette.routing import Host, Mount, Router
 from websockets.sync.client import connect
 
 from fasthtml.common import A, Div, EventStream, FastHTML, UploadFile
+from fasthtml.http.requests import UnreadBody
 from fasthtml.http.texts import Text, say
+from fasthtml.realtime.servers import lifecycle_of
 from support import DEADLINE, parse_events, serve, wait_until
 
 WHO = ContextVar('WHO', default='nobody')
@@ -155,3 +160,240 @@ def test_a_socket_has_context_variables_guards_and_the_session(served, client):
         got = json.loads(ws.recv(timeout=DEADLINE))
         assert (got['auth'], got['n']) == ('ann', 1) and got['who'].startswith('a guard') and got['who'].endswith('!')
     wait_until(lambda: served.app.left)
+
+
+# Layers that the app does not know: they stay for as long as a stream or socket is open, wherever they stand
+
+class Layer:
+    "Opens a resource for each request, and counts what passes if `looks`"
+    seen: list = []
+    def __init__(self, app, looks=True): self.app, self.looks = app, looks
+    async def __call__(self, scope, receive, send):
+        resource = scope['resource'] = {'open': True, 'sent': 0, 'received': 0}
+        self.seen.append(resource)
+        async def counted_send(message):
+            resource['sent'] += len(message.get('body') or message.get('text') or '')
+            await send(message)
+        async def counted_receive():
+            message = await receive()
+            resource['received'] += message['type'] == 'websocket.receive'
+            return message
+        try: await self.app(scope, *((counted_receive, counted_send) if self.looks else (receive, send)))
+        finally: resource['open'] = False
+
+
+class OnlyHolds(Layer):
+    def __init__(self, app): super().__init__(app, looks=False)
+
+
+def routes(app: FastHTML, prefix: str = '') -> FastHTML:
+    "Streams and a socket that say whether the layer's resource is open"
+    channel = app.channel('news')
+    def is_open(req): return str(req.scope['resource']['open'])
+
+    @app.get(prefix + '/source')
+    async def source(req):
+        async def events():
+            for _ in range(2):
+                await asyncio.sleep(0)
+                yield is_open(req)
+        return EventStream(events())
+
+    @app.get(prefix + '/channel')
+    async def follow(req):
+        async def publish():
+            await wait_for_client(channel)
+            await channel.publish(is_open(req))
+            await channel.publish(is_open(req))
+            lifecycle_of(req.scope).connections[0].end('end')
+        app.task = asyncio.create_task(publish())
+        return EventStream(channel)
+
+    async def conn(ws, send): await send(is_open(ws))
+
+    @app.ws(prefix + '/socket', conn=conn)
+    async def socket(ws): return is_open(ws)
+    return app
+
+
+async def wait_for_client(channel):
+    while not len(channel): await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)   # and all layers have returned, if they do
+
+
+def new(**options) -> FastHTML: return FastHTML(secret_key='for tests', **options)
+def ours(app: FastHTML) -> list: return [r for r in app.routes if r.path in ('/source', '/channel', '/socket')]
+def outer(*added, **options) -> FastHTML:
+    app = new(**options)
+    app.router.routes[:0] = added
+    return app
+def replaced(layer) -> FastHTML:
+    app = routes(new())
+    app.middleware_stack = layer(app.build_middleware_stack())
+    return app
+def built(layer) -> FastHTML:
+    class App(FastHTML):
+        def build_middleware_stack(self): return layer(super().build_middleware_stack())
+    return routes(App(secret_key='for tests'))
+def each_route(layer) -> FastHTML:
+    app = routes(new())
+    for route in ours(app): route.app = layer(route.app)
+    return app
+def called(layer) -> FastHTML:
+    class App(FastHTML):
+        async def __call__(self, scope, receive, send): await layer(super().__call__)(scope, receive, send)
+    return routes(App(secret_key='for tests'))
+def passed_on(layer) -> FastHTML:
+    "Middleware that gives requests to another app"
+    return new(middleware=[Middleware(lambda _: layer(routes(new(sess_cls=None))))], sess_cls=None)
+
+PLACES = {
+    'the app': lambda layer: routes(new(middleware=[Middleware(layer)])),
+    'the stack': replaced, 'the stack, when it is built': built, 'every route': each_route, 'the call': called,
+    'a mount of routes': lambda layer: outer(Mount('/in', routes=ours(routes(new())), middleware=[Middleware(layer)])),
+    'a mounted router': lambda layer: outer(Mount('/in', Router(ours(routes(new())), middleware=[Middleware(layer)]))),
+    'a mounted app': lambda layer: outer(Mount('/in', layer(routes(new(sess_cls=None)))), sess_cls=None),
+    'the app around a mounted one':
+        lambda layer: outer(Mount('/in', routes(new(sess_cls=None))), sess_cls=None, middleware=[Middleware(layer)]),
+    'a host': lambda layer: outer(Host('127.0.0.1', layer(Router(ours(routes(new())))))),
+    'another app, passed on': passed_on,
+}
+
+
+@pytest.fixture(scope='module')
+def places():
+    "All of them on one server, which calls each with its own `send`: (layer, place) is the first part of the path"
+    apps = {f'/{n}': make(layer) for n, (layer, make) in enumerate((o, f) for o in (Layer, OnlyHolds) for f in PLACES.values())}
+    async def by_prefix(scope, receive, send):
+        if scope['type'] == 'lifespan': return
+        prefix, _, path = scope['path'][1:].partition('/')
+        await apps[f'/{prefix}'](scope | {'path': '/' + path, 'raw_path': b'/' + path.encode()}, receive, send)
+    with serve(by_prefix, lifespan='off') as served: yield served
+
+
+@pytest.mark.parametrize('n, looks, place', [(n + len(PLACES) * m, not m, place) for m in (0, 1) for n, place in enumerate(PLACES)])
+def test_a_layer_that_the_app_does_not_know_stays_and_sees_everything(places, n, looks, place):
+    inside = f'/{n}' + ('/in' if 'mount' in place else '')
+    for path in '/source', '/channel':
+        del Layer.seen[:]
+        with httpx.stream('GET', places.url + inside + path, timeout=DEADLINE) as response: body = response.read()
+        assert [e.data for e in parse_events(body.decode()) if e.event == 'message' and e.data] == ['True', 'True'], (path, body)
+        assert Layer.seen[0]['sent'] == (len(body) if looks else 0), path
+    del Layer.seen[:]
+    with connect(places.ws_url + inside + '/socket') as ws:
+        ws.send('{}')
+        assert [ws.recv(timeout=DEADLINE) for _ in range(2)] == ['True', 'True']
+        assert (Layer.seen[0]['sent'], Layer.seen[0]['received']) == ((8, 1) if looks else (0, 0))
+    wait_until(lambda: not Layer.seen[0]['open'])
+
+
+# A stream whose program does things in an unusual order
+
+class Careful(EventStream):
+    async def __call__(self, scope, receive, send):
+        await super().__call__(scope, receive, send)
+        done.append('after the stream')
+
+done: list = []
+async def one(x='one'): yield x
+
+
+async def counts(req):
+    n = 0
+    yield 'begun'
+    async for chunk in req.stream(): n += len(chunk)
+    yield str(n)
+
+
+async def progress(req):
+    stream, n = EventStream(), 0
+    async for chunk in req.stream():
+        n += len(chunk)
+        await stream.send('progress')
+    await stream.send(str(n))
+
+
+async def form(req):
+    yield 'begun'
+    yield str(len((await req.form())['a']))
+
+
+async def ended(**options):
+    stream = EventStream(**options)
+    await stream.send('one')
+    await stream.close()
+    return stream
+
+
+async def not_returned(*also):
+    await EventStream(background=BackgroundTask(done.append, 'task')).send('one')
+    return also
+
+
+ENDS = {  # what a handler does → (data of its last event before the closing one, what must be done afterwards)
+    'reads the body in the source': (lambda req: EventStream(counts(req)), '600000', []),
+    'reads a form in the source': (lambda req: EventStream(form(req)), '600000', []),
+    'sends between pieces of the body': (progress, '600000', []),
+    'returns what it has closed': (lambda: ended(), 'one', []),
+    'with a task': (lambda: ended(background=BackgroundTask(done.append, 'task')), 'one', ['task']),
+    'returns a stream with a task': (lambda: EventStream(one(), background=BackgroundTask(done.append, 'task')), 'one', ['task']),
+    'does not return the stream': (lambda: not_returned(), 'one', ['task']),
+    'returns another task': (lambda: not_returned(BackgroundTask(done.append, 'another')), 'one', ['task', 'another']),
+    'a class with a call of its own': (lambda: Careful(one()), 'one', ['after the stream']),
+}
+
+
+@pytest.fixture(scope='module')
+def odd():
+    app, raised = new(), []
+    for n, (f, *_) in enumerate(ENDS.values()): app.post(f'/{n}')(f)
+    async def recording(scope, receive, send):
+        try: await app(scope, receive, send)
+        except Exception as e: raised.append(e)
+    with serve(recording) as served:
+        served.raised = raised
+        yield served
+
+
+@pytest.mark.parametrize('n, what', list(enumerate(ENDS)), ids=list(ENDS))
+def test_a_stream_ends_once_whatever_its_program_does_in_which_order(odd, n, what):
+    _, last, after = ENDS[what]
+    del done[:], odd.raised[:]
+    content = {'a': 'x' * 600_000} if 'form' in what else (b'x' * 200_000 for _ in range(3))
+    response = httpx.post(f'{odd.url}/{n}', **{'data' if 'form' in what else 'content': content}, timeout=DEADLINE)
+    got = parse_events(response.text)
+    assert (got[-2].data, got[-1].event, [e.event for e in got].count('close')) == (last, 'close', 1), got
+    wait_until(lambda: done == after, what=f'{after}, got {done}')
+    assert not odd.raised
+
+
+def test_what_is_read_too_late_says_so_and_the_client_is_not_forgotten(caplog, monkeypatch):
+    "Nobody knows whether the body will be read, so a long one is kept for a time only"
+    monkeypatch.setattr(UnreadBody, 'patience', 0)
+    app = new()
+    @app.post('/')
+    async def late(req):
+        async def events():
+            yield 'one'
+            while not req._receive.__self__._dropped: await asyncio.sleep(0.001)
+            yield str(len(await req.body()))
+        return EventStream(events())
+    with serve(app) as served: text = httpx.post(served.url, content=b'x' * 2_000_000, timeout=DEADLINE).text
+    assert [e.event for e in parse_events(text)] == ['message', 'failed'] and 'before the response begins' in caplog.text
+
+
+@pytest.mark.parametrize('size', [10, 2_000_000])
+@pytest.mark.parametrize('how', ['elements', 'text'])
+def test_a_generator_reads_the_body_after_its_response_has_begun(how, size):
+    "Starlette takes what comes meanwhile, since it waits for the client to leave"
+    app = new()
+    async def reads(req):
+        yield 'begun '
+        await asyncio.sleep(0.01)   # the first pieces come meanwhile
+        n = 0
+        async for chunk in req.stream(): n += len(chunk)
+        yield f'read {n}'
+    async def text(req): return StreamingResponse(reads(req))
+    app.post('/')({'elements': reads, 'text': text}[how])
+    with serve(app) as served:
+        assert f'begun read {size}' in httpx.post(served.url, content=b'x' * size, timeout=DEADLINE).text

@@ -59,6 +59,8 @@ ROWS = {
     'transport of sockets': (SANSIO, r'\bself\.transport\b', 'self.connection_transport', '`transport`'),
     'writable': (SANSIO, r'\bself\.writable\b', 'self.can_write', '`writable`'),
     'conn': (SANSIO, r'\bself\.conn\b', 'self.protocol', '`conn`'),
+    'queue': (SANSIO, r'\bself\.queue\b', 'self.messages', '`queue`'),
+    'read_paused': (SANSIO, r'\bread_paused\b', 'is_paused', '`read_paused`'),
     'close_sent': (SANSIO, r'\bself\.close_sent\b', 'self.has_closed', None),
     'conn.state': (SANSIO, r'self\.conn = ServerProtocol\(', 'self.conn = WithoutState_(', '`state`'),
     'send of streams is a function': (HTTPTOOLS, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),

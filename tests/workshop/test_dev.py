@@ -9,9 +9,14 @@ import warnings
 
 import pytest
 
+from fasthtml.app.app import FastHTML
+from fasthtml.html.htmx import hx_evts, hx_evts_only
+from fasthtml.html.js import helpers_js
+from fasthtml.html.tags import Div
+from fasthtml.testing import Client
 from fasthtml.workshop.cli import find_app
 from fasthtml.workshop.dev import Dev, Hints, attribute_hint, follow_warnings, page_hints
-from support import DEADLINE, ROOT, serve, serve_process, wait_until
+from support import DEADLINE, NODE_MODULES, ROOT, serve, serve_process, wait_until
 
 HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
 # What is in the program; where to look; what the panel says. Each program is a file, as a beginner has it.
@@ -27,6 +32,7 @@ MISTAKES = {
     'no return after work': ("@rt\ndef index():\n    x = 1\n    Div(P(x))", '/', ['index', '`return`', 'main.py:6']),
     'no return, async': ("@rt\nasync def index(): Titled('hello', P('x'))", '/', ['index', '`return`', 'main.py:4']),
     'None': ("@rt\ndef index(): return None", '/', ['index returned None']),
+    'a returned exception': ("@rt\ndef index(): return HTTPException(404)", '/', ['returned HTTPException', '`raise`']),
     'a status in a tuple': ("@rt\ndef index(): return P('no'), 404", '/', ['404', 'FtResponse(', 'HTTPException(404)']),
     'two handlers, two names': ("@app.get('/')\ndef a(): return 'a'\n@app.get('/')\ndef b(): return P('b')", '/', ['`a`', '`b`']),
     'two handlers, one name': ("@rt('/')\ndef get(): return 'a'\n@rt('/')\ndef get(): return P('b')", '/', ['`get`', 'line 5']),
@@ -135,7 +141,7 @@ FINE = {
     'a page': "@rt\ndef index(): return Titled('T', A('M', href='/more'), Form(Input(name='a'), hx_post='/more', hx_swap='outerHTML'))\n"
               "@rt\ndef more(): return P('x')",
     'a socket': "@rt\ndef index(): return Div(ws_connect='/ws', hx_ext='ws')\n@app.ws('/ws')\ndef ws(): pass",
-    'a stream': "@rt\ndef index(): return Div(sse_connect='/s', sse_swap='message')\n@rt\ndef s(): return EventStream(['x'])",
+    'a stream': "@rt\ndef index(): return Div(hx_ext='sse', sse_connect='/s', sse_swap='message')\n@rt\ndef s(): return EventStream(['x'])",
     'other libraries': "@rt\ndef index(): return Div(x_data='{}', _at_click='f()', data_theme='dark', aria_label='a', up_main='')",
     'scripts': "@rt\ndef index(): return P('x', hx_on_click='f()', hx_on__after_request='g()'), Script('let a = 1')",
     'a picture': "from fasthtml.svg import *\n@rt\ndef index(): return Svg(Rect(1, 1, fill='red'), h=5, w=5)",
@@ -305,3 +311,78 @@ def test_known_and_foreign_attributes_get_no_hint(tag, name, value): assert attr
 
 def test_html_that_is_cut_off_or_hostile_is_read_too():
     for html in ('<p', '<p id="a" id="a">', '<!--', '<script>"</scr', '<' * 1000, '<p id=a><p id=a>' * 2000): list(page_hints(html))
+
+
+def rows(text): return [tuple(o.strip() for o in line.split(' | ')) for line in text.strip().splitlines()]
+
+
+SAID = rows('''   # version, what a page has, what is said
+    4 | <form hx-get="/" hx-params="none"> | hx_include
+    4 | <b hx-post="/" hx-request="{}"> | hx_config
+    4 | <b data-hx-get="/" data-hx-prompt="?"> | exts='prompt'
+    2 | <b hx-action="/"> | hx_get
+    2 | <b hx-get="/" hx-config="mode:cors"> | hx_request
+    4 | <b hx-get="/" hx-on::oob-after-swap="f()"> | after:swap
+    4 | <b hx-on:htmx:xhr-progress="f()"> | none instead
+    2 | <b hx-get="/" hx-on::finally:request="f()"> | after-request
+    2 | <b hx-get="/" hx-swap="outerMorph"> | 'morph'
+    2 | <b id="x" hx-swap-oob="append:#y"> | beforeend
+    4 | <b hx-get="/" hx-swap="morph:outerHTML"> | outerMorph
+    4 | <b hx-get="/" hx-trigger="click queue:all"> | hx_sync
+    4 | <b hx-get="/" hx-trigger="htmx:afterSwap from:body"> | htmx:after:swap
+    4 | <div hx-boost="true"><a href="/">x</a></div> | hx_boost_inherited
+    4 | <body hx-headers="{}"> | hx_headers_inherited
+    4 | <ul hx-target="#x"><li hx-get="/"></ul> | hx_target_inherited'''.partition('\n')[2])
+QUIET = rows('''  # what means the same, or is meant for this version
+    4 | <b hx-get="/" hx-disabled-elt="this" hx-on::after-request="f()" hx-on::response-error="f()" hx-on::after:swap="f()">
+    4 | <div hx-disable hx-ignore>
+    2 | <div hx-ignore="true">
+    4 | <a href="/" hx-target="#x">
+    4 | <div hx-boost:inherited="true">
+    4 | <meta name="htmx-config" content='{"implicitInheritance": true}'><div hx-target="#x"></div>
+    4 | <script src="//cdn/hx-prompt.min.js"></script><b hx-get="/" hx-prompt="?">
+    2 | <div hx-target="#x" hx-swap="morph"></div>
+    4 | <div hx-ext="sse" sse-connect="/" hx-target="#x" hx-swap="beforeend"></div>
+    2 | <b hx-on::after-request="f()" hx-on::load="g()">'''.partition('\n')[2])
+
+
+def version_page(version, html):
+    app = FastHTML(htmx=int(version), secret_key='k')
+    app.route('/', methods=['GET', 'POST'])(lambda: 'x')
+    return list(page_hints('<html>' + html, app, {'path': '/'}))
+
+
+@pytest.mark.parametrize('version, html, said', SAID)
+def test_what_the_other_version_of_htmx_knows_is_said(version, html, said):
+    [hint] = version_page(version, html)
+    assert said in hint
+    assert version_page(0, html) == []
+
+
+@pytest.mark.parametrize('version, html', QUIET)
+def test_what_means_the_same_in_both_versions_is_not_said(version, html):
+    assert [o for o in version_page(version, html) if 'extension' not in o] == []
+
+
+def camel(name): return re.sub('-(.)', lambda m: m[1].upper(), name)
+
+
+def test_each_event_of_htmx_2_is_heard_with_htmx_4_or_is_said():
+    table = re.search(r'const on4 = {(.*?)};', helpers_js, re.S)[1]
+    heard = dict(re.findall(r"'([a-z-]+)': '([a-z:]+)'", table))
+    names = {o.replace('_', '-') for o in hx_evts} - {'abort', 'confirm'}    # these have one name
+    extensions = {o for o in heard if o.startswith(('ws-', 'sse-'))}
+    assert names - heard.keys() == hx_evts_only[2].keys() and heard.keys() <= names | extensions
+    assert {heard[o] for o in heard.keys() - extensions} <= hx_evts_only[4].keys()
+    of_2 = ''.join((NODE_MODULES/f'htmx-ext-{o}/dist/{o}.js').read_text() for o in ('ws', 'sse'))
+    of_4 = ''.join((NODE_MODULES/f'htmx4/dist/ext/hx-{o}.js').read_text() for o in ('ws', 'sse'))
+    for name in extensions: assert f"'htmx:{camel(name)}'" in of_2 and f'htmx:{heard[name]}' in of_4, name
+
+
+def test_a_socket_that_nothing_opens_is_said():
+    app = FastHTML(exts='ws', secret_key='k')
+    app.route('/')(lambda: Div(ws_connect='/ws'))
+    app.ws('/ws')(lambda: None)
+    html = Client(app).get('/').text
+    assert [o for o in page_hints(html, app, {'path': '/'}) if "hx_ext='ws'" in o]
+    assert list(page_hints(html.replace('<body', '<body hx-ext="morph, ws"'), app, {'path': '/'})) == []
