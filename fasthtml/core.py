@@ -10,7 +10,8 @@ from .app.fastapp import serve
 from .http.handlers import (Beforeware, MiddlewareBase, add_sig_param, cancel_on_disconnect, into, until_disconnect)
 from .http.heads import (charset, def_hdrs, fhjsscr, htmx4src, htmxsrc, iframe_scr, scopesrc, surrsrc, viewport)
 from .html.htmx import HtmxHeaders, HtmxResponseHeaders, HttpHeader, htmx_exts, htmx_hdrs, htmx_resps
-from .realtime.lifecycle import Lifespan, signal_shutdown
+from .realtime.lifecycle import signal_shutdown
+from .realtime.lifespan import Lifespan
 from .http.pages import noop_body
 from .http.requests import DEF_MAXPART, Request, form2dict
 from .http.responses import (ApiReturn, FtResponse, JSONResponse, Redirect, cookie, flat_tuple, flat_xt, is_full_page,

@@ -329,16 +329,18 @@ def helped(version: int) -> dict[str, Case]:
              '<button id="go" hx-get="/r/x" hx-target="#z" hx-swap="outerHTML">go</button><button id="end" hx-get="/r/end" hx-target="#z">end</button>',
              {'x': f'<div id="z"><b {name}><button id="off2" hx-get="/r/off">off</button></b></div>'},
              [('click', '#off'), ('click', '#go'), ('click', '#off2'), ('click', '#end')])
-    late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}', 'HX-Trigger': 'e'}
-    for status, head in product([200, 409, 204], [late, late | {'HX-Location': '/r/there'}]):
-        case(f'late-{status}-{len(head)}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>' + ''.join(
-            f'<i hx-get="/r/{o}" hx-trigger="{o} from:body">{o}</i>' for o in 'abcde'), {'x': (status, head, 'new' if status != 204 else '')}, [('click', 'button')])
+    late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}'}
+    for status, head, name in product([200, 409, 422, 204], [late, late | {'HX-Location': '/r/there'}], 'bd'):   # one listener: what is asked has an order
+        case(f'late-{status}-{len(head)}-{name}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>'
+             f'<i hx-get="/r/{name}" hx-trigger="{name} from:body">{name}</i>', {'x': (status, head, 'new' if status != 204 else '')}, [('click', 'button')])
     said = ['bare text', '<b>bare</b>', '<b>bare</b><p id="note" hx-swap-oob="true">n</p>', '<p id="note" hx-swap-oob="true">n <button>b</button></p>',
             '<form id="f" hx-swap-oob="true"><input name="a" value="new"><textarea name="t">new</textarea><select name="s"><option>1<option selected>2</select></form>',
             '<p id="note" hx-swap-oob="morph">m</p>', '<p hx-swap-oob="morph:#note" id="note">m</p>', '<circle id="dot" r="9" hx-swap-oob="true"/>', ' ', '{"a": 1}',
-            '<p id="note" hx-swap-oob="true"><script type="text/plain">x</script></p>', '<b hx-swap-oob="beforeend:#note">appended</b>']
+            '<p id="note" hx-swap-oob="true"><script type="text/plain">x</script></p>', '<b hx-swap-oob="beforeend:#note">appended</b>',
+            '<p id="note">n <button>b</button></p>\n', ' text <p id="note">n</p><i>i</i>', '<p id="nowhere">n</p>', '<tr id="row"><td>new</td></tr><p id="note">m</p>',
+            '<p id="note">n</p><p id="side" hx-swap-oob="true">s</p>', '"<p id=note>n</p>"', '<circle id="dot" r="9"/>']
     inner = ('<p id="note">old <button>b</button></p><form id="f"><input name="a"><textarea name="t"></textarea><select name="s"><option>1<option>2</select></form>'
-             '<svg><circle id="dot" r="1"/></svg>')
+             '<svg><circle id="dot" r="1"/></svg><table><tr id="row"><td>old</td></tr></table>')
     for (i, f), (j, a) in product(enumerate(said), enumerate(['', 'hx-target="#side"', 'hx-swap="beforeend"'])):
         if j and i not in (0, 1, 2): continue
         case(f'frame-{i}-{j}', f'<p id="end"></p><div id="c" hx-ext="ws" ws-connect="/r/ws" {a}>{inner}</div><p id="side">side</p>',

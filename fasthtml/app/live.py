@@ -48,7 +48,7 @@ from ..http.threads import in_thread
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
-from ..realtime.permission import Verdict, ask_guards
+from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, read_address
 from ..realtime.regions import Signer, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.topics import Asked, Pacing
@@ -67,7 +67,7 @@ class Regions:
         check_seconds('recheck', recheck)
         self.app, self.table, self.recheck = app, {}, recheck
         self.closing: list[Callable] = []   # Awaited when the app ends
-        app.lifecycle.on_open = self.opened
+        app.lifecycle.on_open, app.lifecycle.app = self.opened, app
         app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
         self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
         self.epoch, self.next_seq = token_hex(3), count(1).__next__
@@ -270,7 +270,8 @@ def read_asked(
     asked = [Asked(*row, since, read_at(place)) for row, place in zip(rows, places)]
     if len(asked) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
     paths = list(dict.fromkeys(read_path(o.token) for o in asked if o.token))
-    if len(paths) > most_paths: raise HTTPException(413, Text('live_paths', limit=most_paths))
+    several = len({read_address(path)[0] for path in paths}) > most_paths   # one page may have been asked for in parts
+    if several or len(paths) > 4 * most_paths: raise HTTPException(413, Text('live_paths', limit=most_paths))
     return asked, paths
 
 async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
@@ -282,7 +283,8 @@ async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
 @patch
 async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[str, Verdict]:
     "What the guards of some pages say"
-    return {path: await ask_guards(self.app, scope, path) for path in paths}
+    if outermost_app(scope) in (None, self.app): return {path: await ask_guards(self.app, scope, *read_address(path)) for path in paths}
+    return {path: await ask_again(scope, path) for path in paths}   # guards of the apps around this one know the page by its path, too
 
 @patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:

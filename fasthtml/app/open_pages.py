@@ -28,7 +28,7 @@ from ..http.texts import current_texts
 from ..http.threads import in_thread, threads_of
 from ..realtime.carried import Carried, WantedStream
 from ..realtime.connections import Connection
-from ..realtime.permission import Verdict, ask_again
+from ..realtime.permission import Verdict, ask_again, outermost_app
 from ..realtime.regions import Drawing, name_of, person_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
@@ -84,7 +84,7 @@ class OpenPage(Viewer):
         for one in wanted:
             if one.number in self.carried: continue
             stream = self.carried[one.number] = Carried(one.number, self.box.put)
-            task = self.all.start(stream.run(self.here.regions.app, stream.scope(scope, one)))
+            task = self.all.start(stream.run(outermost_app(scope) or self.here.regions.app, stream.scope(scope, one)))
             task.add_done_callback(lambda _, stream=stream: self._carried(stream))
 
     def _carried(self, stream: Carried) -> None:

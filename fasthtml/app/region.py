@@ -22,10 +22,10 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
 from ..html.element import FT
-from ..http.handlers import inner_path
 from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..realtime.connections import current_connection
+from ..realtime.permission import outermost_app, page_address
 from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, person_of
 from ..realtime.servers import running_loop
 from ..realtime.topics import Pacing
@@ -171,7 +171,9 @@ def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) ->
     regions.doubt(key, owner if self.signature.personal else '', drawing.hash)
     if scope is None: return Shown(key, drawing, has=drawing.hash)
     asker = owner if named else person_of(scope.get('auth'))
-    token = regions.signer.token(key, asker, inner_path(scope), time.time())
+    guarded = regions.app.site.before or getattr(getattr(scope.get('route'), 'app', None), 'before', ())
+    page = page_address(scope, bool(guarded) or outermost_app(scope) is not regions.app)   # apps around it have guards, perhaps
+    token = '' if page is None else regions.signer.token(key, asker, page, time.time())
     return Shown(key, drawing, token=token, has=drawing.hash, at=f'{regions.epoch}.{drawing.seq}')
 
 # %% ../../nbs/api/app/30_region.ipynb #e48e2289

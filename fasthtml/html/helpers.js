@@ -257,10 +257,14 @@
     'ws-open': 'ws:after:connection'};
   const either = names => names.flatMap(o => [`[${o}]`, `[data-${o}]`]).join();
   const off = either(['hx-disable=""', 'hx-disable=true']), whole = either(['hx-disabled-elt']), passed = either(['hx-disabled-elt\\:inherited']);
-  const listening = '[starts-with(name(), "hx-on:") or starts-with(name(), "data-hx-on:")]';
+  const listening = '[' + ['hx-on:', 'data-hx-on:', 'hx-on-', 'data-hx-on-'].map(o => `starts-with(name(), "${o}")`).join(' or ') + ']';
+  const name4 = name => {   // of a listener: `hx-on::after-request`, `hx-on--after-request`, `hx-on-click`
+    const [, htmx, event] = /^(?:data-)?hx-on[:-](?:([:-]|htmx[:-]))?(.+)$/.exec(name) || [];
+    return htmx ? on4[event] && 'hx-on::' + on4[event] : /^(data-)?hx-on-/.test(name) && 'hx-on:' + event;
+  };
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
   function named4(root) {
-    for (const el of within(root, off)) el.setAttribute('hx-ignore', '');
+    for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
     for (const top of root.nodeType === 1 ? [root] : root.children) {
@@ -268,9 +272,8 @@
       for (let i = 0; i < found.snapshotLength; i++) {
         const el = found.snapshotItem(i);
         for (const name of el.getAttributeNames()) {
-          const to = on4[/^(?:data-)?hx-on:(?::|htmx:)(.+)$/.exec(name)?.[1]], code = el.getAttribute(name);
-          const has = to && (el.getAttribute('hx-on::' + to) ?? '');
-          if (to && !has.includes(code)) el.setAttribute('hx-on::' + to, has ? `${has};${code}` : code);
+          const to = name4(name), code = el.getAttribute(name), has = to && (el.getAttribute(to) ?? '');
+          if (to && !has.includes(code)) el.setAttribute(to, has ? `${has};${code}` : code);
         }
       }
     }
@@ -284,7 +287,7 @@
     const {ctx} = detail, status = ctx.response?.status ?? 0, successful = status > 0 && status < 400;
     const xhr = {status, responseText: ctx.text ?? '', getResponseHeader: name => ctx.response?.headers.get(name) ?? null};
     Object.assign(detail, {elt: ctx.sourceElement, target: ctx.target, successful, failed: !successful, xhr});
-    if (ctx.status === 'swapped') for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
+    if (ctx.status === 'swapped' && (successful || status === 422)) for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
   }, true);
   const ignore2 = () => { if (/^2/.test(globalThis.htmx?.version)) htmx.config.disableSelector += ', [hx-ignore], [data-hx-ignore]'; };
   if (globalThis.htmx) ignore2(); else domReadyExecute(ignore2);   // before htmx looks at the page, whichever script comes first
@@ -314,6 +317,16 @@
     if (!placed(el)) return nowhere(el, bare);
     const target = attr(el, 'hx-target');
     htmx.swap(!target || target === 'this' ? el : htmx.find(target), bare, {swapStyle: (attr(el, 'hx-swap') || 'innerHTML').split(' ')[0]});
+  });
+  // With htmx 4, too, an element that comes as text over a socket and has the id of one on the page takes its place
+  document.addEventListener('htmx:ws:before:message:incoming', ev => {
+    const {message} = ev.detail, text = message.data, first = typeof text === 'string' && /^[^<]*<([^>]*)>/.exec(text);
+    if (!first || /^\s*["[{]/.test(text) || /^hx-partial|hx-swap-oob/.test(first[1])) return;
+    const all = $E('template');
+    all.innerHTML = text.replace(/<(\/?)hx-partial/gi, '<$1template data-partial');
+    const known = [...all.content.children].filter(o => o.id && attr(o, 'hx-swap-oob') == null && document.getElementById(o.id));
+    for (const o of known) o.setAttribute('hx-swap-oob', 'true');
+    if (known.length) message.data = all.innerHTML.replace(/<template data-partial(?:="")?([^]*?)<\/template>/g, '<hx-partial$1</hx-partial>');
   });
   let pushing = false;   // htmx 2
   for (const [name, on] of [['wsBeforeMessage', true], ['wsAfterMessage', false], ['sseBeforeMessage', true], ['sseMessage', false]])

@@ -9,11 +9,11 @@ __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 
            'UnknownName', 'AssetUrl', 'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
-import difflib, json, re
-from collections.abc import Iterator, Mapping
+import difflib, functools, json, re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
 from .element import FT, esc, links, plain_json, refuse_unfinished, safe_url
@@ -165,6 +165,20 @@ htmx_resps = frozenset('''location push_url redirect refresh replace_url reswap 
     trigger_after_swap'''.split())
 _urls = frozenset('location push_url redirect replace_url'.split())
 
+_P = ParamSpec('_P')     # type checkers read these one by one
+_R = TypeVar('_R')
+
+def _with_prefix(f: Callable[_P, _R]) -> Callable[_P, _R]:
+    "Let the keywords of `f` be written as `hx_push_url` and `HX_Push_Url`, as programs do. For type checkers they are errors"
+    @functools.wraps(f)
+    def named(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for name in [o for o in kwargs if o not in htmx_resps]:
+            if (plain := name.lower().removeprefix('hx_')) not in htmx_resps: raise TypeError(_unknown_header(name))
+            kwargs[plain] = kwargs.pop(name)
+        return f(*args, **kwargs)
+    return named
+
+@_with_prefix
 def HtmxResponseHeaders(
     *,
     location: Any = None,             # Go there as if a boosted link had been followed: URL, or dict with `path` and more
@@ -178,13 +192,9 @@ def HtmxResponseHeaders(
     trigger: Any = None,              # Events for the client: name, or dict name → detail
     trigger_after_settle: Any = None, # The same, after settling
     trigger_after_swap: Any = None,   # The same, after the swap
-    **named: Any,                     # The same with `hx_` or `HX_` before the name
 ) -> HttpHeader | tuple[HttpHeader, ...]:
     "Headers that tell htmx what to do with the response; return them beside the content"
-    given = {k: v for k, v in locals().items() if k != 'named' and v is not None}
-    for name, value in named.items():
-        if (plain := name.lower().removeprefix('hx_')) not in htmx_resps or plain == name: raise TypeError(_unknown_header(name))
-        if value is not None: given[plain] = value
+    given = {k: v for k, v in locals().items() if v is not None}
     res = tuple(HttpHeader(f'HX-{k.replace("_", "-").title()}', _header_value(k, v)) for k, v in given.items())
     return res[0] if len(res) == 1 else res
 

@@ -25,7 +25,7 @@ from typing import Any
 # %% ../../nbs/api/http/14_handlers.ipynb #a9dd9c48
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
@@ -281,8 +281,6 @@ def response_class(plan: Plan) -> type[Response]|None:
     cls = plan.returns
     return cls if isinstance(cls, type) and issubclass(cls, Response) and cls is not Response else None
 
-_exits = 'A handler, or what it called, has called sys.exit(). That fails one request, and does not end the server.'
-
 class Endpoint:
     "The ASGI app of one route"
     __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
@@ -310,7 +308,6 @@ class Endpoint:
             except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
-                if exchange.stream is None and isinstance(e, SystemExit): raise RuntimeError(_exits) from e
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
@@ -370,6 +367,7 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
         return _end_stream(stream, response)
+    if isinstance(response, StreamingResponse): receive = exchange.receive = exchange.receive_beside()
     if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
     return _finish_later(exchange, response)
 

@@ -165,46 +165,45 @@ def _declared_length(scope: Mapping) -> int:
 class UnreadBody:
     "Receives for a request whose body is not read yet, and for code that waits for the client to leave"
     most = 256 * 1024  # Bytes that are kept for the program
+    patience = 30.0    # Seconds in which it may ask for them, if there are more
     def __init__(self, request: Request):
         self._receive, request._receive = request._receive, self.get
-        self._kept: deque[Message] = deque()
-        self._changed = asyncio.Event()
-        self._asked = self._dropped = self._over = False  # Has the program asked? Was it too late? Does nobody wait any more?
+        self._kept: deque[Message] = deque()   # For the program; the last one may say that the client has left
+        self._receiving, self._taken = asyncio.Lock(), asyncio.Event()
+        self._asked = self._dropped = False    # Has the program asked? Was it too late?
 
     async def receive(self) -> Message:
         "ASGI receive of the code that waits"
-        try:
-            while self._asked and self._size() > self.most:
-                self._changed.clear()
-                await self._changed.wait()
-            message = await self._receive()
-        except BaseException:
-            self._over = True
-            self._changed.set()
-            raise
-        self._kept.append(message)
-        if not self._asked and self._size() > self.most: self._drop()
-        self._changed.set()
+        while self._size() > self.most: await self._until_taken()
+        async with self._receiving:
+            if self._kept and _is_left(self._kept[-1]): return self._kept[-1]
+            self._kept.append(message := await self._receive())
         return message
 
-    def _size(self) -> int: return sum(len(message.get('body', b'')) for message in self._kept)
+    async def _until_taken(self) -> None:
+        "Wait for the program; one that does not ask in time gets nothing"
+        self._taken.clear()
+        try:
+            async with asyncio.timeout(None if self._asked else 0 if self._dropped else self.patience): await self._taken.wait()
+        except TimeoutError:
+            self._dropped = True
+            self._kept.clear()
 
-    def _drop(self) -> None:
-        self._dropped = True
-        self._kept.clear()
+    def _size(self) -> int: return sum(len(message.get('body', b'')) for message in self._kept)
 
     async def get(self) -> Message:
         "ASGI receive of the program"
         self._asked = True
         if self._dropped:
-            raise RuntimeError('The body of this request was too long to be kept until now. Read it, at least its first piece, '
-                               'before the stream begins.')
-        while not self._kept:
-            if self._over: return await self._receive()
-            self._changed.clear()
-            await self._changed.wait()
-        self._changed.set()
-        return self._kept[0] if self._kept[0]['type'] == 'http.disconnect' else self._kept.popleft()
+            raise RuntimeError('The body of this request is long, and could not be kept until now. Read it, at least its first piece, '
+                               f'before the response begins, or in the next {self.patience:g} seconds.')
+        if not self._kept:
+            async with self._receiving:   # also while the other one receives, which then has it
+                if not self._kept: self._kept.append(await self._receive())
+        self._taken.set()
+        return self._kept[0] if _is_left(self._kept[0]) else self._kept.popleft()
+
+def _is_left(message: Message) -> bool: return message['type'] == 'http.disconnect'
 
 # %% ../../nbs/api/http/10_requests.ipynb #4c7fba0b
 _bodiless = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'))

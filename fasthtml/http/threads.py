@@ -67,7 +67,7 @@ def work(workers: Workers) -> None:
     bell.acquire()
     while not workers._ended:
         if called: workers._coming.release()
-        while workers.jobs:
+        while workers.jobs and len(workers.threads) <= workers.limit:
             try: job = workers.jobs.popleft()
             except IndexError: break
             if workers.jobs: workers.call()

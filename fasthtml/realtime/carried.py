@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
 # %% ../../nbs/api/realtime/29_carried.ipynb #529f577b
-from .permission import page_scope
+from .permission import as_it_came, outermost_app, page_scope
 from ..http.security import one_line as log_line
 from ..http.texts import Text
 from .servers import ServerConnection, server_of
@@ -59,6 +59,8 @@ def stream_scope(
     path, _, query = wanted.address.partition('?')
     kept = {key: value for key, value in scope.items() if key != 'auth' and not key.startswith('fasthtml.')}
     own = page_scope(kept, unquote(path))
+    if outermost_app(scope) not in (None, scope.get('app')):   # it goes the way of any other request
+        own = as_it_came(scope) | {key: own[key] for key in ('method', 'path', 'headers')}
     headers = [(n, v) for n, v in own['headers'] if n != b'accept' and not _may_be_said.fullmatch(n.decode('latin-1'))]
     headers.append((b'accept', b'text/event-stream'))
     headers += [(n.encode(), v.encode('latin-1', 'replace')) for n, v in wanted.headers.items() if _may_be_said.fullmatch(n)]
@@ -114,7 +116,8 @@ class Carried:
     ) -> Scope:
         "The scope of its request"
         own, server = stream_scope(scope, wanted), server_of(scope)
-        return own | {'fasthtml.server': ServerConnection(self.receive, self.send, server and server.lifecycle, server and server.limits)}
+        given = (server.lifecycle, server.limits, server.root) if server else ()
+        return own | {'fasthtml.server': ServerConnection(self.receive, self.send, *given)}
 
     async def run(self,
         app: Any,     # Any ASGI app

@@ -14,9 +14,10 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #d330dd3b
@@ -286,7 +287,12 @@ def lost(self: Presence, notice: Notice) -> None:
 
 @patch
 def _soon(self: Presence, do: str, **record: Any) -> None:
-    self._others.append(task := self.loop.create_task(self._send(do, **record)))
+    self.loop.call_soon(self._start, partial(self._send, do, **record))
+
+@patch
+def _start(self: Presence, work: Callable[[], Coroutine]) -> None:
+    "Begin a task once the loop has a turn: of a loop that ends before, no coroutine is left"
+    self._others.append(task := asyncio.ensure_future(work()))
     task.add_done_callback(self._others.remove)
 
 @patch
@@ -356,8 +362,7 @@ def _tell(self: Presence, event: str, room: str, person: Any) -> None:
     "Publish an event in a channel"
     channel, message = self._rooms.get(room) or self.find(room), Message('', event)
     message.set_texts(esc(person) if isinstance(person, str) else inert(json_text(person)), inert(json_text({event: person})))
-    self._others.append(task := self.loop.create_task(self._publish(channel, message)))
-    task.add_done_callback(self._others.remove)
+    self.loop.call_soon(self._start, partial(self._publish, channel, message))
 
 @patch
 async def _publish(self: Presence, channel: Channel, message: Message) -> None:
@@ -370,7 +375,10 @@ async def close(self: Presence) -> None:
     if self.loop is not asyncio.get_running_loop(): return
     task, self.loop = self._task, None
     task.cancel()
-    await asyncio.wait([task])
+    await asyncio.sleep(0)   # what has begun by now is finished, or given up
+    _, late = await asyncio.wait([task, *(o for o in self._others if o.get_loop() is task.get_loop())], timeout=1)
+    for other in late: other.cancel()
+    if late: await asyncio.wait(late, timeout=1)
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #6a9ff014
 def with_presence(

@@ -24,14 +24,15 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent', 'root')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
         lifecycle: Any = None,                       # `Lifecycle` of the outermost app
         limits: Any = None,                          # `Admissions` of the outermost app
+        root: str = '',                              # `root_path` with which it was called
     ):
-        self.receive, self.send, self.lifecycle, self.limits = receive, send, lifecycle, limits
+        self.receive, self.send, self.lifecycle, self.limits, self.root = receive, send, lifecycle, limits, root
         self.born = time.monotonic()                 # When its request came
         self.admission: tuple | None = None          # Who has counted it, and as whose (`Admissions`)
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors

@@ -206,7 +206,7 @@ def _respond4(self: Visit, request: HxRequest, reply: Reply) -> None:
             self.fetch(options.pop('path'), options)
         else: el = self._swap4(request, reply)
     self._tell(head.get('hx-trigger'), el)
-    if self.scene.config.helped and reply.status < 400 and not head.get('hx-location'):   # the library's script has them for this version
+    if self.scene.config.helped and (reply.status < 400 or reply.status == 422) and not head.get('hx-location'):   # by the library's script
         for when in 'swap', 'settle': self._tell(head.get(f'hx-trigger-after-{when}'), el if connected(el) else self.dom.body)
     self.dispatch(DomEvent('htmx:finally:request', el if connected(el) else self.dom.document))
 
@@ -362,6 +362,7 @@ def _frame4(self: Visit, line: PageConnection, text: str) -> None:
     own = rules.value(el, 'hx-target')
     pick = said.get('select') or rules.value(el, 'hx-select')
     main = not self.scene.config.helped or bool(said.get('target') or own) or self._placed(el)
+    if self.scene.config.helped and html == text: html = self._known4(text)
     self.swap_text(el, html, {'main': main, 'target': said.get('target') or own or el, 'swap': swap, 'select': pick,
                               'selectOOB': rules.value(el, 'hx-select-oob')})
 
@@ -531,6 +532,17 @@ def _bare2(self: Visit, el: Any, text: str) -> None:
     if target is None: return
     place = SwapPlace(target, Spec(style.split(' ')[0]), el)
     self._show(swap2(self.dom, bare, place, replace(self.scene.config.options(), push=True)))
+
+@patch
+def _known4(self: Visit, text: str) -> str:
+    "A frame; what has the id of an element on the page says that it takes its place, as with htmx 2"
+    first = re.match(r'[^<]*<([^>]*)>', text)
+    if not first or text.lstrip()[:1] in '"[{' or re.search('^hx-partial|hx-swap-oob', first[1]): return text
+    fragment = fragment2(text, Swapped())
+    known = [o for o in fragment.children if is_element(o) and o.attr('id') and self.dom.by_id(o.attr('id')) is not None]
+    for o in known:
+        if 'hx-swap-oob' not in o.attrs and 'data-hx-swap-oob' not in o.attrs: o.attrs['hx-swap-oob'] = 'true'
+    return ''.join(o.html if is_element(o) else getattr(o, 'html', None) or o.data for o in fragment.children) if known else text
 
 @patch
 def _look_again(self: Visit, request: HxRequest) -> None:

@@ -141,6 +141,8 @@ def result_hints(
         line = forgotten_return(fn)
         if line: yield f'{name} makes elements and returns nothing, so the page is empty. Write `return` before its last line ({line}).'
         elif not fragment: yield f'{name} returned None, so the page is empty. Is a `return` missing?'
+    if isinstance(result, BaseException):
+        yield f'{name} returned {type(result).__name__}, which is shown as text. Write `raise` instead of `return`.'
     codes = [o for o in result if type(o) is int and 200 <= o < 600] if isinstance(result, tuple) else []
     if codes:
         yield (f'{name} returned {codes[0]} beside its content, which is text on the page, not a status. '

@@ -129,6 +129,15 @@ QUESTIONS = {  # What a reader types -> the page that must come first
     'how do I translate error messages': 'api/http/languages.html',
     'how do I create a sitemap': 'api/http/seo.html',
     'how do I use a custom font': 'howto/styles.html',
+    'upgrade to htmx 4': 'howto/patterns.html',
+    'double submit': 'howto/patterns.html',
+    'send json from a handler': 'howto/responses.html',
+    'redirect after post': 'howto/responses.html',
+    'change page title': 'howto/styles.html',
+    'custom fonts': 'howto/styles.html',
+    'react to events of htmx': 'howto/javascript.html',
+    'drag and drop files': 'howto/uploads.html',
+    'log requests': 'howto/deploy.html',
 }
 ASK = """async ([site, questions]) => {
   const search = await import(site + '/pagefind/pagefind.js'), {find} = await import(site + '/site/search.js');

@@ -55,6 +55,7 @@ from fasthtml.http.security import foreign_link, host_allowed, local_target, par
 from fasthtml.realtime.carried import read_streams
 from fasthtml.realtime.entries import parse_place
 from fasthtml.realtime.feeds import read_id
+from fasthtml.realtime.permission import read_address
 from fasthtml.realtime.regions import Signer, read_path
 from fasthtml.realtime.wire import utf8
 from fasthtml.testing.dom import Dom
@@ -180,6 +181,7 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'Last-Event-ID of escapes': (lambda text: read_id(utf8(text)), lambda n: 'a~' + '_c3' * (n // 3), 8000),
     'regions of a page': (lambda rows: read_asked({'has': rows, 'at': ['a.1'] * len(rows)}, 0),
         lambda n: [['r', 'f.Lw.c', '']] * (n // 20), 8000),
+    'address of a page': (read_address, lambda n: '/a\0' + 'é&' * (n // 2), 400_000),
     'token of a region': (read_path, lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 40_000),
     'token, is it good': (lambda text: Signer(b'k').path(text, text, '', 0), lambda n: 'f.' + 'QUFB' * (n // 4) + '.c', 20_000),
     'place of a drawing': (read_at, lambda n: 'a.' + '1' * n, 400_000),

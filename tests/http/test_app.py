@@ -9,7 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
 from fasthtml.common import *
@@ -731,15 +735,37 @@ def test_an_exception_keeps_its_traceback_for_a_program_that_reports_it_later_bu
     assert depth < 60, depth
 
 
-@pytest.mark.parametrize('where', ['coroutine', 'plain', 'guard'])
-def test_sys_exit_fails_one_request(where):
+def exits(req=None, exc=None): sys.exit('x')
+
+class Exits:
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send):
+        if scope['path'] == '/middleware': sys.exit('x')
+        await self.app(scope, receive, send)
+
+@pytest.mark.parametrize('path, status', [
+    ('/coroutine', 500), ('/plain', 500), ('/guard', 500), ('/after', 500), ('/middleware', 500), ('/handled', 500), ('/response', 500),
+    ('/theirs', 500), ('/task', 200), ('/task-of-a-stream', 200), ('/socket', 0)])
+def test_sys_exit_fails_one_request(path, status):
     "hypercorn would end the server"
-    app = new_app(before=(lambda req: sys.exit('x')) if where == 'guard' else None)
+    app = new_app(middleware=[Middleware(Exits)], exception_handlers={KeyError: exits})
     @app.get('/coroutine')
     async def coroutine(): sys.exit('x')
-    @app.get('/plain')
-    def plain(): sys.exit('x')
-    assert TestClient(app, raise_server_exceptions=False).get(f'/{where}' if where != 'guard' else '/plain').status_code == 500
+    app.get('/plain')(lambda: exits())
+    app.get('/guard', before=lambda: exits())(lambda: 'x')
+    app.get('/after', after=lambda: exits())(lambda: 'x')
+    @app.get('/handled')
+    def handled(): raise KeyError
+    class Own(Response):
+        async def __call__(self, scope, receive, send): exits()
+    app.get('/response')(lambda: Own())
+    app.get('/task')(lambda: ('x', BackgroundTask(exits)))
+    app.get('/task-of-a-stream')(lambda: EventStream(['x'], background=BackgroundTask(exits)))
+    app.router.routes += [StarletteRoute('/theirs', exits), WebSocketRoute('/socket', exits)]
+    client = TestClient(app, raise_server_exceptions=False)
+    if status: assert client.get(path).status_code == status
+    else:
+        with pytest.raises(RuntimeError, match='sys.exit'), client.websocket_connect(path): pass
 
 
 def test_guards_may_lack_a_hash_and_those_of_redefined_routes_are_forgotten():

@@ -484,3 +484,26 @@ def test_stop_iteration_in_a_handler_is_a_500():
     app = FastHTML(secret_key='x')
     app.route('/', name='stop')(lambda: stop())
     assert TestClient(app, raise_server_exceptions=False).get('/').status_code == 500
+
+
+def test_a_surplus_thread_takes_no_job_however_many_there_are():
+    "A source has ended that held a thread: 41 ran for as long as the queue was not empty"
+    workers, go, lock, running, most = Workers(2), threading.Event(), threading.Lock(), [], []
+    def block(n):
+        running.append(n)
+        assert go.wait(DEADLINE)
+        running.remove(n)
+    def count(n):
+        with lock:
+            running.append(n)
+            most.append(len(running))
+        time.sleep(0.001)   # others may begin meanwhile
+        running.remove(n)
+    for n in range(2): workers.add(block, n)
+    wait_until(lambda: len(running) == 2)
+    workers.limit = 1
+    for n in range(20): workers.add(count, n)
+    go.set()
+    wait_until(lambda: len(most) == 20 and len(workers.threads) == 1)
+    workers.end()
+    assert max(most) == 1

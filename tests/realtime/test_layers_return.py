@@ -11,10 +11,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
 from starlette.routing import Host, Mount, Router
 from websockets.sync.client import connect
 
 from fasthtml.common import A, Div, EventStream, FastHTML, UploadFile
+from fasthtml.http.requests import UnreadBody
 from fasthtml.http.texts import Text, say
 from fasthtml.realtime.servers import lifecycle_of
 from support import DEADLINE, parse_events, serve, wait_until
@@ -365,8 +367,9 @@ def test_a_stream_ends_once_whatever_its_program_does_in_which_order(odd, n, wha
     assert not odd.raised
 
 
-def test_what_is_read_too_late_says_so_and_the_client_is_not_forgotten(caplog):
-    "Nobody knows whether the body will be read, so little of it is kept"
+def test_what_is_read_too_late_says_so_and_the_client_is_not_forgotten(caplog, monkeypatch):
+    "Nobody knows whether the body will be read, so a long one is kept for a time only"
+    monkeypatch.setattr(UnreadBody, 'patience', 0)
     app = new()
     @app.post('/')
     async def late(req):
@@ -376,4 +379,21 @@ def test_what_is_read_too_late_says_so_and_the_client_is_not_forgotten(caplog):
             yield str(len(await req.body()))
         return EventStream(events())
     with serve(app) as served: text = httpx.post(served.url, content=b'x' * 2_000_000, timeout=DEADLINE).text
-    assert [e.event for e in parse_events(text)] == ['message', 'failed'] and 'before the stream begins' in caplog.text
+    assert [e.event for e in parse_events(text)] == ['message', 'failed'] and 'before the response begins' in caplog.text
+
+
+@pytest.mark.parametrize('size', [10, 2_000_000])
+@pytest.mark.parametrize('how', ['elements', 'text'])
+def test_a_generator_reads_the_body_after_its_response_has_begun(how, size):
+    "Starlette takes what comes meanwhile, since it waits for the client to leave"
+    app = new()
+    async def reads(req):
+        yield 'begun '
+        await asyncio.sleep(0.01)   # the first pieces come meanwhile
+        n = 0
+        async for chunk in req.stream(): n += len(chunk)
+        yield f'read {n}'
+    async def text(req): return StreamingResponse(reads(req))
+    app.post('/')({'elements': reads, 'text': text}[how])
+    with serve(app) as served:
+        assert f'begun read {size}' in httpx.post(served.url, content=b'x' * size, timeout=DEADLINE).text

@@ -7,11 +7,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -729,3 +730,148 @@ def test_an_argument_that_a_visitor_wrote_stays_in_its_attribute_under_a_policy(
     assert {o.tag for o in page.css(f'[nonce="{nonce}"]')} <= {'script', 'style', 'link'} and answer.text.count('>1</script>') == 1
     drawing = draw_html(Div(inner(said)), 'x{}', csp=True)
     assert nonce not in drawing.shell and LexborHTMLParser(with_nonce(drawing.shell, 'N')).css('[nonce]') == []
+
+
+class Gate:
+    "A guard that is closed to a room while somebody is inside"
+    def __init__(self): self.shut, self.asked = False, 0
+    def __call__(self, req):
+        self.asked += 1
+        if self.shut and (req.query_params.get('room') == '5' or '/room/5' in req.url.path): return Response('no', 403)
+
+
+def of_room(**options):
+    app = FastHTML(secret_key='k', recheck=0.4, **options)
+    app.regions.patience = DEADLINE   # of a page: only its guards end it here
+    news = app.channel('news')
+    @app.live
+    def clock(): return Div('noon')
+    app.get('/room/{n}')(lambda: clock())
+    app.get('/room/{n}/events')(lambda: EventStream(news))
+    app.get('/room/{n}/other')(lambda: EventStream(news))
+    @app.ws('/room/{n}/chat')
+    async def chat(msg: str): return msg
+    return app
+
+
+def around(inner, **options):
+    app = FastHTML(secret_key='k', recheck=0.4, **options)
+    app.mount('/in', inner)
+    return app
+
+
+def mounted_behind(gate):
+    app = FastHTML(secret_key='k', recheck=0.4)
+    app.mount('/in', of_room(), before=gate)
+    return app
+
+
+WAYS_IN = {
+    'its own': ('', lambda gate: of_room(before=gate)),
+    'of the app around it': ('/in', lambda gate: around(of_room(), before=gate)),
+    'of the mount': ('/in', mounted_behind),
+    'routes=': ('/in', lambda gate: FastHTML(secret_key='k', recheck=0.4, before=gate, routes=[Mount('/in', of_room())])),
+    'of an app in between': ('/in/in', lambda gate: around(around(of_room(), before=gate))),
+    'of an app two above': ('/in/in', lambda gate: around(around(of_room()), before=gate)),
+    'around an app of another kind': ('/in/in', lambda gate: around(Starlette(routes=[Mount('/in', of_room())]), before=gate)),
+    'within an app of another kind': ('/in', lambda gate: Starlette(routes=[Mount('/in', of_room(before=gate))])),
+}
+
+
+@pytest.mark.parametrize('way', WAYS_IN)
+def test_each_guard_on_the_way_to_what_is_open_is_asked_again(way):
+    "L4: for streams, sockets, pages, and the streams that pages carry"
+    gate = Gate()
+    prefix, app = WAYS_IN[way][0], WAYS_IN[way][1](gate)
+    with serve(app) as served:
+        visitor = Visitor(served, prefix)
+        rows = visitor.rows('/room/5')
+        page = Stream(visitor.request('POST', '/_live', dict(has=rows, streams=[[1, '/room/5/events', {}]])))
+        page.until('live/stream')
+        events = Stream(visitor.request('GET', '/room/5/events'))
+        socket = connect(f'{served.ws_url}{prefix}/room/5/chat').__enter__()
+        before = gate.asked
+        wait_until(lambda: gate.asked > before + 4)   # looks pass, and nothing is ended
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=[])).status == 204
+        socket.send('{"msg": "there"}')
+        assert socket.recv() == 'there'
+        gate.shut = True
+        assert events.rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=[])).status == 409
+        page.rest()
+        assert visitor.request('POST', '/_live', dict(has=rows)).status == 403
+        gate.shut = False
+        with visitor.stream(rows) as page:
+            page.until('live/checked')
+            gate.shut = True
+            more = dict(page=page.page, has=[], streams=[[2, '/room/5/other', {}]])
+            assert visitor.request('POST', '/_live/set', more).status == 409
+
+
+@pytest.mark.parametrize('way', WAYS_IN)
+def test_a_stream_that_a_page_carries_passes_each_guard_on_its_way(way):
+    gate = Gate()
+    prefix, app = WAYS_IN[way][0], WAYS_IN[way][1](gate)
+    with serve(app) as served:
+        visitor = Visitor(served, prefix)
+        rows, gate.shut = visitor.rows('/room/4'), True
+        with visitor.stream(rows, streams=[[1, '/room/5/events', {}], [2, '/room/4/events?room=5', {}], [3, '/room/4/events', {}]]) as page:
+            found = {}
+            while len(found) < 3: found = dict([page.until('live/stream')[-1][1]]) | found
+        assert found == {1: 403, 2: 403, 3: 200}
+
+
+def test_a_guard_that_reads_the_query_is_asked_again_with_it():
+    gate = Gate()
+    with serve(of_room(before=gate)) as served:
+        visitor = Visitor(served)
+        events = Stream(visitor.request('GET', '/room/4/events?room=5'))
+        socket = connect(f'{served.ws_url}/room/4/chat?room=5').__enter__()
+        gate.shut = True
+        assert events.rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+
+
+def by_name(room: int):
+    if room == 5 and by_name.shut: return Response('no', 403)
+def by_request(req):
+    if 'room=5' in req.url.query and by_name.shut: return Response('no', 403)
+
+
+@pytest.mark.parametrize('said', ['room=5', 'room=5&q=%00%ff+%20é', 'q=' + 'x' * 3000 + '&room=5'])
+@pytest.mark.parametrize('guard', [by_name, by_request])
+@pytest.mark.parametrize('whose', ['app', 'route', 'app around it'])
+def test_the_guard_of_a_page_is_asked_again_with_its_query(whose, guard, said):
+    app = FastHTML(secret_key='k', before=guard if whose == 'app' else None)
+    @app.live
+    def clock(): return Div('noon')
+    app.get('/a', before=guard if whose == 'route' else None)(lambda: clock())
+    outer, prefix, by_name.shut = around(app, before=guard), '/in', False
+    client = Client(outer if whose == 'app around it' else app)
+    if whose != 'app around it': prefix = ''
+    said = quote(said, safe='=&%+')
+    text = client.get(f'{prefix}/a?{said}').text
+    page = LexborHTMLParser(text).css_first('[data-live-key]').attributes
+    asked = {'has': [[page['data-live-key'], page['data-live-token'], '']], 'poll': True}
+    def answer(): return client.post(f'{prefix}/_live?room=4', json=asked)
+    found = answer()
+    assert found.status_code == 200 and ('noon' in found.text) is (len(said) < 3000)   # else nothing follows it
+    by_name.shut = True
+    found = answer()
+    assert found.status_code == 403 or 'noon' not in found.text
+
+
+def test_a_page_in_many_parts_is_one_page():
+    app = FastHTML(secret_key='k', before=lambda: None)
+    @app.live
+    def clock(n: int): return Div('noon')
+    app.get('/a')(lambda: clock(0))
+    app.get('/{n}/b')(lambda: clock(0))
+    client = Client(app)
+    def answer(addresses):
+        pages = [LexborHTMLParser(client.get(o).text).css_first('[data-live-key]').attributes for o in addresses]
+        rows = [[o['data-live-key'], o['data-live-token'], ''] for o in pages]
+        return client.post('/_live', json={'has': rows, 'poll': True}).status_code
+    assert answer(f'/a?n={n}' for n in range(100)) == 200
+    assert answer(f'/{n}/b' for n in range(51)) == answer(f'/a?n={n}' for n in range(201)) == 413

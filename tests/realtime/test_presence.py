@@ -14,7 +14,7 @@ from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.presence import with_presence
 from fasthtml.testing import Client as Visitor
-from support import SseClient, serve_process, until, wait_until
+from support import DEADLINE, SseClient, serve_process, until, wait_until
 
 APP = '''
 from fasthtml.common import *
@@ -193,3 +193,22 @@ def test_channels_whose_names_strangers_make_up_are_not_kept(how):
         gc.collect()
         return [c.name for c in app.site.hub if not c.name.startswith('\udc00')]
     wait_until(lambda: not kept(), what='the channels to go')
+
+
+@pytest.mark.parametrize('late, published', [(0.05, ['joined']), (60, [])], ids=['slow', 'hanging'])
+async def test_nothing_of_it_runs_on_when_its_app_has_ended(late, published):
+    "An event that is being published is finished, or given up: the loop may end next, and the broker is closed"
+    told, events = [], asyncio.Event()
+    class Slow(MemoryBroker):
+        async def publish(self, channel, message):
+            if message.event:
+                events.set()
+                await asyncio.sleep(late)
+                told.append(message.event)
+            return await super().publish(channel, message)
+    room = with_presence((hub := Hub(Slow())), hub.channel('room'), lambda info: info)
+    before = asyncio.all_tasks()
+    room.join(Client('ada'))
+    async with asyncio.timeout(DEADLINE): await events.wait()
+    await hub.presence.close()
+    assert told == published and asyncio.all_tasks() == before

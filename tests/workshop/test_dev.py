@@ -32,6 +32,7 @@ MISTAKES = {
     'no return after work': ("@rt\ndef index():\n    x = 1\n    Div(P(x))", '/', ['index', '`return`', 'main.py:6']),
     'no return, async': ("@rt\nasync def index(): Titled('hello', P('x'))", '/', ['index', '`return`', 'main.py:4']),
     'None': ("@rt\ndef index(): return None", '/', ['index returned None']),
+    'a returned exception': ("@rt\ndef index(): return HTTPException(404)", '/', ['returned HTTPException', '`raise`']),
     'a status in a tuple': ("@rt\ndef index(): return P('no'), 404", '/', ['404', 'FtResponse(', 'HTTPException(404)']),
     'two handlers, two names': ("@app.get('/')\ndef a(): return 'a'\n@app.get('/')\ndef b(): return P('b')", '/', ['`a`', '`b`']),
     'two handlers, one name': ("@rt('/')\ndef get(): return 'a'\n@rt('/')\ndef get(): return P('b')", '/', ['`get`', 'line 5']),
