@@ -143,7 +143,7 @@ def check_closed_properly(streams, sockets, last=None):
 
 
 @deadline(30)
-async def stop_and_check(server, n, stop, workers=1, exit_within=3.0):
+async def stop_and_check(server, n, stop, workers=1, exit_within=20.0):
     port, process = server.process.port, server.process
     streams, sockets = await crowd(port, n)
     last = None
@@ -173,14 +173,14 @@ def to_the_process(process): process.signal(signal.SIGTERM)
 @pytest.mark.parametrize('stop', [to_the_process, to_the_group], ids=['SIGTERM', 'Ctrl-C'])
 @pytest.mark.parametrize('name', LAUNCHES)
 async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_runs(tmp_path, name, stop):
-    with launch(tmp_path, LAUNCHES[name]) as server:
+    with launch(tmp_path, LAUNCHES[name], grace=20) as server:   # none of which is waited for
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
 
 
 @pytest.mark.parametrize('name', LAUNCHES)
 async def test_a_whole_program_closes_its_connections_with_every_server(tmp_path, name):
     "S3, with the streams and sockets of the library"
-    with launch(tmp_path, LAUNCHES[name], FASTHTML) as server:
+    with launch(tmp_path, LAUNCHES[name], FASTHTML, grace=20) as server:
         await stop_and_check(server, 50, to_the_process, workers=2 if '2' in name else 1)
 
 
@@ -188,7 +188,7 @@ async def test_a_whole_program_closes_its_connections_with_every_server(tmp_path
 @pytest.mark.parametrize('reload', [True, False])
 async def test_serve_drains_a_program_started_as_a_script(tmp_path, reload, stop):
     script = FASTHTML + f'\nfrom fasthtml.common import serve\nserve(port=0, reload={reload})\n'
-    with launch(tmp_path, [sys.executable, 'app.py'], script) as server:
+    with launch(tmp_path, [sys.executable, 'app.py'], script, grace=20) as server:
         await stop_and_check(server, 10, stop)
 
 
