@@ -478,8 +478,8 @@ def with_policy(
     return response
 
 # Browsers run scripts in HTML and in any XML, and guess where the type says nothing
-_is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|(application|unknown)/unknown|[^/]*|\*/\*'
-                          ).fullmatch
+_is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
+                          rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch
 
 def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     "A ready response, with the headers that an exception carries"
