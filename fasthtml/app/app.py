@@ -174,10 +174,12 @@ class SiteRouter(AppRouter):
         if getattr(route, 'fills', None) and scope['query_string'] and scope['method'] in _reading: self.check_link(scope)
         ours = getattr(route, 'site', None) is self.site
         if ours: return app
+        found = route is not outer or app is self.default and app != self.not_found   # `default` may be the program's own last resort
         scope['fasthtml.wrapped'] = True   # a mount or route that is not ours may have layers of its own
         if scope['type'] == 'websocket': app = self.releasing(app)
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
-        if route is outer: return app   # nothing was found
+        if not found: return app
+        if route is outer: route = None
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
         if scope['type'] == 'http' and not self.site.before and not fetch: return app
         ours = is_ours(route)
@@ -434,6 +436,10 @@ def check_hosts(
             raise ValueError(f"hosts={name!r} is no name of a server. Write 'shop.example', '*.shop.example', 'local', or '*' for any.")
     return given
 
+def _host_of(scope: Scope) -> bytes:
+    "The host that was asked for; with two of them a proxy, a check and a program may each believe another one, and no name has a comma"
+    return b','.join([value for name, value in scope['headers'] if name == b'host'])
+
 class HostCheck:
     "ASGI middleware: respond only under names of this server"
     def __init__(self,
@@ -446,14 +452,14 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        host = dict(scope['headers']).get(b'host', b'')
+        host = _host_of(scope)
         allowed = self.allowed(host.decode('latin-1')) if len(host) < 300 else '*' in self.names   # no name is longer
         if not allowed: allowed = scope.get('method') in _reading and inner_path(scope) in self.any_host
         await (self.app if allowed else self.refuse)(scope, receive, send)
 
     async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Say that this server does not go by that name"
-        host = dict(scope['headers']).get(b'host', b'').decode('latin-1')
+        host = _host_of(scope).decode('latin-1')
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

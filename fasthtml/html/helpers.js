@@ -257,10 +257,14 @@
     'ws-open': 'ws:after:connection'};
   const either = names => names.flatMap(o => [`[${o}]`, `[data-${o}]`]).join();
   const off = either(['hx-disable=""', 'hx-disable=true']), whole = either(['hx-disabled-elt']), passed = either(['hx-disabled-elt\\:inherited']);
-  const listening = '[starts-with(name(), "hx-on:") or starts-with(name(), "data-hx-on:")]';
+  const listening = '[' + ['hx-on:', 'data-hx-on:', 'hx-on-', 'data-hx-on-'].map(o => `starts-with(name(), "${o}")`).join(' or ') + ']';
+  const name4 = name => {   // of a listener: `hx-on::after-request`, `hx-on--after-request`, `hx-on-click`
+    const [, htmx, event] = /^(?:data-)?hx-on[:-](?:([:-]|htmx[:-]))?(.+)$/.exec(name) || [];
+    return htmx ? on4[event] && 'hx-on::' + on4[event] : /^(data-)?hx-on-/.test(name) && 'hx-on:' + event;
+  };
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
   function named4(root) {
-    for (const el of within(root, off)) el.setAttribute('hx-ignore', '');
+    for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
     for (const top of root.nodeType === 1 ? [root] : root.children) {
@@ -268,9 +272,8 @@
       for (let i = 0; i < found.snapshotLength; i++) {
         const el = found.snapshotItem(i);
         for (const name of el.getAttributeNames()) {
-          const to = on4[/^(?:data-)?hx-on:(?::|htmx:)(.+)$/.exec(name)?.[1]], code = el.getAttribute(name);
-          const has = to && (el.getAttribute('hx-on::' + to) ?? '');
-          if (to && !has.includes(code)) el.setAttribute('hx-on::' + to, has ? `${has};${code}` : code);
+          const to = name4(name), code = el.getAttribute(name), has = to && (el.getAttribute(to) ?? '');
+          if (to && !has.includes(code)) el.setAttribute(to, has ? `${has};${code}` : code);
         }
       }
     }

@@ -165,7 +165,8 @@ htmx_resps = frozenset('''location push_url redirect refresh replace_url reswap 
     trigger_after_swap'''.split())
 _urls = frozenset('location push_url redirect replace_url'.split())
 
-_P, _R = ParamSpec('_P'), TypeVar('_R')
+_P = ParamSpec('_P')     # type checkers read these one by one
+_R = TypeVar('_R')
 
 def _with_prefix(f: Callable[_P, _R]) -> Callable[_P, _R]:
     "Let the keywords of `f` be written as `hx_push_url` and `HX_Push_Url`, as programs do. For type checkers they are errors"

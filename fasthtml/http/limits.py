@@ -69,9 +69,11 @@ def user_of(
 ) -> Hashable:                # None for a stranger
     "Who is logged in"
     person = limits.person(scope) if limits.person else scope.get('auth')
-    try: hash(person)
-    except TypeError: return repr(person)
-    return person or None
+    if not person or isinstance(person, str|int|float): return person or None
+    kind = type(person)   # each request may bring another object, and what else it says may change
+    own = person.get('id') if isinstance(person, Mapping) else getattr(person, 'id', None)
+    if own is None: own = getattr(person, '__dict__', person) if kind.__repr__ is object.__repr__ else person
+    return f'{kind.__name__} {own!r}'
 
 # %% ../../nbs/api/http/10_limits.ipynb #2f154ed0
 def _admission(scope: dict[str, Any]) -> tuple | None:

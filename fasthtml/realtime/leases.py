@@ -20,6 +20,10 @@ class NotSent(BrokerError):
     "The broker was not reached, and the message was taken back: trying again cannot deliver it twice"
 
 # %% ../../nbs/api/realtime/21_leases.ipynb #e45c2848
+def _now() -> float:
+    "Seconds on a clock that nobody sets, and that counts sleep"
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, 'CLOCK_BOOTTIME') else time.monotonic()
+
 class Lease:
     "A key that one owner holds for some seconds"
     def __init__(self,
@@ -36,11 +40,11 @@ class Lease:
     @property
     def left(self) -> float:
         "Seconds for which it is certainly still held"
-        return max(0.0, self._until - time.monotonic())
+        return max(0.0, self._until - _now())
 
     async def renew(self) -> bool: # False: another owner has it
         "Hold it for `seconds` from now on"
-        asked = time.monotonic()
+        asked = _now()
         held = await self._take(self.key, self.owner, self.seconds)
         self._until = asked + self.seconds if held else 0.0
         return held

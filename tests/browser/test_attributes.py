@@ -91,6 +91,8 @@ def names_site(htmx: int) -> FastHTML:
             Form(Button('go', id=f'go-{part}'), hx_get='/slow', hx_target='#out', hx_disabled_elt='find button',
                  hx_on__before_request="this.dataset.before = 'yes'",
                  hx_on__after_request="this.dataset.after = event.detail.successful + ' ' + event.detail.xhr.status"),
+            Button('dash', id=f'dash-{part}', hx_get='/asked?by=', hx_swap='none', **{'hx-on-click': "this.dataset.click = 'yes'",
+                   'data-hx-on--after-request': "this.dataset.after = event.detail.successful"}),
             Button('bad', id=f'bad-{part}', hx_get='/bad', hx_on__response_error="this.textContent = 'failed'",
                    hx_on__after_request="this.dataset.after = event.detail.successful + ' ' + event.detail.xhr.status"), id=part)
 
@@ -106,7 +108,8 @@ def names_site(htmx: int) -> FastHTML:
     def push(): return EventStream(Div(part('inner'), word, id='more', hx_swap_oob='true') for word in ('one', 'two'))
 
     @app.get('/asked')
-    def asked(by: str): app.state.asked.append(by)
+    def asked(by: str = ''):
+        if by: app.state.asked.append(by)
 
     @app.get('/slow')
     def slow():
@@ -136,6 +139,8 @@ def test_names_that_the_versions_do_not_share(htmx, page):
             app.state.go.set()
             page.wait_for_selector(f'#go-{part}:enabled')
             page.wait_for_selector(f'#{part} form[data-before=yes][data-after="true 200"]')
+            page.click(f'#dash-{part}')
+            page.wait_for_selector(f'#dash-{part}[data-click=yes][data-after=true]')
             page.click(f'#bad-{part}')
             page.wait_for_selector(f'#bad-{part}[data-after="false 400"]')
             assert page.inner_text(f'#bad-{part}') == 'failed'

@@ -1,4 +1,5 @@
 """Servers for development and notebooks answer local names only: DNS rebinding, over bare sockets and real servers."""
+import asyncio
 import inspect
 import re
 import sys
@@ -230,3 +231,18 @@ def test_a_prefix_of_a_proxy_does_not_hide_a_health_check():
     client = TestClient(checked(), root_path='/shop')
     assert client.get('/shop/healthz', headers={'host': '10.0.0.7'}).status_code == 200
     assert client.get('/shop/x', headers={'host': '10.0.0.7'}).status_code == 421
+
+
+@pytest.mark.parametrize('hosts, status', [(['localhost'], 200), (['evil.example'], 421), (['localhost', 'evil.example'], 421),
+                                           (['evil.example', 'localhost'], 421), (['localhost', 'localhost'], 421), ([], 421)])
+def test_a_request_has_one_host(hosts, status):
+    "Which of two a program reads is not known to the check"
+    app = FastHTML(secret_key='k', hosts='local')
+    app.get('/')(lambda: P('at home'))
+    sent = []
+    async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
+    async def send(message): sent.append(message)
+    scope = dict(type='http', method='GET', path='/', raw_path=b'/', query_string=b'', headers=[(b'host', o.encode()) for o in hosts],
+                 scheme='http', http_version='1.1', server=('127.0.0.1', 80), client=('127.0.0.1', 5), root_path='')
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]['status'] == status

@@ -3,7 +3,11 @@ import asyncio
 import http.client
 import re
 from contextlib import ExitStack, suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from random import random
+from types import SimpleNamespace
+from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +23,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, EventStream, Limits, P
 from fasthtml.http.limits import Admissions, mark_of, open_file_limit, total_of
 from fasthtml.realtime.channels import Channel
+from fasthtml.testing import Client
 from support import serve, wait_until
 
 
@@ -155,6 +160,44 @@ def test_people_and_addresses_are_counted_over_streams_and_sockets():
         ws.close()
         wait_until(lambda: app.site.limits.open == 2, what='the socket to be released')
         assert opened(server.url, '/s?who=ann')[1].status == 200
+
+
+class Row:
+    def __init__(self, id, name): self.id, self.name = id, name
+class Bare:
+    def __init__(self, name): self.name = name
+@dataclass
+class Account:
+    id: int
+    seen: float
+class Pair(NamedTuple):
+    kind: str
+    name: str
+
+
+class Slots:
+    __slots__ = ('id',)
+    def __init__(self, id): self.id = id
+
+
+PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 'object without id': Bare, 'slots': Slots,
+          'record': lambda n: Account(int(n), random()), 'mapping': lambda n: {'id': n, 'seen': random()},
+          'mapping without id': lambda n: {'name': n}, 'tuple': lambda n: ('google', n), 'named tuple': lambda n: Pair('google', n),
+          'namespace': lambda n: SimpleNamespace(id=n, seen=random()), 'uuid': lambda n: UUID(int=int(n))}
+
+
+@pytest.mark.parametrize('by', ['auth', 'person='])
+@pytest.mark.parametrize('kind', PEOPLE)
+def test_a_person_is_one_whatever_a_guard_makes_of_each_request(kind, by):
+    def who(scope): return PEOPLE[kind](dict(scope['headers'])[b'x-name'].decode())
+    def guard(req): req.scope['auth'] = who(req.scope) if by == 'auth' else None
+    app = FastHTML(secret_key='k', before=guard, limits=Limits(per_person=1, person=None if by == 'auth' else who))
+    news = app.channel('news')
+    app.get('/')(lambda: EventStream(news))
+    client = Client(app)
+    with client.sse('/', headers={'X-Name': '1'}):
+        with pytest.raises(AssertionError, match='got 503'), client.sse('/', headers={'X-Name': '1'}): pass
+        with client.sse('/', headers={'X-Name': '2'}): pass
 
 
 def test_people_are_counted_after_the_guard_has_said_who_they_are():

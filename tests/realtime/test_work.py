@@ -182,11 +182,10 @@ def test_when_the_owner_dies_the_others_notice_and_one_may_take_over(tmp_path, q
 async def _die(work, run):
     "As after `kill -9`: nothing more is said or renewed"
     async def nothing(*_): pass
-    work._publish = nothing
-    task, run.task = run.task, None
+    work._tell = nothing
+    run.task = None
     for other in asyncio.all_tasks():
-        if '_pulse' in repr(other.get_coro()): other.cancel()
-    task.get_coro().cr_frame.f_locals['lease'].give = nothing
+        if '_pulse' in (what := repr(other.get_coro())) or '_keep' in what: other.cancel()
     work.regions.app.site.hub.broker.lease = None
     run.channel.leave(run.reader)
 
