@@ -3842,6 +3842,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                               'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.Cancellation.settle': ( 'api/realtime/tasks.html#cancellation.settle',
                                                                                           'fasthtml/realtime/tasks.py'),
+                                         'fasthtml.realtime.tasks.Cancellation.went_on': ( 'api/realtime/tasks.html#cancellation.went_on',
+                                                                                           'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.LoopThread': ( 'api/realtime/tasks.html#loopthread',
                                                                                  'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.LoopThread.__init__': ( 'api/realtime/tasks.html#loopthread.__init__',

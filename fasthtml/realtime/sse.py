@@ -30,7 +30,7 @@ from .connections import Connection, Manner, State, check_seconds, check_size, c
 from .feeds import Feed
 from .programs import ThreadSource, items_of
 from .servers import is_gone, running_loop, server_of, steps_receive
-from .tasks import NEVER_CAUGHT, Stepped, without
+from .tasks import NEVER_CAUGHT, Cancellation, Stepped, without
 from .wire import closing_event, encode_event, event_text, field_line, jitter, retry_line, sse_message, to_bytes, utf8
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d8b9144
@@ -146,7 +146,7 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
     await self.finish(failure)
 
 @patch
-async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
+async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, cancellation: Cancellation) -> None:
     "Send the headers, and begin to watch the client. 503 if too many connections are open"
     server = server_of(scope)
     exchange = current_exchange.get() if self._exchange is None else self._exchange
@@ -155,7 +155,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
-    connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
+    connection = Connection(scope, send, encode_event, _body, cancellation=cancellation, beat=b':\n\n', join=True, **self.options)
     del self.options
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
@@ -178,9 +178,10 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Open it in this task; senders wait for that meanwhile"
-    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # it cannot be sent to before
+    cancellation = Cancellation(asyncio.current_task())
+    if self._exchange is None: return await self._open(scope, receive, send, cancellation)  # it cannot be sent to before
     self._opening = asyncio.get_running_loop().create_future()
-    try: await self._open(scope, receive, send, asyncio.current_task())
+    try: await self._open(scope, receive, send, cancellation)
     finally: self._opening.set_result(None)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d41aa11
@@ -294,6 +295,7 @@ async def _add(self: EventStream, text: str) -> bool:
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
+    connection.cancellation.went_on()
     accepted = not (connection.mailbox.closed or connection.finishing)
     if not accepted or self.batch.add(text) and not await self.batch.flush():
         connection.end('gone')
@@ -335,7 +337,7 @@ async def _start(self: EventStream) -> None:
         self._thread = ExitStack()
         self._thread.enter_context(hold_thread())
     if self._opening is None:
-        opening = self._open(exchange.scope, exchange.receive, exchange.send, exchange.task)
+        opening = self._open(exchange.scope, exchange.receive, exchange.send, Cancellation(exchange.task))
         self._opening = asyncio.ensure_future(opening)
     await asyncio.shield(self._opening)
     if self.connection is None: raise StreamClosed(_left_early)
