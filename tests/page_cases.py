@@ -395,6 +395,10 @@ def odd(version: int) -> dict[str, Case]:
     for i, id in enumerate(['a b', 'a&quot;b', '1', '1a', 'ü', 'a.b#c', 'a:b', '[x]', "it's", '-', '--x', 'a\\\\b', ' a', '{}', '日本', 'A', '#', 'null']):
         out[f'odd-id-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<b>main</b><p id="{id}" hx-swap-oob="true">new</p>'}, [('click', '#go')])
         out[f'odd-partial-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<hx-partial id="{id}">new</hx-partial>'}, [('click', '#go')])
+    for i, tag in enumerate(['a href="#"', 'p', 'b hx-trigger="click once"', 'button', 'input type="button"', 'label']):   # what a disabled fieldset disables
+        el = f'<{tag} class="el" hx-get="/r/x" hx-target="#out">x</{tag.split()[0]}>'.replace('</input>', '')
+        out[f'odd-fieldset-{i}'] = Case(f'<fieldset disabled><legend>{el}</legend>{el if i < 3 else ""}</fieldset><div id="out">old</div>', {'x': '<i>n</i>'},
+                                        [('click', 'legend .el'), *([('click', 'fieldset > .el')] if i < 3 else [])])
     answers = [
         '<div id="out" hx-swap-oob="true">self</div>', '<div id="out" hx-swap-oob="true"><div id="out" hx-swap-oob="true">twice</div></div>', '<p id="inner" hx-swap-oob="true">x</p>main',
         '<div id="out">new <i id="inner">n</i></div><i id="inner" hx-swap-oob="true">oob</i>', '<p id="a" hx-swap-oob="true">1</p><p id="a" hx-swap-oob="true">2</p>',
