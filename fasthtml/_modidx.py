@@ -1640,6 +1640,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fasthtml.http.requests.aside': ('api/http/requests.html#aside', 'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.check_query': ( 'api/http/requests.html#check_query',
                                                                                 'fasthtml/http/requests.py'),
+                                        'fasthtml.http.requests.for_leaving': ( 'api/http/requests.html#for_leaving',
+                                                                                'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.form2dict': ( 'api/http/requests.html#form2dict',
                                                                               'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.frame_body': ( 'api/http/requests.html#frame_body',
