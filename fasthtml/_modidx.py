@@ -5095,6 +5095,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fasthtml.testing.swaps.insert2': ('api/testing/swaps.html#insert2', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps.insert4': ('api/testing/swaps.html#insert4', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps.morph2': ('api/testing/swaps.html#morph2', 'fasthtml/testing/swaps.py'),
+                                        'fasthtml.testing.swaps.named4': ('api/testing/swaps.html#named4', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps.oob2': ('api/testing/swaps.html#oob2', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps.put_back': ('api/testing/swaps.html#put_back', 'fasthtml/testing/swaps.py'),
                                         'fasthtml.testing.swaps.swap2': ('api/testing/swaps.html#swap2', 'fasthtml/testing/swaps.py'),

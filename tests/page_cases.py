@@ -329,6 +329,9 @@ def helped(version: int) -> dict[str, Case]:
              '<button id="go" hx-get="/r/x" hx-target="#z" hx-swap="outerHTML">go</button><button id="end" hx-get="/r/end" hx-target="#z">end</button>',
              {'x': f'<div id="z"><b {name}><button id="off2" hx-get="/r/off">off</button></b></div>'},
              [('click', '#off'), ('click', '#go'), ('click', '#off2'), ('click', '#end')])
+    for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
+        case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
+             {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])
     late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}'}
     for status, head, name in product([200, 409, 422, 204], [late, late | {'HX-Location': '/r/there'}], 'bd'):   # one listener: what is asked has an order
         case(f'late-{status}-{len(head)}-{name}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>'
