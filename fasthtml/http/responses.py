@@ -41,7 +41,7 @@ from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
-from .requests import Request, UnreadBody, has_body, read_body, wants_json
+from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
 from .security import new_nonce
 
 # %% ../../nbs/api/http/12_responses.ipynb #cad0e5ca
@@ -62,9 +62,9 @@ class Exchange:
 
     def receive_beside(self) -> Receive:
         "ASGI receive for code that waits until the client has left, while the program may still read the body"
-        request = self.source and self.source._conn
-        if request is None or not request.unread or not has_body(self.scope): return self.receive
-        return UnreadBody(request).receive
+        request, receive = self.source and self.source._conn, self.receive
+        if request is not None and request.unread and has_body(self.scope): receive = UnreadBody(request).receive
+        return for_leaving(self.scope, receive)
 
     @property
     def has_uploads(self) -> bool:

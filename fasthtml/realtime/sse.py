@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
+from ..http.requests import for_leaving
 from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..http.threads import hold_thread
@@ -134,7 +135,8 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
         if failure is not None or not self.connection.open: pass
         elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
-            receive = receive or server_of(self.connection.scope).receive
+            scope = self.connection.scope
+            receive = server_of(scope).receive if receive is None else for_leaving(scope, receive)
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self.connection.interruptible = False   # this task sees its client leave, and need not be cancelled
             self.connection.end('gone')
@@ -171,7 +173,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, c
     if not self.channel:
         self._ending = StreamEnding(self)
         connection.when_busy = self._ending.hurry
-        if exchange and exchange.receive is receive: receive = exchange.receive_beside()
+        receive = exchange.receive_beside() if exchange and exchange.receive is receive else for_leaving(scope, receive)
         self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 

@@ -445,3 +445,35 @@ def test_a_generator_reads_the_body_after_its_response_has_begun(how, size):
     app.post('/')({'elements': reads, 'text': text}[how])
     with serve(app) as served:
         assert f'begun read {size}' in httpx.post(served.url, content=b'x' * size, timeout=DEADLINE).text
+
+
+class Replays:
+    "Reads the body and returns it again for the app, each time that it is asked, and never waits"
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send):
+        if scope['type'] != 'http': return await self.app(scope, receive, send)
+        message = await receive()
+        async def replay(): return message
+        await self.app(scope, replay, send)
+
+
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+def test_middleware_that_replays_the_body_does_not_stop_the_server(method):
+    "Who waits for the client to leave asked it for ever, without a turn for anything else"
+    app = new(middleware=[Middleware(Replays)])
+    paths = '/source', '/object', '/channel', '/elements', '/text'
+    async def endless():
+        while True:
+            yield 'one'
+            await asyncio.sleep(0.001)
+    async def source(req): return EventStream(endless())
+    async def by_object(req):
+        stream = EventStream()
+        async for o in endless(): await stream.send(o)
+    async def channel(req): return EventStream(app.channel('news'))
+    async def text(req): return StreamingResponse(endless())
+    for path, f in zip(paths, (source, by_object, channel, endless, text), strict=True): app.route(path, methods=[method])(f)
+    with serve(app) as served:
+        for path in paths:
+            with httpx.stream(method, served.url + path, timeout=DEADLINE) as response: next(response.iter_raw())
+        wait_until(lambda: not served.server.server_state.tasks, what='all clients to be forgotten')

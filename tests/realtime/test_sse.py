@@ -89,7 +89,7 @@ def test_a_plain_string_from_a_source_is_an_event_or_data_but_never_half_of_one(
     ([P('1'), P('2')], 'data: <p>1</p><p>2</p>\n\n'),
     ({'a': [1, None], 'b': 'ä'}, 'data: {"a":[1,null],"b":"ä"}\n\n'),
     ([1, 'two'], 'data: [1,"two"]\n\n'),
-    ({'el': P('x')}, 'data: {"el":"<p>x</p>"}\n\n'),
+    ({'el': P('x')}, 'data: {"el":"\\u003cp>x\\u003c/p>"}\n\n'),
     ({'odd': '\ud83d'}, None),
 ], ids=repr)
 def test_what_becomes_of_values(value, wire):
