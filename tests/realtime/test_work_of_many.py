@@ -21,8 +21,8 @@ def site(**options):
 
     @app.work
     async def answer(question: int, say):
-        app.state.runs += 1
         app.state.words = words = asyncio.Queue()
+        app.state.runs += 1
         while (word := await words.get()) is not None: await say(word)
 
     @app.get('/start')
