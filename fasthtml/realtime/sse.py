@@ -135,8 +135,8 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
         if failure is not None or not self.connection.open: pass
         elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
-            scope = self.connection.scope
-            receive = server_of(scope).receive if receive is None else for_leaving(scope, receive)
+            if receive is None: receive = server_of(self.connection.scope).receive
+            else: receive = for_leaving(self.connection.scope, receive)
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self.connection.interruptible = False   # this task sees its client leave, and need not be cancelled
             self.connection.end('gone')
