@@ -329,6 +329,9 @@ def helped(version: int) -> dict[str, Case]:
              '<button id="go" hx-get="/r/x" hx-target="#z" hx-swap="outerHTML">go</button><button id="end" hx-get="/r/end" hx-target="#z">end</button>',
              {'x': f'<div id="z"><b {name}><button id="off2" hx-get="/r/off">off</button></b></div>'},
              [('click', '#off'), ('click', '#go'), ('click', '#off2'), ('click', '#end')])
+    for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
+        case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
+             {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])
     late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}'}
     for status, head, name in product([200, 409, 422, 204], [late, late | {'HX-Location': '/r/there'}], 'bd'):   # one listener: what is asked has an order
         case(f'late-{status}-{len(head)}-{name}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>'
@@ -395,6 +398,10 @@ def odd(version: int) -> dict[str, Case]:
     for i, id in enumerate(['a b', 'a&quot;b', '1', '1a', 'ü', 'a.b#c', 'a:b', '[x]', "it's", '-', '--x', 'a\\\\b', ' a', '{}', '日本', 'A', '#', 'null']):
         out[f'odd-id-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<b>main</b><p id="{id}" hx-swap-oob="true">new</p>'}, [('click', '#go')])
         out[f'odd-partial-{i}'] = Case(f'{go}<p id="{id}">old</p>', {'x': f'<hx-partial id="{id}">new</hx-partial>'}, [('click', '#go')])
+    for i, tag in enumerate(['a href="#"', 'p', 'b hx-trigger="click once"', 'button', 'input type="button"', 'label']):   # what a disabled fieldset disables
+        el = f'<{tag} class="el" hx-get="/r/x" hx-target="#out">x</{tag.split()[0]}>'.replace('</input>', '')
+        out[f'odd-fieldset-{i}'] = Case(f'<fieldset disabled><legend>{el}</legend>{el if i < 3 else ""}</fieldset><div id="out">old</div>', {'x': '<i>n</i>'},
+                                        [('click', 'legend .el'), *([('click', 'fieldset > .el')] if i < 3 else [])])
     answers = [
         '<div id="out" hx-swap-oob="true">self</div>', '<div id="out" hx-swap-oob="true"><div id="out" hx-swap-oob="true">twice</div></div>', '<p id="inner" hx-swap-oob="true">x</p>main',
         '<div id="out">new <i id="inner">n</i></div><i id="inner" hx-swap-oob="true">oob</i>', '<p id="a" hx-swap-oob="true">1</p><p id="a" hx-swap-oob="true">2</p>',

@@ -360,6 +360,7 @@ async def _keep(self: Work, run: Run) -> None:
     away = False
     while left := run.lease.left:
         await asyncio.sleep(0.1 if away else max(0.05, left - hold * 2 / 3))
+        if not run.lease.left: break
         try:
             async with asyncio.timeout(run.lease.left): await run.lease.renew()
             away = False

@@ -1058,7 +1058,8 @@
     cameBy = performance.now();
     clearTimeout(dog);
     old.abort();
-    waiting = setTimeout(open, 5000 * (0.8 + Math.random() / 2.5) * Math.max(1, (tabs.size - mostLines) / 4));
+    say('stale');   // nobody tells it of a change that only it shows
+    waiting = setTimeout(open, 3500 * (0.8 + Math.random() / 2.5) * Math.max(1, (tabs.size - mostLines) / 4));
   }
 
   function part() {
@@ -1090,7 +1091,7 @@
     hiddenAt = document.hidden ? Date.now() : Infinity;
     if (document.hidden) return meet();
     bark();
-    if (!line && waiting) say('stale');   // it has come by, or asked, some time ago
+    if (!line && waiting) say('stale');   // it has asked some time ago
     tryNow();
     meet(true);
   });

@@ -66,11 +66,15 @@ class ErrorHandler:
         scope = request.scope
         seen = scope.get('fasthtml.source')
         conn = seen.conn if seen is not None else Request(scope, request.receive)
+        if seen is None and self.site.limited and scope['type'] == 'http': conn.limit(self.site)
         source = Source(conn, body=seen and seen.body, extra={self.name: exc} if self.name else {})
         if names := self.plan.specials & prepared_names: fill_specials(names, source, self.site)
         if getattr(self.fn, '__module__', '') != __name__:
             with suppress(HTTPException): await fetch_session(scope, self.plan)   # a store that is away may be what happened
-        result = await call(self.fn, self.plan, source)
+        try: result = await call(self.fn, self.plan, source)
+        except HTTPException as e:
+            if e is exc: raise
+            result = exc = e   # as of a body that is too long
         if isinstance(result, HTTPException): result = result.__ft__() if isinstance(result, BadInput) else http_error(conn, result)
         status = getattr(exc, 'status_code', None) or self.status or 500
         response = respond_to(result, scope, own_page(self.site.page, source.extra), conn, status)

@@ -458,6 +458,7 @@ class Behind:
     async def answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
         "Whether a guard has answered the request"
         source = Source(scope=scope, receive=receive, send=send)
+        if self.site.limited: source.conn.limit(self.site)
         try: answer = await run_before(self.before, source, self.site)
         finally:
             if source.body is not None: source.body.close()

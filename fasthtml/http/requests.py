@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
-           'UnreadBody', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict', 'group',
-           'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside', 'read_body',
-           'parse_body', 'FrameHeaders', 'read_frame', 'frame_body']
+           'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
+           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside',
+           'read_body', 'parse_body', 'FrameHeaders', 'read_frame', 'frame_body']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -30,7 +30,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from ..html.htmx import HtmxHeaders
 from .threads import in_turn
@@ -204,6 +204,25 @@ class UnreadBody:
         return self._kept[0] if _is_left(self._kept[0]) else self._kept.popleft()
 
 def _is_left(message: Message) -> bool: return message['type'] == 'http.disconnect'
+
+# %% ../../nbs/api/http/10_requests.ipynb #6b1f2c08
+def for_leaving(
+    scope: Mapping,     # ASGI scope of the request
+    receive: Receive,   # As the app got it
+) -> Receive:
+    "ASGI receive for code that waits for the client to leave, whatever middleware makes of the body"
+    server = scope.get('fasthtml.server')
+    own, whole = server and server.receive, False   # `whole`: the end of the body was seen
+    if receive is own: return receive
+    async def one() -> Message:
+        nonlocal receive, whole
+        message = await receive()
+        if message['type'] == 'http.request' and not message.get('more_body'):
+            if whole and receive is not own: receive = own or receive
+            elif whole: await asyncio.sleep(1)
+            whole = True
+        return message
+    return one
 
 # %% ../../nbs/api/http/10_requests.ipynb #4c7fba0b
 _bodiless = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT'))

@@ -41,7 +41,7 @@ from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
-from .requests import Request, UnreadBody, has_body, read_body, wants_json
+from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
 from .security import new_nonce
 
 # %% ../../nbs/api/http/12_responses.ipynb #cad0e5ca
@@ -62,9 +62,9 @@ class Exchange:
 
     def receive_beside(self) -> Receive:
         "ASGI receive for code that waits until the client has left, while the program may still read the body"
-        request = self.source and self.source._conn
-        if request is None or not request.unread or not has_body(self.scope): return self.receive
-        return UnreadBody(request).receive
+        request, receive = self.source and self.source._conn, self.receive
+        if request is not None and request.unread and has_body(self.scope): receive = UnreadBody(request).receive
+        return for_leaving(self.scope, receive)
 
     @property
     def has_uploads(self) -> bool:
@@ -470,12 +470,16 @@ def with_policy(
     "A document that a program made by itself carries the app's policy too, unless it has its own"
     if page.csp is None: return response
     headers = dict(getattr(response, 'raw_headers', ()))
-    if b'content-security-policy' in headers or not headers.get(b'content-type', b'').startswith(_documents): return response
+    kind = headers.get(b'content-type', b'').partition(b';')[0].strip().lower()
+    empty = not kind and not getattr(response, 'body', True)   # a redirect, a 204
+    if b'content-security-policy' in headers or empty or not _is_document(kind): return response
     response = own_copy(response)
     response.raw_headers.append((b'content-security-policy', page.csp(new_nonce()).encode('latin-1')))
     return response
 
-_documents = b'text/html', b'application/xhtml', b'image/svg', b'text/xml', b'application/xml'
+# Browsers run scripts in HTML and in any XML, and guess where the type says nothing
+_is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
+                          rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch
 
 def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     "A ready response, with the headers that an exception carries"

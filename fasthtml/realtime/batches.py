@@ -78,6 +78,7 @@ def send_source(
                 else: future = coming.send(value)
         except StopIteration as done: item = done.value
         except StopAsyncIteration: return
+        if waits: connection.cancellation.went_on()
         behind = waits and box.pending_bytes > box.max_pending
         if (batch.keep(event_text(item, raw)) or behind) and not (yield from batch.flush().__await__()): return connection.end('gone')
 

@@ -108,7 +108,7 @@ class Connection:
         encode: Callable[[Message], bytes | str],     # A function of the wire form, shared by all its clients
         wrap: Callable[[Any], dict],                  # A piece as an ASGI message
         *,
-        task: asyncio.Task | None = None,             # In which the server called the app; the current one
+        cancellation: Cancellation | None = None,     # Of the task in which the server called the app; the current one
         slow: float | None = 30,                      # Seconds a client may take nothing before it is given up; None: for ever
         heartbeat: float | None = None,               # Seconds of silence after which `beat` is sent; None: never
         beat: Any = None,                             # A piece that means nothing
@@ -127,7 +127,7 @@ class Connection:
         self.pace, self.expires = min(slow or 3600, heartbeat or 3600) / 4, None  # `expires`: on the loop's clock
         self._sent, self._stuck, self._moved = 0, False, self.mailbox.born  # At the last look: sent, whether any waits, since when
         # How it ends
-        self.cancellation = Cancellation(task or asyncio.current_task())
+        self.cancellation = cancellation or Cancellation(asyncio.current_task())
         self.tasks: tuple = ()                           # Of the program, beside that task: `conn`
         self.state, self.finishing = _fresh, False       # `finishing`: the steps of the end are being taken
         self.interruptible = not reads                   # Is the task cancelled when it ends?

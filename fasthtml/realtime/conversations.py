@@ -92,6 +92,7 @@ class Conversation:
             current_connection.set(connection)
             try:
                 if failure: raise failure
+                connection.cancellation.went_on()   # after its guards
                 for channel in self.route.channels_of(self.socket): channel.join(connection)
                 if self.route.conn: self._start_conn()
                 connection.begin()
@@ -139,7 +140,9 @@ async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> Non
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
     ahead = connection.loop.call_later(0.05, self._read_ahead) if self.socket.inbox is None else None
-    try: await resume(handling, future)
+    try:
+        await resume(handling, future)
+        connection.cancellation.went_on()
     finally:
         if ahead: ahead.cancel()
         connection.when_busy = None

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #249925a5
+from ..http.requests import for_leaving
 from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..http.threads import hold_thread
@@ -30,7 +31,7 @@ from .connections import Connection, Manner, State, check_seconds, check_size, c
 from .feeds import Feed
 from .programs import ThreadSource, items_of
 from .servers import is_gone, running_loop, server_of, steps_receive
-from .tasks import NEVER_CAUGHT, Stepped, without
+from .tasks import NEVER_CAUGHT, Cancellation, Stepped, without
 from .wire import closing_event, encode_event, event_text, field_line, jitter, retry_line, sse_message, to_bytes, utf8
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d8b9144
@@ -134,7 +135,8 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
         if failure is not None or not self.connection.open: pass
         elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
-            receive = receive or server_of(self.connection.scope).receive
+            if receive is None: receive = server_of(self.connection.scope).receive
+            else: receive = for_leaving(self.connection.scope, receive)
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self.connection.interruptible = False   # this task sees its client leave, and need not be cancelled
             self.connection.end('gone')
@@ -146,7 +148,7 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
     await self.finish(failure)
 
 @patch
-async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, task: asyncio.Task) -> None:
+async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, cancellation: Cancellation) -> None:
     "Send the headers, and begin to watch the client. 503 if too many connections are open"
     server = server_of(scope)
     exchange = current_exchange.get() if self._exchange is None else self._exchange
@@ -155,7 +157,7 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
-    connection = Connection(scope, send, encode_event, _body, task=task, beat=b':\n\n', join=True, **self.options)
+    connection = Connection(scope, send, encode_event, _body, cancellation=cancellation, beat=b':\n\n', join=True, **self.options)
     del self.options
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
@@ -171,16 +173,17 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, t
     if not self.channel:
         self._ending = StreamEnding(self)
         connection.when_busy = self._ending.hurry
-        if exchange and exchange.receive is receive: receive = exchange.receive_beside()
+        receive = exchange.receive_beside() if exchange and exchange.receive is receive else for_leaving(scope, receive)
         self._watcher = (Stepped if steps_receive(scope, receive) else asyncio.create_task)(self._watch(receive))
     connection.begin()
 
 @patch
 async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
     "Open it in this task; senders wait for that meanwhile"
-    if self._exchange is None: return await self._open(scope, receive, send, asyncio.current_task())  # it cannot be sent to before
+    cancellation = Cancellation(asyncio.current_task())
+    if self._exchange is None: return await self._open(scope, receive, send, cancellation)  # it cannot be sent to before
     self._opening = asyncio.get_running_loop().create_future()
-    try: await self._open(scope, receive, send, asyncio.current_task())
+    try: await self._open(scope, receive, send, cancellation)
     finally: self._opening.set_result(None)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #7d41aa11
@@ -295,6 +298,7 @@ async def _add(self: EventStream, text: str) -> bool:
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
+    connection.cancellation.went_on()
     accepted = not (connection.mailbox.closed or connection.finishing)
     if not accepted or self.batch.add(text) and not await self.batch.flush():
         if not connection.finishing: connection.end('gone')  # else it would get no closing event
@@ -336,7 +340,7 @@ async def _start(self: EventStream) -> None:
         self._thread = ExitStack()
         self._thread.enter_context(hold_thread())
     if self._opening is None:
-        opening = self._open(exchange.scope, exchange.receive, exchange.send, exchange.task)
+        opening = self._open(exchange.scope, exchange.receive, exchange.send, Cancellation(exchange.task))
         self._opening = asyncio.ensure_future(opening)
     await asyncio.shield(self._opening)
     if self.connection is None: raise StreamClosed(_left_early)

@@ -23,11 +23,16 @@ class SenderStopped(CancelledError):
 
 class Cancellation:
     "Cancels a task, and knows its own cancellations from those of others"
-    __slots__ = ('before', 'pending', 'task', 'used')
+    __slots__ = ('before', 'overcome', 'pending', 'task', 'used')
     def __init__(self, task: asyncio.Task):
         self.task = task
-        self.before = task.cancelling() if task is asyncio.current_task() else 0  # Requests of others that it has overcome
+        # Requests of others when it was made, as far as they have been delivered; and those that it has gone on after
+        self.before = self.overcome = task.cancelling() if task is asyncio.current_task() else 0
         self.pending, self.used = 0, False                # `pending`: our own requests that have not been taken back
+
+    def went_on(self) -> None:
+        "The work has gone on after all requests so far: those of a task group of its own, or that it has caught"
+        if not self.used: self.overcome = self.task.cancelling()
 
     def cancel(self) -> None:
         "End the task at its next `await`"
@@ -39,12 +44,13 @@ class Cancellation:
         failure: BaseException | None, # How the work of the task ended; awaited in that task, or after it
     ) -> bool:                         # Whether other code has cancelled it: then a CancelledError must be raised
         "Take our own requests back"
-        if self.pending and self.task is asyncio.current_task() and not isinstance(failure, CancelledError):
+        task = self.task
+        if task.cancelling() > self.before and task is asyncio.current_task() and not isinstance(failure, CancelledError):
             try: await asyncio.sleep(0)
-            except CancelledError as e: failure = e
-        for _ in range(self.pending): self.task.uncancel()
+            except CancelledError as e: failure = e   # it was still to be delivered
+        for _ in range(self.pending): task.uncancel()
         self.pending = 0
-        return self.task.cancelling() > self.before  # also if the work has swallowed it
+        return isinstance(failure, CancelledError) and task.cancelling() > (self.overcome if self.used else self.before)
 
     def is_failure(self,
         failure: BaseException | None, # The same, after `settle`

@@ -112,7 +112,8 @@ def is_disabled(
     el: Any, # A control
 ) -> bool:
     "Disabled itself, or in a disabled fieldset (but not in its legend)"
-    if el.tag in ('input', 'button', 'select', 'textarea', 'fieldset', 'optgroup', 'option') and 'disabled' in el.attrs: return True
+    if el.tag not in ('input', 'button', 'select', 'textarea', 'fieldset', 'optgroup', 'option'): return False
+    if 'disabled' in el.attrs: return True
     inner = el
     for outer in list(ancestors(el))[1:]:
         if outer.tag == 'fieldset' and 'disabled' in outer.attrs:

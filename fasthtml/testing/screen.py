@@ -167,7 +167,8 @@ class Screen:
         with self.lock:
             found = self.all(css)
             fit = [o for o in found if text is None or text in o.text]
-            body = self.visit.dom.body.inner_html
+            dom = self.visit.dom
+            body = dom.html if dom.body is None else dom.body.inner_html   # a swap may take the body away
             said = explain_missing(css, text, count, [o.node for o in found], len(fit), body, f'the page {self.path}', self.all)
         return '\n'.join([said, *(['Warnings of the page:', *(f'  {o}' for o in self.warnings)] if self.warnings else [])])
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SwapPlace', 'Swapped', 'fragment2', 'fragment4', 'alike', 'drawn', 'insert2', 'hold_preserved', 'put_back', 'oob2',
-           'swap2', 'Part', 'swap4', 'insert4', 'morph2']
+           'swap2', 'Part', 'named4', 'swap4', 'insert4', 'morph2']
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #4a40b0be
 import re
@@ -369,7 +369,20 @@ def _main4(dom: Dom, fragment: Any, where: SwapPlace, others: list[Part], done: 
     return Part('main', fragment, target, _with_morph(where.spec, options), 'The response')
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #804ff85d
+_renamed = '[hx-disable],[data-hx-disable],[hx-disabled-elt],[data-hx-disabled-elt]'
+
+def named4(
+    root: Any, # A document or a fragment
+) -> None:
+    "Give attributes of htmx 2 their names in htmx 4 as well, as the library's script does"
+    def value(el: Any, name: str) -> str | None: return el.attrs.get(name, el.attrs.get(f'data-{name}'))
+    for top in filter(is_element, list(root.children)):
+        for el in [top, *select(top, _renamed)]:
+            if value(el, 'hx-disable') in ('', 'true'): el.attrs['hx-ignore'] = ''
+            if (said := value(el, 'hx-disabled-elt')) is not None and value(el, 'hx-disable') is None: el.attrs['hx-disable'] = said
+
 def _help4(part: Part, done: Swapped, options: Options) -> None:
+    named4(part.fragment)
     drawn(part.target, part.fragment)
     first = next(filter(is_element, part.fragment.children), None)
     if options.push and part.kind == 'oob' and part.spec.style == 'outerHTML' and first is not None and alike(part.target, first):

@@ -19,6 +19,7 @@ from .dom import Dom, NeedsBrowser, ancestors, closest, connected, detach, drops
 from .fields import describe, kind_of
 from .hx import Htmx2, Htmx4, same_origin
 from .hx_values import find_all
+from .swaps import named4
 from .triggers import DomEvent, HxRequest, Scene, Trigger, holds, page_config
 
 # %% ../../nbs/api/testing/37_visit.ipynb #9e0cd651
@@ -111,6 +112,7 @@ class Visit:
 
     def start(self) -> None:
         "Let htmx look through the page"
+        if self.version == 4 and self.scene.config.helped: named4(self.dom.document)
         if self.version: self.process(self.dom.body)
         elif self.dom.select('[hx-get],[hx-post],[hx-put],[hx-patch],[hx-delete],[hx-boost]'):
             self.warn('The page has hx-* attributes and does not load htmx: they do nothing.')

@@ -763,6 +763,7 @@ def test_many_tabs_of_one_browser_leave_each_other_connections(site, visit, new_
     for tab in tabs: visit('/carts', None, tab)
     for tab in tabs: is_(tab, 'true')
     wait(tabs[0], lambda: len(site.here.pages) <= 4)
+    wait(tabs[0], lambda: sum(tab.evaluate('fasthtmlLive.state') == 'stale' for tab in tabs) >= 3)   # who cannot know says so
     tabs[-1].fill('#in1', 'milk')
     tabs[-1].keyboard.press('Enter')
     for tab in tabs: has(tab, 'h2', 'Cart 1: 1')

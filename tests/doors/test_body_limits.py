@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
-from starlette.routing import Mount
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from fasthtml.common import Beforeware, FastHTML, form2dict, parse_form
 from fasthtml.http.params import form
@@ -53,7 +55,38 @@ async def twice(req, f0: str): return await req.form() and await parse_form(req)
 WAYS = {f.__name__: f for f in (by_name, as_dict, as_record, pinned, awaited, parsed, converted, entered, by_guard, twice)}
 
 
+def plain(request): return PlainTextResponse('read')
+
+async def read_by_handler(req, exc):
+    await req.form()
+    return PlainTextResponse('read')
+
+
+def before_a_route(**limits):
+    return FastHTML(secret_key='k', before=read_by_guard, routes=[Route('/', plain, methods=['POST'])], **limits)
+
+def before_an_app(**limits):
+    return FastHTML(secret_key='k', before=read_by_guard, routes=[Mount('/', routes=[Route('/', plain, methods=['POST'])])], **limits)
+
+def before_a_mount(**limits):
+    app = FastHTML(secret_key='k', **limits)
+    app.mount('/', Starlette(routes=[Route('/', plain, methods=['POST'])]), before=read_by_guard)
+    return app
+
+def before_a_router_of_its_own(**limits):
+    app = FastHTML(secret_key='k', before=read_by_guard, **limits)
+    app.router.default = PlainTextResponse('read')
+    return app
+
+def after_an_error(**limits): return FastHTML(secret_key='k', exception_handlers={404: read_by_handler}, **limits)
+
+OUTSIDE = {f.__name__: f for f in (before_a_route, before_an_app, before_a_mount, before_a_router_of_its_own, after_an_error)}
+
+
 def make(way: str, mounted: bool, **limits):
+    if way in OUTSIDE:
+        app = OUTSIDE[way](**limits)
+        return FastHTML(secret_key='k', routes=[Mount('/in', app)]) if mounted else app
     guards = [Beforeware(read_by_guard)] if way == 'by_guard' else []
     app = FastHTML(secret_key='k', before=guards, **limits)
     app.post('/')(WAYS[way])
@@ -61,7 +94,7 @@ def make(way: str, mounted: bool, **limits):
 
 
 @pytest.mark.parametrize('mounted', [False, True], ids=['alone', 'mounted'])
-@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('way', [*WAYS, *OUTSIDE])
 def test_a_limit_holds_wherever_a_body_is_read(way, mounted):
     wrong = []
     for kind, limits, allowed, too_much in CASES:

@@ -287,6 +287,29 @@ def test_every_document_carries_the_policy(path, debug, tmp_path):
         assert client.get(path, headers=headers).headers['content-security-policy'] != answer.headers['content-security-policy'], 'fresh'
 
 
+RUN_SCRIPTS = ['text/html', 'TEXT/HTML', 'Text/Html; charset=utf-8', 'text/html ;charset=utf-8', '', None, '*/*', 'html',
+               'unknown/unknown', 'application/xhtml+xml', 'application/atom+xml', 'IMAGE/SVG+XML', 'application/mathml+xml; charset=utf-8',
+               'text/xml', 'text/xsl', 'application/XML', 'multipart/x-mixed-replace; boundary=b']
+RUN_NONE = 'text/plain application/json text/css image/png application/pdf application/octet-stream text/event-stream'.split()
+
+
+@pytest.mark.parametrize('kind', [*RUN_SCRIPTS, *RUN_NONE])
+@pytest.mark.parametrize('made', ['whole', 'in parts', 'kept'])
+def test_what_a_browser_shows_as_a_document_carries_the_policy_however_its_type_is_written(kind, made):
+    headers = {} if kind is None else {'Content-Type': kind}
+    kept = Response(b'<script>1</script>', headers=headers)
+    makers = {'whole': lambda: Response(b'<script>1</script>', headers=headers), 'kept': lambda: kept,
+              'in parts': lambda: StreamingResponse(iter([b'<script>1</script>']), headers=headers)}
+    client = app_with(makers[made], csp=True)
+    for _ in range(2): assert ('content-security-policy' in client.get('/x').headers) is (kind in RUN_SCRIPTS)
+    assert 'content-security-policy' not in kept.headers
+
+
+@pytest.mark.parametrize('response', [Response(status_code=204), RedirectResponse('/y')])
+def test_what_is_no_document_has_no_policy(response):
+    assert 'content-security-policy' not in app_with(lambda: response, csp=True).get('/x').headers
+
+
 def test_scripts_and_styles_of_fragments_carry_the_nonce_of_their_response():
     def parts(): return Script('1'), Style('p {color: red}'), P(P('deep'), Script('2'))
     for handler in (parts, lambda: FtResponse(parts()), lambda: [*parts()]):

@@ -603,3 +603,14 @@ def test_a_forgotten_client_ends_its_thread():
     gc.collect()
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_a_page_whose_body_is_gone_says_what_is_left():
+    "htmx 4 takes the body away when it is told to; htmx 2 empties it"
+    from fasthtml.common import Button, FastHTML
+    app = FastHTML(htmx=4, secret_key='k')
+    app.get('/')(lambda: Button('go', hx_get='/x', hx_target='body', hx_swap='delete'))
+    app.get('/x')(lambda: '')
+    with Client(app).open('/') as page:
+        page.click('button')
+        with pytest.raises(AssertionError, match='found none'): page.one('button')

@@ -3,6 +3,7 @@
 Each case runs on uvicorn in an app whose layers return, and in two where they wait: one has a session store, one is mounted.
 """
 import asyncio
+import contextlib
 import json
 from contextvars import ContextVar
 
@@ -330,6 +331,30 @@ async def not_returned(*also):
     return also
 
 
+async def group_fails():
+    "A child fails, which Python before 3.13 still counts as a cancellation of its parent"
+    async def fails(): raise KeyError
+    with contextlib.suppress(ExceptionGroup):
+        async with asyncio.TaskGroup() as group: group.create_task(fails())
+
+
+async def after_groups(endless=False):
+    await group_fails()
+    yield 'one'
+    while endless:
+        await asyncio.sleep(0.001)
+        yield 'one'
+    await group_fails()
+
+
+async def sends_after_groups(req):
+    await group_fails()
+    stream = EventStream()
+    await stream.send('one')
+    await group_fails()
+    while 'endless' in req.url.query: await stream.send('one')
+
+
 ENDS = {  # what a handler does → (data of its last event before the closing one, what must be done afterwards)
     'reads the body in the source': (lambda req: EventStream(counts(req)), '600000', []),
     'reads a form in the source': (lambda req: EventStream(form(req)), '600000', []),
@@ -339,19 +364,29 @@ ENDS = {  # what a handler does → (data of its last event before the closing o
     'returns a stream with a task': (lambda: EventStream(one(), background=BackgroundTask(done.append, 'task')), 'one', ['task']),
     'does not return the stream': (lambda: not_returned(), 'one', ['task']),
     'returns another task': (lambda: not_returned(BackgroundTask(done.append, 'another')), 'one', ['task', 'another']),
+    'task groups fail in the source': (lambda: EventStream(after_groups()), 'one', []),
+    'task groups fail in the handler': (sends_after_groups, 'one', []),
     'a class with a call of its own': (lambda: Careful(one()), 'one', ['after the stream']),
 }
 
 
 @pytest.fixture(scope='module')
 def odd():
-    app, raised = new(), []
+    app, raised, calls = new(), [], []
     for n, (f, *_) in enumerate(ENDS.values()): app.post(f'/{n}')(f)
+    app.get('/source')(lambda: EventStream(after_groups(endless=True)))
+    app.get('/object')(sends_after_groups)
+    app.ws('/handler')(group_fails)
+    app.ws('/guard', before=group_fails)(lambda: None)
+    @app.ws('/on_error', on_error=group_fails)
+    def needs(n: int): pass
     async def recording(scope, receive, send):
+        if scope['type'] != 'lifespan': calls.append(scope)
         try: await app(scope, receive, send)
-        except Exception as e: raised.append(e)
+        except BaseException as e: raised.append(e)
+        finally: calls[:] = [o for o in calls if o is not scope]
     with serve(recording) as served:
-        served.raised = raised
+        served.raised, served.calls, served.connections = raised, calls, lambda: app.lifecycle.connections
         yield served
 
 
@@ -364,6 +399,19 @@ def test_a_stream_ends_once_whatever_its_program_does_in_which_order(odd, n, wha
     got = parse_events(response.text)
     assert (got[-2].data, got[-1].event, [e.event for e in got].count('close')) == (last, 'close', 1), got
     wait_until(lambda: done == after, what=f'{after}, got {done}')
+    assert not odd.raised
+
+
+@pytest.mark.parametrize('path', ['/source', '/object?endless', '/handler', '/guard', '/on_error'])
+def test_a_client_leaves_after_a_task_group_has_failed(odd, path):
+    "An ordinary disconnect, and no cancellation from outside that the server would have to log"
+    del odd.raised[:]
+    if path in ('/source', '/object?endless'):
+        with httpx.stream('GET', odd.url + path, timeout=DEADLINE) as response: next(response.iter_bytes())
+    else:
+        with connect(odd.ws_url + path) as ws: ws.send('{}')
+    wait_until(lambda: not odd.connections())
+    wait_until(lambda: not odd.calls)
     assert not odd.raised
 
 
@@ -397,3 +445,35 @@ def test_a_generator_reads_the_body_after_its_response_has_begun(how, size):
     app.post('/')({'elements': reads, 'text': text}[how])
     with serve(app) as served:
         assert f'begun read {size}' in httpx.post(served.url, content=b'x' * size, timeout=DEADLINE).text
+
+
+class Replays:
+    "Reads the body and returns it again for the app, each time that it is asked, and never waits"
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send):
+        if scope['type'] != 'http': return await self.app(scope, receive, send)
+        message = await receive()
+        async def replay(): return message
+        await self.app(scope, replay, send)
+
+
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+def test_middleware_that_replays_the_body_does_not_stop_the_server(method):
+    "Who waits for the client to leave asked it for ever, without a turn for anything else"
+    app = new(middleware=[Middleware(Replays)])
+    paths = '/source', '/object', '/channel', '/elements', '/text'
+    async def endless():
+        while True:
+            yield 'one'
+            await asyncio.sleep(0.001)
+    async def source(req): return EventStream(endless())
+    async def by_object(req):
+        stream = EventStream()
+        async for o in endless(): await stream.send(o)
+    async def channel(req): return EventStream(app.channel('news'))
+    async def text(req): return StreamingResponse(endless())
+    for path, f in zip(paths, (source, by_object, channel, endless, text), strict=True): app.route(path, methods=[method])(f)
+    with serve(app) as served:
+        for path in paths:
+            with httpx.stream(method, served.url + path, timeout=DEADLINE) as response: next(response.iter_raw())
+        wait_until(lambda: not served.server.server_state.tasks, what='all clients to be forgotten')
