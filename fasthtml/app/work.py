@@ -45,7 +45,7 @@ class Run:
     def __init__(self, key: str, channel: Any):
         self.key, self.channel, self.state, self.parts = key, channel, '', []   # Signals to other processes; HTML so far
         self.id, self.number, self.told = '', 0, None   # One of several runs of the key; its signals so far; what they said
-        self.seen = self.looked = time.monotonic()      # When there was a sign of life; when somebody saw it
+        self.seen = self.looked = time.monotonic()      # When there was a sign of life; when a page last asked for it
         self.task: asyncio.Task | None = None           # If it runs here, or waits for the lease
         self.lease: Lease | None = None
         self.reader: SignalReader | None = None
@@ -111,7 +111,7 @@ class Work:
     def start(self, *args: Any, **kwargs: Any) -> Any:
         "Run it, unless it runs or is done; the element that shows it, if the guard lets the user see it"
         key = self.key(*args, **kwargs)
-        if self.region.guard and scope_in_use() is None: shown = Shown(key)   # a program of nobody: there is no user to ask about
+        if self.region.guard and scope_in_use() is None: shown = Shown(key)   # a program without users: there is no user to ask about
         else: shown = self.region(*args, **kwargs)
         if inspect.iscoroutine(shown): return self._start_with(shown, key)
         self._start(key)
@@ -392,7 +392,7 @@ async def _ask_lease(self: Work, run: Run) -> None:
         lease = await broker.lease(f'work:{run.key}', 1.0)
         if lease is None: return
         await lease.release()
-        if (run.id, run.number) != known or run.task: return    # it has ended, or begun anew, meanwhile
+        if (run.id, run.number) != known or run.task: return    # it has ended, or begun again, meanwhile
         self._end(run, 'broken')
         run.asked = True
         await self._report(run)

@@ -21,7 +21,7 @@ class NotSent(BrokerError):
 
 # %% ../../nbs/api/realtime/21_leases.ipynb #e45c2848
 def _now() -> float:
-    "Seconds on a clock that nobody sets, and that counts sleep"
+    "Seconds on a clock that is never set, and that counts sleep"
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, 'CLOCK_BOOTTIME') else time.monotonic()
 
 class Lease:

@@ -122,7 +122,7 @@ class _Question:
     "A request of our own, which goes the way of a connection and asks the guards on it"
     def __init__(self, app: Any, path: str, query: bytes):
         self.app, self.path, self.query, self.reached = app, path, query, False
-        self.found: Verdict | Exception = Verdict(refused=True)   # until somebody says more: a guard of a mount may have answered
+        self.found: Verdict | Exception = Verdict(refused=True)   # until more is known: a guard of a mount may have answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         "In place of the routes of each app on the way"

@@ -236,7 +236,7 @@ def frame_reader(
     "A `receive` that costs less; the same one with another server"
     server = protocol_of(receive)
     if type(server).__name__ != 'WebSocketsSansIOProtocol': return receive
-    try: return receive if server.queue._getters else _Incoming(server).receive   # somebody waits for it already
+    try: return receive if server.queue._getters else _Incoming(server).receive   # another reader waits for it already
     except AttributeError as e:
         report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'an idle socket keeps some memory, and a message costs some CPU')
         return receive

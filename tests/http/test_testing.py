@@ -606,7 +606,7 @@ def test_a_forgotten_client_ends_its_thread():
 
 
 def test_a_page_whose_body_is_gone_says_what_is_left():
-    "htmx 4 takes the body away when it is told to; htmx 2 empties it"
+    "htmx 4 takes the body away when the attribute says so; htmx 2 empties it"
     from fasthtml.common import Button, FastHTML
     app = FastHTML(htmx=4, secret_key='k')
     app.get('/')(lambda: Button('go', hx_get='/x', hx_target='body', hx_swap='delete'))

@@ -408,7 +408,7 @@ async def test_the_outbox_is_bounded_in_number_and_bytes_and_every_publisher_is_
     ends = await asyncio.wait_for(asyncio.gather(*publishing, return_exceptions=True), 10)
     if when_away == 'drop': assert set(ends) == {''}
     else: assert all(isinstance(e, NotSent) for e in ends)
-    await until(lambda: broker.status().failed == 100)   # with `drop` nobody waits for that
+    await until(lambda: broker.status().failed == 100)   # with `drop` no publisher waits for that
     assert broker.status().outbox == broker.status().outbox_bytes == 0
 
 

@@ -733,7 +733,7 @@ def test_an_argument_that_a_visitor_wrote_stays_in_its_attribute_under_a_policy(
 
 
 class Gate:
-    "A guard that is closed to a room while somebody is inside"
+    "A guard that is closed to a room while a viewer is inside"
     def __init__(self): self.shut, self.asked = False, 0
     def __call__(self, req):
         self.asked += 1

@@ -120,7 +120,7 @@ def test_who_has_missed_a_signal_asks_for_all(two, monkeypatch, what):
 
 @pytest.mark.parametrize('heard', [True, False])
 def test_an_owner_that_wakes_after_its_lease_has_ended_says_nothing(two, signals, heard):
-    "Another process has begun anew, or may have: what the first one still says is on nobody's page"
+    "Another process has begun again, or may have: what the first one still says is on no page"
     two.begin(0)
     two.say(0, 'first ')
     two.shows(1, 'first ')
@@ -142,7 +142,7 @@ def test_an_owner_that_wakes_after_its_lease_has_ended_says_nothing(two, signals
 
 
 def test_what_another_process_has_done_is_not_done_again(two):
-    "Also if nobody has asked this one for it yet, as after a reload that leads to another worker"
+    "Also if no page has asked this one for it yet, as after a reload that leads to another worker"
     two.begin(0)
     two.say(0, 'once', None)
     two.shows(0, 'data-work="done"')
