@@ -414,11 +414,11 @@ def python(code: str, *args: str) -> subprocess.Popen:
 
 
 BLOCKED = '''
-import asyncio, signal, sys, threading, uvloop
+import asyncio, os, signal, sys, threading, uvloop
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests in the background may have switched it off
 from fasthtml.http.threads import in_thread
 def blocked():
-    print('blocked', flush=True)
+    os.write(1, b'blocked\n')   # `print` holds a lock for a moment longer, and Python aborts if it ends in that moment
     threading.Event().wait()
 async def main(): await in_thread(blocked)
 {'asyncio': asyncio, 'uvloop': uvloop}[sys.argv[1]].run(main())
