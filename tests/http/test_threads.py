@@ -418,7 +418,7 @@ import asyncio, os, signal, sys, threading, uvloop
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts the tests in the background may have switched it off
 from fasthtml.http.threads import in_thread
 def blocked():
-    os.write(1, b'blocked\n')   # `print` holds a lock for a moment longer, and Python aborts if it ends in that moment
+    os.write(1, b'blocked\\n')   # `print` holds a lock for a moment longer, and Python aborts if it ends in that moment
     threading.Event().wait()
 async def main(): await in_thread(blocked)
 {'asyncio': asyncio, 'uvloop': uvloop}[sys.argv[1]].run(main())
