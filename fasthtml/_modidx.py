@@ -2462,6 +2462,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                    'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection._step': ( 'api/realtime/connections.html#connection._step',
                                                                                                    'fasthtml/realtime/connections.py'),
+                                               'fasthtml.realtime.connections.Connection._take_steps': ( 'api/realtime/connections.html#connection._take_steps',
+                                                                                                         'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.abort': ( 'api/realtime/connections.html#connection.abort',
                                                                                                    'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.begin': ( 'api/realtime/connections.html#connection.begin',
