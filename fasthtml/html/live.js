@@ -485,16 +485,26 @@
     if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
   }
 
+  // null: a browser makes something else of it, as of a <p> with a <div> inside, so a part of it would not be shown
   function parseDrawing(html, parent) {
-    const parsed = document.createElement('template');
-    if (!isForeign(parent)) parsed.innerHTML = html;
-    else parsed.innerHTML = parent.namespaceURI.endsWith('svg') ? '<svg>' + html : '<math>' + html;
-    return isForeign(parent) ? parsed.content.firstElementChild.firstElementChild : parsed.content.firstElementChild;
+    const parsed = document.createElement('template'), container = isForeign(parent) && (parent.namespaceURI.endsWith('svg') ? '<svg>' : '<math>');
+    parsed.innerHTML = (container || '') + html;
+    const isOne = ({childNodes}) => [...childNodes].filter(node => node.nodeType !== 3 || node.data.trim()).length === 1;
+    const around = container ? parsed.content.firstElementChild : parsed.content;
+    return isOne(parsed.content) && isOne(around) ? around.firstElementChild : null;
+  }
+
+  function cannotShow(el) {
+    el.dataset.live = 'failed';
+    el.setAttribute('data-live-has', '');    // with the next stream it is asked for again
+    known.set(keyOf(el), '');
+    console.error(`The region ${keyOf(el)} cannot be shown: a browser does not build one element of it. ` +
+      'Is an element inside of one that may not contain it?');
   }
 
   function merge(el, {html, has, at}) {
     const run = {el, added: [], held: false, leaving: new Map()}, theirs = parseDrawing(html, el.parentElement);
-    if (!theirs) return;
+    if (!theirs) return cannotShow(el);
     run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {

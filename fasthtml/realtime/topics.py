@@ -112,7 +112,7 @@ class Topic:
         self.dirty = False
         try:
             async with asyncio.timeout(self.pacing.timeout): drawing = await self.topics.draw(*self.id, seq)
-        except Exception as e: self._fail(e)
+        except (Exception, SystemExit) as e: self._fail(e)   # `sys.exit()` of a library is no reason to end the server
         except asyncio.CancelledError as e:
             if asyncio.current_task().cancelling(): raise
             self._fail(e)  # something that it awaited was cancelled

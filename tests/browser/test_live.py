@@ -225,6 +225,20 @@ def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
 
 
 @ONE
+def test_what_a_browser_makes_something_else_of_is_said(site, visit, new_page):
+    "L8: a part of the drawing would not be shown"
+    tab = new_page()
+    tab.goto(site.served.url + '/show?name=mended')
+    is_(tab, 'true')
+    for n, (bad, shown) in enumerate([(0, 'well 0'), (1, 'well 0'), (2, 'well 0'), (0, 'well 3')]):
+        site.put('mistake', bad)
+        site.put('n', n, 'mended', id=1)
+        tab.wait_for_selector('.mended[data-live=failed]' if bad else '.mended:not([data-live])')
+        has(tab, '.mended', shown)
+    assert tab.evaluate('fasthtmlLive.sets') < 10
+
+
+@ONE
 def test_many_regions_share_one_request(site, visit):
     "L7"
     tab = visit('/?n=300')
