@@ -112,7 +112,7 @@ class Topic:
         self.dirty = False
         try:
             async with asyncio.timeout(self.pacing.timeout): drawing = await self.topics.draw(*self.id, seq)
-        except Exception as e: self._fail(e)
+        except (Exception, SystemExit) as e: self._fail(e)   # `sys.exit()` of a library is no reason to end the server
         except asyncio.CancelledError as e:
             if asyncio.current_task().cancelling(): raise
             self._fail(e)  # something that it awaited was cancelled
@@ -356,10 +356,14 @@ class Viewer:
         "Send an event that concerns the page as a whole"
         if not self.closed: self.box.put_now(page_event(name, **values))
 
+    def put(self, piece: bytes) -> None:
+        "Send an event that concerns a region"
+        if not self.closed: self.box.put_now(piece)
+
     def send(self, topic: Topic, piece: bytes) -> None:
         "An event of a topic"
         if self.closed: return
-        if self.owed is None and self.box.pending_bytes <= self.most_pending: self.box.put_now(piece)
+        if self.owed is None and self.box.pending_bytes <= self.most_pending: self.put(piece)
         elif self.owed is not None: self.owed.add(topic)
         else:
             self.owed = {topic}
@@ -410,7 +414,7 @@ async def _take(self: Viewer, asked: list[Asked]) -> None:
     for one, result in zip(asked, results):
         if isinstance(result, BaseException):  # also a CancelledError, of something that a guard has awaited
             log.error('The region %s cannot be followed.', one.key, exc_info=result)
-            self.box.put_now(state_event(one.key, 'failed'))
+            self.put(state_event(one.key, 'failed'))
 
 @patch
 async def _one(self: Viewer, asked: Asked) -> None:
@@ -426,7 +430,7 @@ async def _one(self: Viewer, asked: Asked) -> None:
 def deny(self: Viewer, key: str) -> None:
     "The page may not have this region (any more)"
     self.remove([key])
-    if not self.closed: self.box.put_now(state_event(key, 'lost'))
+    self.put(state_event(key, 'lost'))
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #80f696c2
 @patch

@@ -225,6 +225,20 @@ def test_a_region_that_raises_is_marked_and_tried_again(site, visit):
 
 
 @ONE
+def test_what_a_browser_makes_something_else_of_is_said(site, visit, new_page):
+    "L8: a part of the drawing would not be shown"
+    tab = new_page()
+    tab.goto(site.served.url + '/show?name=mended')
+    is_(tab, 'true')
+    for n, (bad, shown) in enumerate([(0, 'well 0'), (1, 'well 0'), (2, 'well 0'), (0, 'well 3')]):
+        site.put('mistake', bad)
+        site.put('n', n, 'mended', id=1)
+        tab.wait_for_selector('.mended[data-live=failed]' if bad else '.mended:not([data-live])')
+        has(tab, '.mended', shown)
+    assert tab.evaluate('fasthtmlLive.sets') < 10
+
+
+@ONE
 def test_many_regions_share_one_request(site, visit):
     "L7"
     tab = visit('/?n=300')
@@ -734,11 +748,41 @@ def test_a_page_that_asks_again_and_again_notices_that_nobody_answers(site, visi
     wait(tab, lambda: len(held) == 4)
     sleeps(tab)
     is_(tab, 'stale')
-    held.clear()
-    tab.evaluate('fasthtmlLive.polls = 59')      # after the next one it tries a stream again
-    while kinds[-1]:
-        tab.evaluate("dispatchEvent(new Event('online'))")
-        tab.wait_for_timeout(50)
+
+
+@ONE
+def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
+    "L8, L9: a poll waits for the next change, also of what came to the page meanwhile; a hidden tab says that it does not know"
+    tab, asked = visit('/plain', None), []
+
+    def hold(route):
+        asked.append(route.request.post_data)
+        if '"poll":true' in asked[-1]: route.continue_()
+    tab.route('**/_live', hold)
+    visit('/', 'stale', tab)
+    for n in 1, 2:
+        wait(tab, lambda n=n: len(asked) == n)
+        sleeps(tab)
+    is_(tab, 'true')
+    tab.evaluate("states = []")
+    for n in 1, 2, 3:
+        wait(tab, lambda: '"hold":true' in asked[-1])
+        site.put('n', n, 'form', id=1)
+        has(tab, 'h2', f'n={n}')
+    tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('main'), swap: 'beforeend'})")
+    has(tab, '.row', 'row 1 3')
+    wait(tab, lambda: '"row{' in asked[-1].replace('\\', '') and '"hold":true' in asked[-1])
+    site.put('n', 4, 'row', id=1)
+    has(tab, '.row', 'row 1 4')
+    assert tab.evaluate('states') == []
+    hide = """on => {
+        Object.defineProperty(document, 'hidden', {value: on, configurable: true})
+        document.dispatchEvent(new Event('visibilitychange'))
+    }"""
+    tab.evaluate(hide, True)
+    is_(tab, 'stale')
+    tab.evaluate(hide, False)
+    is_(tab, 'true')
 
 
 @VERSIONS

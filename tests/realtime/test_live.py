@@ -517,6 +517,33 @@ def test_a_page_may_ask_without_a_stream(app, served):
     wait_until(lambda: all(not here.pages and not len(here.topics) for here in app.regions.loops.values()))
 
 
+@pytest.mark.parametrize('what', ['change', 'failure', 'refusal', 'recheck', 'forget', 'end of the app'])
+def test_a_poll_that_waits_ends_with_what_it_waits_for(what):
+    "L4, L8, L9"
+    app = shop(recheck=0.1 if what == 'recheck' else None)
+    app.regions.longest_hold = 3600
+    @app.live(guard=lambda auth: app.state.n != 3)
+    def shown(auth): return Div(f'{auth}: {1 / (app.state.n - 1)}')
+    @app.get('/staff/shown')
+    def page(): return shown()
+    with ThreadPoolExecutor(1) as pool, serve(app) as served:
+        ann = Visitor(served)
+        ann.get('/login?user=ann')
+        rows = ann.rows('/staff/shown')
+        poll = pool.submit(lambda: ann.request('POST', '/_live', dict(has=rows, poll=True, hold=True)).read().decode())
+        here = wait_until(lambda: next(iter(app.regions.loops.values()), None))
+        wait_until(lambda: poll.done() or here.pages and all(page.compared for page in list(here.pages.values())))
+        if what != 'recheck': assert not poll.done()
+        app.state.n = dict(change=2, failure=1, refusal=3).get(what, 0)
+        if what in ('change', 'failure'): shown.changed_sync()
+        if what == 'refusal': asyncio.run_coroutine_threadsafe(app.regions.ask_region_guards(*here.pages.values()), here.loop).result()
+        if what == 'forget': asyncio.run_coroutine_threadsafe(app.forget('ann'), here.loop).result()
+        if what == 'end of the app': served.stop()
+        text = poll.result(DEADLINE)
+    said = dict(change='ann: 1.0', failure='"failed"', refusal='"lost"').get(what, 'live/checked')
+    assert said in text and (what in said or 'live/checked' in text)
+
+
 def test_a_test_sees_whether_a_page_is_true(app):
     "In the page client: what is shown by now, what was entered, and who may not see it any more"
     client = Client(app, session={'user': 'ann'})
