@@ -238,7 +238,8 @@ def everything(tmp_path, **options):
 
 
 PATHS = '''/page /guarded /json /text /html /ft /redirect /stream /chunks /events /file /crash /refused /number?n=x /no-such-page /raw
-    /m/raw /in/ /in/no /files/a.txt /files/no /raw.html /m/raw.html /files/a.html /files/a.svg /asgi/x /static/a.txt /static/a.html /static/a.svg /static/no.txt'''.split()
+    /m/raw /in/ /in/no /files/a.txt /files/no /raw.html /m/raw.html /files/a.html /files/a.svg /asgi/x
+    /static/a.txt /static/a.html /static/a.svg /static/no.txt'''.split()
 CAREFUL = {'x-content-type-options': 'nosniff', 'referrer-policy': 'strict-origin-when-cross-origin', 'x-frame-options': 'SAMEORIGIN',
            'cross-origin-opener-policy': 'same-origin'}
 
@@ -284,7 +285,8 @@ DOCUMENTS = [p for p in PATHS if p not in OTHERS]
 def test_another_kind_of_app_may_bring_its_own_policy(before):
     "Also where a guard stands before it; a mounted app of ours says for itself whether it has one"
     async def own(request): return HTMLResponse('x', headers={'Content-Security-Policy': "default-src 'none'"})
-    app = FastHTML(secret_key='k', csp=True, before=before, routes=[Route('/own', own), Mount('/m', Starlette(routes=[Route('/own', own)]))])
+    routes = [Route('/own', own), Mount('/m', Starlette(routes=[Route('/own', own)]))]
+    app = FastHTML(secret_key='k', csp=True, before=before, routes=routes)
     inner = FastHTML(secret_key='k')
     inner.get('/')(lambda: Script('1'))
     app.mount('/in', inner)
