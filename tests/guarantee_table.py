@@ -48,7 +48,7 @@ SERVERS = {
     'uvicorn': 'uvicorn guarantee_app:app --host 127.0.0.1 --port 0 --no-access-log --ws websockets-sansio',
     'wsproto': 'uvicorn guarantee_app:app --host 127.0.0.1 --port 0 --no-access-log --ws wsproto --http h11 --loop asyncio',
     'hypercorn': 'hypercorn guarantee_app:app -b 127.0.0.1:0',
-    'granian': 'granian guarantee_app:app --interface asgi --host 127.0.0.1 --port FREE --workers-kill-timeout 20',
+    'granian': 'granian guarantee_app:app --interface asgi --host 127.0.0.1 --port FREE',
 }
 
 # What a server keeps to itself

@@ -32,7 +32,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
-from ..http.responses import current_exchange
+from ..http.responses import UnderPolicy, current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
@@ -181,6 +181,7 @@ class SiteRouter(AppRouter):
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if not found: return app
         if route is outer: route = None
+        if self.site.page.csp and scope['type'] == 'http' and not is_ours(route or app): app = UnderPolicy(app, self.site.page)
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
         if scope['type'] == 'http' and not self.site.before and not fetch: return app
         ours = is_ours(route)

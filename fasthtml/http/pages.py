@@ -77,6 +77,15 @@ class Frame:
     seen: tuple        # The settings it was made from
     gaps: tuple[list[bytes], ...] = ()  # `top`, `head` and `bottom`, cut where the nonce goes, if there is a policy
 
+    def filled(self, nonce: bytes) -> list[list[bytes]]:
+        "`top`, `head` and `bottom` in pieces, which a page joins only once: the head is long"
+        found = []
+        for cuts in self.gaps:
+            pieces = [nonce] * (2 * len(cuts) - 1)
+            pieces[::2] = cuts
+            found.append(pieces)
+        return found
+
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
     return to_html(ft(tag, **attrs)).removesuffix(f'</{tag}>')
@@ -246,9 +255,10 @@ def page_edges(
     else: own += to_html(title)
     if page.canonical: own += canonical_link(scope, page.canonical, getattr(request, 'canonical', None))
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
-    top, head, bottom = frame.top, frame.head, frame.bottom
-    if nonce: top, head, bottom = map(nonce.encode().join, frame.gaps)
-    return (top, own.encode('utf-8', 'replace'), head, mid), bottom
+    own_bytes = own.encode('utf-8', 'replace')
+    if not nonce: return (frame.top, own_bytes, frame.head, mid), frame.bottom
+    top, head, bottom = frame.filled(nonce.encode())
+    return (*top, own_bytes, *head, mid), b''.join(bottom)
 
 def render_page(
     nodes: Iterable[Any],            # The content

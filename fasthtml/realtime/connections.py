@@ -19,6 +19,7 @@ from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from anyio import CancelScope
 from fastcore.basics import patch
 from starlette.types import Scope, Send
 
@@ -252,6 +253,12 @@ async def finish(self: Connection,
 ) -> None:
     "End the connection, once; raises a cancellation that came from outside"
     self.finishing = True
+    with CancelScope(shield=True): outside = await self._take_steps(ending, failure)
+    if outside: raise outside
+
+@patch
+async def _take_steps(self: Connection, ending: Ending, failure: BaseException | None) -> BaseException | None:
+    "The steps of the end; a cancellation from outside"
     outside = _raised(failure) if await self._note(failure) else None                       # 1
     ticker().discard(self)                                                                  # 2
     self.leave()                                                                            # 3
@@ -262,7 +269,7 @@ async def finish(self: Connection,
     self.state = next_state(self.state, 'closed')                                           # 7
     if self.remaining and not self.remaining.done(): self.remaining.add_done_callback(lambda _: self._forget())
     else: self._forget()
-    if outside: raise outside
+    return outside
 
 @patch
 def _forget(self: Connection) -> None:

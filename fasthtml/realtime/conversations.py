@@ -15,6 +15,7 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import Any, Protocol
 
+from anyio import CancelScope
 from fastcore.basics import patch
 from starlette.exceptions import HTTPException
 from starlette.types import Message as AsgiMessage
@@ -103,7 +104,7 @@ class Conversation:
             except BaseException as e: failure = e
             if self.late is None: return await connection.finish(self, failure)
             outside = await connection.cancellation.settle(failure)
-            await asyncio.shield(self.late)
+            with CancelScope(shield=True): await asyncio.shield(self.late)
             if outside: raise failure
         finally:
             current_connection.set(outer)

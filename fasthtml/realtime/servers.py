@@ -183,8 +183,9 @@ def frame_writer(
 # %% ../../nbs/api/realtime/20_servers.ipynb #5e0c1a71
 class _Incoming:
     "What uvicorn has read of a client and the app has not taken"
-    __slots__ = ('messages', 'protocol', 'stopped', 'waiting')
+    __slots__ = ('loop', 'messages', 'protocol', 'stopped', 'waiting')
     def __init__(self, protocol: Any):
+        self.loop = asyncio.get_running_loop()   # asked for each message, it would cost a system call
         self.protocol, self.stopped, queue = protocol, protocol.read_paused, protocol.queue
         protocol.transport.resume_reading, queue.empty
         self.messages: list[dict] = []
@@ -206,29 +207,23 @@ class _Incoming:
 
     def empty(self) -> bool: return not self.messages
 
-    async def _come(self) -> None:
-        "Wait for a message"
+    async def receive(self) -> dict:
+        "ASGI `receive`"
         while not self.messages:
-            future = asyncio.get_running_loop().create_future()
+            future = self.loop.create_future()
             self.waiting.append(future)
             try: await future
             except asyncio.CancelledError:
                 if self.messages: self._wake()   # what woke it is for the next that waits
                 raise
             finally: self.waiting.remove(future)
-
-    async def get(self) -> dict:
-        "For uvicorn's own `receive`"
-        if not self.messages: await self._come()
-        return self.messages.pop(0)
-
-    async def receive(self) -> dict:
-        "ASGI `receive`"
-        message = self.messages.pop(0) if self.messages else await self.get()
+        message = self.messages.pop(0)
         if self.stopped and not self.messages:
             self.stopped = self.protocol.read_paused = False
             self.protocol.transport.resume_reading()
         return message
+
+    get = receive   # for uvicorn's own
 
 def frame_reader(
     receive: Callable[[], Awaitable[dict]],  # The server's own `receive`

@@ -7,6 +7,7 @@ import contextlib
 import json
 from contextvars import ContextVar
 
+import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Host, Mount, Router
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.common import A, Div, EventStream, FastHTML, UploadFile
@@ -477,3 +479,90 @@ def test_middleware_that_replays_the_body_does_not_stop_the_server(method):
         for path in paths:
             with httpx.stream(method, served.url + path, timeout=DEADLINE) as response: next(response.iter_raw())
         wait_until(lambda: not served.server.server_state.tasks, what='all clients to be forgotten')
+
+
+# A scope of anyio cancels what waits within it again and again
+
+async def cancel_scope(run, left):
+    with anyio.CancelScope() as scope:
+        left.append(scope.cancel)
+        await run()
+
+
+async def task_group(run, left):
+    async with anyio.create_task_group() as tasks:
+        left.append(tasks.cancel_scope.cancel)
+        tasks.start_soon(run)
+
+
+class Cancels:
+    "Its scope is left while the response runs, when the program says so"
+    def __init__(self, app, how): self.app, self.how = app, how
+    async def __call__(self, scope, receive, send):
+        if scope['type'] == 'lifespan' or 'cancel' in scope: return await self.app(scope, receive, send)
+        scope['cancel'], scope['log'] = (left := []), (log := [])
+        async def slow_send(message):
+            await asyncio.sleep(0)   # as a server whose client is slow
+            await send(message)
+        await self.how(lambda: self.app(scope, receive, slow_send), left)
+        scope['app'].logs.append([*log, 'layer over'])
+
+
+def cancelled_app(**options):
+    app = new(**options)
+    app.logs = []
+    @contextlib.contextmanager
+    def noted(o):
+        o.scope['cancel'][0]()
+        try: yield
+        finally: o.scope['log'].append('ended')
+
+    async def endless(req):
+        yield 'one'
+        with noted(req):
+            while True:
+                await asyncio.sleep(0)
+                yield 'more'
+    @app.get('/source')
+    async def source(req): return EventStream(endless(req))
+    @app.get('/object')
+    async def by_object(req):
+        stream = EventStream()
+        async for o in endless(req): await stream.send(o)
+    @app.get('/held')
+    async def held(req):
+        stream = EventStream()
+        await stream.send('one')
+        asyncio.get_running_loop().call_later(0.01, req.scope['cancel'][0])
+        return stream
+
+    async def conn(ws, send):
+        await send('one')
+        with noted(ws): await asyncio.sleep(3600)
+    async def disconn(ws):
+        await asyncio.sleep(0.01)
+        ws.scope['log'].append('disconn')
+    async def works(ws):
+        with noted(ws): await asyncio.sleep(3600)
+    app.ws('/conn', conn=conn, disconn=disconn)(lambda: None)
+    app.ws('/handler', disconn=disconn)(works)
+    return app
+
+
+@pytest.mark.parametrize('inside', [True, False])
+@pytest.mark.parametrize('how', [cancel_scope, task_group])
+def test_a_scope_that_cancels_again_and_again_waits_for_the_end(how, inside):
+    "The body gets its closing event and its end, a socket its close frame, and `disconn` runs before the layer is over"
+    app = cancelled_app(middleware=[Middleware(Cancels, how)] if inside else [])
+    with serve(app if inside else Cancels(app, how)) as served:
+        for path in '/source', '/object', '/held':
+            body = httpx.get(served.url + path, timeout=DEADLINE).text
+            assert parse_events(body)[-1].event == 'shutdown', path
+        for path in '/conn', '/handler':
+            with connect(served.ws_url + path) as ws:
+                if path == '/handler': ws.send('{}')
+                with pytest.raises(ConnectionClosed) as closed:
+                    while True: ws.recv(timeout=DEADLINE)
+            assert closed.value.rcvd.code == 1012, path
+        wait_until(lambda: len(app.logs) == 5, what='the layers to be over')
+    assert app.logs == [*[['ended', 'layer over']] * 2, ['layer over'], *[['ended', 'disconn', 'layer over']] * 2]
