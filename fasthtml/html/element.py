@@ -559,7 +559,7 @@ def to_node(x: Any) -> Any:
         if steps > 100_000: raise ValueError(_endless)
     return x
 
-# %% ../../nbs/api/html/01_element.ipynb #3a6e1569
+# %% ../../nbs/api/html/01_element.ipynb #5e0f27ad
 def _look_for_end(above: Any, pieces: int) -> int:
     "After how many pieces to look again; ValueError if more elements are open than any page has"
     depth = 0
@@ -567,6 +567,7 @@ def _look_for_end(above: Any, pieces: int) -> int:
     if depth > 1000: raise ValueError(_endless)
     return 2 * pieces
 
+# %% ../../nbs/api/html/01_element.ipynb #3a6e1569
 def to_html(*children: Node) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
