@@ -173,8 +173,9 @@ def _left(self: Conversation, message: AsgiMessage) -> None:
 # %% ../../nbs/api/realtime/24_conversations.ipynb #c4a1b2d7
 @patch
 def _hurry(self: Conversation) -> None:
-    "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
-    self.timer = self.connection.loop.call_later(1, self._finish_late)
+    "It ends while a handler works, which has a second to finish, or half of the grace; then the end does not wait for it any longer"
+    lifecycle = self.connection.lifecycle
+    self.timer = self.connection.loop.call_later(min(1, lifecycle.remaining / 2) if lifecycle else 1, self._finish_late)
 
 @patch
 def _finish_late(self: Conversation) -> None:
