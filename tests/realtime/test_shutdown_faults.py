@@ -106,7 +106,7 @@ def stop(server, number=signal.SIGTERM) -> float:
 
 
 def check_ends(clients, *parts) -> None:
-    "They hear of the end although the function goes on"
+    "Each gets its closing event or frame although the function goes on"
     for part, client in zip(parts, clients, strict=True):
         end = client.read_to_end()
         assert end[-1].event == 'shutdown' and client.terminated if isinstance(client, Stream) else end == 1012, (part, end)
