@@ -107,6 +107,12 @@ def shapes(site):
         if get('boom'): raise ValueError('boom')
         return Div(f'ok {get("n")}', cls='bad')
 
+    @live
+    def mended(id: int):
+        said = f'well {get("n")}'
+        inside = [said, Div(said), NotStr(f'{said}</p>and more')][get('mistake')]
+        return P(inside, cls='mended')
+
     @live(timeout=0.3)
     def hangs(id: int):
         time.sleep(slow.get('hangs', 0))
@@ -183,8 +189,8 @@ def shapes(site):
     @live(guard=lambda auth, id: auth not in get('banned', []))
     def secret(id: int): return Div(f'secret {get("n")}', cls='sec')
 
-    for f in (form, bad, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret, scripted,
-              bar, bars, choice, note):
+    for f in (form, bad, mended, hangs, row, cells, table, inner, outer, aregion, cart, busy, rows, editor, account, around, secret,
+              scripted, bar, bars, choice, note):
         setattr(site, f.name, f)
 
 

@@ -31,7 +31,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .open_pages import Letter, LoopRegions, OpenPage, PageStream
+from .open_pages import LoopRegions, OpenPage, PageStream, PollPage
 from .region import Region, function_of, name_checked
 from ..html.composed import Script
 from ..html.element import FT, links
@@ -60,6 +60,7 @@ class Regions:
     "All regions of an app, in every event loop that serves it"
     heartbeat: float | None = 15   # Seconds of silence after which a page's stream says that it is there
     patience = 10                  # Seconds that a page may take to ask again
+    longest_hold = 15.0            # Seconds for which a poll waits for a change
     def __init__(self,
         app: Any,                      # The FastHTML app
         recheck: float | None = 300,   # Seconds between two looks at permission; None: only when a connection opens
@@ -293,22 +294,18 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     (asked, paths), wanted = await read_shown(data), read_streams(data)
     verdicts = await self.verdicts(scope, paths)
     if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
-    page = OpenPage(self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True)
+    about = self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True
+    hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
+    page = PollPage(*about, hold=hold, retry=data.get('retry')) if data.get('poll') else OpenPage(*about)
     if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
-    if data.get('poll'): return await self.answer_poll(page, asked, scope, receive, send)
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 
 @patch
-async def answer_poll(self: Regions, page: OpenPage, asked: list[Asked], scope: Scope, receive: Receive, send: Send) -> None:
-    "The same comparison, as one response that ends"
-    page.box = Letter()
-    page.here.opened(page)
-    try: await page.add(asked)
-    finally:
-        page.close()
-        page.here.closed(page)
-    headers = [(b'content-type', b'text/event-stream; charset=utf-8'), (b'cache-control', b'no-store')]
-    await ReadyResponse(200, headers, b''.join(page.box))(scope, receive, send)
+def try_again(self: Regions, page: OpenPage, key: Any) -> None:
+    "Somebody asks to try again work that the page shows"
+    for topic in page.topics:
+        region = self.table[name_of(topic.key)]
+        if topic.key == key and region.retry: region.retry(key)
 
 @patch
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
@@ -333,9 +330,7 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     if page.carried and isinstance(over, list): page.drop_streams(number for number in over if type(number) is int)
     if len(page.carried or ()) + len(wanted) > most_streams: raise HTTPException(413, Text('live_many_streams', limit=most_streams))
     if wanted: page.carry(wanted, scope)
-    if retry := next((topic.key for topic in page.topics if topic.key == data.get('retry')), None):
-        region = self.table[name_of(retry)]
-        if region.retry: region.retry(retry)
+    self.try_again(page, data.get('retry'))
     await Response('', 204)(scope, receive, send)
 
 # %% ../../nbs/api/app/31_live.ipynb #d1e4d504

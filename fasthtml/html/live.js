@@ -485,16 +485,26 @@
     if (/^2/.test(htmx.version)) htmx.trigger(node, 'htmx:load', {elt: node});
   }
 
+  // null: a browser makes something else of it, as of a <p> with a <div> inside, so a part of it would not be shown
   function parseDrawing(html, parent) {
-    const parsed = document.createElement('template');
-    if (!isForeign(parent)) parsed.innerHTML = html;
-    else parsed.innerHTML = parent.namespaceURI.endsWith('svg') ? '<svg>' + html : '<math>' + html;
-    return isForeign(parent) ? parsed.content.firstElementChild.firstElementChild : parsed.content.firstElementChild;
+    const parsed = document.createElement('template'), container = isForeign(parent) && (parent.namespaceURI.endsWith('svg') ? '<svg>' : '<math>');
+    parsed.innerHTML = (container || '') + html;
+    const isOne = ({childNodes}) => [...childNodes].filter(node => node.nodeType !== 3 || node.data.trim()).length === 1;
+    const around = container ? parsed.content.firstElementChild : parsed.content;
+    return isOne(parsed.content) && isOne(around) ? around.firstElementChild : null;
+  }
+
+  function cannotShow(el) {
+    el.dataset.live = 'failed';
+    el.setAttribute('data-live-has', '');    // with the next stream it is asked for again
+    known.set(keyOf(el), '');
+    console.error(`The region ${keyOf(el)} cannot be shown: a browser does not build one element of it. ` +
+      'Is an element inside of one that may not contain it?');
   }
 
   function merge(el, {html, has, at}) {
     const run = {el, added: [], held: false, leaving: new Map()}, theirs = parseDrawing(html, el.parentElement);
-    if (!theirs) return;
+    if (!theirs) return cannotShow(el);
     run.names = namesIn(theirs);
     if (el.localName === 'template' || el.localName !== theirs.localName) el = buildRegion(el, theirs, run);
     else {
@@ -771,25 +781,38 @@
     for (const el of regions()) el.removeAttribute('data-live');
   }
 
-  // Where streams are held back: the same comparison, again and again
-  async function poll(asked) {
+  // Where streams are held back: the same comparison, again and again. A page that is true is answered when something has
+  // changed. One that nobody looks at holds no connection, and does not know between two answers
+  async function poll(asked, retryKey) {
+    const me = new AbortController(), begun = performance.now(), unseen = () => document.hidden || resting;
+    const hold = live.state === 'true' && !unseen();
+    clearTimeout(waiting);
+    if (line) line.abort();
+    line = me;
+    if (!hold) checked = false;
     live.polls++;
-    const me = new AbortController();
     watch(me, 2.5 * beat);
     try {
-      const response = await post('', {...shows([...asked.values()]), poll: true}, {signal: me.signal});
+      known = new Map([...asked.values()].map(([key, , has]) => [key, has]));
+      const response = await post('', {...shows([...asked.values()]), poll: true, hold, retry: retryKey, visit: resting}, {signal: me.signal});
       if (isRefusal(response)) return lost();
       if (!response.ok) throw new Error(response.status);
+      const events = (await response.text()).split('\n\n').map(parse);
+      if (line !== me) return;
+      if (!events.some(event => event.name === 'live/checked')) throw new Error('the answer is not complete');
       missing.clear();
       unmark();
-      for (const text of (await response.text()).split('\n\n')) take(parse(text), null);
-      fails = 0;
-      if (live.polls % 60 === 0) polling = false;    // perhaps the obstacle has gone
-      waiting = setTimeout(open, 5000 * (0.8 + Math.random() / 2.5));
+      for (const event of events) take(event, null);
+      if (line !== me) return;     // refused
+      line = null;
+      if (unseen()) say('stale');
+      waiting = setTimeout(open, unseen() ? 5000 * (0.8 + Math.random() / 2.5) : Math.max(0, 500 - performance.now() + begun));
     } catch (error) {
+      if (line !== me || stopped) return;
       live.trouble = [...live.trouble.slice(-19), String(error).slice(0, 80)];
+      line = null;
       retry();
-    } finally { clearTimeout(dog); }
+    } finally { if (!line) clearTimeout(dog); }
   }
 
   // ---- Events
@@ -887,7 +910,12 @@
   function sync() {
     const asked = rows();
     for (const el of regions()) adopt(el);
-    if (stopped || polling || !line && (waiting && !resting || !asked.size && !carried.size)) return;
+    if (stopped) return;
+    if (polling) {
+      if (line && [...asked].some(([key, [, , has]]) => known.get(key) !== has || missing.has(key))) open();
+      return;
+    }
+    if (!line && (waiting && !resting || !asked.size && !carried.size)) return;
     if (!line) return open();
     if (!checked || !page) return;
     const add = [...asked.values()].filter(([key, , has]) => known.get(key) !== has || missing.has(key));
@@ -906,14 +934,14 @@
     if (has.length) expect();
     try {
       const response = await post('/set', {page, ...shows(has), drop, ...more});
-      if (isRefusal(response)) lost();
-      else if (response.status !== 204 && !stopped) open();
+      if (response.status !== 204 && !stopped) open();   // which learns why, if it is refused
     } catch { if (!stopped && !waiting) open(); }
   }
 
   document.addEventListener('click', event => {
     const button = event.target.closest && event.target.closest('[data-live-retry]');
-    if (button && page) change([], [], {retry: button.dataset.liveRetry});
+    if (button && polling) poll(rows(), button.dataset.liveRetry);
+    else if (button && page) change([], [], {retry: button.dataset.liveRetry});
   });
 
   const bringsRegion = node => node.nodeType === 1 && (node.hasAttribute(KEY) || node.querySelector(`[${KEY}]`) !== null);
@@ -1045,8 +1073,10 @@
   function makeRoom() {
     clearTimeout(restTimer);
     restTimer = setTimeout(() => {
-      if (resting && waiting && !isCrowded()) open();
-      else if (line && checked) isCrowded() ? rest() : resting = false;
+      if (resting && waiting && !isCrowded()) {
+        resting = false;
+        open();
+      } else if (line && checked) isCrowded() ? rest() : resting = false;
     }, 300);
   }
 
@@ -1089,9 +1119,9 @@
   addEventListener('online', () => { bark(); tryNow(); });
   document.addEventListener('visibilitychange', () => {
     hiddenAt = document.hidden ? Date.now() : Infinity;
+    if (document.hidden && polling && line) open();
     if (document.hidden) return meet();
     bark();
-    if (!line && waiting) say('stale');   // it has asked some time ago
     tryNow();
     meet(true);
   });

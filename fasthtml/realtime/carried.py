@@ -39,12 +39,12 @@ class WantedStream(NamedTuple):
 
 def read_streams(
     data: dict[str, Any], # The body of a request
-) -> list[WantedStream]:
+) -> tuple[WantedStream, ...]:
     "The streams that a page asks for: `streams` is a list of [number, address, headers]"
     rows = data.get('streams', [])
     if not isinstance(rows, list) or not all(map(_is_stream, rows)): raise HTTPException(400, Text('live_streams'))
     if len(rows) > most_streams: raise HTTPException(413, Text('live_many_streams', limit=most_streams))
-    return [WantedStream(number, address, {n.lower(): v for n, v in headers.items()}) for number, address, headers in rows]
+    return tuple(WantedStream(number, address, {n.lower(): v for n, v in headers.items()}) for number, address, headers in rows)
 
 def _is_stream(row: Any) -> bool:
     fine = isinstance(row, list) and len(row) == 3 and type(row[0]) is int and isinstance(row[1], str) and isinstance(row[2], dict)

@@ -22,7 +22,7 @@ from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #33fc7144
 from ..http.security import one_line as log_line
-from .regions import Drawing, fits, name_of, splice
+from .regions import Drawing, fits, id_of, name_of, splice
 from .wire import sse_message, to_bytes
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #8c300300
@@ -112,7 +112,7 @@ class Topic:
         self.dirty = False
         try:
             async with asyncio.timeout(self.pacing.timeout): drawing = await self.topics.draw(*self.id, seq)
-        except Exception as e: self._fail(e)
+        except (Exception, SystemExit) as e: self._fail(e)   # `sys.exit()` of a library is no reason to end the server
         except asyncio.CancelledError as e:
             if asyncio.current_task().cancelling(): raise
             self._fail(e)  # something that it awaited was cancelled
@@ -284,12 +284,12 @@ class Topics:
         name: str,                 # Of the region
         named: dict[str, Any],     # Arguments that were named, as JSON
         key: str | None = None,    # Instead of the two, if all were named
-        person: str | None = None, # Only of this person
+        person: str | None = None, # Only of this person, or another with the same id
     ) -> list[Topic]:
         "Topics that a change concerns"
         by_key = self._topics.get(name, {})
         keys = [key] if key else [k for k in by_key if fits(k, name, named)]
-        return [t for k in keys for t in by_key.get(k, {}).values() if person is None or t.id[1] == person]
+        return [t for k in keys for t in by_key.get(k, {}).values() if person is None or id_of(t.id[1]) == id_of(person)]
 
     def changed(self, name: str, named: dict[str, Any], key: str | None = None, person: str | None = None) -> None:
         "A region has changed"
@@ -356,10 +356,14 @@ class Viewer:
         "Send an event that concerns the page as a whole"
         if not self.closed: self.box.put_now(page_event(name, **values))
 
+    def put(self, piece: bytes) -> None:
+        "Send an event that concerns a region"
+        if not self.closed: self.box.put_now(piece)
+
     def send(self, topic: Topic, piece: bytes) -> None:
         "An event of a topic"
         if self.closed: return
-        if self.owed is None and self.box.pending_bytes <= self.most_pending: self.box.put_now(piece)
+        if self.owed is None and self.box.pending_bytes <= self.most_pending: self.put(piece)
         elif self.owed is not None: self.owed.add(topic)
         else:
             self.owed = {topic}
@@ -410,7 +414,7 @@ async def _take(self: Viewer, asked: list[Asked]) -> None:
     for one, result in zip(asked, results):
         if isinstance(result, BaseException):  # also a CancelledError, of something that a guard has awaited
             log.error('The region %s cannot be followed.', one.key, exc_info=result)
-            self.box.put_now(state_event(one.key, 'failed'))
+            self.put(state_event(one.key, 'failed'))
 
 @patch
 async def _one(self: Viewer, asked: Asked) -> None:
@@ -426,7 +430,7 @@ async def _one(self: Viewer, asked: Asked) -> None:
 def deny(self: Viewer, key: str) -> None:
     "The page may not have this region (any more)"
     self.remove([key])
-    if not self.closed: self.box.put_now(state_event(key, 'lost'))
+    self.put(state_event(key, 'lost'))
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #80f696c2
 @patch

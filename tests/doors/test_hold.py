@@ -102,7 +102,8 @@ def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkey
 
 def test_others_have_their_turn_while_a_page_asks_for_many_regions(app):
     body = json.dumps({'poll': 1, 'has': [[f'region?n={i}', 'a.Lw.c', ''] for i in range(2000)]}).encode()
-    async def receive(): return {'type': 'http.request', 'body': body}
+    messages = [{'type': 'http.request', 'body': body}]
+    async def receive(): return messages.pop() if messages else await asyncio.get_running_loop().create_future()
     async def send(message): sent.append(message)
     sent, turns = [], 0
     scope = dict(type='http', method='POST', path='/_live', raw_path=b'/_live', query_string=b'', headers=[], scheme='http')

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -516,6 +517,33 @@ def test_a_page_may_ask_without_a_stream(app, served):
     wait_until(lambda: all(not here.pages and not len(here.topics) for here in app.regions.loops.values()))
 
 
+@pytest.mark.parametrize('what', ['change', 'failure', 'refusal', 'recheck', 'forget', 'end of the app'])
+def test_a_poll_that_waits_ends_with_what_it_waits_for(what):
+    "L4, L8, L9"
+    app = shop(recheck=0.1 if what == 'recheck' else None)
+    app.regions.longest_hold = 3600
+    @app.live(guard=lambda auth: app.state.n != 3)
+    def shown(auth): return Div(f'{auth}: {1 / (app.state.n - 1)}')
+    @app.get('/staff/shown')
+    def page(): return shown()
+    with ThreadPoolExecutor(1) as pool, serve(app) as served:
+        ann = Visitor(served)
+        ann.get('/login?user=ann')
+        rows = ann.rows('/staff/shown')
+        poll = pool.submit(lambda: ann.request('POST', '/_live', dict(has=rows, poll=True, hold=True)).read().decode())
+        here = wait_until(lambda: next(iter(app.regions.loops.values()), None))
+        wait_until(lambda: poll.done() or here.pages and all(page.compared for page in list(here.pages.values())))
+        if what != 'recheck': assert not poll.done()
+        app.state.n = dict(change=2, failure=1, refusal=3).get(what, 0)
+        if what in ('change', 'failure'): shown.changed_sync()
+        if what == 'refusal': asyncio.run_coroutine_threadsafe(app.regions.ask_region_guards(*here.pages.values()), here.loop).result()
+        if what == 'forget': asyncio.run_coroutine_threadsafe(app.forget('ann'), here.loop).result()
+        if what == 'end of the app': served.stop()
+        text = poll.result(DEADLINE)
+    said = dict(change='ann: 1.0', failure='"failed"', refusal='"lost"').get(what, 'live/checked')
+    assert said in text and (what in said or 'live/checked' in text)
+
+
 def test_a_test_sees_whether_a_page_is_true(app):
     "In the page client: what is shown by now, what was entered, and who may not see it any more"
     client = Client(app, session={'user': 'ann'})
@@ -670,6 +698,49 @@ def test_a_region_of_a_person_is_drawn_with_the_person_of_now():
         out.add(7)
         purse.changed_sync()
         page.wait('html[data-live=lost]')
+
+
+@dataclass
+class Admin(Account): ...
+
+
+@pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
+def test_users_of_two_kinds_with_the_same_id_are_two(named):
+    "Neither sees what was drawn for the other; what names the id alone concerns both"
+    people, words = {'admin': Admin(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
+
+    def known(request, user: str): request.scope['auth'] = replace(people[user])
+    app = FastHTML(secret_key='k', before=known)
+
+    @app.live
+    def desk(auth): return Div(words[0] if isinstance(auth, Admin) else words[1])
+    app.get('/')(lambda: Titled('x', desk()))
+    app.get('/by-id')(lambda: Titled('x', desk(auth=named)))
+    paths = ['/?user=admin', '/?user=customer', '/?user=admin', '/by-id?user=customer']
+    with serve(app) as served, ExitStack() as stack:
+        visitor = Visitor(served)
+        streams = [stack.enter_context(visitor.stream(visitor.rows(path))) for path in paths]
+        for stream in streams: stream.until('live/checked')
+
+        def all_see(*new, concerned):
+            words[:] = new
+            desk.changed_sync(**concerned)
+            for i, stream in enumerate(streams):
+                if i % 2 or not concerned: assert new[i % 2] in str(stream.until('desk{}')[-1])
+        all_see('SECRET', 'BILL', concerned={})
+        all_see('s3cr3t', 'b1ll', concerned=dict(auth=named))
+
+
+@pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
+def test_whoever_has_the_id_that_is_forgotten_is_asked_again(named):
+    def known(request, session): request.scope['auth'] = Account(1, 'Ann', 0)
+    app = FastHTML(secret_key='k', before=known)
+    news = app.channel('news')
+    app.get('/events')(lambda: EventStream(news))
+    with serve(app) as served:
+        stream = Visitor(served).request('GET', '/events')
+        served.call(lambda: app.regions.here().topics.start(app.forget(named)))
+        assert Stream(stream).rest()[-1][0] == 'shutdown'
 
 
 @pytest.mark.parametrize('kind', ['memory', 'sqlite'])

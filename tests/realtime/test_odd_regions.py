@@ -1,6 +1,7 @@
 """Regions and work of unusual callables, in unusual places: each is followed, or is an error at once that says what to write instead."""
 import asyncio
 import functools
+import sys
 import threading
 from contextlib import asynccontextmanager
 
@@ -8,9 +9,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount
 
-from fasthtml.common import FastHTML, Li, P, Table, Tbody, Td, Titled, Tr, Ul
+from fasthtml.common import Body, Div, FastHTML, Html, Li, P, Script, Table, Tbody, Td, Template, Titled, Tr, Ul
 from fasthtml.testing import Client
-from support import serve
+from support import DEADLINE, serve, wait_until
 from visitor_kit import Visitor
 
 VALUES = {'n': 1}
@@ -282,3 +283,49 @@ def test_equal_arguments_are_one_region():
     spelled = [(dict(where=dict(a=1, b=2), kinds={'x', 'y'}),), (dict(kinds=['y', 'x', 'x'], where=dict(b=2, a=1), n='1'),),
                (dict(kinds=('x', 'y'), where=dict(b=2, a=1), n=1),)]
     assert len({region.key(**kwargs) for kwargs, in spelled}) == 1
+
+
+def exits(): sys.exit('a library that ends programs')
+
+
+@pytest.mark.parametrize('is_async', [False, True])
+@pytest.mark.parametrize('draw', [
+    lambda: None, lambda: 'text', lambda: (P('a'),), lambda: Body('x'), lambda: Html('x'), lambda: Template('x'),
+    lambda: Div(1 / 0 for _ in 'x'), exits], ids=['nothing', 'text', 'tuple', 'body', 'html', 'template', 'late', 'exit'])
+def test_a_drawing_that_cannot_be_shown_fails_alone(draw, is_async):
+    "L5: the region says so, others go on, and so does it when it can be drawn again"
+    app, now = FastHTML(secret_key='k'), [lambda: P('good')]
+    def plain(): return now[0]()
+    async def later(): return now[0]()
+    region = app.live(later if is_async else plain, name='region')
+    @app.live
+    def other(): return P(f'{len(now)} drawings')
+    @app.get('/')
+    async def page(): return Titled('x', await region() if is_async else region(), other())
+    with Client(app) as client:
+        page = client.open('/')
+        now.insert(0, draw)
+        for o in region, other: o.changed_sync()
+        page.wait('[data-live-key="other{}"]', text='2 drawings', timeout=DEADLINE)
+        page.wait('[data-live-key="region{}"][data-live=failed]', text='good', timeout=DEADLINE)
+        now.insert(0, lambda: P('again'))
+        for o in region, other: o.changed_sync()
+        page.wait('[data-live-key="region{}"]:not([data-live])', text='again', timeout=DEADLINE)
+
+
+@pytest.mark.parametrize('policy', [True, False])
+def test_an_element_that_work_says_is_a_part_of_its_pages(policy):
+    "Its scripts run where the page has a policy; a region in it is refused, which would need a permission of its own"
+    app = FastHTML(secret_key='k', csp=policy)
+    @app.live
+    def inner(): return P('inner')
+    @app.work
+    async def job(id: int, say): await say(Div(inner() if id else 'x', Script('ran = 1')))
+    @app.get('/')
+    def page(id: int): return Titled('x', job.start(id=id))
+    def ended(id, state): return wait_until(lambda: f'data-work="{state}"' in (text := visitor.get(f'/?id={id}')) and text)
+    with serve(app) as served:
+        visitor = Visitor(served)
+        script = ended(0, 'done').partition('ran = 1')[0].rpartition('<script')[2]
+        assert ('nonce="' in script and 'data-live-own' in script) is policy and ('nonce' in script) is policy
+        ended(1, 'failed')
