@@ -4648,6 +4648,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'fasthtml.testing.fields.crlf': ('api/testing/fields.html#crlf', 'fasthtml/testing/fields.py'),
                                          'fasthtml.testing.fields.describe': ( 'api/testing/fields.html#describe',
                                                                                'fasthtml/testing/fields.py'),
+                                         'fasthtml.testing.fields.direction': ( 'api/testing/fields.html#direction',
+                                                                                'fasthtml/testing/fields.py'),
                                          'fasthtml.testing.fields.is_disabled': ( 'api/testing/fields.html#is_disabled',
                                                                                   'fasthtml/testing/fields.py'),
                                          'fasthtml.testing.fields.kind_of': ( 'api/testing/fields.html#kind_of',

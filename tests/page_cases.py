@@ -132,6 +132,13 @@ def values(version: int) -> dict[str, Case]:
              'hx-post="/r/x" hx-params="none"', 'hx-get="/r/x#anchor" hx-vals=\'"v": 2\'', 'hx-post="/r/x" hx-headers=\'{"HX-Own": "ü", "HX-Num": 1}\'',
              'hx-post="/r/x" hx-encoding="multipart/form-data"', 'hx-post="/r/x" enctype="multipart/form-data"', 'hx-post=""', 'hx-patch="/r/x" hx-vals=\'{"o": {"k": 1}}\'',
              'hx-post="/r/x" hx-vals:append=\'{"a": "b"}\'', 'hx-post="/r/x" hx-trigger="submit delay:5ms"']
+    for i, written in enumerate(['', 'dir="rtl"', 'dir="auto"', 'dir="x"']):
+        kinds = 'text search tel url email hidden password number'.split()
+        fields = ''.join(f'<input type="{k}" name="{k}" dirname="{k}.dir" value="{v}">' for k in kinds for v in ('1', '\u05d0'))
+        rest = '<textarea name="t" dirname="t.dir">\u05d0</textarea><select name="s" dirname="s.dir"><option>o</select>'
+        if i > 1: fields = fields.replace('type', f'{written} type')
+        form = f'<form novalidate {written} hx-post="/r/x">{fields}{rest}<button id="b1">go</button></form>'
+        out[f'values-dir-{i}'] = Case(f'<div dir="rtl">{form}</div>', {}, [('click', '#b1')])
     for (i, a), button in product(enumerate(attrs), ['#b1', '#b2']):
         out[f'values-{i}-{button[1:]}'] = Case(FORM.format(attrs=f'{a} hx-target="#out"', button=''), {}, [('click', button)])
     for i, a in enumerate(attrs): out[f'values-inner-{i}'] = Case(FORM.format(attrs='', button=f'{a} hx-target="#out"'), {}, [('click', '#b3')])

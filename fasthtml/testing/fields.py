@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['NotPossible', 'ChosenFile', 'as_file', 'kind_of', 'is_disabled', 'Fields', 'option_value', 'options_of', 'own_text',
-           'crlf', 'describe', 'usable']
+           'direction', 'crlf', 'describe', 'usable']
 
 # %% ../../nbs/api/testing/34_fields.ipynb #fc12933b
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -248,6 +249,18 @@ def controls(self: Fields, form: Any) -> list:
 
 # %% ../../nbs/api/testing/34_fields.ipynb #8a402db0
 _empty_file = ChosenFile('', b'', 'application/octet-stream')
+_directed = 'text search tel url email hidden password submit textarea'.split()   # controls that send the direction of their text
+
+def direction(
+    el: Any,   # A control
+    text: str, # What it holds
+) -> str:      # 'ltr' or 'rtl'
+    "The direction of a control's text, which `dirname` sends along"
+    told = [(o.attr('dir') or '').lower() for o in ancestors(el)]
+    if told[0] == 'auto': return 'rtl' if next(filter(('L', 'R', 'AL').count, map(unicodedata.bidirectional, text)), 'L') != 'L' else 'ltr'
+    if kind_of(el) == 'tel' and 'dir' not in el.attrs: return 'ltr'
+    found = next((o for o in told if o in ('ltr', 'rtl', 'auto')), 'ltr')
+    return 'ltr' if found == 'auto' else found   # `auto` further out looks at the text there, which is seldom right to left
 
 @patch
 def entries(
@@ -271,6 +284,7 @@ def entries(
         elif kind == 'file': out += [(name, f) for f in self.files(el) or [_empty_file]]
         elif kind == 'hidden' and name.lower() == '_charset_': out.append((name, 'UTF-8'))
         else: out.append((name, self.value(el)))
+        if kind in _directed and el.attr('dirname'): out.append((el.attr('dirname'), direction(el, self.value(el))))
     return out
 
 def crlf(
