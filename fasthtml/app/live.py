@@ -109,7 +109,7 @@ def opened(self: Regions, connection: Connection) -> None:
 
 @patch
 async def listen(self: Regions) -> None:
-    "The app starts: another process may forget somebody whose first stream is just being opened here"
+    "The app starts: another process may forget a user whose first stream is just being opened here"
     self.signals.join(self.here().reader)
 
 @patch
