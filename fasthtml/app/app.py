@@ -24,6 +24,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, request_response
@@ -31,7 +32,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/33_app.ipynb #ae70065a
-from ..http.responses import current_exchange
+from ..http.responses import UnderPolicy, current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
@@ -180,6 +181,7 @@ class SiteRouter(AppRouter):
         scope['starlette.exception_handlers'] = self.errors.by_class, self.errors.by_status  # for what is not ours
         if not found: return app
         if route is outer: route = None
+        if self.site.page.csp and scope['type'] == 'http' and not is_ours(route or app): app = UnderPolicy(app, self.site.page)
         fetch = 'fasthtml.fetch' in scope and not isinstance(getattr(route, 'app', None), StaticFiles)
         if scope['type'] == 'http' and not self.site.before and not fetch: return app
         ours = is_ours(route)
@@ -512,6 +514,18 @@ class Hooks:
     def on_event(self, event: str) -> Callable:
         "Decorator: run a function at 'startup' or 'shutdown'"
         return self.lifecycle.lifespan.on_event(event)
+
+    def add_event_handler(self, event: str, func: Callable) -> None:
+        "Run `func` at 'startup' or 'shutdown'"
+        self.on_event(event)(func)
+
+    def middleware(self, kind: str = 'http') -> Callable:
+        "Decorator: `async def f(request, call_next)` runs around every HTTP request, as before Starlette 1.0"
+        if kind != 'http': raise ValueError(f"app.middleware is for 'http', got {kind!r}. For sockets too: app.add_middleware(...).")
+        def register(f: Callable) -> Callable:
+            self.add_middleware(BaseHTTPMiddleware, dispatch=f)
+            return f
+        return register
 
     def set_lifespan(self, value: Callable) -> None:
         "Use another lifespan function"

@@ -29,7 +29,7 @@ from ..http.threads import in_thread, threads_of
 from ..realtime.carried import Carried, WantedStream
 from ..realtime.connections import Connection
 from ..realtime.permission import Verdict, ask_again, outermost_app
-from ..realtime.regions import Drawing, name_of, person_of
+from ..realtime.regions import Drawing, id_of, name_of, person_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
 from ..realtime.topics import Asked, Topic, Topics, Viewer
@@ -221,16 +221,17 @@ class LoopRegions:
     def forget(self, person: str) -> None:
         "End the connections of a person; they come back and are asked who they are"
         now = time.monotonic()
+        person = id_of(person)
         self.forgotten.pop(person, None)
         self.forgotten[person] = now    # the newest is the last
         while self.forgotten[oldest := next(iter(self.forgotten))] < now - remembered: del self.forgotten[oldest]
         pages = [page.connection for page in self.pages.values()]
-        for connection in [c for c in [*pages, *self.connections, *self.guests] if _person(c) == person]:
+        for connection in [c for c in [*pages, *self.connections, *self.guests] if id_of(_person(c)) == person]:
             connection.end('recheck', 1012, 'who are you?')
 
     def is_late(self, connection: Connection) -> bool:
         "Was its person forgotten after its guards had let it in, while its handler worked?"
-        when, server = self.forgotten.get(_person(connection)), server_of(connection.scope)
+        when, server = self.forgotten.get(id_of(_person(connection))), server_of(connection.scope)
         return when is not None and (server is None or server.born < when)
 
     def close(self) -> None:
@@ -353,7 +354,8 @@ async def auth_of(self: LoopRegions, key: str, person: str) -> Any:
     "`auth` for a drawing. A row or an object may hold what was so when the page came, so guards are asked for the present one"
     auth = self.people.get(person, [person or None])[0]
     if auth is None or isinstance(auth, str | int | float): return auth
-    page = next((page for topic in self.topics.find(name_of(key), {}, key, person) for page in topic.viewers), None)
+    topics = [topic for topic in self.topics.find(name_of(key), {}, key, person) if topic.id[1] == person]
+    page = next((page for topic in topics for page in topic.viewers), None)
     path = next(iter(page.verdicts), None) if page else None
     if path is None: return auth     # not followed yet: its guards have run just now
     verdict = await ask_again(page.connection.scope, path)

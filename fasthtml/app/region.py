@@ -26,7 +26,7 @@ from ..http.responses import current_exchange
 from ..http.texts import Text
 from ..realtime.connections import current_connection
 from ..realtime.permission import outermost_app, page_address
-from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, person_of
+from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, one_person, person_of
 from ..realtime.servers import running_loop
 from ..realtime.topics import Pacing
 
@@ -170,7 +170,8 @@ def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) ->
     owner = person_of(auth)
     regions.doubt(key, owner if self.signature.personal else '', drawing.hash)
     if scope is None: return Shown(key, drawing, has=drawing.hash)
-    asker = owner if named else person_of(scope.get('auth'))
+    asker = person_of(scope.get('auth'))
+    if named and not one_person(owner, asker): asker = owner
     guarded = regions.app.site.before or getattr(getattr(scope.get('route'), 'app', None), 'before', ())
     page = page_address(scope, bool(guarded) or outermost_app(scope) is not regions.app)   # apps around it have guards, perhaps
     token = '' if page is None else regions.signer.token(key, asker, page, time.time())

@@ -187,5 +187,5 @@ def app_heads(
 def csp_policy(csp: bool|Mapping[str, Any]) -> Callable[[str], str]|None:
     "Nonce → policy, if there is to be one"
     if not csp: return None
-    policy = csp_header('{nonce}', **check_policy(csp))   # checked and put together once
-    return lambda nonce: policy.replace('{nonce}', nonce)
+    parts = csp_header('{nonce}', **check_policy(csp)).split('{nonce}')   # checked and put together once
+    return lambda nonce: nonce.join(parts)

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'Exchange', 'as_plain', 'json_text', 'inert', 'to_json', 'JSONResponse', 'header_bytes',
-           'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Returned', 'Json', 'both_tasks', 'split',
-           'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy',
-           'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
+           'put_header', 'cookie', 'Redirect', 'check_status', 'FtResponse', 'ApiReturn', 'Returned', 'Json',
+           'both_tasks', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to',
+           'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form',
+           'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -18,7 +19,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
 from enum import Enum
@@ -32,7 +33,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.responses import JSONResponse as JSONResponseOrig
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
 from ..html.element import FT, Safe, esc, ft, refuse_unfinished, safe_url, to_html
@@ -180,6 +181,14 @@ class Redirect:
         return Response(status_code=200 if htmx else 303, headers={'HX-Redirect' if htmx else 'location': self.url})
 
 # %% ../../nbs/api/http/12_responses.ipynb #2d5958b2
+def check_status(
+    status: Any,  # As a program wrote it
+    example: str, # What to write
+) -> None:
+    "TypeError for what is no HTTP status: a server cannot send it, and cuts the connection"
+    if isinstance(status, int) and 200 <= status <= 599: return
+    raise TypeError(f'A status is a number from 200 to 599, got {status!r}. Write {example}.')
+
 @dataclasses.dataclass(slots=True)
 class FtResponse:
     "Content (page or fragment, as the request wants) with a status, headers, background work"
@@ -189,6 +198,8 @@ class FtResponse:
     cls: type[Response] = HTMLResponse      # Class of the response
     media_type: str|None = None             # Instead of the class's own
     background: BackgroundTask|None = None  # Run when the response has been sent
+
+    def __post_init__(self) -> None: check_status(self.status_code, 'FtResponse(content, 404)')
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiReturn:
@@ -469,13 +480,31 @@ def with_policy(
 ) -> Any:
     "A document that a program made by itself carries the app's policy too, unless it has its own"
     if page.csp is None: return response
-    headers = dict(getattr(response, 'raw_headers', ()))
-    kind = headers.get(b'content-type', b'').partition(b';')[0].strip().lower()
-    empty = not kind and not getattr(response, 'body', True)   # a redirect, a 204
-    if b'content-security-policy' in headers or empty or not _is_document(kind): return response
+    headers = getattr(response, 'raw_headers', [])
+    empty = not getattr(response, 'body', True) and all(k != b'content-type' for k, _ in headers)   # a redirect, a 204
+    if empty or not _needs_policy(headers): return response
     response = own_copy(response)
-    response.raw_headers.append((b'content-security-policy', page.csp(new_nonce()).encode('latin-1')))
+    response.raw_headers.append(_own_policy(page))
     return response
+
+def _needs_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    "Of a response: does a browser make a document of it, without a policy?"
+    named = {k.lower(): v for k, v in headers}
+    kind = named.get(b'content-type', b'').partition(b';')[0].strip().lower()
+    return b'content-security-policy' not in named and bool(_is_document(kind))
+
+def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', page.csp(new_nonce()).encode('latin-1')
+
+class UnderPolicy:
+    "A route or app of another kind, whose documents carry the policy of the app around it"
+    def __init__(self, app: ASGIApp, page: PageConfig): self.app, self.page = app, page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        def with_header(message: Message) -> Awaitable[None]:
+            if message['type'] == 'http.response.start' and _needs_policy(headers := message.get('headers', ())):
+                message = {**message, 'headers': [*headers, _own_policy(self.page)]}
+            return send(message)
+        await self.app(scope, receive, with_header)
 
 # Browsers run scripts in HTML and in any XML, and guess where the type says nothing
 _is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'

@@ -22,7 +22,7 @@ from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #33fc7144
 from ..http.security import one_line as log_line
-from .regions import Drawing, fits, name_of, splice
+from .regions import Drawing, fits, id_of, name_of, splice
 from .wire import sse_message, to_bytes
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #8c300300
@@ -284,12 +284,12 @@ class Topics:
         name: str,                 # Of the region
         named: dict[str, Any],     # Arguments that were named, as JSON
         key: str | None = None,    # Instead of the two, if all were named
-        person: str | None = None, # Only of this person
+        person: str | None = None, # Only of this person, or another with the same id
     ) -> list[Topic]:
         "Topics that a change concerns"
         by_key = self._topics.get(name, {})
         keys = [key] if key else [k for k in by_key if fits(k, name, named)]
-        return [t for k in keys for t in by_key.get(k, {}).values() if person is None or t.id[1] == person]
+        return [t for k in keys for t in by_key.get(k, {}).values() if person is None or id_of(t.id[1]) == id_of(person)]
 
     def changed(self, name: str, named: dict[str, Any], key: str | None = None, person: str | None = None) -> None:
         "A region has changed"

@@ -10,6 +10,7 @@ import sys
 from urllib.parse import quote
 
 import pytest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import (
     FileResponse,
@@ -19,7 +20,7 @@ from starlette.responses import (
     Response,
     StreamingResponse,
 )
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
@@ -201,9 +202,15 @@ def everything(tmp_path, **options):
     (tmp_path/'a.html').write_text('<script>1</script>')
     (tmp_path/'a.svg').write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>')
     async def raw(request): return PlainTextResponse('raw')
+    async def markup(request): return HTMLResponse('<script>1</script>')
+    async def asgi(scope, receive, send):
+        await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'Content-Type', b'Text/HTML')]})
+        await send({'type': 'http.response.body', 'body': b'<script>1</script>'})
     inner = FastHTML(secret_key='k')
     inner.get('/')(lambda: P('inner'))
-    app = FastHTML(secret_key='k', routes=[Route('/raw', raw), Mount('/m', routes=[Route('/raw', raw)])],
+    routes = [Route('/raw', raw), Route('/raw.html', markup), Mount('/m', routes=[Route('/raw', raw), Route('/raw.html', markup)]),
+              Host('other.example', Starlette(routes=[Route('/raw.html', markup)])), Mount('/asgi', asgi)]
+    app = FastHTML(secret_key='k', routes=routes,
                    before=lambda req: P('guard') if req.url.path == '/guarded' else None, **options)
     app.mount('/in', inner)
     app.mount('/files', StaticFiles(directory=tmp_path))
@@ -231,7 +238,8 @@ def everything(tmp_path, **options):
 
 
 PATHS = '''/page /guarded /json /text /html /ft /redirect /stream /chunks /events /file /crash /refused /number?n=x /no-such-page /raw
-    /m/raw /in/ /in/no /files/a.txt /files/no /static/a.txt /static/a.html /static/a.svg /static/no.txt'''.split()
+    /m/raw /in/ /in/no /files/a.txt /files/no /raw.html /m/raw.html /files/a.html /files/a.svg /asgi/x
+    /static/a.txt /static/a.html /static/a.svg /static/no.txt'''.split()
 CAREFUL = {'x-content-type-options': 'nosniff', 'referrer-policy': 'strict-origin-when-cross-origin', 'x-frame-options': 'SAMEORIGIN',
            'cross-origin-opener-policy': 'same-origin'}
 
@@ -273,12 +281,27 @@ OTHERS = '/json /redirect /events /raw /m/raw /in/ /in/no /files/a.txt /static/a
 DOCUMENTS = [p for p in PATHS if p not in OTHERS]
 
 
+@pytest.mark.parametrize('before', [None, lambda: None])
+def test_another_kind_of_app_may_bring_its_own_policy(before):
+    "Also where a guard stands before it; a mounted app of ours says for itself whether it has one"
+    async def own(request): return HTMLResponse('x', headers={'Content-Security-Policy': "default-src 'none'"})
+    routes = [Route('/own', own), Mount('/m', Starlette(routes=[Route('/own', own)]))]
+    app = FastHTML(secret_key='k', csp=True, before=before, routes=routes)
+    inner = FastHTML(secret_key='k')
+    inner.get('/')(lambda: Script('1'))
+    app.mount('/in', inner)
+    client = TestClient(app)
+    for path in ('/own', '/m/own'): assert client.get(path).headers.get_list('content-security-policy') == ["default-src 'none'"]
+    assert 'content-security-policy' not in client.get('/in/').headers
+
+
 @pytest.mark.parametrize('debug', [False, True])
 @pytest.mark.parametrize('path', DOCUMENTS)
 def test_every_document_carries_the_policy(path, debug, tmp_path):
     "Pages, fragments, error pages and what a program made by itself: a script without this response's nonce does not run"
     client = everything(tmp_path, csp=True, debug=debug)
-    for headers in ({'accept': 'text/html'}, HX):
+    for headers in ({'accept': 'text/html'}, HX, {'host': 'other.example'}):
+        if 'host' in headers and path != '/raw.html': continue
         answer = client.get(path, headers=headers)
         if answer.headers['content-type'].startswith('text/plain'): continue
         policy = dict(d.split(' ', 1) for d in answer.headers['content-security-policy'].split('; '))

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -697,6 +698,49 @@ def test_a_region_of_a_person_is_drawn_with_the_person_of_now():
         out.add(7)
         purse.changed_sync()
         page.wait('html[data-live=lost]')
+
+
+@dataclass
+class Admin(Account): ...
+
+
+@pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
+def test_users_of_two_kinds_with_the_same_id_are_two(named):
+    "Neither sees what was drawn for the other; what names the id alone concerns both"
+    people, words = {'admin': Admin(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
+
+    def known(request, user: str): request.scope['auth'] = replace(people[user])
+    app = FastHTML(secret_key='k', before=known)
+
+    @app.live
+    def desk(auth): return Div(words[0] if isinstance(auth, Admin) else words[1])
+    app.get('/')(lambda: Titled('x', desk()))
+    app.get('/by-id')(lambda: Titled('x', desk(auth=named)))
+    paths = ['/?user=admin', '/?user=customer', '/?user=admin', '/by-id?user=customer']
+    with serve(app) as served, ExitStack() as stack:
+        visitor = Visitor(served)
+        streams = [stack.enter_context(visitor.stream(visitor.rows(path))) for path in paths]
+        for stream in streams: stream.until('live/checked')
+
+        def all_see(*new, concerned):
+            words[:] = new
+            desk.changed_sync(**concerned)
+            for i, stream in enumerate(streams):
+                if i % 2 or not concerned: assert new[i % 2] in str(stream.until('desk{}')[-1])
+        all_see('SECRET', 'BILL', concerned={})
+        all_see('s3cr3t', 'b1ll', concerned=dict(auth=named))
+
+
+@pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
+def test_whoever_has_the_id_that_is_forgotten_is_asked_again(named):
+    def known(request, session): request.scope['auth'] = Account(1, 'Ann', 0)
+    app = FastHTML(secret_key='k', before=known)
+    news = app.channel('news')
+    app.get('/events')(lambda: EventStream(news))
+    with serve(app) as served:
+        stream = Visitor(served).request('GET', '/events')
+        served.call(lambda: app.regions.here().topics.start(app.forget(named)))
+        assert Stream(stream).rest()[-1][0] == 'shutdown'
 
 
 @pytest.mark.parametrize('kind', ['memory', 'sqlite'])
