@@ -2524,6 +2524,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.open': ( 'api/realtime/connections.html#connection.open',
                                                                                                   'fasthtml/realtime/connections.py'),
+                                               'fasthtml.realtime.connections.Connection.passes': ( 'api/realtime/connections.html#connection.passes',
+                                                                                                    'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.refuse': ( 'api/realtime/connections.html#connection.refuse',
                                                                                                     'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.replay': ( 'api/realtime/connections.html#connection.replay',
