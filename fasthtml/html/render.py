@@ -9,7 +9,8 @@ __all__ = ['to_xml', 'highlight', 'showtags', 'dict2xml', 'iter_chunks', 'static
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .element import FT, Node, Safe, _deepest, _endless, _other, content, check_name, in_foreign, open_tag, tag_factory, to_html
+from .element import FT, Node, Safe, _deepest, _endless, _other, check_name, content, in_foreign
+from .element import open_tag, tag_factory, to_html
 
 # %% ../../nbs/api/html/02_render.ipynb #c6300b22
 _blocks = frozenset('''div p ul ol li table thead tbody tfoot html head body meta title !doctype input script link style tr th td
