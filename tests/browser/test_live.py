@@ -818,15 +818,19 @@ def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
         sleeps(tab)
     is_(tab, 'true')
     tab.evaluate("states = []")
+
+    def held(): wait(tab, lambda: any(page.compared for page in list(site.here.pages.values())))
     for n in 1, 2, 3:
         wait(tab, lambda: '"hold":true' in asked[-1])
         site.put('n', n, 'form', id=1)
         has(tab, 'h2', f'n={n}')
+    held()
     tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('main'), swap: 'beforeend'})")
     has(tab, '.row', 'row 1 3')
     wait(tab, lambda: '"row{' in asked[-1].replace('\\', '') and '"hold":true' in asked[-1])
     site.put('n', 4, 'row', id=1)
     has(tab, '.row', 'row 1 4')
+    held()
     tab.evaluate("htmx.ajax('GET', '/work', {target: document.querySelector('main'), swap: 'beforeend'})")
     tab.wait_for_selector('[data-work=failed]')
     site.put('works', True)
@@ -837,10 +841,17 @@ def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
         Object.defineProperty(document, 'hidden', {value: on, configurable: true})
         document.dispatchEvent(new Event('visibilitychange'))
     }"""
+    held()
+    trouble = tab.evaluate('fasthtmlLive.trouble')
     tab.evaluate(hide, True)
     is_(tab, 'stale')
+    assert tab.evaluate('fasthtmlLive.trouble') == trouble    # it was not the watchdog
     tab.evaluate(hide, False)
     is_(tab, 'true')
+    held()
+    tab.route('**/_live', lambda route: route.fulfill(status=200, content_type='text/event-stream', body=': cut off'))
+    site.put('n', 5, 'row', id=1)
+    is_(tab, 'stale')
 
 
 @VERSIONS
