@@ -56,7 +56,8 @@ CLIENTS_CODE = {'uvicorn', 'wsproto', 'granian'}  # hypercorn reports 1006 or 10
 
 # What a part does, once it has sent 'hello'
 QUIET, PULSE, ORDER, FLOOD, FAIL, FOREIGN, SPIN, ECHO = 'quiet', 'pulse', 'order', 'flood', 'fail', 'foreign', 'spin', 'echo'
-EXIT, STOP = 'exit', 'stop'  # Raised by what it calls, and no `Exception`: SystemExit, and a class of its own
+EXIT, STOP, LEFT = 'exit', 'stop', 'left'  # Raised by what it calls, and no `Exception`: SystemExit, a class of its own, GeneratorExit
+ENDED = 'ended'  # StopAsyncIteration, which ends what awaits it
 BRISK = 'brisk'  # A little in each turn of the event loop: some send has always just begun or just ended
 
 

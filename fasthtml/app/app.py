@@ -24,6 +24,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, request_response
@@ -513,6 +514,18 @@ class Hooks:
     def on_event(self, event: str) -> Callable:
         "Decorator: run a function at 'startup' or 'shutdown'"
         return self.lifecycle.lifespan.on_event(event)
+
+    def add_event_handler(self, event: str, func: Callable) -> None:
+        "Run `func` at 'startup' or 'shutdown'"
+        self.on_event(event)(func)
+
+    def middleware(self, kind: str = 'http') -> Callable:
+        "Decorator: `async def f(request, call_next)` runs around every HTTP request, as before Starlette 1.0"
+        if kind != 'http': raise ValueError(f"app.middleware is for 'http', got {kind!r}. For sockets too: app.add_middleware(...).")
+        def register(f: Callable) -> Callable:
+            self.add_middleware(BaseHTTPMiddleware, dispatch=f)
+            return f
+        return register
 
     def set_lifespan(self, value: Callable) -> None:
         "Use another lifespan function"

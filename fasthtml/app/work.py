@@ -361,9 +361,10 @@ async def _perform(self: Work, run: Run) -> None:
 
 @patch
 async def _conclude(self: Work, run: Run, lost: bool) -> None:
-    "Tell how it has ended. Without the lease, ask: it may go on elsewhere"
-    if lost: run.mine = False
-    if lost: return await self._tell(run, ask=True)
+    "Tell how it has ended. Without the lease it may go on elsewhere, and its owner speaks for it"
+    if lost:
+        run.mine = False
+        return
     await self._report(run)
     if run.state == 'done' and self.regions.is_shared:
         with suppress(BrokerError): await self._mark(run, mark_lasts)

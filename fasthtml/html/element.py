@@ -136,6 +136,10 @@ def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
     return any(o.__name__ == 'NotStr' and o.__module__ == 'fastcore.basics' for o in k.__mro__)
 
+_deepest = 200_000   # elements, lists and `__ft__` in each other; more means that one holds itself
+_endless = 'Elements are nested without end, because one holds itself. Look for an element that was made its own child, a list ' \
+           'that holds itself, or an `__ft__` that puts `self` into what it returns.'
+
 def _is_group(x: Any) -> bool:
     "Does `x` stand for the things in it?"
     k = type(x)
@@ -153,9 +157,12 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
             elif type(x) is map: res += _as_tuple(_fuse(x, kw))
             elif _is_group(x):
                 todo += [(it, direct), (iter(x), direct and type(x) is tuple)]
+                if len(todo) > 2 * _deepest: raise ValueError(_endless)
                 break
             elif isinstance(x, Mapping) and not any(hasattr(type(x), o) for o in _drawing):
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
+                if wrong := [k for k in x if not isinstance(k, str)]:
+                    raise TypeError(f"A dict among the children gives attributes, whose names are text; got {wrong[0]!r} in {str(x)[:60]}.")
                 kw.update(x)
             else:
                 refuse_unfinished(x)
@@ -273,6 +280,9 @@ class _Readable:
         kids, a = _normal(self)
         text = kids[0] if kids and type(kids[0]) is str else None
         return hash((self.tag, text, len(kids), frozenset(a)))
+    def encode(self, charset: str = 'utf-8', errors: str = 'strict') -> bytes:
+        "The HTML as bytes: Starlette's responses ask for it, as in `HTMLResponse(P('x'))`"
+        return to_html(self).encode(charset, errors)
     def __html__(self) -> str: return to_html(self)
     def _repr_html_(self) -> str: return to_html(self)
     def _repr_markdown_(self) -> str: return f'```html\n{to_html(self)}\n```'
@@ -544,13 +554,25 @@ class Fragment(FT):
 
 def to_node(x: Any) -> Any:
     "`x`, or what it becomes through `__ft__`"
-    while hasattr(type(x), '__ft__'): x = x.__ft__()
+    steps = 0
+    while hasattr(type(x), '__ft__'):
+        x, steps = x.__ft__(), steps + 1
+        if steps > _deepest: raise ValueError(_endless)
     return x
+
+# %% ../../nbs/api/html/01_element.ipynb #5e0f27ad
+def _look_for_end(above: Any, pieces: int) -> int:
+    "After how many pieces to look again; ValueError if more elements are open than any page has"
+    depth = 0
+    while above is not None: above, depth = above[2], depth + 1
+    if depth > _deepest: raise ValueError(_endless)
+    return 2 * pieces
 
 # %% ../../nbs/api/html/01_element.ipynb #3a6e1569
 def to_html(*children: Node) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
+    most = _deepest   # pieces, then `_look_for_end`
     add = out.append
     it, end, above = iter(children), '', None   # what is read, what closes it, and the same of what it is in
     while True:
@@ -566,6 +588,8 @@ def to_html(*children: Node) -> str:
                         continue
                     above = it, end, above
                     it, end = iter(c), ''
+                    add('')   # `__ft__` may return what has `__ft__`, and write nothing
+                    if len(out) > most: most = _look_for_end(above, most)
                     break
             kids, a, t = c._c, c._a, c._t   # children before attributes, see `_final_form`
             s = t.lt
@@ -590,6 +614,7 @@ def to_html(*children: Node) -> str:
             add(s + '>')
             above = it, end, above
             it, end = iter(kids), t.close
+            if len(out) > most: most = _look_for_end(above, most)
             break
         else:
             if end: add(end)

@@ -934,8 +934,7 @@
     if (has.length) expect();
     try {
       const response = await post('/set', {page, ...shows(has), drop, ...more});
-      if (isRefusal(response)) lost();
-      else if (response.status !== 204 && !stopped) open();
+      if (response.status !== 204 && !stopped) open();   // which learns why, if it is refused
     } catch { if (!stopped && !waiting) open(); }
   }
 
@@ -1123,7 +1122,6 @@
     if (document.hidden && polling && line) open();
     if (document.hidden) return meet();
     bark();
-    if (!line && waiting) say('stale');   // it has asked some time ago
     tryNow();
     meet(true);
   });

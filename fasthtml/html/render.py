@@ -9,7 +9,8 @@ __all__ = ['to_xml', 'highlight', 'showtags', 'dict2xml', 'iter_chunks', 'static
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .element import FT, Node, Safe, _other, content, check_name, in_foreign, open_tag, tag_factory, to_html
+from .element import FT, Node, Safe, _deepest, _endless, _other, check_name, content, in_foreign
+from .element import open_tag, tag_factory, to_html
 
 # %% ../../nbs/api/html/02_render.ipynb #c6300b22
 _blocks = frozenset('''div p ul ol li table thead tbody tfoot html head body meta title !doctype input script link style tr th td
@@ -30,6 +31,7 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                     yield c
                     continue
                 open_.append((it, end, lvl, indent))
+                if len(open_) > _deepest: raise ValueError(_endless)
                 it, end = iter(c), ''
                 break
             foreign = c._t.raw and in_foreign([o[1].strip() for o in open_] + [end.strip()])
@@ -41,6 +43,7 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
             if not t.name or len(kids) > 1 or kids and (isinstance(kids[0], FT) or type(_other(kids[0])) is not str):
                 if inside: yield after
                 open_.append((it, end, lvl, indent))
+                if len(open_) > _deepest: raise ValueError(_endless)
                 it, end, lvl, indent = iter(kids), (before if inside else '') + t.close + after, lvl + block, inside
                 break
             yield ''.join([text(o) if type(o) is str else _other(o) for o in kids]) + t.close + after
@@ -98,7 +101,7 @@ def iter_chunks(
 ) -> Iterator[str]:        # The same text as `to_html(*elms)`, in pieces
     "HTML of `elms`, piece by piece"
     out, n, group = [], 0, []   # pieces not handed out yet, their size; children to be rendered together
-    it, end, above = iter(elms), '', None
+    it, end, above, depth = iter(elms), '', None, 0
     while True:
         for c in it:
             deep, other = _holds_much(c), not isinstance(c, (FT, str)) and _other(c)
@@ -114,14 +117,15 @@ def iter_chunks(
                 out, n = [], 0
             if not flat:
                 if deep: out.append(open_tag(c))
-                above = it, end, above
+                above, depth = (it, end, above), depth + 1
+                if depth > _deepest: raise ValueError(_endless)
                 it, end = (iter(c._c), c._t.close) if deep else (iter(other), '')
                 break
         else:
             out += to_html(*group), end
             group = []
             if above is None: break
-            it, end, above = above
+            (it, end, above), depth = above, depth - 1
     if text := ''.join(out): yield text
 
 # %% ../../nbs/api/html/02_render.ipynb #577ae458

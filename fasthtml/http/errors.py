@@ -32,7 +32,8 @@ from .handlers import Site, call, fetch_session, fill_specials, own_page, prepar
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
-from .responses import JSONResponse, respond_to, with_headers
+from .hints import note_name
+from .responses import JSONResponse, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
 from .security import add_missing, is_navigation, local_target, new_nonce
@@ -180,6 +181,7 @@ class ErrorTable:
 
     def find(self, exc: Exception) -> Callable|None:
         "The handler for `exc`"
+        if isinstance(exc, HTTPException): check_status(exc.status_code, "HTTPException(404, 'No such page'): the status comes first")
         found = self.by_status.get(exc.status_code) if isinstance(exc, HTTPException) else None
         return found or next((self.by_class[cls] for cls in type(exc).__mro__ if cls in self.by_class), None)
 
@@ -264,6 +266,7 @@ class ServerErrors(ServerErrorMiddleware):
             try: await self.app(scope, receive, noting)
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
+            note_name(exc)
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'moved_names', 'your_line', 'log_caller', 'near_words', 'spelled', 'unknown_keyword', 'moved_error',
-           'shadow_hint', 'part_hint', 'tell_mistakes']
+           'note_name', 'shadow_hint', 'part_hint', 'tell_mistakes']
 
 # %% ../../nbs/api/http/10_hints.ipynb #bbfe44de
 import ast
@@ -78,7 +78,9 @@ def unknown_keyword(
 
 # %% ../../nbs/api/http/10_hints.ipynb #7367d3c3
 _pico = 'picolink picocss picocondlink picocondcss set_pico_cls Card Group Grid DialogX Container PicoBusy'.split()
-moved_names = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite')
+_svg = 'Circle Ellipse G Line LinearGradient Polygon Polyline Rect Stop'.split()
+moved_names = dict.fromkeys(_pico, 'fasthtml.pico') | dict.fromkeys(['database', 'Database', 'NotFoundError'], 'fastlite') | \
+    dict.fromkeys(_svg, 'fasthtml.svg')
 
 def moved_error(
     name: str,       # That a module does not have
@@ -90,6 +92,14 @@ def moved_error(
     imports = frame.f_code.co_code[frame.f_lasti] == opmap['IMPORT_FROM']
     message = f'{name!r} is in {moved_names[name]}: from {moved_names[name]} import {name}'
     return (ImportError if imports else AttributeError)(message)
+
+def note_name(
+    exc: BaseException # That a program raised
+) -> None:
+    "Add to a NameError which import is missing, for the log and the debug page"
+    module = moved_names.get(exc.name or '') if isinstance(exc, NameError) else None
+    note = f'Write: from {module} import {exc.name}' if module else ''
+    if note and note not in getattr(exc, '__notes__', ()): exc.add_note(note)
 
 # %% ../../nbs/api/http/10_hints.ipynb #449dd2aa
 def _fits(fn: Callable, call: ast.Call) -> bool:

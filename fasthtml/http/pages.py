@@ -22,7 +22,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 # %% ../../nbs/api/http/11_pages.ipynb #46cad53f
-from ..html.element import FT, Fragment, csp_nonce, esc, ft, is_raw_text, to_html
+from ..html.element import FT, Fragment, _deepest, _endless, csp_nonce, esc, ft, is_raw_text, to_html
 from .requests import Request
 
 # %% ../../nbs/api/http/11_pages.ipynb #5ebf54c1
@@ -51,6 +51,7 @@ def flatten(
     nodes: list[Any] = []
     waiting = [iter(items)]
     while waiting:
+        if len(waiting) > _deepest: raise ValueError(_endless)
         for o in waiting[-1]:
             kind = type(o)
             if kind is Fragment or (not isinstance(o, FT) and hasattr(kind, '__ft__')):

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'Exchange', 'as_plain', 'json_text', 'inert', 'to_json', 'JSONResponse', 'header_bytes',
-           'put_header', 'cookie', 'Redirect', 'FtResponse', 'ApiReturn', 'Returned', 'Json', 'both_tasks', 'split',
-           'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy',
-           'UnderPolicy', 'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
+           'put_header', 'cookie', 'Redirect', 'check_status', 'FtResponse', 'ApiReturn', 'Returned', 'Json',
+           'both_tasks', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to',
+           'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form',
+           'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -180,6 +181,14 @@ class Redirect:
         return Response(status_code=200 if htmx else 303, headers={'HX-Redirect' if htmx else 'location': self.url})
 
 # %% ../../nbs/api/http/12_responses.ipynb #2d5958b2
+def check_status(
+    status: Any,  # As a program wrote it
+    example: str, # What to write
+) -> None:
+    "TypeError for what is no HTTP status: a server cannot send it, and cuts the connection"
+    if isinstance(status, int) and 200 <= status <= 599: return
+    raise TypeError(f'A status is a number from 200 to 599, got {status!r}. Write {example}.')
+
 @dataclasses.dataclass(slots=True)
 class FtResponse:
     "Content (page or fragment, as the request wants) with a status, headers, background work"
@@ -189,6 +198,8 @@ class FtResponse:
     cls: type[Response] = HTMLResponse      # Class of the response
     media_type: str|None = None             # Instead of the class's own
     background: BackgroundTask|None = None  # Run when the response has been sent
+
+    def __post_init__(self) -> None: check_status(self.status_code, 'FtResponse(content, 404)')
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiReturn:

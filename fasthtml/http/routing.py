@@ -353,8 +353,8 @@ def add_route(
         if not shared: continue
         if theirs == methods or old.name == route.name:
             if old.name != route.name or not serving and _written_twice(old, route):
-                lines = f' (line {_code(route).co_firstlineno})' if old.name == route.name else ''
-                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`, now by `{route.name}`{lines}.')
+                line = f' (line {_code(old).co_firstlineno})' if old.name == route.name else ''
+                warn_caller(f'{_verbs(shared)} {route.path} was answered by `{old.name}`{line}, now by `{route.name}`.')
             routes[i] = route
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '

@@ -146,15 +146,15 @@ class LoopThreads:
             future, result, error = self._done.popleft()
             if future.done(): continue   # cancelled
             if error is None: future.set_result(result)
-            elif isinstance(error, StopIteration): future.set_exception(_no_stop(error))
+            elif isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)): future.set_exception(_no_stop(error))
             else: future.set_exception(error)
 
 def _end_all(*several: Workers) -> None:
     for workers in several: workers.end()
 
-def _no_stop(error: StopIteration) -> RuntimeError:
-    "What a coroutine makes of it"
-    new = RuntimeError('A function raised StopIteration.')
+def _no_stop(error: BaseException) -> RuntimeError:
+    "What a coroutine makes of it; in one that waits it would be an end, or throw it away"
+    new = RuntimeError(f'A function raised {type(error).__name__}.')
     new.__cause__ = error
     return new
 

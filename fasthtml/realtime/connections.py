@@ -299,8 +299,9 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
     try: await step
     except CancelledError as e:
         if await self.cancellation.settle(e): return e
-    except NEVER_CAUGHT: raise
-    except BaseException: log.exception('%s: the end of a connection failed', self.scope.get('path'))
+    except BaseException as e:
+        if self.passes(e): raise
+        log.exception('%s: the end of a connection failed', self.scope.get('path'))
     return None
 
 @patch
@@ -328,6 +329,14 @@ def whose(self: Connection) -> Literal['own', 'child', 'other']:
     if current_connection.get() is not self: return 'other'
     task = asyncio.current_task()
     return 'own' if task is self.cancellation.task or task in self.tasks else 'child'
+
+@patch
+def passes(self: Connection,
+    e: BaseException,
+) -> bool:
+    "Whether an exception is none of the program's: Ctrl-C, or the coroutine is thrown away, which happens outside of its task"
+    if not isinstance(e, NEVER_CAUGHT) or isinstance(e, KeyboardInterrupt): return isinstance(e, KeyboardInterrupt)
+    return not running_loop() or asyncio.current_task() not in (self.cancellation.task, *self.tasks, self.remaining)
 
 @patch
 async def refuse(self: Connection,

@@ -37,7 +37,7 @@ from .mailbox import resume
 from .programs import Callback, emit_all, perform
 from .servers import frame_reader, server_of, steps_receive
 from .sockets import Inbox, Sender, Socket, too_long
-from .tasks import NEVER_CAUGHT, without
+from .tasks import without
 from .wire import frame_text
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #5956780b
@@ -100,8 +100,9 @@ class Conversation:
                 if self.conn: await asyncio.sleep(0)  # it begins, whatever happens next
                 if self.socket.conn_is_there: await self._head_start(self.socket.conn_is_there)
                 await self._read()
-            except NEVER_CAUGHT: raise
-            except BaseException as e: failure = e
+            except BaseException as e:
+                if connection.passes(e): raise
+                failure = e
             if self.late is None: return await connection.finish(self, failure)
             outside = await connection.cancellation.settle(failure)
             with CancelScope(shield=True): await asyncio.shield(self.late)
@@ -172,8 +173,9 @@ def _left(self: Conversation, message: AsgiMessage) -> None:
 # %% ../../nbs/api/realtime/24_conversations.ipynb #c4a1b2d7
 @patch
 def _hurry(self: Conversation) -> None:
-    "It ends while a handler works, which has a second to finish; then the end does not wait for it any longer"
-    self.timer = self.connection.loop.call_later(1, self._finish_late)
+    "It ends while a handler works, which has a second to finish, or half of the grace; then the end does not wait for it any longer"
+    lifecycle = self.connection.lifecycle
+    self.timer = self.connection.loop.call_later(min(1, lifecycle.remaining / 2) if lifecycle else 1, self._finish_late)
 
 @patch
 def _finish_late(self: Conversation) -> None:
@@ -293,8 +295,9 @@ async def _run_conn(self: Conversation) -> None:
         if self.stopping: raise
         log.error('%s: conn was cancelled by something that it awaited', self.path, exc_info=e)
         self.connection.end('failed', 1011)
-    except NEVER_CAUGHT: raise
-    except BaseException as e: self._failed(e, 'conn')
+    except BaseException as e:
+        if self.connection.passes(e): raise
+        self._failed(e, 'conn')
     finally:
         self.connection.watching = ()
         if self.socket.conn_is_there: self.socket.conn_is_there.set()
@@ -352,9 +355,8 @@ async def _run_disconn(self: Conversation) -> None:
     state = self.connection.state
     source = Source(self.socket, extra={**self.extra, 'code': state.code, 'reason': state.reason})
     try: await perform(self.route.disconn, source, self.route.site, _drop)
-    except NEVER_CAUGHT: raise
     except BaseException as e:
-        if isinstance(e, CancelledError) and asyncio.current_task().cancelling(): raise
+        if self.connection.passes(e) or isinstance(e, CancelledError) and asyncio.current_task().cancelling(): raise
         if without(e, WebSocketDisconnect): log.error('%s: disconn failed', self.path, exc_info=e)
 
 async def _drop(x: Any) -> None: pass

@@ -143,8 +143,9 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
         else:
             self._held, self.connection.watching = True, ()
             await self._loop.create_future()  # others send; `end` cancels us
-    except NEVER_CAUGHT: raise
-    except BaseException as e: failure = e
+    except BaseException as e:
+        if self.connection.passes(e): raise
+        failure = e
     await self.finish(failure)
 
 @patch
@@ -200,7 +201,7 @@ async def _subscribe(self: EventStream, scope: Scope) -> None:
     "Subscribe, after what the client has missed. A new client gets the id at which it begins, where it can resume"
     connection, last_id = self.connection, Headers(scope=scope).get('last-event-id')
     if isinstance(self.channel, Feed): self.channel.find(getattr(getattr(scope.get('app'), 'site', None), 'hub', None))
-    last_id = self.since if last_id is None else utf8(last_id)
+    last_id = utf8(last_id) if last_id else self.since
     if last_id is not None: return await self.channel.resume(connection, last_id)
     begin = self.channel.join(connection)
     connection.mailbox.put_now(to_bytes(field_line('id', begin) + '\n'))  # in the same step: no message comes before it

@@ -42,6 +42,7 @@ from ..html.extras import MissingPackage
 from ..html.htmx import Swap, assets, hx_attrs, hx_attrs_only, hx_evts_only, htmx_exts, js_evts
 from ..http.errors import source_lines
 from ..http.handlers import inner_path, refuse_socket
+from ..http.hints import note_name
 from ..http.security import origin_refusal
 from ..testing.hx_values import without_open
 from .cli import Misuse, load_app
@@ -509,6 +510,7 @@ class Broken:
 
     def page(self) -> FT:
         "What happened, where, and the source there"
+        note_name(self.error)
         e, what = self.error, ''.join(traceback.format_exception_only(self.error)).strip()
         frames = [f for f in traceback.extract_tb(e.__traceback__) if not _is_ours(f.filename)]
         if isinstance(e, SyntaxError) and e.filename:

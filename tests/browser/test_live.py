@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from fasthtml.common import Div
+from fasthtml.realtime.regions import draw_html
 from live_kit import Site
 from proxy_kit import Proxy
 from support import DEADLINE
@@ -63,8 +65,10 @@ def has(tab, selector, text, timeout=60_000):
     tab.wait_for_function(found, arg=[selector, text], timeout=timeout)
 
 
-def put_away(tab): tab.evaluate("document.dispatchEvent(new Event('freeze'))")    # to save power
-def take_out(tab): tab.evaluate("document.dispatchEvent(new Event('resume'))")
+SAVES_POWER = "document.dispatchEvent(new Event('freeze'))", "document.dispatchEvent(new Event('resume'))"
+GOES_BACK = [f"dispatchEvent(new PageTransitionEvent('{name}', {{persisted: true}}))" for name in ('pagehide', 'pageshow')]
+def put_away(tab, how=SAVES_POWER): tab.evaluate(how[0])
+def take_out(tab, how=SAVES_POWER): tab.evaluate(how[1])
 
 
 def sleeps(tab):
@@ -183,6 +187,28 @@ def test_a_page_that_is_refused_says_that_it_is_lost(site, visit):
 
 
 @ONE
+def test_a_page_that_may_see_none_of_its_regions_is_lost(site, visit):
+    tab = visit('/show?name=secret')
+    put_away(tab)
+    site.put('banned', [None])
+    take_out(tab)
+    is_(tab, 'lost')
+
+
+@ONE
+def test_a_server_says_when_to_come_back(site, visit):
+    tab = visit('/')
+    tab.evaluate("delays = []; (own => { setTimeout = (f, ms) => { delays.push(ms); return own(f, ms) } })(setTimeout)")
+    tab.route('**/_live', lambda route: route.fulfill(status=503, headers={'Retry-After': '200'}))
+    put_away(tab)
+    take_out(tab)
+    tab.wait_for_function('delays.includes(200_000)')
+    tab.unroute('**/_live')
+    tab.evaluate("dispatchEvent(new Event('online'))")
+    is_(tab, 'true')
+
+
+@ONE
 def test_each_person_has_an_own_account_and_a_forgotten_one_is_lost(site, visit, new_page):
     "L4"
     ann, bob = new_page(), new_page()
@@ -298,6 +324,18 @@ def test_a_change_is_sent_as_a_splice_once_the_page_has_the_text(site, visit):
     tab.wait_for_selector('#li998', state='attached')
     assert tab.evaluate("document.querySelectorAll('li').length") == 200
     assert 0 < tab.evaluate('bytes') < 1000
+
+
+@ONE
+def test_a_splice_of_another_drawing_is_not_applied(site, visit):
+    tab = visit('/?n=1')
+    site.put('n', 1, 'row')
+    has(tab, '.row', 'row 0 1')
+    [topic] = site.here.topics.find('row', {})
+    topic.now = draw_html(Div('row', cls='row'), topic.key, topic.now.seq)    # which the page was not sent
+    site.put('n', 2, 'row')
+    has(tab, '.row', 'row 0 2')
+    assert tab.evaluate("document.querySelectorAll('.row').length") == 1
 
 
 @VERSIONS
@@ -583,6 +621,18 @@ def test_two_copies_of_a_region_are_both_true(site, visit):
     tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent == 'row 1 2')")
 
 
+@ONE
+def test_an_old_copy_of_a_region_is_not_taken_for_the_new_one(site, visit):
+    "L1: the first copy came while the page was offline"
+    tab = visit('/twice')
+    put_away(tab)
+    site.put('n', 3)
+    tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('main'), swap: 'afterbegin'})")
+    has(tab, 'main > .row:first-child', 'row 1 3')
+    take_out(tab)
+    tab.wait_for_function("[...document.querySelectorAll('.row')].every(e => e.textContent == 'row 1 3')")
+
+
 def numbers(tab):
     "The ticks that an element has been sent, in order"
     return [int(word) for word in tab.inner_text('#ticks').replace('tick', ' ').split()]
@@ -699,13 +749,14 @@ def test_a_line_that_says_nothing_is_noticed(site, visit):
 
 
 @ONE
-def test_a_page_that_was_put_away_or_asleep_says_so_and_comes_back(site, visit):
+@pytest.mark.parametrize('how', [SAVES_POWER, GOES_BACK], ids=['freeze', 'history'])
+def test_a_page_that_was_put_away_or_asleep_says_so_and_comes_back(site, visit, how):
     "L8: and holds no connection meanwhile"
     tab = visit('/')
-    put_away(tab)
+    put_away(tab, how)
     wait(tab, lambda: not site.here.pages)
     site.put('n', 1)
-    take_out(tab)
+    take_out(tab, how)
     has(tab, 'h2', 'n=1')
     is_(tab, 'true')
     site.put('n', 2)
@@ -731,6 +782,7 @@ def test_a_page_whose_question_gets_no_answer_is_in_doubt(site, visit):
 @ONE
 def test_a_page_that_asks_again_and_again_notices_that_nobody_answers(site, visit):
     "L8, L9: streams are held back on the way, and later everything"
+    site.app.regions.longest_hold = 0.1
     tab, held, kinds = visit('/plain', None), [], []
 
     def hold(route):
@@ -753,6 +805,7 @@ def test_a_page_that_asks_again_and_again_notices_that_nobody_answers(site, visi
 @ONE
 def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
     "L8, L9: a poll waits for the next change, also of what came to the page meanwhile; a hidden tab says that it does not know"
+    site.app.regions.longest_hold = 3600
     tab, asked = visit('/plain', None), []
 
     def hold(route):
@@ -765,24 +818,40 @@ def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
         sleeps(tab)
     is_(tab, 'true')
     tab.evaluate("states = []")
+
+    def held(): wait(tab, lambda: any(page.compared for page in list(site.here.pages.values())))
     for n in 1, 2, 3:
         wait(tab, lambda: '"hold":true' in asked[-1])
         site.put('n', n, 'form', id=1)
         has(tab, 'h2', f'n={n}')
+    held()
     tab.evaluate("htmx.ajax('GET', '/part?name=row', {target: document.querySelector('main'), swap: 'beforeend'})")
     has(tab, '.row', 'row 1 3')
     wait(tab, lambda: '"row{' in asked[-1].replace('\\', '') and '"hold":true' in asked[-1])
     site.put('n', 4, 'row', id=1)
     has(tab, '.row', 'row 1 4')
+    held()
+    tab.evaluate("htmx.ajax('GET', '/work', {target: document.querySelector('main'), swap: 'beforeend'})")
+    tab.wait_for_selector('[data-work=failed]')
+    site.put('works', True)
+    tab.click('[data-live-retry]')
+    tab.wait_for_selector('[data-work=done]')
     assert tab.evaluate('states') == []
     hide = """on => {
         Object.defineProperty(document, 'hidden', {value: on, configurable: true})
         document.dispatchEvent(new Event('visibilitychange'))
     }"""
+    held()
+    trouble = tab.evaluate('fasthtmlLive.trouble')
     tab.evaluate(hide, True)
     is_(tab, 'stale')
+    assert tab.evaluate('fasthtmlLive.trouble') == trouble    # it was not the watchdog
     tab.evaluate(hide, False)
     is_(tab, 'true')
+    held()
+    tab.route('**/_live', lambda route: route.fulfill(status=200, content_type='text/event-stream', body=': cut off'))
+    site.put('n', 5, 'row', id=1)
+    is_(tab, 'stale')
 
 
 @VERSIONS

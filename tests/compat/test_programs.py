@@ -378,3 +378,50 @@ def test_response_headers_may_be_written_with_their_prefix(written):
     assert TestClient(app).get('/').headers[header] == 'none'
     for wrong in 'resawp', 'hx_resawp', 'named', 'k':
         with pytest.raises(TypeError, match=f"no keyword '{wrong}'"): HtmxResponseHeaders(**{wrong: 'x'})
+
+
+def test_middleware_and_event_handlers_may_be_written_as_before_starlette_1():
+    app, rt = fast_app(secret_key='x')
+    seen = []
+
+    @app.middleware('http')
+    async def marks(request, call_next):
+        response = await call_next(request)
+        response.headers['X-Path'] = request.url.path
+        return response
+
+    app.add_event_handler('startup', lambda: seen.append('up'))
+    rt('/page')(lambda: P('x'))
+    with TestClient(app) as client: assert client.get('/page').headers['X-Path'] == '/page' and seen == ['up']
+    with pytest.raises(ValueError, match='add_middleware'): app.middleware('websocket')
+
+
+@pytest.mark.parametrize('cls', [Response, HTMLResponse])
+def test_a_response_of_starlette_takes_an_element(cls):
+    app, rt = fast_app(secret_key='x')
+    rt('/')(lambda: cls(P('a < ä', id='p'), 201))
+    answer = TestClient(app).get('/')
+    assert (answer.status_code, answer.content) == (201, '<p id="p">a &lt; ä</p>'.encode())
+
+
+# For a status that no server can send, the connection was cut with no response
+@pytest.mark.parametrize('status', ['not found', '404', 7, 600, None])
+@pytest.mark.parametrize('answer', ['raise HTTPException(status)', 'return FtResponse(P("x"), status)'])
+def test_a_status_that_is_none_is_a_crash_with_its_mend(answer, status, caplog):
+    app, rt = fast_app(secret_key='x')
+    space = dict(HTTPException=HTTPException, FtResponse=FtResponse, P=P, status=status)
+    exec(f'def get(): {answer}', space)
+    rt('/')(space['get'])
+    with pytest.raises(TypeError, match='A status is a number'): TestClient(app).get('/')
+    answer = TestClient(app, raise_server_exceptions=False).get('/')
+    assert answer.status_code == 500 and 'Internal Server Error' in answer.text and 'A status is' not in answer.text
+
+
+@pytest.mark.parametrize('name, module', [('Card', 'fasthtml.pico'), ('Circle', 'fasthtml.svg'), ('NotFoundError', 'fastlite')])
+def test_a_name_without_its_import_says_what_to_import(name, module):
+    app, rt = fast_app(secret_key='x', debug=True)
+    space = {}
+    exec(f'def get(): return {name}', space)
+    rt('/')(space['get'])
+    answer = TestClient(app, raise_server_exceptions=False).get('/', headers={'Accept': 'text/html'})
+    assert f'Write: from {module} import {name}' in html(answer.text).css_first('h1').text()

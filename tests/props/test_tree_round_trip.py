@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fasthtml.html import element
+from fasthtml.html import render as layout
 from fasthtml.html.element import FT, Fragment, Safe, tag_factory, to_html
 from fasthtml.html.render import iter_chunks, to_xml
+from fasthtml.http import pages
+from fasthtml.http.pages import flatten
 from trees import PARSERS, joined
 
 # A parser changes CR, NUL and lone surrogates before it looks at anything (WHATWG HTML 13.2.3), so no serialiser can keep them
@@ -80,7 +84,7 @@ def test_text_of_special_elements_stays_inside(tag, a, b):
             if tag not in ('script', 'style') or '<' not in plain: assert ''.join(content) == plain
 
 
-@pytest.mark.parametrize('n', [1000, 40_000])
+@pytest.mark.parametrize('n', [1000, 100_000])
 def test_depth_is_bounded_by_memory(n):
     "R4"
     div = tag_factory('div')
@@ -105,6 +109,41 @@ def test_deep_lists_and_ft_objects_do_not_recurse():
     assert to_html(tag_factory('p')(kids)) == to_html(kids) .join(['<p>', '</p>']) == '<p>x</p>'
     assert to_html(objs) == 'x'
     assert len(to_xml(tag_factory('p')(objs))) > 5
+
+
+class Drawn:
+    "Its `__ft__` is `draw(self)`"
+    def __init__(self, draw): self.draw = draw
+    def __ft__(self): return self.draw(self)
+
+
+def within_itself(outer, inner):
+    outer(inner)
+    return outer
+
+
+div, listed = tag_factory('div'), [1]
+listed.append(listed)
+ENDLESS = {
+    'its own child': lambda: (o := div('x'), within_itself(o, o))[1],
+    'two in each other': lambda: (o := div(), within_itself(o, tag_factory('p')(o)))[1],
+    'an __ft__ around self': lambda: Drawn(tag_factory('li')),
+    'an __ft__ that is self': lambda: Drawn(lambda o: o),
+    'an __ft__ beside self': lambda: Drawn(lambda o: (div('x'), o)),
+    'a list in itself': lambda: listed,
+}
+
+
+@pytest.mark.parametrize('render', [to_html, to_xml, lambda o: [*iter_chunks(o)], lambda o: to_html(*flatten(o))],
+                         ids=['html', 'laid out', 'chunks', 'returned'])
+@pytest.mark.parametrize('what', ENDLESS)
+def test_what_holds_itself_is_an_error_before_memory_is_full(what, render, monkeypatch):
+    for module in element, pages, layout: monkeypatch.setattr(module, '_deepest', 2000)   # which takes less time than the real one
+    with pytest.raises(ValueError, match='nested without end'): render(ENDLESS[what]())
+
+
+def test_attributes_are_named_by_text():
+    with pytest.raises(TypeError, match='names are text; got 1'): div({1: 'x'})
 
 
 def _render(el, want, seen, go):

@@ -19,7 +19,7 @@ from types import MethodType, SimpleNamespace
 import psutil
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
-from guarantee_table import BRISK, EXIT, FAIL, FLOOD, FOREIGN, ORDER, PULSE, QUIET, SPIN, STOP, cells
+from guarantee_table import BRISK, ENDED, EXIT, FAIL, FLOOD, FOREIGN, LEFT, ORDER, PULSE, QUIET, SPIN, STOP, cells
 
 logging.basicConfig(level=logging.INFO, format='LOG %(levelname)s %(name)s: %(message)s', stream=sys.stdout)
 logging.getLogger('asyncio').setLevel(logging.WARNING)
@@ -57,6 +57,8 @@ def fail(how: str) -> None:
     if how == FAIL: raise ValueError('swordfish')
     if how == EXIT: sys.exit('swordfish')
     if how == STOP: raise Stop('swordfish')
+    if how == LEFT: raise GeneratorExit('swordfish')
+    if how == ENDED: raise StopAsyncIteration('swordfish')
 
 
 async def steps(key: str, how: str):

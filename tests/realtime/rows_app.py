@@ -1,4 +1,4 @@
-"A program with everything that a shutdown has to cope with: threads that block, tasks that go on, a flood of messages."
+"A program for what a shutdown has to cope with: a thread that blocks, a source that looks for it, a stop without a signal."
 import asyncio
 import gc
 import os
@@ -20,7 +20,7 @@ async def life(app):
     journal('shutdown')
 
 app = FastHTML(lifespan=life, grace=float(os.environ.get('GRACE', 3)), secret_key='x')
-news, flood = app.channel('news', history=10), app.channel('flood')
+news = app.channel('news', history=10)
 
 
 @app.get('/')
@@ -31,61 +31,17 @@ def home(): return 'home'
 def state(request): return getattr(request.state, 'made', 'nothing')
 
 
-@app.get('/blocked')
-def blocked():
-    def source():
-        yield 'hello'
-        time.sleep(3600)
-    return EventStream(source())
-
-
-def blocked_conn(send):
-    send('hello')
-    time.sleep(3600)
-
-
-async def stubborn_conn(send):
-    await send('hello')
-    await go_on()
-
-
-async def go_on():
-    while True:
-        try: await asyncio.sleep(3600)
-        except asyncio.CancelledError: pass
-
-
 async def greet(send): await send('hello')
-
-
-@app.ws('/ws/blocked', conn=blocked_conn)
-async def blocked_ws(): pass
-
-
-@app.ws('/ws/stubborn', conn=stubborn_conn)
-async def stubborn_ws(): pass
 
 
 @app.ws('/ws/news', conn=greet, channels=[news])
 async def news_ws(): pass
 
 
-@app.ws('/ws/flooded', channels=[flood])
-async def flooded_ws(): await start_flood()
-
-
 @app.get('/handler')
 def handler():
     journal('handler')
     time.sleep(3600)
-
-
-@app.get('/stubborn')
-async def stubborn():
-    async def source():
-        yield 'hello'
-        await go_on()
-    return EventStream(source())
 
 
 @app.get('/news')
@@ -96,21 +52,6 @@ async def news_stream(): return EventStream(news)
 async def publish():
     await news.publish('published')
     return 'published'
-
-
-@app.get('/flooded')
-async def flooded():
-    await start_flood()
-    return EventStream(flood)
-
-
-async def start_flood():
-    "Publish as fast as the event loop allows, until the process ends"
-    async def publish():
-        while True:
-            for _ in range(20): await flood.publish('x' * 1000)
-            await asyncio.sleep(0)
-    app.flood = getattr(app, 'flood', None) or asyncio.create_task(publish())
 
 
 @app.get('/looking')

@@ -15,7 +15,7 @@ import pytest
 
 from support import need_files, serve_process, until
 
-CONNECTIONS = int(os.environ.get('CHURN', 4000))
+CONNECTIONS = int(os.environ.get('CHURN', 2000))
 APP = '''
 import asyncio, gc
 from fasthtml.common import EventStream, FastHTML, P
@@ -98,7 +98,7 @@ async def test_connects_and_disconnects_leave_no_memory_behind(tmp_path):
         assert after['conn'] == after['disconn'] == sockets, after
         assert after['objects'] - before['objects'] < 200, (before, after)
         print(f'{CONNECTIONS} connections: {grown/1024:.0f} KiB more, {after["objects"] - before["objects"]} objects more')
-        assert grown < 4*2**20, f'{grown/2**20:.1f} MiB more after {CONNECTIONS} connections'
+        assert grown < 3*2**20, f'{grown/2**20:.1f} MiB more after {CONNECTIONS} connections'
 
 
 class Reader:
@@ -130,17 +130,17 @@ class Reader:
         finally: writer.transport.abort()
 
 
-async def test_a_thousand_clients_survive_a_restart(tmp_path):
+async def test_many_clients_survive_a_restart(tmp_path):
     "SIGTERM, a new process on the same port: all get a closing event with different `retry` times, come back, and get what happened"
-    need_files(5000)
+    need_files(2500)
     with socket.create_server(('127.0.0.1', 0)) as sock: port = str(sock.getsockname()[1])
     command = [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', port, '--backlog', '2048']
     with serve_process(APP, tmp_path, command) as server:
-        readers = [Reader(server.port) for _ in range(1000)]
+        readers = [Reader(server.port) for _ in range(500)]
         tasks = [asyncio.create_task(reader.run('two')) for reader in readers]
         async def members(n):
             while (await counts(server.port))['members'] < n: await asyncio.sleep(0.05)
-        await asyncio.wait_for(members(1000), 30)
+        await asyncio.wait_for(members(500), 30)
         await ask(server.port, '/publish/one')
         await until(lambda: all('one' in reader.texts for reader in readers), 20)
         server.signal()
@@ -148,9 +148,9 @@ async def test_a_thousand_clients_survive_a_restart(tmp_path):
         await until(lambda: all('(shutdown)' in reader.texts for reader in readers), 20)
         assert 'Traceback' not in server.output
     retries = [reader.retry for reader in readers]
-    assert len(set(retries)) > 200 and min(retries) >= 500, 'the way back must be spread over time'
+    assert len(set(retries)) > 150 and min(retries) >= 500, 'the way back must be spread over time'
     with serve_process(APP, tmp_path, command) as server:
-        await asyncio.wait_for(members(1000), 60)
+        await asyncio.wait_for(members(500), 60)
         await ask(server.port, '/publish/two')
         await asyncio.wait_for(asyncio.gather(*tasks), 30)
         assert 'Traceback' not in server.output

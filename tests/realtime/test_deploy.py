@@ -120,6 +120,7 @@ class Visitors:
                     self.done += 1
                     if status not in (200, 204): self.failures.append(('GET' if n % 5 else 'POST', status))
                     elif not n % 5: self.published.append(n)
+                self.stop.wait(0.02)   # people, and no measurement
 
     def follow(self):
         "A stream, again from the last event when it ends"

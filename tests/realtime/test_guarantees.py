@@ -20,11 +20,13 @@ from guarantee_table import (
     BLOCKING,
     CLIENTS_CODE,
     ECHO,
+    ENDED,
     EXIT,
     FAIL,
     FLOOD,
     FOREIGN,
     GENERATORS,
+    LEFT,
     ORDER,
     PULSE,
     QUIET,
@@ -281,7 +283,7 @@ ALL_KINDS = 'coroutine', 'async_generator', 'generator', 'plain'
 def test_what_is_raised_need_not_be_an_exception(server, part, shape):
     "`sys.exit()` and the like fail as any other, in a thread too. The server lives on, and nothing stays open"
     server.expected = [r'\bERROR\b', 'Traceback']
-    for how in EXIT, STOP:
+    for how in EXIT, STOP, LEFT, ENDED:
         key = new_key(f'{part}-{shape}')
         path = f'/{part}/{shape}/{how}/{key}'
         client = Stream(server.port, path) if is_stream(part) else Socket(server.port, path)

@@ -142,7 +142,7 @@ def check_closed_properly(streams, sockets, last=None):
         assert all(s.messages[-1:] == [last] for s in sockets)
 
 
-@deadline(30)
+@deadline(120)
 async def stop_and_check(server, n, stop, workers=1, exit_within=20.0):
     port, process = server.process.port, server.process
     streams, sockets = await crowd(port, n)
@@ -170,18 +170,12 @@ def to_the_group(process): os.killpg(process.popen.pid, signal.SIGINT)
 def to_the_process(process): process.signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize('stop', [to_the_process, to_the_group], ids=['SIGTERM', 'Ctrl-C'])
+@pytest.mark.parametrize('app, stop', [(APP, to_the_group), (FASTHTML, to_the_process)], ids=['bare, Ctrl-C', 'program, SIGTERM'])
 @pytest.mark.parametrize('name', LAUNCHES)
-async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_runs(tmp_path, name, stop):
-    with launch(tmp_path, LAUNCHES[name], grace=20) as server:   # none of which is waited for
+async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_runs(tmp_path, name, app, stop):
+    "With a lifecycle alone, and with the streams and sockets of the library"
+    with launch(tmp_path, LAUNCHES[name], app, grace=20) as server:   # none of which is waited for
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
-
-
-@pytest.mark.parametrize('name', LAUNCHES)
-async def test_a_whole_program_closes_its_connections_with_every_server(tmp_path, name):
-    "S3, with the streams and sockets of the library"
-    with launch(tmp_path, LAUNCHES[name], FASTHTML, grace=20) as server:
-        await stop_and_check(server, 50, to_the_process, workers=2 if '2' in name else 1)
 
 
 @pytest.mark.parametrize('stop', [to_the_process, to_the_group], ids=['SIGTERM', 'Ctrl-C'])
@@ -224,14 +218,14 @@ async def flood(port, stalled):
     while not (await stuck() and await stuck()): await get(port, '/publish/x', 'X-Times: 1000000\r\n')
 
 
-STALLING = ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --workers 2', 'hypercorn', 'hypercorn -w 0', 'granian']
+STALLING = {'program': ['uvicorn', 'uvicorn on asyncio and h11', 'uvicorn --workers 2', 'hypercorn', 'hypercorn -w 0', 'granian'],
+            'bare': ['uvicorn', 'hypercorn', 'granian']}
 
 
-@pytest.mark.parametrize('name,app', [(name, APP) for name in STALLING] + [(name, FASTHTML) for name in STALLING],
-                         ids=[f'{kind} {name}' for kind in ('bare', 'program') for name in STALLING])
-@deadline(40)
-async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name, app):
-    with launch(tmp_path, LAUNCHES[name], app, grace=1) as server:
+@pytest.mark.parametrize('kind,name', [(kind, name) for kind, names in STALLING.items() for name in names])
+@deadline(120)
+async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path, name, kind):
+    with launch(tmp_path, LAUNCHES[name], APP if kind == 'bare' else FASTHTML, grace=1) as server:
         port, process = server.process.port, server.process
         streams, sockets = await crowd(port, 5)
         stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
@@ -245,7 +239,7 @@ async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path
         assert server.journal.count('shutdown') == server.journal.count('startup')
         assert 'Traceback' not in process.output, process.output
         print(f'exit after {took:.2f} s')
-        assert 1 < took < 12, f'{took:.2f} s'
+        assert 1 < took < 25, f'{took:.2f} s'   # and not the 30 s that a slow client has otherwise
         for sock in stalled: sock.close()
 
 
@@ -400,54 +394,19 @@ async def end_of(process):
     return await asyncio.to_thread(process.wait)
 
 
-STOPS = {'SIGTERM': to_the_process, 'Ctrl-C': to_the_group}
-
-
-@pytest.mark.parametrize('stop', STOPS)
-@pytest.mark.parametrize('path', ['/blocked', '/ws/blocked', '/handler'])
 @pytest.mark.parametrize('name', EVERY)
-async def test_a_thread_that_blocks_does_not_keep_the_process_alive(tmp_path, name, path, stop):
-    "F8: a sync source, a sync `conn` and a plain handler that wait for ever"
-    if (name, path) == ('hypercorn', '/handler') and sys.version_info >= (3, 12, 1):
+async def test_a_plain_handler_that_blocks_does_not_keep_the_process_alive(tmp_path, name):
+    "F8, for a page. Sources, `conn` and the like: test_shutdown_faults.py"
+    if name == 'hypercorn' and sys.version_info >= (3, 12, 1):
         pytest.xfail('from Python 3.12.1 on, hypercorn waits for open requests before its graceful timeout, for ever')
     with launch(tmp_path, EVERY[name], ROWS, grace=1) as server:
-        clients = []
         await answering(server.process.port)
-        if path == '/handler':
-            asking = asyncio.create_task(get(server.process.port, path))
-            await until(lambda: 'handler' in server.journal)
-        else: clients = await open_clients(server.process.port, path)
-        STOPS[stop](server.process)
+        asking = asyncio.create_task(get(server.process.port, '/handler'))
+        await until(lambda: 'handler' in server.journal)
+        (to_the_group if 'uvicorn' in name else to_the_process)(server.process)
         await end_of(server.process)
-        await all_read(clients)
         assert server.journal.count('shutdown') == 1
-        if path == '/ws/blocked': assert clients[0].code == 1012
-        if path == '/blocked': assert clients[0].events[-1].event == 'shutdown' and clients[0].terminated
-        if path == '/handler': await asking
-
-
-@pytest.mark.parametrize('path', ['/ws/stubborn', '/stubborn'])
-@pytest.mark.parametrize('name', EVERY)
-async def test_a_task_that_catches_its_cancellation_does_not_keep_the_process_alive(tmp_path, name, path):
-    "F17"
-    with launch(tmp_path, EVERY[name], ROWS, grace=1) as server:
-        [client] = await open_clients(server.process.port, path)
-        server.process.signal(signal.SIGTERM)
-        await end_of(server.process)
-        await all_read([client])
-        assert server.journal.count('shutdown') == 1
-        if path == '/ws/stubborn': assert client.code == 1012
-
-
-@pytest.mark.parametrize('name', EVERY)
-async def test_a_flood_of_publishing_does_not_delay_the_closing_event_or_frame(tmp_path, name):
-    "F8b"
-    with launch(tmp_path, EVERY[name], ROWS, grace=6) as server:
-        clients = await open_clients(server.process.port, '/flooded', '/ws/flooded', '/flooded', '/ws/flooded')
-        server.process.signal(signal.SIGTERM)
-        await all_read(clients)
-        assert [getattr(c, 'code', None) or c.events[-1].event for c in clients] == ['shutdown', 1012] * 2
-        await end_of(server.process)
+        await asking
 
 
 WITHOUT_SIGNAL = {f'{name}, {how}': ([*command, *options], how) for name, command in EVERY.items() for how, options in (
@@ -518,8 +477,9 @@ IN_APPS = {
 }
 
 
-@pytest.mark.parametrize('how', IN_APPS)
-@pytest.mark.parametrize('name', ['uvicorn', 'hypercorn', 'granian'])
+@pytest.mark.parametrize('name,how', [
+    *(('uvicorn', how) for how in IN_APPS), ('hypercorn', 'ours deep in ours'), ('hypercorn', 'forgotten'),
+    ('granian', 'ours in ours'), ('granian', 'passed on')])
 async def test_the_startup_of_a_mounted_app_runs_or_the_log_says_how(tmp_path, name, how):
     "F10"
     program = ROWS + f"""

@@ -126,6 +126,7 @@ def test_stop_ends_it():
         visitor = Visitor(served)
         visitor.get('/start?q=3')
         shows(visitor, 3, 'one &amp; ')
+        visitor.get('/start?q=3')   # it runs already
         visitor.get('/stop?q=3')
         assert 'one &amp; </div>' in shows(visitor, 3, 'data-work="stopped"')
 
@@ -261,14 +262,18 @@ def test_however_a_run_ends_it_says_so_once_and_nothing_after_it(ending, state):
 class Word(str): "A text of a library"
 
 
-def test_a_run_ends_when_its_lease_can_be_somebody_elses(tmp_path, quick):
-    "The broker is away for longer than the lease"
+async def away(*_): raise BrokerError('away')
+async def hangs(*_): await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize('broker', [away, hangs])
+def test_a_run_ends_when_its_lease_can_be_somebody_elses(tmp_path, quick, broker):
+    "The broker is away for longer than the lease, or does not answer"
     app = site(broker=f'sqlite:{tmp_path}/a.db')
     with serve(app) as served:
         visitor = Visitor(served)
         visitor.get('/start?q=8')
         shows(visitor, 8, 'data-work="running"')
         lease = next(o for o in gc.get_objects() if isinstance(o, Lease) and o.key == 'work:answer{"question":8}')
-        async def away(*_): raise BrokerError('away')
-        lease._take = away
+        lease._take = broker
         shows(visitor, 8, 'data-work="broken"')

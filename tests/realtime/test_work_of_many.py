@@ -127,8 +127,11 @@ def test_an_owner_that_wakes_after_its_lease_has_ended_says_nothing(two, signals
     old = two.run(0)
     async def sleeps():    # as a process that is stopped, and goes on in the middle of its work
         lease, old.lease._until = old.lease, 0.0
+        old.asked = True   # so it would say all
         await lease._give(lease.key, lease.owner)
     two.wait(0, sleeps())
+    def reports(): return sum('state' in o and o.get('by') == two.apps[0].regions.epoch for o in map(json.loads, signals))
+    before = reports()
     if not heard:
         two.say(0, 'stale')
         assert 'first <button' in two.shows(0, 'data-work="broken"')
@@ -138,7 +141,7 @@ def test_an_owner_that_wakes_after_its_lease_has_ended_says_nothing(two, signals
     two.shows(0, 'second ')
     two.say(1, 'third', None)
     for i in range(2): assert 'second third</div>' in two.shows(i, 'data-work="done"')
-    assert not any('stale' in o for o in signals) and old.html == 'second third'
+    assert not any('stale' in o for o in signals) and old.html == 'second third' and reports() == before
 
 
 def test_what_another_process_has_done_is_not_done_again(two):
@@ -171,6 +174,17 @@ def test_what_nobody_remembers_is_done_again(two, monkeypatch):
     two.shows(1, 'again')
 
 
+@pytest.mark.parametrize('beat', [3600, 0.05])
+def test_an_owner_that_is_silent_tells_who_asks_and_that_it_is_there(two, monkeypatch, beat):
+    monkeypatch.setattr(module, 'beat', beat)
+    two.begin(0)
+    two.say(0, 'first ')
+    wait_until(lambda: two.run(0).told)
+    two.shows(1, 'first ')
+    heard = two.run(1).number
+    if beat < 1: wait_until(lambda: two.run(1).number > heard + 2)
+
+
 def test_who_asks_while_another_looks_whether_the_owner_is_there_begins_then(two, monkeypatch):
     monkeypatch.setattr(module, 'patience', 0.1)
     for visitor in two.visitors: visitor.get('/look')
@@ -201,6 +215,7 @@ def test_handlers_in_threads_ask_for_one_run_at_once():
         served.call(lambda: app.state.words.put_nowait(None))
         wait_until(lambda: 'done' in Visitor(served).get('/look'))
         run = answer.runs[KEY]
+        wait_until(lambda: run.task is None)
         served.call(answer._begin, KEY, None)   # a thread has looked before it was done
         assert run.task is None and app.state.runs == 1
 
@@ -255,6 +270,54 @@ def test_a_last_word_is_no_end_of_its_own():
         served.call(last.set)
         run = answer.runs['answer{}']
         wait_until(lambda: run.state == 'stopped' and run.html == 'stopped here')
+
+
+def test_a_stop_during_the_last_report_takes_nothing_away(two, monkeypatch):
+    "What is done is not done again"
+    report, conclude, go = module.Work._report, module.Work._conclude, threading.Event()
+    last, over = threading.Event(), threading.Event()
+    async def later(self, run):
+        if run.state == 'done':
+            last.set()
+            while not go.is_set(): await asyncio.sleep(0.01)
+        await report(self, run)
+    async def noted(self, run, lost):
+        try: await conclude(self, run, lost)
+        finally: over.set()
+    monkeypatch.setattr(module.Work, '_report', later)
+    monkeypatch.setattr(module.Work, '_conclude', noted)
+    two.begin(0)
+    two.say(0, 'first', None)
+    assert last.wait(60)
+    two.wait(0, two.apps[0].state.answer.stop(question=1))
+    wait_until(lambda: two.run(0).task is None)
+    go.set()
+    assert over.wait(60)
+    two.visitors[1].get('/start')
+    two.shows(1, 'data-work="done"')
+    assert two.apps[1].state.runs == 0
+
+
+def test_what_begins_while_the_app_ends_is_waited_for():
+    app = site()
+    answer, runs = app.state.answer, app.state.answer.runs
+    with serve(app) as served:
+        Visitor(served).get('/start')
+        wait_until(lambda: app.state.runs == 1)
+        async def ends():
+            closing, first = asyncio.create_task(answer.close()), app.state.words
+            await asyncio.sleep(0)
+            answer.start(question=2)      # by a request that is still answered
+            while app.state.runs < 2: await asyncio.sleep(0)
+            first.put_nowait(None)
+            await answer.wait(question=1)
+            for _ in range(20): await asyncio.sleep(0)
+            waited = not closing.done()
+            app.state.words.put_nowait(None)
+            await closing
+            return waited
+        assert asyncio.run_coroutine_threadsafe(ends(), next(iter(app.regions.loops))).result()
+    assert [run.state for run in runs.values()] == ['done', 'done']
 
 
 @pytest.mark.parametrize('kind', ['plain', 'async'])
