@@ -71,6 +71,7 @@ class Regions:
         app.lifecycle.on_open, app.lifecycle.app = self.opened, app
         app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
         self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
+        if self.is_shared: app.lifecycle.lifespan.before.append(self.listen)
         self.epoch, self.next_seq = token_hex(3), count(1).__next__
         self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopRegions] = WeakKeyDictionary()
 
@@ -105,6 +106,11 @@ def opened(self: Regions, connection: Connection) -> None:
     inner = getattr(connection.scope.get('app'), 'regions', self)
     inner.here().watch(connection)
     if inner is not self: self.here().watch(connection)
+
+@patch
+async def listen(self: Regions) -> None:
+    "The app starts: another process may forget a user whose first stream is just being opened here"
+    self.signals.join(self.here().reader)
 
 @patch
 async def close(self: Regions) -> None:

@@ -136,6 +136,7 @@ def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
     return any(o.__name__ == 'NotStr' and o.__module__ == 'fastcore.basics' for o in k.__mro__)
 
+_deepest = 200_000   # elements, lists and `__ft__` in each other; more means that one holds itself
 _endless = 'Elements are nested without end, because one holds itself. Look for an element that was made its own child, a list ' \
            'that holds itself, or an `__ft__` that puts `self` into what it returns.'
 
@@ -156,7 +157,7 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
             elif type(x) is map: res += _as_tuple(_fuse(x, kw))
             elif _is_group(x):
                 todo += [(it, direct), (iter(x), direct and type(x) is tuple)]
-                if len(todo) > 100_000: raise ValueError(_endless)
+                if len(todo) > 2 * _deepest: raise ValueError(_endless)
                 break
             elif isinstance(x, Mapping) and not any(hasattr(type(x), o) for o in _drawing):
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
@@ -556,22 +557,22 @@ def to_node(x: Any) -> Any:
     steps = 0
     while hasattr(type(x), '__ft__'):
         x, steps = x.__ft__(), steps + 1
-        if steps > 100_000: raise ValueError(_endless)
+        if steps > _deepest: raise ValueError(_endless)
     return x
 
 # %% ../../nbs/api/html/01_element.ipynb #5e0f27ad
 def _look_for_end(above: Any, pieces: int) -> int:
     "After how many pieces to look again; ValueError if more elements are open than any page has"
     depth = 0
-    while above is not None and depth <= 1000: above, depth = above[2], depth + 1
-    if depth > 1000: raise ValueError(_endless)
+    while above is not None: above, depth = above[2], depth + 1
+    if depth > _deepest: raise ValueError(_endless)
     return 2 * pieces
 
 # %% ../../nbs/api/html/01_element.ipynb #3a6e1569
 def to_html(*children: Node) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
-    most = 100_000   # pieces, then `_look_for_end`
+    most = _deepest   # pieces, then `_look_for_end`
     add = out.append
     it, end, above = iter(children), '', None   # what is read, what closes it, and the same of what it is in
     while True:

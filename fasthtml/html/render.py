@@ -9,13 +9,13 @@ __all__ = ['to_xml', 'highlight', 'showtags', 'dict2xml', 'iter_chunks', 'static
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .element import FT, Node, Safe, _endless, _other, content, check_name, in_foreign, open_tag, tag_factory, to_html
+from .element import FT, Node, Safe, _deepest, _endless, _other, check_name, content, in_foreign
+from .element import open_tag, tag_factory, to_html
 
 # %% ../../nbs/api/html/02_render.ipynb #c6300b22
 _blocks = frozenset('''div p ul ol li table thead tbody tfoot html head body meta title !doctype input script link style tr th td
     section article nav aside header footer h1 h2 h3 h4 h5 h6 blockquote'''.split())
 _verbatim = frozenset('pre code textarea script'.split())
-_deepest = 50_000   # open elements and lists; more means that one holds itself
 
 def _text(s: str) -> str: return s.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
 

@@ -22,7 +22,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 # %% ../../nbs/api/http/11_pages.ipynb #46cad53f
-from ..html.element import FT, Fragment, _endless, csp_nonce, esc, ft, is_raw_text, to_html
+from ..html.element import FT, Fragment, _deepest, _endless, csp_nonce, esc, ft, is_raw_text, to_html
 from .requests import Request
 
 # %% ../../nbs/api/http/11_pages.ipynb #5ebf54c1
@@ -51,7 +51,7 @@ def flatten(
     nodes: list[Any] = []
     waiting = [iter(items)]
     while waiting:
-        if len(waiting) > 100_000: raise ValueError(_endless)
+        if len(waiting) > _deepest: raise ValueError(_endless)
         for o in waiting[-1]:
             kind = type(o)
             if kind is Fragment or (not isinstance(o, FT) and hasattr(kind, '__ft__')):
@@ -76,15 +76,6 @@ class Frame:
     bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
     gaps: tuple[list[bytes], ...] = ()  # `top`, `head` and `bottom`, cut where the nonce goes, if there is a policy
-
-    def filled(self, nonce: bytes) -> list[list[bytes]]:
-        "`top`, `head` and `bottom` in pieces, which a page joins only once: the head is long"
-        found = []
-        for cuts in self.gaps:
-            pieces = [nonce] * (2 * len(cuts) - 1)
-            pieces[::2] = cuts
-            found.append(pieces)
-        return found
 
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
@@ -257,8 +248,10 @@ def page_edges(
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     own_bytes = own.encode('utf-8', 'replace')
     if not nonce: return (frame.top, own_bytes, frame.head, mid), frame.bottom
-    top, head, bottom = frame.filled(nonce.encode())
-    return (*top, own_bytes, *head, mid), b''.join(bottom)
+    gap, (top, cuts, bottom) = nonce.encode(), frame.gaps
+    head = [gap] * (2 * len(cuts) - 1)
+    head[::2] = cuts   # in pieces, which the page joins: it is long
+    return (gap.join(top), own_bytes, *head, mid), gap.join(bottom)
 
 def render_page(
     nodes: Iterable[Any],            # The content

@@ -40,7 +40,7 @@ class ShutdownEvent:
     "Set once the process begins to stop; `is_set()` and `await wait()` work in every thread and event loop"
     def __init__(self):
         self._set = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()   # a waiter that the garbage collector throws away takes it wherever its thread is
         self._waiters: dict[asyncio.Future, asyncio.AbstractEventLoop] = {}  # future → the loop it belongs to
 
     def is_set(self) -> bool: return self._set

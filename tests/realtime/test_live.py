@@ -366,9 +366,9 @@ def test_forget_ends_streams_sockets_and_pages_of_one_person(app, served):
     for response in his[:2]: response.close()
 
 
-def slow_shop():
+def slow_shop(**options):
     "Between the guard that says who it is and the open stream lies some work"
-    app = FastHTML(secret_key='k', before=Beforeware(guard))
+    app = FastHTML(secret_key='k', before=Beforeware(guard), **options)
     app.state.inside, app.state.go, app.state.news = threading.Event(), threading.Event(), app.channel('news')
     @app.get('/login')
     def login(session, user: str): session['user'] = user
@@ -442,6 +442,25 @@ def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
         app.state.news.publish_sync('hello', 'greeting')
         assert Stream(back).until('greeting')
         back.close()
+
+
+@pytest.mark.parametrize('how', ['channel', 'source', 'page', 'socket'])
+def test_a_process_with_nothing_open_hears_who_is_forgotten(how, tmp_path):
+    "The handler was let in here; meanwhile another process has logged its person out"
+    apps = [slow_shop(broker=f'sqlite:{tmp_path}/a.db') for _ in range(2)]
+    with serve(apps[0]) as here, serve(apps[1]) as there, ThreadPoolExecutor(1) as pool:
+        ann = Visitor(here)
+        ann.get('/login?user=ann')
+        apps[0].state.go.set()
+        ann.known = ann.rows('/staff/page')
+        apps[0].state.go.clear()
+        apps[0].state.inside.clear()
+        opening = pool.submit(ends_at_once, how, ann, here)
+        assert apps[0].state.inside.wait(DEADLINE)
+        there.call(lambda: apps[1].regions.here().topics.start(apps[1].forget('ann')))
+        assert wait_until(lambda: apps[0].regions.loops and 'ann' in next(iter(apps[0].regions.loops.values())).forgotten)
+        apps[0].state.go.set()
+        assert opening.result() == (1012 if how == 'socket' else 'shutdown')
 
 
 def test_forget_ends_what_is_open_in_mounted_apps_too():

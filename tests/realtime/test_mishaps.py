@@ -338,6 +338,19 @@ async def test_members_of_a_loop_that_is_closed_are_forgotten():
     assert len(channel) == 1
 
 
+def test_a_waiter_may_be_thrown_away_while_its_thread_registers_another():
+    "The garbage collector does that at any allocation; the thread waited for itself"
+    event, over = ShutdownEvent(), threading.Event()
+    async def register():
+        (waiter := event.wait()).send(None)
+        with event._lock: waiter.close()
+        over.set()
+    thread = threading.Thread(target=asyncio.run, args=(register(),), daemon=True)
+    thread.start()
+    assert over.wait(DEADLINE)
+    thread.join(DEADLINE)
+
+
 async def test_a_shutdown_is_heard_although_a_loop_that_waited_for_it_is_closed():
     event, loop = ShutdownEvent(), asyncio.new_event_loop()
     event._waiters = {loop.create_future(): loop}
