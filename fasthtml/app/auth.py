@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase, inner_path
+from ..http.handlers import MiddlewareBase, inner_path, reads_as_another
 from ..http.texts import Text, say
 from ..http.threads import in_thread
 
@@ -62,7 +62,8 @@ class BasicAuthMiddleware(MiddlewareBase):
         self.skip = [re.compile(o) for o in skip]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] not in ('http', 'websocket') or any(o.fullmatch(inner_path(scope)) for o in self.skip):
+        path = inner_path(scope) if scope['type'] in ('http', 'websocket') else None
+        if path is None or any(o.fullmatch(path) for o in self.skip) and not reads_as_another(path):
             return await self.app(scope, receive, send)
         user = await self.authenticate(HTTPConnection(scope))
         if user: return await self.app({**scope, 'auth': user}, receive, send)

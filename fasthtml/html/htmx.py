@@ -139,7 +139,9 @@ def safe_address(
 ) -> Any:      # The same, inert where htmx or a browser would run it
     "What may stand in a header that names an address"
     text = str(value)
-    if text.lstrip()[:1] != '{': return safe_url('href', text) if isinstance(value, str) else value
+    if text.lstrip()[:1] != '{':
+        safe = safe_url('href', text)   # of any object: a server sends its text
+        return value if safe == text else safe
     try: asked = json.loads(text)
     except ValueError: return value
     unsafe = {k: v for k, v in asked.items() if isinstance(v, str) and safe_url('href', v) != v}
