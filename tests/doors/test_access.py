@@ -172,8 +172,8 @@ OTHERS = {  # entry points with addresses of their own
     'devtools_json': (lambda app: app.devtools_json(), '/.well-known/appspecific/com.chrome.devtools.json'),
     'setup_ws': (lambda app: app.setup_ws(), '/ws'),
 }
-NOT_ENTRIES = set('''add_exception_handler add_middleware build_middleware_stack channel decode_session drain exception_handler get_client
-    get_testclient on_event outermost set_lifespan url_path_for'''.split()) | {'APIRouter.to_app'}
+NOT_ENTRIES = set('''add_event_handler add_exception_handler add_middleware build_middleware_stack channel decode_session drain
+    exception_handler get_client get_testclient middleware on_event outermost set_lifespan url_path_for'''.split()) | {'APIRouter.to_app'}
 OPEN = {'_assets'}  # scripts of the asset table, which a login page needs
 OPEN_BY_CALL = {'health', 'metrics'}  # for load balancers, and for neighbours or holders of a token: tests/realtime/test_operations.py
 # A page's stream asks the guards of the page: tests/realtime/test_live.py

@@ -35,7 +35,7 @@ MISTAKES = {
     'a returned exception': ("@rt\ndef index(): return HTTPException(404)", '/', ['returned HTTPException', '`raise`']),
     'a status in a tuple': ("@rt\ndef index(): return P('no'), 404", '/', ['404', 'FtResponse(', 'HTTPException(404)']),
     'two handlers, two names': ("@app.get('/')\ndef a(): return 'a'\n@app.get('/')\ndef b(): return P('b')", '/', ['`a`', '`b`']),
-    'two handlers, one name': ("@rt('/')\ndef get(): return 'a'\n@rt('/')\ndef get(): return P('b')", '/', ['`get`', 'line 5']),
+    'two handlers, one name': ("@rt('/')\ndef get(): return 'a'\n@rt('/')\ndef get(): return P('b')", '/', ['`get`', 'line 3']),
     'an id twice': ("@rt\ndef index(): return Div(P('a', id='x'), P('b', id='x'))", '/', ["'x'", '2 times']),
     'no ws extension': ("@rt\ndef index(): return Div(ws_connect='/ws')\n@app.ws('/ws')\ndef ws(): pass", '/', ["exts='ws'"]),
     'no sse extension': ("@rt\ndef index(): return Div(sse_connect='/')", '/', ["exts='sse'"]),
