@@ -235,8 +235,8 @@ def test_the_test_of_the_tutorial_runs_as_it_says(tmp_path):
     cells = json.loads((ROOT/'nbs/tutorials/01_first_app.ipynb').read_text(encoding='utf-8'))['cells']
     function, = [source for cell in cells if (source := ''.join(cell['source'])).startswith('def test_')]
     (tmp_path/'test_main.py').write_text('from main import *\n' + function.partition('\n\n')[0])
-    done = subprocess.run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'], cwd=tmp_path, text=True, capture_output=True, timeout=60,
-                          env=os.environ | {'PYTHONPATH': str(ROOT)})
+    done = subprocess.run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'], cwd=tmp_path,
+                          env=os.environ | {'PYTHONPATH': str(ROOT)}, text=True, capture_output=True, timeout=60)
     assert '1 passed' in done.stdout, done.stdout + done.stderr
 
 
