@@ -70,7 +70,7 @@ def program(tutorial, heading):
         title = re.search(r'^## (.*)', source, re.M) if cell['cell_type'] == 'markdown' else None
         if title and inside: break
         if title: inside = title[1] == heading
-        if cell['cell_type'] == 'markdown' and 'start `main.py` anew, with the import' in source: sources[1:] = []
+        if cell['cell_type'] == 'markdown' and 'Begin a new `main.py`, with the import' in source: sources[1:] = []
         if cell['cell_type'] == 'code' and not source.startswith('#| hide') and not tries_out(source): sources.append(source)
     assert inside, f'{tutorial} has no section {heading!r}'
     return without_earlier('\n\n'.join(sources)) + '\n\nserve(port=0, reload=False)\n'
