@@ -30,7 +30,7 @@ from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, SourceMarker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
-from .requests import Body as Body, Request as Request, Frame as Frame, has_body as has_body
+from .requests import Body as Body, Request as Request, FrameBody as FrameBody, has_body as has_body
 from .requests import aside, read_body as read_body, wants_json as wants_json
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 

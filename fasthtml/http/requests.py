@@ -6,7 +6,7 @@
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
            'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside',
-           'read_body', 'parse_body', 'Frame', 'read_frame']
+           'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -610,7 +610,7 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     return Body(group(form.multi_items()), b'', 'multipart', size=parser.text_size)
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8
-class Frame(Body):
+class FrameBody(Body):
     "One WebSocket message: its fields, and htmx's headers"
     __slots__ = ('_found', '_said')
     def __init__(self,
@@ -636,6 +636,6 @@ class Frame(Body):
             self._found = {k: str(v) for k, v in named.items() if k.startswith('hx-')}
         return self._found
 
-async def read_frame(text: str) -> Frame:
+async def read_frame(text: str) -> FrameBody:
     "A message, read in a thread if it is long"
-    return await aside(len(text), Frame, text)
+    return await aside(len(text), FrameBody, text)

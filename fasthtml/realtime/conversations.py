@@ -26,7 +26,7 @@ from ..html.element import FT
 from ..http.handlers import Site
 from ..http.limits import Pace
 from ..http.params import BadInput, Errors, FieldError, Source
-from ..http.requests import IN_LOOP, BadJson, Frame, aside, read_frame
+from ..http.requests import IN_LOOP, BadJson, FrameBody, aside, read_frame
 from ..http.texts import Text
 from ..http.threads import hold_thread
 from .channels import Channel
@@ -196,7 +196,7 @@ def _respond(self: Conversation, text: str) -> Coroutine | None:
     fn, plan, simple = route.on_message
     if not simple or len(text) > IN_LOOP: return self._rest_of(self._respond_aside(text))
     try:
-        source.take_message(Frame(text), self.extra)
+        source.take_message(FrameBody(text), self.extra)
         args, kwargs = plan.bind(source)
         handling = fn(*args, **kwargs)
     except Exception as e: return self._problem(e)

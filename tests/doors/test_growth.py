@@ -42,7 +42,7 @@ from fasthtml.http.paths import path_pattern
 from fasthtml.http.records import make_cast
 from fasthtml.http.requests import (
     BadJson,
-    Frame,
+    FrameBody,
     Request,
     is_json,
     parse_cookies,
@@ -142,8 +142,8 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'JSON of escapes': (parse_json, lambda n: b'"' + b'\\u0041' * (n // 6) + b'"', 40_000),
     'JSON of backslashes': (parse_json, lambda n: b'"' + b'\\\\' * (n // 2) + b'"', 40_000),
     'JSON of white space': (parse_json, lambda n: b'{' + b' ' * n, 400_000),
-    'frame of fields': (Frame, lambda n: json.dumps({f'f{i}': 'x' for i in range(n // 12)}), 12_000),
-    'frame of headers': (lambda s: Frame(s).headers, lambda n: json.dumps({'HEADERS': {f'HX-{i}': 'x' for i in range(n//12)}}), 12_000),
+    'frame of fields': (FrameBody, lambda n: json.dumps({f'f{i}': 'x' for i in range(n // 12)}), 12_000),
+    'frame of headers': (lambda s: FrameBody(s).headers, lambda n: json.dumps({'HEADERS': {f'HX-{i}': 'x' for i in range(n//12)}}), 12_000),
     'int': (cast(int), lambda n: '9' * n, 100_000),
     'int of blanks': (cast(int), lambda n: ' ' * n + '9', 100_000),
     'float': (cast(float), lambda n: '9' * n, 100_000),

@@ -37,7 +37,7 @@ from fasthtml.http.casts import BadValue
 from fasthtml.http.params import (
     BadInput,
     Errors,
-    Frame,
+    FrameBody,
     Request,
     Source,
     cookie,
@@ -1340,7 +1340,7 @@ def test_frames_of_htmx_2_and_4():
         }
         from starlette.websockets import WebSocket
 
-        args, _ = plan.bind(Source(WebSocket(scope, None, None), body=Frame(text)))
+        args, _ = plan.bind(Source(WebSocket(scope, None, None), body=FrameBody(text)))
         assert [*args[:2], args[2].request, args[3]] == ['hi', [1, 2], 'true', 'true']
 
 
@@ -1349,11 +1349,11 @@ def test_frames_of_htmx_2_and_4():
 )
 def test_frames_that_are_no_object_are_a_value_error(text):
     with pytest.raises(ValueError):
-        Frame(text)
+        FrameBody(text)
 
 
 def test_frame_keeps_a_field_called_headers_that_is_not_an_object():
-    message = Frame('{"headers": "mine", "values": 3, "body": "text"}')
+    message = FrameBody('{"headers": "mine", "values": 3, "body": "text"}')
     assert message.data == {'headers': 'mine', 'values': 3, 'body': 'text'} and message.headers == {}
 
 
