@@ -2274,8 +2274,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/realtime/batches.py'),
                                            'fasthtml.realtime.batches.Batch.push': ( 'api/realtime/batches.html#batch.push',
                                                                                      'fasthtml/realtime/batches.py'),
-                                           'fasthtml.realtime.batches.Batch.take': ( 'api/realtime/batches.html#batch.take',
-                                                                                     'fasthtml/realtime/batches.py'),
                                            'fasthtml.realtime.batches._stepper': ( 'api/realtime/batches.html#_stepper',
                                                                                    'fasthtml/realtime/batches.py'),
                                            'fasthtml.realtime.batches.send_source': ( 'api/realtime/batches.html#send_source',
