@@ -987,6 +987,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fasthtml.html.htmx._header': ('api/html/htmx.html#_header', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._header_value': ('api/html/htmx.html#_header_value', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._id_of': ('api/html/htmx.html#_id_of', 'fasthtml/html/htmx.py'),
+                                    'fasthtml.html.htmx._options_in': ('api/html/htmx.html#_options_in', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._pairs': ('api/html/htmx.html#_pairs', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._unknown_header': ('api/html/htmx.html#_unknown_header', 'fasthtml/html/htmx.py'),
                                     'fasthtml.html.htmx._with_prefix': ('api/html/htmx.html#_with_prefix', 'fasthtml/html/htmx.py'),
