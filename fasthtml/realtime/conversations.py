@@ -26,7 +26,7 @@ from ..html.element import FT
 from ..http.handlers import Site
 from ..http.limits import Pace
 from ..http.params import BadInput, Errors, FieldError, Source
-from ..http.requests import IN_LOOP, BadJson, aside, frame_body, read_frame
+from ..http.requests import IN_LOOP, BadJson, FrameBody, aside, read_frame
 from ..http.texts import Text
 from ..http.threads import hold_thread
 from .channels import Channel
@@ -196,7 +196,7 @@ def _respond(self: Conversation, text: str) -> Coroutine | None:
     fn, plan, simple = route.on_message
     if not simple or len(text) > IN_LOOP: return self._rest_of(self._respond_aside(text))
     try:
-        source.take_message(*frame_body(text), self.extra)
+        source.take_message(FrameBody(text), self.extra)
         args, kwargs = plan.bind(source)
         handling = fn(*args, **kwargs)
     except Exception as e: return self._problem(e)
@@ -227,7 +227,7 @@ async def _rest_of(self: Conversation, handling: Awaitable | None, result: Any =
 async def _respond_aside(self: Conversation, text: str) -> Any:
     "Call a handler that needs more, or with a long message, which is read in a thread"
     route, source = self.route, self.source
-    source.take_message(*await read_frame(text), self.extra)
+    source.take_message(await read_frame(text), self.extra)
     fn, plan, simple = route.on_message
     if not simple: return await perform(route.on_message, source, route.site, self.socket.say)
     args, kwargs = await aside(len(text), plan.bind, source)
