@@ -129,11 +129,7 @@ def wants_fragment(
     "True if htmx asked and will swap a part of the page"
     return 'hx-request' in headers and 'hx-history-restore-request' not in headers
 
-# %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
-_is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-_controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')
-_addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
-
+# %% ../../nbs/api/html/02_htmx.ipynb #7be0c1f2
 _reads_options = re.compile(r"""(?:^|[\s,:"'])path(?:$|[\s,:."'])""").search   # `/a,path:/b` is the path `/b` for htmx 4
 
 def safe_address(
@@ -156,6 +152,12 @@ def _options_in(text: str) -> dict[str, Any] | None:
     if text.lstrip()[:1] != '{': return None
     try: return json.loads(text)
     except (ValueError, RecursionError): return None
+
+
+# %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
+_is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')
+_addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
 
 @dataclass(frozen=True, slots=True)
 class HttpHeader:
