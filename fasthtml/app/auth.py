@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase, inner_path, is_skipped, skip_patterns
+from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
 from ..http.texts import Text, say
 from ..http.threads import in_thread
 
@@ -62,7 +62,10 @@ class BasicAuthMiddleware(MiddlewareBase):
         path = inner_path(scope) if scope['type'] in ('http', 'websocket') else None
         if path is None or is_skipped(self.skip, path): return await self.app(scope, receive, send)
         user = await self.authenticate(HTTPConnection(scope))
-        if user: return await self.app({**scope, 'auth': user}, receive, send)
+        if user:
+            inside = {**scope, 'auth': user}
+            note_guarded(inside)
+            return await self.app(inside, receive, send)
         if scope['type'] == 'websocket': return await _refuse_socket(receive, send)
         await PlainTextResponse(say(Text('not_authenticated')), 401, headers=dict(auth_hdrs))(scope, receive, send)
 

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['prepared_names', 'log', 'Site', 'skip_patterns', 'is_skipped', 'Beforeware', 'Guard', 'guard', 'opened_by_ending',
            'LinkFields', 'link_fields', 'call', 'fill_specials', 'fetch_session', 'invoke', 'own_lists', 'with_injects',
-           'answers', 'inner_path', 'run_before', 'response_class', 'Endpoint', 'source_of', 'own_page',
-           'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded', 'until_disconnect',
-           'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
+           'answers', 'inner_path', 'run_before', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint',
+           'source_of', 'own_page', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded',
+           'until_disconnect', 'cancel_on_disconnect', 'add_sig_param', 'into', 'MiddlewareBase']
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ada1d282
 import asyncio
@@ -294,7 +294,19 @@ async def run_before(
         if ready.skip and ready.skips(inner_path(source.scope)): continue
         result = await invoke(ready.fn, ready.plan, source, site)
         if answers(result): return result
+        note_guarded(source.scope)
     return None
+
+def note_guarded(scope: Scope) -> None:
+    "A guard has let the request through: what is behind may not be for everybody"
+    server = scope.get('fasthtml.server')
+    if server is None: scope['fasthtml.guarded'] = True
+    else: server.guarded = True   # a key of its own would enlarge the table of the scope
+
+def is_guarded(scope: Scope) -> bool:
+    "Has a guard let the request through?"
+    server = scope.get('fasthtml.server')
+    return bool(scope.get('fasthtml.guarded') if server is None else server.guarded)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 log = one_line(logging.getLogger('fasthtml'))

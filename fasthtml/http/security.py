@@ -285,7 +285,8 @@ def add_missing(
     return [*headers, *more]   # most responses have none of them
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
-_controls = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
+# What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file
+_controls = re.compile('[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 
 def shown(
     text: str, # What a stranger may have written
