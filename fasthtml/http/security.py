@@ -145,10 +145,12 @@ def foreign_link(
 ) -> bool:
     "True if a page of another site has led to this request"
     headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
-    if headers.get('sec-fetch-site') != 'cross-site': return False
-    page = headers.get('referer', '').split('/', 3)[:3]   # scheme, nothing, host
-    origins = headers.get('origin', ''), '/'.join(page)
-    return not any(o and is_trusted(o, trusted) for o in origins)
+    site, page = headers.get('sec-fetch-site', ''), '/'.join(headers.get('referer', '').split('/', 3)[:3])   # scheme, nothing, host
+    if not site:   # over plain HTTP no browser says more than where the link was
+        origin = parse_origin(page)
+        if origin is None or same_host(origin, scope.get('scheme', 'http'), headers.get('host', '')): return False
+    elif site != 'cross-site': return False
+    return not any(o and is_trusted(o, trusted) for o in (headers.get('origin', ''), page))
 
 def is_navigation(
     scope: Mapping[str, Any], # ASGI scope
@@ -285,7 +287,8 @@ def add_missing(
     return [*headers, *more]   # most responses have none of them
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
-_controls = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
+# What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file
+_controls = re.compile('[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 
 def shown(
     text: str, # What a stranger may have written

@@ -142,7 +142,7 @@ def person_of(
     if auth is None or auth == '': return ''
     if isinstance(auth, str | int | float): return str(auth).replace('\0', ' ')
     own = auth.get('id') if isinstance(auth, Mapping) else getattr(auth, 'id', None)
-    kind = '' if isinstance(auth, Mapping | list | tuple) else '\0' + type(auth).__qualname__
+    kind = '' if isinstance(auth, Mapping | list | tuple) else f'\0{type(auth).__module__}.{type(auth).__qualname__}'
     if own is not None: return str(own).replace('\0', ' ') + kind
     has_text = type(auth).__repr__ is not object.__repr__ or type(auth).__str__ is not object.__str__
     try: text = canonical_json(as_json(auth)) if has_text else ' at 0x'

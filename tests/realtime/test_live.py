@@ -732,10 +732,17 @@ def test_a_region_of_a_person_is_drawn_with_the_person_of_now():
 class Admin(Account): ...
 
 
+class Elsewhere(Admin): ...
+
+
+Elsewhere.__module__, Elsewhere.__qualname__, Elsewhere.__name__ = 'admin.models', Account.__qualname__, Account.__name__
+
+
+@pytest.mark.parametrize('kind', [Admin, Elsewhere], ids=['class', 'module'])
 @pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
-def test_users_of_two_kinds_with_the_same_id_are_two(named):
+def test_users_of_two_kinds_with_the_same_id_are_two(named, kind):
     "Neither sees what was drawn for the other; what names the id alone concerns both"
-    people, words = {'admin': Admin(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
+    people, words = {'admin': kind(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
 
     def known(request, user: str): request.scope['auth'] = replace(people[user])
     app = FastHTML(secret_key='k', before=known)
