@@ -225,6 +225,15 @@ def test_a_body_that_asks_too_much_is_refused(served):
     assert Visitor(served).request('POST', '/_live', dict(has=tokens)).status == 413
 
 
+@pytest.mark.parametrize('path', ['/_live', '/_live/set'])
+@pytest.mark.parametrize('rows, said', [([['a', '', '']] * 5001, '5,000 regions'), ([['a' * 2_000_000, '', '']], '1,048,576 bytes')])
+def test_a_page_that_shows_too_much_is_logged_once(served, app, caplog, path, rows, said):
+    "It stays stale, and only the log can tell the author why"
+    for _ in range(2): assert Visitor(served).request('POST', path, dict(has=rows), Referer='/big').status == 413
+    line, = [r.getMessage() for r in caplog.records if 'shows too much' in r.getMessage()]
+    assert '/big' in line and said in line and 'one region' in line
+
+
 def test_another_site_cannot_open_a_stream(served):
     visitor = Visitor(served)
     rows = visitor.rows('/')
