@@ -469,7 +469,7 @@ def test_a_loop_that_only_sends_gives_the_event_loop_turns_and_answers_need_none
     @app.ws('/say')
     async def say(n: int, ws, send):
         asyncio.get_running_loop().call_soon(turns.append, n)   # before the last message, if there was a turn
-        for i in range(n):
+        for _ in range(n):
             if how == 'yield': yield P('x')
             else: await (send(P('x')) if how == 'send' else ws.send_text('<p>x</p>'))
         turns.append('done')
