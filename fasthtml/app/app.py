@@ -134,11 +134,12 @@ def check_functions(
 def check_given(
     kwargs: dict[str, Any], # Keywords that are no options; those without effect are taken out
     app: type,              # Whose options there are
-    guards: tuple[Any, Any], # `before` and `after`
+    before: Any,            # As given: functions, `Beforeware`
+    after: Any,             # As given
     **functions: Any        # Options that are functions
 ) -> None:
     "TypeError for what is misspelt or cannot be called, a line in the log for what was called and is None"
-    tell_called(functions | dict(zip(('before', 'after'), guards)))
+    tell_called(functions | dict(before=before, after=after))
     for name in check_options(kwargs, inspect.signature(app).parameters) if kwargs else (): del kwargs[name]
     check_functions(**functions)
 
@@ -700,7 +701,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         texts: Any = None,                       # Languages of built-in texts: 'de', ['en', 'de'], or language → key → text
         **kwargs                                 # More attributes of <body>
     ):
-        check_given(kwargs, FastHTML, (before, after), on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
+        check_given(kwargs, FastHTML, before, after, on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder), languages = htmx_version(htmx, htmx4), asset_place(assets), Languages(texts) if texts else None
         exts, hdrs = [*as_list(exts), *['ws']*bool(ws_hdr)], [*script_texts(languages), *[picolink]*bool(pico), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)

@@ -27,6 +27,7 @@ from starlette.types import Scope
 
 from ..html.htmx import Asset
 from ..html.js import all_assets
+from ..http.handlers import is_guarded
 from ..http.hints import log_once, your_line
 from ..http.paths import convertors
 from ..http.requests import Request
@@ -148,7 +149,9 @@ def file_response(
     status_code: int = 200,
 ) -> Response:
     "The file, or `304` if the browser has it"
-    headers = {'cache-control': cache_control or _cache_control(Path(file), scope), 'x-content-type-options': 'nosniff'}
+    keep = cache_control or _cache_control(Path(file), scope)
+    if is_guarded(scope): keep = re.sub(r'\bpublic\b', 'private', keep)   # a cache on the way would give it to others, unasked
+    headers = {'cache-control': keep, 'x-content-type-options': 'nosniff'}
     response = FileResponse(file, status_code, headers, _types.get(str(file).rpartition('.')[2].lower()), stat_result=info)
     known = status_code == 200 and files.is_not_modified(response.headers, Headers(scope=scope))
     return NotModifiedResponse(response.headers) if known else response

@@ -53,7 +53,7 @@ def add_toast(
         raise TypeError(f"A toast waits in the session, which holds text; got {type(message).__name__}. Give a str.")
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     sess[sk] = [*sess.get(sk, ()), [str(message), typ, bool(dismiss), duration]]
-    if not _is_shown(): log_caller('Nothing shows this toast: setup_toasts(app) was not called. Write it below the line that makes the app.')
+    if not _is_shown(): log_caller('Nothing shows this toast. Write setup_toasts(app) below the line that makes the app.')
 
 def _is_shown() -> bool:
     "Will the app of this request show its toasts? A mounted one may leave that to the app around it"

@@ -268,7 +268,7 @@ class ServerErrors(ServerErrorMiddleware):
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
             note_name(exc)
-            if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server hears of the crash, and closes the connection
+            if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server will get the exception, and close
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
 

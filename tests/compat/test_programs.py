@@ -453,11 +453,12 @@ FORGOTTEN = {  # program -> the line that is named, and what to write
     'of a route of a router': ("r = APIRouter()\n@r('/a', before=f())\ndef a(): return ''", 4, 'before=f.'),
     'of a mount': ("app = FastHTML(secret_key='x')\napp.mount('/s', FastHTML(secret_key='y'), before=f())", 4, 'before=f.'),
     'of a socket': ("app = FastHTML(secret_key='x')\n@app.ws('/s', conn=f(), disconn=None)\ndef s(): ...", 4, 'conn=f.'),
-    'toasts': ("app, rt = fast_app(secret_key='x')\n@rt('/')\ndef index(session):\n    add_toast(session, 'Saved')\n    return ''", 6, 'setup_toasts(app)'),
+    'toasts': ("app, rt = fast_app(secret_key='x')\n@rt('/')\ndef index(session):\n    add_toast(session, 'Saved')\n    return ''",
+               6, 'setup_toasts(app)'),
     'toasts of a guard': ("app, rt = fast_app(secret_key='x', before=lambda session: add_toast(session, 'Hi'))\nrt('/')(lambda: P('x'))",
                           3, 'setup_toasts(app)'),
     'a folder': ("app, rt = fast_app(secret_key='x', static_path='not here')", 3, "Path(__file__).parent/'static'"),
-    'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='not here')", 4, "Path(__file__)"),
+    'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='no')", 4, "Path(__file__)"),
 }
 MEANT = {
     'no guard': "app, rt = fast_app(secret_key='x', before=None, after=None, on_startup=None, lifespan=None)",
@@ -465,9 +466,11 @@ MEANT = {
     'a call that gives a function': "def g(): return f\napp, rt = fast_app(secret_key='x', before=g())",
     'another option': "app, rt = fast_app(secret_key='x', hdrs=f(), ftrs=f(), routes=f(), middleware=f())",
     'toasts that are shown': "app, rt = fast_app(secret_key='x')\nsetup_toasts(app)\nrt('/')(lambda session: add_toast(session, 'Saved'))",
-    'toasts by the function itself': "app, rt = fast_app(secret_key='x', after=toast_after)\nrt('/')(lambda session: add_toast(session, 'Saved'))",
-    'toasts that the outer app shows': "inner = FastHTML(secret_key='x')\ninner.get('/x.css')(lambda session: add_toast(session, 'Saved'))\n"
-                                       "app, rt = fast_app(secret_key='x', routes=[Mount('/', inner)])\nsetup_toasts(app)\ninner.get('/')(lambda: '')",
+    'toasts by the function itself':
+        "app, rt = fast_app(secret_key='x', after=toast_after)\nrt('/')(lambda session: add_toast(session, 'Hi'))",
+    'toasts that the outer app shows':
+        "inner = FastHTML(secret_key='x')\ninner.get('/x.css')(lambda session: add_toast(session, 'Saved'))\n"
+        "inner.get('/')(lambda: '')\napp, rt = fast_app(secret_key='x', routes=[Mount('/', inner)])\nsetup_toasts(app)",
     'a file that is not there': "app, rt = fast_app(secret_key='x')",
     'a folder that is made at the start': "app, rt = fast_app(secret_key='x', static_path='made', on_startup=lambda: os.makedirs('made'))",
 }

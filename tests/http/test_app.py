@@ -811,14 +811,15 @@ async def test_a_request_leaves_nothing_for_the_garbage_collector(path):
     assert left < 10 and status == {'/lost': 404, '/error': 500}.get(path, 200)
 
 
-CRASHES = {'plainly': {}, 'in debug mode': {'debug': True}, 'with a handler of its own': {'exception_handlers': {500: lambda req, exc: P('own')}},
+CRASHES = {'plainly': {}, 'in debug mode': {'debug': True},
+           'with a handler of its own': {'exception_handlers': {500: lambda req, exc: P('own')}},
            'with a view': {'error_view': lambda exc: P('own')}, 'with headers': {'secure_headers': True}}
 
 
 @pytest.mark.parametrize('http', ['h11', 'httptools'])
 @pytest.mark.parametrize('way', CRASHES)
 def test_a_crash_says_that_the_connection_ends(way, http):
-    "The server hears of a crash and closes; a client that is not told so sends its next request into the closed connection"
+    "The server gets the exception and closes; a client that was not notified sends its next request into the closed connection"
     app = new_app(**CRASHES[way])
     @app.get('/boom')
     def boom(): raise RuntimeError('boom')
