@@ -3,7 +3,7 @@
 
 A page of ten items with the default head, and one whose items have attributes, built from elements by us and by python-fasthtml, sent as
 ready bytes (ours) by the others; a JSON answer from three typed parameters; and one from a posted form.
-`ours_def` has the handlers of `ours` as plain functions. Every server runs in a process of its own on core 0, the client in this process on core 1.
+`ours_def` has the handlers of `ours` as plain functions, `ours_csp` and `ours_secure` a policy and security headers. Every server runs in a process of its own on core 0, the client in this process on core 1.
 In a round every peer is measured once, one after the other; a figure is the median over the rounds, a ratio is taken within each round.
 CPU is the server's own, from the scheduler's nanosecond counters; in process it is the least of several batches.
 python-fasthtml, whose package has our name, gets an environment of its own in bench/.venv-upstream.
@@ -23,7 +23,7 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE/'.venv-upstream'
-PEERS = 'starlette ours ours_def fastapi litestar flask upstream'.split()
+PEERS = 'starlette ours ours_def ours_csp ours_secure fastapi litestar flask upstream'.split()
 PATHS = {'page': '/', 'rich page': '/rich', 'json': '/json/7?n=3&q=figs', 'form': '/form'}
 IN_PROCESS = {'page in process': '/', 'rich page in process': '/rich'}
 FORM = b'name=Ann+Lee&age=41'
@@ -179,6 +179,9 @@ def main() -> None:
              'rich page in process ≤ 4 × Starlette': ratio(results['rich page in process'], 'ours', 'starlette') <= 4}
     if 'ours_def' in peers:
         for name in PATHS: goals[f'{name} by `def` ≤ 1.25 × `async def`'] = ratio(results[name], 'ours_def', 'ours') <= 1.25
+    for peer, what in (('ours_csp', 'csp='), ('ours_secure', 'secure_headers=')):
+        if peer in peers:
+            goals |= {f'{name} with {what} ≤ 1.03 × without': ratio(results[name], peer, 'ours') <= 1.03 for name in ('page', 'page in process')}
     if 'fastapi' in peers: goals['json: less than FastAPI'] = ratio(results['json'], 'ours', 'fastapi') < 1
     for goal, met in goals.items(): print('met   ' if met else 'MISSED', goal)
 

@@ -10,8 +10,7 @@ import base64
 import binascii
 import hmac
 import inspect
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -21,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase, inner_path, reads_as_another
+from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
 from ..http.texts import Text, say
 from ..http.threads import in_thread
 
@@ -55,18 +54,18 @@ class BasicAuthMiddleware(MiddlewareBase):
     def __init__(self,
         app: ASGIApp,                           # What to guard
         cb: Callable[..., Any],                 # `cb(connection, name, password)` → the user, or anything false
-        skip: Iterable[str | re.Pattern[str]] | None = None, # Patterns of whole paths that are open
+        skip: Any = None,                       # Routes or patterns of whole paths that are open, as for `Beforeware`
     ):
-        self.app, self.cb = app, cb
-        skip = (skip,) if isinstance(skip, (str, re.Pattern)) else tuple(skip or ())
-        self.skip = [re.compile(o) for o in skip]
+        self.app, self.cb, self.skip = app, cb, skip_patterns(skip)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = inner_path(scope) if scope['type'] in ('http', 'websocket') else None
-        if path is None or any(o.fullmatch(path) for o in self.skip) and not reads_as_another(path):
-            return await self.app(scope, receive, send)
+        if path is None or is_skipped(self.skip, path): return await self.app(scope, receive, send)
         user = await self.authenticate(HTTPConnection(scope))
-        if user: return await self.app({**scope, 'auth': user}, receive, send)
+        if user:
+            inside = {**scope, 'auth': user}
+            note_guarded(inside)
+            return await self.app(inside, receive, send)
         if scope['type'] == 'websocket': return await _refuse_socket(receive, send)
         await PlainTextResponse(say(Text('not_authenticated')), 401, headers=dict(auth_hdrs))(scope, receive, send)
 
@@ -87,7 +86,7 @@ async def _refuse_socket(receive: Receive, send: Send) -> None:
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
 def user_pwd_auth(
     lookup: Mapping[str, str] | Callable[[str, str], Any] | None = None,    # Passwords by name, or a function of name and password
-    skip: Iterable[str | re.Pattern[str]] | None = None,                    # Patterns of whole paths inside the app that are open
+    skip: Any = None,                                                       # Routes or patterns of whole paths inside the app that are open
     **kwargs: str,                                                          # Passwords by name
 ) -> Middleware:
     "Basic authentication for `FastHTML(middleware=[...])`"

@@ -61,6 +61,7 @@ class Regions:
     heartbeat: float | None = 15   # Seconds of silence after which a page's stream says that it is there
     patience = 10                  # Seconds that a page may take to ask again
     longest_hold = 15.0            # Seconds for which a poll waits for a change
+    warned = False                 # That a page shows too much
     def __init__(self,
         app: Any,                      # The FastHTML app
         recheck: float | None = 300,   # Seconds between two looks at permission; None: only when a connection opens
@@ -294,11 +295,24 @@ async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[st
     return {path: await ask_again(scope, path) for path in paths}   # guards of the apps around this one know the page by its path, too
 
 @patch
+async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict[str, Any], list[Asked], list[str]]:
+    "What a page sends, and `read_asked` of it. A page that shows too much can only say that it is out of date, so the log says why"
+    try:
+        data = await read_json(receive)
+        return data, *await read_shown(data)
+    except HTTPException as e:
+        if e.status_code == 413 and not self.warned:
+            self.warned = True
+            page = next((value for name, value in scope['headers'] if name == b'referer'), b'(no referer)').decode('latin-1')[:200]
+            log.warning('A page shows too much to be kept up to date, and says that it is stale: %s %s Draw many rows in one region, '
+                        'which is sent only what differs in them, or show fewer. This is logged once.', page, e.detail)
+        raise
+
+@patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page opens its stream"
-    data = await read_json(receive)
-    (asked, paths), wanted = await read_shown(data), read_streams(data)
-    verdicts = await self.verdicts(scope, paths)
+    data, asked, paths = await self.read_page(scope, receive)
+    wanted, verdicts = read_streams(data), await self.verdicts(scope, paths)
     if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
     about = self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
@@ -308,7 +322,7 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
 
 @patch
 def try_again(self: Regions, page: OpenPage, key: Any) -> None:
-    "Somebody asks to try again work that the page shows"
+    "Try again work that a page shows, as its button asks"
     for topic in page.topics:
         region = self.table[name_of(topic.key)]
         if topic.key == key and region.retry: region.retry(key)
@@ -316,8 +330,8 @@ def try_again(self: Regions, page: OpenPage, key: Any) -> None:
 @patch
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page shows other regions now, or is asked again who it is. 409: its stream is not here, open a new one"
-    data = await read_json(receive)
-    (asked, paths), dropped, wanted, over = await read_shown(data), data.get('drop', []), read_streams(data), data.get('end', [])
+    data, asked, paths = await self.read_page(scope, receive)
+    dropped, wanted, over = data.get('drop', []), read_streams(data), data.get('end', [])
     page = self.here().pages.get(str(data.get('page')))
     if page is None: return await Response('', 409)(scope, receive, send)
     found = await self.verdicts(scope, {*paths, *page.verdicts})

@@ -129,23 +129,35 @@ def wants_fragment(
     "True if htmx asked and will swap a part of the page"
     return 'hx-request' in headers and 'hx-history-restore-request' not in headers
 
+# %% ../../nbs/api/html/02_htmx.ipynb #7be0c1f2
+_reads_options = re.compile(r"""(?:^|[\s,:"'])path(?:$|[\s,:."'])""").search   # `/a,path:/b` is the path `/b` for htmx 4
+
+def safe_address(
+    value: Any,             # An address; or JSON with a `path`, for `HX-Location`
+    name: str = 'location', # Of the header
+) -> Any:                   # The same, inert where htmx or a browser would run it
+    "What may stand in a header that names an address"
+    text = str(value)   # of any object: a server sends its text
+    if name.lower() != 'hx-location': safe = safe_url('href', text)
+    elif (asked := _options_in(text)) is None:
+        safe = safe_url('href', '%7B' + text.lstrip()[1:] if text.lstrip()[:1] == '{' else text)
+        if _reads_options(safe): safe = json.dumps({'path': safe})
+    else:
+        unsafe = {k: f'unsafe:{v.strip()}' for k, v in asked.items() if isinstance(v, str) and safe_url('href', v) != v}
+        safe = json.dumps(asked | unsafe) if unsafe else text
+    return value if safe == text else safe
+
+def _options_in(text: str) -> dict[str, Any] | None:
+    "JSON that `HX-Location` may hold; None for an address"
+    if text.lstrip()[:1] != '{': return None
+    try: return json.loads(text)
+    except (ValueError, RecursionError): return None
+
+
 # %% ../../nbs/api/html/02_htmx.ipynb #6b1e9adb
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _controls = re.compile(r'[\x00-\x08\x0a-\x1f\x7f]')
 _addresses = frozenset('location content-location hx-location hx-redirect hx-push-url hx-replace-url'.split())
-
-def safe_address(
-    value: Any, # An address; or JSON with a `path`, for `HX-Location`
-) -> Any:      # The same, inert where htmx or a browser would run it
-    "What may stand in a header that names an address"
-    text = str(value)
-    if text.lstrip()[:1] != '{':
-        safe = safe_url('href', text)   # of any object: a server sends its text
-        return value if safe == text else safe
-    try: asked = json.loads(text)
-    except ValueError: return value
-    unsafe = {k: v for k, v in asked.items() if isinstance(v, str) and safe_url('href', v) != v}
-    return json.dumps(asked | {k: f'unsafe:{v.strip()}' for k, v in unsafe.items()}) if unsafe else value
 
 @dataclass(frozen=True, slots=True)
 class HttpHeader:
@@ -153,7 +165,7 @@ class HttpHeader:
     k: str  # Name
     v: str  # Value
     def __post_init__(self) -> None:
-        if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v))
+        if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v, str(self.k)))
         if isinstance(self.v, str): object.__setattr__(self, 'v', self.v.strip(' \t'))
         else: refuse_unfinished(self.v, f'the value of the header {self.k}')
         line = f'{self.k}: {self.v}'

@@ -15,7 +15,7 @@
 //   Merging                        match, mergeNode, mergeChildren, place; hold is "not now"
 //   The visitor's own requests     of htmx 2 and 4: a form is reset after its own success
 //   What the page shows            rows and shows: the body of every request
-//   The connection                 open, read, retry, poll
+//   The connection                 open, read, retry, poll, probe
 //   Events                         take: drawings, splices, states, and what concerns the page
 //   The page shows other regions   sync, change
 //   Streams of elements            carry: other event streams ride on the connection
@@ -650,7 +650,7 @@
   let page = '';                // what the server calls this page
   let checked = false;          // has the server compared everything that the page asked for?
   let stopped = false;          // refused: nothing more is tried
-  let beat = 15, dog = 0, waiting = 0, fails = 0, silent = 0, polling = false;
+  let beat = 15, dog = 0, waiting = 0, fails = 0, silent = 0, polling = false, probed = 0;
 
   // A timer stands still while the computer sleeps, so the clock is looked at, too. It may be set back
   let bark = () => {};
@@ -733,6 +733,7 @@
       silent = told || error.name !== 'AbortError' ? 0 : silent + 1;
       if (silent >= 2) {
         polling = true;
+        probed = performance.now();
         putOff();
       }
       line = null;
@@ -805,7 +806,7 @@
       for (const event of events) take(event, null);
       if (line !== me) return;     // refused
       line = null;
-      if (unseen()) say('stale');
+      if (unseen()) say('stale'); else if (performance.now() - probed > 300_000) probe();
       waiting = setTimeout(open, unseen() ? 5000 * (0.8 + Math.random() / 2.5) : Math.max(0, 500 - performance.now() + begun));
     } catch (error) {
       if (line !== me || stopped) return;
@@ -813,6 +814,25 @@
       line = null;
       retry();
     } finally { if (!line) clearTimeout(dog); }
+  }
+
+  // Every five minutes a page that polls tries whether streams come through by now, with an empty one beside its polls
+  async function probe() {
+    probed = performance.now();
+    const me = new AbortController(), timer = setTimeout(() => me.abort(), 8000);
+    try {
+      const response = await post('', {...shows([]), visit: true}, {signal: me.signal});
+      const first = response.ok && await response.body.getReader().read();
+      if (!first || first.done || !polling || stopped) return;
+      polling = false;
+      silent = 1;
+      expect();
+      open();
+    } catch {   // not yet
+    } finally {
+      clearTimeout(timer);
+      me.abort();
+    }
   }
 
   // ---- Events

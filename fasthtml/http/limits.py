@@ -73,7 +73,7 @@ def user_of(
     kind = type(person)   # each request may bring another object, and what else it says may change
     own = person.get('id') if isinstance(person, Mapping) else getattr(person, 'id', None)
     if own is None: own = getattr(person, '__dict__', person) if kind.__repr__ is object.__repr__ else person
-    return f'{kind.__name__} {own!r}'
+    return kind.__module__, kind.__qualname__, repr(own)
 
 # %% ../../nbs/api/http/10_limits.ipynb #2f154ed0
 def _admission(scope: dict[str, Any]) -> tuple | None:

@@ -30,7 +30,7 @@ from .records import Record, make_cast, spellings, type_hints
 from .sources import SAID, SourceMarker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
-from .requests import Body as Body, Request as Request, frame_body as frame_body, has_body as has_body
+from .requests import Body as Body, Request as Request, FrameBody as FrameBody, has_body as has_body
 from .requests import aside, read_body as read_body, wants_json as wants_json
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
@@ -104,11 +104,12 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
     "One ordinary field"
     find, convert, nothing, absent = make_find(keys, sources), cast.fn, cast.nothing, _absent(name, cast, default)
     skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
+    key, in_body = keys[0], sources[:2] == SAID[:2]
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
     def one(src):
-        values = find(src)
+        values = src.fields[key] if in_body and key in src.fields and key not in src.path else find(src)
         if not values or skips and nothing(values): return absent()
         try: return convert(values[-1])
         except Exception: return refuse(values[-1], src)

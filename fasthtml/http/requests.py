@@ -6,7 +6,7 @@
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
            'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside',
-           'read_body', 'parse_body', 'FrameHeaders', 'read_frame', 'frame_body']
+           'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -291,6 +291,11 @@ class Body:
         "One value per field; a list where there are several"
         if isinstance(self.json, dict): return self.json
         return {k: v[0] if len(v) == 1 else list(v) for k, v in self.fields.items()}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        "Headers that came in it, by lower-case name: a WebSocket message has some"
+        return _EMPTY
 
     @property
     def text(self) -> str:
@@ -605,32 +610,29 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     return Body(group(form.multi_items()), b'', 'multipart', size=parser.text_size)
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8
-class FrameHeaders(Mapping):
-    "The HX-* headers that came in a message, by lower-case name; read when a handler asks"
-    __slots__ = ('_raw', '_found')
-    def __init__(self, raw: Mapping): self._raw, self._found = raw, None
+class FrameBody(Body):
+    "One WebSocket message: its fields, and htmx's headers"
+    __slots__ = ('_found', '_said')
+    def __init__(self,
+        text: str,  # As it came; BadJson (a ValueError) if it is not a JSON object
+    ):
+        try: obj = _loads(text)
+        except (ValueError, RecursionError): obj = parse_json(text) or None   # raises, with a reason, unless there is nothing
+        if type(obj) is not dict: raise BadJson(Text('message_object'))
+        key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
+        self._found, self._said = None, obj.pop(key) if key else _EMPTY
+        if 'body' in obj or 'values' in obj: obj = _flat(obj)
+        self.raw, self.kind, self.json, self.size, self.fields = text.encode(), 'json', obj, 0, (fields := {})
+        for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]
+
     @property
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
+        "The HX-* headers that came in it, by lower-case name; read when a handler asks"
         if self._found is None:
-            named = {k.lower(): v for k, v in self._raw.items() if v is not None}
+            named = {k.lower(): v for k, v in self._said.items() if v is not None}
             self._found = {k: str(v) for k, v in named.items() if k.startswith('hx-')}
         return self._found
-    def __getitem__(self, name: str) -> str: return self._headers[name]
-    def __iter__(self): return iter(self._headers)
-    def __len__(self) -> int: return len(self._headers)
-    def __repr__(self) -> str: return repr(self._headers)
 
-async def read_frame(text: str) -> tuple[Body, Mapping[str, str]]:
-    "As `frame_body`, in a thread if the message is long"
-    return await aside(len(text), frame_body, text)
-
-def frame_body(
-    text: str,                                  # One WebSocket text message
-) -> tuple[Body, Mapping[str, str]]:            # Its fields, and htmx's headers in lower case
-    "The fields and headers of a message; BadJson (a ValueError) if it is not a JSON object"
-    obj = parse_json(text)
-    if type(obj) is not dict or not obj and not text.strip(): raise BadJson(Text('message_object'))
-    key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
-    headers = FrameHeaders(obj.pop(key)) if key else _EMPTY
-    if 'body' in obj or 'values' in obj: obj = _flat(obj)
-    return Body(_json_fields(obj), text.encode(), 'json', obj), headers
+async def read_frame(text: str) -> FrameBody:
+    "A message, read in a thread if it is long"
+    return await aside(len(text), FrameBody, text)

@@ -349,7 +349,7 @@ def add_route(
     for i, old in enumerate(routes):
         if not isinstance(old, _Located) or old.address != route.address or old.last != route.last: continue
         theirs = getattr(old, 'methods', None)
-        shared = _shared(theirs, methods)
+        shared = {'WebSocket'} if isinstance(route, SocketRoute) else _shared(theirs, methods)
         if not shared: continue
         if theirs == methods or old.name == route.name:
             if old.name != route.name or not serving and _written_twice(old, route):
@@ -375,6 +375,7 @@ def _shared(a: set[str] | None, b: set[str] | None) -> set[str]:
     "Methods that two routes have in common; None stands for any"
     if a is None or b is None: return a or b or {'any'}
     return a & b
+
 def _verbs(methods: Collection[str]) -> str: return ', '.join(sorted({*methods} - {'HEAD'})) or 'HEAD'
 
 # %% ../../nbs/api/http/13_routing.ipynb #4b857faf

@@ -10,8 +10,8 @@ __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins',
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
+import os
 import re
-import secrets
 import traceback
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -145,10 +145,12 @@ def foreign_link(
 ) -> bool:
     "True if a page of another site has led to this request"
     headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
-    if headers.get('sec-fetch-site') != 'cross-site': return False
-    page = headers.get('referer', '').split('/', 3)[:3]   # scheme, nothing, host
-    origins = headers.get('origin', ''), '/'.join(page)
-    return not any(o and is_trusted(o, trusted) for o in origins)
+    site, page = headers.get('sec-fetch-site', ''), '/'.join(headers.get('referer', '').split('/', 3)[:3])   # scheme, nothing, host
+    if not site:   # over plain HTTP no browser says more than where the link was
+        origin = parse_origin(page)
+        if origin is None or same_host(origin, scope.get('scheme', 'http'), headers.get('host', '')): return False
+    elif site != 'cross-site': return False
+    return not any(o and is_trusted(o, trusted) for o in (headers.get('origin', ''), page))
 
 def is_navigation(
     scope: Mapping[str, Any], # ASGI scope
@@ -202,9 +204,16 @@ def local_target(
     return target if target and is_local_target(target) else default
 
 # %% ../../nbs/api/http/10_security.ipynb #1449d0e2
+_nonces: list[str] = []   # made, and given to no response yet
+if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_nonces.clear)   # two processes never give the same
+
 def new_nonce() -> str:
-    "A fresh random nonce for one response"
-    return secrets.token_hex(16)
+    "A fresh random nonce for one response; made 64 at a time, since a call of the system costs more than all the rest of a policy"
+    try: return _nonces.pop()
+    except IndexError:
+        made = os.urandom(16*64).hex()
+        _nonces.extend(made[i:i+32] for i in range(32, len(made), 32))
+        return made[:32]
 
 # %% ../../nbs/api/http/10_security.ipynb #ad8e70fa
 _policy: Mapping[str, str] = MappingProxyType({
@@ -213,6 +222,8 @@ _policy: Mapping[str, str] = MappingProxyType({
     'img-src': "'self' data: https:", 'font-src': "'self' data: https:", 'connect-src': "'self'",
     'object-src': "'none'", 'base-uri': "'self'", 'form-action': "'self'", 'frame-ancestors': "'self'",
 })
+
+_by_default = frozenset('connect-src img-src font-src media-src object-src manifest-src'.split())   # without them `default-src` counts
 
 _directives = frozenset('''default-src script-src script-src-elem script-src-attr style-src style-src-elem style-src-attr img-src
     font-src connect-src media-src object-src frame-src child-src worker-src manifest-src prefetch-src fenced-frame-src base-uri
@@ -253,7 +264,8 @@ def csp_header(
     for name, value in policy.items():
         if any(c in name + value for c in ';,\r\n'):
             raise ValueError(f'A CSP directive is one list of sources, without `;` and `,`; got {name}={value!r}.')
-    return '; '.join(f"{name} {value.replace('{nonce}', nonce)}".strip() for name, value in policy.items())
+    said = {name: value for name, value in policy.items() if name not in _by_default or value != policy.get('default-src')}
+    return '; '.join(f"{name} {value.replace('{nonce}', nonce)}".strip() for name, value in said.items())
 
 # %% ../../nbs/api/http/10_security.ipynb #42396c7a
 _headers: Mapping[str, str] = MappingProxyType({
@@ -285,7 +297,8 @@ def add_missing(
     return [*headers, *more]   # most responses have none of them
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
-_controls = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
+# What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file
+_controls = re.compile('[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 
 def shown(
     text: str, # What a stranger may have written

@@ -21,7 +21,7 @@ _EMPTY: Mapping = MappingProxyType({})
 
 class Source:
     "What one request, or one WebSocket message, carries"
-    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', 'frame', '_query', '_cookies', 'errors', 'fetched')
+    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', '_query', '_cookies', 'errors', 'fetched')
 
     def __init__(
         self,
@@ -31,7 +31,6 @@ class Source:
         receive: Receive | None = None,             # Goes with `scope`
         send: Send | None = None,                   # Goes with `scope`
         body: Body | None = None,                   # The parsed body, if it was read already
-        headers: Mapping[str, str] = _EMPTY,        # Headers of a WebSocket message, lower-case names
         extra: Mapping[str, Any] = _EMPTY,          # Special values by name: `send`, `resp`, `hdrs` ...
         app: Any = None,                            # The app, if it is not the one in the scope
     ):
@@ -39,7 +38,7 @@ class Source:
             if conn is None: raise TypeError('A Source needs `conn`, or `scope`.')
             scope = conn.scope
         self.scope: Scope = scope
-        self._conn, self.frame, self.extra, self._app = conn, headers, extra, app
+        self._conn, self.extra, self._app = conn, extra, app
         self._io: Any = receive, send
         self.path: Mapping[str, Any] = scope.get('path_params') or _EMPTY
         self._query = self._cookies = None
@@ -51,9 +50,14 @@ class Source:
         "The body, once it has been read"
         self.body, self.fields = body, body.fields if body else _EMPTY
 
-    def take_message(self, body: Body, headers: Mapping[str, str], extra: Mapping[str, Any]) -> None:
+    def take_message(self, message: Body, extra: Mapping[str, Any]) -> None:
         "Carry another message of the same socket"
-        self.body, self.fields, self.frame, self.extra, self.errors, self.fetched = body, body.fields, headers, extra, _EMPTY, _EMPTY
+        self.body, self.fields, self.extra, self.errors, self.fetched = message, message.fields, extra, _EMPTY, _EMPTY
+
+    @property
+    def frame(self) -> Mapping[str, str]:
+        "Headers of a WebSocket message, by lower-case name"
+        return self.body.headers if self.body else _EMPTY
 
     @property
     def conn(self) -> HTTPConnection:

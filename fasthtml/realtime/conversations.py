@@ -26,7 +26,7 @@ from ..html.element import FT
 from ..http.handlers import Site
 from ..http.limits import Pace
 from ..http.params import BadInput, Errors, FieldError, Source
-from ..http.requests import IN_LOOP, BadJson, aside, frame_body, read_frame
+from ..http.requests import IN_LOOP, BadJson, FrameBody, aside, read_frame
 from ..http.texts import Text
 from ..http.threads import hold_thread
 from .channels import Channel
@@ -36,7 +36,7 @@ from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
 from .servers import frame_reader, server_of, steps_receive
-from .sockets import Inbox, Sender, Socket, too_long
+from .sockets import TURN, Inbox, Sender, Socket, too_long
 from .tasks import without
 from .wire import frame_text
 
@@ -121,7 +121,8 @@ async def _read(self: Conversation) -> None:
     "Handle messages until the connection ends. What the client sent before it left is handled too"
     connection, socket, max_size = self.connection, self.socket, self.route.max_size
     short = 1 << 62 if max_size is None else max_size // 4  # characters that are within the limit, whatever they are
-    while (is_open := connection.state.phase is Phase.OPEN) or connection.state.why == 'gone':
+    box, open_ = connection.mailbox, Phase.OPEN   # an attribute of an enumeration takes long to find
+    while (is_open := connection.state.phase is open_) or connection.state.why == 'gone':
         connection.interruptible = is_open
         try: message = await (self._rest() if not is_open else socket.from_server() if socket.inbox is None else socket.inbox.get())
         finally: connection.interruptible = False
@@ -131,6 +132,7 @@ async def _read(self: Conversation) -> None:
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
         else:
             connection.refused = 0  # Each handler gets an exception first
+            socket.turn = box.sent + TURN
             if (rest := self._respond(text)) is None: continue
             try: future = rest.send(None)
             except StopIteration: continue
@@ -196,20 +198,19 @@ def _respond(self: Conversation, text: str) -> Coroutine | None:
     fn, plan, simple = route.on_message
     if not simple or len(text) > IN_LOOP: return self._rest_of(self._respond_aside(text))
     try:
-        source.take_message(*frame_body(text), self.extra)
+        source.take_message(FrameBody(text), self.extra)
         args, kwargs = plan.bind(source)
         handling = fn(*args, **kwargs)
     except Exception as e: return self._problem(e)
     if type(handling) is not CoroutineType: return self._rest_of(handling)
     try: future = handling.send(None)
-    except StopIteration as done: return self._answer(done.value)
+    except StopIteration as done: return None if done.value is None else self._answer(done.value)
     except Exception as e: return self._problem(e)
     return self._rest_of(resume(handling, future))
 
 @patch
 def _answer(self: Conversation, result: Any) -> Coroutine | None:
     "Send what the handler returned; the rest, if that has to wait"
-    if result is None: return None
     if type(result) is not FT: return self._rest_of(None, result)
     try: frame = frame_text(result)
     except Exception as e: return self._problem(e)
@@ -227,7 +228,7 @@ async def _rest_of(self: Conversation, handling: Awaitable | None, result: Any =
 async def _respond_aside(self: Conversation, text: str) -> Any:
     "Call a handler that needs more, or with a long message, which is read in a thread"
     route, source = self.route, self.source
-    source.take_message(*await read_frame(text), self.extra)
+    source.take_message(await read_frame(text), self.extra)
     fn, plan, simple = route.on_message
     if not simple: return await perform(route.on_message, source, route.site, self.socket.say)
     args, kwargs = await aside(len(text), plan.bind, source)

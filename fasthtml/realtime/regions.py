@@ -62,6 +62,15 @@ def refuse_parameter(
                         f"none. Take what it needs as a parameter, as in {region}(id=...), or take `auth` for a region of each person.")
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #086ca8b3
+def _as_read(name: str, value: Any) -> str:
+    "What an error says of a value that is something else in JSON"
+    try:
+        plain = as_json(value)
+        if plain == (list(value) if type(value) is tuple else value): return ''
+    except (TypeError, ValueError): return ''
+    return (f' Arguments are kept as JSON, so it is read from {canonical_json(plain)[:80]}. '
+            f'If its type cannot be read from that, take a number or text instead, such as `{name}: float`.')
+
 class Signature:
     "The parameters of a region: any spelling in, one key out, and back"
     def __init__(self,
@@ -85,7 +94,8 @@ class Signature:
             except KeyError:
                 has = ', '.join(self.casts) or 'none'
                 raise TypeError(f'The region {self.name!r} has no parameter {name!r}. It has: {has}.') from None
-            except (BadValue, ValueError) as e: raise TypeError(f'The region {self.name!r} got {name}={value!r}: {e}.') from e
+            except (BadValue, ValueError) as e:
+                raise TypeError(f'The region {self.name!r} got {name}={value!r}: {e}.{_as_read(name, value)}') from e
         return converted
 
     def bind(self, args: Sequence, kwargs: Mapping[str, Any], auth: Any = None) -> tuple[dict[str, Any], Any]:
@@ -132,7 +142,7 @@ def person_of(
     if auth is None or auth == '': return ''
     if isinstance(auth, str | int | float): return str(auth).replace('\0', ' ')
     own = auth.get('id') if isinstance(auth, Mapping) else getattr(auth, 'id', None)
-    kind = '' if isinstance(auth, Mapping | list | tuple) else '\0' + type(auth).__qualname__
+    kind = '' if isinstance(auth, Mapping | list | tuple) else f'\0{type(auth).__module__}.{type(auth).__qualname__}'
     if own is not None: return str(own).replace('\0', ' ') + kind
     has_text = type(auth).__repr__ is not object.__repr__ or type(auth).__str__ is not object.__str__
     try: text = canonical_json(as_json(auth)) if has_text else ' at 0x'

@@ -24,7 +24,7 @@ log = logging.getLogger('fasthtml.realtime.servers')
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
-    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent', 'root')
+    __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent', 'root', 'guarded')
     def __init__(self,
         receive: Callable[[], Awaitable[dict]],      # ASGI receive of the server
         send: Callable[[dict], Awaitable[None]],     # ASGI send of the server
@@ -34,6 +34,7 @@ class ServerConnection:
     ):
         self.receive, self.send, self.lifecycle, self.limits, self.root = receive, send, lifecycle, limits, root
         self.born = time.monotonic()                 # When its request came
+        self.guarded = False                         # Has a guard let it through? What is behind is not for everybody
         self.admission: tuple | None = None          # Who has counted it, and as whose (`Admissions`)
         self.sent: Any = None                        # Whether the response has begun, for those who answer errors
         # Awaited by the outermost app after all its layers have returned, with the exception that one of them raised

@@ -855,6 +855,40 @@ def test_a_page_that_polls_is_true_while_it_is_looked_at(site, visit):
 
 
 @VERSIONS
+def test_a_page_that_polls_has_a_stream_again_when_streams_come_through(site, visit):
+    "L8: it tries every five minutes, beside its polls, and polls on while the way is closed"
+    tab, held, polls = visit('/plain', None), [], []
+    site.app.regions.longest_hold = 0.1
+
+    def hold(route):
+        if '"poll":true' in route.request.post_data:
+            polls.append(route)
+            route.continue_()
+        elif len(held) < 3: held.append(route)
+        else: route.continue_()
+    tab.route('**/_live', hold)
+    visit('/', 'stale', tab)
+    for n in 1, 2:
+        wait(tab, lambda n=n: len(held) == n)
+        sleeps(tab)
+    is_(tab, 'true')
+    later = '(now => { performance.now = () => now() + 301_000 })(performance.now.bind(performance))'
+    tab.evaluate(later)
+    wait(tab, lambda: len(held) == 3)
+    before = len(polls)
+    wait(tab, lambda: len(polls) > before + 2)     # the way is still closed
+    assert tab.evaluate('document.documentElement.dataset.live') == 'true' and len(held) == 3
+    tab.evaluate(later)
+    tab.wait_for_function('fasthtmlLive.opened == 3')
+    site.put('n', 7, 'form', id=1)
+    has(tab, 'h2', 'n=7')
+    before = len(polls)
+    site.put('n', 8, 'form', id=1)
+    has(tab, 'h2', 'n=8')
+    assert len(polls) == before
+
+
+@VERSIONS
 def test_a_page_that_was_refused_follows_what_a_log_in_brings(site, visit):
     "Without a new load of the page"
     site.down = 403

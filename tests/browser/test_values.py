@@ -103,3 +103,33 @@ def test_words_booleans_and_code(page, htmx):
         assert app.state.seen == [False], 'hx_boost=False ends the boost of an element round it'
         assert page.evaluate('window.hit') is None
         page.problems.clear()
+
+
+# What htmx may do with `HX-Location`: go there, or read options. htmx 4 reads them in its own notation too, wherever a text holds a `path:`
+CODE = 'js:window.hit=1'
+LOCATIONS = [
+    CODE, 'javascript:window.hit=1', f'path:{CODE}', f'/page,path:{CODE}', f'/page path:{CODE}', f"/page,path:'{CODE}'",
+    f"/page,'path':{CODE}", f'/page,"path":"{CODE}"', """/page,path:'"\\u006as:window.hit=1"'""", f'/page::path:{CODE}',
+    f'\xa0path:{CODE}', f'path:/page,confirm:{CODE}', f'{{}},path:{CODE}', f'{{ path:{CODE}', f'{{path:"{CODE}"}}',
+    f'{{"path":"{CODE}"}}', '{"\\u0070ath":"\\u006as:window.hit=1"}', f'{{"path":"/page","confirm":"{CODE}"}}', f'\xa0{{"path":"{CODE}"}}',
+    f'{{"path":"/page","path":"{CODE}"}}', f'{{"path":"{CODE}","n":{"9" * 5000}}}', f'{{"path":"{CODE}","n":{"[" * 3000}{"]" * 3000}}}']
+GIVEN = {'HtmxResponseHeaders': lambda v: (P('x'), HtmxResponseHeaders(location=v)),
+         'HttpHeader': lambda v: (P('x'), HttpHeader('HX-Location', v)),
+         'Response': lambda v: Response('x', headers={'HX-Location': v})}
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_place_to_go_to_runs_nothing_whatever_htmx_reads_in_it(htmx, page):
+    app = FastHTML(htmx=htmx, secret_key='k')
+    @app.get('/')
+    def index(how: str, n: int): return Button('go', id='go', hx_get=go.to(how=how, n=n), hx_target='#out'), P(id='out')
+    @app.get('/go')
+    def go(how: str, n: int): return GIVEN[how](LOCATIONS[n])
+    @app.get('/{place:path}')
+    def place(place: str): return P('there')
+    with served(app) as server:
+        for how, n in [(how, n) for how in GIVEN for n in range(len(LOCATIONS))]:
+            page.goto(f'{server.url}/?how={how}&n={n}')
+            with page.expect_response(lambda response: '/go?' in response.url): page.click('#go')
+            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done)) }")
+            assert page.evaluate('window.hit') is None, (how, LOCATIONS[n][:60])

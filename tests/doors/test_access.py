@@ -3,6 +3,8 @@
 `ENTRIES` holds every way to put something behind an address. A public method of `FastHTML` or `APIRouter`, or a kind of route of
 Starlette, that is in neither `ENTRIES` nor `NOT_ENTRIES` fails `test_every_entry_point_is_in_the_table`.
 """
+import re
+
 import pytest
 import starlette.routing
 from starlette.applications import Starlette
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from fasthtml.app.app import FastHTML
+from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.static import SafeStatic
 from fasthtml.common import APIRouter, Beforeware, P, Redirect
 from fasthtml.http.routing import HostRoute, HttpRoute, SocketRoute
@@ -288,28 +291,45 @@ def test_a_guard_runs_before_ready_made_routes(name):
 
 # Skip patterns
 
-BEHIND = {'/in/open': 403, '/open': 200, '/open/': 403, '/open.css': 403, '/opened': 403, '/x/open': 403}
+BEHIND = {'/in/open': False, '/open': True, '/open/': False, '/open.css': False, '/opened': False, '/x/open': False}
 
 
+def behind_guard(skip): return FastHTML(secret_key='k', before=Beforeware(lambda: PlainTextResponse('no', 403), skip=skip))
+def behind_password(skip): return FastHTML(secret_key='k', middleware=[user_pwd_auth(ann='secret', skip=skip)])
+SKIPPING = pytest.mark.parametrize('guarded, refused', [(behind_guard, 403), (behind_password, 401)])
+
+
+@SKIPPING
 @pytest.mark.parametrize('root', ['', '/site', '/open'])
-@pytest.mark.parametrize('path, status', BEHIND.items())
-def test_skip_patterns_match_the_whole_path_inside_the_app(root, path, status):
+@pytest.mark.parametrize('path, opened', BEHIND.items())
+def test_skip_patterns_match_the_whole_path_inside_the_app(guarded, refused, root, path, opened):
     "Neither the prefix of a mount nor that of a proxy opens anything"
-    def no(): return PlainTextResponse('no', 403)
-    inner = FastHTML(secret_key='k')
-    app = FastHTML(secret_key='k', before=Beforeware(no, skip='/open'))
+    inner, app = FastHTML(secret_key='k'), guarded('/open')
     for one in (app, inner): one.get('/{p:path}')(lambda p: P(p))
     app.router.routes.insert(0, Mount('/in', app=inner))
-    assert client_of(app, root_path=root).get(root + path).status_code == status
+    assert client_of(app, root_path=root).get(root + path).status_code == (200 if opened else refused)
 
 
-def test_skip_patterns_of_an_inner_app_do_not_see_the_mount():
-    def no(): return PlainTextResponse('no', 403)
-    inner = FastHTML(secret_key='k', before=Beforeware(no, skip=['/open', r'/admin/.*']))
+@SKIPPING
+def test_skip_takes_routes_patterns_and_text_and_refuses_the_rest_where_it_is_written(guarded, refused):
+    app = FastHTML(secret_key='k')
+    route = app.get('/of/{name}')(lambda name: P(name))
+    for skip in (route, [route], re.compile('/of/ann'), ['/of/ann', route], '/of/ann'):
+        app = guarded(skip)
+        app.get('/of/{name}')(lambda name: P(name))
+        app.get('/other')(lambda: P('other'))
+        assert [client_of(app).get(path).status_code for path in ('/of/ann', '/other')] == [200, refused], skip
+    for wrong, error in (('/(', ValueError), (['/x', '/('], ValueError), (7, TypeError), ([None], TypeError)):
+        with pytest.raises(error, match='skip='): client_of(guarded(wrong)).get('/')
+
+
+@SKIPPING
+def test_skip_patterns_of_an_inner_app_do_not_see_the_mount(guarded, refused):
+    inner = guarded(['/open', r'/admin/.*'])
     inner.get('/{p:path}')(lambda p: P(p))
     app = FastHTML(secret_key='k')
     app.mount('/admin', inner)
-    assert [client_of(app).get(p).status_code for p in ('/admin/open', '/admin/x', '/admin/admin/x')] == [200, 403, 200]
+    assert [client_of(app).get(p).status_code for p in ('/admin/open', '/admin/x', '/admin/admin/x')] == [200, refused, 200]
 
 
 def test_a_guard_that_reads_the_body_leaves_it_to_what_is_behind():

@@ -2,13 +2,16 @@
 import inspect
 
 import pytest
+from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from fasthtml.app import static
 from fasthtml.app.app import FastHTML
+from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.fastapp import fast_app
-from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, StaticRoutes, is_for_web
+from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, StaticRoutes, file_version, is_for_web
+from fasthtml.http.handlers import Beforeware
 
 ALWAYS = 'site.css app.js logo.PNG deep/font.woff2 .well-known/security.txt .well-known/assetlinks.json .well-known/acme/token'.split()
 DOCUMENTS = 'page.html data.json read.txt export.csv all.zip feed.xml notes.md conf.yml paper.pdf'.split()
@@ -100,3 +103,54 @@ def test_a_folder_of_starlette_that_holds_a_program_is_told(folders, caplog):
     assert not caplog.text
     app.mount('/y', StaticFiles(directory='.'))
     assert 'SafeStatic' in caplog.text
+
+
+# A cache on the way may keep what is `public`, and would give it to others without asking the guard
+
+PASSED = lambda: None
+GUARDED = {
+    'before=': lambda: FastHTML(secret_key='k', before=PASSED),
+    'two guards': lambda: FastHTML(secret_key='k', before=[Beforeware(PASSED, skip='/.*'), PASSED]),
+    'basic authentication': lambda: FastHTML(secret_key='k', middleware=[user_pwd_auth(ann='x')]),
+}
+OPEN = {
+    'no guard': lambda: FastHTML(secret_key='k'),
+    'skip=': lambda: FastHTML(secret_key='k', before=Beforeware(PASSED, skip='/.*')),
+    'skip= of basic authentication': lambda: FastHTML(secret_key='k', middleware=[user_pwd_auth(ann='x', skip='/.*')]),
+}
+
+
+def kept(app, how, folder, prefix):
+    "`Cache-Control` of a file, without and with its version, and of a 304"
+    file, outer = folder/'site.css', app
+    if prefix: app = FastHTML(secret_key='k')
+    WAYS[how](app, folder)
+    if prefix == '/in': outer.mount('/in', app)
+    if prefix == '/mounted': outer.mount('/mounted', Starlette(routes=[Mount('/', app=app)]))
+    client = TestClient(outer, headers={'Authorization': 'Basic YW5uOng='})
+    first, second = (client.get(f'{prefix}/site.css{v}') for v in ('', f'?v={file_version(file)}'))
+    third = client.get(f'{prefix}/site.css?v={file_version(file)}', headers={'If-None-Match': second.headers['etag']})
+    assert (first.status_code, second.status_code, third.status_code) == (200, 200, 304)
+    return [r.headers['cache-control'] for r in (first, second, third)]
+
+
+@pytest.mark.parametrize('prefix', ['', '/in', '/mounted'])
+@pytest.mark.parametrize('how', [how for how in WAYS if how != 'fast_app'])
+@pytest.mark.parametrize('guarded', GUARDED | OPEN)
+def test_a_file_behind_a_guard_is_kept_by_no_cache_that_many_share(guarded, how, prefix, folders):
+    told = kept((GUARDED | OPEN)[guarded](), how, folders/'public', prefix)
+    for words in (o.split(', ') for o in told if o != 'no-cache'):
+        assert ('private' in words, 'public' in words) == (guarded in GUARDED, guarded in OPEN)
+    assert how == 'StaticNoCache' or 'immutable' in told[1]
+
+
+@pytest.mark.parametrize('how', ['mount before=', 'route before='])
+def test_so_is_a_file_behind_a_guard_of_its_mount_or_route(how, folders):
+    app = FastHTML(secret_key='k')
+    if how == 'mount before=': app.mount('/', SafeStatic(directory=folders/'public'), before=PASSED)
+    else:
+        files = SafeStatic(directory=folders/'public')
+        @app.get('/{name}', before=PASSED)
+        async def file(req, name: str): return await files.get_response(name, req.scope)
+    told = TestClient(app).get(f"/site.css?v={file_version(folders/'public'/'site.css')}").headers['cache-control']
+    assert told == 'private, max-age=31536000, immutable'

@@ -42,8 +42,8 @@ from fasthtml.http.paths import path_pattern
 from fasthtml.http.records import make_cast
 from fasthtml.http.requests import (
     BadJson,
+    FrameBody,
     Request,
-    frame_body,
     is_json,
     parse_cookies,
     parse_fields,
@@ -142,8 +142,8 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'JSON of escapes': (parse_json, lambda n: b'"' + b'\\u0041' * (n // 6) + b'"', 40_000),
     'JSON of backslashes': (parse_json, lambda n: b'"' + b'\\\\' * (n // 2) + b'"', 40_000),
     'JSON of white space': (parse_json, lambda n: b'{' + b' ' * n, 400_000),
-    'frame of fields': (frame_body, lambda n: json.dumps({f'f{i}': 'x' for i in range(n // 12)}), 12_000),
-    'frame of headers': (frame_body, lambda n: json.dumps({'HEADERS': {f'HX-{i}': 'x' for i in range(n // 12)}}), 12_000),
+    'frame of fields': (FrameBody, lambda n: json.dumps({f'f{i}': 'x' for i in range(n // 12)}), 12_000),
+    'frame of headers': (lambda s: FrameBody(s).headers, lambda n: json.dumps({'HEADERS': {f'HX-{i}': 'x' for i in range(n//12)}}), 12_000),
     'int': (cast(int), lambda n: '9' * n, 100_000),
     'int of blanks': (cast(int), lambda n: ' ' * n + '9', 100_000),
     'float': (cast(float), lambda n: '9' * n, 100_000),
@@ -213,7 +213,7 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
 
 READS = re.compile(r'(?:async )?def ((?:parse|read|decode|asked|wanted)_\w+|\w+_(?:credentials|allowed|match|fields|body))\(')
 WITHIN = {  # what a row calls, or what is no more than a way to one
-    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body', 'frame_body',
+    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body',
     'has_body', 'link_fields',
     'noop_body', 'set_body'}
 NO_CLIENTS = {  # what reads the program's own values, a broker's or a provider's

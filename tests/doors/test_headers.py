@@ -376,7 +376,7 @@ def test_right_directives_are_taken():
 
 # The log
 
-FORGED = '\n2026-01-01 ERROR all is lost\r\x1b[31m\u2028'
+FORGED = '\n2026-01-01 ERROR all is lost\r\x1b[31m\u2028\u202e\u2066\u200f\x85'
 
 
 def loggers():
@@ -398,6 +398,8 @@ def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
         log.error('%s: %s, %d', '/path' + FORGED, ValueError('x' + FORGED), 3)
         text = caplog.records[0].getMessage()
         assert text.isprintable() and 'all is lost' in text, name
+        log.error('%s', 'half of a pair \ud800')   # no file takes it, and the line would be missing
+        assert caplog.records[1].getMessage().isascii(), name
 
 
 @pytest.mark.parametrize('name', ['path', 'domain', 'samesite', 'expires'])

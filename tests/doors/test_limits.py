@@ -211,6 +211,15 @@ def test_people_are_counted_after_the_guard_has_said_who_they_are():
     assert not app.site.limits.people
 
 
+def test_who_has_the_same_id_in_a_class_of_the_same_name_elsewhere_is_another_person():
+    "And so is who calls themselves as that is written"
+    here, elsewhere = (type('User', (SimpleNamespace,), {'__module__': module})(id=7) for module in ('shop', 'admin'))
+    gate = Admissions(Limits(per_person=1))
+    for person in (here, elsewhere, 'User 7', 'shop.User 7', str(('shop', 'User', '7')), 7, '7', {'id': 7}):
+        assert not gate.admit({'auth': person}), person
+    assert gate.admit({'auth': type(here)(id=7, name='as of now')})
+
+
 def test_without_a_word_the_files_of_the_process_are_the_limit():
     files = open_file_limit()
     assert total_of(Limits()) == (None if files is None else files - max(files//10, 32))

@@ -112,6 +112,23 @@ def test_a_link_from_another_site_does_not_run_it(how, caplog):
         assert client.get(f'{path}?n=2', headers={'Sec-Fetch-Site': site} if site else {}).status_code == 200 and DONE == [2]
 
 
+# Over plain HTTP browsers send no Sec-Fetch-Site. Where the link was → may it lead here?
+PLAIN = {'https://evil.example/': False, 'http://evil.example/x?http://testserver/': False, 'http://testserver.evil.example/': False,
+         'http://testserver:8000/': False, 'http://testserver/shop': True, 'https://testserver/shop': True,
+         'https://friend.example/x': True, 'http://TESTSERVER/': True, '': True, 'about:blank': True, 'android-app://mail': True}
+
+
+@pytest.mark.parametrize('page', PLAIN)
+@pytest.mark.parametrize('how', WAYS)
+def test_without_sec_fetch_site_the_referer_says_where_a_link_was(how, page):
+    app = FastHTML(secret_key='k', trusted_origins='https://friend.example')
+    path = WAYS[how](app)
+    DONE.clear()
+    answer = client_of(app).get(f'{path}?n=2', headers={'Referer': page} if page else {})
+    if how == 'mount' and 'friend' in page: return   # a mounted app has friends of its own
+    assert (answer.status_code == 200, DONE == [2]) == (PLAIN[page], PLAIN[page])
+
+
 @pytest.mark.parametrize('how', SAID)
 def test_what_was_said_to_be_a_page_is_one(how):
     app = FastHTML(secret_key='k')

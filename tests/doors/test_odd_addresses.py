@@ -1,5 +1,6 @@
 """Paths that a file server reads as others, and addresses that are no `str`. Paths go to the app as they are: clients tidy them."""
 import asyncio
+import json
 
 import pytest
 from starlette.datastructures import URL
@@ -59,3 +60,24 @@ def test_an_address_that_would_run_is_inert_whatever_object_it_is(name):
     app.get('/within')(lambda: FtResponse('text', headers={name: address}))
     client = TestClient(app, follow_redirects=False)
     for path in ('/beside', '/within'): assert client.get(path).headers[name] == 'unsafe:JavaScript:alert(1)'
+
+
+ORDINARY = ['/cart', '/path', '/a/path/b', '/a?path=2', 'https://a.example/path?x=1,2', '/my-path:1', '{"path": "/x", "target": "#out"}']
+BEYOND_PYTHON = ['"n": ' + '9'*5000 + '}', '"n":' + '['*3000 + ']'*3000 + '}']   # JSON that a browser reads
+ODD_PLACES = {**{place: place for place in ('/a,path:/b', 'path:/b', "/a,'path':/b", '/a path')},
+              '{x': '%7Bx', '{"path": 1,}': '%7B"path": 1,}', **{'{' + rest: '%7B' + rest for rest in BEYOND_PYTHON}}
+
+
+@pytest.mark.parametrize('value', ORDINARY)
+def test_an_ordinary_place_to_go_to_is_sent_as_it_is(value):
+    assert HttpHeader('HX-Location', value).v == value
+
+
+@pytest.mark.parametrize('value', ODD_PLACES, ids=lambda v: v[:20])
+def test_a_place_to_go_to_is_one_address_for_every_version_of_htmx(value):
+    "htmx 4 would read options out of some; JSON that Python cannot read a browser may"
+    place = ODD_PLACES[value]
+    sent = HttpHeader('HX-Location', value).v
+    assert sent == place or json.loads(sent) == {'path': place}
+    assert sent[0] != '{' or json.loads(sent)
+    assert HttpHeader('HX-Push-Url', value).v == value, 'htmx reads no options in the other headers'

@@ -27,7 +27,7 @@ from starlette.datastructures import UploadFile
 
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft
-from fasthtml.http.params import cookie, frame_body, header, make_plan
+from fasthtml.http.params import FrameBody, cookie, header, make_plan
 from fasthtml.http.requests import BadJson
 from params_kit import Called
 
@@ -478,12 +478,12 @@ def test_no_frame_does_more_than_a_bad_json(text):
 
     make_plan(f, kind='ws')
     try:
-        body, headers = frame_body(text)
+        message = FrameBody(text)
     except BadJson as e:
         assert 'line 1' not in str(e)
     else:
-        assert all(isinstance(v, str) for v in headers.values())
-        json.dumps(body.data, ensure_ascii=False).encode()
+        assert all(isinstance(v, str) for v in message.headers.values())
+        json.dumps(message.data, ensure_ascii=False).encode()
 
 
 @functools.cache

@@ -37,11 +37,11 @@ from fasthtml.http.casts import BadValue
 from fasthtml.http.params import (
     BadInput,
     Errors,
+    FrameBody,
     Request,
     Source,
     cookie,
     form,
-    frame_body,
     header,
     make_plan,
     path,
@@ -1331,7 +1331,6 @@ def test_frames_of_htmx_2_and_4():
 
     plan = make_plan(f, kind='ws')
     for text in (two, four, beta):
-        body, headers = frame_body(text)
         scope = {
             'type': 'websocket',
             'path': '/',
@@ -1341,7 +1340,7 @@ def test_frames_of_htmx_2_and_4():
         }
         from starlette.websockets import WebSocket
 
-        args, _ = plan.bind(Source(WebSocket(scope, None, None), body=body, headers=headers))
+        args, _ = plan.bind(Source(WebSocket(scope, None, None), body=FrameBody(text)))
         assert [*args[:2], args[2].request, args[3]] == ['hi', [1, 2], 'true', 'true']
 
 
@@ -1350,12 +1349,12 @@ def test_frames_of_htmx_2_and_4():
 )
 def test_frames_that_are_no_object_are_a_value_error(text):
     with pytest.raises(ValueError):
-        frame_body(text)
+        FrameBody(text)
 
 
 def test_frame_keeps_a_field_called_headers_that_is_not_an_object():
-    body, headers = frame_body('{"headers": "mine", "values": 3, "body": "text"}')
-    assert body.data == {'headers': 'mine', 'values': 3, 'body': 'text'} and headers == {}
+    message = FrameBody('{"headers": "mine", "values": 3, "body": "text"}')
+    assert message.data == {'headers': 'mine', 'values': 3, 'body': 'text'} and message.headers == {}
 
 
 @settings(max_examples=300, deadline=None)

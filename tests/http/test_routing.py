@@ -195,6 +195,17 @@ def test_a_route_that_some_requests_never_reach_is_warned_about(app):
     assert ask(app, '/x', 'POST').text == 'both'
 
 
+@pytest.mark.parametrize('register, named', [
+    (lambda app: app.get('/x'), 'GET /x'), (lambda app: app.route('/x', methods=['get', 'put']), 'GET, PUT /x'),
+    (lambda app: app.ws('/x'), 'WebSocket /x')], ids=['get', 'two', 'ws'])
+def test_the_warning_of_a_second_route_names_what_it_handles(app, register, named):
+    def first(): return 'first'
+    def second(): return 'second'
+    register(app)(top(first))
+    with warned() as caught: register(app)(top(second))
+    assert str(caught[0].message) == f'{named} was answered by `first`, now by `second`.'
+
+
 # Parts of a path
 
 def test_a_plain_part_also_takes_nothing(app):

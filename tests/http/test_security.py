@@ -1,15 +1,18 @@
 "Decisions about trust, judged by a URL parser and a browser's rules that are not ours."
 
 import json
+import os
+import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fasthtml.http.security import cross_origin, csp_header, is_local_target, local_target, parse_origin, ws_origin_ok
-from support import missing
+from support import DEADLINE, missing
 
 RESOLVE = """
 const origin = ([target, base]) => { try { return new URL(target, base).origin } catch { return 'error' } };
@@ -142,3 +145,30 @@ def test_a_policy_keeps_to_one_line_and_one_directive_each():
     for bad in ("'self'; script-src *", 'a\r\nSet-Cookie: x=1', ['a,b']):
         with pytest.raises(ValueError, match='one list of sources'):
             csp_header('abc', img_src=bad)
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
+def test_no_two_processes_and_threads_give_the_same_nonce():
+    "Nonces are made many at a time; a process that is forked has none of its parent's"
+    code = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from fasthtml.http.security import new_nonce
+first = new_nonce()
+child = os.fork()
+with ThreadPoolExecutor(4) as pool: made = [first] * bool(child) + [*pool.map(lambda _: new_nonce(), range(1000))]
+if child: os.waitpid(child, 0)
+sys.stdout.write(''.join(nonce + ' ' for nonce in made))
+sys.stdout.flush()
+os._exit(0)
+"""
+    made = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=DEADLINE).stdout.split()
+    assert len(made) == len(set(made)) == 2001 and all(re.fullmatch('[0-9a-f]{32}', o) for o in made)
+
+
+def test_a_directive_that_says_what_default_src_says_is_left_out():
+    "So says the standard (CSP3 6.8.3): without them `default-src` counts"
+    more = "'self' a.example"
+    assert 'connect-src' not in csp_header('x') and 'connect-src' not in csp_header('x', default_src=more, connect_src=more)
+    assert "connect-src 'self'" in csp_header('x', default_src="'none'")
+    assert 'connect-src' not in csp_header('x', connect_src=None) and "object-src 'none'" in csp_header('x')

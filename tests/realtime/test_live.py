@@ -225,6 +225,15 @@ def test_a_body_that_asks_too_much_is_refused(served):
     assert Visitor(served).request('POST', '/_live', dict(has=tokens)).status == 413
 
 
+@pytest.mark.parametrize('path', ['/_live', '/_live/set'])
+@pytest.mark.parametrize('rows, said', [([['a', '', '']] * 5001, '5,000 regions'), ([['a' * 2_000_000, '', '']], '1,048,576 bytes')])
+def test_a_page_that_shows_too_much_is_logged_once(served, app, caplog, path, rows, said):
+    "It stays stale, and only the log can tell the author why"
+    for _ in range(2): assert Visitor(served).request('POST', path, dict(has=rows), Referer='/big').status == 413
+    line, = [r.getMessage() for r in caplog.records if 'shows too much' in r.getMessage()]
+    assert '/big' in line and said in line and 'one region' in line
+
+
 def test_another_site_cannot_open_a_stream(served):
     visitor = Visitor(served)
     rows = visitor.rows('/')
@@ -723,10 +732,17 @@ def test_a_region_of_a_person_is_drawn_with_the_person_of_now():
 class Admin(Account): ...
 
 
+class Elsewhere(Admin): ...
+
+
+Elsewhere.__module__, Elsewhere.__qualname__, Elsewhere.__name__ = 'admin.models', Account.__qualname__, Account.__name__
+
+
+@pytest.mark.parametrize('kind', [Admin, Elsewhere], ids=['class', 'module'])
 @pytest.mark.parametrize('named', [Account(1, 'x', 0), 1, '1', dict(id=1)], ids=['row', 'number', 'text', 'mapping'])
-def test_users_of_two_kinds_with_the_same_id_are_two(named):
+def test_users_of_two_kinds_with_the_same_id_are_two(named, kind):
     "Neither sees what was drawn for the other; what names the id alone concerns both"
-    people, words = {'admin': Admin(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
+    people, words = {'admin': kind(1, 'root', 0), 'customer': Account(1, 'Ann', 0)}, ['secret', 'bill']
 
     def known(request, user: str): request.scope['auth'] = replace(people[user])
     app = FastHTML(secret_key='k', before=known)

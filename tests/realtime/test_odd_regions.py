@@ -4,6 +4,8 @@ import functools
 import sys
 import threading
 from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from typing import NamedTuple
 
 import pytest
 from starlette.applications import Starlette
@@ -329,3 +331,27 @@ def test_an_element_that_work_says_is_a_part_of_its_pages(policy):
         script = ended(0, 'done').partition('ran = 1')[0].rpartition('<script')[2]
         assert ('nonce="' in script and 'data-live-own' in script) is policy and ('nonce' in script) is policy
         ended(1, 'failed')
+
+
+class Coins(NamedTuple):
+    small: int = 1
+
+
+@pytest.mark.parametrize('kind, value, read', [
+    (timedelta, timedelta(minutes=5), '"0:05:00"'), (timedelta | None, timedelta(1), '"1 day, 0:00:00"'),
+    (dict[str, timedelta], {'a': timedelta(1)}, '{"a":"1 day, 0:00:00"}'), (range, range(2), '[0,1]'), (Coins, Coins(), '[1]'),
+    (int, date(2026, 1, 31), '"2026-01-31"')])
+def test_an_argument_that_json_makes_something_else_of_says_what_was_read(kind, value, read):
+    def lasting(span): return P(f'{span}')
+    lasting.__annotations__ = {'span': kind}
+    region = FastHTML(secret_key='k').live(lasting)
+    for call in region, region.key, region.changed_sync:
+        with pytest.raises(TypeError) as error: call(span=value)
+        assert f'read from {read}.' in str(error.value) and '`span: float`' in str(error.value)
+
+
+@pytest.mark.parametrize('value', ['x', [1], {'a': 1}, (1, 2), 1.5])
+def test_an_argument_that_json_leaves_as_it_is_says_what_was_expected(value):
+    def counted(n: int): return P(n)
+    with pytest.raises(TypeError) as error: FastHTML(secret_key='k').live(counted)(n=value)
+    assert 'whole number' in str(error.value) and 'JSON' not in str(error.value)

@@ -3,6 +3,7 @@
 A step is the program up to the end of a section. It runs as the tutorial says: the cells in `main.py`, `serve()` at the end.
 What the install does not bring cannot be imported: a finder in front of all others refuses it.
 """
+import ast
 import json
 import os
 import re
@@ -55,8 +56,13 @@ def not_installed(extras):
                   and name not in ('fasthtml', 'tests', 'tools'))
 
 
+def tries_out(source):
+    "Is it a cell that the tutorials tell a reader to leave out of the file?"
+    return any(isinstance(node, ast.Name) and node.id in ('browser', 'page') for node in ast.walk(ast.parse(source)))
+
+
 def program(tutorial, heading):
-    "The code of a tutorial up to the end of a section, as one file"
+    "The code of a tutorial up to the end of a section, as a reader has it in one file who does what the tutorial says"
     cells = json.loads((ROOT/f'nbs/tutorials/{tutorial}.ipynb').read_text(encoding='utf-8'))['cells']
     sources, inside = [], False
     for cell in cells:
@@ -64,9 +70,20 @@ def program(tutorial, heading):
         title = re.search(r'^## (.*)', source, re.M) if cell['cell_type'] == 'markdown' else None
         if title and inside: break
         if title: inside = title[1] == heading
-        if cell['cell_type'] == 'code' and not source.startswith('#| hide'): sources.append(source)
+        if cell['cell_type'] == 'markdown' and 'Begin a new `main.py`, with the import' in source: sources[1:] = []
+        if cell['cell_type'] == 'code' and not source.startswith('#| hide') and not tries_out(source): sources.append(source)
     assert inside, f'{tutorial} has no section {heading!r}'
-    return '\n\n'.join(sources) + '\n\nserve(port=0, reload=False)\n'
+    return without_earlier('\n\n'.join(sources)) + '\n\nserve(port=0, reload=False)\n'
+
+
+def without_earlier(source):
+    "A program without the functions that it defines again further down"
+    lines, last = source.splitlines(), {}
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for node in functions: last[node.name] = node
+    for node in reversed(functions):
+        if node is not last[node.name]: del lines[min(node.lineno, *(o.lineno for o in node.decorator_list)) - 1:node.end_lineno]
+    return '\n'.join(lines)
 
 
 def sign(page, author, text):
@@ -211,6 +228,16 @@ def test_the_chat_of_the_tutorial_survives_a_restart(new_page, tmp_path, htmx):
                 tab.wait_for_selector('main > p:text-is("Ida, Joan here")')
                 tab.wait_for_selector('[role=status]', state='hidden')
                 tab.problems.clear()   # the browser logs that no server responded
+
+
+def test_the_test_of_the_tutorial_runs_as_it_says(tmp_path):
+    (tmp_path/'main.py').write_text(program('01_first_app', 'A test'))
+    cells = json.loads((ROOT/'nbs/tutorials/01_first_app.ipynb').read_text(encoding='utf-8'))['cells']
+    function, = [source for cell in cells if (source := ''.join(cell['source'])).startswith('def test_')]
+    (tmp_path/'test_main.py').write_text('from main import *\n' + function.partition('\n\n')[0])
+    done = subprocess.run([sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'], cwd=tmp_path,
+                          env=os.environ | {'PYTHONPATH': str(ROOT)}, text=True, capture_output=True, timeout=60)
+    assert '1 passed' in done.stdout, done.stdout + done.stderr
 
 
 def run(source, folder, extras):

@@ -1,0 +1,4 @@
+"fasthtml with a policy"
+from ours_peer import make
+
+app = make(csp=True)
