@@ -3310,6 +3310,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log._first': ( 'api/realtime/redis_log.html#_first',
                                                                                      'fasthtml/realtime/redis_log.py'),
+                                             'fasthtml.realtime.redis_log._is_stale': ( 'api/realtime/redis_log.html#_is_stale',
+                                                                                        'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log._kept': ( 'api/realtime/redis_log.html#_kept',
                                                                                     'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log._login': ( 'api/realtime/redis_log.html#_login',

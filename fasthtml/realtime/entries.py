@@ -132,6 +132,7 @@ class LogBatch:
     number: int
     items: list[PendingMessage]
     sent: bool = False    # An attempt has failed after which it may be in the log
+    epoch: str | None = None # Of the log when it was sent first: what came later may be without it although readers had it
 
 # %% ../../nbs/api/realtime/22_entries.ipynb #971d93a9
 class Log(Protocol):

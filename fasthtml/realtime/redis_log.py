@@ -27,7 +27,7 @@ from .entries import Away, End, Kept, LogBatch, LogEntry, Place, foreign, quoted
 try:
     import redis
     import redis.asyncio
-    from redis.exceptions import AskError, ClusterDownError, MasterDownError, NoScriptError, ReadOnlyError
+    from redis.exceptions import AskError, BusyLoadingError, ClusterDownError, MasterDownError, NoScriptError, ReadOnlyError
     from redis.exceptions import RedisError, ResponseError, TryAgainError
 except ImportError:
     raise ImportError("The Redis broker needs the package redis: pip install 'fasthtml[redis]'") from None
@@ -93,9 +93,12 @@ if done then
     if number == ARGV[4] then return answer end              -- Sent again, because the confirmation was lost
 end
 local epoch, ms, n = current()
+if ARGV[5] ~= '' and ARGV[5] ~= epoch then              -- Its readers may have had it from the data that is gone
+    return redis.error_reply('the server has other data now, and whether its former data had the message is not known')
+end
 local keep, answer = tonumber(ARGV[3]), nil
-for i = 5, #ARGV, 3 do
-    local name, size, body, k = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], 4 + (i - 5) / 3 * 2
+for i = 6, #ARGV, 3 do
+    local name, size, body, k = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], 4 + (i - 6) / 3 * 2
     ms, n = add(ms, n + 1, name, body)
     answer = answer or (epoch .. ' ' .. id_of(ms, n))
     local declared = redis.pcall('GET', KEYS[k])
@@ -216,6 +219,9 @@ class RedisLink:
 
     def _connected(self) -> Any:
         connection = self._connection
+        if connection is not None and _is_stale(connection):
+            self.drop()
+            connection = None
         if connection is None:
             try: connection = self._connection = self.connect()
             except (RedisError, OSError) as e: raise Away(_cause(e), sent=False) from e
@@ -224,12 +230,13 @@ class RedisLink:
 
     def _exchange(self, connection: Any, commands: Sequence[tuple], timeout: float) -> list[Any]:
         connection.send_packed_command(connection.pack_commands(commands))
-        answers = []
+        answers: list[Any] = []
         for _ in commands:
             try: answers.append(connection.read_response(timeout=timeout))
-            except ResponseError as e:
-                if is_elsewhere(e): raise Away(_cause(e)) from e
-                answers.append(e)
+            except ResponseError as e: answers.append(e)
+            except BusyLoadingError as e: raise Away(_cause(e), sent=bool(answers)) from e
+        refused = [answer for answer in answers if isinstance(answer, ResponseError) and is_elsewhere(answer)]
+        if refused: raise Away(_cause(refused[0]), sent=len(refused) < len(answers))
         return answers
 
     @contextmanager
@@ -253,6 +260,11 @@ class RedisLink:
         except Exception: pass  # it was broken
 
 def _cause(e: Exception) -> str: return f'{type(e).__name__}: {e}'
+
+def _is_stale(connection: Any) -> bool:
+    "Whether the server has closed it, or has sent what was not asked for"
+    try: return connection.can_read()
+    except (RedisError, OSError): return True
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #8dfc805c
 Call = tuple[str, list, list]  # Script, keys, arguments
@@ -339,6 +351,7 @@ class RedisLog:
         (self.connection_class, self.options), self.resolve, self.prefix = connections_of(server), resolve, prefix
         self.shards, self.keep, self.maxlen, self.renewal = shards, int(keep), maxlen, keep / 3
         self.me, self._tag, self._warned = '', b'', False
+        self._epochs: dict[int, str] = {}  # By shard, as last seen
         self.reader, self.writer, self.other = RedisLink(self._connect), RedisLink(self._connect), RedisLink(self._connect)
 
     def begin(self) -> None:
@@ -383,6 +396,7 @@ def look(self: RedisLog) -> list[End | Exception]:
     "The end of each shard"
     answers = self.other.run([(look_script, self._keys(shard), self._options()) for shard in range(self.shards)])
     with self.other.understood(): ends = [answer if isinstance(answer, Exception) else self._end(*answer) for answer in answers]
+    self._epochs.update((shard, end.place.epoch) for shard, end in enumerate(ends) if isinstance(end, End))
     return ends
 
 @patch
@@ -399,11 +413,13 @@ def append(self: RedisLog, batches: Mapping[int, LogBatch]) -> dict[int, Place |
     answers = self.writer.run([self._append(shard, batch) for shard, batch in batches.items()])
     with self.writer.understood():
         places = {shard: answer if isinstance(answer, Exception) else _first(answer) for shard, answer in zip(batches, answers)}
+    self._epochs.update((shard, place.epoch) for shard, place in places.items() if isinstance(place, Place))
     return places
 
 @patch
 def _append(self: RedisLog, shard: int, batch: LogBatch) -> Call:
-    keys, args = self._keys(shard, (b'writer:', self.me.encode())), [*self._options(), batch.number]
+    keys, args = self._keys(shard, (b'writer:', self.me.encode())), [*self._options(), batch.number, batch.epoch or '']
+    if batch.epoch is None: batch.epoch = self._epochs.get(shard, '')
     for pending in batch.items:
         keys += [self.key(shard, b'size:', pending.name), self.key(shard, b'history:', pending.name)]
         args += [pending.name, pending.history, pending.body]

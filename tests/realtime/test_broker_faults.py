@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -79,6 +80,55 @@ async def test_older_data_is_told_once_to_clients_that_are_there_and_to_those_th
     await (await channel(own_valkey.url)).resume(again, last)
     await there.publish('end')
     await until(lambda: again.texts == [RESYNC, 'end'])
+
+
+@pytest.mark.parametrize('written', [True, False])
+@pytest.mark.parametrize('data', ['same', 'older', 'none'])
+async def test_a_batch_without_a_confirmation_is_not_written_into_other_data(data, written, own_valkey, channel):
+    "Its readers may have had it from the data that is gone, with its number: written again, it would come twice"
+    here, there = await channel(own_valkey.url), await channel(own_valkey.url)
+    client, back, log_, append = Client(), threading.Event(), there.broker.log, there.broker.log.append
+    there.broker.timeout = 60
+    here.join(client)
+    await there.publish('kept')
+    with own_valkey.client() as server: server.save()
+
+    def cut(batches):
+        log_.append = append
+        if written: append(batches)
+        else: assert all(log_._append(*one) for one in batches.items())  # As far as the connection, which breaks
+        failing.set()
+        back.wait(60)
+        raise Away('the confirmation was lost')
+    failing, log_.append = threading.Event(), cut
+    publishing = asyncio.create_task(there.publish('unsure'))
+    await until(failing.is_set)
+    if written: await until(lambda: client.texts == ['kept', 'unsure'])
+    if data == 'same':
+        with own_valkey.client() as server: server.save()
+    own_valkey.kill()
+    if data == 'none': (Path(own_valkey.folder)/'dump.rdb').unlink()
+    own_valkey.start()
+    back.set()
+    if data == 'same' and written: await publishing
+    else:
+        with pytest.raises(BrokerError, match='the server has other data now'): await publishing
+    await there.publish('new')
+    await until(lambda: client.texts[-1] == 'new')
+    assert client.texts == ['kept', *(['unsure'] if written else []), RESYNC, 'new']
+
+
+async def test_a_message_waits_while_the_server_restarts_if_it_was_not_sent_before(own_valkey, channel):
+    "A connection that the server has closed meanwhile is not written to: it would not be known what became of the message"
+    there = await channel(own_valkey.url)
+    there.broker.timeout = 60
+    for n in range(3):
+        await there.publish(f'before {n}')
+        own_valkey.kill()
+        waiting = [asyncio.create_task(there.publish(f'meanwhile {n} {k}')) for k in range(3)] if n % 2 else []
+        own_valkey.start()
+        assert all(await asyncio.gather(*waiting))
+        assert await there.publish(f'after {n}')
 
 
 async def test_who_joins_while_the_server_is_away_at_the_start_is_told_what_was_missed(own_valkey, proxy, channel):

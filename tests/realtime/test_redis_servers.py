@@ -86,6 +86,7 @@ async def test_sentinel_gives_the_new_master_and_clients_are_told_once(start):
     await there.publish('before')
     await until(lambda: client.texts == ['before'])
     process.kill()
+    process.wait()   # What was on its way at this moment would get an error
     await there.publish('after')
     await until(lambda: client.texts == ['before', RESYNC, 'after'])
     for broker in brokers: await broker.close()
