@@ -619,11 +619,8 @@ class FrameBody(Body):
         try: obj = _loads(text)
         except (ValueError, RecursionError): obj = parse_json(text) or None   # raises, with a reason, unless there is nothing
         if type(obj) is not dict: raise BadJson(Text('message_object'))
-        self._found, self._said = None, _EMPTY
-        for key in 'HEADERS', 'headers':
-            if type(obj.get(key)) is dict:
-                self._said = obj.pop(key)
-                break
+        key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
+        self._found, self._said = None, obj.pop(key) if key else _EMPTY
         if 'body' in obj or 'values' in obj: obj = _flat(obj)
         self.raw, self.kind, self.json, self.size, self.fields = text.encode(), 'json', obj, 0, (fields := {})
         for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]

@@ -17,18 +17,18 @@ from .wire import event_text, to_bytes
 # %% ../../nbs/api/realtime/22_batches.ipynb #0185e2f8
 class Batch:
     "Events that were added in one turn of the event loop"
-    __slots__ = ('due', 'last', 'mailbox', 'size', 'texts', '_loop')
+    __slots__ = ('due', 'last', 'mailbox', 'text', '_loop')
     most = 16384  # Characters, after which the adder should wait
     def __init__(self, mailbox: Any):
         self.mailbox, self._loop = mailbox, asyncio.get_running_loop()
-        self.texts, self.size, self.last, self.due = [], 0, '', False  # due: `push` will be called
+        self.text = self.last = ''  # What is kept, and the last event
+        self.due = False            # `push` will be called
 
     def keep(self, text: str) -> bool:
         "Keep the text of an event; True if `flush` should be awaited"
         self.last = text
-        self.texts.append(text)
-        self.size += len(text)
-        return self.size >= self.most
+        self.text = f'{self.text}{text}' if self.text else text
+        return len(self.text) >= self.most
 
     def add(self, text: str) -> bool:
         "Keep the text of an event until the end of this turn; True if `flush` should be awaited"
@@ -37,24 +37,19 @@ class Batch:
             self._loop.call_soon(self.push)
         return self.keep(text) or self.mailbox.pending_bytes > 0
 
-    def push(self) -> None:
-        "Send what was kept, in its place in the order"
-        self.due = False
-        if self.texts: self.mailbox.put_now(self.take())
+    def push(self) -> bool:
+        "Send what was kept, in its place in the order; True if it had to wait for something else"
+        self.due, text, self.text = False, self.text, ''
+        if not text or self.mailbox.send_now(piece := to_bytes(text)): return False
+        self.mailbox.put_now(piece)
+        return True
 
     async def flush(self) -> bool:
         "Send what was kept, and wait while too much is pending; False when nothing is accepted any more"
-        accepted = await self.mailbox.put(self.take())
+        text, self.text = self.text, ''
+        accepted = await self.mailbox.put(to_bytes(text))
         await asyncio.sleep(0)  # a source that never waits must not keep everything else from running
         return accepted
-
-    def take(self) -> bytes:
-        "What was kept"
-        texts = self.texts
-        wire = to_bytes(texts[0] if len(texts) == 1 else ''.join(texts))
-        texts.clear()
-        self.size = 0
-        return wire
 
 # %% ../../nbs/api/realtime/22_batches.ipynb #fc810ba8
 @types.coroutine
@@ -66,21 +61,23 @@ def send_source(
 ):
     "Send what a source gives"
     step, box = _stepper(source), connection.mailbox
-    while connection.open:  # a source may catch our cancellation and go on
-        coming, waits = step(), False
+    behind = cancelled = False
+    while not cancelled or connection.open:  # a source may catch our cancellation and go on
+        coming = step()
         try:
             future = coming.send(None)
-            waits = True
-            if batch.texts: batch.push()
+            behind = batch.push()
             while True:
                 try: value = yield future
-                except BaseException as e: future = coming.throw(e)
+                except BaseException as e:
+                    cancelled = True
+                    future = coming.throw(e)
                 else: future = coming.send(value)
         except StopIteration as done: item = done.value
         except StopAsyncIteration: return
-        if waits: connection.cancellation.went_on()
-        behind = waits and box.pending_bytes > box.max_pending
-        if (batch.keep(event_text(item, raw)) or behind) and not (yield from batch.flush().__await__()): return connection.end('gone')
+        if cancelled: connection.cancellation.went_on()
+        full = batch.keep(event_text(item, raw)) or behind and box.pending_bytes > box.max_pending
+        if full and not (yield from batch.flush().__await__()): return connection.end('gone')
 
 def _stepper(source: Any) -> Any:
     "A function that begins one step of an asynchronous iterator; the step has `send` and `throw`"

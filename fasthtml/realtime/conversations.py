@@ -36,7 +36,7 @@ from .lifecycle import shutdown_observer
 from .mailbox import resume
 from .programs import Callback, emit_all, perform
 from .servers import frame_reader, server_of, steps_receive
-from .sockets import Inbox, Sender, Socket, too_long
+from .sockets import TURN, Inbox, Sender, Socket, too_long
 from .tasks import without
 from .wire import frame_text
 
@@ -121,7 +121,8 @@ async def _read(self: Conversation) -> None:
     "Handle messages until the connection ends. What the client sent before it left is handled too"
     connection, socket, max_size = self.connection, self.socket, self.route.max_size
     short = 1 << 62 if max_size is None else max_size // 4  # characters that are within the limit, whatever they are
-    while (is_open := connection.state.phase is Phase.OPEN) or connection.state.why == 'gone':
+    box, open_ = connection.mailbox, Phase.OPEN   # an attribute of an enumeration takes long to find
+    while (is_open := connection.state.phase is open_) or connection.state.why == 'gone':
         connection.interruptible = is_open
         try: message = await (self._rest() if not is_open else socket.from_server() if socket.inbox is None else socket.inbox.get())
         finally: connection.interruptible = False
@@ -131,6 +132,7 @@ async def _read(self: Conversation) -> None:
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
         else:
             connection.refused = 0  # Each handler gets an exception first
+            socket.turn = box.sent + TURN
             if (rest := self._respond(text)) is None: continue
             try: future = rest.send(None)
             except StopIteration: continue
@@ -202,14 +204,13 @@ def _respond(self: Conversation, text: str) -> Coroutine | None:
     except Exception as e: return self._problem(e)
     if type(handling) is not CoroutineType: return self._rest_of(handling)
     try: future = handling.send(None)
-    except StopIteration as done: return self._answer(done.value)
+    except StopIteration as done: return None if done.value is None else self._answer(done.value)
     except Exception as e: return self._problem(e)
     return self._rest_of(resume(handling, future))
 
 @patch
 def _answer(self: Conversation, result: Any) -> Coroutine | None:
     "Send what the handler returned; the rest, if that has to wait"
-    if result is None: return None
     if type(result) is not FT: return self._rest_of(None, result)
     try: frame = frame_text(result)
     except Exception as e: return self._problem(e)

@@ -31,7 +31,7 @@ class Lease:
         owner: str,                                            # Who holds it: a random text
         seconds: float,                                        # How long, unless it is renewed
         take: Callable[[str, str, float], Awaitable[bool]],    # Asks the broker for `key`, for `owner`
-        give: Callable[[str, str], Awaitable[None]],           # Gives it back
+        give: Callable[[str, str], Awaitable[None]],           # Releases it
     ):
         self.key, self.owner, self.seconds = key, owner, seconds
         self._take, self._give = take, give

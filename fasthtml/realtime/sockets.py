@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from threading import get_ident
 from typing import Any, Literal
 
 from fastcore.basics import patch
@@ -21,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ..http.requests import Connection as Request
 from .connections import Connection, from_elsewhere
 from .servers import is_gone
-from .tasks import retrieve, ticker
+from .tasks import retrieve
 from .wire import data_texts, encodable, encode_frame, frame_text
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #58d23859
@@ -82,8 +83,11 @@ def _frame(piece: str | bytes) -> dict:
     "The ASGI message that carries one text, or bytes"
     return {'type': 'websocket.send', 'bytes': piece} if type(piece) is bytes else {'type': 'websocket.send', 'text': encodable(piece)}
 
+TURN = 64  # Messages that may be sent without a turn for the event loop
+
 class Socket(Request, WebSocket):
     "One client's WebSocket: what handlers get as `ws`"
+    turn = TURN                                   # The event loop has a turn when so many have been sent
     inbox: Inbox | None = None                    # Once a handler has had to wait
     last: AsgiMessage | None = None               # That the client has left, if the program has read it by itself
     readers: frozenset[asyncio.Task] = frozenset() # Tasks of the program that wait for a message
@@ -139,14 +143,18 @@ async def receive(self: Socket) -> AsgiMessage:
     return message
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #5c1e7a05
-TURN = 64  # Messages after which the event loop has a turn: a loop that only sends must not keep everything else from running
-
 @patch
 async def write(self: Socket, piece: str | bytes) -> None:
     "Send a text, or bytes; waits while too much is pending. WebSocketDisconnect once the client has left"
     box = self.connection.mailbox
-    if await box.put(piece): return await asyncio.sleep(0) if box.accepted % TURN == 0 else None
+    if await box.put(piece): return await self.give_turn() if box.accepted >= self.turn else None
     await self._refuse()
+
+@patch
+async def give_turn(self: Socket) -> None:
+    "A loop that only sends must not keep everything else from running"
+    self.turn = self.connection.mailbox.accepted + TURN
+    await asyncio.sleep(0)
 
 @patch
 async def send(self: Socket, message: AsgiMessage) -> None:
@@ -176,7 +184,7 @@ async def say(self: Socket, x: Any) -> None:
     if not (text := frame_text(x)): return
     box = self.connection.mailbox
     if not box.send_now(text): await self.write(text)
-    elif box.sent % TURN == 0: await asyncio.sleep(0)
+    elif box.sent >= self.turn: await self.give_turn()
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #5c1e7a07
 def check_close(
@@ -221,28 +229,25 @@ async def send_close(self: Socket, code: int, reason: str) -> None:
 # %% ../../nbs/api/realtime/23_sockets.ipynb #b7a864de
 async def _accepted() -> bool: return True
 
-async def _accepted_after_a_turn() -> bool:
-    await asyncio.sleep(0)
+async def _accepted_after_a_turn(socket: Socket) -> bool:
+    await socket.give_turn()
     return True
 
 class Sender:
     "The injected `send`: pushes to one client"
-    __slots__ = ('_box', '_here', '_socket')
+    __slots__ = ('_box', '_loop', '_socket', '_thread')
     def __init__(self, socket: Socket):
-        self._socket, self._box, self._here = socket, socket.connection.mailbox, ticker().here
+        self._socket, self._box, self._loop, self._thread = socket, socket.connection.mailbox, socket.connection.loop, get_ident()
 
     def __call__(self,
         x: Any,             # Element, tuple, generator, text, or mapping
     ) -> Awaitable[bool]:   # Whether it was accepted; in a plain function's thread the value itself
         "Push to the client. `await` it in a coroutine; in a plain function just call it"
         text = frame_text(x)
-        if not self._here.is_current(): return self._from_elsewhere(text)
+        here = get_ident() == self._thread and self._loop.is_running()   # `get_running_loop` makes a system call each time
+        if not here: return from_elsewhere(self._send(text), self._loop)
         if not text or not self._box.send_now(text): return self._send(text)
-        return _accepted() if self._box.sent % TURN else _accepted_after_a_turn()
-
-    def _from_elsewhere(self, text: str) -> Any:
-        "From another thread, or another event loop"
-        return from_elsewhere(self._send(text), self._socket.connection.loop)
+        return _accepted() if self._box.sent < self._socket.turn else _accepted_after_a_turn(self._socket)
 
     async def _send(self, text: str) -> bool:
         socket, connection = self._socket, self._socket.connection

@@ -119,10 +119,10 @@ def html_of(
 ) -> str:
     "Its HTML, rendered once if it is sent again and again"
     global _last
-    known, parts, html = _last
-    if known is not x:
+    if _last[0] is not x:
         _last = x, None, ''
         return to_html(x)
+    _, parts, html = _last
     for o, kids, attrs in parts or ():
         if o._c is not kids or o._a is not attrs: break
     else:

@@ -462,6 +462,27 @@ def test_messages_are_handled_one_at_a_time_and_in_order():
         assert [ws.recv(timeout=DEADLINE) for _ in range(4)] == list('0123')
 
 
+@pytest.mark.parametrize('how', ['send', 'send_text', 'yield'])
+def test_a_loop_that_only_sends_gives_the_event_loop_turns_and_answers_need_none(how):
+    app, turns = FastHTML(), []
+
+    @app.ws('/say')
+    async def say(n: int, ws, send):
+        asyncio.get_running_loop().call_soon(turns.append, n)   # before the last message, if there was a turn
+        for _ in range(n):
+            if how == 'yield': yield P('x')
+            else: await (send(P('x')) if how == 'send' else ws.send_text('<p>x</p>'))
+        turns.append('done')
+
+    with serve(app) as served, connect(f'{served.ws_url}/say') as ws:
+        for _ in range(200): assert ask(ws, n=1) == '<p>x</p>'
+        answers, turns[:] = turns[:], []
+        ws.send(fields(n=200))
+        for _ in range(200): ws.recv(timeout=DEADLINE)
+        wait_until(lambda: len(turns) == 2)
+    assert answers == ['done', 1] * 200 and turns == [200, 'done']
+
+
 def test_many_senders_keep_every_frame_whole_and_each_senders_order():
     "W3: conn, the handler, tasks and threads all push at once"
     app = FastHTML()
