@@ -46,7 +46,7 @@ from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, 
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.languages import Languages, script_texts
 from ..http.texts import Text, current_texts, say
-from ..http.hints import log_caller, spelled, tell_mistakes
+from ..http.hints import log_caller, spelled, tell_called, tell_mistakes
 from ..realtime.mailbox import WhenFull
 from ..http.params import BadInput, make_plan
 from ..http.paths import path_pattern
@@ -134,9 +134,12 @@ def check_functions(
 def check_given(
     kwargs: dict[str, Any], # Keywords that are no options; those without effect are taken out
     app: type,              # Whose options there are
+    before: Any,            # As given: functions, `Beforeware`
+    after: Any,             # As given
     **functions: Any        # Options that are functions
 ) -> None:
-    "TypeError for what is misspelt or cannot be called"
+    "TypeError for what is misspelt or cannot be called, a line in the log for what was called and is None"
+    tell_called(functions | dict(before=before, after=after))
     for name in check_options(kwargs, inspect.signature(app).parameters) if kwargs else (): del kwargs[name]
     check_functions(**functions)
 
@@ -289,6 +292,7 @@ class Routing(Verbs):
         before: Any = None      # Guards in front of it, after the app's own
     ) -> None:
         "Put another app under `path`"
+        if before is None: tell_called(dict(before=None))
         guards = as_list(before)
         folder = getattr(app, 'directory', None)
         if isinstance(app, StaticFiles) and not isinstance(app, SafeStatic) and folder and is_project(folder):
@@ -697,9 +701,9 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         texts: Any = None,                       # Languages of built-in texts: 'de', ['en', 'de'], or language → key → text
         **kwargs                                 # More attributes of <body>
     ):
-        check_given(kwargs, FastHTML, on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
+        check_given(kwargs, FastHTML, before, after, on_startup=on_startup, on_shutdown=on_shutdown, lifespan=lifespan, body_wrap=body_wrap)
         version, (place, folder), languages = htmx_version(htmx, htmx4), asset_place(assets), Languages(texts) if texts else None
-        exts, hdrs = [*as_list(exts), *(['ws'] if ws_hdr else [])], [*script_texts(languages), *[picolink]*bool(pico), *as_list(hdrs)]
+        exts, hdrs = [*as_list(exts), *['ws']*bool(ws_hdr)], [*script_texts(languages), *[picolink]*bool(pico), *as_list(hdrs)]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_list(ftrs), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread)

@@ -28,6 +28,7 @@ from starlette.types import Scope
 from ..html.htmx import Asset
 from ..html.js import all_assets
 from ..http.handlers import is_guarded
+from ..http.hints import log_once, your_line
 from ..http.paths import convertors
 from ..http.requests import Request
 from ..http.security import one_line
@@ -215,13 +216,16 @@ def static_handler(
     below: str = '',         # Put before the path
 ) -> Callable:
     "A handler that answers with the file named by the path parts `fname` and perhaps `ext`"
-    files, top, project = SafeStatic(directory=root, check_dir=False), Path(root).resolve(), is_project(root)
+    files, top, project, where = SafeStatic(directory=root, check_dir=False), Path(root).resolve(), is_project(root), your_line()
     async def static_file(request: Request) -> Response:
         parts = request.path_params
         path = below + parts['fname'] + (f".{parts['ext']}" if 'ext' in parts else ext)
         named = f".{parts['ext']}" if own_exts else ext
         file = await in_thread(served_file, top, path, project, named)
-        if file is None: raise HTTPException(404)
+        if file is None:
+            if not top.is_dir(): log_once(f'{where}: A file was asked for, and its folder is not there: {top}. Make it, or say where it '
+                                          "is from the program's own file on: Path(__file__).parent/'static'.")
+            raise HTTPException(404)
         await learn_version(file, request.scope)
         return file_response(files, file, file.stat(), request.scope)
     static_file.sessionless = True   # takes the request, but asks no store for its session

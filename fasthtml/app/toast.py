@@ -18,7 +18,8 @@ from starlette.responses import Response
 from ..html.composed import Script, Style
 from ..html.element import FT, Safe, to_html
 from ..html.htmx import HttpHeader, wants_fragment
-from ..http.responses import FtResponse, Redirect, own_copy
+from ..http.hints import log_caller
+from ..http.responses import FtResponse, Redirect, current_exchange, own_copy
 from ..http.texts import Text, say
 from ..html.tags import Button, Div
 
@@ -52,6 +53,13 @@ def add_toast(
         raise TypeError(f"A toast waits in the session, which holds text; got {type(message).__name__}. Give a str.")
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     sess[sk] = [*sess.get(sk, ()), [str(message), typ, bool(dismiss), duration]]
+    if not _is_shown(): log_caller('Nothing shows this toast. Write setup_toasts(app) below the line that makes the app.')
+
+def _is_shown() -> bool:
+    "Will the app of this request show its toasts? A mounted one may leave that to the app around it"
+    exchange = current_exchange.get()
+    if exchange is None or exchange.config is None or 'fasthtml.wrapped' in exchange.scope: return True
+    return any(f is toast_after or hasattr(f, 'shows_toasts') for f in exchange.config.after)
 
 def take_toasts(
     sess: MutableMapping,   # The session, in which none are left afterwards
@@ -167,6 +175,7 @@ def setup_toasts(
 ) -> None:
     "Prepare `app` for `add_toast`"
     def after(resp, req, sess): return toast_after(resp, req, sess, duration)
+    after.shows_toasts = True
     app.hdrs = [*app.hdrs, Style(toast_css), Script(js)]
     app.ftrs = [*app.ftrs, Div(id=tcid, cls='fh-toasts', hx_preserve=True)]
     app.after = [*app.after, after]

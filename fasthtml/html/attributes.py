@@ -54,7 +54,7 @@ def attrmap(o: str) -> str:
     if o == '_' or _verbatim.search(o): return o
     o = o.lower()
     if o in _words: return _words[o]
-    o = o.lstrip('_').replace('_', '-')
+    o = o.strip('_').replace('_', '-')
     if o.startswith('hx-on-'): return 'hx-on' + re.sub('^-', ':', o[5:].replace('--', '::', 1).replace('--', ':'))
     if o.startswith('hx-'): o = _hx_colon.sub(lambda m: f'hx-{m[1]}:' if m[1] else f':{m[2]}', o)
     return _svg_names.get(o, o)

@@ -41,12 +41,23 @@
     return t.content.childNodes.length === 1 ? t.content.firstChild : t.content;
   }
 
+  // What such a function has changed (Markdown, coloured code), or would have if it had not been empty, is made anew by a push:
+  // the function does not run again for an element that stays
+  const shaped = new WeakSet();
   function proc_htmx(sel, f) {
     const done = new WeakSet();
+    const once = el => {
+      done.add(el);
+      const was = el.outerHTML, empty = !el.firstChild && !el.matches('input, select, textarea');
+      const look = () => { if (empty || el.outerHTML !== was) shaped.add(el); };
+      const end = f(el);
+      look();
+      if (end instanceof Promise) end.finally(look);
+    };
     const run = root => {
       if (!root || !root.querySelectorAll) root = document;
       for (const el of [...(root.matches && root.matches(sel) ? [root] : []), ...root.querySelectorAll(sel)])
-        if (!done.has(el)) { done.add(el); f(el); }
+        if (!done.has(el)) once(el);
     };
     domReadyExecute(() => run(document));
     document.addEventListener('htmx:load', ev => run(ev.target));            // htmx 2
@@ -295,7 +306,8 @@
   // A push (frame or event) to an element that is there changes what differs and keeps the rest: what is being clicked, focus, scroll.
   // Not where something is to run when it is put in. `morph` says the same of any swap, in both versions
   const runs = 'script, [hx-trigger*=load], [data-hx-trigger*=load], [hx-preserve], [data-hx-preserve]';
-  const alike = (old, el) => el && old && el.id && el.id === old.id && el.localName === old.localName && !el.matches(runs) && !el.querySelector(runs);
+  const alike = (old, el) => el && old && el.id && el.id === old.id && el.localName === old.localName &&
+    ![old, ...$$('*', old)].some(o => shaped.has(o)) && !el.matches(runs) && !el.querySelector(runs);
   // A part of a drawing is parsed as HTML where no <svg> is around it
   const drawn = (old, fragment) => {
     if (!fragment || fragment.nodeType !== 11 || !old || !old.ownerSVGElement) return;

@@ -202,7 +202,7 @@ def MermaidJS(
 ) -> Fragment:                 # For `hdrs`
     "Draw Mermaid diagrams"
     options = to_js(dict(startOnLoad=False, securityLevel='strict', theme=theme))
-    body = f'mermaid.initialize({options});\nmermaid.run({{nodes: [e]}});'
+    body = f'mermaid.initialize({options});\nreturn mermaid.run({{nodes: [e]}});'
     return _each(sel, body, asset_tag('mermaid', base, defer=True))
 
 def SortableJS(

@@ -244,6 +244,7 @@ def error_page(
     return ft('html', head, ft('body', ft('h1', what), source_lines(frame), ft('dl', *rows), whole))
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b76c
+_last = (b'connection', b'close')
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
 class ServerErrors(ServerErrorMiddleware):
@@ -256,17 +257,18 @@ class ServerErrors(ServerErrorMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent = _note_sent(scope, Sent())
+        sent, extra = _note_sent(scope, Sent()), self.headers
         def noting(message: dict) -> Any:
             if message['type'] == 'http.response.start':
                 sent.started = True
-                if self.headers: message = {**message, 'headers': add_missing(message.get('headers', ()), self.headers)}
+                if extra: message = {**message, 'headers': add_missing(message.get('headers', ()), extra)}
             return send(message)
         try:
             try: await self.app(scope, receive, noting)
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
             note_name(exc)
+            if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server will get the exception, and close
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from fastcore.basics import patch
 
-from .hints import spelled, tell_mistakes
+from .hints import spelled, tell_called, tell_mistakes
 from .responses import current_exchange
 from .routes import Decorates, Handler, Registers, Route, Verbs, decorate, give_to, infer_route
 from .routes import route_specs, typed, typed_socket, wrap_route
@@ -97,11 +97,11 @@ class APIRouter(_Decorator, Verbs):
         before: Any = None,                # Guards: a function or `Beforeware`, or several
         host: str | None = None,           # Host pattern
     ):
+        tell_called(dict(before=before))
         self.prefix = (prefix or '').rstrip('/')
         if self.prefix and self.prefix[0] != '/':
             raise ValueError(f"A prefix begins with `/`: write '/{prefix}', not {prefix!r}.")
-        self.body_wrap, self.before, self.host = body_wrap, _several(before), host
-        self.rt_funcs, self._records = RouteFuncs(), []
+        self.body_wrap, self.before, self.host, self.rt_funcs, self._records = body_wrap, _several(before), host, RouteFuncs(), []
 
     @typed
     @spelled

@@ -11,6 +11,7 @@ from fasthtml.common import *
 from fasthtml.svg import Circle, Svg
 from fasthtml.testing import Client
 from support import serve as served
+from support import wait_until
 
 CODE = 'window.ran = 1 + (window.ran || 0)'
 OOB = {'hx_swap_oob': True}
@@ -301,3 +302,74 @@ def test_the_page_client_sees_the_same(htmx):
     client.get('/bare')
     assert page.one('#form')
     client.close()
+
+
+# What a script has made of an element
+
+APPENDS = Script("proc_htmx('.more', e => e.append(Object.assign(document.createElement('u'), {textContent: '!'})));")
+OWN = Script("proc_htmx('.shout', e => { e.innerHTML = `<b>${e.textContent.toUpperCase()}</b>`; });")
+LATER = Script("proc_htmx('.late', async e => { await null; e.innerHTML = `<i>${e.textContent}</i>`; });")
+MARKS = Script("proc_htmx('.mark', e => { e.dataset.seen = e.textContent; });")
+COUNTS = Script("window.runs = 0; proc_htmx('.count', e => { window.runs++; });")
+
+
+def text_of(**kw): return lambda text: Div(text, **kw)
+
+
+SHAPED = {  # how an element looks that a script changes -> its text at first, its text in the push, what then shows that the script ran
+    'markdown': (text_of(cls='marked'), '*old*', '*new*', '.marked em:text-is("new")'),
+    'markdown that was empty': (text_of(cls='marked'), '', '*new*', '.marked em:text-is("new")'),
+    'coloured code': (lambda text: Pre(Code(text, cls='language-python')), 'x = 1', 'def f(): 2', '.hljs-keyword:text-is("def")'),
+    'markdown inside': (lambda text: Div(P('x'), Div(text, cls='marked')), '*old*', '*new*', '.marked em:text-is("new")'),
+    'a function of the program': (text_of(cls='shout'), 'old', 'new', '.shout b:text-is("NEW")'),
+    'an async function': (text_of(cls='late'), 'old', 'new', '.late i:text-is("new")'),
+    'something added': (text_of(cls='more'), 'old', 'new', '.more:has-text("new!")'),
+    'an attribute': (text_of(cls='mark'), 'old', 'new', '.mark[data-seen=new]'),
+}
+UNTOUCHED = {  # a script has seen it, and changed nothing: the element stays, with what the visitor does
+    'a list to sort': lambda text: Ul(Li(text), cls='sortable'),
+    'a field': lambda text: Input(value='v', title=text, cls='count'),
+    'text': lambda text: P(text, cls='count'),
+}
+
+
+@pytest.mark.parametrize('way', ['socket', 'event'])
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_a_script_that_changes_elements_sees_what_is_pushed_in_their_place(page, htmx, way):
+    app = FastHTML(htmx=htmx, exts=['ws', 'sse'], secret_key='k', canonical=False,
+                   hdrs=(MarkdownJS(), HighlightJS(), SortableJS(), APPENDS, OWN, LATER, MARKS, COUNTS))
+    channel = app.channel('live')
+    named = [(f's{i}', *o) for i, o in enumerate(SHAPED.values())]
+
+    def item(k, draw, text, **kw):
+        el = draw(text)
+        el.id = k
+        return el(**kw)
+    def pushed(): return [item(k, draw, text, **OOB) for k, draw, _, text, _ in named] + \
+        [item(f'u{i}', draw, 'new', **OOB) for i, draw in enumerate(UNTOUCHED.values())]
+
+    @app.get('/')
+    def index():
+        connect = dict(hx_ext='ws', ws_connect='/ws') if way == 'socket' else dict(hx_ext='sse', sse_connect='/sse', sse_swap='message')
+        return Titled('Shaped', *(item(k, draw, text) for k, draw, text, *_ in named),
+                      *(item(f'u{i}', draw, 'old') for i, draw in enumerate(UNTOUCHED.values())), Div(id='live', **connect))
+
+    @app.ws('/ws', channels=[channel])
+    def ws(): pass
+
+    @app.get('/sse')
+    def sse(): return EventStream(channel)
+
+    @app.get('/push')
+    async def push(): await channel.publish((*pushed(), P('', id='done', hx_swap_oob='beforeend:body')))
+    with served(app) as server:
+        page.goto(server.url)
+        page.wait_for_selector('#s0 em')
+        page.wait_for_selector('#s5 i')
+        page.evaluate("window.kept = [...document.querySelectorAll('[id^=u]')]")
+        wait_until(lambda: page.evaluate("fetch('/push').then(() => kept[2].textContent)") == 'new')
+        for name, (k, *_, shows) in zip(SHAPED, named):
+            page.wait_for_selector(f'#{k}{shows}, #{k} {shows}' if shows.startswith('.') else f'#{k} {shows}', state='attached')
+            assert page.locator(f'#{k}').count() == 1, name
+        assert page.evaluate("kept.map(o => o.isConnected)") == [True] * len(UNTOUCHED) and page.evaluate('runs') == 2
+    assert not page.problems

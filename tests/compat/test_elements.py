@@ -225,7 +225,7 @@ def test_things_that_draw_themselves_are_drawn():
 
 NAMES = dict(
     cls='class', klass='class', _class='class', htmlClass='class', fr='for', _for='for', htmlFor='for', hx_get='hx-get', _async='async',
-    _='_',
+    _='_', class_='class', for_='for', type_='type', async_='async', hx_get_='hx-get', data_x_='data-x', _x_='x', viewBox_='viewBox',
     data_user_id='data-user-id', hx_on_click='hx-on:click',
     hx_on__after_request='hx-on::after-request', hx_on__after__request='hx-on::after:request',
     hx_sse_connect='hx-sse:connect', hx_sse_close='hx-sse:close', hx_ws_connect='hx-ws:connect', hx_ws_send='hx-ws:send',

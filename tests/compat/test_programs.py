@@ -425,3 +425,74 @@ def test_a_name_without_its_import_says_what_to_import(name, module):
     rt('/')(space['get'])
     answer = TestClient(app, raise_server_exceptions=False).get('/', headers={'Accept': 'text/html'})
     assert f'Write: from {module} import {name}' in html(answer.text).css_first('h1').text()
+
+
+# What FastHTML passes over in silence: the log names the line and the mend
+
+def run(tmp_path, program):
+    "What a program defines, run from a file as Python does"
+    file = tmp_path/'main.py'
+    file.write_text("from fasthtml.common import *\n" + program, encoding='utf-8')
+    space = {'__name__': 'main_program'}
+    exec(compile(file.read_text(encoding='utf-8'), str(file), 'exec'), space)
+    return space
+
+
+GIVES_NONE = "def f(*args): ...\n"
+FORGOTTEN = {  # program -> the line that is named, and what to write
+    'a guard': ("app, rt = fast_app(secret_key='x', before=f())", 3, 'before=f.'),
+    'a guard on a line of its own': ("app = FastHTML(secret_key='ä',\n    before=f(\n      1))", 3, 'before=f.'),
+    'a function after': ("app = FastHTML(secret_key='x', title='ö', after=f(2))", 3, 'after=f.'),
+    'at the start': ("app = FastHTML(secret_key='x', on_startup=f())", 3, 'on_startup=f.'),
+    'at the end': ("app = FastHTML(secret_key='x', on_shutdown=f())", 3, 'on_shutdown=f.'),
+    'the lifespan': ("app = FastHTML(secret_key='x', lifespan=f())", 3, 'lifespan=f.'),
+    'in a function': ("def make(): return FastHTML(secret_key='x', before=f())\napp = make()", 3, 'before=f.'),
+    'of a route': ("app, rt = fast_app(secret_key='x')\n@rt('/a', before=f())\ndef a(): return ''", 4, 'before=f.'),
+    'of a route with a verb': ("app, rt = fast_app(secret_key='x')\n@app.get('/a', after=f())\ndef a(): return ''", 4, 'after=f.'),
+    'of a router': ("r = APIRouter(before=f())", 3, 'before=f.'),
+    'of a route of a router': ("r = APIRouter()\n@r('/a', before=f())\ndef a(): return ''", 4, 'before=f.'),
+    'of a mount': ("app = FastHTML(secret_key='x')\napp.mount('/s', FastHTML(secret_key='y'), before=f())", 4, 'before=f.'),
+    'of a socket': ("app = FastHTML(secret_key='x')\n@app.ws('/s', conn=f(), disconn=None)\ndef s(): ...", 4, 'conn=f.'),
+    'toasts': ("app, rt = fast_app(secret_key='x')\n@rt('/')\ndef index(session):\n    add_toast(session, 'Saved')\n    return ''",
+               6, 'setup_toasts(app)'),
+    'toasts of a guard': ("app, rt = fast_app(secret_key='x', before=lambda session: add_toast(session, 'Hi'))\nrt('/')(lambda: P('x'))",
+                          3, 'setup_toasts(app)'),
+    'a folder': ("app, rt = fast_app(secret_key='x', static_path='not here')", 3, "Path(__file__).parent/'static'"),
+    'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='no')", 4, "Path(__file__)"),
+}
+MEANT = {
+    'no guard': "app, rt = fast_app(secret_key='x', before=None, after=None, on_startup=None, lifespan=None)",
+    'a guard that may be none': "guard = f()\napp, rt = fast_app(secret_key='x', before=guard if guard else None)",
+    'a call that gives a function': "def g(): return f\napp, rt = fast_app(secret_key='x', before=g())",
+    'another option': "app, rt = fast_app(secret_key='x', hdrs=f(), ftrs=f(), routes=f(), middleware=f())",
+    'toasts that are shown': "app, rt = fast_app(secret_key='x')\nsetup_toasts(app)\nrt('/')(lambda session: add_toast(session, 'Saved'))",
+    'toasts by the function itself':
+        "app, rt = fast_app(secret_key='x', after=toast_after)\nrt('/')(lambda session: add_toast(session, 'Hi'))",
+    'toasts that the outer app shows':
+        "inner = FastHTML(secret_key='x')\ninner.get('/x.css')(lambda session: add_toast(session, 'Saved'))\n"
+        "inner.get('/')(lambda: '')\napp, rt = fast_app(secret_key='x', routes=[Mount('/', inner)])\nsetup_toasts(app)",
+    'a file that is not there': "app, rt = fast_app(secret_key='x')",
+    'a folder that is made at the start': "app, rt = fast_app(secret_key='x', static_path='made', on_startup=lambda: os.makedirs('made'))",
+}
+
+
+def logged(tmp_path, caplog, monkeypatch, program):
+    "The lines in the log, of a program that is started and asked for its page and a file"
+    monkeypatch.setattr('fasthtml.http.hints._said', {})
+    monkeypatch.chdir(tmp_path)
+    app = run(tmp_path, GIVES_NONE + program).get('app') or FastHTML(secret_key='x')
+    with TestClient(app) as client:
+        for path in '/', '/x.css', '/y.css': client.get(path)
+    return [o.getMessage() for o in caplog.records if o.name.startswith('fasthtml')]
+
+
+@pytest.mark.parametrize('way', FORGOTTEN)
+def test_what_a_program_has_forgotten_is_logged_once_at_its_line(way, tmp_path, caplog, monkeypatch):
+    program, line, mend = FORGOTTEN[way]
+    said = logged(tmp_path, caplog, monkeypatch, program)
+    assert len(said) == 1 and said[0].startswith(f'{tmp_path/"main.py"}:{line}: ') and mend in said[0], said
+
+
+@pytest.mark.parametrize('way', MEANT)
+def test_what_is_meant_is_not_logged(way, tmp_path, caplog, monkeypatch):
+    assert logged(tmp_path, caplog, monkeypatch, MEANT[way]) == []

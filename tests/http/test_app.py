@@ -1,6 +1,7 @@
 "The app and its options (contract 1.4), judged with Starlette's test client, raw ASGI calls and selectolax."
 import asyncio
 import contextlib
+import http.client as http_client
 import json
 import sys
 import threading
@@ -808,3 +809,27 @@ async def test_a_request_leaves_nothing_for_the_garbage_collector(path):
         left = gc.collect()
     finally: gc.enable()
     assert left < 10 and status == {'/lost': 404, '/error': 500}.get(path, 200)
+
+
+CRASHES = {'plainly': {}, 'in debug mode': {'debug': True},
+           'with a handler of its own': {'exception_handlers': {500: lambda req, exc: P('own')}},
+           'with a view': {'error_view': lambda exc: P('own')}, 'with headers': {'secure_headers': True}}
+
+
+@pytest.mark.parametrize('http', ['h11', 'httptools'])
+@pytest.mark.parametrize('way', CRASHES)
+def test_a_crash_says_that_the_connection_ends(way, http):
+    "The server gets the exception and closes; a client that was not notified sends its next request into the closed connection"
+    app = new_app(**CRASHES[way])
+    @app.get('/boom')
+    def boom(): raise RuntimeError('boom')
+    @app.get('/')
+    def home(): return P('home')
+    with served(app, http=http, log_level='critical') as server:
+        connection = http_client.HTTPConnection('127.0.0.1', server.port)
+        for path, status, ends in ('/', 200, False), ('/nowhere', 404, False), ('/boom', 500, True), ('/', 200, False):
+            connection.request('GET', path, headers={'Accept': 'text/html'})
+            response = connection.getresponse()
+            response.read()
+            assert (response.status, response.getheader('connection') == 'close') == (status, ends), path
+        connection.close()
