@@ -27,8 +27,8 @@ N = 100  # Numbers that `order` sends
 
 
 def note(key: str, what: str, **more) -> None:
-    "One line, written in one piece, from whichever thread"
-    os.write(1, f'@{json.dumps({"key": key, "what": what, **more})}\n'.encode())
+    "A line of its own, written in one piece, from whichever thread: also where the server is in the middle of a traceback"
+    os.write(1, f'\n@{json.dumps({"key": key, "what": what, **more})}\n'.encode())
 
 
 @contextlib.contextmanager

@@ -5,17 +5,21 @@ One server process serves many cases. It says what happens in lines of its own, 
 """
 import contextlib
 import itertools
+import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from guarantee_kit import PATIENCE, Servers, Socket, Stream, connect, is_stream, new_key, served
+from guarantee_kit import HERE, PATIENCE, Notes, Server, Servers, Socket, Stream, connect, is_stream, new_key, served
 from guarantee_table import (
     BLOCKING,
     CLIENTS_CODE,
@@ -63,6 +67,16 @@ def server(servers, request):
     alarms = [line for line in alarms if not any(re.search(pattern, line) for pattern in one.expected)]
     assert not alarms, alarms
     one.broken = False
+
+
+def test_a_note_is_a_line_of_its_own_in_the_middle_of_a_traceback():
+    "Otherwise the kit does not find it, and a test fails for what the server logged at that moment"
+    program = 'import os; from guarantee_app import note; os.write(1, b"Traceback (most"); note("k", "w"); os.write(1, b" recent)\\n")'
+    path = os.pathsep.join([str(HERE), str(HERE/'realtime'), *sys.path])
+    found = subprocess.check_output([sys.executable, '-c', program], env=os.environ | {'PYTHONPATH': path}, text=True)
+    process = SimpleNamespace(lines=found.splitlines())
+    assert Notes(process).of('k') == ['w'], process.lines
+    assert len(Server('', process, Notes(process)).alarms(0)) == 1, 'the traceback is still seen'
 
 
 every_server = pytest.mark.parametrize('server', SERVERS, indirect=True)
