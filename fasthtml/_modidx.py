@@ -1969,6 +1969,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/http/routing.py'),
                                        'fasthtml.http.routing._Located.url_path_for': ( 'api/http/routing.html#_located.url_path_for',
                                                                                         'fasthtml/http/routing.py'),
+                                       'fasthtml.http.routing._catching': ('api/http/routing.html#_catching', 'fasthtml/http/routing.py'),
                                        'fasthtml.http.routing._code': ('api/http/routing.html#_code', 'fasthtml/http/routing.py'),
                                        'fasthtml.http.routing._first': ('api/http/routing.html#_first', 'fasthtml/http/routing.py'),
                                        'fasthtml.http.routing._fixed_start': ( 'api/http/routing.html#_fixed_start',
