@@ -14,9 +14,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from itertools import count
+from itertools import count, islice
 from math import inf
 from os.path import exists
 from pathlib import Path
@@ -48,7 +48,7 @@ from ..http.threads import in_thread
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
-from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, read_address
+from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, page_address, read_address
 from ..realtime.regions import Signer, name_of, person_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.topics import Asked, Pacing
@@ -309,11 +309,22 @@ async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict
         raise
 
 @patch
+def has_page(self: Regions, asked: Iterable[Asked], verdicts: Mapping[str, Verdict]) -> bool:
+    "Is a token good, for a page that the user may see? A path that it claims alone says nothing"
+    now = time.time()
+    for one in islice((o for o in asked if o.token), most_paths):
+        said = verdicts.get(read_path(one.token))
+        if said and not said.refused and self.signer.path(one.token, one.key, person_of(said.auth), now) is not None: return True
+    return False
+
+@patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page opens its stream"
     data, asked, paths = await self.read_page(scope, receive)
     wanted, verdicts = read_streams(data), await self.verdicts(scope, paths)
-    if verdicts and all(v.refused for v in verdicts.values()): raise HTTPException(403, Text('not_for_you'))
+    if not self.has_page(asked, verdicts):   # it shows nothing: may it have the streams, or anything of the app?
+        others = await self.verdicts(scope, [stream.page for stream in wanted] or [page_address(scope, True) or '/_live'])
+        if any(said and all(v.refused for v in said.values()) for said in (verdicts, others)): raise HTTPException(403, Text('not_for_you'))
     about = self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
     page = PollPage(*about, hold=hold, retry=data.get('retry')) if data.get('poll') else OpenPage(*about)

@@ -359,7 +359,18 @@ def add_route(
             return
         warn_caller(f'{_verbs(shared)} {route.path} stays with `{old.name}`, so `{route.name}` will not see it. '
                     f'Give `{old.name}` the `methods` that are its own.')
+    if old := next(_catching(routes, route), None):
+        warn_caller(f'{route.path} is answered by `{old.name}` ({old.path}), which came first, so `{route.name}` will not see it. '
+                    f'Register `{route.name}` first, or say what the part is: {{id:int}}.')
     routes.append(route)
+
+def _catching(routes: list, new: Any) -> Iterable[Any]:
+    "Older patterns that answer the path of a new route, if all of it is fixed"
+    path, kind = new.path, type(new)
+    for old in () if new.param_convertors or new.last else routes:
+        if not isinstance(old, kind) or not old.param_convertors or not path.startswith(old.pattern.pieces[0]): continue
+        if old.last or old.host not in (None, new.host) or old.pattern.match(path) is None: continue
+        if kind is not HttpRoute or _shared(old.methods, new.methods): yield old
 
 def _code(route: Any) -> Any:
     "The code of a route's function, if it has one"

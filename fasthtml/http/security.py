@@ -147,8 +147,8 @@ def foreign_link(
     headers = {k.decode('latin-1'): v.decode('latin-1') for k, v in scope['headers']}
     site, page = headers.get('sec-fetch-site', ''), '/'.join(headers.get('referer', '').split('/', 3)[:3])   # scheme, nothing, host
     if not site:   # over plain HTTP no browser says more than where the link was
-        origin = parse_origin(page)
-        if origin is None or same_host(origin, scope.get('scheme', 'http'), headers.get('host', '')): return False
+        origin, ours = parse_origin(page), parse_origin('http://' + headers.get('host', ''))
+        if origin is None or ours and origin.host == ours.host: return False   # another port is the same site
     elif site != 'cross-site': return False
     return not any(o and is_trusted(o, trusted) for o in (headers.get('origin', ''), page))
 

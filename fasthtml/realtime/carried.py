@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
 # %% ../../nbs/api/realtime/29_carried.ipynb #529f577b
-from .permission import as_it_came, outermost_app, page_scope
+from .permission import as_it_came, longest_query, outermost_app, page_address, page_scope
 from ..http.security import one_line as log_line
 from ..http.texts import Text
 from .servers import ServerConnection, server_of
@@ -36,6 +36,12 @@ class WantedStream(NamedTuple):
     number: int              # What the page calls it
     address: str             # Path and query, below the app
     headers: dict[str, str]  # Of the request
+
+    @property
+    def page(self) -> str:
+        "The address, as guards know a page"
+        path, _, query = self.address.partition('?')
+        return page_address({'path': unquote(path), 'query_string': query[:longest_query].encode('latin-1')}, True)
 
 def read_streams(
     data: dict[str, Any], # The body of a request

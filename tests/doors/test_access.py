@@ -4,6 +4,7 @@
 Starlette, that is in neither `ENTRIES` nor `NOT_ENTRIES` fails `test_every_entry_point_is_in_the_table`.
 """
 import re
+from base64 import urlsafe_b64encode
 
 import pytest
 import starlette.routing
@@ -19,7 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 from fasthtml.app.app import FastHTML
 from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.static import SafeStatic
-from fasthtml.common import APIRouter, Beforeware, P, Redirect
+from fasthtml.common import APIRouter, Beforeware, EventStream, P, Redirect
 from fasthtml.http.routing import HostRoute, HttpRoute, SocketRoute
 
 ALL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']
@@ -442,3 +443,42 @@ def test_a_skip_pattern_that_opens_pages_by_their_ending_is_told(skip, path, tol
     app.get(path)(lambda: P('x'))
     client_of(app).get('/nothing')
     assert ('Skip a folder' in caplog.text) == told
+
+
+# The stream of a page's regions: the guards of the page are asked, and where it shows no region, those of the app
+
+def with_regions(**options):
+    app = FastHTML(secret_key='k', before=Beforeware(members, skip=['/open', '/open-events']), **options)
+    news = app.live(name='news')(lambda: P('news'))
+    app.get('/open')(lambda: news())
+    for path in ('/open-events', '/events'): app.get(path)(lambda: EventStream([P('x')]))
+    return app
+
+
+FORGED = f"{2**40:x}.{urlsafe_b64encode(b'/open').decode().rstrip('=')}.{'0' * 22}"   # claims a page that is open to all
+NO_PAGE = [{}, {'has': []}, {'has': [['news{}', '', '']]}, {'has': [['news{}', FORGED, '']]}, {'has': [], 'visit': True},
+           {'has': [], 'streams': [[1, '/events', {}]]}, {'streams': [[1, '/open/../events', {}]]}, {'streams': [[1, '/_live', {}]]}]
+
+
+@pytest.mark.parametrize('prefix', ['', '/in'])
+@pytest.mark.parametrize('body', NO_PAGE, ids=str)
+def test_who_may_see_no_page_opens_no_stream_of_regions(body, prefix):
+    "It would count as one of `Limits(total=)`, though it shows nothing"
+    app = inner = with_regions()
+    if prefix: (app := FastHTML(secret_key='k')).mount(prefix, inner)
+    for poll in (False, True): assert client_of(app).post(f'{prefix}/_live', json=body | {'poll': poll}).status_code == 403
+    seen = as_ann(app).post(f'{prefix}/_live', json=body | {'poll': True})
+    assert seen.status_code == 200
+
+
+def test_a_page_that_is_open_to_all_may_have_streams_without_regions():
+    body = {'has': [], 'streams': [[1, '/events', {}], [2, '/open-events?a=1', {}]], 'poll': True}
+    assert client_of(with_regions()).post('/_live', json=body).status_code == 200
+
+
+def test_a_page_that_is_open_to_all_has_the_stream_of_its_regions():
+    app = with_regions()
+    page = client_of(app).get('/open')
+    key, token, has = (re.search(f'data-live{name}="([^"]*)"', page.text)[1] for name in ('-key', '-token', '-has'))
+    for client in client_of(app), as_ann(app):
+        assert client.post('/_live', json={'has': [[key, token, has]], 'poll': True}).status_code == 200

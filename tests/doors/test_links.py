@@ -114,7 +114,7 @@ def test_a_link_from_another_site_does_not_run_it(how, caplog):
 
 # Over plain HTTP browsers send no Sec-Fetch-Site. Where the link was → may it lead here?
 PLAIN = {'https://evil.example/': False, 'http://evil.example/x?http://testserver/': False, 'http://testserver.evil.example/': False,
-         'http://testserver:8000/': False, 'http://testserver/shop': True, 'https://testserver/shop': True,
+         'http://testserver:8000/': True, 'http://x.testserver/': False, 'http://testserver/shop': True, 'https://testserver/shop': True,
          'https://friend.example/x': True, 'http://TESTSERVER/': True, '': True, 'about:blank': True, 'android-app://mail': True}
 
 

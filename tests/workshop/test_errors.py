@@ -167,6 +167,13 @@ WARNINGS = {
     'method': ("rt('/b', methods=['GTE'])(lambda: 1)  # here", ["'GTE'", "Did you mean 'get'"]),
     'hidden': ("@rt('/b')\ndef one(): ...\n@rt('/b', methods=['get', 'put'])  # here\ndef two(): ...",
                ['/b stays with `one`', '`two` will not see it', '`methods`']),
+    'behind a pattern': ("@rt('/{id}')\ndef one(id: int): ...\n@rt('/new')  # here\ndef two(): ...",
+                         ['/new is answered by `one` (/{id})', '`two` will not see it', '{id:int}']),
+    'behind a pattern, one method of two': ("@app.get('/b/{id}.x')\ndef one(id: int): ...\n@rt('/b/new.x')  # here\ndef two(): ...",
+                                            ['`two` will not']),
+    'behind any path': ("@rt('/{p:path}')\ndef one(p: str): ...\n@rt('/a/b')  # here\ndef two(): ...", ['`two` will not see it']),
+    'a socket behind a pattern': ("@app.ws('/s/{id}')\ndef one(id: int): ...\n@app.ws('/s/all')  # here\ndef two(): ...",
+                                  ['`two` will not']),
     'slash in a URL': ("@rt('/b/{id}')\ndef book(id: str): ...\nbook.to(id='a/b')  # here", ["'a/b'", '{id:path}']),
     'slash in a link': ("@rt('/b/{id}')\ndef book(id: str): ...\nA('x', href=book.to(id='a/b'))  # here", ["'a/b'", '{id:path}']),
 }
@@ -292,3 +299,22 @@ def test_streams_and_sockets_do_not_tell_python_s_words(tmp_path, caplog):
     assert closed.value.code == 1011 and not PYTHON.search(str(closed.value))
     tracebacks = [''.join(traceback.format_exception(*r.exc_info)) for r in caplog.records if r.exc_info]
     assert len(tracebacks) == 2 and all(f'"{file}", line {line}' in text for text in tracebacks)
+
+
+SEEN = {
+    'registered first': "@rt('/new')\ndef two(): ...\n@rt('/{id}')\ndef one(id: int): ...",
+    'a part of a kind': "@rt('/{id:int}')\ndef one(id: int): ...\n@rt('/new')\ndef two(): ...",
+    'another method': "@app.get('/{id}')\ndef one(id: int): ...\n@app.post('/new')\ndef two(): ...",
+    'another length': "@rt('/{id}')\ndef one(id: int): ...\n@rt('/new/one')\ndef two(): ...",
+    'another host': "@rt('/{id}', host='a.example')\ndef one(id: int): ...\n@rt('/new')\ndef two(): ...",
+    'a page and a socket': "@rt('/{id}')\ndef one(id: int): ...\n@app.ws('/new')\ndef two(): ...",
+    'files come last': "app.static_route()\n@rt('/a.css')\ndef two(): ...",
+}
+
+
+@pytest.mark.parametrize('program', SEEN.values(), ids=SEEN)
+def test_a_route_that_is_reached_has_no_warning(tmp_path, program):
+    file, _ = write(tmp_path, program)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        run(file)
