@@ -449,7 +449,7 @@ def _loads(text: str) -> Any:
     if end != size: raise ValueError('something follows the value')
     if careful: return out
     if '\\u' in text: json.dumps(out, ensure_ascii=False).encode()
-    if size > _MAX_DEPTH and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
+    if size > 2 * _MAX_DEPTH and text.count('[') + text.count('{') > _MAX_DEPTH: _check_depth(out)
     return out
 
 def _needs_care(text: str) -> bool:
