@@ -213,7 +213,7 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
 
 READS = re.compile(r'(?:async )?def ((?:parse|read|decode|asked|wanted)_\w+|\w+_(?:credentials|allowed|match|fields|body))\(')
 WITHIN = {  # what a row calls, or what is no more than a way to one
-    'parse_body', 'read_frame', 'read_json', 'read_shown', 'parse_form', 'query_fields', 'json_body',
+    'parse_body', 'read_frame', 'read_json', 'read_page', 'read_shown', 'parse_form', 'query_fields', 'json_body',
     'has_body', 'link_fields',
     'noop_body', 'set_body'}
 NO_CLIENTS = {  # what reads the program's own values, a broker's or a provider's
@@ -291,9 +291,9 @@ def test_a_form_is_filled_with_any_number(value):
 
 HEADERS = 'accept accept-language authorization content-type cookie host hx-request hx-request-type hx-source hx-history-restore-request ' \
           'if-none-match if-range last-event-id origin range referer sec-fetch-dest sec-fetch-mode sec-fetch-site content-length'.split()
-RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
+RESPONSES = set('cache-control connection content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
                 'server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding'.split())
-NO_HEADERS = set('ascii iso-8859-1 latin-1 latin1 us-ascii utf-8 utf8 windows-1252 charset log meta document navigate no no-store '
+NO_HEADERS = set('ascii iso-8859-1 latin-1 latin1 us-ascii utf-8 utf8 windows-1252 charset close log meta document navigate no no-store '
                  'true'.split())
 STARTS = {'range': b'bytes=', 'authorization': b'Basic ', 'content-type': b'multipart/form-data; boundary=B;'}
 FILLINGS = ['a,', ';=', '="\\', '0-1,', '.:', '%25']
