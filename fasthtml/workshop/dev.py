@@ -166,7 +166,7 @@ _hx_names = {o.replace('_', '-') for o in hx_attrs} | set('''hx-status
     hx-head hx-preload hx-live hx-nonce hx-pending hx-history-elt hx-ws hx-sse
     hx-on hx-target-error hx-upsert hx-optimistic hx-download hx-vars hx-swap-delay'''.split())
 _ext_names = frozenset('ws-connect ws-send sse-connect sse-swap sse-close'.split())
-_spelt = {'class-': 'cls', 'classname': 'cls', '-class': 'cls', 'for-': 'fr', 'htmlfor-': 'fr'}
+_spelt = {'classname': 'cls', 'html-for': 'fr'}
 _own = ('data-', 'aria-', 'x-', '@', ':', 'up-', 'uk-', 'v-', 'remove-me', 'preload', 'classes', 'loading-', 'path-', 'ws-', 'sse-')
 
 class _Reader(HTMLParser):

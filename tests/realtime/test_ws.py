@@ -476,6 +476,7 @@ def test_a_loop_that_only_sends_gives_the_event_loop_turns_and_answers_need_none
 
     with serve(app) as served, connect(f'{served.ws_url}/say') as ws:
         for _ in range(200): assert ask(ws, n=1) == '<p>x</p>'
+        wait_until(lambda: len(turns) == 400)
         answers, turns[:] = turns[:], []
         ws.send(fields(n=200))
         for _ in range(200): ws.recv(timeout=DEADLINE)
