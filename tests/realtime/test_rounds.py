@@ -220,7 +220,7 @@ async def processes_that_cannot_be_told(error, patch):
 
 
 def running(patch):
-    "Some work of an app, which runs until it is told to end"
+    "Some work of an app, which runs until `over` is set"
     app, over = FastHTML(secret_key='x'), asyncio.Event()
     @app.work
     async def job(say): await over.wait()
