@@ -15,6 +15,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cache, cached_property
 from itertools import count, islice
 from math import inf
@@ -51,6 +52,7 @@ from ..realtime.connections import Connection, check_seconds
 from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, page_address, read_address
 from ..realtime.regions import Signer, name_of, person_of, read_path
 from ..realtime.servers import running_loop
+from ..realtime.tasks import Rounds
 from ..realtime.topics import Asked, Pacing
 
 # %% ../../nbs/api/app/31_live.ipynb #f028fbb7
@@ -227,12 +229,13 @@ def _begin_catch_up(self: Regions, here: LoopRegions) -> None:
 @patch
 async def _catch_up(self: Regions) -> None:
     "Tell the other processes to look at everything, as soon as that is possible"
-    pause = 0.5
+    pause, rounds = 0.5, Rounds('Telling other processes that they have missed a change')
     while True:
         await asyncio.sleep(pause)
-        try: await self.signals.publish('{}')
-        except ConnectionError: pause = min(2 * pause, 10)
-        else: return
+        with rounds, suppress(ConnectionError):
+            await self.signals.publish('{}')
+            return
+        pause = min(2 * pause, 10)
 
 # %% ../../nbs/api/app/31_live.ipynb #f2ce3a92
 most_regions, most_paths, most_bytes = 5000, 50, 1 << 20   # Of one request
