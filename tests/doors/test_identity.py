@@ -392,4 +392,5 @@ def test_a_file_that_was_locked_when_it_was_opened_is_opened_again(tmp_path):
         other.execute('begin exclusive')
         with pytest.raises(sqlite3.OperationalError, match='locked'): asyncio.run(write())
     asyncio.run(write())
-    with closing(sqlite3.connect(tmp_path/'s.db')) as judge: assert judge.execute('select value from session_value').fetchall() == [('"ann"',)]
+    with closing(sqlite3.connect(tmp_path/'s.db')) as judge: found = judge.execute('select value from session_value').fetchall()
+    assert found == [('"ann"',)]
