@@ -106,8 +106,8 @@ class Beforeware:
     "A function to run before handlers, except on some paths"
     def __init__(
         self,
-        f: Callable,                        # Takes injected parameters; a result answers the request
-        skip: Any = None # Routes, or Regular expressions; a path inside the app that one of them matches wholly is skipped
+        f: Callable,                        # Takes parameters as a handler does; what it returns is the response
+        skip: Any = None # Routes, or regular expressions of whole paths inside the app, before which it does not run
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
         self.f, self.skip = f, _listed(skip)
