@@ -375,4 +375,5 @@ def test_every_page_of_the_documentation_is_in_the_sidebar_once():
 
     website = yaml.safe_load((NOTEBOOKS/'_quarto.yml').read_text(encoding='utf-8'))['website']
     listed = [*names(website['sidebar']['contents'])]
-    assert sorted(listed) == sorted(str(path.relative_to(NOTEBOOKS)) for path in NOTEBOOKS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts)
+    pages = [path for path in NOTEBOOKS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts]
+    assert sorted(listed) == sorted(str(path.relative_to(NOTEBOOKS)) for path in pages)
