@@ -432,6 +432,7 @@ def test_a_reply_that_is_none_to_the_question_ends_the_connection(reply):
             self.inner.disconnect()
             self.there.close()
     log = RedisLog('redis://nobody:1/0', shards=1)
+    log._epochs = {0: 'e'}   # it has looked before
     log.connection_class = Connection
     pending = PendingMessage(0, b'news', 5, b'0 -1 1 -1\nx', 1e9)
     asked = [log.look, lambda: log.append({0: LogBatch(1, [pending])}), lambda: log.read({0: nowhere}, 1),
