@@ -23,6 +23,7 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111011
 from ..html.element import links
+from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import current_texts
 from ..http.threads import in_thread, threads_of
@@ -57,6 +58,11 @@ class OpenPage(Viewer):
         self.tell('hello', page=self.name, beat=connection.heartbeat)
         asked, self.asked = self.asked, ()
         self.all.start(self.add(asked), self.place)
+
+    @property
+    def host(self) -> str:
+        "Under which its stream was opened: guards may ask for it"
+        return host_header(self.connection.scope)
 
     def leave(self) -> None:
         "Its stream has ended"
