@@ -3295,6 +3295,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log.RedisLog._keys': ( 'api/realtime/redis_log.html#redislog._keys',
                                                                                              'fasthtml/realtime/redis_log.py'),
+                                             'fasthtml.realtime.redis_log.RedisLog._learn_epochs': ( 'api/realtime/redis_log.html#redislog._learn_epochs',
+                                                                                                     'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log.RedisLog._options': ( 'api/realtime/redis_log.html#redislog._options',
                                                                                                 'fasthtml/realtime/redis_log.py'),
                                              'fasthtml.realtime.redis_log.RedisLog.append': ( 'api/realtime/redis_log.html#redislog.append',
