@@ -76,7 +76,7 @@ class Config:
 
     def options(self) -> Options:
         "What swaps need"
-        return Options(self.default_style, self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', False), self.morph,
+        return Options(self.default_style, self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', self.helped), self.morph,
                        self.helped)
 
 def page_config(

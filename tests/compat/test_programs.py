@@ -496,3 +496,33 @@ def test_what_a_program_has_forgotten_is_logged_once_at_its_line(way, tmp_path, 
 @pytest.mark.parametrize('way', MEANT)
 def test_what_is_meant_is_not_logged(way, tmp_path, caplog, monkeypatch):
     assert logged(tmp_path, caplog, monkeypatch, MEANT[way]) == []
+
+
+# A row goes whose `outerHTML` a response replaces that holds nothing for it
+
+NOTHING_FOR_THE_ROW = {
+    'nothing': lambda sess: '',
+    'an element for another place': lambda sess: clear('detail'),
+    'a toast': lambda sess: add_toast(sess, 'Gone'),
+    'a toast and an empty text': lambda sess: [add_toast(sess, 'Gone'), ''][1],
+    'both': lambda sess: [add_toast(sess, 'Gone'), clear('detail')][1],
+    'a header': lambda sess: HtmxResponseHeaders(trigger='gone'),
+}
+
+
+@pytest.mark.parametrize('version', [2, 4])
+def test_a_row_goes_whatever_a_response_holds_for_other_places(version):
+    app = FastHTML(htmx=version, secret_key='x')
+    setup_toasts(app)
+
+    @app.delete('/{name}')
+    def remove(name: str, sess): return NOTHING_FOR_THE_ROW[name](sess)
+
+    @app.get('/')
+    def index():
+        rows = [Li(Button(name, hx_delete=remove.to(name=name), hx_target='closest li', hx_swap='outerHTML')) for name in NOTHING_FOR_THE_ROW]
+        return Titled('Rows', Ul(rows, id='rows'), Div('old', id='detail'))
+    page = Client(app).open('/')
+    for name in NOTHING_FOR_THE_ROW: page.click(f'text={name}')
+    assert not page.all('#rows li')
+    assert page.one('#detail').text == '' and len(page.all('.fh-toast')) == 3
