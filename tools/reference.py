@@ -17,6 +17,7 @@ from pathlib import Path
 from nbdev.process import Processor
 
 PACKAGE = Path(__file__).resolve().parent.parent/'fasthtml'
+WIDTH = 106  # Columns of a signature that a window of 1280 pixels shows
 
 
 def fence(code: str) -> str: return f'````python\n{code}\n````'
@@ -100,6 +101,36 @@ def written_head(symbol) -> str | None:
     return None
 
 
+def fit(head: str) -> str:
+    "The same signature in lines that a window shows: long comments go on below themselves, long lists of parameters break"
+    return '\n'.join(part for line in head.splitlines() for part in fit_line(line))
+
+
+def fit_line(line: str) -> list[str]:
+    "One line of a signature, as one or several"
+    if len(line) <= WIDTH:
+        return [line]
+    code, _, comment = line.partition(' # ')
+    if comment and len(code) < WIDTH - 30:
+        lead = ' '*len(code) + ' # '
+        first, *rest = textwrap.wrap(comment, WIDTH - len(lead), break_on_hyphens=False)
+        return [f'{code} # {first}', *(lead + part for part in rest)]
+    return wrap_code(line)
+
+
+def wrap_code(line: str) -> list[str]:
+    "A line of code, broken behind the last comma that stands in no inner bracket"
+    depth, cut, inner = 0, 0, 1 if line.lstrip().startswith(('def ', 'async def ')) else 0
+    for place, char in enumerate(line[:WIDTH]):
+        depth += (char in '([{') - (char in ')]}')
+        if char == ',' and depth <= inner: cut = place + 1
+    if not cut:
+        return [line]
+    rest = line[cut:].lstrip()
+    indent = re.match(' *', line)[0] + ' '*4*(inner or rest.startswith('#'))
+    return [line[:cut], *fit_line(indent + rest)]
+
+
 def members(cls: type) -> Iterator[tuple[str, object]]:
     "Public methods and properties, with those of private bases that no entry of a public base tells of"
     seen, public = set(), [base for base in cls.__mro__[1:] if not base.__name__.startswith('_')]
@@ -116,9 +147,12 @@ def members(cls: type) -> Iterator[tuple[str, object]]:
 
 
 def is_written(value: object, name: str) -> bool:
-    "Whether a function has been written under this name; what wraps a builtin or comes from a factory says nothing new"
+    """Whether a function has been written under this name, in the class: what wraps a builtin or comes from a factory
+    says nothing new, and a method that `@patch` adds has an entry of its own
+    """
     wrapped = getattr(value, '__wrapped__', value)
-    return inspect.isfunction(value) and inspect.isfunction(wrapped) and value.__name__ == name
+    is_own = inspect.isfunction(value) and inspect.isfunction(wrapped) and value.__name__ == name
+    return is_own and not (source_of(value) or '').startswith('@patch')
 
 
 class Reference:
@@ -143,7 +177,7 @@ def entry(symbol, name: str, level: int) -> str:
     "Heading with the anchor that nbdev's links point to, signature, docstring"
     shown = name.replace('_', r'\_')  # a name like __getattr__ is not bold
     heading = f'{"#" * level} {shown} {{#{name.lower()} .entry}}'
-    head = written_head(symbol) or plain_head(symbol, name)
+    head = fit(written_head(symbol) or plain_head(symbol, name))
     return '\n\n'.join(filter(None, [heading, fence(head), own_doc(symbol)]))
 
 

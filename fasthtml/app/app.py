@@ -57,7 +57,8 @@ from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_
 from ..http.routes import wrap_route
 from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
-from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_name, one_line, origin_refusal
+from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_header, host_name, one_line
+from ..http.security import origin_refusal
 from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
@@ -442,10 +443,6 @@ def check_hosts(
             raise ValueError(f"hosts={name!r} is no name of a server. Write 'shop.example', '*.shop.example', 'local', or '*' for any.")
     return given
 
-def _host_of(scope: Scope) -> bytes:
-    "The host that was asked for; with two of them a proxy, a check and a program may each believe another one, and no name has a comma"
-    return b','.join([value for name, value in scope['headers'] if name == b'host'])
-
 class HostCheck:
     "ASGI middleware: respond only under names of this server"
     def __init__(self,
@@ -458,14 +455,14 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
-        host = _host_of(scope)
-        allowed = self.allowed(host.decode('latin-1')) if len(host) < 300 else '*' in self.names   # no name is longer
+        host = host_header(scope)
+        allowed = self.allowed(host) if len(host) < 300 else '*' in self.names   # no name is longer
         if not allowed: allowed = scope.get('method') in _reading and inner_path(scope) in self.any_host
         await (self.app if allowed else self.refuse)(scope, receive, send)
 
     async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Say that this server does not go by that name"
-        host = _host_of(scope).decode('latin-1')
+        host = host_header(scope)
         log.warning('Refused a request for the host %r. If this server goes by that name, say so: hosts=[...] of the app, serve() or '
                     'JupyUvi(), or $FASTHTML_HOSTS.', host[:100])
         if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send)

@@ -47,7 +47,7 @@ def LiveReloadJs(
 
 # %% ../../nbs/api/app/37_live_reload.ipynb #86590570
 def live_reload_ws(data: dict) -> None:
-    "Messages of a page that waits for a restart; it has nothing to say"
+    "Handler of the WebSocket that pages hold open to notice a restart; they send nothing"
 
 def setup_live_reload(
     app: FastHTML,                  # The app to prepare

@@ -23,6 +23,7 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111011
 from ..html.element import links
+from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import current_texts
 from ..http.threads import in_thread, threads_of
@@ -32,6 +33,7 @@ from ..realtime.permission import Verdict, ask_again, outermost_app
 from ..realtime.regions import Drawing, id_of, name_of, person_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
+from ..realtime.tasks import Rounds
 from ..realtime.topics import Asked, Topic, Topics, Viewer
 from ..realtime.wire import Message
 
@@ -56,6 +58,11 @@ class OpenPage(Viewer):
         self.tell('hello', page=self.name, beat=connection.heartbeat)
         asked, self.asked = self.asked, ()
         self.all.start(self.add(asked), self.place)
+
+    @property
+    def host(self) -> str:
+        "Under which its stream was opened: guards may ask for it"
+        return host_header(self.connection.scope)
 
     def leave(self) -> None:
         "Its stream has ended"
@@ -105,8 +112,8 @@ class PageStream(EventStream):
         if self.wanted: self.channel.carry(self.wanted, scope)
 
     async def finish(self, failure: BaseException | None = None) -> None:
-        self.channel.leave()
-        await super().finish(failure)
+        try: self.channel.leave()
+        finally: await super().finish(failure)
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #a7c30e12
 class PollPage(OpenPage):
@@ -181,7 +188,7 @@ class LoopRegions:
         self.places: dict[Where, Where] = {}
         self.present: dict[tuple[OpenPage, Topic], Present] = {}
         self.lingering: set[tuple[Any, Present]] = set()   # Of pages that poll
-        self.reader = SignalReader(self.take_signal)
+        self.reader, self.looks = SignalReader(self.take_signal), Rounds('A look at an open connection')
 
     def where(self, place: Any) -> 'Where':
         "What drawings depend on; one object for all pages of a place and language"
@@ -227,7 +234,7 @@ class LoopRegions:
         while self.forgotten[oldest := next(iter(self.forgotten))] < now - remembered: del self.forgotten[oldest]
         pages = [page.connection for page in self.pages.values()]
         for connection in [c for c in [*pages, *self.connections, *self.guests] if id_of(_person(c)) == person]:
-            connection.end('recheck', 1012, 'who are you?')
+            with self.looks: connection.end('recheck', 1012, 'who are you?')
 
     def is_late(self, connection: Connection) -> bool:
         "Was its person forgotten after its guards had let it in, while its handler worked?"
@@ -275,9 +282,11 @@ def leave(self: LoopRegions, stay: tuple[Any, Present]) -> None:
     stay[0].leave(stay[1])
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111015
-def _person(connection: Connection) -> str:
-    try: return person_of(connection.scope.get('auth'))
-    except TypeError: return ''
+def _person(connection: Connection) -> str: return _person_of(connection.scope.get('auth'))
+
+def _person_of(auth: Any) -> str:
+    try: return person_of(auth)
+    except TypeError: return ''   # it does not tell one person from another
 
 class Where:
     "What a drawing depends on: the routers that a request went through, what precedes their paths, and the language"
@@ -321,16 +330,17 @@ def _look_later(self: LoopRegions) -> None:
 
 @patch
 def look(self: LoopRegions) -> None:
-    "Ask the guards of those connections for which it is time"
+    "Ask the guards of those connections for which it is time; one that fails does not touch the others"
     now, recheck, self.timer = self.loop.time(), self.regions.recheck, None
     for page in list(self.pages.values()):
         age = now - page.seen
-        if age > 1.5 * recheck + self.regions.patience: page.connection.end('recheck')
-        elif age > 0.75 * recheck and not page.rechecked: self._ask_page(page, now)
+        with self.looks:
+            if age > 1.5 * recheck + self.regions.patience: page.connection.end('recheck')
+            elif age > 0.75 * recheck and not page.rechecked: self._ask_page(page, now)
     for connection, asked in list(self.connections.items()):
         if now - asked < 0.75 * recheck: continue
         self.connections[connection] = now
-        self.topics.start(self._ask_about(connection))
+        with self.looks: self.topics.start(self._ask_about(connection))
     if self.connections or self.pages: self._look_later()
 
 @patch
@@ -344,9 +354,9 @@ def _ask_page(self: LoopRegions, page: OpenPage, now: float) -> None:
 @patch
 async def _ask_about(self: LoopRegions, connection: Connection) -> None:
     "End a connection that its guards would not let in any more, or that would belong to another user"
-    try: verdict = await ask_again(connection.scope)
-    except Exception: return log.exception('%s: a guard could not be asked again', connection.scope['path'])
-    if verdict.refused or person_of(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
+    with Rounds(f'Asking the guards of {connection.scope["path"]!r} again'):
+        verdict = await ask_again(connection.scope)
+        if verdict.refused or _person_of(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #28cad23c
 @patch

@@ -23,6 +23,7 @@ from starlette.types import Scope
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
 from ..html.element import FT
 from ..http.responses import current_exchange
+from ..http.security import host_header
 from ..http.texts import Text
 from ..realtime.connections import current_connection
 from ..realtime.permission import outermost_app, page_address
@@ -174,7 +175,7 @@ def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) ->
     if named and not one_person(owner, asker): asker = owner
     guarded = regions.app.site.before or getattr(getattr(scope.get('route'), 'app', None), 'before', ())
     page = page_address(scope, bool(guarded) or outermost_app(scope) is not regions.app)   # apps around it have guards, perhaps
-    token = '' if page is None else regions.signer.token(key, asker, page, time.time())
+    token = '' if page is None else regions.signer.token(key, asker, page, time.time(), host_header(scope))
     return Shown(key, drawing, token=token, has=drawing.hash, at=f'{regions.epoch}.{drawing.seq}')
 
 # %% ../../nbs/api/app/30_region.ipynb #e48e2289

@@ -34,7 +34,7 @@ def Toast(
     dismiss: bool = False,      # With a button that takes it away?
     duration: int = 5000,       # Milliseconds until it goes by itself; 0: never
 ) -> FT:
-    "One message"
+    "A message in a corner of the page, which goes by itself"
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     button = Button('×', type='button', cls='fh-toast-dismiss', aria_label=say(Text('dismiss'))) if dismiss or not duration else None
     role = 'alert' if typ == 'error' else 'status'

@@ -32,6 +32,7 @@ from ..http.texts import Text, say
 from ..realtime.leases import BrokerError, Lease
 from ..realtime.regions import Holes, Shown, Splice, apply_splice, open_holes, splice
 from ..realtime.servers import running_loop
+from ..realtime.tasks import Rounds
 from ..realtime.topics import Pacing
 
 # %% ../../nbs/api/app/32_work.ipynb #2978ce9f
@@ -373,12 +374,12 @@ async def _conclude(self: Work, run: Run, lost: bool) -> None:
 @patch
 async def _pulse(self: Work, run: Run) -> None:
     "Tell what was said, and show that the owner is there"
-    last = 0.0
+    last, rounds = 0.0, Rounds('Telling other processes what work has said')
     while self.regions.is_shared:
         now = time.monotonic()
         if run.is_own and (run.asked or now - last > beat or run.html != run.told):
             last = now
-            await self._report(run)
+            with rounds: await self._report(run)
         await asyncio.sleep(0.1)
 
 @patch
@@ -391,7 +392,7 @@ async def _keep(self: Work, run: Run) -> None:
         try:
             async with asyncio.timeout(run.lease.left): await run.lease.renew()
             away = False
-        except (BrokerError, TimeoutError) as e:
+        except Exception as e:
             if not away: log.warning('%s: the lease could not be renewed, and ends in %.0f seconds: %s', run.key, run.lease.left, e)
             away = True
     run.end('broken')

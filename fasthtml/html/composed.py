@@ -93,9 +93,9 @@ def ScriptX(
     charset: str | None = None,
     crossorigin: str | None = None,
     integrity: str | None = None,
-    **kw: Any,                 # Values for the holes
+    **kw: Any,                 # Values for the placeholders
 ) -> FT:                       # A `<script>` element
-    "A script whose code is the file `fname`, its holes `{name}` filled from `kw`"
+    "A script whose code is the file `fname`, with each placeholder `{name}` filled from `kw`"
     code = loose_format(Path(fname).read_text(encoding='utf-8'), **kw)
     return Script(code, src=src, nomodule=nomodule, type=type, _async=_async, defer=defer, charset=charset,
                   crossorigin=crossorigin, integrity=integrity)
@@ -143,7 +143,7 @@ def jsd(
     esm: bool = False,         # Let jsDelivr make an ES module of it?
     **kwargs: Any,             # Attributes
 ) -> FT | str:                 # `<script>`, `<link>` or the address
-    "Load a file from jsDelivr"
+    "An element that loads a file of a GitHub repository or npm package from the CDN jsDelivr"
     parts = [prov, org, f'{repo}@{ver}' if ver else repo, root, path, '+esm' if esm else '']
     url = 'https://cdn.jsdelivr.net/' + '/'.join(p.strip('/') for p in parts if p)
     if typ == 'script': return Script(src=url, **({'type': 'module'} if esm else {}) | kwargs)
@@ -190,7 +190,7 @@ def Hidden(
     id: str | int | bool | FT | None = None, # Also its name, unless `name=` is given
     **kwargs: Any,             # More attributes
 ) -> FT:                       # An `<input type="hidden">` element
-    "A field that is sent and not shown"
+    "A hidden field of a form: it is sent and not shown"
     return Input(type='hidden', value=value, id=id, **kwargs)
 
 # %% ../../nbs/api/html/04_composed.ipynb #f3b24a44
@@ -227,7 +227,7 @@ def Titled(
     cls: Any = 'container',    # Class of the `main` element
     **kwargs: Any,             # Attributes of the `main` element
 ) -> tuple[FT, FT]:            # `<title>` and `<main>`
-    "A titled page"
+    "A page: its title, and a `<main>` with that title as heading and the content"
     return Title(title), Main(H1(title), *args, cls=cls, **kwargs)
 
 # %% ../../nbs/api/html/04_composed.ipynb #952f0647
@@ -248,7 +248,7 @@ def Favicon(
     light_icon: str,           # Address of the icon for light themes
     dark_icon: str,            # Address of the icon for dark themes
 ) -> tuple[FT, FT]:            # Two `<link rel="icon">`
-    "Icons by colour scheme"
+    "Links to the icons of a page, for light and for dark colour schemes"
     def icon(href: str, scheme: str) -> FT:
         kind = _icon_types.get(href.partition('?')[0].rpartition('.')[2].lower(), 'image/x-icon')
         return Link(rel='icon', type=kind, href=href, media=f'(prefers-color-scheme: {scheme})')

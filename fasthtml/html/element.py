@@ -117,7 +117,7 @@ def _final_attrs(written: Mapping) -> _Attrs:
 def unqid(
     seeded: bool = False, # From `random`, so that a seed repeats it?
 ) -> str:                 # 23 characters that are right in HTML, CSS and URLs
-    "A new id"
+    "A new unique id for an element"
     if seeded:
         import random
         bits = random.getrandbits(128).to_bytes(16, 'big')

@@ -354,7 +354,7 @@ _elsewhere = {
     4: {o: "It belongs to htmx 2." for o in _exts2} | {'morph': "htmx 4 has it built in: `hx_swap='outerMorph'`."}}
 
 class Extensions(Mapping[str, str]):
-    "As a mapping: extension of htmx 2 → address of its script, as programs know it. A call says which asset an extension of a version is"
+    "Mapping: extension of htmx 2 → address of its script. `htmx_exts(version)` has the assets of a version"
     def __call__(self,
         version: Literal[2, 4] = 2, # Version of htmx
     ) -> Mapping[str, str]:         # Name of the extension → name of its asset

@@ -41,7 +41,7 @@ def to_js(
 def Surreal(
     code: str,                 # JavaScript; `m` is the script's parent, `p` the element before the script
 ) -> FT:                       # A `<script>` element
-    "Run code for the place where this script stands"
+    "Run code once the document is there; `m` is the script's parent, `p` the element before it"
     return Script(f"{{\nconst m = me(), p = me('-');\ndomReadyExecute(async () => {{\n{code}\n}});\n}}")
 
 def On(
@@ -152,7 +152,7 @@ def MarkdownJS(
     html: bool = False,        # Let raw HTML and any address through? Only for texts of one's own
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
-    "Show Markdown"
+    "Render Markdown in the browser"
     return _each(sel, _markdown_js('', html), asset_tag('marked', base, defer=True))
 
 # %% ../../nbs/api/html/08_js.ipynb #124a0feb
@@ -177,7 +177,7 @@ def KatexMarkdownJS(
     html: bool = False,        # Let raw HTML through? Only for texts of one's own
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
-    "Show Markdown with formulas"
+    "Render Markdown with formulas in the browser (KaTeX)"
     def regex(pattern: str) -> str: return f'new RegExp({to_js(pattern)})'
     show, line = re.escape(display_delim), re.escape(inline_delim)
     envs = '|'.join(map(re.escape, _math_envs if math_envs is None else math_envs))
@@ -263,7 +263,7 @@ def HighlightJS(
     dark: str = 'atom-one-dark',   # Style for dark colour schemes
     base: str = 'cdn',         # Where assets come from
 ) -> Fragment:                 # For `hdrs`
-    "Colour code"
+    "Highlight the syntax of code with highlight.js"
     langs = [_aliases.get(o.lower(), o) for o in ([langs] if isinstance(langs, str) else langs)]
     styles = [asset_tag(_highlight_asset('styles', o), base, media=f'(prefers-color-scheme: {scheme})')
               for o, scheme in ((light, 'light'), (dark, 'dark'))]

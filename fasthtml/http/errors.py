@@ -244,7 +244,7 @@ def error_page(
     return ft('html', head, ft('body', ft('h1', what), source_lines(frame), ft('dl', *rows), whole))
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b76c
-_last = (b'connection', b'close')
+_last, _policy = (b'connection', b'close'), b'content-security-policy'
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
 class ServerErrors(ServerErrorMiddleware):
@@ -261,7 +261,7 @@ class ServerErrors(ServerErrorMiddleware):
         def noting(message: dict) -> Any:
             if message['type'] == 'http.response.start':
                 sent.started = True
-                if extra: message = {**message, 'headers': add_missing(message.get('headers', ()), extra)}
+                if extra or self.csp and message['status'] == 304: message = {**message, 'headers': self.headers_of(message, extra)}
             return send(message)
         try:
             try: await self.app(scope, receive, noting)
@@ -271,6 +271,11 @@ class ServerErrors(ServerErrorMiddleware):
             if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server will get the exception, and close
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
+
+    def headers_of(self, message: dict, more: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        "Those of a response, and `more`. A 304 has no policy: a browser would put it in the place of that of the page it has kept"
+        headers = add_missing(message.get('headers', ()), more)
+        return [h for h in headers if h[0].lower() != _policy] if message['status'] == 304 else headers
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:
         "The answer to a crash"

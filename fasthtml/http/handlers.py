@@ -106,8 +106,8 @@ class Beforeware:
     "A function to run before handlers, except on some paths"
     def __init__(
         self,
-        f: Callable,                        # Takes injected parameters; a result answers the request
-        skip: Any = None # Routes, or Regular expressions; a path inside the app that one of them matches wholly is skipped
+        f: Callable,                        # Takes parameters as a handler does; what it returns is the response
+        skip: Any = None # Routes, or regular expressions of whole paths inside the app, before which it does not run
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
         self.f, self.skip = f, _listed(skip)
@@ -402,9 +402,20 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
         return _end_stream(stream, response)
-    if isinstance(response, StreamingResponse): receive = exchange.receive = exchange.receive_beside()
-    if response.background is None: return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
-    return _finish_later(exchange, response)
+    if response.background is not None: return _finish_later(exchange, response)
+    if isinstance(response, StreamingResponse): return _send_parts(exchange, response)
+    return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
+
+async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
+    "A page in parts may last as long as its client: it counts as an open stream"
+    scope, server = exchange.scope, exchange.scope.get('fasthtml.server')
+    limits, exchange.receive = server and server.limits, exchange.receive_beside()
+    if limits and (reason := limits.admit(scope)):
+        log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
+        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
+    try: await response(scope, exchange.receive, exchange.send)
+    finally:
+        if limits: limits.release(scope)
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"
@@ -416,7 +427,8 @@ async def _finish_later(exchange: Exchange, response: Any) -> None:
     "Send a response that has background work, then do that"
     task, response = response.background, own_copy(response)
     response.background = None
-    await response(exchange.scope, exchange.receive, exchange.send)
+    await (_send_parts(exchange, response) if isinstance(response, StreamingResponse)
+           else response(exchange.scope, exchange.receive, exchange.send))
     exchange.send = None
     await task()
 

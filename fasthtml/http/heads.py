@@ -90,7 +90,7 @@ def def_hdrs(
     surreal: bool = True,       # Helpers for inline scripts (`me`, `any`) and scoped styles
     assets: str = 'cdn'         # Where files come from
 ) -> list[FT]: # Elements for the head
-    "The default head"
+    "The elements that the head of every page begins with: charset, viewport, htmx, helpers"
     version = htmx_version(htmx, htmx4)
     heads = [charset, viewport]
     if version: heads.append(asset_element(f'htmx{version}', assets))

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'brings_login',
-           'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'is_local_host', 'host_allowed',
-           'is_local_target', 'local_target', 'new_nonce', 'check_policy', 'csp_header', 'careful_headers',
-           'add_missing', 'shown', 'failure_text', 'one_line']
+           'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header', 'is_local_host',
+           'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy', 'csp_header',
+           'careful_headers', 'add_missing', 'shown', 'failure_text', 'one_line']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
@@ -167,6 +167,12 @@ def host_name(
     "The name without the port, in lower case; '' if it is malformed"
     found = re.fullmatch(r'(\[[0-9a-fA-F:.%]+\]|[\w.*-]+)(:\d*)?', host.strip(), re.ASCII)
     return found[1].lower().rstrip('.') if found else ''
+
+def host_header(
+    scope: Mapping[str, Any], # ASGI scope
+) -> str:
+    "The host that was asked for; with two of them a proxy, a check and a program may each believe another one, and no name has a comma"
+    return b','.join([value for name, value in scope['headers'] if name == b'host']).decode('latin-1')
 
 def is_local_host(
     host: str, # A `Host` header

@@ -34,7 +34,7 @@ def Socials(
     creator: str | None = None,# `@account` of the author
     card: str = 'summary',     # `summary` or `summary_large_image`
 ) -> tuple[FT, ...]:           # `<meta>` elements for the head
-    "What a link to this page looks like elsewhere"
+    "Metadata for previews of links to this page (Open Graph, Twitter cards)"
     site = site_name if '://' in site_name else f'https://{site_name}'
     page, picture = urljoin(site, url or ''), urljoin(site.rstrip('/') + '/', image)
     og = {'og:image': picture, 'og:site_name': site_name, 'og:image:type': f'image/{_image_type(image)}', 'og:image:width': w,
@@ -57,7 +57,7 @@ def LdJson(
     extra: Mapping[str, Any] | None = None, # More properties
     **kwargs: Any,             # More properties
 ) -> dict[str, Any] | FT:
-    "A thing, in JSON-LD"
+    "Structured data for search engines: a thing of schema.org as JSON-LD"
     said = {'@type': typ} | {k: v for k, v in {**data, **(extra or {}), **kwargs}.items() if v not in (None, '', [], {})}
     return Script(to_js({'@context': 'https://schema.org', **said}), type='application/ld+json') if script else said
 

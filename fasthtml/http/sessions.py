@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, update_wrapper
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -39,7 +38,6 @@ from ..html.extras import optional
 from .requests import parse_cookies
 from .security import one_line
 from .texts import Text
-from .threads import in_thread
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
 log = one_line(logging.getLogger('fasthtml.http.sessions'))
@@ -388,6 +386,7 @@ async def save(self: _Keeper) -> None:
     if not (changed or removed): return
     self.saved = now
     self.writing = asyncio.ensure_future(self.store.save(self.key, changed, removed, self.max_age))
+    self.writing.add_done_callback(lambda done: done.cancelled() or done.exception())   # `ask` logs it
     await self.ask(asyncio.shield(self.writing))
 
 # %% ../../nbs/api/http/11_sessions.ipynb #5ba6769b
@@ -474,23 +473,33 @@ class SqliteSessions:
         path: str | os.PathLike,                 # The file
         clock: Callable[[], float] = time.time,  # Seconds since the epoch
     ):
-        self.path, self.clock, self._lock, self._db, self._next_sweep = path, clock, Lock(), None, 0.0
+        self.path, self.clock, self._db, self._next_sweep = path, clock, None, 0.0
+        self._thread = ThreadPoolExecutor(1, 'sessions')   # who waits for a locked file holds no thread that handlers need
 
-    async def load(self, id: str) -> Stored | None: return await in_thread(self._run, self._load, id)
+    async def load(self, id: str) -> Stored | None: return await self._run(self._load, id)
     async def save(self, id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
-        await in_thread(self._run, self._write, id, changed, removed, max_age)
-    async def drop(self, id: str) -> None: await in_thread(self._run, self._drop, id)
+        await self._run(self._write, id, changed, removed, max_age)
+    async def drop(self, id: str) -> None: await self._run(self._drop, id)
 
-    def _run(self, do: Callable, *args) -> Any:
+    def _run(self, do: Callable, *args) -> Awaitable[Any]:
         "Do something in a transaction, one at a time"
-        with self._lock:
-            if self._db is None:
-                import sqlite3   # few programs need it
-                make_private(self.path)
-                self._db = sqlite3.connect(self.path, check_same_thread=False)
-                self._db.execute('pragma journal_mode=wal')
-                self._db.executescript(_tables)
-            with self._db: return do(self._db, *args)
+        return asyncio.wrap_future(self._thread.submit(self._transact, do, args))
+
+    def _transact(self, do: Callable, args: tuple) -> Any:
+        if self._db is None: self._db = self._open()
+        with self._db: return do(self._db, *args)
+
+    def _open(self) -> 'sqlite3.Connection':
+        import sqlite3   # few programs need it
+        make_private(self.path)
+        db = sqlite3.connect(self.path, timeout=2, check_same_thread=False)
+        try:
+            db.execute('pragma journal_mode=wal')
+            db.executescript(_tables)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _load(self, db: 'sqlite3.Connection', id: str) -> Stored | None:
         life = db.execute('select expires from session_life where id=?', [id]).fetchone()
@@ -513,9 +522,11 @@ class SqliteSessions:
 
     async def close(self) -> None:
         "Close the file; it is opened again when needed"
-        with self._lock:
-            if self._db: self._db.close()
-            self._db = None
+        await asyncio.wrap_future(self._thread.submit(self._close))
+
+    def _close(self) -> None:
+        if self._db: self._db.close()
+        self._db = None
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9dc99f37
 class RedisSessions:

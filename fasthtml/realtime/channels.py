@@ -104,7 +104,9 @@ class LoopSubscribers:
 
     def _give_up(self) -> None:
         self.too_slow = False
-        for subscriber in tuple(self.members): subscriber.give_up()
+        for subscriber in tuple(self.members):
+            try: subscriber.give_up()
+            except Exception: log.exception('%r could not be given up', subscriber)
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #ccec0d8b
 class Broker(Protocol):

@@ -16,7 +16,7 @@ from .wire import RESYNC, Message, Notice, field_line, sse_message, to_bytes
 def joint_id(
     *channels: Any,  # Channels of one stream
 ) -> str:            # For `EventStream(..., since=)`
-    "Where several channels are now"
+    "The id of the last event of each of several channels, as one id"
     return written_id({channel.name: channel.last_id for channel in channels})
 
 _other = re.compile(rb'[^A-Za-z0-9-]')

@@ -181,7 +181,9 @@ class Mailbox:
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
         if self.closed or self._task is not None: return False
-        if self._write is None or not self._write(piece): return self._step_send(piece) if self.fast else self.put_now(piece)
+        try: written = self._write is not None and self._write(piece)
+        except Exception as e: return self._fail(e)   # who sends to many clients goes on with the next
+        if not written: return self._step_send(piece) if self.fast else self.put_now(piece)
         self.sent += 1
         return True
 
@@ -189,10 +191,11 @@ class Mailbox:
         if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
         return self._pending
 
-    def _start(self) -> None:
-        if self._task is None: self._task = self._loop.create_task(self._send_pending(), context=self._context)
-
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #78cd4450
+@patch
+def _start(self: Mailbox) -> None:
+    if self._task is None: self._task = self._loop.create_task(self._send_pending(), context=self._context)
+
 @patch
 def _step_send(self: Mailbox, piece: Any) -> bool:
     "Send without a task, if the socket has room; nothing may be pending"

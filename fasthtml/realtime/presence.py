@@ -28,6 +28,7 @@ from ..http.responses import inert, json_text
 from .channels import Channel, MemoryBroker
 from .leases import BrokerError
 from .servers import running_loop
+from .tasks import Rounds
 from .wire import Message, Notice
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #afbc40d2
@@ -109,7 +110,8 @@ class Presence:
         self._answered: set[str] = set()              # Who has said what it has, while we are new
         self._expected: set[str] = set()
         self._lock, self._changed, self._task, self._asked, self._beat = threading.Lock(), None, None, 0.0, 0.0
-        self._others: list[dict] = []
+        self._others: list[asyncio.Task] = []
+        self._rounds = Rounds('Presence')
         self._listeners: dict[str, dict[str, Callable[[], None]]] = {}  # Channel → name → called when its people may have changed
 
     def watch(self,
@@ -129,7 +131,8 @@ class Presence:
 
     def _tell_here(self, rooms: Iterable[str]) -> None:
         for room in set(rooms):
-            for tell in list(self._listeners.get(room, {}).values()): tell()
+            for tell in list(self._listeners.get(room, {}).values()):
+                with self._rounds: tell()
 
 # %% ../../nbs/api/realtime/24_presence.ipynb #43595e0c
 @patch
@@ -211,12 +214,12 @@ async def _run(self: Presence) -> None:
     self.channel.join(self)
     self.synced = isinstance(self.channel.broker, MemoryBroker)
     try:
-        if not self.synced: await self._send('ask')
+        with self._rounds:
+            if not self.synced: await self._send('ask')
         self._asked = time.monotonic()
         while True:
             self._changed.clear()
-            try: await self._reconcile(time.monotonic())
-            except BrokerError as e: log.debug('presence waits for the broker: %s', e)
+            with self._rounds: await self._reconcile(time.monotonic())
             try: # not `wait_for`, which may swallow a cancellation
                 async with asyncio.timeout(0.5 if self._local or self._silent or not self.synced else 60): await self._changed.wait()
             except TimeoutError: pass

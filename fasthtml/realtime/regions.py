@@ -169,7 +169,7 @@ def one_person(
 def _base64(data: bytes) -> str: return base64.urlsafe_b64encode(data).decode().rstrip('=')
 
 class Signer:
-    "Makes and checks tokens: this person may ask for this region, as on this page, until then"
+    "Makes and checks tokens: this person may ask for this region, as on this page of this host, until then"
     def __init__(self,
         secret: bytes,             # Key of the app, the same in all processes
         life: float = 24 * 3600,   # Seconds for which a token is good
@@ -180,15 +180,15 @@ class Signer:
         "A code that only the app can make, the same in all processes"
         return _base64(hmac.new(self.secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
 
-    def token(self, key: str, person: str, path: str, now: float) -> str:
-        "A token for a region that is drawn now; `now` in seconds since the epoch"
+    def token(self, key: str, person: str, path: str, now: float, host: str = '') -> str:
+        "A token for a region that is drawn now; `now` in seconds since the epoch. Without a host it is good under any"
         until, where = f'{int(now + self.life):x}', _base64(path.encode('utf-8', 'replace'))
-        return f'{until}.{where}.{self.code(until, where, person, key)}'
+        return f'{until}.{where}.{self.code(until, where, person, key, host)}'
 
-    def path(self, token: str, key: str, person: str, now: float) -> str | None:
-        "The path of the page for which the token was made; None if it is not good for this person and region, or has expired"
+    def path(self, token: str, key: str, person: str, now: float, host: str = '') -> str | None:
+        "The path of the page for which the token was made; None if it is not good for this person, region and host, or has expired"
         until, where, code = (token.split('.') + ['', ''])[:3] if token.count('.') == 2 and token.isascii() else ('', '', '')
-        if not hmac.compare_digest(code, self.code(until, where, person, key)): return None
+        if not any(hmac.compare_digest(code, self.code(until, where, person, key, name)) for name in {host: 0, '': 0}): return None
         return read_path(token) if int(until, 16) > now else None
 
     def old(self, token: str, now: float) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 from ..http.limits import Admissions, Limits
 from .leases import BrokerError
 from .servers import running_loop
+from .tasks import Rounds
 
 # %% ../../nbs/api/realtime/25_shared_limits.ipynb #21eb7cb0
 log = logging.getLogger('fasthtml')
@@ -43,10 +44,12 @@ class SharedLimits:
         self._task = self._loop.create_task(self._run())
 
     async def _run(self) -> None:
+        rounds = Rounds('Counting connections over all processes')
         while True:
             self._changed.clear()
             began = time.monotonic()
-            await self._exchange()
+            with rounds: await self._exchange()
+            if time.monotonic() - self._heard >= life: self.admissions.elsewhere = {}
             await asyncio.sleep(min(every, max(0.05, 20 * (time.monotonic() - began))))
             try:
                 async with asyncio.timeout(every): await self._changed.wait()
@@ -54,9 +57,7 @@ class SharedLimits:
 
     async def _exchange(self) -> None:
         try: said = await self.broker.share(self.me, json.dumps(self.admissions.counts()).encode(), life)
-        except BrokerError as e:
-            if time.monotonic() - self._heard >= life: self.admissions.elsewhere = {}
-            return log.debug('limits count in this process alone: %s', e)
+        except BrokerError as e: return log.debug('limits count in this process alone: %s', e)
         self._heard = time.monotonic()
         self.admissions.elsewhere = added(said)
 

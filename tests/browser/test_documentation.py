@@ -78,12 +78,27 @@ def faults(page, where: str, colours: bool = False) -> list[str]:
     return page.evaluate(FAULTS, [where, colours])
 
 
+# An output that shows nothing: an element that is hidden, or a cell whose value is nothing to see
+LOOK = """() => [...document.documentElement.scrollWidth > innerWidth ? ['too wide'] : [],
+  ...[...document.querySelectorAll('.cell-output')].filter(o => !o.innerText.trim() && !o.querySelector('img, svg, iframe'))
+    .map(o => `nothing to see: ${o.outerHTML.slice(0, 200)}`)]"""
+
+
 @pytest.mark.timeout(600)
-def test_a_phone_never_scrolls_sideways(site, new_page):
+def test_a_phone_never_scrolls_sideways_and_every_output_shows_something(site, new_page):
     page = new_page(**PHONE)
     page.goto(f'{site}/index.html')
-    look = "() => document.documentElement.scrollWidth > innerWidth ? ['too wide'] : []"
-    assert not page.evaluate(WALK, [site, PAGES, look])
+    assert not page.evaluate(WALK, [site, PAGES, LOOK])
+
+
+def test_signatures_of_the_reference_fit_a_usual_window(site, page):
+    page.set_viewport_size({'width': 1280, 'height': 900})
+    for path in 'app/app', 'app/oauth', 'testing/page':
+        page.goto(f'{site}/api/{path}.html')
+        wide = """() => [...document.querySelectorAll('.reference div.sourceCode:not(details *) pre')]
+            .map(o => o.scrollWidth - o.clientWidth)"""
+        found = page.evaluate(wide)
+        assert len(found) > 20 and max(found) == 0, path
 
 
 @pytest.mark.timeout(600)
@@ -97,16 +112,17 @@ def test_no_page_has_a_serious_fault_of_accessibility(site, page):
 
 
 def test_a_walk_over_the_pages_finds_faults(site, new_page):
-    "A line that is too long, and a picture without words, in the last page of a walk"
+    "A line that is too long, an output that is hidden, and a picture without words, in the last page of a walk"
     page = new_page(**PHONE)
     page.goto(f'{site}/index.html')
     add_axe(page)
-    bad = '<article><p style="white-space: pre">' + 'long ' * 200 + '</p><img src="x.png"></article>'
+    hidden = '<div class="cell-output"><p hidden>x</p></div>'
+    bad = '<article><p style="white-space: pre">' + 'long ' * 200 + f'</p><img src="x.png">{hidden}</article>'
     page.route('**/bad.html', lambda route: route.fulfill(body=bad, content_type='text/html'))
-    look = f"""() => ({FAULTS})(['article', false]).then(some =>
-        [...some, ...(document.documentElement.scrollWidth > innerWidth ? ['too wide'] : [])])"""
+    look = f"() => ({FAULTS})(['article', false]).then(some => [...some, ...({LOOK})()])"
     found = page.evaluate(WALK, [site, ['404.html', 'bad.html'], look])
-    assert list(found) == ['bad.html'] and found['bad.html'][0].startswith('image-alt') and found['bad.html'][-1] == 'too wide'
+    assert list(found) == ['bad.html'] and found['bad.html'][0].startswith('image-alt') and found['bad.html'][1] == 'too wide'
+    assert found['bad.html'][2].startswith('nothing to see')
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])

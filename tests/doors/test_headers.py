@@ -26,6 +26,7 @@ from starlette.testclient import TestClient
 
 import fasthtml
 from fasthtml.app.app import FastHTML
+from fasthtml.app.static import SafeStatic
 from fasthtml.common import (
     EventStream,
     FtResponse,
@@ -279,6 +280,30 @@ def test_careful_headers_can_be_changed_and_are_off_without_a_word():
 
 OTHERS = '/json /redirect /events /raw /m/raw /in/ /in/no /files/a.txt /static/a.txt'.split()   # no documents, or of another app
 DOCUMENTS = [p for p in PATHS if p not in OTHERS]
+
+
+@pytest.mark.parametrize('options', [{'csp': True}, {'secure_headers': True}, {'csp': True, 'secure_headers': True}], ids=str)
+def test_a_304_does_not_take_the_policy_from_the_page_that_a_browser_has_kept(options, tmp_path):
+    "RFC 9111, 4.3.4: its headers replace those of what was kept, and its nonce is not that of the page"
+    app = everything(tmp_path, **options).app
+    def unchanged(request): return Response(status_code=304)
+    app.mount('/safe', SafeStatic(directory=tmp_path))
+    app.mount('/other', Starlette(routes=[Route('/', unchanged)]))
+    app.add_route(Route('/starlette', unchanged))
+    app.get('/ready')(lambda: Response(status_code=304))
+    app.get('/typed')(lambda: HTMLResponse('', 304))
+    app.get('/content')(lambda: FtResponse('', 304))
+    app.get('/raised')(lambda: raise_(HTTPException(304)))
+    client, said = TestClient(app, follow_redirects=False), {'csp', 'secure_headers'} & options.keys()
+    kept = '/file /static/a.html /static/a.svg /files/a.html /safe/a.html /safe/a.svg'.split()
+    for path in (*kept, *'/other/ /starlette /ready /typed /content /raised'.split()):
+        if path in kept:
+            first = client.get(path).headers
+            assert 'content-security-policy' in first, path
+        answer = client.get(path, headers={'If-None-Match': first['etag']})
+        if path == '/file': continue   # Starlette's FileResponse compares nothing
+        assert answer.status_code == 304 and 'content-security-policy' not in answer.headers, path
+        assert ('x-frame-options' in answer.headers) is ('secure_headers' in said), path
 
 
 @pytest.mark.parametrize('before', [None, lambda: None])

@@ -118,6 +118,29 @@ def test_others_have_their_turn_while_a_page_asks_for_many_regions(app):
     assert sent[0]['status'] == 200 and turns > 40
 
 
+def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app):
+    asked = most = 0
+    async def guard(req):
+        nonlocal asked
+        asked += 1
+    app.before = [guard]
+    rows = [['region?n=1', 'a.' + base64.urlsafe_b64encode(f'/parameter\0a={i}'.encode()).decode() + '.c', ''] for i in range(200)]
+    messages = [{'type': 'http.request', 'body': json.dumps({'poll': 1, 'has': rows}).encode()}]
+    async def receive(): return messages.pop() if messages else await asyncio.get_running_loop().create_future()
+    async def send(message): pass
+    scope = dict(type='http', method='POST', path='/_live', raw_path=b'/_live', query_string=b'', headers=[], scheme='http')
+    async def main():
+        nonlocal most
+        request = asyncio.ensure_future(app(scope, receive, send))
+        while not request.done():
+            before = asked
+            await asyncio.sleep(0)
+            most = max(most, asked - before)
+        await request
+    asyncio.run(main())
+    assert asked >= 200 and most <= 10
+
+
 @pytest.mark.parametrize('row', [
     ['region?n=1', 'f.' + base64.urlsafe_b64encode('/\ud800'.encode('utf-8', 'surrogatepass')).decode() + '.c', ''],
     ['region\nevent: x', '', ''], ['region\0', '', ''], ['region\ud800', '', ''], ['region', 'f.\u00e9.c', ''],

@@ -1,9 +1,13 @@
 """A login opens the app that granted it, and a session is what its cookie says: tables of what must not be taken for either."""
+import asyncio
 import base64
 import inspect
 import json
 import os
+import sqlite3
 import stat
+import threading
+from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
 import itsdangerous
@@ -20,7 +24,8 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.oauth import Info, OAuth, WebClient
 from fasthtml.common import P
 from fasthtml.http.sessions import SessionStore, SqliteSessions, encode_session
-from fasthtml.testing import Client
+from fasthtml.testing import AsyncClient, Client
+from support import DEADLINE
 
 HOME = 'https://app.example'
 
@@ -353,3 +358,39 @@ def test_every_method_of_a_store_is_in_the_table():
     assert methods == {'load', 'save', 'drop', 'close'}
 
 
+
+
+def test_a_file_that_does_not_answer_holds_no_thread_of_a_handler(tmp_path):
+    "Plain handlers run in 40 threads; more requests than that wait for the file"
+    free = threading.Event()
+    class Stuck(SqliteSessions):
+        asked = 0
+        async def save(self, *args):
+            self.asked += 1
+            await super().save(*args)
+        def _write(self, *args):
+            free.wait(DEADLINE)
+            super()._write(*args)
+    store = Stuck(tmp_path/'s.db')
+    app = shop(store, tmp_path)
+    async def main():
+        async with AsyncClient(app) as client:
+            waiting = [asyncio.ensure_future(client.get('/writes')) for _ in range(60)]
+            while store.asked < 60: await asyncio.sleep(0)
+            try: return (await asyncio.wait_for(client.get('/nothing'), DEADLINE / 2)).status_code
+            finally:
+                free.set()
+                await asyncio.wait(waiting)
+    assert asyncio.run(main()) == 200
+
+
+def test_a_file_that_was_locked_when_it_was_opened_is_opened_again(tmp_path):
+    store = SqliteSessions(tmp_path/'s.db')
+    async def write(): await store.save('id', {'user': '"ann"'}, (), 60)
+    with closing(sqlite3.connect(tmp_path/'s.db', isolation_level=None)) as other:
+        other.execute('create table theirs(x)')
+        other.execute('begin exclusive')
+        with pytest.raises(sqlite3.OperationalError, match='locked'): asyncio.run(write())
+    asyncio.run(write())
+    with closing(sqlite3.connect(tmp_path/'s.db')) as judge: found = judge.execute('select value from session_value').fetchall()
+    assert found == [('"ann"',)]

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -105,13 +107,32 @@ def stream_routed(app):
 
 async def starlette_stream(request): return EventStream(silent())
 
+
+async def parts():
+    "A page whose end does not come"
+    yield P('first')
+    async for part in silent(): yield part
+
+
+def chunks(**options): return StreamingResponse((str(part) async for part in parts()), media_type='text/html', **options)
+
+
+def parts_inside():
+    app = FastHTML(secret_key='k')
+    app.get('/s')(parts)
+    return app
+
 STREAMS = {
     'app.get': (lambda app: app.get('/s')(follow), '/s'), 'plain': (lambda app: app.get('/s')(follow_plain), '/s'),
     'post': (lambda app: app.route('/s')(follow), '/s'), 'APIRouter': (stream_routed, '/s'),
     'mount': (lambda app: app.mount('/in', stream_inside()), '/in/s'),
     'generator': (lambda app: app.get('/s')(lambda: EventStream(silent())), '/s'),
     'Route': (lambda app: app.router.routes.append(Route('/s', starlette_stream)), '/s'),
-    'Mount': (lambda app: app.router.routes.append(Mount('/in', app=Starlette(routes=[Route('/s', starlette_stream)]))), '/in/s')}
+    'Mount': (lambda app: app.router.routes.append(Mount('/in', app=Starlette(routes=[Route('/s', starlette_stream)]))), '/in/s'),
+    'a page in parts': (lambda app: app.get('/s')(parts), '/s'),
+    'a page in parts of a mount': (lambda app: app.mount('/in', parts_inside()), '/in/s'),
+    'StreamingResponse': (lambda app: app.get('/s')(lambda: chunks()), '/s'),
+    'StreamingResponse and work after it': (lambda app: app.get('/s')(lambda: chunks(background=BackgroundTask(lambda: None))), '/s')}
 
 
 def opened(url, path):

@@ -89,3 +89,23 @@ def test_a_smuggled_script_does_not_run_in_what_is_pushed(page, htmx, way):
         page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
         assert page.evaluate('window.injected') is None
         page.problems.clear()
+
+
+def test_a_smuggled_script_does_not_run_in_a_file_that_the_browser_has_kept(page, tmp_path):
+    "The second time the server says 304, and its headers belong to the file from then on"
+    (tmp_path/'a.html').write_text('<!doctype html><title>a</title><script>window.injected = 1</script><p class="arrived">x')
+    app, statuses = FastHTML(secret_key='k', csp=True, secure_headers=True), []
+    app.static_route_exts(static_path=tmp_path)
+    app.get('/')(lambda: P('x'))
+    async def noted(scope, receive, send):
+        async def note(message):
+            if message['type'] == 'http.response.start' and scope['path'] == '/a.html': statuses.append(message['status'])
+            await send(message)
+        await app(scope, receive, note)
+    with serve(noted) as server, page.context.browser.new_context() as fresh:   # in `page` requests are watched, and nothing is kept
+        tab = fresh.new_page()
+        for _ in range(3):
+            tab.goto(server.url)
+            tab.goto(f'{server.url}/a.html')
+            assert tab.locator('.arrived').text_content() == 'x' and tab.evaluate('window.injected') is None
+    assert statuses == [200, 304, 304]

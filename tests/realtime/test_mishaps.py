@@ -19,7 +19,6 @@ from fasthtml.http.threads import threads_of
 from fasthtml.realtime.channels import Channel
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.lifecycle import Lifecycle, ShutdownEvent
-from fasthtml.realtime.tasks import ticker
 from support import DEADLINE, SseClient, raw_connection, serve, until, wait_until
 from wire_kit import Wire, others_done
 
@@ -441,23 +440,6 @@ async def test_a_new_client_misses_nothing_after_the_id_it_was_given():
     begin = next(e for e in events if e.startswith('id: ') and 'data' not in e).removeprefix('id: ')
     after = [m.id for m in channel.history.after(begin)]
     assert [e.split('\n')[0].removeprefix('id: ') for e in events if 'data: ' in e] == after
-
-
-def test_a_connection_that_cannot_be_looked_at_does_not_stop_the_ticker(caplog):
-    class Line:
-        pace = 0.01
-        def __init__(self, fails): self.fails, self.looks = fails, 0
-        def tick(self, now):
-            self.looks += 1
-            if self.fails: raise ValueError('on purpose')
-
-    async def main():
-        lines = Line(True), Line(False)
-        for line in lines: ticker().add(line)
-        await until(lambda: min(line.looks for line in lines) > 3)
-        for line in lines: ticker().discard(line)
-    asyncio.run(main())
-    assert 'on purpose' in caplog.text
 
 
 # Threads that are kept for a connection
