@@ -521,8 +521,8 @@ def test_a_row_goes_whatever_a_response_holds_for_other_places(version):
 
     @app.get('/')
     def index():
-        rows = [Li(Button(name, hx_delete=remove.to(name=name), hx_target='closest li', hx_swap='outerHTML')) for name in NOTHING_FOR_THE_ROW]
-        return Titled('Rows', Ul(rows, id='rows'), Div('old', id='detail'))
+        def row(name): return Li(Button(name, hx_delete=remove.to(name=name), hx_target='closest li', hx_swap='outerHTML'))
+        return Titled('Rows', Ul(map(row, NOTHING_FOR_THE_ROW), id='rows'), Div('old', id='detail'))
     page = Client(app).open('/')
     for name in NOTHING_FOR_THE_ROW: page.click(f'text={name}')
     assert not page.all('#rows li')
