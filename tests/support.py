@@ -324,5 +324,5 @@ def npm_file(url: str, base: str = 'https://cdn.jsdelivr.net/npm/') -> Path | No
 
 def find_chromium() -> str | None:
     "The browser's program, by any of the names it goes by"
-    names = 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
+    names = 'chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
     return os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, names)), None)
