@@ -14,7 +14,7 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -335,12 +335,3 @@ def connect(server: Server, part: str, shape: str, how: str, key: str, **options
     if part == 'handler': client.send(n=1)
     client.expect('hello')
     return client
-
-
-def within(seconds: float, f: Callable) -> float:
-    "Call `f`; the seconds it took, which must not be more"
-    began = time.monotonic()
-    f()
-    took = time.monotonic() - began
-    assert took < seconds, f'{took:.1f} s'
-    return took

@@ -410,11 +410,18 @@ def _end(self: RedisLog, epoch: bytes, last: bytes, start: bytes, age: bytes, bl
 @patch
 def append(self: RedisLog, batches: Mapping[int, LogBatch]) -> dict[int, Place | Exception]:
     "Write batches in one round trip"
+    if any(shard not in self._epochs for shard in batches): self._learn_epochs()
     answers = self.writer.run([self._append(shard, batch) for shard, batch in batches.items()])
     with self.writer.understood():
         places = {shard: answer if isinstance(answer, Exception) else _first(answer) for shard, answer in zip(batches, answers)}
     self._epochs.update((shard, place.epoch) for shard, place in places.items() if isinstance(place, Place))
     return places
+
+@patch
+def _learn_epochs(self: RedisLog) -> None:
+    "Without its epoch, a batch whose confirmation is lost could be written again into other data"
+    try: self.look()
+    except Away as e: raise Away(str(e), sent=False) from e
 
 @patch
 def _append(self: RedisLog, shard: int, batch: LogBatch) -> Call:

@@ -27,6 +27,7 @@ from fastcore.basics import patch
 
 from .broker import LogBroker
 from .entries import Away, End, Kept, LogBatch, LogEntry, Place, Replaced, foreign, quoted, wire_name
+from .leases import BrokerError
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #7ac41d0e
 try: import fcntl
@@ -345,7 +346,7 @@ def append(self: SqliteLog, batches: Mapping[int, LogBatch]) -> dict[int, Place 
     "Write a batch, and wake the readers"
     (shard, batch), = batches.items()
     try: place = self.writer.write(lambda db: self._write(db, batch))
-    except sqlite3.Error as e: return {shard: e}
+    except (sqlite3.Error, BrokerError) as e: return {shard: e}
     self.mark.set(max(self.mark.n, place.n + len(batch.items) - 1))
     if self._bell: self._bell.ring()
     return {shard: place}
@@ -355,6 +356,9 @@ def _write(self: SqliteLog, db: sqlite3.Connection, batch: LogBatch) -> Place:
     done = db.execute('SELECT epoch, ms, n FROM fasthtml_writer WHERE process = ? AND number = ?', (self.me, batch.number)).fetchone()
     if done: return Place(*done)
     end, now = self._current(db, self.writer)
+    if batch.epoch not in (None, end.place.epoch):   # its readers may have had it from the data that is gone
+        raise BrokerError('the file has other data now, and whether its former data had the message is not known')
+    batch.epoch = end.place.epoch
     first = Place(end.place.epoch, now, end.place.n + 1)
     rows = [(first.n + i, now, self.name + pending.name, pending.body) for i, pending in enumerate(batch.items)]
     db.executemany('INSERT INTO fasthtml_log VALUES(?, ?, ?, ?)', rows)

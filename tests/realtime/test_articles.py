@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 from contextlib import ExitStack
 
@@ -71,22 +70,17 @@ def test_the_page_opens_a_socket_without_a_form(pushing):
     assert any('htmx-ext-ws' in s for s in scripts), scripts
 
 
-def test_pushes_come_once_a_second_while_a_message_is_answered_at_once(pushing):
+def test_pushes_go_on_while_a_message_is_answered_at_once(pushing):
     "W1: `conn` never delays incoming messages. Upstream answers after ten seconds (D1). After ten pushes the socket stays open"
     with connect(f'{pushing.ws_url}/ws-conn') as ws:
         assert 'Server push 0' in ws.recv(timeout=30)
-        start = time.monotonic()
         ws.send(json.dumps({'HEADERS': {'HX-Request': 'true'}}))
-        frames, times = [], []
-        while len(frames) < 10:
-            frames.append(ws.recv(timeout=30))
-            times.append(time.monotonic() - start)
+        frames = [ws.recv(timeout=30) for _ in range(10)]
         assert 'First message' in ''.join(frames[:-1]), frames   # before the last push
-        pushes = [(frame, t) for frame, t in zip(frames, times, strict=True) if 'First message' not in frame]
-        for i, (frame, t) in enumerate(pushes, 1):
+        pushes = [frame for frame in frames if 'First message' not in frame]
+        for i, frame in enumerate(pushes, 1):
             element = LexborHTMLParser(frame).css_first('#notifications')
             assert element.text() == f'Server push {i}' and element.attributes['hx-swap-oob'] == 'true'
-            assert t > i - 0.5, times
         assert len(pushes) == 9
         ws.send('{}')
         assert 'First message' in ws.recv(timeout=30)
@@ -112,16 +106,15 @@ def test_a_client_whose_line_is_cut_ends_the_pushing_too(pushing):
 
 
 def test_sigterm_closes_the_socket_with_1012_and_leaves_no_traceback(tmp_path):
-    with serve_process(WEBSOCKET, tmp_path) as process:
+    with serve_process(WEBSOCKET + LONG_GRACE, tmp_path) as process:
         with connect(f'{process.ws_url}/ws-conn') as ws:
             ws.recv(timeout=30)
-            start = time.monotonic()
             process.signal(signal.SIGTERM)
             with pytest.raises(ConnectionClosed) as closed:
                 while True: ws.recv(timeout=30)
             assert closed.value.rcvd.code == 1012
         process.wait()
-        assert time.monotonic() - start < 9 and 'Traceback' not in process.output, process.output
+        assert 'Traceback' not in process.output, process.output
 
 
 # The second article: an event stream that its handler never returns
@@ -166,6 +159,8 @@ def test_the_client_leaving_ends_the_handler_within_a_second(streaming):
     assert int(get(f'{streaming.url}/asked')) - int(asked) == 2
 
 
+LONG_GRACE = '\napp.lifecycle.grace = 600\n'   # What ends only with it fails
+
 ENDLESS = '''
 async def endless():
     while True:
@@ -198,14 +193,12 @@ def test_sigterm_ends_every_stream_with_a_closing_event(tmp_path):
     For the article's handler, a generator, one whose loop asks `signal_shutdown()`, and one that sends a last event of its own
     after it (D12: there it never arrives).
     """
-    with serve_process(BEFORE_EVENTS + SSE + ENDLESS, tmp_path) as process, ExitStack() as stack:
+    with serve_process(BEFORE_EVENTS + SSE + ENDLESS + LONG_GRACE, tmp_path) as process, ExitStack() as stack:
         clients = {path: stack.enter_context(SseClient(process.url, path)) for path in ('/events', '/generator', '/watching', '/polite')}
         for client in clients.values(): next(client.events())
-        start = time.monotonic()
         process.signal(signal.SIGTERM)
         ends = {path: client.read_to_end() for path, client in clients.items()}  # IncompleteRead if the body is cut off
         process.wait()
-        assert time.monotonic() - start < 9
     assert all(client.ended for client in clients.values())
     *_, said, last = ends.pop('/polite')
     assert (said.event, said.data, last.event) == ('maintenance', 'back in a minute', 'close')

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -546,13 +545,17 @@ def test_no_socket_of_a_client_that_left_in_the_middle_stays_open(server):
 
 # Shutdown
 
-class Shutdown:
-    "A server with a connection of every kind, and what becomes of each when it is asked to stop"
-    grace = 4
+OWN_GRACE = {'hypercorn': ' --graceful-timeout {:.0f}'}   # Its own time, where ours cannot be longer
 
+
+class Shutdown:
+    """A server with a connection of every kind, and what becomes of each when it is asked to stop.
+
+    The grace time is twice as long as this test waits for anything: what ends only with the grace time has not ended here.
+    """
     def __init__(self, name: str):
-        self.ends, self.after, self.keys = {}, {}, {}
-        with served(name, grace=self.grace) as server:
+        self.ends, self.keys, grace = {}, {}, 2*PATIENCE
+        with served(name, SERVERS[name] + OWN_GRACE.get(name, '').format(grace + 1), grace=grace) as server:
             self.server, clients = server, {}
             for part, shape in cells():
                 how = QUIET if shape not in BLOCKING and part != 'handler' or part == 'disconn' else PULSE
@@ -562,18 +565,17 @@ class Shutdown:
             clients['channel', 'stream'] = Stream(server.port, '/channel/news')
             clients['channel', 'socket'] = Socket(server.port, f'/channel-socket/quiet/{new_key("channel")}')
             while server.state()['members'] < 2: pass
-            began, since = time.monotonic(), len(server.process.lines)
+            since = len(server.process.lines)
             server.process.signal(signal.SIGTERM)
             def read(cell):
                 client = clients[cell]
                 try: end = client.read_to_end()
                 except AssertionError as e: end = str(e)
                 self.ends[cell] = 'cut off' if isinstance(client, Stream) and not client.terminated else end
-                self.after[cell] = time.monotonic() - began
             with ThreadPoolExecutor(len(clients)) as readers: list(readers.map(read, clients))
-            try: server.process.wait(PATIENCE + self.grace)
-            except AssertionError: self.took = None
-            else: self.took = time.monotonic() - began
+            try: server.process.wait(PATIENCE)
+            except AssertionError: self.ended = False
+            else: self.ended = True
             self.alarms = server.alarms(since)
             server.notes.all('')
 
@@ -588,11 +590,11 @@ def shutdowns():
 
 
 @pytest.mark.parametrize('name', SERVERS)
-def test_s3_the_process_ends_within_the_grace_time_and_lifespan_shutdown_has_run(name, shutdowns):
+def test_s3_the_process_ends_before_the_grace_time_is_over_and_lifespan_shutdown_has_run(name, shutdowns):
+    "What the end of the grace time does to connections, threads and the process is logged, so there is no line of that kind"
     done = shutdowns(name)
     assert done.server.notes.of('')[-1] == 'shutdown' and done.server.notes.of('').count('shutdown') == 1
-    assert done.took is not None and done.took < done.grace, done.took
-    assert not done.alarms, done.alarms
+    assert done.ended and not done.alarms, done.alarms
 
 
 @pytest.mark.parametrize('name', SERVERS)
@@ -604,5 +606,4 @@ def test_s3_a_connection_is_closed_properly_when_the_server_stops(name, part, sh
     end = done.ends[part, shape]
     if is_stream(part) or shape == 'stream': assert not isinstance(end, str) and end[-1].event == 'shutdown', end
     else: assert end == 1012
-    assert done.after[part, shape] < done.grace
     if part != 'channel': check_end(done.server, part, done.keys[part, shape], 1012)

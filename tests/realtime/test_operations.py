@@ -48,7 +48,7 @@ def status(url, method='GET', **kw):
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_process_that_is_told_to_stop_says_so_first_and_serves_on(tmp_path, workers):
     with running(tmp_path, 600 if workers == 1 else 10, '--workers', str(workers)) as server:
-        wait_until(lambda: server.output.count('Application startup complete') == workers, 30, 'all workers to start')
+        wait_until(lambda: server.output.count('Application startup complete') == workers, what='all workers to start')
         with SseClient(server.url, '/news') as client:
             assert (status(server.url + '/healthz'), status(server.url + '/readyz')) == (200, 200)
             server.signal(signal.SIGTERM)

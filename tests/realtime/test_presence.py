@@ -169,7 +169,7 @@ async def test_a_killed_process_leaves_no_ghost(kind, request, tmp_path, monkeyp
         process.signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait)
         client.close()
-    await until(lambda: room.people() == [] and events(watcher) == ['joined', 'left'], 30)
+    await until(lambda: room.people() == [] and events(watcher) == ['joined', 'left'])
     await hub.presence.close()
     await hub.broker.close()
 

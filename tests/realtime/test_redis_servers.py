@@ -75,7 +75,7 @@ async def test_sentinel_gives_the_new_master_and_clients_are_told_once(start):
     await until(lambda: replica.info('replication')['master_link_status'] == 'up')
     watch = [f'monitor master1 127.0.0.1 {port} 1', 'down-after-milliseconds master1 500', 'failover-timeout master1 3000']
     _, guard, sentinel = start('--sentinel', config=''.join(f'sentinel {line}\n' for line in watch))
-    await until(lambda: len(sentinel.execute_command('SENTINEL', 'REPLICAS', 'master1')) == 1, 30)
+    await until(lambda: len(sentinel.execute_command('SENTINEL', 'REPLICAS', 'master1')) == 1)
     brokers = [open_broker(f'redis+sentinel://127.0.0.1:{guard}/master1/0') for _ in range(2)]
     here, there = (Hub(broker).channel('news', history=5) for broker in brokers)
     for broker in brokers:

@@ -22,6 +22,8 @@ from support import DEADLINE, parse_events, raw_connection, serve, serve_process
 
 APP = (Path(__file__).parent/'drain_app.py').read_text(encoding='utf-8')
 FASTHTML = (Path(__file__).parent/'drain_fasthtml.py').read_text(encoding='utf-8')
+LONG = 4*DEADLINE   # A grace time that no test waits for: what ends only with it fails
+ABORTED = 'still open after the grace time'
 PY = [sys.executable, '-m']
 UVICORN = [*PY, 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', '0']
 HYPERCORN = [*PY, 'hypercorn', 'app:app', '-b', '127.0.0.1:0']
@@ -143,7 +145,7 @@ def check_closed_properly(streams, sockets, last=None):
 
 
 @deadline(120)
-async def stop_and_check(server, n, stop, workers=1, exit_within=20.0):
+async def stop_and_check(server, n, stop, workers=1):
     port, process = server.process.port, server.process
     streams, sockets = await crowd(port, n)
     last = None
@@ -153,17 +155,13 @@ async def stop_and_check(server, n, stop, workers=1, exit_within=20.0):
     slow = asyncio.create_task(get(port, '/slow'))
     await until(lambda: 'slow' in server.journal)
     if last: await get(port, f'/publish/{last}')
-    began = time.monotonic()
     stop(process)
     await all_read([*streams, *sockets])
     assert b' 200 ' in (await slow)[:20], 'a request in flight was cut off'
-    code = await asyncio.to_thread(process.wait)
-    took = time.monotonic() - began
+    await asyncio.to_thread(process.wait)   # it does not wait for the grace time, which is longer than this test
     check_closed_properly(streams, sockets, last)
     assert server.journal.count('shutdown') == server.journal.count('startup') == server.journal.count('event')
-    assert 'Traceback' not in process.output, process.output
-    assert took < exit_within, f'{took:.2f} s'
-    print(f'exit after {took:.2f} s, code {code}')
+    assert 'Traceback' not in process.output and ABORTED not in process.output, process.output
 
 
 def to_the_group(process): os.killpg(process.popen.pid, signal.SIGINT)
@@ -174,7 +172,8 @@ def to_the_process(process): process.signal(signal.SIGTERM)
 @pytest.mark.parametrize('name', LAUNCHES)
 async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_runs(tmp_path, name, app, stop):
     "With a lifecycle alone, and with the streams and sockets of the library"
-    with launch(tmp_path, LAUNCHES[name], app, grace=20) as server:   # none of which is waited for
+    own = ['--graceful-timeout', '30'] if 'hypercorn' in name else []   # without it, hypercorn gives an app three seconds
+    with launch(tmp_path, [*LAUNCHES[name], *own], app, grace=LONG) as server:
         await stop_and_check(server, 50, stop, workers=2 if '2' in name else 1)
 
 
@@ -182,7 +181,7 @@ async def test_every_client_gets_a_closing_event_or_frame_and_lifespan_shutdown_
 @pytest.mark.parametrize('reload', [True, False])
 async def test_serve_drains_a_program_started_as_a_script(tmp_path, reload, stop):
     script = FASTHTML + f'\nfrom fasthtml.common import serve\nserve(port=0, reload={reload})\n'
-    with launch(tmp_path, [sys.executable, 'app.py'], script, grace=20) as server:
+    with launch(tmp_path, [sys.executable, 'app.py'], script, grace=LONG) as server:
         await stop_and_check(server, 10, stop)
 
 
@@ -230,56 +229,47 @@ async def test_a_stalled_client_holds_the_drain_for_the_grace_time_only(tmp_path
         streams, sockets = await crowd(port, 5)
         stalled = [s for kind in ('stream', 'socket') for s in await stall(port, kind)]
         await flood(port, 4)
-        began = time.monotonic()
         process.signal(signal.SIGTERM)
         await all_read([*streams, *sockets])
         await asyncio.to_thread(process.wait)
-        took = time.monotonic() - began
         check_closed_properly(streams, sockets)
         assert server.journal.count('shutdown') == server.journal.count('startup')
         assert 'Traceback' not in process.output, process.output
-        print(f'exit after {took:.2f} s')
-        assert 1 < took < 25, f'{took:.2f} s'   # and not the 30 s that a slow client has otherwise
+        assert ABORTED in process.output, 'it was the grace time that ended them, and not the 30 s that a slow client has otherwise'
         for sock in stalled: sock.close()
 
 
 @pytest.mark.parametrize('second', [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize('name', ['uvicorn', 'hypercorn -w 0'])
 async def test_a_second_signal_forces_but_lifespan_shutdown_still_runs(tmp_path, name, second):
-    with launch(tmp_path, LAUNCHES[name], grace=60) as server:
+    with launch(tmp_path, LAUNCHES[name], grace=LONG) as server:
         port, process = server.process.port, server.process
         stalled = await stall(port, 'stream')
         streams, sockets = await crowd(port, 2)
         await flood(port, 2)
-        process.signal(signal.SIGTERM)
+        for _ in range(2): process.signal(signal.SIGTERM)  # The very same signal, sent twice, is one signal
         began = time.monotonic()
         await all_read([*streams, *sockets])
-        await asyncio.sleep(0.1 - time.monotonic() + began)  # The very same signal, sent twice, is one signal
-        process.signal(signal.SIGTERM)
-        await asyncio.sleep(0.6 - time.monotonic() + began)  # A person who presses again
-        assert process.popen.poll() is None
+        await until(lambda: time.monotonic() - began > 0.6)  # A person who presses again
+        if name == 'uvicorn': assert process.popen.poll() is None   # hypercorn gives an app three seconds
         process.signal(second)
         await asyncio.to_thread(process.wait)
-        took = time.monotonic() - began
-        print(f'exit after {took:.2f} s')
-        assert took < 30, f'{took:.2f} s'
         assert server.journal.count('shutdown') == 1
         check_closed_properly(streams, sockets)
         for sock in stalled: sock.close()
 
 
 async def test_a_connection_made_during_the_drain_is_closed_at_once(tmp_path):
-    with launch(tmp_path, UVICORN, grace=30) as server:
+    with launch(tmp_path, UVICORN, grace=LONG) as server:
         port, process = server.process.port, server.process
         stalled = await stall(port, 'stream')
         await flood(port, 2)
         process.signal(signal.SIGTERM)
         await asyncio.to_thread(wait_until, lambda: 'event' in server.journal)
-        began = time.monotonic()
         streams, sockets = await crowd(port, 1)
         await all_read([*streams, *sockets])
-        assert time.monotonic() - began < 20
         check_closed_properly(streams, sockets)
+        assert process.popen.poll() is None, 'the clients that take nothing hold the drain'
         for sock in stalled: sock.close()
         await asyncio.to_thread(process.wait)
 

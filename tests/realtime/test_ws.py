@@ -380,10 +380,9 @@ def test_no_python_text_reaches_the_client(note):
 
 def test_conn_never_delays_messages(note):
     "W1, D1: upstream answers when conn is done"
-    async def busy(send): await asyncio.sleep(30)
+    async def busy(send): await asyncio.sleep(3600)
     with living(note, conn_that(note, busy)) as served, connect(f'{served.ws_url}/life') as ws:
-        start = time.monotonic()
-        assert ask(ws, msg='now') == '<p>now</p>' and time.monotonic() - start < 20
+        assert ask(ws, msg='now') == '<p>now</p>'
 
 
 def test_a_sync_conn_pushes_from_its_thread_and_ends_before_disconn(note):
@@ -516,7 +515,7 @@ def chat(app):
     def joined(ws, send): people[str(id(ws))] = send
     def left(ws): people.pop(str(id(ws)), None)
 
-    @app.ws('/chat', conn=joined, disconn=left)
+    @app.ws('/chat', conn=joined, disconn=left, slow=None)
     async def say(msg: str):
         for send in tuple(people.values()): await send(Div(msg, id='said'))
     return people
@@ -546,12 +545,11 @@ def test_a_stalled_member_delays_nobody():
     with serve(app) as served, connect(f'{served.ws_url}/chat', max_size=None) as speaker:
         stalled = raw_websocket(served.port, '/chat', receive_buffer=4096)
         wait_until(lambda: len(people) == 2)
-        start = time.monotonic()
         for i in range(60):
             speaker.send(fields(msg=f'{i} ' + 'x'*200_000))
             assert f'>{i} ' in speaker.recv(timeout=DEADLINE)
-        assert time.monotonic() - start < 25  # the stalled one is given up after 30 seconds
         sockets = app.lifecycle.connections
+        assert len(sockets) == 2, 'the stalled one is still there'
         assert max(s.mailbox.pending_bytes for s in sockets) < 600_000 and max(s.mailbox.dropped for s in sockets) > 10
         stalled.close()
 
