@@ -120,8 +120,8 @@ class Admissions:
 
     def _tell(self) -> None:
         self.told = True
-        log.warning("Limits(per_address=) limits nobody here: the server does not say the addresses of its clients, as behind a Unix "
-                    "socket. Let it believe a proxy that writes X-Forwarded-For anew (uvicorn: --forwarded-allow-ips '*').")
+        log.warning("Limits(per_address=) has no effect here: the server does not say the addresses of its clients, as behind a Unix "
+                    "socket. Let it believe a proxy that replaces X-Forwarded-For (uvicorn: --forwarded-allow-ips '*').")
 
     def _others(self, kind: str, key: Hashable) -> int:
         return self.elsewhere.get(mark_of(kind, key, self._secret), 0) if self.elsewhere else 0

@@ -27,7 +27,7 @@ from .servers import server_of
 @dataclass(frozen=True, slots=True)
 class Verdict:
     "What the guards of a page decide about a user"
-    auth: Any = None      # Who it is: `scope['auth']`. Nobody for a guard that has refused, whatever it has noted before
+    auth: Any = None      # Who it is: `scope['auth']`; None if a guard has refused, whatever it has noted before
     refused: bool = False # A guard has answered instead of the page
 
 class PageAddress(NamedTuple):

@@ -288,4 +288,4 @@ def test_what_processes_compare_names_nobody_to_a_reader_of_the_broker(tmp_path)
 def test_a_limit_for_addresses_that_no_server_names_is_told_once(client, told, caplog):
     admissions = Admissions(Limits(per_address=1))
     for _ in range(3): admissions.admit({'type': 'http', 'client': client})
-    assert caplog.text.count('Limits(per_address=) limits nobody') == told
+    assert caplog.text.count('Limits(per_address=) has no effect') == told
