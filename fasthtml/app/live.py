@@ -295,7 +295,8 @@ async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
 @patch
 async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[str, Verdict]:
     "What the guards of some pages say"
-    alone, said = outermost_app(scope) in (None, self.app), {}
+    guarded = any(getattr(layer.cls, 'is_guard', False) for layer in self.app.user_middleware)   # basic authentication
+    alone, said = outermost_app(scope) in (None, self.app) and not guarded, {}
     for path in paths:   # guards of the apps around this one know the page by its path, too
         said[path] = await (ask_guards(self.app, scope, *read_address(path)) if alone else ask_again(scope, path))
         if not len(said) % 10: await asyncio.sleep(0)   # others have their turn

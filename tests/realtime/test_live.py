@@ -13,11 +13,13 @@ from urllib.parse import quote
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.app import live, open_pages
+from fasthtml.app.auth import BasicAuthMiddleware
 from fasthtml.common import (
     A,
     APIRouter,
@@ -1107,3 +1109,24 @@ def test_whom_a_guard_has_noted_before_it_refused_is_nobody():
         assert not app.site.limits.people
         assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **said).status == 204
         assert 'ann' not in str(page.until('live/checked'))
+
+
+def test_basic_authentication_is_asked_again_with_the_path_of_the_page():
+    "L4: its function may go by the path, and a page that it skips belongs to every visitor"
+    staff = {'ann'}
+    def known(conn, name, password): return (name in staff or '/staff' not in conn.url.path) and name
+    app = FastHTML(secret_key='k', middleware=[Middleware(BasicAuthMiddleware, cb=known, skip=['/open'])])
+    @app.live
+    def clock(): return Div('noon')
+    for path in '/staff', '/open': app.get(path)(lambda: clock())
+    with serve(app) as served:
+        visitor, ann = Visitor(served), {'Authorization': 'Basic ' + base64.b64encode(b'ann:x').decode()}
+        rows = visitor.rows_in(visitor.request('GET', '/staff', **ann).read().decode())
+        page = Stream(visitor.request('POST', '/_live', dict(has=rows), **ann))
+        page.until('live/checked')
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **ann).status == 204
+        staff.clear()
+        assert visitor.request('POST', '/_live', dict(has=rows, poll=True), **ann).status == 403
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **ann).status == 409
+        rows = [[key, token, ''] for key, token, _ in visitor.rows('/open')]
+        assert 'noon' in visitor.request('POST', '/_live', dict(has=rows, poll=True), **ann).read().decode()
