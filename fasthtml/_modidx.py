@@ -105,6 +105,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                               'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp._serve_many': ('api/app/fastapp.html#_serve_many', 'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp._table_class': ('api/app/fastapp.html#_table_class', 'fasthtml/app/fastapp.py'),
+                                      'fasthtml.app.fastapp._watched_files': ( 'api/app/fastapp.html#_watched_files',
+                                                                               'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp.address': ('api/app/fastapp.html#address', 'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp.answering_to': ('api/app/fastapp.html#answering_to', 'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp.called_by': ('api/app/fastapp.html#called_by', 'fasthtml/app/fastapp.py'),

@@ -339,6 +339,11 @@ def helped(version: int) -> dict[str, Case]:
     for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
         case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
              {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])
+    for i, style in enumerate(['outerHTML', 'innerHTML', 'none', 'beforeend', 'innerHTML swapEmpty:false']):   # nothing but what goes elsewhere
+        body = f'<ul><li><button hx-get="/r/x" hx-target="closest li" hx-swap="{style}">go</button></li></ul><p id="o">old</p>'
+        case(f'only-oob-{i}', body, {'x': '<p id="o" hx-swap-oob="true">new</p>'}, [('click', 'button')])
+        if i < 2: out[f'helped-only-oob-kept-{i}'] = Case(body, {'x': '<p id="o" hx-swap-oob="true">new</p>'}, [('click', 'button')],
+                                                          head='<meta name="htmx-config" content=\'{"allowEmptySwapAfterOOB": false}\'>' + HELPERS)
     late = {'HX-Trigger-After-Swap': 'a, b', 'HX-Trigger-After-Settle': '{"c": 1, "d": {"x": 2}}'}
     for status, head, name in product([200, 409, 422, 204], [late, late | {'HX-Location': '/r/there'}], 'bd'):   # one listener: what is asked has an order
         case(f'late-{status}-{len(head)}-{name}', '<button hx-get="/r/x" hx-target="#out">go</button><div id="out">old</div>'

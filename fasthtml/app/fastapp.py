@@ -25,7 +25,7 @@ from typing import Any, Optional, get_args, get_origin
 from .app import FastHTML, check_options, is_body_attr
 from ..html.extras import optional
 from ..http.hints import log, log_caller, unknown_keyword
-from .live_reload import setup_live_reload
+from .live_reload import live_path, setup_live_reload
 from .static import default_static
 from ..http.casts import scalars
 from ..http.routes import Registers
@@ -257,12 +257,19 @@ def module_of(
     return name if name != '__main__' else Path(frame.f_globals['__file__']).stem
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #f782cbaa
+def _watched_files(
+    app: Any # The app, if it is known
+) -> list[str]: # Patterns
+    "Files whose change restarts the server. Other ones than Python's only if pages reload then (`live=True`): a program may write them"
+    live = any(getattr(route, 'path', None) == live_path for route in getattr(app, 'routes', ()))
+    return ['*.py', *(['*.css', '*.js', '*.html'] if live else [])]
+
 def serve(
     appname: str|None = None, # Module of the app; the calling file if not given
     app: str = 'app',         # Name of the app in it
     host: str|None = None,    # Else $HOST, else 0.0.0.0 if $PORT is set, else 127.0.0.1
     port: int|None = None,    # Else $PORT, else 5001
-    reload: bool = True,      # Restart when a file changes; styles and scripts too if watchfiles is installed
+    reload: bool = True,      # Restart when a source file changes
     procs: int|None = None,   # That many processes, on this and the next ports; else $PROCS
     hosts: str|Iterable[str]|None = None, # Names it answers to; on this machine alone, local names if not given
     **kwargs: Any,            # Options of uvicorn
@@ -281,7 +288,7 @@ def serve(
     if count == 1: refuse_busy(host, port, 'serve(port=...) or $PORT')
     if count == 1 and appname is None and app not in caller.f_globals: target, reload = _local_app(caller, app), False
     if (workers := kwargs.get('workers') or 1) > 1: reload = False   # uvicorn would serve in one process
-    if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', ['*.py', '*.css', '*.js', '*.html', '*.md'])
+    if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', _watched_files(caller.f_globals.get(app)))
     with answering_to(host, hosts, os.environ):
         if said := share_channels(caller.f_globals.get(app), max(count, workers)): print(said)
         if count > 1: return _serve_many(target, host, port, count, kwargs)

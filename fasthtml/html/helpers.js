@@ -251,6 +251,11 @@
   document.addEventListener('htmx:beforeOnLoad', ev => toasts(ev.detail.xhr.getResponseHeader('FH-Toasts')));              // htmx 2
   document.addEventListener('htmx:after:request', ev => toasts(ev.detail.ctx.response.headers.get('FH-Toasts')));          // htmx 4
 
+  // htmx 4 leaves the target as it is when a response holds nothing but elements for other places. With htmx 2 the target gets nothing, and
+  // so a row goes whose `outerHTML` is replaced by it. Here both do that; a page that sets the option keeps its own
+  if (globalThis.htmx?.config?.allowEmptySwapAfterOOB === false && !($('meta[name="htmx-config"]')?.content || '').includes('allowEmptySwapAfterOOB'))
+    htmx.config.allowEmptySwapAfterOOB = true;
+
   const attr = (el, name) => el.getAttribute(name) ?? el.getAttribute('data-' + name);
 
   // Names that the two versions of htmx do not share keep the meaning that their author gave them: `hx-disable` and `hx-ignore` leave an

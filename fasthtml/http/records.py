@@ -261,7 +261,7 @@ class _Blanks:
             return self.of(rest[0]) if len(rest) == 1 else _same
         kind = origin or ann
         if kind is tuple and args and args[-1] is not ...: return _same
-        if kind in _collections: return self.items(args[0] if args else str)
+        if kind in _collections: return self.items(args[0]) if args else _same
         if kind in _mappings and args: return self.values(self.of(args[1]))
         if isinstance(kind, type) and (hasattr(kind, 'model_fields') or kind not in scalars and is_record(kind)): return self.record(kind)
         return _same
@@ -385,7 +385,7 @@ class _Maker:
         if type(ann).__name__ == 'TypeAliasType': return self.cast(ann.__value__)        # Python 3.12: `type Age = int`
         kind = origin or ann
         if kind is tuple and args and args[-1] is not ...: return tuple_cast([self.cast(a) for a in args])
-        if kind in _collections: return list_cast(_collections[kind], self.cast(args[0] if args else str))
+        if kind in _collections: return list_cast(_collections[kind], self.cast(args[0]) if args else any_cast)
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
         if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))

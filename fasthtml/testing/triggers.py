@@ -76,8 +76,8 @@ class Config:
 
     def options(self) -> Options:
         "What swaps need"
-        return Options(self.default_style, self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', False), self.morph,
-                       self.helped)
+        nested, empty = self.get('allowNestedOobSwaps', True), self.get('allowEmptySwapAfterOOB', self.helped)
+        return Options(self.default_style, nested, empty, self.morph, self.helped)
 
 def page_config(
     dom: Dom,     # The document

@@ -266,7 +266,7 @@ def _do_dev(o: argparse.Namespace) -> None:
     refuse_busy(host, port, '--port or $PORT')
     os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started after a change
     if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
-    watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html', '*.md']) if find_spec('watchfiles') else {}
+    watched = dict(reload_includes=['*.py', '*.css', '*.js', '*.html']) if find_spec('watchfiles') else {}
     if not watched: print("Styles and scripts are followed too with: pip install 'fasthtml[standard]'")
     with answering_to(host, None, os.environ):
         uvicorn.run('fasthtml.workshop.dev:dev_app', factory=True, host=host, port=port, reload=True, app_dir='.', **watched)

@@ -3,6 +3,7 @@
 import base64
 import logging
 from collections import namedtuple
+from dataclasses import make_dataclass
 from hmac import compare_digest
 from typing import TypedDict
 
@@ -496,3 +497,64 @@ def test_what_a_program_has_forgotten_is_logged_once_at_its_line(way, tmp_path, 
 @pytest.mark.parametrize('way', MEANT)
 def test_what_is_meant_is_not_logged(way, tmp_path, caplog, monkeypatch):
     assert logged(tmp_path, caplog, monkeypatch, MEANT[way]) == []
+
+
+# A row goes whose `outerHTML` a response replaces that holds nothing for it
+
+NOTHING_FOR_THE_ROW = {
+    'nothing': lambda sess: '',
+    'an element for another place': lambda sess: clear('detail'),
+    'a toast': lambda sess: add_toast(sess, 'Gone'),
+    'a toast and an empty text': lambda sess: [add_toast(sess, 'Gone'), ''][1],
+    'both': lambda sess: [add_toast(sess, 'Gone'), clear('detail')][1],
+    'a header': lambda sess: HtmxResponseHeaders(trigger='gone'),
+}
+
+
+@pytest.mark.parametrize('version', [2, 4])
+def test_a_row_goes_whatever_a_response_holds_for_other_places(version):
+    app = FastHTML(htmx=version, secret_key='x')
+    setup_toasts(app)
+
+    @app.delete('/{name}')
+    def remove(name: str, sess): return NOTHING_FOR_THE_ROW[name](sess)
+
+    @app.get('/')
+    def index():
+        def row(name): return Li(Button(name, hx_delete=remove.to(name=name), hx_target='closest li', hx_swap='outerHTML'))
+        return Titled('Rows', Ul(map(row, NOTHING_FOR_THE_ROW), id='rows'), Div('old', id='detail'))
+    page = Client(app).open('/')
+    for name in NOTHING_FOR_THE_ROW: page.click(f'text={name}')
+    assert not page.all('#rows li')
+    assert page.one('#detail').text == '' and len(page.all('.fh-toast')) == 3
+
+
+# Bare containers
+
+
+BARE = {   # annotation → what it makes of the JSON list [1, [2], {"a": 3}], and of a form with two values
+    list: ([1, [2], {'a': 3}], ['1', '']), List: ([1, [2], {'a': 3}], ['1', '']), list[Any]: ([1, [2], {'a': 3}], ['1', '']),
+    tuple: ((1, [2], {'a': 3}), ('1', '')), Sequence: ([1, [2], {'a': 3}], ['1', '']), Iterable: ([1, [2], {'a': 3}], ['1', '']),
+    list | None: ([1, [2], {'a': 3}], ['1', '']), set: (None, {'1', ''}),
+}
+
+
+@pytest.mark.parametrize('annotation', BARE, ids=str)
+def test_a_list_that_does_not_say_of_what_takes_everything(annotation):
+    from_json, from_form = BARE[annotation]
+    app = FastHTML(secret_key='x')
+    Record = make_dataclass('Record', [('x', annotation)])
+    seen = []
+
+    def one(x): seen.append(x)
+    def whole(r: Record): seen.append(r.x)
+    one.__annotations__ = {'x': annotation}
+    whole.__annotations__ = {'r': Record}
+    client = Client(app)
+    for f in (one, whole):
+        app.post(f'/{f.__name__}')(f)
+        sent = client.post(f'/{f.__name__}', json={'x': [1, [2], {'a': 3}]})
+        if from_json is None: assert sent.status_code == 400
+        else: assert sent.status_code == 200 and seen.pop() == from_json
+        client.post(f'/{f.__name__}', data={'x': ['1', '']})
+        assert seen.pop() == from_form

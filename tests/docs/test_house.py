@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support import ROOT
 
@@ -362,3 +363,17 @@ def test_every_invariant_names_a_test_that_exists():
         functions = [node.name for node in ast.parse((ROOT/named[1]).read_text(encoding='utf-8')).body
                      if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
         assert named[2] in functions, f'there is no {named[2]} in {named[1]}: the design page names the test of {line[4:6]}'
+
+
+def test_every_page_of_the_documentation_is_in_the_sidebar_once():
+    "A page that is missing there is found by a search or a link at best"
+    def names(contents) -> Iterator[str]:
+        for item in [contents] if isinstance(contents, str) else contents:
+            if isinstance(item, str): yield from sorted(str(path.relative_to(NOTEBOOKS)) for path in NOTEBOOKS.glob(item))
+            elif 'section' in item: yield from names(item['contents'])
+            else: yield item['href']
+
+    website = yaml.safe_load((NOTEBOOKS/'_quarto.yml').read_text(encoding='utf-8'))['website']
+    listed = [*names(website['sidebar']['contents'])]
+    pages = [path for path in NOTEBOOKS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts]
+    assert sorted(listed) == sorted(str(path.relative_to(NOTEBOOKS)) for path in pages)

@@ -128,3 +128,14 @@ def test_a_busy_port_is_one_sentence_with_a_free_one(command, folder):
     free = int(line.partition('; port ')[2].split()[0])
     assert f'127.0.0.1:{port}' in line and free > port and ('--port' in line or 'serve(port=' in line)
     with socket.create_server(('127.0.0.1', free)): pass
+
+
+@pytest.mark.parametrize('options, restarts', [('', '*.py'), (', live=True', '*.py *.css *.js *.html'), (', htmx=4', '*.py')])
+def test_what_a_program_may_write_restarts_no_server(options, restarts, tmp_path):
+    "A wiki that saves `home.md` when it starts would start for ever; style sheets matter only where pages reload with the server"
+    pytest.importorskip('watchfiles')
+    stub = STUB.replace('kw["reload"]', '*kw["reload_includes"]')
+    (tmp_path/'main.py').write_text(stub + APP.replace('"x"', f'"x"{options}') + 'serve(port=0)\n', encoding='utf-8')
+    env = os.environ | {'PYTHONPATH': str(ROOT)}
+    out = subprocess.run([sys.executable, 'main.py'], cwd=tmp_path, env=env, text=True, capture_output=True, check=True).stdout
+    assert out == f'serving main:app {restarts}\n'
