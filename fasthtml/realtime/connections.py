@@ -305,6 +305,7 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
         log.exception('%s: the end of a connection failed', self.scope.get('path'))
     return None
 
+# %% ../../nbs/api/realtime/22_connections.ipynb #f828b9b1
 @patch
 async def _close(self: Connection, ending: Ending, seconds: float = 1) -> None:
     "Step 5, in a task of its own: a cancellation leaves it some seconds, unless the client is to be cut off"
