@@ -1339,6 +1339,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits.Admissions._secret': ( 'api/http/limits.html#admissions._secret',
                                                                                    'fasthtml/http/limits.py'),
+                                      'fasthtml.http.limits.Admissions._tell': ( 'api/http/limits.html#admissions._tell',
+                                                                                 'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits.Admissions.admit': ( 'api/http/limits.html#admissions.admit',
                                                                                  'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits.Admissions.counts': ( 'api/http/limits.html#admissions.counts',

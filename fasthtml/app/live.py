@@ -426,7 +426,7 @@ class Live:
         name: str | None = None,        # Instead of the function's name
         presence: Any = None,           # A channel with `presence=`: pages that show the region are among its people
     ) -> Any: # A `Region`, or a decorator that makes one
-        "Decorator: pages that show the element which this function draws follow it"
+        "Decorator: make a region, an element that every page showing it keeps up to date"
         for option, value in ('check', check), ('timeout', timeout):
             fine = value is None or isinstance(value, int | float) and value > 0
             if not fine: raise ValueError(f'{option}= is a number of seconds above 0, got {value!r}.')

@@ -10,7 +10,7 @@ __all__ = ['charset', 'viewport', 'fhjsscr', 'sse_scr', 'htmxsrc', 'htmx4src', '
 # %% ../../nbs/api/http/16_heads.ipynb #4328b0a2
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from difflib import get_close_matches
 from typing import Any
@@ -184,8 +184,6 @@ def app_heads(
     return [*heads, *placed(hdrs, place), *scripts, *([iframe_scr] if notebook else [])]
 
 # %% ../../nbs/api/http/16_heads.ipynb #414fe371
-def csp_policy(csp: bool|Mapping[str, Any]) -> Callable[[str], str]|None:
-    "Nonce → policy, if there is to be one"
-    if not csp: return None
-    parts = csp_header('{nonce}', **check_policy(csp)).split('{nonce}')   # checked and put together once
-    return lambda nonce: nonce.join(parts)
+def csp_policy(csp: bool|Mapping[str, Any]) -> list[str]:
+    "The policy, checked and put together once, cut where the nonce goes: `nonce.join(...)` is the header; empty if there is to be none"
+    return csp_header('{nonce}', **check_policy(csp)).split('{nonce}') if csp else []

@@ -11,7 +11,7 @@ __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 
 import dataclasses
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -75,7 +75,7 @@ class Frame:
     mid: bytes         # From </head> to <body ...>
     bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
-    gaps: tuple[list[bytes], ...] = ()  # `top`, `head` and `bottom`, cut where the nonce goes, if there is a policy
+    gaps: tuple[list[bytes], ...] = ()  # `head` and `bottom`, cut where the nonce goes, if there is a policy
 
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
@@ -103,7 +103,7 @@ class PageConfig:
         bodykw: Mapping[str, Any]|None = None,    # Attributes of <body>
         body_wrap: Callable|None = None,          # `wrap(content)` or `wrap(content, request)`, round the body of pages
         canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
-        csp: Callable[[str], str]|None = None,    # Nonce → Content-Security-Policy of a page, if it has one
+        csp: Sequence[str] = (),                  # Content-Security-Policy of pages, cut where the nonce goes; none if empty
     ):
         self.title, self.canonical, self.csp, self.body_wrap = title, canonical, csp, body_wrap
         self.hdrs, self.ftrs, self.htmlkw, self.bodykw = list(hdrs), list(ftrs), dict(htmlkw or {}), dict(bodykw or {})
@@ -111,7 +111,7 @@ class PageConfig:
 
     def frame(self, root: str = '') -> Frame:
         "The frame, rendered again only if a setting (or the root path, which URLs of routes follow) has changed"
-        now = (self.title, self.hdrs, self.ftrs, self.htmlkw, self.bodykw, self.csp is None, root)
+        now = (self.title, self.hdrs, self.ftrs, self.htmlkw, self.bodykw, not self.csp, root)
         if self._frame is None or self._frame.seen != now: self._frame = self._render(now)
         return self._frame
 
@@ -123,7 +123,7 @@ class PageConfig:
         title = to_html(ft('title', self.title))
         parts = top + '<head>', head, '</head>' + mid, foot + '</body></html>'
         top, head, mid, bottom = (part.encode('utf-8', 'replace') for part in parts)
-        gaps = tuple(part.split(nonce_mark.encode()) for part in (top, head, bottom)) if self.csp else ()
+        gaps = tuple(part.split(nonce_mark.encode()) for part in (head, bottom)) if self.csp else ()
         return Frame(top, title, head, mid, bottom, seen, gaps)
 
 # %% ../../nbs/api/http/11_pages.ipynb #f89e4a60
@@ -172,6 +172,7 @@ def canonical_url(
     "The address that was asked for"
     raw, query = scope.get('raw_path'), scope.get('query_string')
     path = raw.decode('latin-1').replace('\\', '%5C') if raw else quote(scope['path'], safe="/~:@!$&'()*+,;=")
+    if path[:1] != '/': path = '/' + path   # an address with a host of its own (RFC 9112, 3.2.2), or `*`
     if query: path += '?' + query.decode('latin-1')
     if isinstance(origin, str): return origin.rstrip('/') + path
     host = headers.get(b'host', b'').decode('latin-1')
@@ -248,10 +249,10 @@ def page_edges(
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     own_bytes = own.encode('utf-8', 'replace')
     if not nonce: return (frame.top, own_bytes, frame.head, mid), frame.bottom
-    gap, (top, cuts, bottom) = nonce.encode(), frame.gaps
+    gap, (cuts, bottom) = nonce.encode(), frame.gaps
     head = [gap] * (2 * len(cuts) - 1)
     head[::2] = cuts   # in pieces, which the page joins: it is long
-    return (gap.join(top), own_bytes, *head, mid), gap.join(bottom)
+    return (frame.top, own_bytes, *head, mid), gap.join(bottom)
 
 def render_page(
     nodes: Iterable[Any],            # The content
@@ -262,10 +263,7 @@ def render_page(
     nonce: str = '',                 # For scripts, under a policy
 ) -> bytes: # HTML
     "A whole page round the content"
-    if not nonce: return make_page(nodes, page, scope, request, body_wrap, '')
-    token = csp_nonce.set(nonce)   # `using_nonce` would cost a page as much as its head
-    try: return make_page(nodes, page, scope, request, body_wrap, nonce)
-    finally: csp_nonce.reset(token)
+    with using_nonce(nonce): return make_page(nodes, page, scope, request, body_wrap, nonce)
 
 def make_page(
     nodes: Iterable[Any],       # The content

@@ -36,10 +36,10 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
-from ..html.element import FT, Safe, esc, ft, refuse_unfinished, safe_url, to_html
+from ..html.element import FT, Safe, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader
-from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
+from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts,
                             shows_itself, using_nonce)
 from .paths import address_of
 from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
@@ -405,7 +405,7 @@ def respond_to(
     if nodes is not None and returns is None:
         body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
         headers = [_html, _vary, (b'content-length', b'%d' % len(body))]
-        if nonce: headers.append((b'content-security-policy', page.csp(nonce).encode('latin-1')))
+        if nonce: headers.append((b'content-security-policy', nonce.join(page.csp).encode('latin-1')))
         return ReadyResponse(status, headers, body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
@@ -414,7 +414,7 @@ def respond_to(
     if isinstance(content, Json):
         if cls not in (None, HTMLResponse): return with_policy(_with_extras(_of_class(cls, content.value, status), reply), page)
         return _wire(status, _json, to_json(content.value), reply)
-    if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', page.csp(nonce)))
+    if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', nonce.join(page.csp)))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
     if isinstance(content, list): body = _html_of(content, fragment, page, scope, request, body_wrap, nonce)
     else: body = content or b''
@@ -425,9 +425,12 @@ def respond_to(
 def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None,
              nonce: str) -> bytes:
     "A page, or a part of one"
-    if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
-    if not nonce: return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
-    with using_nonce(nonce): return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
+    token = csp_nonce.set(nonce) if nonce else None   # `using_nonce` would cost a page as much as its head
+    try:
+        if not fragment: return make_page(nodes, page, scope, request, body_wrap, nonce)
+        return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
+    finally:
+        if token is not None: csp_nonce.reset(token)
 
 def _of_class(cls: type[Response], content: Any, status: int) -> Response:
     "A response of the class that the handler names; its own status (307 of a `RedirectResponse`) gives way to any but 200"
@@ -479,7 +482,7 @@ def with_policy(
     page: PageConfig, # The app's pages
 ) -> Any:
     "A document that a program made by itself carries the app's policy too, unless it has its own"
-    if page.csp is None: return response
+    if not page.csp: return response
     headers = getattr(response, 'raw_headers', [])
     empty = not getattr(response, 'body', True) and all(k != b'content-type' for k, _ in headers)   # a redirect, a 204
     if empty or not _needs_policy(headers): return response
@@ -493,7 +496,7 @@ def _needs_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     kind = named.get(b'content-type', b'').partition(b';')[0].strip().lower()
     return b'content-security-policy' not in named and bool(_is_document(kind))
 
-def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', page.csp(new_nonce()).encode('latin-1')
+def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', new_nonce().join(page.csp).encode('latin-1')
 
 class UnderPolicy:
     "A route or app of another kind, whose documents carry the policy of the app around it"

@@ -217,9 +217,9 @@ def new_nonce() -> str:
     "A fresh random nonce for one response; made 64 at a time, since a call of the system costs more than all the rest of a policy"
     try: return _nonces.pop()
     except IndexError:
-        made = os.urandom(16*64).hex()
-        _nonces.extend(made[i:i+32] for i in range(32, len(made), 32))
-        return made[:32]
+        first, *others = os.urandom(16*64).hex(' ', 16).split()
+        _nonces.extend(others)   # another thread may take them before this one could
+        return first
 
 # %% ../../nbs/api/http/10_security.ipynb #ad8e70fa
 _policy: Mapping[str, str] = MappingProxyType({
