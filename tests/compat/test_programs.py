@@ -561,7 +561,7 @@ def test_a_list_that_does_not_say_of_what_takes_everything(annotation):
         assert seen.pop() == from_form
 
 
-# Mistakes that a program hears of when it starts: what it wrote, and what to write
+# Mistakes that are errors when a program starts: what it wrote, and what to write
 
 STARTS = {
     'a middleware as a guard': (lambda: FastHTML(before=user_pwd_auth(ann='x')), r'Middleware\(BasicAuth.* Write middleware=\[...\]'),

@@ -860,5 +860,5 @@ def test_what_fails_after_a_response_costs_the_next_request_nothing(caplog):
         connection.close()
     lines = [r for r in caplog.records if r.getMessage().startswith('After the response of GET /')]
     assert len(lines) == 2 * len(AFTERWARDS) and all(str(r.exc_info[1]) == 'too late' for r in lines)
-    for client in TestClient(app), Client(app):   # a test hears of it
+    for client in TestClient(app), Client(app):   # a test fails
         with pytest.raises(RuntimeError, match='too late'): client.get('/elements?plain=1')
