@@ -2524,6 +2524,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                       'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection._box_closed': ( 'api/realtime/connections.html#connection._box_closed',
                                                                                                          'fasthtml/realtime/connections.py'),
+                                               'fasthtml.realtime.connections.Connection._close': ( 'api/realtime/connections.html#connection._close',
+                                                                                                    'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection._forget': ( 'api/realtime/connections.html#connection._forget',
                                                                                                      'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection._note': ( 'api/realtime/connections.html#connection._note',
