@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, request_response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,7 +42,9 @@ from ..realtime.servers import ServerConnection
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
-from ..http.handlers import Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields, opened_by_ending, refuse_socket
+from ..html.element import FT
+from ..http.handlers import Beforeware, Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields
+from ..http.handlers import opened_by_ending, refuse_socket
 from ..http.heads import app_heads, asset_place, csp_policy, htmx_version
 from ..http.languages import Languages, script_texts
 from ..http.texts import Text, current_texts, say
@@ -121,7 +123,7 @@ log = logging.getLogger('fasthtml.app')
 def as_list(o: Any) -> list:
     "None, one thing, or several, as a list"
     if o is None: return []
-    return list(o) if is_collection(o) else [o]
+    return list(o) if is_collection(o) and not isinstance(o, Middleware) else [o]
 
 # %% ../../nbs/api/app/33_app.ipynb #3f334d0f
 def check_functions(
@@ -151,7 +153,7 @@ def check_middleware(
     for o in as_list(given):
         if hasattr(o, '__iter__'): continue
         name = getattr(o, '__name__', '')
-        mend = f' Write Middleware({name}, ...).' if name else ''
+        mend = f' Write Middleware({name}, ...).' if name else ' It is a guard: write before=.' if isinstance(o, Beforeware) else ''
         raise TypeError(f'middleware= takes a list of Middleware, got {name or repr(o)}.{mend}')
     return as_list(given)
 
@@ -293,6 +295,8 @@ class Routing(Verbs):
         before: Any = None      # Guards in front of it, after the app's own
     ) -> None:
         "Put another app under `path`"
+        if not callable(app):
+            raise TypeError(f'mount() puts an ASGI app under {path!r}, got {app!r}. For a folder write StaticFiles(directory=...).')
         if before is None: tell_called(dict(before=None))
         guards = as_list(before)
         folder = getattr(app, 'directory', None)
@@ -598,7 +602,9 @@ class Serving(Hooks, Starlette):
         "`f` as Starlette calls exception handlers"
         if not isinstance(key, int) and not (isinstance(key, type) and issubclass(key, Exception)):
             raise TypeError(f'An exception handler is for a status (404) or an exception class, got {key!r}.')
-        if not callable(f): raise TypeError(f'The exception handler for {getattr(key, "__name__", key)} is a function, got {f!r}.')
+        if not callable(f) or isinstance(f, FT | Response):
+            name = getattr(key, '__name__', key)
+            raise TypeError(f'The exception handler for {name} is a function, got {f!r}. Write lambda req, exc: ...')
         if isinstance(f, ErrorHandler) or (isinstance(key, type) and issubclass(key, WebSocketException)): return f
         return ErrorHandler(f, self.site, key if isinstance(key, int) else None)
 

@@ -51,6 +51,7 @@ def password_lookup(
 # %% ../../nbs/api/app/34_auth.ipynb #8597e587
 class BasicAuthMiddleware(MiddlewareBase):
     "Ask for a name and a password before anything else is answered"
+    is_guard = True   # it is asked again for open pages, with their paths
     def __init__(self,
         app: ASGIApp,                           # What to guard
         cb: Callable[..., Any],                 # `cb(connection, name, password)` → the user, or anything false

@@ -32,7 +32,7 @@ from ..http.routes import Registers
 from ..realtime.open_broker import share_channels
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
-_table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict'.split())
+_table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict transform if_not_exists'.split())
 _class_options = frozenset('sess_cls body_wrap lifespan on_startup on_shutdown'.split())   # may be classes
 
 @functools.cache
@@ -121,15 +121,16 @@ def make_table(
     "A table with these columns, and its dataclass"
     spec = dict(columns)
     render = spec.pop('render', None)
-    words = {k: spec.pop(k) for k in list(spec) if k in _table_words}
+    words = {k: spec.pop(k) for k, v in list(spec.items()) if k in _table_words and not isinstance(v, type)}
+    changes = words.pop('transform', False)
     words.setdefault('pk', 'id' if 'id' in spec else None)
     given, spec = spec, {column: column_type(f'{name}.{column}', kind) for column, kind in spec.items()}
     table = db.t[name]
     if hasattr(db, 'lock'): table.__class__ = _table_class(type(table))
-    if not table.exists():
+    if not table.exists() or changes:
         if not spec: raise TypeError(f'The table {name!r} is not there yet and needs columns: fast_app(db_file, id=int, title=str).')
         words['defaults'] = {column: 0 for column, kind in given.items() if kind is bool} | (words.get('defaults') or {})
-        table.create(spec, **words)
+        table.create(spec, **words, transform=changes)
     else:
         have = {c.name for c in table.columns}
         for column, kind in spec.items():
@@ -299,7 +300,7 @@ def serve(
 def _check_uvicorn(given: Mapping[str, Any]) -> None:
     "TypeError for what neither `serve` nor uvicorn knows"
     import uvicorn
-    known = [*inspect.signature(serve).parameters, *inspect.signature(uvicorn.run).parameters]
+    known = list(dict.fromkeys(k for f in (serve, uvicorn.run) for k in inspect.signature(f).parameters if k != 'kwargs'))
     for name in given:
         if name not in known: raise TypeError(unknown_keyword('serve', name, known))
 

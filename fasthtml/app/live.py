@@ -295,7 +295,8 @@ async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
 @patch
 async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[str, Verdict]:
     "What the guards of some pages say"
-    alone, said = outermost_app(scope) in (None, self.app), {}
+    guarded = any(getattr(layer.cls, 'is_guard', False) for layer in self.app.user_middleware)   # basic authentication
+    alone, said = outermost_app(scope) in (None, self.app) and not guarded, {}
     for path in paths:   # guards of the apps around this one know the page by its path, too
         said[path] = await (ask_guards(self.app, scope, *read_address(path)) if alone else ask_again(scope, path))
         if not len(said) % 10: await asyncio.sleep(0)   # others have their turn
@@ -426,7 +427,7 @@ class Live:
         name: str | None = None,        # Instead of the function's name
         presence: Any = None,           # A channel with `presence=`: pages that show the region are among its people
     ) -> Any: # A `Region`, or a decorator that makes one
-        "Decorator: pages that show the element which this function draws follow it"
+        "Decorator: make a region, an element that every page showing it keeps up to date"
         for option, value in ('check', check), ('timeout', timeout):
             fine = value is None or isinstance(value, int | float) and value > 0
             if not fine: raise ValueError(f'{option}= is a number of seconds above 0, got {value!r}.')

@@ -235,7 +235,7 @@ class Operated:
         checks: Checks|None = None,    # What else must be well, by name: functions that return something true
         broker: bool = True,           # Does a broker that cannot be reached count?
     ) -> None:
-        "Add two addresses for load balancers and process managers"
+        "Add `/healthz` and `/readyz`, for process managers and load balancers"
         made = Health(self.site, self.lifecycle, broker, dict(checks or {}), lambda: self.own_hosts)
         self._answer(live, made.live, '_live')
         self._answer(ready, made.ready, '_ready')
@@ -244,7 +244,7 @@ class Operated:
         path: str = '/metrics',       # Where
         token: str|None = None,       # Who sends it may read; without one, clients from near, under a name from there
     ) -> None:
-        "Add the numbers of this process, for Prometheus"
+        "Add `/metrics`: the numbers of this process, for Prometheus"
         text = exposition(lambda: samples(self.lifecycle, self.site.hub.broker))
         def numbers(request: Request) -> Response:
             if not may_read(request, token, self.own_hosts): return PlainTextResponse('Not Found', 404)

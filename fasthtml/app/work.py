@@ -459,6 +459,6 @@ class Working:
         guard: Callable | None = None,  # Who may see it, as for `live`
         name: str | None = None,        # Instead of the function's name
     ) -> Any: # `Work`, or a decorator that makes it
-        "Decorator: the function outlives the page; `start`, `stop`, and an element that follows it"
+        "Decorator: the function runs on when the page has gone; `start`, `stop`, `wait`, and an element that shows it"
         if fn is None: return lambda f: Work(self.regions, f, name, pace, guard)
         return Work(self.regions, fn, name, pace, guard)

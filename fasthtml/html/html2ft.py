@@ -199,7 +199,7 @@ def html2ft(
     keep_space: bool = False,  # Keep all white space, also what no browser shows?
 ) -> str:                      # Python source: one expression, a tuple if there are several elements
     "The Python that makes some HTML, to be used after `from fasthtml.common import *`"
-    top, doctype = _parse(html)
+    top, doctype = _parse(html.encode('utf-8', 'replace').decode())   # half of a surrogate pair is in no HTML
     nodes, raw, todo, done = [], [], list(top), {}
     while todo:
         node = todo.pop()

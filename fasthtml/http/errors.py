@@ -28,7 +28,7 @@ from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
-from .handlers import Site, call, fetch_session, fill_specials, own_page, prepared_names
+from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
@@ -154,13 +154,15 @@ def error_views(
     handlers: Mapping[Any, Callable]|None = None # Exception handlers of the program, which come first
 ) -> dict[Any, Any]:
     "Exception handlers: those of the program, and the view for everything else"
+    if not isinstance(handlers := handlers or {}, Mapping):
+        raise TypeError(f'exception_handlers= maps a status or an exception class to a function ({{404: not_found}}), got {handlers!r}.')
     views = dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(view, site)) if view else {}
-    return {**views, **(handlers or {})}
+    return {**views, **handlers}
 
 # %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class Sent:
-    "Has the answer begun?"
-    started = False
+    "Has the answer begun? Is it complete?"
+    started = complete = False
 
 def _note_sent(scope: Scope, sent: Sent) -> Sent:
     "Keep it with what the app knows of its server: another key would enlarge the table of the scope"
@@ -245,6 +247,7 @@ def error_page(
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b76c
 _last, _policy = (b'connection', b'close'), b'content-security-policy'
+_ends, _in_test = frozenset({'http.response.body', 'http.response.pathsend'}), frozenset({'http.response.debug', 'fasthtml.test'})
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
 class ServerErrors(ServerErrorMiddleware):
@@ -262,12 +265,15 @@ class ServerErrors(ServerErrorMiddleware):
             if message['type'] == 'http.response.start':
                 sent.started = True
                 if extra or self.csp and message['status'] == 304: message = {**message, 'headers': self.headers_of(message, extra)}
+            elif message['type'] in _ends and not message.get('more_body'): sent.complete = True
             return send(message)
         try:
             try: await self.app(scope, receive, noting)
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
             note_name(exc)
+            if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
+                return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
             if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server will get the exception, and close
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise

@@ -25,6 +25,7 @@ from typing import Any
 # %% ../../nbs/api/http/14_handlers.ipynb #a9dd9c48
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.middleware import Middleware
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -135,7 +136,9 @@ def guard(
     if isinstance(o, Guard): return o
     if site and (kept := site.prepared.get(id(o))): return kept[1]
     fn, skip = (o.f, o.skip) if isinstance(o, Beforeware) else (o, ())
-    if not callable(fn): raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.')
+    if not callable(fn) or isinstance(fn, FT | Response):
+        mend = ' Write middleware=[...].' if isinstance(fn, Middleware) else ' Write a function that returns it.' if callable(fn) else ''
+        raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.{mend}')
     made = Guard(fn, make_plan(fn, extra=_resp, spare=True), skip_patterns(skip))
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made

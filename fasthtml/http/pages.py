@@ -172,6 +172,7 @@ def canonical_url(
     "The address that was asked for"
     raw, query = scope.get('raw_path'), scope.get('query_string')
     path = raw.decode('latin-1').replace('\\', '%5C') if raw else quote(scope['path'], safe="/~:@!$&'()*+,;=")
+    if path[:1] != '/': path = '/' + path   # an address with a host of its own (RFC 9112, 3.2.2), or `*`
     if query: path += '?' + query.decode('latin-1')
     if isinstance(origin, str): return origin.rstrip('/') + path
     host = headers.get(b'host', b'').decode('latin-1')

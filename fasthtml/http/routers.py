@@ -114,7 +114,7 @@ class APIRouter(_Decorator, Verbs):
         host: str | None = None,                      # In place of the router's
         before: Any = None,                           # Guards, after the router's
     ) -> Any:
-        "Decorator: the function or class answers `path`"
+        "Decorator: the function or class handles `path`"
         def register(target: Any, path: str | None) -> Any:
             specs = route_specs(target, path, methods, name)
             wrapper = wrap_route(target.fn if isinstance(target, Route) else target, self.prefix + specs[0].path,
@@ -173,7 +173,7 @@ def live(self: APIRouter,
     fn: Callable | None = None, # A function that draws one element
     **options: Any,             # As for the app's `live`
 ) -> Any: # What the app makes of it, or a decorator
-    "Decorator: pages that show the element which this function draws follow it"
+    "Decorator: make a region, an element that every page showing it keeps up to date"
     return self._of_app('live', fn, options)
 
 @patch
@@ -181,7 +181,7 @@ def work(self: APIRouter,
     fn: Callable | None = None, # An async function with a parameter `say`
     **options: Any,             # As for the app's `work`
 ) -> Any: # What the app makes of it, or a decorator
-    "Decorator: the function outlives the page"
+    "Decorator: the function runs on when the page has gone"
     return self._of_app('work', fn, options)
 
 @patch

@@ -253,35 +253,35 @@ class Verbs:
     "One decorator for each HTTP method, on top of `route`. `methods=` adds others, as FastHTML allows"
     @typed
     def get(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer GET (and HEAD)"
+        "Decorator: handle GET (and HEAD)"
         return self.route(path, kwargs.pop('methods', 'get'), name, **kwargs)
     @typed
     def post(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer POST"
+        "Decorator: handle POST"
         return self.route(path, kwargs.pop('methods', 'post'), name, **kwargs)
     @typed
     def put(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer PUT"
+        "Decorator: handle PUT"
         return self.route(path, kwargs.pop('methods', 'put'), name, **kwargs)
     @typed
     def delete(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer DELETE"
+        "Decorator: handle DELETE"
         return self.route(path, kwargs.pop('methods', 'delete'), name, **kwargs)
     @typed
     def patch(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer PATCH"
+        "Decorator: handle PATCH"
         return self.route(path, kwargs.pop('methods', 'patch'), name, **kwargs)
     @typed
     def head(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer HEAD alone"
+        "Decorator: handle HEAD alone"
         return self.route(path, kwargs.pop('methods', 'head'), name, **kwargs)
     @typed
     def trace(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer TRACE"
+        "Decorator: handle TRACE"
         return self.route(path, kwargs.pop('methods', 'trace'), name, **kwargs)
     @typed
     def options(self, path: Any = None, name: str | None = None, **kwargs) -> Any:
-        "Answer OPTIONS"
+        "Decorator: handle OPTIONS"
         return self.route(path, kwargs.pop('methods', 'options'), name, **kwargs)
 
 def give_to(

@@ -175,7 +175,7 @@ class Channel:
         return self.broker.publish_sync(self, Message(content, _one_line(event)))
 
     def join(self, subscriber: Subscriber | WebSocket) -> str: # Id of the message before; a client that reconnects can resume there
-        "From now on `subscriber` gets what is published. One that has ended gets nothing"
+        "Subscribe: `subscriber` gets what is published from now on. One that has ended gets nothing"
         subscriber = getattr(subscriber, 'connection', subscriber)
         loop = getattr(subscriber, 'loop', None)
         if loop is not None and loop is not running_loop() and loop.is_running():   # in a plain function
@@ -188,7 +188,7 @@ class Channel:
         return last_id
 
     def leave(self, subscriber: Subscriber | WebSocket) -> None:
-        "It gets nothing any more; more than once is once"
+        "Unsubscribe. One that has not subscribed is left alone"
         subscriber = getattr(subscriber, 'connection', subscriber)
         with self._lock:
             subscriber.channels.discard(self)

@@ -13,6 +13,7 @@ import logging
 import random
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
@@ -263,7 +264,7 @@ async def _take_steps(self: Connection, ending: Ending, failure: BaseException |
     ticker().discard(self)                                                                  # 2
     self.leave()                                                                            # 3
     outside = await self._step(ending.stop()) or outside                                    # 4
-    outside = await self._step(self.close_for(ending)) or outside                           # 5
+    outside = await self._step(self._close(ending)) or outside                              # 5
     outside = await self._step(ending.after()) or outside                                   # 6
     if self.mailbox.is_sending: outside = await self._step(self.mailbox.release()) or outside
     self.state = next_state(self.state, 'closed')                                           # 7
@@ -303,6 +304,19 @@ async def _step(self: Connection, step: Awaitable) -> BaseException | None:  # A
         if self.passes(e): raise
         log.exception('%s: the end of a connection failed', self.scope.get('path'))
     return None
+
+# %% ../../nbs/api/realtime/22_connections.ipynb #f828b9b1
+@patch
+async def _close(self: Connection, ending: Ending, seconds: float = 1) -> None:
+    "Step 5, in a task of its own: a cancellation leaves it some seconds, unless the client is to be cut off"
+    closing = asyncio.create_task(self.close_for(ending))
+    try: await asyncio.shield(closing)
+    except CancelledError:
+        end = self.loop.time() + seconds
+        while not closing.done() and self.state.manner is not Manner.CUT and (left := end - self.loop.time()) > 0:
+            with suppress(CancelledError): await asyncio.wait([closing], timeout=left)
+        closing.cancel()
+        raise
 
 @patch
 async def close_for(self: Connection, ending: Ending) -> None:

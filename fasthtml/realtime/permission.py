@@ -27,7 +27,7 @@ from .servers import server_of
 @dataclass(frozen=True, slots=True)
 class Verdict:
     "What the guards of a page decide about a user"
-    auth: Any = None      # Who it is: `scope['auth']`
+    auth: Any = None      # Who it is: `scope['auth']`; None if a guard has refused, whatever it has noted before
     refused: bool = False # A guard has answered instead of the page
 
 class PageAddress(NamedTuple):
@@ -108,8 +108,8 @@ async def _ask(before: Iterable[Any], asked: Scope, app: Any) -> Verdict:
     try: answer = await run_before(before, Source(scope=asked, receive=_no_body), app.site)
     except HTTPException as e:
         if e.status_code >= 500 or e.status_code == 429: raise
-        return Verdict(asked.get('auth'), refused=True)
-    return Verdict(asked.get('auth'), refused=answers(answer))
+        return Verdict(refused=True)
+    return Verdict(refused=True) if answers(answer) else Verdict(asked.get('auth'))
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client state headers extensions'.split())

@@ -207,7 +207,7 @@ def http_scope(
                 scheme=url.scheme, path=unquote(path.decode()), raw_path=path, query_string=query, root_path=root_path,
                 headers=_headers(request),
                 client=('testclient', 50000), server=(url.host, url.port or {'http': 80, 'https': 443}[url.scheme]),
-                state=state.copy(), extensions={})
+                state=state.copy(), extensions={'fasthtml.test': {}})
 
 class AppTransport(httpx2.AsyncBaseTransport):
     "Calls an app instead of opening a connection"

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.testclient import TestClient
 
 from fasthtml.common import *
@@ -558,3 +559,42 @@ def test_a_list_that_does_not_say_of_what_takes_everything(annotation):
         else: assert sent.status_code == 200 and seen.pop() == from_json
         client.post(f'/{f.__name__}', data={'x': ['1', '']})
         assert seen.pop() == from_form
+
+
+# Mistakes that are errors when a program starts: what it wrote, and what to write
+
+STARTS = {
+    'a middleware as a guard': (lambda: FastHTML(before=user_pwd_auth(ann='x')), r'Middleware\(BasicAuth.* Write middleware=\[...\]'),
+    'a guard as a middleware': (lambda: FastHTML(middleware=[Beforeware(print)]), 'It is a guard: write before='),
+    'a class as a middleware': (lambda: FastHTML(middleware=[CORSMiddleware]), r'Write Middleware\(CORSMiddleware'),
+    'a response as a guard': (lambda: FastHTML(before=RedirectResponse('/login')), 'Write a function that returns it'),
+    'an element as a guard': (lambda: FastHTML(before=[P('no')]), 'got <p>no</p>. Write a function that returns it'),
+    'an element as an exception handler': (lambda: FastHTML(exception_handlers={404: P('no')}), 'got <p>no</p>. Write lambda req, exc'),
+    'a list of exception handlers': (lambda: FastHTML(exception_handlers=[404]), r'\{404: not_found\}.*, got \[404\]'),
+    'a folder in the place of an app': (lambda: FastHTML().mount('/static', 'static'), r"got 'static'. For a folder write StaticFiles"),
+}
+
+
+@pytest.mark.parametrize('mistake', STARTS)
+def test_a_mistake_at_the_start_says_what_to_write(mistake):
+    make, message = STARTS[mistake]
+    with pytest.raises(TypeError, match=message): make()
+
+
+def test_one_middleware_needs_no_list():
+    app = FastHTML(middleware=Middleware(GZipMiddleware, minimum_size=1), secret_key='x')
+    app.get('/')(lambda: P('x' * 100))
+    assert Client(app).get('/', headers={'accept-encoding': 'gzip'}).headers['content-encoding'] == 'gzip'
+
+
+@pytest.mark.parametrize('how', ['keywords', 'tbls'])
+def test_a_table_may_be_transformed(how, tmp_path):
+    pytest.importorskip('fastlite')
+    def table(**columns):
+        words = dict(columns, pk='id')
+        return fast_app(tmp_path/'x.db', secret_key='x', **(words if how == 'keywords' else {'tbls': {'items': words}}))[2]
+    table(id=int, name=str, gone=str).insert(name='a', gone='b')
+    assert [c.name for c in table(id=int, name=str, more=int).columns] == ['id', 'name', 'gone', 'more']   # no data is lost unasked
+    kept = table(id=int, name=str, transform=True)
+    assert [c.name for c in kept.columns] == ['id', 'name'] and kept[1].name == 'a'
+    assert 'transform' in [c.name for c in table(id=int, name=str, transform=str).columns]   # the name of a column

@@ -282,3 +282,10 @@ def test_what_processes_compare_names_nobody_to_a_reader_of_the_broker(tmp_path)
     one, same, other = map(counts, ('a key', 'a key', 'another'))
     assert one == same and len(one) == 2 and not one.keys() & other.keys()
     assert not one.keys() & {mark_of('address', '10.0.0.7'), mark_of('person', 'ann')}
+
+
+@pytest.mark.parametrize('client, told', [(None, 1), (('', 0), 1), (('203.0.113.7', 1), 0)])
+def test_a_limit_for_addresses_that_no_server_names_is_told_once(client, told, caplog):
+    admissions = Admissions(Limits(per_address=1))
+    for _ in range(3): admissions.admit({'type': 'http', 'client': client})
+    assert caplog.text.count('Limits(per_address=) has no effect') == told

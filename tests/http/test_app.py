@@ -833,3 +833,32 @@ def test_a_crash_says_that_the_connection_ends(way, http):
             response.read()
             assert (response.status, response.getheader('connection') == 'close') == (status, ends), path
         connection.close()
+
+
+AFTERWARDS = {
+    'elements': lambda task: (P('done'), task),
+    'several': lambda task: (P('done'), BackgroundTasks([task])),
+    'response': lambda task: PlainTextResponse('done', background=task), 'FtResponse': lambda task: FtResponse(P('done'), background=task),
+}
+
+
+def test_what_fails_after_a_response_costs_the_next_request_nothing(caplog):
+    app = new_app()
+    @app.get('/{way}')
+    def work(way: str, plain: bool):
+        def fail(): raise RuntimeError('too late')
+        async def afail(): raise RuntimeError('too late')
+        return AFTERWARDS[way](BackgroundTask(fail if plain else afail))
+    with served(app, log_level='critical') as server:
+        connection = http_client.HTTPConnection('127.0.0.1', server.port)
+        for way, plain in itertools.product(AFTERWARDS, (0, 1)):
+            connection.request('GET', f'/{way}?plain={plain}', headers={'HX-Request': 'true'})
+            response = connection.getresponse()
+            assert response.status == 200 and b'done' in response.read()
+        connection.request('GET', '/nowhere/at/all')   # on the same connection; the task before it has failed by now
+        assert connection.getresponse().status == 404
+        connection.close()
+    lines = [r for r in caplog.records if r.getMessage().startswith('After the response of GET /')]
+    assert len(lines) == 2 * len(AFTERWARDS) and all(str(r.exc_info[1]) == 'too late' for r in lines)
+    for client in TestClient(app), Client(app):   # a test fails
+        with pytest.raises(RuntimeError, match='too late'): client.get('/elements?plain=1')

@@ -160,3 +160,7 @@ def test_fragments_of_any_kind_are_kept(html):
 def test_missing_parser_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, 'turbohtml', None)
     with pytest.raises(ImportError, match=r"fasthtml\[html\]"): html2ft('<p>')
+
+
+def test_half_of_a_surrogate_pair_is_no_error():
+    assert html2ft('<p title="a\ud800">b\udfff</p>') == "P('b?', title='a?')"

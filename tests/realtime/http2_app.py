@@ -1,4 +1,5 @@
 "What the HTTP/2 tests serve: a page with ten event streams and a socket, and what the server saw of them."
+import asyncio
 import os
 
 from fasthtml.common import Button, Div, EventStream, FastHTML, Form, Hidden, P, Response
@@ -44,6 +45,29 @@ async def ready(): return P('ready', id='echo')
 async def talk(msg: str, scope):
     note(scope)
     return P(msg, id='echo')
+
+
+ends = {}   # Socket → what its functions said
+
+
+async def begins(key: str, send):
+    ends[key] = ['conn']
+    await send(f'hello {key}')
+    try: await asyncio.sleep(3600)
+    finally: ends[key].append('conn ended')
+
+
+async def over(key: str, code: int): ends[key].append(code)
+
+
+@app.ws('/socket/{key}', conn=begins, disconn=over, channels=news)
+async def socket(msg: str, ws):
+    if msg == 'close': await ws.close(4321, 'enough')
+    return f'echo {msg}'
+
+
+@app.get('/ends')
+def what_ended(): return ends
 
 
 @app.get('/seen')

@@ -1,4 +1,5 @@
 """Event streams over HTTP/2, with servers that speak it; judged by curl and httpx2. Chromium is in `tests/browser/test_http2.py`."""
+import json
 import shutil
 import signal
 import socket
@@ -11,6 +12,10 @@ import h2.connection
 import h2.errors
 import httpx2
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 from http2_kit import HTTP2, launch, make_certificate
 from support import DEADLINE, ROOT, missing, parse_events, wait_until
@@ -130,3 +135,91 @@ async def until_line(stream, last):
     async for line in stream.aiter_lines():
         yield line
         if line == last: return
+
+
+class Socket:
+    "A WebSocket in a stream of an HTTP/2 connection (RFC 8441); its frames are those of the `websockets` library"
+    def __init__(self, client: Client, key: str):
+        self.client, self.key, self.texts, self.given = client, key, [], 0
+        self.protocol = ClientProtocol(parse_uri('wss://127.0.0.1/'), state=State.OPEN)
+        self.number = client.h2.get_next_available_stream_id()
+        own = (':method', 'CONNECT'), (':protocol', 'websocket'), (':path', f'/socket/{key}'), *client.always
+        client.h2.send_headers(self.number, [*own, ('sec-websocket-version', '13'), ('origin', client.site.url)])
+        client.sock.sendall(client.h2.data_to_send())
+        self.expect(f'hello {key}')
+        assert client.heads[self.number][':status'] == '200'
+
+    def take(self) -> None:
+        "What has come"
+        body = self.client.bodies[self.number]
+        self.protocol.receive_data(body[self.given:])
+        self.given = len(body)
+        self.texts += [frame.data.decode() for frame in self.protocol.events_received() if frame.opcode is Opcode.TEXT]
+
+    def expect(self, text: str) -> None:
+        def there():
+            self.take()
+            return text in self.texts
+        self.client.read_until(there)
+
+    def closed(self) -> int:
+        "The code of the server's close frame, once it is there"
+        def there():
+            self.take()
+            return self.protocol.close_rcvd
+        self.client.read_until(there)
+        return self.protocol.close_rcvd.code
+
+    def send(self, text: str) -> None:
+        self.protocol.send_text(json.dumps({'msg': text}).encode())
+        self.out()
+
+    def out(self) -> None:
+        self.client.h2.send_data(self.number, b''.join(self.protocol.data_to_send()))
+        self.client.sock.sendall(self.client.h2.data_to_send())
+
+    def close(self) -> None:
+        self.protocol.send_close(4001, 'bye')
+        self.out()
+
+
+ENDS = {   # How each of several sockets of one connection ends
+    'a close frame': lambda socket: socket.close(),
+    'a reset': lambda socket: socket.client.reset(socket.number),
+    'the handler closes': lambda socket: socket.send('close'),
+}
+
+def test_sockets_over_http2_end_alone_and_properly(certificate, tmp_path):
+    "W1-W3, S2, S3: `conn`, messages and a channel side by side; each end runs `disconn` once; SIGTERM closes the others with 1012"
+    with launch(HTTP2['hypercorn'], certificate, tmp_path) as site, talking_to(site) as client:
+        def said(key): return json.loads(site.get('/ends')).get(key)
+        sockets = {name: Socket(client, str(n)) for n, name in enumerate([*ENDS, 'stays', 'one more'])}
+        stream = client.ask('GET', '/events/1', [('accept', 'text/event-stream')])
+        for name, socket in sockets.items():
+            for n in range(20): socket.send(f'{name} {n}')
+        for name, socket in sockets.items():
+            socket.expect(f'echo {name} 19')
+            assert socket.texts[1:] == [f'echo {name} {n}' for n in range(20)]
+        for name, end in ENDS.items(): end(sockets[name])
+        assert sockets['the handler closes'].closed() == 4321
+        for name in ENDS:
+            key = sockets[name].key
+            wait_until(lambda: len(said(key)) == 3, what=f'{name}: {said(key)}')  # noqa: B023
+            assert said(key)[:2] == ['conn', 'conn ended'], (name, said(key))
+        wait_until(lambda: site.listening == 3)
+        site.get('/publish/news')
+        for name in 'stays', 'one more': sockets[name].expect('news')
+        client.read_until(lambda: b'data: news' in client.bodies[stream])
+        site.process.signal(signal.SIGTERM)
+        assert [sockets[name].closed() for name in ('stays', 'one more')] == [1012, 1012]
+        client.read_until(lambda: b'event: shutdown' in client.bodies[stream])
+
+
+def test_a_connection_of_many_sockets_that_is_cut_ends_them_all(certificate, tmp_path):
+    with launch(HTTP2['hypercorn'], certificate, tmp_path) as site:
+        with talking_to(site) as client:
+            for n in range(20): Socket(client, str(n))
+            wait_until(lambda: site.listening == 20)
+        wait_until(lambda: site.listening == 0)
+        wait_until(lambda: all(len(said) == 3 for said in json.loads(site.get('/ends')).values()))
+        assert {tuple(said) for said in json.loads(site.get('/ends')).values()} <= {('conn', 'conn ended', code) for code in (1005, 1006)}

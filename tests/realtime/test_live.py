@@ -13,11 +13,13 @@ from urllib.parse import quote
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.app import live, open_pages
+from fasthtml.app.auth import BasicAuthMiddleware
 from fasthtml.common import (
     A,
     APIRouter,
@@ -25,6 +27,7 @@ from fasthtml.common import (
     Div,
     EventStream,
     FastHTML,
+    Limits,
     Response,
     Script,
     Td,
@@ -1079,3 +1082,51 @@ def test_a_page_is_asked_about_so_many_addresses_however_many_it_claims():
             most = max(most, asked)
         assert statuses[:3] == [204, 204, 409] and most <= live.most_addresses
         assert page.rest()[-1][0] == 'shutdown'
+
+
+def test_whom_a_guard_has_noted_before_it_refused_is_nobody():
+    "L4: neither does a claimed page of that guard make a stranger a person, nor count against that person's limit"
+    def vault(req):
+        if not req.url.path.startswith('/vault'): return None
+        req.scope['auth'] = req.headers.get('x-user')   # who they say they are
+        if req.headers.get('x-password') != 'right': return Response('no', 401)
+    app = FastHTML(secret_key='k', before=vault, limits=Limits(per_person=1))
+    @app.live
+    def account(auth): return Div(f'{auth or "nobody"} owns 7 euro')
+    @app.live
+    def front(): return Div(account())
+    app.get('/')(lambda: front())
+    with serve(app) as served:
+        visitor, said, right = Visitor(served), {'X-User': 'ann'}, {'X-Password': 'right'}
+        key, token, _ = visitor.rows('/')[0]
+        claim = ['none{}', 'f.' + base64.urlsafe_b64encode(b'/vault').decode() + '.c', '']
+        rows = [[key, token, ''], ['account{}', '', ''], claim]
+        def poll(**headers): return visitor.request('POST', '/_live', dict(has=rows, poll=True), **headers).read().decode()
+        assert 'ann owns' in poll(**said, **right), 'she is let in'
+        assert 'nobody owns' in (text := poll(**said)) and 'ann' not in text
+        page = Stream(visitor.request('POST', '/_live', dict(has=rows[:2]), **said))
+        page.until('live/checked')
+        assert not app.site.limits.people
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **said).status == 204
+        assert 'ann' not in str(page.until('live/checked'))
+
+
+def test_basic_authentication_is_asked_again_with_the_path_of_the_page():
+    "L4: its function may go by the path, and a page that it skips belongs to every visitor"
+    staff = {'ann'}
+    def known(conn, name, password): return (name in staff or '/staff' not in conn.url.path) and name
+    app = FastHTML(secret_key='k', middleware=[Middleware(BasicAuthMiddleware, cb=known, skip=['/open'])])
+    @app.live
+    def clock(): return Div('noon')
+    for path in '/staff', '/open': app.get(path)(lambda: clock())
+    with serve(app) as served:
+        visitor, ann = Visitor(served), {'Authorization': 'Basic ' + base64.b64encode(b'ann:x').decode()}
+        rows = visitor.rows_in(visitor.request('GET', '/staff', **ann).read().decode())
+        page = Stream(visitor.request('POST', '/_live', dict(has=rows), **ann))
+        page.until('live/checked')
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **ann).status == 204
+        staff.clear()
+        assert visitor.request('POST', '/_live', dict(has=rows, poll=True), **ann).status == 403
+        assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **ann).status == 409
+        rows = [[key, token, ''] for key, token, _ in visitor.rows('/open')]
+        assert 'noon' in visitor.request('POST', '/_live', dict(has=rows, poll=True), **ann).read().decode()

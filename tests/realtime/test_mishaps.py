@@ -229,7 +229,7 @@ async def test_disconn_runs_to_its_end_when_the_server_cancels_us_meanwhile():
 
 @pytest.mark.parametrize('path', ['/stream', '/socket'])
 async def test_cancelled_again_at_any_step_of_the_ending(path):
-    "A server that loses its patience, or the drain that aborts, in the middle of the closing event"
+    "A server that loses its patience, again and again, or the drain that aborts, in the middle of the closing event"
     before = asyncio.all_tasks()
     for how in 'outside', 'abort':
         for step in range(30):
@@ -267,13 +267,19 @@ async def test_cancelled_again_at_any_step_of_the_ending(path):
             [connection] = app.lifecycle.connections
             task.cancel() if how == 'outside' else connection.shut_down()
             for _ in range(step): await asyncio.sleep(0)
-            task.cancel() if how == 'outside' else connection.abort()
+            if how == 'abort': connection.abort()
+            for _ in range(3 if how == 'outside' else 0):
+                task.cancel()
+                await asyncio.sleep(0)
             await asyncio.wait([task], timeout=30)
             assert task.done() and task.cancelled() == (how == 'outside'), (how, step)
             await others_done(before)
             await until(lambda: not app.lifecycle.connections)  # noqa: B023
             assert not open_now and len(app.channel('c')) == 0, (how, step)
             assert ends == ([0] if path == '/socket' else []), (how, step)
+            if how == 'abort': continue
+            if path == '/socket': assert wire.sent[-1]['code'] == 1012, step
+            else: assert not wire.sent[-1]['more_body'] and b'event: shutdown' in wire.sent[-1]['body'], step
 
 
 # Messages that cannot be drawn

@@ -125,6 +125,31 @@ def test_a_socket_is_given_up_after_slow_seconds_without_reading(slow):
     else: assert code == 1001
 
 
+@pytest.mark.parametrize('cancellations', [1, 2, 5])
+def test_a_server_that_loses_its_patience_does_not_wait_for_a_client_that_takes_nothing(cancellations):
+    "At a shutdown the client has half of the grace time for the closing event; now it has a second"
+    async def main():
+        app, loop = FastHTML(secret_key='x', grace=60), asyncio.get_running_loop()
+        @app.get('/x')
+        async def x(): return EventStream(app.channel('news'))
+        client = Client('/x')
+        task = client.start(app)
+        while not len(app.channel('news')): await asyncio.sleep(0)
+        client.reads.clear()
+        await app.channel('news').publish('x')
+        [connection] = app.lifecycle.connections
+        connection.shut_down()
+        await asyncio.sleep(1)
+        began, waited = loop.time(), not task.done()
+        for _ in range(cancellations):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        await asyncio.wait([task], timeout=100)
+        return waited, task.cancelled(), loop.time() - began
+    waited, cancelled, seconds = on_virtual_clock(main)
+    assert waited and cancelled and seconds < 1.5
+
+
 # A handler that works for long
 
 def test_a_handler_that_works_and_sends_nothing_does_not_delay_disconn():
