@@ -2248,6 +2248,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.http.sources._header_finder': ( 'api/http/sources.html#_header_finder',
                                                                                  'fasthtml/http/sources.py'),
                                        'fasthtml.http.sources.make_find': ('api/http/sources.html#make_find', 'fasthtml/http/sources.py'),
+                                       'fasthtml.http.sources.make_whole_find': ( 'api/http/sources.html#make_whole_find',
+                                                                                  'fasthtml/http/sources.py'),
                                        'fasthtml.http.sources.whence': ('api/http/sources.html#whence', 'fasthtml/http/sources.py')},
             'fasthtml.http.texts': { 'fasthtml.http.texts.Text': ('api/http/texts.html#text', 'fasthtml/http/texts.py'),
                                      'fasthtml.http.texts.Text.__deepcopy__': ( 'api/http/texts.html#text.__deepcopy__',

@@ -169,6 +169,7 @@ class Cast:
     file: bool = False              # Made of uploaded files
     record: Any = None              # The `Record`, for a type with named fields
     blank: bool = False             # '' is a value of the type
+    whole: bool = False             # A list in JSON is one value
 
     def __call__(self, value: Any) -> Any:
         "The converted value; BadValue says what is wrong"
@@ -194,7 +195,7 @@ scalars: Mapping[Any, Cast] = types.MappingProxyType({
     datetime: Cast(_iso(datetime), Text('datetime')),
     time: Cast(_iso(time), Text('time')),
 })
-any_cast = Cast(lambda value: value, Text('anything'), blank=True)
+any_cast = Cast(lambda value: value, Text('anything'), blank=True, whole=True)
 
 # %% ../../nbs/api/http/10_casts.ipynb #66d0968f
 def is_empty_file(value: Any) -> bool:
@@ -245,8 +246,9 @@ def union_cast(
             try: return c(value) if c.many else c.of(value)
             except BadValue: pass
         raise BadValue(expected, value)
-    record = casts[0].record if len(casts) == 1 else None
-    return Cast(first, expected, any(c.many for c in casts), optional, any(c.file for c in casts), record, blank)
+    record, many = casts[0].record if len(casts) == 1 else None, any(c.many for c in casts)
+    whole = not many and any(c.whole for c in casts)
+    return Cast(first, expected, many, optional, any(c.file for c in casts), record, blank, whole)
 
 # %% ../../nbs/api/http/10_casts.ipynb #e1cd33c1
 def list_cast(

@@ -27,7 +27,7 @@ from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
 from .texts import Text, say
 from .records import Record, make_cast, spellings, type_hints
-from .sources import SAID, SourceMarker, Source, make_find, whence
+from .sources import SAID, SourceMarker, Source, make_find, make_whole_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import Body as Body, Request as Request, FrameBody as FrameBody, has_body as has_body
@@ -102,9 +102,10 @@ def _absent(name: str, cast: Cast, default: Any) -> Callable[[], Any]:
 # %% ../../nbs/api/http/12_params.ipynb #1e4078d2
 def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], sources: tuple[str, ...]) -> Getter:
     "One ordinary field"
-    find, convert, nothing, absent = make_find(keys, sources), cast.fn, cast.nothing, _absent(name, cast, default)
+    find = (make_whole_find if cast.whole else make_find)(keys, sources)
+    convert, nothing, absent = cast.fn, cast.nothing, _absent(name, cast, default)
     skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
-    key, in_body = keys[0], sources[:2] == SAID[:2]
+    key, in_body = keys[0], sources[:2] == SAID[:2] and not cast.whole
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
@@ -129,13 +130,13 @@ class _RecordGetter:
     name: str
     record: Record
     default: Any
-    finds: dict[tuple[str, ...], Callable] = field(init=False)
+    finds: dict[str, Callable] = field(init=False)
 
-    def __post_init__(self): self.finds = {m.keys: make_find(m.keys) for m in self.record.members}
+    def __post_init__(self): self.finds = {m.name: (make_whole_find if m.cast.whole else make_find)(m.keys) for m in self.record.members}
 
     def __call__(self, src: Source) -> Any:
         if self.default is not _MISSING and not any(f(src) for f in self.finds.values()): return self.default
-        try: return self.record.build(lambda keys: self.finds[keys](src))
+        try: return self.record.build(lambda m: self.finds[m.name](src))
         except BadValue as e: raise _Refused([self.error(f, src) for f in e.faults]) from e
 
     def error(self, fault: Fault, src: Source) -> FieldError:
@@ -144,7 +145,7 @@ class _RecordGetter:
         return FieldError(fault.path or self.name, source, fault.expected, fault.got)
 
     def sketch(self, src: Source) -> Any:
-        return self.record.sketch(lambda keys: self.finds[keys](src))
+        return self.record.sketch(lambda m: self.finds[m.name](src))
 
 def _data_getter(name: str, cast: Cast) -> Getter:
     "All that was sent, for a parameter annotated with `dict`"

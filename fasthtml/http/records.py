@@ -53,7 +53,7 @@ class Member:
         raise BadValue(cast.expected)
 
 # %% ../../nbs/api/http/11_records.ipynb #e208cbf2
-FieldFinder = Callable[[tuple[str, ...]], Sequence | None]     # keys → all values that were sent, None if there are none
+FieldFinder = Callable[[Member], Sequence | None]     # All values that were sent for a field, None if there are none
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -67,7 +67,7 @@ class Record:
         "The finished thing, or BadValue with every mistake"
         values, faults = {}, []
         for m in self.members:
-            try: there, value = m.take(find(m.keys))
+            try: there, value = m.take(find(m))
             except BadValue as e:
                 faults += e.within(m.name)
                 if len(faults) >= MAX_FAULTS: break
@@ -82,18 +82,18 @@ class Record:
         "The thing as far as it goes: good fields converted, bad ones as they came"
         values = {}
         for m in self.members:
-            found = find(m.keys)
+            found = find(m)
             try: there, value = m.take(found)
             except BadValue: there, value = bool(found), found and (found if m.cast.many else found[-1])
             if there: values[m.name] = value
         return self.draft(values)
 
 # %% ../../nbs/api/http/11_records.ipynb #7993b145
-def _values_in(obj: Mapping, keys: tuple[str, ...]) -> list | None:
-    "All values of a JSON object's key; null is nothing"
-    for k in keys:
+def _values_in(obj: Mapping, m: Member) -> list | None:
+    "All values of a field in a JSON object; null is nothing"
+    for k in m.keys:
         v = obj.get(k)
-        if v is not None: return v if isinstance(v, list) else [v]
+        if v is not None: return v if isinstance(v, list) and not m.cast.whole else [v]
     return None
 
 def record_cast(record: Record) -> Cast:
@@ -101,7 +101,7 @@ def record_cast(record: Record) -> Cast:
     def fill(obj):
         if type(obj) is record.cls: return obj
         if not isinstance(obj, Mapping): raise ValueError
-        return record.build(lambda keys: _values_in(obj, keys))
+        return record.build(lambda m: _values_in(obj, m))
     return Cast(fill, Text('object'), record=record)
 
 # %% ../../nbs/api/http/11_records.ipynb #a6dd0635
@@ -317,7 +317,8 @@ def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
         try: own = cast(info.annotation)
         except TypeError: own = any_cast            # a type that only pydantic knows
         else: wanted[info.alias or name] = own.expected
-        raw = dataclasses.replace(any_cast, many=_many(info.annotation), blank=own.blank, optional=own.optional)
+        many = _many(info.annotation)
+        raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many)
         if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
         elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
         return Member(info.alias or name, tuple(keys), raw, False, info.is_required())

@@ -1425,3 +1425,36 @@ def test_no_request_inspects_a_signature(monkeypatch):
             socket.send_json({'msg': 'hi'})
             assert socket.receive_text() == 'said hi'
     assert not inspected
+
+
+def test_a_parameter_that_takes_anything_loses_nothing_of_json():
+    from starlette.testclient import TestClient
+
+    from fasthtml.common import FastHTML
+    app, wrong = FastHTML(secret_key='k'), []
+    anything = {'Any': Any, 'object': object, 'Any or None': Any | None}
+    for name, ann in anything.items():
+        @dataclass
+        class Row: a_b: ann
+        class Typed(TypedDict): a_b: ann
+        Model = pydantic.create_model('Model', a_b=(ann, ...))
+        def alone(a_b): return {'got': a_b}
+        def row(o): return {'got': o.a_b}
+        def typed(o): return {'got': o['a_b']}
+        def model(o): return {'got': o.a_b}
+        def inner(rows): return {'got': rows[0].a_b}
+        for f, key, kind in ((alone, 'a_b', ann), (row, 'o', Row), (typed, 'o', Typed), (model, 'o', Model), (inner, 'rows', list[Row])):
+            f.__annotations__[key] = kind
+            app.post(f'/{f.__name__}/{name}')(f)
+    client = TestClient(app)
+    for name in anything:
+        for how in 'alone', 'row', 'typed', 'model', 'inner':
+            for value in ([1, 2], [1], [], [[1]], {'a': [1]}, 3, 'x', False):
+                for key in 'a_b', 'a-b':
+                    sent = {'rows': [{key: value}]} if how == 'inner' else {key: value}
+                    answer = client.post(f'/{how}/{name}', json=sent)
+                    if answer.status_code != 200 or answer.json() != {'got': value}: wrong.append((how, name, sent, answer.text))
+            if how != 'inner':
+                answer = client.post(f'/{how}/{name}', data={'a_b': ['1', '2']})
+                if answer.text != '{"got":"2"}': wrong.append((how, name, 'form', answer.text))
+    assert not wrong, '\n'.join(map(str, wrong))
