@@ -83,6 +83,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.app.auth.BasicAuthMiddleware.authenticate': ( 'api/app/auth.html#basicauthmiddleware.authenticate',
                                                                                            'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth._refuse_socket': ('api/app/auth.html#_refuse_socket', 'fasthtml/app/auth.py'),
+                                   'fasthtml.app.auth.asks_itself': ('api/app/auth.html#asks_itself', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.basic_credentials': ('api/app/auth.html#basic_credentials', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.basic_logout': ('api/app/auth.html#basic_logout', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.password_lookup': ('api/app/auth.html#password_lookup', 'fasthtml/app/auth.py'),
