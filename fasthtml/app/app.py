@@ -508,7 +508,7 @@ def asset_route(
     "Serves scripts of the asset table from this machine"
     serve = request_response(asset_handler(folder or None))
     route = HttpRoute('/_assets/{path:path}', serve, methods=['GET'], name='_assets', include_in_schema=False)
-    route.site = site   # no guard stands before it
+    route.site, route.asks_itself = site, True   # no guard stands before it
     return route
 
 def named_hosts(

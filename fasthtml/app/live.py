@@ -178,7 +178,7 @@ def _set_up(self: Regions) -> None:
               ('/_live/page', 'GET', Endpoint(self.page_of, make_plan(self.page_of), self.app.site)))
     for path, method, app in routes:
         route = HttpRoute(path, app, methods=[method], name=path.strip('/'), include_in_schema=False)
-        route.site = self.app.site   # its own guards are those of the pages
+        route.site, route.asks_itself = self.app.site, path != '/_live/page'   # their guards are those of the pages
         self.app.router.routes.insert(0, route)
 
 @patch

@@ -497,9 +497,9 @@ def _flat(obj: Mapping) -> Mapping:
     return {k: v for part in (*parts, obj) for k, v in part.items()}
 
 def _json_fields(obj: Mapping) -> dict[str, Sequence]:
-    "Lists are repeated values, null is a field without any"
+    "An array is the list of a field's values; a tuple holds the only one, or none for null"
     fields = {}
-    for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]
+    for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else (v,)
     return fields
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
@@ -631,7 +631,7 @@ class FrameBody(Body):
         self._found, self._said = None, obj.pop(key) if key else _EMPTY
         if 'body' in obj or 'values' in obj: obj = _flat(obj)
         self.raw, self.kind, self.json, self.size, self.fields = text.encode(), 'json', obj, 0, (fields := {})
-        for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else [v]
+        for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else (v,)
 
     @property
     def headers(self) -> Mapping[str, str]:

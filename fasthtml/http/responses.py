@@ -39,7 +39,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..html.element import FT, Safe, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader
-from .pages import (PageConfig, flatten, is_collection, is_data, make_page, page_edges, page_parts,
+from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
                             shows_itself, using_nonce)
 from .paths import address_of
 from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
@@ -430,7 +430,7 @@ def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scop
     "A page, or a part of one"
     token = csp_nonce.set(nonce) if nonce else None   # `using_nonce` would cost a page as much as its head
     try:
-        if not fragment: return make_page(nodes, page, scope, request, body_wrap, nonce)
+        if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
         return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
     finally:
         if token is not None: csp_nonce.reset(token)
