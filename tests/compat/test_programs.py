@@ -461,7 +461,8 @@ FORGOTTEN = {  # program -> the line that is named, and what to write
     'toasts of a guard': ("app, rt = fast_app(secret_key='x', before=lambda session: add_toast(session, 'Hi'))\nrt('/')(lambda: P('x'))",
                           3, 'setup_toasts(app)'),
     'the address of a handler in a function': (
-        "def make():\n    app = FastHTML(secret_key='x')\n    @app.route\n    def index(): return ''\n    return app\napp = make()", 5, "Write @rt('/')"),
+        "def make():\n    app = FastHTML(secret_key='x')\n    @app.route\n    def index(): return ''\n    return app\napp = make()",
+        5, "Write @rt('/')"),
     'a folder': ("app, rt = fast_app(secret_key='x', static_path='not here')", 3, "Path(__file__).parent/'static'"),
     'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='no')", 4, "Path(__file__)"),
 }
@@ -590,9 +591,11 @@ def for_ever(): yield from count()
 
 
 ENDLESS = {
-    'a child': lambda: Div(count()), 'a generator': lambda: Div(for_ever()), 'in a list': lambda: Ul([for_ever()]), 'mapped': lambda: Ul(map(str, count())),
-    'elements of one tag': lambda: Ul(map(Li, repeat('x'))), 'by itself': lambda: to_xml(for_ever()), 'in a fragment': lambda: to_xml(Fragment(for_ever())),
-    'a handler': lambda: Client(app_of(for_ever)).get('/'), 'what a handler returns': lambda: Client(app_of(lambda: ('x', repeat('x')))).get('/')}
+    'a child': lambda: Div(count()), 'a generator': lambda: Div(for_ever()), 'in a list': lambda: Ul([for_ever()]),
+    'mapped': lambda: Ul(map(str, count())), 'elements of one tag': lambda: Ul(map(Li, repeat('x'))),
+    'by itself': lambda: to_xml(for_ever()), 'in a fragment': lambda: to_xml(Fragment(for_ever())),
+    'a handler': lambda: Client(app_of(for_ever)).get('/'),
+    'what a handler returns': lambda: Client(app_of(lambda: ('x', repeat('x')))).get('/')}
 
 
 def app_of(f):
