@@ -3023,6 +3023,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.offer': ( 'api/realtime/mailbox.html#mailbox.offer',
                                                                                         'fasthtml/realtime/mailbox.py'),
+                                           'fasthtml.realtime.mailbox.Mailbox.patience': ( 'api/realtime/mailbox.html#mailbox.patience',
+                                                                                           'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.pending_bytes': ( 'api/realtime/mailbox.html#mailbox.pending_bytes',
                                                                                                 'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.put': ( 'api/realtime/mailbox.html#mailbox.put',
