@@ -3515,6 +3515,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._selves': ( 'api/realtime/servers.html#_selves',
                                                                                   'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers._stop_accepting': ( 'api/realtime/servers.html#_stop_accepting',
+                                                                                          'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._transport_of': ( 'api/realtime/servers.html#_transport_of',
                                                                                         'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._waiting': ( 'api/realtime/servers.html#_waiting',
