@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'flatten', 'Frame', 'element_tag', 'using_nonce',
            'PageConfig', 'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body', 'place_of_request',
-           'page_edges', 'render_page', 'make_page']
+           'page_edges', 'render_page']
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
@@ -210,7 +210,10 @@ def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Reques
     request = request or Request(scope)
     return flatten(wrap(tuple(body), request) if place is True else wrap(tuple(body), **{place: request}))
 
-def noop_body(c: Any, req: Request|None = None) -> Any:
+def noop_body(
+    c: Any,                  # Content of the body
+    req: Request|None = None, # The request
+) -> Any:                    # The same content
     "Content as it is: the wrapper that wraps nothing"
     return c
 
@@ -260,20 +263,9 @@ def render_page(
     scope: Scope,                    # The connection
     request: Request|None = None,    # For wrappers that want it
     body_wrap: Callable|None = None, # Round the body, instead of the app's
-    nonce: str = '',                 # For scripts, under a policy
-) -> bytes: # HTML
+    nonce: str = '',                 # For scripts of the app, under a policy; those of the content take the one of `using_nonce`
+) -> bytes:                          # HTML
     "A whole page round the content"
-    with using_nonce(nonce): return make_page(nodes, page, scope, request, body_wrap, nonce)
-
-def make_page(
-    nodes: Iterable[Any],       # The content
-    page: PageConfig,           # The app's settings
-    scope: Scope,               # The connection
-    request: Request|None,      # For wrappers that want it
-    body_wrap: Callable|None,   # Round the body, instead of the app's
-    nonce: str,                 # For scripts; scripts of the content have it already
-) -> bytes:                     # HTML
-    "As `render_page`, where the nonce is in use"
     parts = page_parts(nodes)
     if parts.whole: return to_html(*nodes).encode('utf-8', 'replace')
     body = _wrapped(parts.body, body_wrap or page.body_wrap, scope, request)

@@ -27,7 +27,7 @@ from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
 from .texts import Text, say
 from .records import Record, make_cast, spellings, type_hints
-from .sources import SAID, SourceMarker, Source, make_find, make_whole_find, whence
+from .sources import SAID, SourceMarker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import Body as Body, Request as Request, FrameBody as FrameBody, has_body as has_body
@@ -102,7 +102,7 @@ def _absent(name: str, cast: Cast, default: Any) -> Callable[[], Any]:
 # %% ../../nbs/api/http/12_params.ipynb #1e4078d2
 def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], sources: tuple[str, ...]) -> Getter:
     "One ordinary field"
-    find = (make_whole_find if cast.whole else make_find)(keys, sources)
+    find = make_find(keys, sources, cast.whole)
     convert, nothing, absent = cast.fn, cast.nothing, _absent(name, cast, default)
     skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
     key, in_body = keys[0], sources[:2] == SAID[:2] and not cast.whole
@@ -114,11 +114,14 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
         if not values or skips and nothing(values): return absent()
         try: return convert(values[-1])
         except Exception: return refuse(values[-1], src)
+    def array(src): return src.body.json if src.body and 'body' in sources and isinstance(src.body.json, list) else None
     def all_of(src):
-        array = src.body.json if src.body and 'body' in sources else None
-        values = array if isinstance(array, list) else find(src)
+        values = find(src) if (sent := array(src)) is None else sent
         return absent() if values is None or values == () or nothing(values) else refuse(values, src)
-    return all_of if cast.many else one
+    def anything(src):
+        if find(src) is None and (sent := array(src)) is not None: return refuse(sent, src)
+        return one(src)
+    return all_of if cast.many else anything if cast.whole else one
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
     return [FieldError(join_path(name, f.path), source, f.expected, f.got) for f in error.faults]
@@ -132,7 +135,7 @@ class _RecordGetter:
     default: Any
     finds: dict[str, Callable] = field(init=False)
 
-    def __post_init__(self): self.finds = {m.name: (make_whole_find if m.cast.whole else make_find)(m.keys) for m in self.record.members}
+    def __post_init__(self): self.finds = {m.name: make_find(m.keys, SAID, m.cast.whole) for m in self.record.members}
 
     def __call__(self, src: Source) -> Any:
         if self.default is not _MISSING and not any(f(src) for f in self.finds.values()): return self.default

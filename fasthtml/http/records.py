@@ -90,10 +90,10 @@ class Record:
 
 # %% ../../nbs/api/http/11_records.ipynb #7993b145
 def _values_in(obj: Mapping, m: Member) -> list | None:
-    "All values of a field in a JSON object; null is nothing"
+    "All values of a field in a JSON object; null is nothing, unless the field takes anything"
     for k in m.keys:
         v = obj.get(k)
-        if v is not None: return v if isinstance(v, list) and not m.cast.whole else [v]
+        if v is not None or m.cast.whole and k in obj: return v if isinstance(v, list) and not m.cast.whole else [v]
     return None
 
 def record_cast(record: Record) -> Cast:
