@@ -132,8 +132,7 @@ class Mailbox:
         self.max_pending, self.stall, self.born = max_pending, stall, self._loop.time()
         self.sent, self.closed, self.reason = 0, False, ''
         self._pending = _nothing_waits              # An own one as soon as something must wait
-        self._flying = 0                            # Bytes of the piece that is being sent
-        self._since = math.inf                      # When the client fell behind, on the loop's clock: from then on something waited
+        self._flying, self._since = 0, math.inf     # Bytes of the piece that is being sent; from when on something waited
         self._task: asyncio.Task | None = None      # Sends what is pending
         self._waiters: list[asyncio.Future] | None = None  # Those who wait for progress
 
@@ -146,11 +145,6 @@ class Mailbox:
     def dropped(self) -> int:
         "Messages that the client was too slow for"
         return self._pending.dropped
-
-    @property
-    def patience(self) -> float:
-        "Seconds for which an end waits for messages of channels: half a second from when the client fell behind"
-        return min(0.5, max(0.0, self._since + 0.5 - self._loop.time()))
 
     @property
     def age(self) -> float:
@@ -303,6 +297,11 @@ def _wake(self: Mailbox) -> None:
 def is_sending(self: Mailbox) -> bool:
     "Whether another task has given a piece to the server, and waits for it"
     return self._task is not None and self._task is not asyncio.current_task(self._loop)
+
+@patch(as_prop=True)
+def patience(self: Mailbox) -> float:
+    "Seconds for which an end waits for messages of channels: half a second from when the client fell behind"
+    return min(0.5, max(0.0, self._since + 0.5 - self._loop.time()))
 
 @patch(as_prop=True)
 def accepted(self: Mailbox) -> int:
