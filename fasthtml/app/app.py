@@ -343,8 +343,14 @@ class Realtime:
             return wrap_route(f, path, self.router)
         return register
 
-    def add_websocket_route(self, path: str, func: Callable, conn: Callable|None = None, disconn: Callable|None = None,
-                            name: str|None = None, middleware: Sequence[Middleware]|None = None) -> None:
+    def add_websocket_route(self,
+        path: str,                                     # Path pattern
+        func: Callable,                                # Takes the messages
+        conn: Callable|None = None,                    # Started when a client has connected
+        disconn: Callable|None = None,                 # Called once when the connection has ended
+        name: str|None = None,                         # Route name
+        middleware: Sequence[Middleware]|None = None,  # Around this route
+    ) -> None:
         "As `ws`, called instead of decorating"
         self.ws(path, conn, disconn, name, middleware)(func)
 
@@ -388,17 +394,24 @@ class Tested:
         if len(self._key) == 2: self._key = (get_key(*self._key),)
         return self._key[0]
 
-    def get_client(self, asink: bool = False, **session: Any) -> Any:
+    def get_client(self,
+        asink: bool = False, # Async or not
+        **session: Any,      # Content of the session
+    ) -> Any:                # A `Client` or `AsyncClient` of `fasthtml.testing.client`
         "An HTTP client that calls this app, async if `asink`, with a session if keywords give one"
         from fasthtml.testing.client import get_client
         return get_client(self, asink=asink, **session)
 
-    def get_testclient(self, **session: Any) -> Any:
+    def get_testclient(self,
+        **session: Any, # Content of the session
+    ) -> Any:           # A `starlette.testclient.TestClient`
         "Starlette's test client for this app, with a session if keywords give one"
         from fasthtml.testing.client import get_testclient
         return get_testclient(self, **session)
 
-    def decode_session(self, cookie: str) -> dict[str, Any]:
+    def decode_session(self,
+        cookie: str, # Value of the cookie
+    ) -> dict[str, Any]: # The session
         "What a session cookie of this app says"
         own = any(isinstance(m.cls, type) and issubclass(m.cls, SessionMiddleware) for m in self.user_middleware)
         return decode_session(cookie, self.secret_key, cookie=self.session_cookie if own else None)
@@ -408,7 +421,7 @@ def Client(
     app: Any,                       # Any ASGI app
     url: str = 'http://testserver', # Where it pretends to be
     **options: Any                  # As for `fasthtml.testing.client.Client`
-) -> Any:
+) -> Any:                           # A `fasthtml.testing.client.Client`
     "A client that calls an app, for tests and notebooks"
     from fasthtml.testing.client import Client
     return Client(app, url, **options)
@@ -516,15 +529,22 @@ class Hooks:
     "What runs when the app starts and stops"
     lifecycle: Lifecycle
 
-    def on_event(self, event: str) -> Callable:
+    def on_event(self,
+        event: str, # 'startup' or 'shutdown'
+    ) -> Callable:  # The decorator
         "Decorator: run a function at 'startup' or 'shutdown'"
         return self.lifecycle.lifespan.on_event(event)
 
-    def add_event_handler(self, event: str, func: Callable) -> None:
+    def add_event_handler(self,
+        event: str,     # 'startup' or 'shutdown'
+        func: Callable, # Called without arguments; may be async
+    ) -> None:
         "Run `func` at 'startup' or 'shutdown'"
         self.on_event(event)(func)
 
-    def middleware(self, kind: str = 'http') -> Callable:
+    def middleware(self,
+        kind: str = 'http', # There is no other
+    ) -> Callable:          # The decorator
         "Decorator: `async def f(request, call_next)` runs around every HTTP request, as before Starlette 1.0"
         if kind != 'http': raise ValueError(f"app.middleware is for 'http', got {kind!r}. For sockets too: app.add_middleware(...).")
         def register(f: Callable) -> Callable:
@@ -532,7 +552,9 @@ class Hooks:
             return f
         return register
 
-    def set_lifespan(self, value: Callable) -> None:
+    def set_lifespan(self,
+        value: Callable, # Takes the app; an async context manager, or an async generator
+    ) -> None:
         "Use another lifespan function"
         self.lifecycle.lifespan.ls = value
 
@@ -573,8 +595,7 @@ class Serving(Hooks, Starlette):
 
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
-        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits,
-                                                                     scope.get('root_path', ''))
+        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits, scope.get('root_path', ''))
         return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
@@ -608,7 +629,8 @@ class Serving(Hooks, Starlette):
         if isinstance(f, ErrorHandler) or (isinstance(key, type) and issubclass(key, WebSocketException)): return f
         return ErrorHandler(f, self.site, key if isinstance(key, int) else None)
 
-    def exception_handler(self, key: int|type[Exception]) -> Callable:
+    def exception_handler(self, key: int|type[Exception], # Status, or class of exceptions
+    ) -> Callable: # The decorator
         "Decorator: handle this status or exception class"
         def register(f: Callable) -> Callable:
             self.add_exception_handler(key, f)

@@ -105,7 +105,7 @@ def user_pwd_auth(
     lookup: Mapping[str, str] | Callable[[str, str], Any] | None = None,    # Passwords by name, or a function of name and password
     skip: Any = None,                                                       # Routes or patterns of whole paths inside the app that are open
     **kwargs: str,                                                          # Passwords by name
-) -> Middleware:
+) -> Middleware:                                                            # For `middleware=`
     "Basic authentication for `FastHTML(middleware=[...])`"
     if callable(lookup):
         if kwargs: raise TypeError(f"Give either a lookup function or passwords by name, not both; got {lookup!r} and {', '.join(kwargs)}.")

@@ -447,6 +447,6 @@ class Live:
 def Offline(
     *c: Any,       # Content; a sentence if there is none
     **kwargs: Any, # Attributes
-) -> FT:
+) -> FT:           # A `<div>` element
     "An element that a page with regions shows while it may be out of date"
     return Div(*(c or (say(Text('offline')),)), role='status', hidden=True, data_live_offline=True, **kwargs)

@@ -263,7 +263,10 @@ class _Readable:
         "Tag, children and attributes"
         return [self.tag, self.children, self.attrs]
 
-    def get(self, k: str, default: Any = None) -> Any:
+    def get(self,
+        k: str,              # Name: `hx_get` or `hx-get`
+        default: Any = None, # If there is none
+    ) -> Any:                # Its value
         "Attribute `k`, written as in a call or as in HTML"
         return self.attrs.get(_spelled(k), default)
 
@@ -280,7 +283,10 @@ class _Readable:
         kids, a = _normal(self)
         text = kids[0] if kids and type(kids[0]) is str else None
         return hash((self.tag, text, len(kids), frozenset(a)))
-    def encode(self, charset: str = 'utf-8', errors: str = 'strict') -> bytes:
+    def encode(self,
+        charset: str = 'utf-8', # As for `str.encode`
+        errors: str = 'strict', # As for `str.encode`
+    ) -> bytes:                 # The HTML
         "The HTML as bytes: Starlette's responses ask for it, as in `HTMLResponse(P('x'))`"
         return to_html(self).encode(charset, errors)
     def __html__(self) -> str: return to_html(self)
@@ -317,7 +323,10 @@ class _Changeable(_Readable):
         if kids: _set_c(self, _kids(self) + kids)
         return self.changed()
 
-    def set(self, *c: Node, **kw: Attribute) -> 'FT':
+    def set(self,
+        *c: Node,        # New children
+        **kw: Attribute, # New attributes
+    ) -> 'FT':           # The element itself
         "Put `c` in the place of the children and, if there are keywords, `kw` in the place of all attributes but `id` and `name`"
         kids = _unfused(_settle(c, kw))
         if kids: _check_void(self._t, kids)
@@ -333,7 +342,9 @@ class _Changeable(_Readable):
         kids[i] = v
         self.set(*kids)
 
-    def on(self, f: Callable[['FT'], Any]) -> 'FT':
+    def on(self,
+        f: Callable[['FT'], Any], # Its result is ignored
+    ) -> 'FT':                    # The element itself
         "Call `f(element)` after each change"
         a = self.attrs
         a.listeners = getattr(a, 'listeners', ()) + (f,)
@@ -446,7 +457,7 @@ def ft(
     valmap: Callable[[Any], Any] = valmap,     # Value → value that is written
     ft_cls: type[FT] = FT,                     # Class of the element
     **kw: Attribute,                           # Attributes
-) -> FT:
+) -> FT:                                       # The element
     "Make an element of any tag"
     kids = _settle(c, kw)
     if attrmap is not attrmap_x: kw['attrmap'] = attrmap
@@ -545,7 +556,9 @@ _no_tag = _Tag('', False)
 class Fragment(FT):
     "Children without an element round them"
     __slots__ = ()
-    def __init__(self, *c: Node):
+    def __init__(self,
+        *c: Node, # Nodes
+    ):
         _set_t(self, _no_tag); _set_c(self, _unfused(_settle(c, {}))); _set_a(self, _Attrs())
     def __add__(self, b: Any) -> Any:
         "With a list, tuple or element: a fragment of both, so that heads can be put together"

@@ -72,7 +72,9 @@ def highlight(
     "`s` as a fenced block of code"
     return f'```{lang}\n{s if isinstance(s, str) else to_xml(s)}\n```'
 
-def showtags(s: Node) -> Safe:
+def showtags(
+    s: Node, # An element, or several
+) -> Safe:   # A `<pre>` block
     "The source of `s`, as HTML that shows it"
     return Safe(f'<code><pre>\n{_text(s if isinstance(s, str) else to_xml(s))}\n</pre></code>')
 

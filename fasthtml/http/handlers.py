@@ -559,7 +559,7 @@ async def until_disconnect(
 def cancel_on_disconnect(
     f: Callable|None = None,    # An async handler
     *, timeout: float|None = None # Seconds after which to give up with 504
-) -> Callable:
+) -> Callable:                  # The handler, or a decorator
     "Decorator: cancel the handler when the client leaves"
     if f is None: return functools.partial(cancel_on_disconnect, timeout=timeout)
     if not inspect.iscoroutinefunction(f):
@@ -579,7 +579,7 @@ def add_sig_param(
     typ: Any = None,    # Its annotation
     kind: Any = inspect.Parameter.KEYWORD_ONLY, # Its kind, as `inspect` says it
     default: Any = inspect.Parameter.empty,     # Its default
-) -> Callable:
+) -> Callable:          # The same function
     "Add a parameter to what `inspect.signature(f)` says"
     sig = inspect.signature(f)
     new = inspect.Parameter(name, kind, default=default, annotation=inspect.Parameter.empty if typ is None else typ)

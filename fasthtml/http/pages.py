@@ -210,7 +210,10 @@ def _wrapped(body: list[Any], wrap: Callable|None, scope: Scope, request: Reques
     request = request or Request(scope)
     return flatten(wrap(tuple(body), request) if place is True else wrap(tuple(body), **{place: request}))
 
-def noop_body(c: Any, req: Request|None = None) -> Any:
+def noop_body(
+    c: Any,                  # Content of the body
+    req: Request|None = None, # The request
+) -> Any:                    # The same content
     "Content as it is: the wrapper that wraps nothing"
     return c
 

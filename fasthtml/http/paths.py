@@ -265,7 +265,7 @@ def add_query(
 def qp(
     p: str,    # Path, perhaps with parts; or a route
     /, **kw: Any, # Values for the parts; the others become the query
-) -> str:
+) -> str:      # A path, perhaps with a query
     "A URL from a path pattern and values"
     if hasattr(p, 'to'): return p.to(**kw)
     path, hash_, rest = str(p).partition('#')

@@ -69,7 +69,13 @@ class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
     fills: Any = None   # Fields that a link could fill, if it is not said whether this is a page (`LinkFields`)
     site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
-    def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
+    def locate(self,
+        path: str,        # Path pattern
+        name: str,        # Route name
+        host: str | None, # Host pattern
+        endpoint: Any,    # What `request.scope['endpoint']` shows
+        app: ASGIApp,     # What is called
+    ) -> None:
         "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
         self.path, self.name, self.host, self.endpoint, self.app = path, name, host, endpoint, app
@@ -79,7 +85,9 @@ class _Located:
         self.path_regex, self.param_convertors = self.pattern.regex, self.pattern.convertors
         self.path_format = ''.join(p if i%2 == 0 else f'{{{p}}}' for i, p in enumerate(self.pattern.pieces))
 
-    def child(self, scope: Scope) -> dict | None:
+    def child(self,
+        scope: Scope, # Of a request whose path may match
+    ) -> dict | None: # `endpoint` and `path_params`
         "What the route adds to the scope, or None if it is for another address"
         params = self.pattern.match(route_path(scope))
         if params is None: return None
@@ -148,8 +156,14 @@ class SocketRoute(_Located, WebSocketRoute):
 
 class HostRoute(HttpRoute):
     "A Starlette endpoint, `f(request) -> Response`, for one host"
-    def __init__(self, path: str, endpoint: Callable, *, host: str | None = None,
-                 methods: Collection[str] | None = None, **kwargs):
+    def __init__(self,
+        path: str,                               # Path pattern
+        endpoint: Callable,                      # Function of the request, or an `HTTPEndpoint`
+        *,
+        host: str | None = None,                 # Host pattern
+        methods: Collection[str] | None = None,  # HTTP methods; GET for a function
+        **kwargs,                                # As for `HttpRoute`
+    ):
         if inspect.isclass(endpoint): app = endpoint
         else: app, methods = request_response(endpoint), methods or ['GET']
         super().__init__(path, app, host=host, methods=methods, endpoint=endpoint, **kwargs)
