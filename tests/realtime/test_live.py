@@ -1169,7 +1169,7 @@ def test_no_request_of_the_library_asks_for_a_password(place):
 
 
 def test_a_change_that_comes_while_no_page_is_open_is_not_lost_with_a_drawing_that_goes_on():
-    "A page that reconnects shares the drawing that was begun for one that has gone, and nobody has listened in between"
+    "A page that reconnects shares the drawing that was begun for one that has gone, and changes were not listened to in between"
     app, began, go = FastHTML(secret_key='k'), threading.Event(), threading.Event()
     app.state.n = 0
     go.set()
