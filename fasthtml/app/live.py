@@ -178,7 +178,7 @@ def _set_up(self: Regions) -> None:
               ('/_live/page', 'GET', Endpoint(self.page_of, make_plan(self.page_of), self.app.site)))
     for path, method, app in routes:
         route = HttpRoute(path, app, methods=[method], name=path.strip('/'), include_in_schema=False)
-        route.site = self.app.site   # its own guards are those of the pages
+        route.site, route.asks_itself = self.app.site, path != '/_live/page'   # their guards are those of the pages
         self.app.router.routes.insert(0, route)
 
 @patch
@@ -447,6 +447,6 @@ class Live:
 def Offline(
     *c: Any,       # Content; a sentence if there is none
     **kwargs: Any, # Attributes
-) -> FT:
+) -> FT:           # A `<div>` element
     "An element that a page with regions shows while it may be out of date"
     return Div(*(c or (say(Text('offline')),)), role='status', hidden=True, data_live_offline=True, **kwargs)

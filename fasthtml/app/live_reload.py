@@ -39,14 +39,16 @@ def LiveReloadJs(
     reload_interval: int = 1000,    # Milliseconds between two attempts
     path: str = live_path,          # Where the socket is
     **kwargs: Any,                  # Attributes of the script
-) -> FT:
+) -> FT:                            # A `<script>` element
     "The script that loads the page again when the server has restarted"
     for name, value in dict(reload_attempts=reload_attempts, reload_interval=reload_interval).items():
         if not isinstance(value, int) or value < 0: raise ValueError(f'`{name}` is a whole number, 0 or more; got {value!r}.')
     return Script(_js % dict(attempts=reload_attempts, interval=reload_interval, path=json.dumps(path)), **kwargs)
 
 # %% ../../nbs/api/app/37_live_reload.ipynb #86590570
-def live_reload_ws(data: dict) -> None:
+def live_reload_ws(
+    data: dict, # A message of the page
+) -> None:
     "Handler of the WebSocket that pages hold open to notice a restart; they send nothing"
 
 def setup_live_reload(
@@ -65,6 +67,11 @@ def setup_live_reload(
 
 class FastHTMLWithLiveReload(FastHTML):
     "A `FastHTML` app whose pages follow its restarts; for development"
-    def __init__(self, *args: Any, reload_attempts: int = 20, reload_interval: int = 1000, **kwargs: Any):
+    def __init__(self,
+        *args: Any,                  # As for `FastHTML`
+        reload_attempts: int = 20,   # How often to look for a server that has gone
+        reload_interval: int = 1000, # Milliseconds between two attempts
+        **kwargs: Any,               # As for `FastHTML`
+    ):
         super().__init__(*args, **kwargs)
         setup_live_reload(self, reload_attempts, reload_interval)

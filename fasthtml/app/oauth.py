@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'PostedAnswer', 'start_login', 'finish_login', 'realm_of', 'maybe_thread', 'Login', 'wanted_page', 'told',
-           'apple_user', 'LoginPages', 'OAuth', 'OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient',
-           'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient', 'Auth0AppClient', 'AppleAppClient', 'get_host',
-           'redir_url', 'url_match', 'http_patterns', 'load_creds']
+           'is_ident', 'apple_user', 'LoginPages', 'OAuth', 'OAuthError', 'Info', 'OpenIDClient', 'WebClient',
+           'GoogleAppClient', 'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient', 'Auth0AppClient',
+           'AppleAppClient', 'get_host', 'redir_url', 'url_match', 'http_patterns', 'load_creds']
 
 # %% ../../nbs/api/app/35_oauth.ipynb #58672d46
 import inspect
@@ -200,6 +200,12 @@ def told(
     if error.code == 'invalid_state': return say(Text('login_over'))
     return say(Text('login_failed'))
 
+def is_ident(
+    o: Any,     # What a provider says
+) -> bool:
+    "Can it be the id of a person? It is kept in sessions, and compared with those of others"
+    return type(o) is int and o != 0 or isinstance(o, str) and 0 < len(o) <= 1000 and o.isprintable()
+
 def apple_user(
     req: HTTPConnection,    # The request with a posted answer
 ) -> dict | None:
@@ -224,10 +230,10 @@ class LoginPages(Login):
         if who is not None: await self.app.forget(who)
         return answer
 
-    def login_page(self, req: HTTPConnection, session: dict) -> Any:
+    async def login_page(self, req: HTTPConnection, session: dict) -> Any:
         "A page with the link, for programs that have none"
         problem = session.pop('oauth_error', None)
-        try: link = self.login_link(req)
+        try: link = await (self.login_link_async(req) if type(self).login_link is Login.login_link else in_thread(self.login_link, req))
         except OAuthError as e:
             log.warning('No login is possible. %s', e)
             return Titled(say(Text('log_in')), P(say(Text('login_unavailable'))))
@@ -290,7 +296,7 @@ class OAuth(LoginPages):
             given, kept = req.query_params, finish_login(session, req.query_params.get('state', ''), self._realm(req.scope))
             info = await self.identify(req, given, kept)
             ident = info.get(self.cli.id_key)
-            if not ident: raise OAuthError('invalid_token', f'The details hold no {self.cli.id_key!r}.')
+            if not is_ident(ident): raise OAuthError('invalid_token', f'The details hold no {self.cli.id_key!r} that can be an id.')
         except OAuthError as e:
             log.warning('A login failed. %s', e)
             session['oauth_error'] = told(e)

@@ -133,7 +133,8 @@ class ProviderRequests(AppClient):
         else: form |= {'client_id': self.client_id} | ({'client_secret': secret} if secret else {})
         answer = yield ProviderCall((yield from self._endpoint('token_endpoint')), form, basic=basic)
         token = answer.data
-        if answer.status != 200 or 'error' in token or not isinstance(token.get('access_token'), str):
+        access = token.get('access_token')
+        if answer.status != 200 or 'error' in token or not (isinstance(access, str) and re.fullmatch('[ -~]+', access)):
             code = error_code(token.get('error', 'invalid_response'))
             raise OAuthError(code, f'The provider did not exchange the code (status {answer.status}).')
         claims = yield from self._claims(token, nonce)
@@ -173,6 +174,7 @@ class WebClient(ProviderRequests):
 
     async def login_link_async(self, redirect_uri: str, scope=None, state=None, **kw: Any) -> str:
         "As `login_link`"
+        if self._own('login_link'): return await in_thread(self.login_link, redirect_uri, scope, state, **kw)
         return await talk_async(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
     def parse_response(self,
@@ -383,15 +385,10 @@ class Auth0AppClient(WebClient):
         super().__init__(client_id, client_secret, code, scope, **kwargs)
         self.domain, self.redirect_uri, self.issuer = domain, redirect_uri, Issuer(f'https://{domain}/')
 
-    def login_link(self,
-        redirect_uri: str | HTTPConnection,     # Where to come back to; or the request, and it is made of that and the client's
-        scope: str | Iterable[str] | None = None,   # Instead of the client's
-        state: str | None = None,               # Comes back with the answer
-        **kw: str,                              # As for other clients
-    ) -> str:
-        "Where people log in"
+    def _link(self, redirect_uri: str | HTTPConnection, *args, **kw) -> Flow[str]:
+        "A request may stand for the address, which is made of it and the client's path"
         if isinstance(redirect_uri, HTTPConnection): redirect_uri = redir_url(redirect_uri, self.redirect_uri)
-        return super().login_link(redirect_uri, scope, state, **kw)
+        return (yield from super()._link(redirect_uri, *args, **kw))
 
 class AppleAppClient(WebClient):
     "Apple accounts; Apple's answer comes as a form"

@@ -33,7 +33,7 @@ def Toast(
     typ: str = 'info',          # 'info', 'success', 'warning' or 'error'
     dismiss: bool = False,      # With a button that takes it away?
     duration: int = 5000,       # Milliseconds until it goes by itself; 0: never
-) -> FT:
+) -> FT:                        # A `<div>` element
     "A message in a corner of the page, which goes by itself"
     if typ not in kinds: raise ValueError(f"A toast is one of {', '.join(kinds)}; got {typ!r}.")
     button = Button('×', type='button', cls='fh-toast-dismiss', aria_label=say(Text('dismiss'))) if dismiss or not duration else None

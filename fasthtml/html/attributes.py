@@ -49,7 +49,9 @@ _svg_names = {o.lower(): o for o in '''attributeName attributeType baseFrequency
     surfaceScale systemLanguage tableValues targetX targetY textLength viewBox viewTarget xChannelSelector yChannelSelector
     zoomAndPan'''.split()}
 
-def attrmap(o: str) -> str:
+def attrmap(
+    o: str, # Name of a keyword
+) -> str:   # Name of an attribute
     "The HTML name of the attribute that is written `o` in Python"
     if o == '_' or _verbatim.search(o): return o
     o = o.lower()
@@ -59,7 +61,9 @@ def attrmap(o: str) -> str:
     if o.startswith('hx-'): o = _hx_colon.sub(lambda m: f'hx-{m[1]}:' if m[1] else f':{m[2]}', o)
     return _svg_names.get(o, o)
 
-def attrmap_x(o: str) -> str:
+def attrmap_x(
+    o: str, # Name of a keyword
+) -> str:   # Name of an attribute
     "`attrmap`, with `_at_click` for `@click` as well"
     return '@' + o[4:] if o.startswith('_at_') else attrmap(o)
 
@@ -166,7 +170,9 @@ def _listed(o: Any) -> list:
     "The items of a collection; those of a set in order of their text, so that a page is the same each time"
     return sorted(o, key=str) if isinstance(o, (set, frozenset)) else list(o)
 
-def valmap(o: Any) -> Any:
+def valmap(
+    o: Any, # Value in Python
+) -> Any:   # Text, bool or None
     "Lists as space-separated text, dicts as `k:v` pairs, without None and False; None if there is nothing in them; all else unchanged"
     if type(o) is dict or isinstance(o, Mapping): return '; '.join([f'{k}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     if isinstance(o, (list, tuple, set, frozenset)): return ' '.join([_text_of(x) for x in _listed(o) if _said(x)]) or None

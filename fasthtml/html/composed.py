@@ -46,9 +46,9 @@ def Script(
     code: str = '',            # JavaScript, or JSON for `type='application/json'`; written as it is
     *,
     id: str | int | bool | FT | None = None, # Its id; True for a new one
-    cls: Any = None,
-    title: str | None = None,
-    style: Any = None,
+    cls: Any = None,           # Classes
+    title: str | None = None,  # Title
+    style: Any = None,         # CSS of the element itself
     **kwargs: Any,             # Attributes: `src=`, `type='module'`, `defer=True`, `_async=True` ...
 ) -> FT:                       # A `<script>` element
     "A script, inline or from `src`"
@@ -57,9 +57,9 @@ def Script(
 def Style(
     *c: str,                   # CSS; written as it is
     id: str | int | bool | FT | None = None, # Its id; True for a new one
-    cls: Any = None,
-    title: str | None = None,
-    style: Any = None,
+    cls: Any = None,           # Classes
+    title: str | None = None,  # Name of the style sheet
+    style: Any = None,         # CSS of the element itself
     **kwargs: Any,             # Attributes, e.g. `media='print'`
 ) -> FT:                       # A `<style>` element
     "A style sheet in the page"
@@ -70,29 +70,37 @@ _open_brace = re.compile(r'''\{(?=[\s:;'"]|$)''')
 _close_brace = re.compile(r'''(?:(?<=[\s:;'"])|^)\}''')
 _hole = re.compile(r'(?<!\$)\{([A-Za-z_]\w*)\}')
 
-def double_braces(s: str) -> str:
+def double_braces(
+    s: str, # CSS or JavaScript with `{name}` in it
+) -> str:   # A format string
     "Double each brace that is code (beside a space, `:`, `;` or a quote), as `str.format` wants it"
     return _close_brace.sub('}}', _open_brace.sub('{{', s))
 
-def undouble_braces(s: str) -> str:
+def undouble_braces(
+    s: str, # What `double_braces` returned
+) -> str:   # The text before
     "Make doubled braces single again"
     return s.replace('{{', '{').replace('}}', '}')
 
-def loose_format(s: str, /, **kw: Any) -> str:
+def loose_format(
+    s: str,    # Text with `{name}` in it
+    /,
+    **kw: Any, # Values for the names
+) -> str:      # The text with them
     "Fill each `{name}` for which there is a value; all other braces stay"
     return _hole.sub(lambda m: str(kw[m[1]]) if m[1] in kw else m[0], s)
 
 # %% ../../nbs/api/html/04_composed.ipynb #e23f1525
 def ScriptX(
     fname: str | Path,         # File with the code
-    src: str | None = None,
-    nomodule: bool | None = None,
-    type: str | None = None,
-    _async: bool | None = None,
-    defer: bool | None = None,
-    charset: str | None = None,
-    crossorigin: str | None = None,
-    integrity: str | None = None,
+    src: str | None = None,         # Address of a script to load
+    nomodule: bool | None = None,   # Only for browsers without modules?
+    type: str | None = None,        # `module`, or a media type
+    _async: bool | None = None,     # Run it as soon as it is there?
+    defer: bool | None = None,      # Run it when the page has been read?
+    charset: str | None = None,     # Its encoding
+    crossorigin: str | None = None, # `anonymous` or `use-credentials`
+    integrity: str | None = None,   # Hash of what `src` must be
     **kw: Any,                 # Values for the placeholders
 ) -> FT:                       # A `<script>` element
     "A script whose code is the file `fname`, with each placeholder `{name}` filled from `kw`"
@@ -231,7 +239,7 @@ def Titled(
     return Title(title), Main(H1(title), *args, cls=cls, **kwargs)
 
 # %% ../../nbs/api/html/04_composed.ipynb #952f0647
-def Nbsp() -> Safe:
+def Nbsp() -> Safe: # `&nbsp;`
     "A no-break space"
     return Safe('&nbsp;')
 

@@ -206,7 +206,7 @@ def HtmxResponseHeaders(
     trigger: Any = None,              # Events for the client: name, or dict name → detail
     trigger_after_settle: Any = None, # The same, after settling
     trigger_after_swap: Any = None,   # The same, after the swap
-) -> HttpHeader | tuple[HttpHeader, ...]:
+) -> HttpHeader | tuple[HttpHeader, ...]: # One header, or several
     "Headers that tell htmx what to do with the response; return them beside the content"
     given = {k: v for k, v in locals().items() if v is not None}
     res = tuple(HttpHeader(f'HX-{k.replace("_", "-").title()}', _header_value(k, v)) for k, v in given.items())

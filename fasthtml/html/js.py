@@ -102,7 +102,7 @@ def run_js(
     js: str,                   # Code; `{name}` takes a value, `{{` and `}}` are braces
     id: str | None = None,     # id of the script; the name of the calling function if missing
     **kw: Any,                 # Values for the names, passed as JSON
-) -> FT:
+) -> FT:                       # A `<script>` element
     "Make the browser run code when this element arrives"
     if id is None: id = re.sub(r'\W', '_', sys._getframe(1).f_code.co_name)
     try: code = js.format(**{k: to_js(v) for k, v in kw.items()})

@@ -260,7 +260,11 @@ def Html(
     return (ft('!doctype', html=True), html) if doctype else html
 
 # %% ../../nbs/api/html/03_tags.ipynb #cab954b1
-def ft_hx(tag: str, *c: Node, **kw: Attribute) -> FT:
+def ft_hx(
+    tag: str,        # Name of the element
+    *c: Node,        # Children; a mapping adds attributes
+    **kw: Attribute, # Attributes
+) -> FT:             # The element
     "Make an element of any `tag`"
     options = {o: v for o in ('attrmap', 'valmap', 'ft_cls') if (v := kw.pop(o, None)) is not None}
     if not options: return tag_factory(tag)(*c, **kw)
@@ -280,7 +284,7 @@ def ft_html(
     valmap: Callable[[Any], Any] | None = None, # Value → value that is written
     ft_cls: type[FT] | None = None,   # Class of the element
     **kw: Attribute,                  # More attributes
-) -> FT:
+) -> FT:                              # The element
     "Make an element of any `tag`"
     own = dict(id=id, cls=cls, title=title, style=style, attrmap=attrmap, valmap=valmap, ft_cls=ft_cls)
     return ft_hx(tag, *c, **kw, **{k: v for k, v in own.items() if v is not None})
@@ -290,7 +294,7 @@ def HxPartial(
     *c: Node,              # Content for the target
     hx_target: str | FT | None = None, # Selector or element
     **kw: Attribute,       # More attributes, e.g. `hx_swap`
-) -> FT:
+) -> FT:                   # An `<hx-partial>` element
     "A part of a response with a target of its own (htmx 4)"
     return ft_hx('hx-partial', *c, **({} if hx_target is None else dict(hx_target=hx_target)), **kw)
 
@@ -309,7 +313,9 @@ def mk_getattr(
 __getattr__ = mk_getattr(ft_hx)
 
 # %% ../../nbs/api/html/03_tags.ipynb #620f4567
-def File(fname: str | Path) -> Safe:
+def File(
+    fname: str | Path, # A file with HTML
+) -> Safe:             # Its text, which is not escaped
     "The text of a file, as HTML"
     return Safe(Path(fname).read_text(encoding='utf-8'))
 

@@ -147,7 +147,7 @@ def _iso(kind: type) -> Callable[[Any], Any]:
 # %% ../../nbs/api/http/10_casts.ipynb #a4b2edc6
 def parsed_date(
     s: str,     # ISO 8601, or free text if `dateutil` is installed
-) -> datetime:
+) -> datetime:  # Without a time zone if the text has none
     "Date and time from text, for your own use; handlers take ISO only"
     try: return _iso(datetime)(s)
     except ValueError as e:

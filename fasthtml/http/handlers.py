@@ -30,7 +30,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
-from ..html.element import FT
+from ..html.element import FT, bounded
 from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
                                read_body,
@@ -190,7 +190,7 @@ def link_fields(
 def _collected(fn: Callable, args: list, kwargs: dict) -> Any:
     "Call `fn`; a generator is run to its end"
     result = fn(*args, **kwargs)
-    return list(result) if isinstance(result, GeneratorType) else result
+    return list(bounded(result)) if isinstance(result, GeneratorType) else result
 
 async def call(
     fn: Callable,    # Handler, or any function with a plan
@@ -559,7 +559,7 @@ async def until_disconnect(
 def cancel_on_disconnect(
     f: Callable|None = None,    # An async handler
     *, timeout: float|None = None # Seconds after which to give up with 504
-) -> Callable:
+) -> Callable:                  # The handler, or a decorator
     "Decorator: cancel the handler when the client leaves"
     if f is None: return functools.partial(cancel_on_disconnect, timeout=timeout)
     if not inspect.iscoroutinefunction(f):
@@ -579,7 +579,7 @@ def add_sig_param(
     typ: Any = None,    # Its annotation
     kind: Any = inspect.Parameter.KEYWORD_ONLY, # Its kind, as `inspect` says it
     default: Any = inspect.Parameter.empty,     # Its default
-) -> Callable:
+) -> Callable:          # The same function
     "Add a parameter to what `inspect.signature(f)` says"
     sig = inspect.signature(f)
     new = inspect.Parameter(name, kind, default=default, annotation=inspect.Parameter.empty if typ is None else typ)

@@ -70,7 +70,11 @@ class Connection(HTTPConnection):
             raise RuntimeError('This app has no session. Leave `sess_cls` at its default, or add SessionMiddleware.')
         return super().session
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+    def url_path_for(self,
+        name: str,          # Route name
+        /,
+        **path_params: Any, # Values for the parts of its path
+    ) -> URLPath:           # Path
         "The path of a route by its name, with the prefix under which a proxy serves the app"
         router = self.scope.get('router') or self.scope.get('app')
         if router is None: raise RuntimeError('`url_path_for` works only inside an app that routes.')
@@ -118,7 +122,9 @@ class Request(Connection, StarletteRequest):
             yield chunk
         self.unread = False
 
-    def limit(self, limits: Any) -> None:
+    def limit(self,
+        limits: Any, # The app, or a request
+    ) -> None:
         "Take over the limits of an app, or of another request"
         self.max_body_size, self.max_text_size = limits.max_body_size, limits.max_text_size
         self.max_part_size, self.max_fields = limits.max_part_size, limits.max_fields
@@ -314,7 +320,9 @@ class Body:
             for v in values:
                 if isinstance(v, UploadFile): v.file.close()
 
-def form2dict(form: Any) -> dict[str, Any]:
+def form2dict(
+    form: Any, # A `FormData`
+) -> dict[str, Any]: # Name → value, or list of values
     "Fields of a Starlette form: bare when single, a list when repeated"
     return Body(group(form.multi_items())).data
 

@@ -335,8 +335,11 @@ def fragment_asked(
     "Did htmx ask, and will it swap in a part of the page?"
     return b'hx-request' in headers and headers.get(b'hx-history-restore-request') != b'true'
 
-def is_full_page(req: Request, resp: Any) -> bool:
-    "Will `resp` be sent as a whole page?"
+def is_full_page(
+    req: Request, # The request
+    resp: Any,    # What its handler returned
+) -> bool:        # False if htmx asked for a part of a page, or if `resp` has its own `<html>`
+    "Does the app wrap `resp` in a page?"
     return not fragment_asked(dict(req.scope['headers'])) and not any(getattr(o, 'tag', None) == 'html' for o in flatten(resp))
 
 def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Returned) -> ReadyResponse:
@@ -531,11 +534,15 @@ def _stream(source: AsyncIterator[Any], reply: Returned, scope: Scope, page: Pag
     return _with_extras(HtmlStream(text, status_code=status, headers={'vary': _vary[1].decode()}), reply)
 
 # %% ../../nbs/api/http/12_responses.ipynb #2c7ee3e2
-def flat_tuple(o: Any) -> tuple[Any, ...]:
+def flat_tuple(
+    o: Any, # A node, or an iterable of nodes
+) -> tuple[Any, ...]: # Nodes
     "The nodes in `o`, as a tuple"
     return tuple(flatten(o))
 
-def flat_xt(lst: Any) -> tuple[Any, ...]:
+def flat_xt(
+    lst: Any, # Lists and tuples of nodes
+) -> tuple[Any, ...]: # Nodes
     "The nodes of nested lists, as a tuple"
     return tuple(flatten(lst))
 
@@ -543,16 +550,20 @@ def respond(
     req: Request, # Whose app's headers and footers go round it
     heads: Any,   # For the head
     bdy: Any,     # For the body
-) -> tuple[FT, FT]:
+) -> tuple[FT, FT]: # Doctype, `<html>`
     "A whole page as elements: a doctype and `<html>` with these heads and this body"
     page = req.scope['app'].site.page
     head, body = ft('head', *flatten(heads, page.hdrs)), ft('body', *flatten(bdy, page.ftrs), **page.bodykw)
     return ft('!doctype', html=True, void_=True), ft('html', head, body, **page.htmlkw)
 
-async def parse_form(req: Request) -> dict[str, Any]:
+async def parse_form(
+    req: Request, # Its body is read once and kept
+) -> dict[str, Any]: # Name → value, or list of values
     "The fields of a request's body: form, multipart or JSON"
     return (await read_body(req)).data if has_body(req.scope) else {}
 
-def snake2hyphens(s: str) -> str:
+def snake2hyphens(
+    s: str, # Name in Python
+) -> str:   # Name of a header
     "`'user_agent'` → `'User-Agent'`, as headers are written"
     return '-'.join(word.capitalize() for word in s.split('_'))

@@ -296,7 +296,7 @@ def give_to(
 def uri(
     _arg: Any,    # Route name or handler
     /, **kwargs: Any, # Values for its path and query
-) -> str:
+) -> str:             # `name/query`, which the page resolves
     "A link to a route by its name, for `A(link=...)` and `Button(get=...)`"
     name = _arg if isinstance(_arg, str) else nested_name(getattr(_arg, 'fn', _arg))
     return f'{quote(name, safe="")}/{urlencode(kwargs, doseq=True)}'

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'MountPlace', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute', 'RouteTable', 'RouteList', 'refuse_method',
-           'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
+           'tell_inner', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
 
 # %% ../../nbs/api/http/13_routing.ipynb #60a2b3b1
 import inspect
@@ -25,6 +25,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
+from .hints import log_once
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
 from .routes import Route as Route, decode_uri as decode_uri, nested_name as nested_name, root_of
 from .routes import all_meths as all_meths, uri as uri  # programs import them from here
@@ -69,7 +70,13 @@ class _Located:
     "What both kinds of route share: a path pattern and perhaps a host"
     fills: Any = None   # Fields that a link could fill, if it is not said whether this is a page (`LinkFields`)
     site: Any = None    # The app's settings, if what answers asks that app's guards itself; the router asks them for all others
-    def locate(self, path: str, name: str, host: str | None, endpoint: Any, app: ASGIApp) -> None:
+    def locate(self,
+        path: str,        # Path pattern
+        name: str,        # Route name
+        host: str | None, # Host pattern
+        endpoint: Any,    # What `request.scope['endpoint']` shows
+        app: ASGIApp,     # What is called
+    ) -> None:
         "Note the address, and what answers there"
         if not path.startswith('/'): raise ValueError(f"A path begins with `/`: write '/{path}', not {path!r}.")
         self.path, self.name, self.host, self.endpoint, self.app = path, name, host, endpoint, app
@@ -79,7 +86,9 @@ class _Located:
         self.path_regex, self.param_convertors = self.pattern.regex, self.pattern.convertors
         self.path_format = ''.join(p if i%2 == 0 else f'{{{p}}}' for i, p in enumerate(self.pattern.pieces))
 
-    def child(self, scope: Scope) -> dict | None:
+    def child(self,
+        scope: Scope, # Of a request whose path may match
+    ) -> dict | None: # `endpoint` and `path_params`
         "What the route adds to the scope, or None if it is for another address"
         params = self.pattern.match(route_path(scope))
         if params is None: return None
@@ -148,8 +157,14 @@ class SocketRoute(_Located, WebSocketRoute):
 
 class HostRoute(HttpRoute):
     "A Starlette endpoint, `f(request) -> Response`, for one host"
-    def __init__(self, path: str, endpoint: Callable, *, host: str | None = None,
-                 methods: Collection[str] | None = None, **kwargs):
+    def __init__(self,
+        path: str,                               # Path pattern
+        endpoint: Callable,                      # Function of the request, or an `HTTPEndpoint`
+        *,
+        host: str | None = None,                 # Host pattern
+        methods: Collection[str] | None = None,  # HTTP methods; GET for a function
+        **kwargs,                                # As for `HttpRoute`
+    ):
         if inspect.isclass(endpoint): app = endpoint
         else: app, methods = request_response(endpoint), methods or ['GET']
         super().__init__(path, app, host=host, methods=methods, endpoint=endpoint, **kwargs)
@@ -198,6 +213,8 @@ class RouteTable:
         self.buckets = {f: [(start, r) for start, r in others if _first(start) in (f, None)] for f in firsts | {None}}
         named = [r for r in reversed(self.order) if isinstance(r, _Located)]
         self.named = {getattr(r.endpoint, '__name__', ''): r for r in named} | {r.name: r for r in named}
+        inner = [r for r in named if '<locals>' in getattr(r.endpoint, '__qualname__', '') and r.path == '/' + nested_name(r.endpoint)]
+        self.inner = {'/' if (name := r.endpoint.__name__) == 'index' else f'/{name}': r for r in inner}   # the address that is expected
 
     def candidates(self, path: str) -> list[Any]:
         "Routes worth asking about `path`, in order"
@@ -234,6 +251,16 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     headers = {'Allow': ', '.join(sorted({m for route, _ in found for m in route.methods}))}
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
+
+def tell_inner(
+    path: str, # That was asked for
+    route: Any # Of a function in a function, named by both
+) -> None:
+    "Log, once, which address a handler has that was looked for under its own name"
+    code = _code(route)
+    where = f'{code.co_filename}:{code.co_firstlineno}: ' if code else ''
+    log_once(f'{where}Nothing is at {path}. `{route.endpoint.__name__}` is defined in a function, so its address is {route.path}. '
+             f'Write @rt({path!r}) to choose it.')
 
 _MAX_PATH = 8192    # characters
 
@@ -335,6 +362,7 @@ class AppRouter(Router):
         if wrong_method: return refuse_method(wrong_method, scope)
         if scope['type'] == 'http' and self.redirect_slashes and (location := other_slash(table, scope)):
             return RedirectResponse(location)
+        if path in table.inner: tell_inner(path, table.inner[path])
         return self.default
 
 # %% ../../nbs/api/http/13_routing.ipynb #e6daae87

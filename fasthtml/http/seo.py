@@ -56,7 +56,7 @@ def LdJson(
     script: bool = False,      # A `<script>` element instead of a dict?
     extra: Mapping[str, Any] | None = None, # More properties
     **kwargs: Any,             # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "Structured data for search engines: a thing of schema.org as JSON-LD"
     said = {'@type': typ} | {k: v for k, v in {**data, **(extra or {}), **kwargs}.items() if v not in (None, '', [], {})}
     return Script(to_js({'@context': 'https://schema.org', **said}), type='application/ld+json') if script else said
@@ -67,7 +67,7 @@ def LdContactPoint(
     phone: str | None = None,  # Number
     script: bool = False,      # A `<script>` element instead of a dict?
     **extra: Any,              # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "A way to reach an organisation"
     return LdJson('ContactPoint', dict(contactType=contact_type, email=email, telephone=phone), script, extra)
 
@@ -80,7 +80,7 @@ def LdOrg(
     contact_points: Any = None,# One or a list of `LdContactPoint`
     script: bool = False,      # A `<script>` element instead of a dict?
     **extra: Any,              # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "An organisation"
     data = dict(name=name, url=url, logo=logo, alternateName=alt_name, sameAs=same_as, contactPoint=contact_points)
     return LdJson('Organization', data, script, extra)
@@ -90,7 +90,7 @@ def LdWebsite(
     url: str,                  # Home page
     script: bool = False,      # A `<script>` element instead of a dict?
     **extra: Any,              # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "A web site"
     return LdJson('WebSite', dict(name=name, url=url), script, extra)
 
@@ -103,7 +103,7 @@ def LdCourseInstance(
     instructor: Any = None,    # Who: a name, or a dict of schema.org
     script: bool = False,      # A `<script>` element instead of a dict?
     **extra: Any,              # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "One run of a course"
     if isinstance(instructor, str): instructor = LdJson('Person', dict(name=instructor))
     dates = dict(startDate=_iso(start_date), endDate=_iso(end_date))
@@ -117,7 +117,7 @@ def LdCourse(
     course_instance: Any = None, # One or a list of `LdCourseInstance`
     script: bool = False,      # A `<script>` element instead of a dict?
     **extra: Any,              # More properties
-) -> dict[str, Any] | FT:
+) -> dict[str, Any] | FT:   # The data, or the script that holds it
     "A course"
     if isinstance(provider, str): provider = LdOrg(provider)
     data = dict(name=name, description=description, provider=provider, hasCourseInstance=course_instance)

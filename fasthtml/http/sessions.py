@@ -427,7 +427,7 @@ class SessionMiddleware:
     "Gives each request its `scope['session']`"
     def __init__(
         self,
-        app: ASGIApp,
+        app: ASGIApp,                                                      # What is inside
         secret_key: str | Sequence[str] | Callable[[], str] | None = None, # Key; a callable is asked when a key is first needed
         session_cookie: str = 'session',                                   # Name of the cookie
         max_age: int | None = 14*_day,                                     # Life in seconds; None: until the browser is closed

@@ -256,8 +256,10 @@ class StreamEnding:
         self.stream.connection.when_busy = None   # they need not wait for the garbage collector
 
 @patch
-async def finish(self: EventStream, failure: BaseException | None = None) -> None:
-    "End the stream, once; `failure` is what ended its source"
+async def finish(self: EventStream,
+    failure: BaseException | None = None, # What ended its source
+) -> None:
+    "End the stream, once"
     if self._finished:
         if failure: raise failure
         return

@@ -4,6 +4,7 @@ import inspect
 import sys
 
 import pytest
+from fastcore.docments import docments
 
 from support import ROOT
 
@@ -60,3 +61,39 @@ def test_every_signature_fits_and_is_still_the_same_python():
 def test_a_method_that_another_cell_adds_has_one_entry():
     assert {'signer', 'pacing'} <= dict(reference.members(Regions)).keys()
     assert 'redraw' not in dict(reference.members(Regions))
+
+
+# How the parameters of these are described: the elements on a page of their own, the HTTP methods at `route`, ASGI in its standard
+ELSEWHERE = {('c', 'kw'), ('self', 'path', 'name', 'kwargs'), ('self', 'scope', 'receive', 'send')}
+
+
+def functions():
+    "The functions among `heads`, and the methods of the classes: those that the class of another library does not declare"
+    for name, symbol in heads():
+        if inspect.isclass(symbol):
+            init = vars(symbol).get('__init__')
+            yield from ((f'{name}.__init__', init),)*inspect.isfunction(init)
+        else:
+            cls, _, method = name.rpartition('.')
+            theirs = [vars(o) for o in getattr(common, cls).__mro__ if not o.__module__.startswith('fasthtml.')] if cls else []
+            function = inspect.unwrap(getattr(symbol, '__func__', symbol))
+            if inspect.isfunction(function) and name != '__getattr__' and not any(method in names for names in theirs):
+                yield name, function
+
+
+def undescribed(function) -> list[str]:
+    "The parameters without a comment; of a plain function also `return`"
+    code = function.__code__
+    own = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)]
+    if own in ELSEWHERE or code.co_filename == '<string>':  # the latter: written by `dataclass`
+        return []
+    notes = docments(function, returns=True, full=True, args_kwargs=True)
+    result = [] if '.' in function.__qualname__ or notes['return'].anno in (None, 'None', inspect.Parameter.empty) else ['return']
+    return [key for key in (*own, *result) if key not in ('self', 'cls') and not notes[key].docment]
+
+
+def test_every_parameter_of_what_common_brings_is_described():
+    found = {name: undescribed(function) for name, function in functions()}
+    assert len(found) > 250
+    assert undescribed(heads) == [] and undescribed(undescribed) == ['function', 'return']
+    assert {name: keys for name, keys in found.items() if keys} == {}

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fasthtml.app import live, open_pages
-from fasthtml.app.auth import BasicAuthMiddleware
+from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
 from fasthtml.common import (
     A,
     APIRouter,
@@ -1130,3 +1130,72 @@ def test_basic_authentication_is_asked_again_with_the_path_of_the_page():
         assert visitor.request('POST', '/_live/set', dict(page=page.page, has=rows), **ann).status == 409
         rows = [[key, token, ''] for key, token, _ in visitor.rows('/open')]
         assert 'noon' in visitor.request('POST', '/_live', dict(has=rows, poll=True), **ann).read().decode()
+
+
+def _behind_a_password(place):
+    "A page that basic authentication leaves open, beside one that it guards; and their prefix"
+    password = user_pwd_auth(ann='x', skip=[r'(/inner)?/open'])
+    app = FastHTML(secret_key='k', assets='local', middleware=[] if place == 'mounted' else [password])
+    @app.live
+    def clock(): return Div('noon')
+    for path in '/open', '/staff': app.get(path)(lambda: clock())
+    if place == 'mounted':
+        outer = FastHTML(secret_key='o', middleware=[password])
+        outer.mount('/inner', app)
+        return outer, '/inner'
+    return app, ''
+
+
+@pytest.mark.parametrize('place', ['app', 'mounted'])
+def test_no_request_of_the_library_asks_for_a_password(place):
+    "A page that `skip` opens follows its regions; a browser shows its password window after any 401 with a challenge"
+    app, prefix = _behind_a_password(place)
+    with serve(app) as served:
+        visitor, ann = Visitor(served), {'Authorization': 'Basic ' + base64.b64encode(b'ann:x').decode()}
+        page = visitor.request('GET', f'{prefix}/open').read().decode()
+        scripts = [s for s in re.findall(r' src="([^"]+)', page) if s.startswith('/')]
+        assert len(scripts) > 1 and all('/_live.js' in s or '/_assets/' in s for s in scripts)
+        rows = [[key, token, ''] for key, token, _ in visitor.rows_in(page)]
+        guarded = [[key, token, ''] for key, token, _ in visitor.rows_in(visitor.request('GET', f'{prefix}/staff', **ann).read().decode())]
+        asked = [*(('GET', s, None) for s in scripts), ('POST', f'{prefix}/_live/set', dict(page='', has=rows)),
+                 *(('POST', f'{prefix}/_live', dict(poll=True, has=has)) for has in (rows, guarded, []))]
+        found = [(response.status, response.getheader('WWW-Authenticate')) for response in (visitor.request(*one) for one in asked)]
+        assert found == [*[(200, None)] * len(scripts), (409, None), (200, None), (403, None), (403, None)]
+        stream = Stream(visitor.request('POST', f'{prefix}/_live', dict(has=rows)))
+        assert 'noon' in str(stream.until('live/checked'))
+        for path in '/staff', '/_live/page?key=clock{}&token=', '/none':
+            response = visitor.request('GET', prefix + path)
+            assert (response.status, bool(response.getheader('WWW-Authenticate'))) == (401, True)
+
+
+def test_a_change_that_comes_while_no_page_is_open_is_not_lost_with_a_drawing_that_goes_on():
+    "A page that reconnects shares the drawing that was begun for one that has gone, and changes were not listened to in between"
+    app, began, go = FastHTML(secret_key='k'), threading.Event(), threading.Event()
+    app.state.n = 0
+    go.set()
+
+    @app.live
+    def slow(id: int):
+        n = app.state.n
+        began.set()
+        go.wait(DEADLINE)
+        return Div(f'n={n}')
+
+    @app.get('/')
+    def home(): return slow(id=1)
+    with serve(app) as served:
+        visitor = Visitor(served)
+        rows = visitor.rows('/')
+        began.clear()
+        go.clear()
+        with visitor.stream(rows) as stream:
+            stream.until('live/hello')
+            assert began.wait(DEADLINE)
+        here, = app.regions.loops.values()
+        wait_until(lambda: not here.pages, what='the end of the first page')
+        app.state.n = 1
+        slow.changed_sync(id=1)
+        with visitor.stream(rows, age=60) as stream:
+            stream.until('live/hello')
+            go.set()
+            assert 'n=1' in stream.until('slow{"id":1}')[-1][2]

@@ -1,8 +1,15 @@
 """Logins at a real OpenID provider in Chromium, and at one that lies in every way an id token can."""
+import asyncio
+import base64
+import gzip
 import http.client
+import inspect
 import json
 import logging
+import ssl
+import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -11,7 +18,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -29,7 +43,7 @@ from fasthtml.app.oauth import (
     WebClient,
     load_creds,
 )
-from fasthtml.app.openid import half_hash
+from fasthtml.app.openid import half_hash, trusted
 from fasthtml.html.composed import A, Form
 from fasthtml.html.tags import Button, Div, P, Span
 from fasthtml.realtime.sse import EventStream
@@ -402,9 +416,18 @@ KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in 
 class Liar:
     "A provider in a few lines, honest unless `lie` says otherwise"
     def __init__(self):
-        self.lie, self.kid, self.key, self.asked, self.url = {}, 'k0', KEYS[0], {}, ''
+        self.lie, self.kid, self.key, self.asked, self.url, self.instead = {}, 'k0', KEYS[0], {}, '', {}
         routes = {'/.well-known/openid-configuration': self.document, '/keys': self.keys, '/token': self.token, '/me': self.me}
-        self.app = Starlette(routes=[Route(path, f, methods=['GET', 'POST']) for path, f in routes.items()])
+        self.app = Starlette(routes=[Route(path, self.respond(path, f), methods=['GET', 'POST']) for path, f in routes.items()])
+
+    def respond(self, path, f):
+        "What it says there, or a whole response that `instead` makes, or what that changes in an honest one"
+        async def endpoint(request):
+            honest, make = f(request), self.instead.get(path)
+            if inspect.isawaitable(honest): honest = await honest
+            if make is None: return honest
+            return made if isinstance(made := make(), Response) else JSONResponse(json.loads(honest.body) | made, honest.status_code)
+        return endpoint
 
     def document(self, request):
         return JSONResponse(dict(issuer=self.url, authorization_endpoint=f'{self.url}/auth', token_endpoint=f'{self.url}/token',
@@ -429,12 +452,18 @@ class Liar:
         return JSONResponse(dict(sub='ada', name='Ada', email='unsigned@friends.example') | self.lie.get('me', {}), 200 if known else 401)
 
 
+@contextmanager
+def provider():
+    made = Liar()
+    with serve(made.app) as server:
+        made.url = server.url
+        yield made
+
+
 @pytest.fixture
 def liar():
-    provider = Liar()
-    with serve(provider.app) as server:
-        provider.url = server.url
-        yield provider
+    with provider() as made:
+        yield made
 
 
 def log_in(client, wanted='/'):
@@ -500,6 +529,75 @@ def test_a_lie_logs_nobody_in_and_leaves_no_secret_in_the_log(liar, lie, caplog)
     said = ''.join(r.getMessage() + str(r.exc_text or '') for r in caplog.records if r.name.startswith('fasthtml'))
     for secret in ('kept secret', 'an access token', 'eyJ', liar.asked['code'], liar.asked['code_verifier']):
         assert secret not in said + page.text
+
+
+async def _without_end(piece=b' ' * 65536, pause=0):
+    while True:
+        yield piece
+        await asyncio.sleep(pause)
+
+
+WAYS = '/.well-known/openid-configuration', '/keys', '/token', '/me'
+UNREADABLE = {
+    'deep': lambda: Response(b'[' * 200_000),
+    'long number': lambda: Response(b'{"sub": ' + b'9' * 10_000 + b'}'),
+    'no JSON': lambda: HTMLResponse('<script>alert(1)</script>'),
+    'elsewhere': lambda: RedirectResponse('/elsewhere'),
+    'broken packing': lambda: Response(b'xx', headers={'content-encoding': 'gzip'}),
+    'much in little': lambda: Response(gzip.compress(b'{"a": "' + b' ' * (8 << 20) + b'"}'), headers={'content-encoding': 'gzip'}),
+    'without end': lambda: StreamingResponse(_without_end()),
+    'slow without end': lambda: StreamingResponse(_without_end(b' ', 0.05)),
+    'a list': lambda: JSONResponse([]),
+}
+UNUSABLE = {
+    '/.well-known/openid-configuration': [{name: address} for name in ('authorization_endpoint', 'token_endpoint', 'jwks_uri')
+                                          for address in (5, 'https://[::1', 'http://app.example/')]
+        + [{'userinfo_endpoint': address} for address in (5, ['x'], 'https://[::1', 'https://\0', 'http://app.example/')]
+        + [{'id_token_signing_alg_values_supported': said} for said in (5, True, 'RS256', [['RS256']])],
+    '/keys': [{'keys': keys} for keys in (5, [5], [{'kty': 'RSA', 'kid': 'k0'}], [{'kty': 'RSA', 'kid': 'k0', 'n': 5, 'e': 'AQAB'}])],
+    '/token': [{'access_token': token} for token in (5, '', 'a\r\nX: y', '\ud800')] + [{'id_token': '.'.join([
+        base64.urlsafe_b64encode(b'[' * 90_000).decode()] * 3)}],
+    '/me': [{'id': ident} for ident in (None, 0, '', True, 1.5, [1], {'a': 1}, '\ud800', 'a\nb', 'x' * 1001)],
+}
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_what_a_provider_answers_can_be_read_in_time_or_ends_the_login(way):
+    "Each answer has a limit for its bytes and its time, and nothing that it says is a crash"
+    class Plain(WebClient):
+        id_key = 'id'
+    answers = [*UNREADABLE.values(), *(lambda said=said: said for said in UNUSABLE[way])]
+    with provider() as liar:
+        for make in answers:
+            liar.instead = {way: make}
+            cli = OpenIDClient(liar.url, 'shop', 'kept secret', timeout=0.5 if make is UNREADABLE['slow without end'] else DEADLINE)
+            if way == '/me':
+                cli = Plain('shop', timeout=cli.timeout)
+                cli.base_url, cli.token_url, cli.info_url = (liar.url + o for o in ('/auth', '/token', '/me'))
+            client = Client(shop(cli), HOME, timeout=DEADLINE)
+            page = client.get('/login', headers=HTML)
+            assert page.status_code == 200
+            if 'not available' not in page.text:
+                assert log_in(client).headers['location'] == '/error', make
+            assert 'auth' not in client.session
+
+
+async def _thread_of_the_loop(): return threading.current_thread()
+
+
+def test_a_login_reads_no_certificates_in_the_event_loop(liar, monkeypatch):
+    "It takes a tenth of a second, for which every other client would wait"
+    threads, create = [], ssl.create_default_context
+    def noted(*args, **kw):
+        threads.append(threading.current_thread())
+        return create(*args, **kw)
+    monkeypatch.setattr(ssl, 'create_default_context', noted)
+    trusted.cache_clear()
+    for _ in range(2):
+        client = Client(shop(OpenIDClient(liar.url, 'shop', 'kept secret')), HOME)
+        assert log_in(client).headers['location'] == '/'
+        assert client.run(_thread_of_the_loop()) not in threads
+    assert len(threads) == 1
 
 
 def test_keys_may_change_between_two_logins(liar):
