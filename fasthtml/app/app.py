@@ -626,7 +626,7 @@ class Serving(Hooks, Starlette):
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
-        errors.csp, errors.headers = self.site.page.csp, self.careful
+        errors.carry(self.site.page.csp, self.careful)
         return errors
 
     def _error_handler(self, key: Any, f: Callable) -> Any:
