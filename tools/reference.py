@@ -107,7 +107,7 @@ def fit(head: str) -> str:
 
 
 def joined(lines: list[str]) -> Iterator[str]:
-    "Lists of parameters without comments as one line each, where a line of theirs is too long: they break anew"
+    "Lists of parameters without comments as one line each, where a line of theirs is too long: they are broken again"
     group, depth = [], 0
     for line in lines:
         group.append(line)

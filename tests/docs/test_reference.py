@@ -27,7 +27,7 @@ LONG = {
     'parameters break behind a comma, and never inside of a type': (
         f'def f(self, {AT}: dict[str, int], {AT[:20]}: dict[str, {AT}]) -> None:',
         f'def f(self, {AT}: dict[str, int],\n    {AT[:20]}: dict[str, {AT}]) -> None:'),
-    'a list of parameters in several lines breaks anew': (
+    'a list of parameters in several lines breaks again': (
         f'def f(self, {AT}: int, {AT[:40]}: int,\n      {AT[:20]}: int) -> None:',
         f'def f(self, {AT}: int,\n    {AT[:40]}: int, {AT[:20]}: int) -> None:'),
     'what fits stays': ('def f(a: int): # A text', 'def f(a: int): # A text'),
