@@ -15,6 +15,7 @@ import logging
 import os
 import secrets
 import tempfile
+import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from contextlib import suppress
 from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING: import sqlite3
 
@@ -466,6 +467,15 @@ def make_private(
         if os.name == 'posix' and os.stat(path).st_mode & 0o077:
             log.warning('Other users of this machine can read the sessions: chmod 600 %s', path)
 
+def _around_forks(store_of: 'ref[SqliteSessions]') -> None:
+    "SQLite allows no connection to go over into the child of a fork, and the child has none of the threads"
+    def call(f: Callable) -> Callable: return lambda: None if (store := store_of()) is None else f(store)
+    def rest(store: SqliteSessions) -> None:
+        store._gate.acquire()   # a transaction ends first
+        if str(store.path) != ':memory:': store._let_go()
+    os.register_at_fork(before=call(rest), after_in_parent=call(lambda store: store._gate.release()),
+                        after_in_child=call(SqliteSessions._begin))
+
 class SqliteSessions:
     "Sessions in an SQLite file"
     def __init__(
@@ -474,7 +484,13 @@ class SqliteSessions:
         clock: Callable[[], float] = time.time,  # Seconds since the epoch
     ):
         self.path, self.clock, self._db, self._next_sweep = path, clock, None, 0.0
+        self._begin()
+        if hasattr(os, 'register_at_fork'): _around_forks(ref(self))
+
+    def _begin(self) -> None:
+        "In this process"
         self._thread = ThreadPoolExecutor(1, 'sessions')   # who waits for a locked file holds no thread that handlers need
+        self._gate = threading.Lock()
 
     async def load(self, id: str) -> Stored | None: return await self._run(self._load, id)
     async def save(self, id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> None:
@@ -486,8 +502,9 @@ class SqliteSessions:
         return asyncio.wrap_future(self._thread.submit(self._transact, do, args))
 
     def _transact(self, do: Callable, args: tuple) -> Any:
-        if self._db is None: self._db = self._open()
-        with self._db: return do(self._db, *args)
+        with self._gate:
+            if self._db is None: self._db = self._open()
+            with self._db: return do(self._db, *args)
 
     def _open(self) -> 'sqlite3.Connection':
         import sqlite3   # few programs need it
@@ -525,6 +542,9 @@ class SqliteSessions:
         await asyncio.wrap_future(self._thread.submit(self._close))
 
     def _close(self) -> None:
+        with self._gate: self._let_go()
+
+    def _let_go(self) -> None:
         if self._db: self._db.close()
         self._db = None
 

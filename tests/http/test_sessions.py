@@ -5,6 +5,8 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,7 +35,7 @@ from fasthtml.http.sessions import (
     get_key,
 )
 from fasthtml.testing import AsyncClient
-from support import missing, serve, wait_until
+from support import DEADLINE, missing, serve, wait_until
 
 KEY = 'the key of these tests'
 
@@ -551,3 +553,39 @@ def test_a_stored_session_belongs_to_the_key_of_its_app(tmp_path):
         client.cookies.set('session_', cookie)
         return client.get('/bob').text
     assert [with_cookie(key) for key in ('one', 'two', ['one', 'two'], 'two')] == ['ada', 'bob', 'ada', 'ada']
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
+@pytest.mark.parametrize('where', ['file', ':memory:'])
+def test_a_forked_process_has_a_connection_and_a_thread_of_its_own(tmp_path, where):
+    "A server that loads the app first and forks then: no connection of SQLite goes over, and both processes go on"
+    code = """
+import os, sys
+from fasthtml.common import FastHTML
+from fasthtml.testing import Client
+app = FastHTML(secret_key='k', sess_store='sqlite:///' + sys.argv[1])
+@app.get('/')
+def add(session, word: str):
+    session['words'] = session.get('words', '') + word
+    return session['words']
+def ask(word): return visitor.get('/', params=dict(word=word)).text
+visitor = Client(app)
+ask('parent ')
+cookies = dict(visitor.cookies)
+def opened(): return [o for o in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{o}')
+                      and os.readlink(f'/proc/self/fd/{o}').startswith(sys.argv[1])] if os.path.isdir('/proc/self/fd') else []
+child = os.fork()
+if not child:
+    left = opened()
+    visitor = Client(app)
+    visitor.cookies.update(cookies)
+    print(len(left), ask('child '), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(0, ask('parent again'), flush=True)
+os._exit(0)
+"""
+    path = str(tmp_path/'s.db') if where == 'file' else where
+    said = subprocess.run([sys.executable, '-c', code, path], capture_output=True, text=True, check=True, timeout=DEADLINE).stdout
+    shared = 'child ' if where == 'file' else ''
+    assert said.splitlines() == ['0 parent child ', f'0 parent {shared}parent again']
