@@ -315,6 +315,10 @@ FAILURES: list[tuple[int, dict, str]] = [
     (404, HTML, '<p id="t" hx-swap-oob="true">oob of a failure</p>')]
 
 
+SELECTORS = ['go from:closest div', 'go from:closest div once', 'click, go from:find b', 'go from:next button', 'go from:next once', 'go target:(#src, b) from:closest div',
+             'go from:(#src, #o b)', 'go from:{closest div} once', "go from:(button[id='src'])", 'go from:(div, b[x=&quot;1&quot;])', 'go from:closest (div)', 'go from:#src']
+
+
 def helped(version: int) -> dict[str, Case]:
     "What the library's own script adds: failures, toasts, pushes that morph, events with a name, content without a place"
     out = {}
@@ -336,6 +340,11 @@ def helped(version: int) -> dict[str, Case]:
              '<button id="go" hx-get="/r/x" hx-target="#z" hx-swap="outerHTML">go</button><button id="end" hx-get="/r/end" hx-target="#z">end</button>',
              {'x': f'<div id="z"><b {name}><button id="off2" hx-get="/r/off">off</button></b></div>'},
              [('click', '#off'), ('click', '#go'), ('click', '#off2'), ('click', '#end')])
+    around = ('<div id="o"><section id="e" hx-get="/r/x" hx-swap="beforeend" hx-trigger="{}"><b>e</b></section><button id="src">s</button><p id="more"></p>'
+              '<button id="go" hx-get="/r/more" hx-target="#more">go</button></div>')
+    for i, t in enumerate(SELECTORS):   # of several words, which htmx 4 wants in quotes; also in what a response brings
+        case(f'trigger-{i}', around.format(t), {'more': f'<i hx-get="/r/new" hx-trigger="{t}"><b>n</b></i>'},
+             [('trigger', '#src', 'go'), ('trigger', '#e b', 'go'), ('trigger', '#o', 'go'), ('click', '#go'), ('trigger', '#more b', 'go'), ('trigger', '#o', 'go')])
     for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
         case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
              {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])

@@ -14,9 +14,15 @@
   const $ = (sel, root = document) => root.querySelector(sel);
   const $$ = (sel, root = document) => Array.from(root.querySelectorAll(sel));
 
+  let waited = null;   // the script whose code waited for the document: for `me()` in it
   function domReadyExecute(f) {
+    const script = document.currentScript;
+    const run = () => {
+      waited = script;
+      try { f(); } finally { waited = null; }
+    };
     if (document.readyState !== 'loading') f();
-    else document.addEventListener('DOMContentLoaded', () => f(), {once: true});
+    else document.addEventListener('DOMContentLoaded', run, {once: true});
   }
 
   function attribute(el, name, value) {
@@ -123,7 +129,7 @@
   }
 
   function find(x, root, all) {
-    const script = document.currentScript;
+    const script = document.currentScript || waited;
     if (x == null) return list(script ? script.parentElement : document.body);
     if (x === '-' || x === 'prev' || x === 'previous') return list(script && script.previousElementSibling);
     if (x instanceof Event) return list(x.currentTarget || x.target);
@@ -253,8 +259,11 @@
 
   // htmx 4 leaves the target as it is when a response holds nothing but elements for other places. With htmx 2 the target gets nothing, and
   // so a row goes whose `outerHTML` is replaced by it. Here both do that; a page that sets the option keeps its own
-  if (globalThis.htmx?.config?.allowEmptySwapAfterOOB === false && !($('meta[name="htmx-config"]')?.content || '').includes('allowEmptySwapAfterOOB'))
-    htmx.config.allowEmptySwapAfterOOB = true;
+  const withHtmx = f => { if (globalThis.htmx) f(); else domReadyExecute(() => globalThis.htmx && f()); };   // whichever script comes first
+  withHtmx(() => {
+    if (htmx.config?.allowEmptySwapAfterOOB === false && !($('meta[name="htmx-config"]')?.content || '').includes('allowEmptySwapAfterOOB'))
+      htmx.config.allowEmptySwapAfterOOB = true;
+  });
 
   const attr = (el, name) => el.getAttribute(name) ?? el.getAttribute('data-' + name);
 
@@ -278,11 +287,23 @@
     const [, htmx, event] = /^(?:data-)?hx-on[:-](?:([:-]|htmx[:-]))?(.+)$/.exec(name) || [];
     return htmx ? on4[event] && 'hx-on::' + on4[event] : /^(data-)?hx-on-/.test(name) && 'hx-on:' + event;
   };
+  // A selector of several words after `from:`, `target:` and `root:` stands bare or in brackets for htmx 2, in quotes for htmx 4
+  const words4 = text => text.replace(/(^|\s)(from|target|root):(?:[({]([^(){}]*)[)}]|((?:closest|find|next|previous)\s+)(?:[({]([^(){}]*)[)}]|(?!(?:once|changed|consume|stop|halt|prevent|capture|passive)(?![\w-])|(?:delay|throttle|from|target|queue|root|rootMargin|threshold):)([^\s,]+)))/g,
+    (all, gap, key, sel, word = '', inner, one) => {
+      const said = (sel ?? word + (inner ?? one)).trim(), quote = said.includes('"') ? "'" : '"';
+      return said ? `${gap}${key}:${quote}${said}${quote}` : all;
+    });
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
   function named4(root) {
     for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
+    for (const name of ['hx-trigger', 'data-hx-trigger']) {
+      for (const el of within(root, `[${name}*="from:"], [${name}*="target:"], [${name}*="root:"]`)) {
+        const said = el.getAttribute(name), to = words4(said);
+        if (to !== said) el.setAttribute(name, to);
+      }
+    }
     for (const top of root.nodeType === 1 ? [root] : root.children) {
       const found = document.evaluate(`descendant-or-self::*[@*${listening}]`, top, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
       for (let i = 0; i < found.snapshotLength; i++) {
@@ -305,8 +326,7 @@
     Object.assign(detail, {elt: ctx.sourceElement, target: ctx.target, successful, failed: !successful, xhr});
     if (ctx.status === 'swapped' && (successful || status === 422)) for (const late of ['triggerafterswap', 'triggeraftersettle']) if (ctx.hx[late]) tell(ctx.sourceElement, ctx.hx[late]);
   }, true);
-  const ignore2 = () => { if (/^2/.test(globalThis.htmx?.version)) htmx.config.disableSelector += ', [hx-ignore], [data-hx-ignore]'; };
-  if (globalThis.htmx) ignore2(); else domReadyExecute(ignore2);   // before htmx looks at the page, whichever script comes first
+  withHtmx(() => { if (/^2/.test(htmx.version)) htmx.config.disableSelector += ', [hx-ignore], [data-hx-ignore]'; });   // before htmx looks at the page
 
   // A push (frame or event) to an element that is there changes what differs and keeps the rest: what is being clicked, focus, scroll.
   // Not where something is to run when it is put in. `morph` says the same of any swap, in both versions

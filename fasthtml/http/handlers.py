@@ -30,7 +30,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
-from ..html.element import FT
+from ..html.element import FT, bounded
 from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
                                read_body,
@@ -190,7 +190,7 @@ def link_fields(
 def _collected(fn: Callable, args: list, kwargs: dict) -> Any:
     "Call `fn`; a generator is run to its end"
     result = fn(*args, **kwargs)
-    return list(result) if isinstance(result, GeneratorType) else result
+    return list(bounded(result)) if isinstance(result, GeneratorType) else result
 
 async def call(
     fn: Callable,    # Handler, or any function with a plan

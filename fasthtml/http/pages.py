@@ -22,7 +22,7 @@ from starlette.datastructures import State
 from starlette.types import Scope
 
 # %% ../../nbs/api/http/11_pages.ipynb #46cad53f
-from ..html.element import FT, Fragment, _deepest, _endless, csp_nonce, esc, ft, is_raw_text, to_html
+from ..html.element import FT, Fragment, _deepest, _endless, bounded, csp_nonce, esc, ft, is_raw_text, to_html
 from .requests import Request
 
 # %% ../../nbs/api/http/11_pages.ipynb #5ebf54c1
@@ -60,7 +60,7 @@ def flatten(
             if o is None: continue
             if isinstance(o, FT|str) or not is_collection(o): nodes.append(o)
             else:
-                waiting.append(iter(o))
+                waiting.append(bounded(o))
                 break
         else: waiting.pop()
     return nodes

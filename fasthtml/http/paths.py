@@ -23,6 +23,7 @@ from starlette.convertors import CONVERTOR_TYPES, Convertor
 
 # %% ../../nbs/api/http/10_paths.ipynb #f0110f11
 from ..html.element import refuse_unfinished
+from .hints import is_news
 
 # %% ../../nbs/api/http/10_paths.ipynb #de2305b8
 class RegexConvertor(Convertor[str]):
@@ -211,7 +212,7 @@ def warn_caller(message: str) -> None:
     "Warn at the line of the program, not at one of ours"
     level, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get('__name__', '').startswith('fasthtml.'): level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
+    if is_news(f'{frame.f_code.co_filename}:{frame.f_lineno}: {message}'): warnings.warn(message, stacklevel=level)
 
 def _quoted(name: str, shape: Convertor, value: Any, text: str) -> str:
     if isinstance(value, Enum): value = value.value

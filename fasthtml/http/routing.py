@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'MountPlace', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute', 'RouteTable', 'RouteList', 'refuse_method',
-           'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
+           'tell_inner', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
 
 # %% ../../nbs/api/http/13_routing.ipynb #60a2b3b1
 import inspect
@@ -25,6 +25,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
+from .hints import log_once
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
 from .routes import Route as Route, decode_uri as decode_uri, nested_name as nested_name, root_of
 from .routes import all_meths as all_meths, uri as uri  # programs import them from here
@@ -212,6 +213,8 @@ class RouteTable:
         self.buckets = {f: [(start, r) for start, r in others if _first(start) in (f, None)] for f in firsts | {None}}
         named = [r for r in reversed(self.order) if isinstance(r, _Located)]
         self.named = {getattr(r.endpoint, '__name__', ''): r for r in named} | {r.name: r for r in named}
+        inner = [r for r in named if '<locals>' in getattr(r.endpoint, '__qualname__', '') and r.path == '/' + nested_name(r.endpoint)]
+        self.inner = {'/' if (name := r.endpoint.__name__) == 'index' else f'/{name}': r for r in inner}   # the address that is expected
 
     def candidates(self, path: str) -> list[Any]:
         "Routes worth asking about `path`, in order"
@@ -248,6 +251,16 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     headers = {'Allow': ', '.join(sorted({m for route, _ in found for m in route.methods}))}
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
+
+def tell_inner(
+    path: str, # That was asked for
+    route: Any # Of a function in a function, named by both
+) -> None:
+    "Log, once, which address a handler has that was looked for under its own name"
+    code = _code(route)
+    where = f'{code.co_filename}:{code.co_firstlineno}: ' if code else ''
+    log_once(f'{where}Nothing is at {path}. `{route.endpoint.__name__}` is defined in a function, so its address is {route.path}. '
+             f'Write @rt({path!r}) to choose it.')
 
 _MAX_PATH = 8192    # characters
 
@@ -349,6 +362,7 @@ class AppRouter(Router):
         if wrong_method: return refuse_method(wrong_method, scope)
         if scope['type'] == 'http' and self.redirect_slashes and (location := other_slash(table, scope)):
             return RedirectResponse(location)
+        if path in table.inner: tell_inner(path, table.inner[path])
         return self.default
 
 # %% ../../nbs/api/http/13_routing.ipynb #e6daae87

@@ -322,7 +322,7 @@ async def _close(self: Connection, ending: Ending, seconds: float = 1) -> None:
 async def close_for(self: Connection, ending: Ending) -> None:
     "Step 5. Messages of channels that a slow client has not taken are waited for briefly, at a shutdown for half of the grace"
     box, seconds = self.mailbox, min(self.slow or 30, 30)
-    patience = min(0.5, seconds)
+    patience = min(box.patience, seconds)
     if self.state.why == 'shutdown': patience = min(seconds, self.lifecycle.remaining / 2) if self.lifecycle else seconds
     try:
         if self.state.manner is Manner.FLUSH and not (box.closed and box.reason == 'gone'):

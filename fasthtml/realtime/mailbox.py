@@ -9,6 +9,7 @@ __all__ = ['WhenFull', 'policies', 'log', 'Pending', 'resume', 'Mailbox']
 import asyncio
 import contextvars
 import logging
+import math
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Literal, TypeAlias
@@ -113,7 +114,7 @@ _nothing_waits = Pending(0)
 class Mailbox:
     "The single writer of one client: ordered (W3), bounded (C1), and no other client waits for it (W4)"
     __slots__ = ('born', 'closed', 'fast', 'max_pending', 'reason', 'sent', 'stall', '_context', '_flying', '_join', '_loop',
-                 '_on_close', '_pending', '_send', '_task', '_waiters', '_wrap', '_write', '__weakref__')
+                 '_on_close', '_pending', '_send', '_since', '_task', '_waiters', '_wrap', '_write', '__weakref__')
     def __init__(self,
         send: Callable[[dict], Awaitable],        # ASGI send
         wrap: Callable[[Any], dict],              # Piece → ASGI message
@@ -131,7 +132,7 @@ class Mailbox:
         self.max_pending, self.stall, self.born = max_pending, stall, self._loop.time()
         self.sent, self.closed, self.reason = 0, False, ''
         self._pending = _nothing_waits              # An own one as soon as something must wait
-        self._flying = 0                            # Bytes of the piece that is being sent
+        self._flying, self._since = 0, math.inf     # Bytes of the piece that is being sent; from when on something waited
         self._task: asyncio.Task | None = None      # Sends what is pending
         self._waiters: list[asyncio.Future] | None = None  # Those who wait for progress
 
@@ -221,6 +222,7 @@ async def _send_parts(self: Mailbox, parts: tuple[str, ...]) -> None:
 @patch
 async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
     "Send what was begun, then what is pending"
+    self._since = self._loop.time()
     try:
         while begun is not None or self._pending:
             await (begun or self._transmit(self._take()))
@@ -233,13 +235,14 @@ async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
         self.close('gone')  # not by us: the piece is lost, so the client must come again rather than go on behind a gap
         raise
     finally:
-        self._task = None
+        self._task, self._since = None, math.inf
         self._wake()
 
 @patch
 def _take(self: Mailbox) -> Any:
     piece = self._pending.take(self._join)
     self._flying = len(piece)
+    if not self._pending: self._since = self._loop.time()
     return piece
 
 @patch
@@ -294,6 +297,11 @@ def _wake(self: Mailbox) -> None:
 def is_sending(self: Mailbox) -> bool:
     "Whether another task has given a piece to the server, and waits for it"
     return self._task is not None and self._task is not asyncio.current_task(self._loop)
+
+@patch(as_prop=True)
+def patience(self: Mailbox) -> float:
+    "Seconds for which an end waits for messages of channels: half a second from when the client fell behind"
+    return min(0.5, max(0.0, self._since + 0.5 - self._loop.time()))
 
 @patch(as_prop=True)
 def accepted(self: Mailbox) -> int:

@@ -14,7 +14,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
@@ -368,6 +369,13 @@ def _waiting(
                 while True: yield own.accept()[0]
             except OSError: pass   # BlockingIOError: there are no more
 
+async def _stop_accepting(listeners: Iterable[Any]) -> None:
+    "asyncio begins a connection one turn after it has accepted it, and fails if its listener was closed meanwhile"
+    loop = asyncio.get_running_loop()
+    for sock in [sock for listener in listeners for sock in listener.sockets or ()]:
+        with suppress(NotImplementedError): loop.remove_reader(sock.fileno())
+    await asyncio.sleep(0)
+
 async def stop_listening(
     server: Any,            # What `uvicorn_server` found
     shared: bool = False,   # Do other processes accept from the same port?
@@ -377,6 +385,7 @@ async def stop_listening(
     config, state, loop = getattr(server, 'config', None), getattr(server, 'server_state', None), asyncio.get_running_loop()
     if not hasattr(server, 'servers') or not hasattr(config, 'http_protocol_class') or not hasattr(state, 'connections'):
         return report_missing('uvicorn', '`Server.servers`', 'requests that come in the moment of a shutdown may fail')
+    await _stop_accepting(server.servers)
     taken = [] if shared else [sock for listener in server.servers for sock in _waiting(listener)]
     for listener in server.servers: listener.close()
     def protocol() -> Any: return config.http_protocol_class(config=config, server_state=state, app_state=server.lifespan.state)
@@ -384,10 +393,9 @@ async def stop_listening(
     coming = {loop.create_task(loop.connect_accepted_socket(protocol, sock, ssl=config.ssl)) for sock in taken}
     end = loop.time() + patience
     if coming: await asyncio.wait(coming, timeout=patience)
-    fresh = {c for c in state.connections if getattr(c, 'cycle', c) is None}
-    while fresh and loop.time() < end:
-        await asyncio.sleep(0.01)   # uvicorn says of no connection that its request has come
-        fresh = {c for c in fresh & state.connections if c.cycle is None}
+    while loop.time() < end:
+        await asyncio.sleep(0.01)   # uvicorn says of no connection that its request has come, and learns of those just accepted
+        if all(getattr(c, 'cycle', c) is not None for c in state.connections): break
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #0cc6bfbb
 def has_ended(

@@ -209,7 +209,7 @@ async def _transmit(self: Socket, message: AsgiMessage) -> None:
     self.connection.leave()
     self.closing = asyncio.get_running_loop().create_future()
     try:
-        try: await box.flush(0.5)
+        try: await box.flush(box.patience)
         finally: self.connection.end('end', code, reason)  # also if the caller is cancelled meanwhile. Nothing is read from now on
         box.close('closed')   # first: what other code sends meanwhile must not follow the close frame
         await self.send_close(code, reason)

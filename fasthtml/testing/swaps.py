@@ -369,7 +369,15 @@ def _main4(dom: Dom, fragment: Any, where: SwapPlace, others: list[Part], done: 
     return Part('main', fragment, target, _with_morph(where.spec, options), 'The response')
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #804ff85d
-_renamed = '[hx-disable],[data-hx-disable],[hx-disabled-elt],[data-hx-disabled-elt]'
+_renamed = '[hx-disable],[data-hx-disable],[hx-disabled-elt],[data-hx-disabled-elt],[hx-trigger],[data-hx-trigger]'
+_several_words = re.compile(r'''(^|\s)(from|target|root):(?:[({]([^(){}]*)[)}]|((?:closest|find|next|previous)\s+)(?:[({]([^(){}]*)[)}]
+    |(?!(?:once|changed|consume|stop|halt|prevent|capture|passive)(?![\w-])|(?:delay|throttle|from|target|queue|root|rootMargin|threshold):)
+    ([^\s,]+)))''', re.X)
+
+def _quoted4(m: re.Match) -> str:
+    said = (m[3] if m[3] is not None else m[4] + (m[5] or m[6] or '')).strip()
+    quote = "'" if '"' in said else '"'
+    return f'{m[1]}{m[2]}:{quote}{said}{quote}' if said else m[0]
 
 def named4(
     root: Any, # A document or a fragment
@@ -380,6 +388,8 @@ def named4(
         for el in [top, *select(top, _renamed)]:
             if value(el, 'hx-disable') in ('', 'true'): el.attrs['hx-ignore'] = ''
             if (said := value(el, 'hx-disabled-elt')) is not None and value(el, 'hx-disable') is None: el.attrs['hx-disable'] = said
+            for name in ('hx-trigger', 'data-hx-trigger'):
+                if el.attrs.get(name): el.attrs[name] = _several_words.sub(_quoted4, el.attrs[name])
 
 def _help4(part: Part, done: Swapped, options: Options) -> None:
     named4(part.fragment)

@@ -166,7 +166,7 @@ def _filtered(name: str) -> tuple[str, str | None]:
     m = re.fullmatch(r'([^\[]*)\[(.*)\]', name, re.S)
     return (m[1], m[2]) if m else (name, None)
 
-_trigger_words = re.compile(r'''(?:from|target|root):[({][^)}]*[)}] | from:(?:closest|find|next|previous)\s+\S+
+_trigger_words = re.compile(r'''(?:from|target|root):[({][^)}]*[)}] | from:(?:closest|find|next|previous)\s+(?:[({][^)}]*[)}]|\S+)
                                 | (?:[^\s\[\0]|\[[^\]]*\])+''', re.X)
 
 def _words(text: str) -> list[str]:
@@ -197,7 +197,7 @@ def triggers2(
         out.append(trigger)
     return out
 
-def _bare(value: str) -> str: return value[1:-1] if value[:1] in '({' and value[-1:] in ')}' else value
+def _bare(value: str) -> str: return re.sub(r'^(closest\s+|find\s+|next\s+|previous\s+|)[({](.*)[)}]$', r'\1\2', value, flags=re.S)
 
 # %% ../../nbs/api/testing/35_triggers.ipynb #7d5f3ae3
 def triggers4(

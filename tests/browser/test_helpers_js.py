@@ -126,7 +126,8 @@ def test_proc_htmx_runs_once_for_each_element_also_for_later_ones(show, options)
 def beside():
     return Div(Div('parent', On("e.append('+' + ev.type)"), id='on'),
                Button('before', id='prev'), Prev("e.append('-')"),
-               Span(Now("e.append('now')"), id='now'), P(cls='each'), P(cls='each'), AnyNow('.each', "e.append('each')"),
+               Span(Now("e.append('now')"), id='now'), Span(Now("me().append('mine')"), id='mine'),
+               P(cls='each'), P(cls='each'), AnyNow('.each', "e.append('each')"),
                Div(Surreal("m.dataset.who = p ? p.id : 'nobody';"), id='sur'),
                Button('b', cls='b'), Button('b', cls='b'), On("e.append('!')", 'dblclick', '.b', me=False), id='all')
 
@@ -144,7 +145,7 @@ def test_scripts_know_where_they_stand(show, options, arrives):
     page.dispatch_event('.b >> nth=1', 'dblclick')
     assert page.evaluate("$('#on').lastChild.textContent") == '+click'
     assert page.inner_text('#prev') == 'before-'
-    assert page.inner_text('#now').endswith('now')
+    assert page.inner_text('#now').endswith('now') and page.inner_text('#mine').endswith('mine')
     assert [e.inner_text() for e in page.query_selector_all('.each')] == ['each', 'each']
     assert page.get_attribute('#sur', 'data-who') == 'nobody'
     assert [e.inner_text() for e in page.query_selector_all('.b')] == ['b', 'b!']

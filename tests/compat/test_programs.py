@@ -5,6 +5,7 @@ import logging
 from collections import namedtuple
 from dataclasses import make_dataclass
 from hmac import compare_digest
+from itertools import count, repeat
 from typing import TypedDict
 
 import pytest
@@ -459,6 +460,9 @@ FORGOTTEN = {  # program -> the line that is named, and what to write
                6, 'setup_toasts(app)'),
     'toasts of a guard': ("app, rt = fast_app(secret_key='x', before=lambda session: add_toast(session, 'Hi'))\nrt('/')(lambda: P('x'))",
                           3, 'setup_toasts(app)'),
+    'the address of a handler in a function': (
+        "def make():\n    app = FastHTML(secret_key='x')\n    @app.route\n    def index(): return ''\n    return app\napp = make()",
+        5, "Write @rt('/')"),
     'a folder': ("app, rt = fast_app(secret_key='x', static_path='not here')", 3, "Path(__file__).parent/'static'"),
     'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='no')", 4, "Path(__file__)"),
 }
@@ -571,6 +575,8 @@ STARTS = {
     'an element as a guard': (lambda: FastHTML(before=[P('no')]), 'got <p>no</p>. Write a function that returns it'),
     'an element as an exception handler': (lambda: FastHTML(exception_handlers={404: P('no')}), 'got <p>no</p>. Write lambda req, exc'),
     'a list of exception handlers': (lambda: FastHTML(exception_handlers=[404]), r'\{404: not_found\}.*, got \[404\]'),
+    'a script that was not called': (lambda: fast_app(hdrs=MarkdownJS), r'element of hdrs=.*Call it: `MarkdownJS\(...\)`'),
+    'one of several': (lambda: FastHTML(ftrs=(P('x'), [SortableJS])), r'element of ftrs=.*Call it: `SortableJS'),
     'a folder in the place of an app': (lambda: FastHTML().mount('/static', 'static'), r"got 'static'. For a folder write StaticFiles"),
 }
 
@@ -579,6 +585,29 @@ STARTS = {
 def test_a_mistake_at_the_start_says_what_to_write(mistake):
     make, message = STARTS[mistake]
     with pytest.raises(TypeError, match=message): make()
+
+
+def for_ever(): yield from count()
+
+
+ENDLESS = {
+    'a child': lambda: Div(count()), 'a generator': lambda: Div(for_ever()), 'in a list': lambda: Ul([for_ever()]),
+    'mapped': lambda: Ul(map(str, count())), 'elements of one tag': lambda: Ul(map(Li, repeat('x'))),
+    'by itself': lambda: to_xml(for_ever()), 'in a fragment': lambda: to_xml(Fragment(for_ever())),
+    'a handler': lambda: Client(app_of(for_ever)).get('/'),
+    'what a handler returns': lambda: Client(app_of(lambda: ('x', repeat('x')))).get('/')}
+
+
+def app_of(f):
+    app = FastHTML(secret_key='x')
+    app.get('/')(f)
+    return app
+
+
+@pytest.mark.parametrize('place', ENDLESS)
+def test_what_has_no_end_is_an_error_before_memory_has(place, monkeypatch):
+    monkeypatch.setattr('fasthtml.html.element._most', 1000)
+    with pytest.raises(ValueError, match='may have no end.*islice'): ENDLESS[place]()
 
 
 def test_one_middleware_needs_no_list():

@@ -265,7 +265,7 @@ for part, shape in cells():
 # What clients meet besides
 
 channels = {'news': app.channel('news', history=1000), 'brief': app.channel('brief', history=5), 'live': app.channel('live'),
-            'odd': app.channel('odd')}
+            'odd': app.channel('odd'), 'busy': app.channel('busy')}
 
 
 async def quiet(): pass
@@ -351,6 +351,11 @@ def large(): return 'x'*3_000_000
 async def ends_it(key: str, ws):
     await ws.close(4321, 'on purpose')
 
+async def ends_it_when_busy(key: str, ws):
+    note(key, 'closes', sent=ws.connection.mailbox.sent)
+    await ws.close(4321, 'on purpose')
+
+app.ws('/busy/{how}/{key}', channels='busy', disconn=PARTS['disconn'].coroutine)(ends_it_when_busy)
 app.ws('/ends/{how}/{key}', conn=PARTS['conn'].coroutine, disconn=PARTS['disconn'].coroutine)(ends_it)
 
 
@@ -398,7 +403,8 @@ async def state(mark: str, full: bool = False):
     gc.collect(2 if full else 1)
     tasks = sorted(task_name(t) for t in asyncio.all_tasks() if t is not asyncio.current_task())
     found = dict(connections=[c.path for c in app.connections], tasks=tasks, members=sum(map(len, channels.values())),
-                 produced=produced, pending=max([c.pending_bytes for c in app.connections], default=0))
+                 produced=produced, pending=max([c.pending_bytes for c in app.connections], default=0),
+                 patience=min([c.mailbox.patience for c in app.lifecycle.connections], default=0.5))
     if full:
         process = psutil.Process()
         found |= dict(threads=threading.active_count(), descriptors=process.num_fds(), memory=process.memory_full_info().uss,

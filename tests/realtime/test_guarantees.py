@@ -400,6 +400,21 @@ STALLING = [('source', 'coroutine'), ('source', 'generator'), ('object', 'corout
             ('conn', 'async_generator'), ('conn', 'decorated'), ('conn', 'plain'), ('handler', 'coroutine'), ('handler', 'async_generator')]
 
 @every_server
+def test_a_close_frame_does_not_queue_behind_what_a_busy_channel_has_left(server):
+    "Only what the server had when the program closed comes before it, and the message that was being sent"
+    key, n = new_key('busy'), 0
+    client = Socket(server.port, f'/busy/x/{key}', receive_buffer=4096)
+    while server.state()['patience'] > 0:  # the client is behind for longer than an end waits
+        server.get(f'/publish/busy/{n}/20?size=10000')
+        n += 20
+    client.send(n=1)
+    assert client.read_to_end() == 4321
+    server.notes.wait(key, 'disconn ended')
+    [sent] = [said['sent'] for said in server.notes.all(key) if said['what'] == 'closes']
+    assert sent <= len(client.texts) <= sent + 1 < n, (sent, len(client.texts), n)
+
+
+@every_server
 @pytest.mark.parametrize('part,shape', STALLING)
 def test_w4_c1_a_client_that_does_not_read_delays_nobody_and_takes_no_memory(server, part, shape):
     key, other = new_key(f'{part}-{shape}'), connect(server, 'conn', 'coroutine', QUIET, new_key('other'))

@@ -15,9 +15,11 @@ import time
 from pathlib import Path
 
 import pytest
+import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from fasthtml.realtime.servers import stop_listening
 from support import DEADLINE, parse_events, raw_connection, serve, serve_process, until, wait_until
 
 APP = (Path(__file__).parent/'drain_app.py').read_text(encoding='utf-8')
@@ -496,6 +498,35 @@ app = outer
         assert server.journal == ran
         assert state.endswith(b'nothing' if how == 'forgotten' else b'made by the lifespan')
         assert process.output.count('have not run') == (how == 'forgotten'), process.output
+
+async def ok(scope, receive, send):
+    await send({'type': 'http.response.start', 'status': 200, 'headers': [(b'content-length', b'2')]})
+    await send({'type': 'http.response.body', 'body': b'ok'})
+
+
+@pytest.mark.parametrize('http', ['h11', 'httptools'])
+@deadline(DEADLINE)
+async def test_a_connection_that_was_just_accepted_when_the_server_stops_may_send_its_request(http):
+    "asyncio tells uvicorn of a connection some turns after it has accepted it"
+    loop, answers = asyncio.get_running_loop(), []
+    for turns in range(6):
+        config = uvicorn.Config(ok, http=http, lifespan='off', log_level='critical')
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            await server.startup([listener])
+            client = socket.create_connection(listener.getsockname())
+            for _ in range(turns): await asyncio.sleep(0)
+            stopping = asyncio.create_task(stop_listening(server))
+            for _ in range(6): await asyncio.sleep(0)
+            if stopping.done(): [connection.shutdown() for connection in tuple(server.server_state.connections)]   # as uvicorn does then
+            client.setblocking(False)
+            with client, contextlib.suppress(ConnectionError):
+                await loop.sock_sendall(client, b'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+                answers.append((turns, (await loop.sock_recv(client, 100))[:15]))
+            await stopping
+    assert answers == [(turns, b'HTTP/1.1 200 OK') for turns in range(6)]
 
 
 @pytest.mark.parametrize('order', [(0, 1), (1, 0), (0, 2, 1), (1, 0, 2)])

@@ -44,6 +44,23 @@ else: serve(port=0)
     'test_shop.py': 'def test_shop():\n    import plain\n    assert plain.app\n',
     'typo.py': APP + 'serve(prot=5002)\n',
     'wrong_port.py': APP + 'serve(port=70000)\n',
+    'no_module.py': STUB + APP + 'serve(appname="plian", port=0)\n',
+    'app_in_name.py': STUB + APP + 'serve(appname="shop:app", port=0)\n',
+    'warned.py': '''
+import importlib, multiprocessing, uvicorn
+def spawn(*args, **options):    # as a server with several processes, or one that restarts: the file runs twice more
+    child = multiprocessing.get_context("spawn").Process(target=importlib.import_module, args=("warned",))
+    child.start()
+    child.join()
+uvicorn.run = spawn
+from fasthtml.common import *
+app, rt = fast_app(secret_key="x", body_style_=Path())
+@rt("/")
+def first(): ...
+@rt("/")
+def second(): ...
+serve(port=0)
+''',
 }
 SCRIPT = 'import sys; from {} import {}; sys.exit({}())'
 STARTS = {  # command -> what the server is told to import
@@ -58,6 +75,7 @@ STARTS = {  # command -> what the server is told to import
     'a package with the app in it': (['-m', 'own'], 'own.__main__:app True'),
     'an app of the function': (['local.py'], '<fasthtml.app.app.FastHTML'),
     'another name': (['named.py'], 'named:site True'),
+    'another module with the app': (['app_in_name.py'], 'shop:app True'),
 }
 IMPORTS = {  # command -> does the log say that nothing was started?
     'an import': (['importer.py'], True),
@@ -108,11 +126,18 @@ def test_serve_does_not_start_because_of(how, folder):
 
 @pytest.mark.parametrize('program, words', [('typo.py', ["'prot'", "Did you mean 'port'"]),
                                             ('wrong_port.py', ['0 to 65535', '70000', 'serve(port=...)']),
-                                            ('another.py', ["no 'app'", "serve(app='site')"])])
+                                            ('another.py', ["no 'app'", "serve(app='site')"]),
+                                            ('no_module.py', ["appname='plian'", "Did you mean 'plain'?"])])
 def test_serve_says_in_one_line_what_is_wrong(program, words, folder):
     done = start(folder, [program])
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode and [word for word in words if word not in last] == [], done.stderr
+
+
+def test_a_warning_is_given_once_however_many_processes_run_the_file(folder):
+    done = start(folder, ['warned.py'])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('was answered by `first`') == 1 and done.stderr.count('body_style_') == 1, done.stderr
 
 
 @pytest.mark.parametrize('command', [['plain.py'], ['-m', 'fasthtml', 'dev', 'plain'], ['-m', 'fasthtml', 'run', 'plain']])
