@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import anyio
 import httpx2
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.datastructures import Secret
 from starlette.middleware.sessions import SessionMiddleware as StarletteSessions
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -589,3 +591,37 @@ os._exit(0)
     said = subprocess.run([sys.executable, '-c', code, path], capture_output=True, text=True, check=True, timeout=DEADLINE).stdout
     shared = 'child ' if where == 'file' else ''
     assert said.splitlines() == ['0 parent child ', f'0 parent {shared}parent again']
+
+
+class Hidden:
+    "As a secret of pydantic"
+    def __str__(self): return '**********'
+    def get_secret_value(self): return 'secret'
+
+
+GUESSED = {'flag': True, 'number': 5, 'mapping': {'key': 'x'}, 'file': Path('.sesskey'), 'hidden': Hidden(), 'function': lambda: 'x',
+           'nothing beside one': ['new', None], 'empty beside one': ['', 'new'], 'blank beside one': ('new', ' '),
+           'hidden beside one': ['new', Hidden()], 'list in a list': [['new']], 'only an empty one': ['']}
+
+
+@pytest.mark.parametrize('kind', GUESSED)
+def test_a_key_that_others_can_guess_is_an_error_where_it_is_written(kind):
+    "Its text would be `**********`, `True`, the name of a file; and a signature with an empty key is no signature"
+    key = GUESSED[kind]
+    for use in (lambda: FastHTML(secret_key=key), lambda: get_key(key), *[lambda: encode_session({}, key)] * (not callable(key))):
+        with pytest.raises((TypeError, ValueError), match='secret_key'):
+            use()
+
+
+@pytest.mark.parametrize('key', [None, '', ' ', '\n', []], ids=repr)
+def test_a_blank_key_is_none(key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for variable in '', ' ':
+        monkeypatch.setenv('FASTHTML_SECRET_KEY', variable)
+        assert len(FastHTML(secret_key=key).secret_key) == 43
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'of the environment')
+    assert get_key(key) == 'of the environment'
+
+
+def test_secrets_of_starlette_are_keys():
+    assert get_key(Secret('hidden')) == 'hidden' and get_key([Secret('old'), 'new']) == ['old', 'new']

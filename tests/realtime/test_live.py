@@ -1166,3 +1166,22 @@ def test_no_request_of_the_library_asks_for_a_password(place):
         for path in '/staff', '/_live/page?key=clock{}&token=', '/none':
             response = visitor.request('GET', prefix + path)
             assert (response.status, bool(response.getheader('WWW-Authenticate'))) == (401, True)
+
+
+@pytest.mark.parametrize('keys, good', [(['old', 'new'], True), (['older', 'old', 'new'], True), ('new', False), (['other', 'new'], False)])
+def test_a_page_outlives_a_change_of_the_key(keys, good):
+    "Of several keys the last one signs, and all are good, as for sessions"
+    def build(key):
+        app = FastHTML(secret_key=key, before=Beforeware(guard))
+        @app.live
+        def clock(): return Div('noon')
+        @app.get('/')
+        def home(): return clock()
+        return Client(app)
+    def rows(client): return [[o.attrs['data-live-key'], o.attrs['data-live-token'], ''] for o in
+                              [client.get('/').one('[data-live-key]')]]
+    old, new = build('old'), build(keys)
+    before = new.post('/_live', json=dict(has=rows(old), poll=True))
+    assert ('noon' in before.text) is good
+    assert 'noon' in new.post('/_live', json=dict(has=rows(new), poll=True)).text
+    assert 'noon' not in old.post('/_live', json=dict(has=rows(new), poll=True)).text
