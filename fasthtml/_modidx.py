@@ -793,6 +793,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._NonceTag': ('api/html/element.html#_noncetag', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._NonceTag.lt': ( 'api/html/element.html#_noncetag.lt',
                                                                                'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._PageNonce': ('api/html/element.html#_pagenonce', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._Raw': ('api/html/element.html#_raw', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._Readable': ('api/html/element.html#_readable', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._Readable.__add__': ( 'api/html/element.html#_readable.__add__',

@@ -252,7 +252,7 @@ EXITS = 'Something has called sys.exit(). That fails one request or socket, and 
 
 class ServerErrors(ServerErrorMiddleware):
     "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
-    csp: Sequence[str] = ()                         # Policy of pages, cut where the nonce goes
+    csp: Sequence[bytes] = ()                       # Policy of pages, cut where the nonce goes
     headers: list[tuple[bytes, bytes]] = []         # For responses that lack them
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -297,5 +297,5 @@ class ServerErrors(ServerErrorMiddleware):
             return PlainTextResponse(''.join(traceback.format_exception(exc)), 500)
         nonce = new_nonce() if self.csp else ''
         with using_nonce(nonce): text = '<!doctype html>' + to_html(error_page(request, exc))
-        headers = {'Content-Security-Policy': nonce.join(self.csp)} if self.csp else None
+        headers = {'Content-Security-Policy': nonce.encode().join(self.csp).decode('latin-1')} if self.csp else None
         return Response(text, 500, headers, media_type='text/html')

@@ -87,10 +87,10 @@ nonce_mark = 'nonce-' + secrets.token_hex(8)   # nothing that a visitor writes c
 @contextmanager
 def using_nonce(nonce: str) -> Iterator[None]:
     "While this lasts, scripts, styles and links are rendered with `nonce`, if there is one"
-    if not nonce: return (yield)
-    token = csp_nonce.set(nonce)
+    outer = csp_nonce.value
+    csp_nonce.value = nonce or outer
     try: yield
-    finally: csp_nonce.reset(token)
+    finally: csp_nonce.value = outer
 
 class PageConfig:
     "Settings of an app's pages, and the ready-made frame"
@@ -103,7 +103,7 @@ class PageConfig:
         bodykw: Mapping[str, Any]|None = None,    # Attributes of <body>
         body_wrap: Callable|None = None,          # `wrap(content)` or `wrap(content, request)`, round the body of pages
         canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
-        csp: Sequence[str] = (),                  # Content-Security-Policy of pages, cut where the nonce goes; none if empty
+        csp: Sequence[bytes] = (),                # Content-Security-Policy of pages, cut where the nonce goes; none if empty
     ):
         self.title, self.canonical, self.csp, self.body_wrap = title, canonical, csp, body_wrap
         self.hdrs, self.ftrs, self.htmlkw, self.bodykw = list(hdrs), list(ftrs), dict(htmlkw or {}), dict(bodykw or {})

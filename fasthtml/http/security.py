@@ -217,7 +217,7 @@ def new_nonce() -> str:
     "A fresh random nonce for one response; made 64 at a time, since a call of the system costs more than all the rest of a policy"
     try: return _nonces.pop()
     except IndexError:
-        first, *others = os.urandom(16*64).hex(' ', 16).split()
+        first, *others = os.urandom(16*64).hex(' ', 16).split(' ')
         _nonces.extend(others)   # another thread may take them before this one could
         return first
 
@@ -250,6 +250,7 @@ def check_policy(
             near = get_close_matches(directive, _directives, 1)
             raise ValueError(f'csp= has no directive {name!r}.' + (f' Did you mean {near[0]!r}?' if near else ''))
         for word in ' '.join(words).split():
+            if not word.isascii(): raise ValueError(f'{directive}: {word} is not ASCII: write hosts as `xn--...`, letters as `%..`.')
             if _quoted.fullmatch(word): raise ValueError(f'{directive}: the word {word} is written in quotes of its own: "\'{word}\'".')
     scripts = csp.get('script-src', csp.get('script_src', '{nonce}'))
     if scripts is not None and '{nonce}' not in ' '.join([scripts] if isinstance(scripts, str) else scripts):

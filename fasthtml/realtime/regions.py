@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 # %% ../../nbs/api/realtime/26_regions.ipynb #8dbc0099
 from ..html.element import FT, csp_nonce, esc, to_html, to_node
 from ..http.casts import BadValue
+from ..http.pages import using_nonce
 from ..http.records import make_cast, type_hints
 from ..http.responses import as_plain
 
@@ -235,9 +236,7 @@ def _value(text: str) -> str:
 def _with_marks(node: Any) -> str:
     "The HTML of a region, in which scripts, styles and links of the program are marked"
     nonce = secrets.token_urlsafe(16)
-    token = csp_nonce.set(nonce)
-    try: text = to_html(node)
-    finally: csp_nonce.reset(token)
+    with using_nonce(nonce): text = to_html(node)
     return _any_mark.sub('data-live-not', text).replace(f' nonce="{nonce}"', f' {own_mark}')
 
 def with_nonce(
@@ -321,7 +320,7 @@ class Shown:
     def __html__(self) -> str:
         holes = open_holes.get()
         if holes is not None: return holes.mark(self.key, self.html)
-        nonce = csp_nonce.get()
+        nonce = csp_nonce.value
         return (with_nonce(self.html, nonce) if nonce else self.html) or stub(self.key)
 
     def _repr_html_(self) -> str: return self.html
