@@ -56,7 +56,7 @@ def check_key(
     "A key for signing, or several; an error for what others can guess"
     if not isinstance(key, list | tuple): return _key_text(key)
     keys = [_key_text(one) for one in key]
-    if not all(keys): raise ValueError('`secret_key` holds an empty key, with which anybody can sign. Leave it out.')
+    if not all(keys): raise ValueError('`secret_key` holds an empty key, with which any client can sign. Leave it out.')
     return keys or None
 
 def get_key(
