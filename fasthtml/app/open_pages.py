@@ -204,7 +204,9 @@ class LoopRegions:
 
     def opened(self, page: OpenPage) -> None:
         "Note a page; with the first one, begin to listen"
-        if not self.reader.channels: self.regions.signals.join(self.reader)
+        if not self.reader.channels:
+            self.regions.signals.join(self.reader)
+            self.topics.changed_all()   # a drawing that was begun for a page that has gone may have missed a change
         self.connections.pop(page.connection, None)   # it asks again by itself
         self.pages[page.name] = page
         entry = self.people.setdefault(page.person, [None, 0])

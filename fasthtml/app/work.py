@@ -26,6 +26,7 @@ from .open_pages import SignalReader, Where
 from .region import Region, function_of, scope_in_use
 from ..html.element import FT, csp_nonce, esc, links, to_html
 from ..html.tags import Button, Div
+from ..http.pages import using_nonce
 from ..http.responses import current_exchange
 from ..http.security import one_line as log_line
 from ..http.texts import Text, say
@@ -61,8 +62,7 @@ def said_html(content: Any, nonce: str) -> str:
     "The HTML of an element that was said, the same for all pages; in a context of its own"
     holes = Holes()
     open_holes.set(holes)
-    csp_nonce.set(nonce)
-    html = to_html(content)
+    with using_nonce(nonce): html = to_html(content)
     if holes: raise TypeError(f'What work says is the same for all who see it, so it cannot contain a region: {next(iter(holes))}. '
                               'Put the region beside the work, into the page.')
     return html
@@ -71,7 +71,7 @@ class Said:
     "What was said, as a part of a drawing"
     def __init__(self, html: str, own: str): self.html, self.own = html, f' nonce="{own}"'
     def __html__(self) -> str:
-        nonce = csp_nonce.get()
+        nonce = csp_nonce.value
         return self.html.replace(self.own, f' nonce="{nonce}"' if nonce else '')
 
 # %% ../../nbs/api/app/32_work.ipynb #2cf19fcb

@@ -7,7 +7,7 @@ __all__ = ['voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links'
            'tag_factory', 'Fragment', 'to_node', 'to_html', 'fixed_parts', 'open_tag', 'content', 'in_foreign']
 
 # %% ../../nbs/api/html/01_element.ipynb #7c390c33
-import base64, copy, os, re
+import base64, copy, os, re, threading
 from itertools import chain, islice
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -57,15 +57,19 @@ class _Tag:
     def __reduce__(self) -> Any: return (_tag, (self.name, self.void)) if self.name else '_no_tag'
 
 # %% ../../nbs/api/html/01_element.ipynb #96388d9e
-csp_nonce: ContextVar[str | None] = ContextVar('csp_nonce', default=None)  # The nonce of the page that is being rendered
+class _PageNonce(threading.local):
+    "The nonce of the page that a thread is rendering. Nothing is awaited meanwhile, so no other page meets it"
+    value: str = ''
+
+csp_nonce = _PageNonce()   # a `ContextVar` would cost a page three times as much
 _nonced = frozenset(('script', 'style', 'link'))
 
 class _NonceTag(_Tag):
-    "A script, style or link: while `csp_nonce` is set its start tag carries it"
+    "A script, style or link: while `csp_nonce.value` is set its start tag carries it"
     __slots__ = ()
     @property
     def lt(self) -> str:
-        nonce = csp_nonce.get()
+        nonce = csp_nonce.value
         return f'<{self.name} nonce="{esc(nonce)}"' if nonce else f'<{self.name}'
     @lt.setter
     def lt(self, value: str) -> None: pass

@@ -184,6 +184,6 @@ def app_heads(
     return [*heads, *placed(hdrs, place), *scripts, *([iframe_scr] if notebook else [])]
 
 # %% ../../nbs/api/http/16_heads.ipynb #414fe371
-def csp_policy(csp: bool|Mapping[str, Any]) -> list[str]:
+def csp_policy(csp: bool|Mapping[str, Any]) -> list[bytes]:
     "The policy, checked and put together once, cut where the nonce goes: `nonce.join(...)` is the header; empty if there is to be none"
-    return csp_header('{nonce}', **check_policy(csp)).split('{nonce}') if csp else []
+    return csp_header('{nonce}', **check_policy(csp)).encode('latin-1').split(b'{nonce}') if csp else []

@@ -75,7 +75,7 @@ class Frame:
     mid: bytes         # From </head> to <body ...>
     bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
-    gaps: tuple[list[bytes], ...] = ()  # `head` and `bottom`, cut where the nonce goes, if there is a policy
+    gaps: tuple = ()   # Under a policy: before the longest piece of `head`, that piece, after it; `bottom`. Cut where the nonce goes
 
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
@@ -87,10 +87,10 @@ nonce_mark = 'nonce-' + secrets.token_hex(8)   # nothing that a visitor writes c
 @contextmanager
 def using_nonce(nonce: str) -> Iterator[None]:
     "While this lasts, scripts, styles and links are rendered with `nonce`, if there is one"
-    if not nonce: return (yield)
-    token = csp_nonce.set(nonce)
+    outer = csp_nonce.value
+    csp_nonce.value = nonce or outer
     try: yield
-    finally: csp_nonce.reset(token)
+    finally: csp_nonce.value = outer
 
 class PageConfig:
     "Settings of an app's pages, and the ready-made frame"
@@ -103,7 +103,7 @@ class PageConfig:
         bodykw: Mapping[str, Any]|None = None,    # Attributes of <body>
         body_wrap: Callable|None = None,          # `wrap(content)` or `wrap(content, request)`, round the body of pages
         canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
-        csp: Sequence[str] = (),                  # Content-Security-Policy of pages, cut where the nonce goes; none if empty
+        csp: Sequence[bytes] = (),                # Content-Security-Policy of pages, cut where the nonce goes; none if empty
     ):
         self.title, self.canonical, self.csp, self.body_wrap = title, canonical, csp, body_wrap
         self.hdrs, self.ftrs, self.htmlkw, self.bodykw = list(hdrs), list(ftrs), dict(htmlkw or {}), dict(bodykw or {})
@@ -123,7 +123,9 @@ class PageConfig:
         title = to_html(ft('title', self.title))
         parts = top + '<head>', head, '</head>' + mid, foot + '</body></html>'
         top, head, mid, bottom = (part.encode('utf-8', 'replace') for part in parts)
-        gaps = tuple(part.split(nonce_mark.encode()) for part in (head, bottom)) if self.csp else ()
+        cuts, ends = (part.split(nonce_mark.encode()) for part in (head, bottom))
+        at = max(range(len(cuts)), key=lambda i: len(cuts[i]))
+        gaps = ((*cuts[:at], b''), cuts[at], (b'', *cuts[at+1:]), ends) if self.csp else ()
         return Frame(top, title, head, mid, bottom, seen, gaps)
 
 # %% ../../nbs/api/http/11_pages.ipynb #f89e4a60
@@ -252,10 +254,8 @@ def page_edges(
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     own_bytes = own.encode('utf-8', 'replace')
     if not nonce: return (frame.top, own_bytes, frame.head, mid), frame.bottom
-    gap, (cuts, bottom) = nonce.encode(), frame.gaps
-    head = [gap] * (2 * len(cuts) - 1)
-    head[::2] = cuts   # in pieces, which the page joins: it is long
-    return (frame.top, own_bytes, *head, mid), gap.join(bottom)
+    gap, (before, longest, after, bottom) = nonce.encode(), frame.gaps   # the page joins pieces: the longest is copied once
+    return (frame.top, own_bytes, gap.join(before), longest, gap.join(after), mid), gap.join(bottom)
 
 def render_page(
     nodes: Iterable[Any],            # The content

@@ -407,8 +407,8 @@ def respond_to(
     nonce = new_nonce() if page.csp else ''
     if nodes is not None and returns is None:
         body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
-        headers = [_html, _vary, (b'content-length', b'%d' % len(body))]
-        if nonce: headers.append((b'content-security-policy', nonce.join(page.csp).encode('latin-1')))
+        length = b'content-length', b'%d' % len(body)
+        headers = [_html, _vary, length, (b'content-security-policy', nonce.encode().join(page.csp))] if nonce else [_html, _vary, length]
         return ReadyResponse(status, headers, body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
@@ -417,7 +417,7 @@ def respond_to(
     if isinstance(content, Json):
         if cls not in (None, HTMLResponse): return with_policy(_with_extras(_of_class(cls, content.value, status), reply), page)
         return _wire(status, _json, to_json(content.value), reply)
-    if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', nonce.join(page.csp)))
+    if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', nonce.encode().join(page.csp).decode('latin-1')))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
     if isinstance(content, list): body = _html_of(content, fragment, page, scope, request, body_wrap, nonce)
     else: body = content or b''
@@ -428,12 +428,12 @@ def respond_to(
 def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None,
              nonce: str) -> bytes:
     "A page, or a part of one"
-    token = csp_nonce.set(nonce) if nonce else None   # `using_nonce` would cost a page as much as its head
+    if nonce: outer, csp_nonce.value = csp_nonce.value, nonce    # `using_nonce` would cost a page as much as its head
     try:
         if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
         return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
     finally:
-        if token is not None: csp_nonce.reset(token)
+        if nonce: csp_nonce.value = outer
 
 def _of_class(cls: type[Response], content: Any, status: int) -> Response:
     "A response of the class that the handler names; its own status (307 of a `RedirectResponse`) gives way to any but 200"
@@ -499,7 +499,7 @@ def _needs_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     kind = named.get(b'content-type', b'').partition(b';')[0].strip().lower()
     return b'content-security-policy' not in named and bool(_is_document(kind))
 
-def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', new_nonce().join(page.csp).encode('latin-1')
+def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', new_nonce().encode().join(page.csp)
 
 class UnderPolicy:
     "A route or app of another kind, whose documents carry the policy of the app around it"

@@ -295,9 +295,14 @@ class ClientLoop:
         asyncio.run_coroutine_threadsafe(_end_tasks(self.loop), self.loop)
         if threading.current_thread() is not self.thread: self.thread.join(2)
 
-async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks: task.cancel()
-    if tasks: await asyncio.wait(tasks, timeout=1)
+async def _end_tasks(loop: ClockLoop) -> None:
+    "No timer begins anything any more, and what runs is cancelled; so is what its clean-up has begun"
+    end = loop.time() + 1
+    while True:
+        for timer in tuple(loop._timers.values()): timer.cancel()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks: task.cancel()
+        if not tasks or loop.time() > end: break
+        await asyncio.wait(tasks, timeout=1)
     await loop.shutdown_asyncgens()
     loop.stop()

@@ -614,3 +614,21 @@ def test_a_page_whose_body_is_gone_says_what_is_left():
     with Client(app).open('/') as page:
         page.click('button')
         with pytest.raises(AssertionError, match='found none'): page.one('button')
+
+
+def test_nothing_that_a_timer_or_a_clean_up_begins_outlives_a_client():
+    "Tasks that were left were destroyed while the interpreter cleared its modules: NameError at the exit of a notebook"
+    client, begun = Client(FastHTML(secret_key='x')), []
+
+    async def work(cleans_up):
+        try: await asyncio.sleep(3600)
+        finally:
+            if cleans_up: begun.append(asyncio.create_task(work(False)))
+
+    async def again():
+        loop = asyncio.get_running_loop()
+        begun.append(loop.create_task(work(True)))
+        loop.call_later(0, lambda: loop.create_task(again()))
+    client.run(again())
+    client.close()
+    assert len(begun) > 1 and all(task.done() for task in begun), begun[-3:]

@@ -1,6 +1,8 @@
 "An element that is changed in any order of ways is what a list of children and a dict of attributes would be."
 import copy
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from fasthtml.html.element import csp_nonce, tag_factory, to_html
 from fasthtml.html.render import iter_chunks
+from fasthtml.http.pages import using_nonce
 from fasthtml.realtime.wire import html_of
 from trees import by_lexbor, joined
 
@@ -101,7 +104,19 @@ test_changes = Changes.TestCase
 
 def test_what_is_remembered_of_a_sent_element_has_no_nonce_of_a_page():
     el = Div(*(tag_factory(name)() for name in ('script', 'style', 'link')), id='x')
-    token = csp_nonce.set('of-one-page')
+    csp_nonce.value = 'of-one-page'
     try: assert all(html_of(el).count('nonce="of-one-page"') == 3 for _ in range(4))
-    finally: csp_nonce.reset(token)
+    finally: csp_nonce.value = ''
     assert all('nonce' not in html_of(el) for _ in range(4))
+
+
+def test_threads_that_render_at_once_have_each_its_own_nonce():
+    both = threading.Barrier(2, timeout=30)
+    class Meet:
+        def __ft__(self):
+            both.wait()     # each is in the middle of its page
+            return ''
+    def page(nonce):
+        with using_nonce(nonce): return to_html(Meet(), tag_factory('script')('x'), Meet())
+    with ThreadPoolExecutor(2) as pool: assert list(pool.map(page, 'ab')) == [f'<script nonce="{n}">x</script>' for n in 'ab']
+    assert to_html(tag_factory('script')()) == '<script></script>'
