@@ -103,7 +103,21 @@ def written_head(symbol) -> str | None:
 
 def fit(head: str) -> str:
     "The same signature in lines that a window shows: long comments go on below themselves, long lists of parameters break"
-    return '\n'.join(part for line in head.splitlines() for part in fit_line(line))
+    return '\n'.join(part for line in joined(head.splitlines()) for part in fit_line(line))
+
+
+def joined(lines: list[str]) -> Iterator[str]:
+    "Lists of parameters without comments as one line each, where a line of theirs is too long: they are broken again"
+    group, depth = [], 0
+    for line in lines:
+        group.append(line)
+        depth += sum((char in '([{') - (char in ')]}') for char in line.partition(' # ')[0])
+        if depth > 0: continue
+        if max(map(len, group)) > WIDTH and not any(' # ' in part for part in group):
+            group = [' '.join([group[0], *(part.strip() for part in group[1:])])]
+        yield from group
+        group = []
+    yield from group
 
 
 def fit_line(line: str) -> list[str]:
@@ -259,16 +273,27 @@ def show_private(cell) -> None:
         return
     if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or is_plumbing(cell.source):
         del cell['source']
-    elif cell.source.count('\n') > 15:
+    elif cell.source.count('\n') > 7:
         cell.source = f'#| code-fold: true\n#| code-summary: "Source: {defined(cell.source)}"\n' + cell.source
+
+
+def statements(source: str) -> Iterator[ast.stmt]:
+    "Those of a cell; in place of an `if` or `try`, what stands in it"
+    def inside(nodes: list[ast.stmt]) -> Iterator[ast.stmt]:
+        for node in nodes:
+            if isinstance(node, ast.If): yield from inside([*node.body, *node.orelse])
+            elif isinstance(node, ast.Try): yield from inside([*node.body, *(part for o in node.handlers for part in o.body)])
+            else: yield node
+    return inside(ast.parse(source).body)
 
 
 def defined(source: str) -> str:
     "The first names that a cell defines, for its summary"
     names = []
-    for node in ast.parse(source).body:
+    for node in statements(source):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         names += [node.name] if hasattr(node, 'name') else [o.id for target in targets for o in ast.walk(target) if isinstance(o, ast.Name)]
+    names = list(dict.fromkeys(names))
     return ', '.join(names[:3]) + (' ...' if len(names) > 3 else '')
 
 
@@ -279,8 +304,8 @@ def has_entry(source: str) -> bool:
 
 
 def is_plumbing(source: str) -> bool:
-    "Imports, a logger, nbdev's list of names: nothing to read. A star import is what its room is about, so it is shown"
+    "Imports, a logger, nbdev's list of names: nothing to read. A star import is what its module is about, so it is shown"
     def is_plain(node: ast.stmt) -> bool:
         if isinstance(node, ast.ImportFrom): return node.names[0].name != '*'
         return isinstance(node, ast.Import) or isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('log', '_all_')
-    return all(map(is_plain, ast.parse(source).body))
+    return all(map(is_plain, statements(source)))

@@ -50,7 +50,9 @@ from ..http.languages import Languages, script_texts
 from ..http.texts import Text, current_texts, say
 from ..http.hints import log_caller, spelled, tell_called, tell_mistakes
 from ..realtime.mailbox import WhenFull
+from ..http.casts import BadValue
 from ..http.params import BadInput, make_plan
+from ..http.records import make_cast, type_hints
 from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
@@ -61,7 +63,7 @@ from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_header, host_name, one_line
 from ..http.security import origin_refusal
-from ..http.sessions import SessionMiddleware, decode_session, get_key, session_store
+from ..http.sessions import SessionMiddleware, check_key, decode_session, get_key, session_store
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
@@ -396,11 +398,11 @@ class Realtime:
 # %% ../../nbs/api/app/33_app.ipynb #0a93a665
 class Tested:
     "Test clients of an app"
-    _key: tuple[str|None, str] # As given: the key, and a file to keep one made here
+    _key: tuple # As given: the key or keys, and a file to keep one made here
 
     @property
-    def secret_key(self) -> str:
-        "The key that signs sessions; read or made when first asked for"
+    def secret_key(self) -> str|Sequence[str]:
+        "The key that signs sessions, or several, oldest first; read or made when first asked for"
         if len(self._key) == 2: self._key = (get_key(*self._key),)
         return self._key[0]
 
@@ -496,17 +498,31 @@ class HostCheck:
         await PlainTextResponse(say(Text('wrong_host')), 421)(scope, receive, send)
 
 # %% ../../nbs/api/app/33_app.ipynb #56f736f8
+def _may_be(
+    route: HttpRoute, # Its path ends with a part
+    text: str         # What the part is to be
+) -> bool:
+    "May the last part of a path be this text? A number may not"
+    name = re.split('[:}]', route.path.rpartition('{')[2])[0]
+    try:
+        make_cast(type_hints(inspect.unwrap(route.endpoint))[name])(text)
+        return True
+    except BadValue: return False
+    except Exception: return True   # nothing says what it is
+
 def tell_opened(
     site: Site,                # With the guards
     routes: Iterable[BaseRoute] # Of the app
 ) -> None:
     "Log which routes a guard leaves open to any client that gives their last part the right ending"
+    told = set()
     for o in site.before:
         skip = guard(o, site).skip
         for route in routes if skip else ():
             if not isinstance(route, HttpRoute) or route.last or not route.path.endswith('}'): continue
             path = opened_by_ending(skip, route.path_regex, re.sub('{[^}]*}', 'x', route.path))
-            if path:
+            if path and path not in told and _may_be(route, path.rpartition('/')[2]):
+                told.add(path)
                 log.warning('A guard with skip=%s lets every client have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
                             [p.pattern for p in skip], path, route.path)
 
@@ -626,7 +642,7 @@ class Serving(Hooks, Starlette):
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
-        errors.csp, errors.headers = self.site.page.csp, self.careful
+        errors.carry(self.site.page.csp, self.careful)
         return errors
 
     def _error_handler(self, key: Any, f: Callable) -> Any:
@@ -700,7 +716,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         htmx4: bool = False,                     # As htmx=4
         default_hdrs: bool = True,               # Any of the default head?
         sess_cls: Any = SessionMiddleware,       # Session middleware; None: no session
-        secret_key: str|None = None,             # Signs sessions; else $FASTHTML_SECRET_KEY, else the file `key_fname`
+        secret_key: str|Sequence[str]|None = None, # Signs sessions (of several the last); else $FASTHTML_SECRET_KEY, or `key_fname`
         session_cookie: str = 'session_',        # Name of the cookie
         max_age: int|None = 365*24*3600,         # Its life in seconds
         sess_path: str = '/',                    # Paths it is sent for
@@ -746,7 +762,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
                          max_body_size=max_body_size, max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size,
                          lifecycle=self.lifecycle, hub=app_hub(self, broker, broker_prefix))
         self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
-        self._key, self.session_cookie, self.site.limits = (secret_key, key_fname), session_cookie, app_limits(limits, self.site)
+        self._key, self.session_cookie, self.site.limits = (check_key(secret_key), key_fname), session_cookie, app_limits(limits, self.site)
         cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)
         sessions = session_layers(sess_cls, self, sess_store, session_cookie=session_cookie, **cookie)
         self._assemble(routes, [*check_middleware(middleware), *sessions], error_views(error_view, self.site, exception_handlers),

@@ -80,7 +80,10 @@ class Regions:
         self.loops: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopRegions] = WeakKeyDictionary()
 
     @cached_property
-    def signer(self) -> Signer: return Signer(self.app.secret_key.encode() + b'\0live regions')
+    def signer(self) -> Signer:
+        key = self.app.secret_key
+        *older, newest = [one.encode() + b'\0live regions' for one in ([key] if isinstance(key, str) else key)]
+        return Signer(newest, older=older)
 
     @cached_property
     def signals(self) -> Any:

@@ -174,12 +174,13 @@ class Signer:
     def __init__(self,
         secret: bytes,             # Key of the app, the same in all processes
         life: float = 24 * 3600,   # Seconds for which a token is good
+        older: Sequence[bytes] = (), # Keys that it had before: they sign nothing, and their tokens are good
     ):
-        self.secret, self.life = secret, life
+        self.secret, self.life, self.older = secret, life, tuple(older)
 
-    def code(self, *parts: str) -> str:
+    def code(self, *parts: str, secret: bytes = b'') -> str:
         "A code that only the app can make, the same in all processes"
-        return _base64(hmac.new(self.secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
+        return _base64(hmac.new(secret or self.secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
 
     def token(self, key: str, person: str, path: str, now: float, host: str = '') -> str:
         "A token for a region that is drawn now; `now` in seconds since the epoch. Without a host it is good under any"
@@ -189,7 +190,8 @@ class Signer:
     def path(self, token: str, key: str, person: str, now: float, host: str = '') -> str | None:
         "The path of the page for which the token was made; None if it is not good for this person, region and host, or has expired"
         until, where, code = (token.split('.') + ['', ''])[:3] if token.count('.') == 2 and token.isascii() else ('', '', '')
-        if not any(hmac.compare_digest(code, self.code(until, where, person, key, name)) for name in {host: 0, '': 0}): return None
+        good = (self.code(until, where, person, key, name, secret=o) for o in (self.secret, *self.older) for name in {host: 0, '': 0})
+        if not any(hmac.compare_digest(code, one) for one in good): return None
         return read_path(token) if int(until, 16) > now else None
 
     def old(self, token: str, now: float) -> bool:

@@ -96,7 +96,11 @@ def app_limits(
     limits = admissions.limits
     if not (limits.total or limits.per_address or limits.per_person) or not hasattr(broker, 'share'): return admissions
     admissions.shared = shared = SharedLimits(broker, admissions)
-    admissions.secret = lambda: hashlib.blake2s(f'limits {site.app.secret_key}'.encode()).digest()
+    def secret() -> bytes:
+        key = site.app.secret_key
+        oldest = key if isinstance(key, str) else key[0]   # which all processes have while keys are changed
+        return hashlib.blake2s(f'limits {oldest}'.encode()).digest()
+    admissions.secret = secret
     admissions.changed = shared.start
     lifespan.before.append(shared.ready)
     lifespan.shutdown.append(shared.close)

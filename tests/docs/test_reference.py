@@ -1,9 +1,11 @@
 "Signatures in the reference: lines that a window shows, and each method in one place."
 import ast
 import inspect
+import json
 import sys
 
 import pytest
+from fastcore.basics import AttrDict
 from fastcore.docments import docments
 
 from support import ROOT
@@ -25,6 +27,9 @@ LONG = {
     'parameters break behind a comma, and never inside of a type': (
         f'def f(self, {AT}: dict[str, int], {AT[:20]}: dict[str, {AT}]) -> None:',
         f'def f(self, {AT}: dict[str, int],\n    {AT[:20]}: dict[str, {AT}]) -> None:'),
+    'a list of parameters in several lines breaks again': (
+        f'def f(self, {AT}: int, {AT[:40]}: int,\n      {AT[:20]}: int) -> None:',
+        f'def f(self, {AT}: int,\n    {AT[:40]}: int, {AT[:20]}: int) -> None:'),
     'what fits stays': ('def f(a: int): # A text', 'def f(a: int): # A text'),
 }
 
@@ -97,3 +102,30 @@ def test_every_parameter_of_what_common_brings_is_described():
     assert len(found) > 250
     assert undescribed(heads) == [] and undescribed(undescribed) == ['function', 'return']
     assert {name: keys for name, keys in found.items() if keys} == {}
+
+
+CELLS = {  # an exported cell → what the page shows of it: nothing, all, or the summary of what is folded
+    'import os\nlog = getLogger()': None,
+    'if TYPE_CHECKING:\n    from a import B' + '\n    import c'*9: None,
+    'def public(): pass': None,   # it has an entry
+    'from a import *': 'all',
+    'few = 1': 'all',
+    '_a = 1\ndef _b(): pass\n_c, _d = 2, 3\n' + 'use(_a)\n'*9: 'Source: _a, _b, _c ...',
+    'if TYPE_CHECKING:\n    class Shown: pass' + '\n    x = 1'*9: 'Source: Shown, x',
+}
+
+
+@pytest.mark.parametrize('source', CELLS)
+def test_a_page_shows_of_an_exported_cell_what_a_reader_needs(source):
+    cell = AttrDict(cell_type='code', directives_={'export': []}, source=source)
+    reference.show_private(cell)
+    shown = cell.get('source')
+    assert (shown and ('all' if shown == source else shown.partition('summary: "')[2].partition('"')[0])) == CELLS[source]
+
+
+def test_what_is_folded_names_what_it_defines():
+    cells = [cell for path in (ROOT/'nbs'/'api').rglob('*.ipynb') for cell in json.loads(path.read_text(encoding='utf-8'))['cells']]
+    exported = [''.join(cell['source'][1:]) for cell in cells if cell['cell_type'] == 'code' and cell['source'][:1] == ['#| export\n']]
+    folded = [source for source in exported if not reference.has_entry(source) and not reference.is_plumbing(source)]
+    assert len(folded) > 100
+    assert [source for source in folded if source.count('\n') > 7 and not reference.defined(source)] == []

@@ -5,10 +5,13 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import anyio
 import httpx2
@@ -17,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.datastructures import Secret
 from starlette.middleware.sessions import SessionMiddleware as StarletteSessions
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -33,7 +37,7 @@ from fasthtml.http.sessions import (
     get_key,
 )
 from fasthtml.testing import AsyncClient
-from support import missing, serve, wait_until
+from support import DEADLINE, missing, serve, wait_until
 
 KEY = 'the key of these tests'
 
@@ -551,3 +555,73 @@ def test_a_stored_session_belongs_to_the_key_of_its_app(tmp_path):
         client.cookies.set('session_', cookie)
         return client.get('/bob').text
     assert [with_cookie(key) for key in ('one', 'two', ['one', 'two'], 'two')] == ['ada', 'bob', 'ada', 'ada']
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
+@pytest.mark.parametrize('where', ['file', ':memory:'])
+def test_a_forked_process_has_a_connection_and_a_thread_of_its_own(tmp_path, where):
+    "A server that loads the app first and forks then: no connection of SQLite goes over, and both processes go on"
+    code = """
+import os, sys
+from fasthtml.common import FastHTML
+from fasthtml.testing import Client
+app = FastHTML(secret_key='k', sess_store='sqlite:///' + sys.argv[1])
+@app.get('/')
+def add(session, word: str):
+    session['words'] = session.get('words', '') + word
+    return session['words']
+def ask(word): return visitor.get('/', params=dict(word=word)).text
+visitor = Client(app)
+ask('parent ')
+cookies = dict(visitor.cookies)
+def opened(): return [o for o in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{o}')
+                      and os.readlink(f'/proc/self/fd/{o}').startswith(sys.argv[1])] if os.path.isdir('/proc/self/fd') else []
+child = os.fork()
+if not child:
+    left = opened()
+    visitor = Client(app)
+    visitor.cookies.update(cookies)
+    print(len(left), ask('child '), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(0, ask('parent again'), flush=True)
+os._exit(0)
+"""
+    path = str(tmp_path/'s.db') if where == 'file' else where
+    said = subprocess.run([sys.executable, '-c', code, path], capture_output=True, text=True, check=True, timeout=DEADLINE).stdout
+    shared = 'child ' if where == 'file' else ''
+    assert said.splitlines() == ['0 parent child ', f'0 parent {shared}parent again']
+
+
+class Hidden:
+    "As a secret of pydantic"
+    def __str__(self): return '**********'
+    def get_secret_value(self): return 'secret'
+
+
+GUESSED = {'flag': True, 'number': 5, 'mapping': {'key': 'x'}, 'file': Path('.sesskey'), 'hidden': Hidden(), 'function': lambda: 'x',
+           'nothing beside one': ['new', None], 'empty beside one': ['', 'new'], 'blank beside one': ('new', ' '),
+           'hidden beside one': ['new', Hidden()], 'list in a list': [['new']], 'only an empty one': ['']}
+
+
+@pytest.mark.parametrize('kind', GUESSED)
+def test_a_key_that_others_can_guess_is_an_error_where_it_is_written(kind):
+    "Its text would be `**********`, `True`, the name of a file; and a signature with an empty key is no signature"
+    key = GUESSED[kind]
+    for use in (lambda: FastHTML(secret_key=key), lambda: get_key(key), *[lambda: encode_session({}, key)] * (not callable(key))):
+        with pytest.raises((TypeError, ValueError), match='secret_key'):
+            use()
+
+
+@pytest.mark.parametrize('key', [None, '', ' ', '\n', []], ids=repr)
+def test_a_blank_key_is_none(key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for variable in '', ' ':
+        monkeypatch.setenv('FASTHTML_SECRET_KEY', variable)
+        assert len(FastHTML(secret_key=key).secret_key) == 43
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'of the environment')
+    assert get_key(key) == 'of the environment'
+
+
+def test_secrets_of_starlette_are_keys():
+    assert get_key(Secret('hidden')) == 'hidden' and get_key([Secret('old'), 'new']) == ['old', 'new']

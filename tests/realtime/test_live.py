@@ -1168,6 +1168,25 @@ def test_no_request_of_the_library_asks_for_a_password(place):
             assert (response.status, bool(response.getheader('WWW-Authenticate'))) == (401, True)
 
 
+@pytest.mark.parametrize('keys, good', [(['old', 'new'], True), (['older', 'old', 'new'], True), ('new', False), (['other', 'new'], False)])
+def test_a_page_outlives_a_change_of_the_key(keys, good):
+    "Of several keys the last one signs, and all are good, as for sessions"
+    def build(key):
+        app = FastHTML(secret_key=key, before=Beforeware(guard))
+        @app.live
+        def clock(): return Div('noon')
+        @app.get('/')
+        def home(): return clock()
+        return Client(app)
+    def rows(client): return [[o.attrs['data-live-key'], o.attrs['data-live-token'], ''] for o in
+                              [client.get('/').one('[data-live-key]')]]
+    old, new = build('old'), build(keys)
+    before = new.post('/_live', json=dict(has=rows(old), poll=True))
+    assert ('noon' in before.text) is good
+    assert 'noon' in new.post('/_live', json=dict(has=rows(new), poll=True)).text
+    assert 'noon' not in old.post('/_live', json=dict(has=rows(new), poll=True)).text
+
+
 def test_a_change_that_comes_while_no_page_is_open_is_not_lost_with_a_drawing_that_goes_on():
     "A page that reconnects shares the drawing that was begun for one that has gone, and changes were not listened to in between"
     app, began, go = FastHTML(secret_key='k'), threading.Event(), threading.Event()
