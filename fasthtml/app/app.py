@@ -50,7 +50,9 @@ from ..http.languages import Languages, script_texts
 from ..http.texts import Text, current_texts, say
 from ..http.hints import log_caller, spelled, tell_called, tell_mistakes
 from ..realtime.mailbox import WhenFull
+from ..http.casts import BadValue
 from ..http.params import BadInput, make_plan
+from ..http.records import make_cast, type_hints
 from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
@@ -496,17 +498,31 @@ class HostCheck:
         await PlainTextResponse(say(Text('wrong_host')), 421)(scope, receive, send)
 
 # %% ../../nbs/api/app/33_app.ipynb #56f736f8
+def _may_be(
+    route: HttpRoute, # Its path ends with a part
+    text: str         # What the part is to be
+) -> bool:
+    "May the last part of a path be this text? A number may not"
+    name = re.split('[:}]', route.path.rpartition('{')[2])[0]
+    try:
+        make_cast(type_hints(inspect.unwrap(route.endpoint))[name])(text)
+        return True
+    except BadValue: return False
+    except Exception: return True   # nothing says what it is
+
 def tell_opened(
     site: Site,                # With the guards
     routes: Iterable[BaseRoute] # Of the app
 ) -> None:
     "Log which routes a guard leaves open to any client that gives their last part the right ending"
+    told = set()
     for o in site.before:
         skip = guard(o, site).skip
         for route in routes if skip else ():
             if not isinstance(route, HttpRoute) or route.last or not route.path.endswith('}'): continue
             path = opened_by_ending(skip, route.path_regex, re.sub('{[^}]*}', 'x', route.path))
-            if path:
+            if path and path not in told and _may_be(route, path.rpartition('/')[2]):
+                told.add(path)
                 log.warning('A guard with skip=%s lets every client have %s, of the route %s. Skip a folder, as /static/.*, and no ending.',
                             [p.pattern for p in skip], path, route.path)
 
@@ -626,7 +642,7 @@ class Serving(Hooks, Starlette):
         tell_opened(self.site, self.router.routes)
         for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
         errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
-        errors.csp, errors.headers = self.site.page.csp, self.careful
+        errors.carry(self.site.page.csp, self.careful)
         return errors
 
     def _error_handler(self, key: Any, f: Callable) -> Any:

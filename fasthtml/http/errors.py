@@ -36,7 +36,7 @@ from .hints import note_name
 from .responses import JSONResponse, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
-from .security import add_missing, is_navigation, local_target, new_nonce
+from .security import adder, is_navigation, local_target, new_nonce
 
 # %% ../../nbs/api/http/17_errors.ipynb #0ef4b26c
 _exc_names = ('exc', 'e', 'ex', 'err', 'error', 'exception')
@@ -250,21 +250,31 @@ _last, _policy = (b'connection', b'close'), b'content-security-policy'
 _ends, _in_test = frozenset({'http.response.body', 'http.response.pathsend'}), frozenset({'http.response.debug', 'fasthtml.test'})
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
+def _without_policy(message: dict) -> dict:
+    "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
+    return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
+
 class ServerErrors(ServerErrorMiddleware):
     "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
     csp: Sequence[bytes] = ()                       # Policy of pages, cut where the nonce goes
     headers: list[tuple[bytes, bytes]] = []         # For responses that lack them
+    add: Callable | None = None                     # Adds them
+
+    def carry(self, csp: Sequence[bytes], headers: list[tuple[bytes, bytes]]) -> None:
+        "What the app's responses carry"
+        self.csp, self.headers, self.add = csp, headers, adder(headers) if headers else None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return (self.handle if scope['type'] == 'http' else self.app)(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent, extra = _note_sent(scope, Sent()), self.headers
+        sent, add = _note_sent(scope, Sent()), self.add
         def noting(message: dict) -> Any:
             if message['type'] == 'http.response.start':
                 sent.started = True
-                if extra or self.csp and message['status'] == 304: message = {**message, 'headers': self.headers_of(message, extra)}
+                if add: message = {**message, 'headers': add(message.get('headers', ()))}
+                if message['status'] == 304 and (add or self.csp): message = _without_policy(message)
             elif message['type'] in _ends and not message.get('more_body'): sent.complete = True
             return send(message)
         try:
@@ -274,14 +284,9 @@ class ServerErrors(ServerErrorMiddleware):
             note_name(exc)
             if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
                 return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
-            if scope.get('http_version', '2')[0] == '1': extra = [*extra, _last]   # the server will get the exception, and close
+            if scope.get('http_version', '2')[0] == '1': add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
             raise
-
-    def headers_of(self, message: dict, more: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        "Those of a response, and `more`. A 304 has no policy: a browser would put it in the place of that of the page it has kept"
-        headers = add_missing(message.get('headers', ()), more)
-        return [h for h in headers if h[0].lower() != _policy] if message['status'] == 304 else headers
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:
         "The answer to a crash"

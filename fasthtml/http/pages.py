@@ -75,7 +75,7 @@ class Frame:
     mid: bytes         # From </head> to <body ...>
     bottom: bytes      # Footers to </html>
     seen: tuple        # The settings it was made from
-    gaps: tuple[list[bytes], ...] = ()  # `head` and `bottom`, cut where the nonce goes, if there is a policy
+    gaps: tuple = ()   # Under a policy: before the longest piece of `head`, that piece, after it; `bottom`. Cut where the nonce goes
 
 def element_tag(tag: str, attrs: Mapping[str, Any]) -> str:
     "The start tag of an element"
@@ -123,7 +123,9 @@ class PageConfig:
         title = to_html(ft('title', self.title))
         parts = top + '<head>', head, '</head>' + mid, foot + '</body></html>'
         top, head, mid, bottom = (part.encode('utf-8', 'replace') for part in parts)
-        gaps = tuple(part.split(nonce_mark.encode()) for part in (head, bottom)) if self.csp else ()
+        cuts, ends = (part.split(nonce_mark.encode()) for part in (head, bottom))
+        at = max(range(len(cuts)), key=lambda i: len(cuts[i]))
+        gaps = ((*cuts[:at], b''), cuts[at], (b'', *cuts[at+1:]), ends) if self.csp else ()
         return Frame(top, title, head, mid, bottom, seen, gaps)
 
 # %% ../../nbs/api/http/11_pages.ipynb #f89e4a60
@@ -252,10 +254,8 @@ def page_edges(
     mid = ('</head>' + element_tag('body', page.bodykw | parts.attrs)).encode() if parts.attrs else frame.mid
     own_bytes = own.encode('utf-8', 'replace')
     if not nonce: return (frame.top, own_bytes, frame.head, mid), frame.bottom
-    gap, (cuts, bottom) = nonce.encode(), frame.gaps
-    head = [gap] * (2 * len(cuts) - 1)
-    head[::2] = cuts   # in pieces, which the page joins: it is long
-    return (frame.top, own_bytes, *head, mid), gap.join(bottom)
+    gap, (before, longest, after, bottom) = nonce.encode(), frame.gaps   # the page joins pieces: the longest is copied once
+    return (frame.top, own_bytes, gap.join(before), longest, gap.join(after), mid), gap.join(bottom)
 
 def render_page(
     nodes: Iterable[Any],            # The content

@@ -407,8 +407,8 @@ def respond_to(
     nonce = new_nonce() if page.csp else ''
     if nodes is not None and returns is None:
         body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
-        headers = [_html, _vary, (b'content-length', b'%d' % len(body))]
-        if nonce: headers.append((b'content-security-policy', nonce.encode().join(page.csp)))
+        length = b'content-length', b'%d' % len(body)
+        headers = [_html, _vary, length, (b'content-security-policy', nonce.encode().join(page.csp))] if nonce else [_html, _vary, length]
         return ReadyResponse(status, headers, body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'MountPlace', 'route_path', 'HttpRoute', 'SocketRoute', 'HostRoute', 'RouteTable', 'RouteList', 'refuse_method',
-           'tell_inner', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
+           'tell_verb', 'tell_inner', 'other_slash', 'NoRoute', 'AppRouter', 'add_route', 'resolve_link']
 
 # %% ../../nbs/api/http/13_routing.ipynb #60a2b3b1
 import inspect
@@ -28,7 +28,7 @@ from ..html.element import links
 from .hints import log_once
 from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
 from .routes import Route as Route, decode_uri as decode_uri, nested_name as nested_name, root_of
-from .routes import all_meths as all_meths, uri as uri  # programs import them from here
+from .routes import all_meths as all_meths, get_and_post, uri as uri  # programs import them from here
 from .security import one_line
 from .texts import Text
 
@@ -248,9 +248,26 @@ def refuse_method(found: list, scope: Scope) -> ASGIApp:
     "The answer 405 with the methods of all routes of this path"
     scope['route'] = found[0][0]
     scope.update(found[0][1])
-    headers = {'Allow': ', '.join(sorted({m for route, _ in found for m in route.methods}))}
+    allowed = sorted({m for route, _ in found for m in route.methods})
+    headers = {'Allow': ', '.join(allowed)}
+    if len(found) == 1: tell_verb(found[0][0], scope['method'])
     if 'app' in scope: raise HTTPException(405, headers=headers)
     return PlainTextResponse('Method Not Allowed', 405, headers=headers)
+
+def tell_verb(
+    route: Any, # The only one at an address
+    asked: str  # A method that it does not answer
+) -> None:
+    "Log, once, why a handler whose name is a method does not answer the method that was asked for"
+    code, verb = _code(route), getattr(route.endpoint, '__name__', '')
+    if code is None or verb not in all_meths: return
+    where, answers = f'{code.co_filename}:{code.co_firstlineno}: ', set(route.methods) - {'HEAD'}
+    if asked == verb.upper() and answers == set(get_and_post):
+        log_once(f"{where}`{verb}` answers GET and POST at {route.path}, and {asked} was asked for. The name of a function is its method "
+                 f"only where the path is given: @rt('{route.path}'), or @app.{verb}.")
+    elif asked == 'GET' and answers == {verb.upper()}:
+        log_once(f"{where}`{verb}` answers {verb.upper()} alone at {route.path}, for that is its name, and GET was asked for. "
+                 f"Is it a page? Give it another name, or write methods=['GET'].")
 
 def tell_inner(
     path: str, # That was asked for

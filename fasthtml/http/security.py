@@ -6,14 +6,14 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'joined_headers',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
-           'csp_header', 'careful_headers', 'add_missing', 'shown', 'failure_text', 'one_line']
+           'csp_header', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
 import os
 import re
 import traceback
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -303,15 +303,18 @@ def careful_headers(
             raise ValueError(f'secure_headers: {name} must be one line, got {value!r}.')
     return [(name.encode('latin-1'), str(value).encode('latin-1')) for name, value in chosen.items() if value is not None]
 
-def add_missing(
-    headers: Collection[tuple[bytes, bytes]], # Of a response
-    more: list[tuple[bytes, bytes]],        # That it should have
-) -> list[tuple[bytes, bytes]]:
-    "The headers, with those that are missing"
-    have = {name.lower() for name, _ in headers}
-    for name, _ in more:
-        if name in have: return [*headers, *(header for header in more if header[0] not in have)]
-    return [*headers, *more]   # most responses have none of them
+def adder(
+    more: Collection[tuple[bytes, bytes]], # Headers that every response should have
+) -> Callable[[Collection[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]: # From headers to those and what they lack
+    "A function that adds to the headers of a response those that are missing"
+    names = {name for name, _ in more}
+    def add(headers):
+        for name, _ in headers:
+            if name in names or name < b'a': break   # ASGI wants lower case; not every app does
+        else: return [*headers, *more]               # most responses have none of them
+        have = {name.lower() for name, _ in headers}
+        return [*headers, *(header for header in more if header[0] not in have)]
+    return add
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
 # What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file

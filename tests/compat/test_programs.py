@@ -463,10 +463,19 @@ FORGOTTEN = {  # program -> the line that is named, and what to write
     'the address of a handler in a function': (
         "def make():\n    app = FastHTML(secret_key='x')\n    @app.route\n    def index(): return ''\n    return app\napp = make()",
         5, "Write @rt('/')"),
+    'a page that is called as a method': (
+        "app = FastHTML(secret_key='x')\n@app.route('/')\ndef post(): return ''", 4, "write methods=['GET']"),
+    'a method without a path': (
+        "app = FastHTML(secret_key='x')\n@app.route\ndef patch(): return ''", 4, "@rt('/patch'), or @app.patch"),
     'a folder': ("app, rt = fast_app(secret_key='x', static_path='not here')", 3, "Path(__file__).parent/'static'"),
     'a folder of one kind of file': ("app = FastHTML(secret_key='x')\napp.static_route('.css', static_path='no')", 4, "Path(__file__)"),
 }
 MEANT = {
+    'a number where a file would be':
+        "app = FastHTML(secret_key='x', before=Beforeware(f, skip=[r'.*\\.css']))\n@app.get('/{id}')\ndef one(id: int): ...",
+    'methods of one address':
+        "app = FastHTML(secret_key='x')\n@app.get('/')\ndef get(): ...\n@app.route('/patch')\ndef post(): ...\n"
+        "@app.put('/patch')\ndef put(): ...",
     'no guard': "app, rt = fast_app(secret_key='x', before=None, after=None, on_startup=None, lifespan=None)",
     'a guard that may be none': "guard = f()\napp, rt = fast_app(secret_key='x', before=guard if guard else None)",
     'a call that gives a function': "def g(): return f\napp, rt = fast_app(secret_key='x', before=g())",
@@ -489,6 +498,7 @@ def logged(tmp_path, caplog, monkeypatch, program):
     app = run(tmp_path, GIVES_NONE + program).get('app') or FastHTML(secret_key='x')
     with TestClient(app) as client:
         for path in '/', '/x.css', '/y.css': client.get(path)
+        client.patch('/patch')
     return [o.getMessage() for o in caplog.records if o.name.startswith('fasthtml')]
 
 

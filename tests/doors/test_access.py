@@ -487,9 +487,11 @@ def test_a_page_that_is_open_to_all_has_the_stream_of_its_regions():
 
 OURS, OTHER = 'http://testserver', 'https://evil.example'
 DOUBLED = {
-    'origin': [('origin', OTHER), ('origin', OURS)], 'site': [('sec-fetch-site', 'cross-site'), ('sec-fetch-site', 'same-origin')],
-    'host': [('origin', OTHER), ('host', 'testserver'), ('host', 'evil.example')], 'site and origin': [('sec-fetch-site', 'cross-site'), ('origin', OTHER),
-                                                                             ('sec-fetch-site', 'none'), ('origin', OURS)]}
+    'origin': [('origin', OTHER), ('origin', OURS)],
+    'site': [('sec-fetch-site', 'cross-site'), ('sec-fetch-site', 'same-origin')],
+    'host': [('origin', OTHER), ('host', 'testserver'), ('host', 'evil.example')],
+    'site and origin': [('sec-fetch-site', 'cross-site'), ('origin', OTHER), ('sec-fetch-site', 'none'), ('origin', OURS)],
+}
 
 
 @pytest.mark.parametrize('order', [1, -1], ids=['ours last', 'ours first'])

@@ -143,6 +143,25 @@ def test_blank_is_a_value_of_text_and_of_yes_or_no(held, kind):
 
 
 @pytest.mark.parametrize('held', HOLDERS, ids=ids)
+def test_a_box_that_is_missing_in_a_form_was_not_ticked(held):
+    client, plain = served(held(bool)), {'accept': 'application/json'}
+    def said(**sent):
+        response = client.request(**({'method': 'POST', 'url': '/f', 'headers': plain} | sent))
+        return response.text if response.status_code == 200 else response.status_code
+    forms = [dict(data={'other': 'a'}), dict(data={}, headers=plain | {'hx-request': 'true'}),
+             dict(data={'a': 'b'}, files={'file': ('a', b'')}),
+             dict(method='GET', params={'other': 'a'}, headers=plain | {'hx-request': 'true'})]
+    assert [said(**sent) for sent in forms] == ['bool False'] * 4
+    with client.websocket_connect('/ws') as ws:
+        for sent, shows in (({'HEADERS': {'HX-Request': 'true'}, 'other': 'a'}, 'bool False'), ({'other': 'a'}, 'refused')):
+            ws.send_json(sent)
+            assert ws.receive_text().startswith(shows)
+    assert [said(json={'other': 'a'}), said(json={'x': None}), said(method='GET'), said(data={'x': 'perhaps'})] == [400] * 4
+    client = served(held(bool, True))
+    assert said(data={'other': 'a'}) == 'bool True'
+
+
+@pytest.mark.parametrize('held', HOLDERS, ids=ids)
 def test_white_space_is_text_but_not_yes(held):
     client = served(held(str, 'default'))
     assert by_form(client, ' a ').text == 'str  a ' and by_form(client, '  ').text == 'str   '
