@@ -3582,6 +3582,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.running_loop': ( 'api/realtime/servers.html#running_loop',
                                                                                        'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers.send_with_room': ( 'api/realtime/servers.html#send_with_room',
+                                                                                         'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.server_of': ( 'api/realtime/servers.html#server_of',
                                                                                     'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.step_send': ( 'api/realtime/servers.html#step_send',
