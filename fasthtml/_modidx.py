@@ -2068,6 +2068,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/http/security.py'),
                                         'fasthtml.http.security.is_trusted': ( 'api/http/security.html#is_trusted',
                                                                                'fasthtml/http/security.py'),
+                                        'fasthtml.http.security.joined_headers': ( 'api/http/security.html#joined_headers',
+                                                                                   'fasthtml/http/security.py'),
                                         'fasthtml.http.security.local_target': ( 'api/http/security.html#local_target',
                                                                                  'fasthtml/http/security.py'),
                                         'fasthtml.http.security.new_nonce': ( 'api/http/security.html#new_nonce',
