@@ -263,7 +263,7 @@ def show_private(cell) -> None:
     """Instead of nbdev's `rm_export`, which takes all exported cells out of the page.
 
     What a cell defines for everybody has an entry, but a table or a helper that the text speaks of would be missing:
-    such a cell is shown, folded if it is long. The name of the module stands at the top.
+    such a cell is shown, folded if it is long or wide. The name of the module stands at the top.
     """
     directives = cell.directives_ or {} if cell.cell_type == 'code' else {}
     if not directives.keys() & {'export', 'exporti', 'hide', 'default_exp'}:
@@ -273,7 +273,7 @@ def show_private(cell) -> None:
         return
     if 'export' not in directives or 'hide' in directives or has_entry(cell.source) or is_plumbing(cell.source):
         del cell['source']
-    elif cell.source.count('\n') > 7:
+    elif cell.source.count('\n') > 7 or max(map(len, cell.source.splitlines())) > WIDTH:
         cell.source = f'#| code-fold: true\n#| code-summary: "Source: {defined(cell.source)}"\n' + cell.source
 
 
@@ -307,5 +307,5 @@ def is_plumbing(source: str) -> bool:
     "Imports, a logger, nbdev's list of names: nothing to read. A star import is what its module is about, so it is shown"
     def is_plain(node: ast.stmt) -> bool:
         if isinstance(node, ast.ImportFrom): return node.names[0].name != '*'
-        return isinstance(node, ast.Import) or isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('log', '_all_')
+        return isinstance(node, ast.Import | ast.Raise) or isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ('log', '_all_')
     return all(map(is_plain, statements(source)))

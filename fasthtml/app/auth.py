@@ -89,7 +89,7 @@ class BasicAuthMiddleware(MiddlewareBase):
     async def authenticate(self,
         conn: HTTPConnection,                   # The request, or the handshake of a WebSocket
     ) -> Any:                                   # What `cb` answered; None without credentials
-        "The connection of the client"
+        "The user whom the request names, if the password is right"
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
         if inspect.iscoroutinefunction(self.cb): return await self.cb(conn, *found)

@@ -6,7 +6,7 @@
 __all__ = ['log', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send', 'steps_receive',
            'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'frame_reader', 'chunk_writer', 'abort',
            'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
-           'running_loop']
+           'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -417,6 +417,28 @@ def hypercorn_stop(
     try: return server.context.terminated, float(server.config.graceful_timeout)
     except (AttributeError, TypeError, ValueError):
         return report_missing('hypercorn', '`context.terminated`', 'connections are drained when its own timeout is over')
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #5d1c7e21
+def send_with_room(
+    scope: Mapping[str, Any],               # ASGI scope of the connection
+    send: Callable[[dict], Awaitable[None]], # ASGI send, of whichever layer
+    most: int = 65536,                      # Bytes that hypercorn may keep for a stream of HTTP/2
+) -> Callable[[dict], Awaitable[None]]:     # Waits until the client has taken most of what it was sent
+    "`send` for a connection whose client may stop reading; another one only with hypercorn and HTTP/2"
+    server = server_of(scope)
+    if server is None or scope.get('http_version') != '2' or not made_by(server.send, 'hypercorn'): return send
+    stream = protocol_of(server.send)
+    try:
+        buffers = protocol_of(stream.send).stream_buffers
+        if (own := buffers.get(number := stream.stream_id)) is not None: len(own.buffer), own.drain
+    except (AttributeError, TypeError) as e:
+        what = f'`{getattr(e, "name", None) or "stream_buffers"}` of a stream'
+        return report_missing('hypercorn', what, 'a client that does not read over HTTP/2 may take memory') or send
+    async def waiting(message: dict) -> None:
+        await send(message)
+        own = buffers.get(number)
+        if own is not None and len(own.buffer) > most: await own.drain()
+    return waiting
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #bc3907df
 def running_loop() -> asyncio.AbstractEventLoop | None:  # None in a thread without one

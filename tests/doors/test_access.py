@@ -3,6 +3,7 @@
 `ENTRIES` holds every way to put something behind an address. A public method of `FastHTML` or `APIRouter`, or a kind of route of
 Starlette, that is in neither `ENTRIES` nor `NOT_ENTRIES` fails `test_every_entry_point_is_in_the_table`.
 """
+import asyncio
 import re
 from base64 import urlsafe_b64encode
 
@@ -482,3 +483,36 @@ def test_a_page_that_is_open_to_all_has_the_stream_of_its_regions():
     key, token, has = (re.search(f'data-live{name}="([^"]*)"', page.text)[1] for name in ('-key', '-token', '-has'))
     for client in client_of(app), as_ann(app):
         assert client.post('/_live', json={'has': [[key, token, has]], 'poll': True}).status_code == 200
+
+
+OURS, OTHER = 'http://testserver', 'https://evil.example'
+DOUBLED = {
+    'origin': [('origin', OTHER), ('origin', OURS)],
+    'site': [('sec-fetch-site', 'cross-site'), ('sec-fetch-site', 'same-origin')],
+    'host': [('origin', OTHER), ('host', 'testserver'), ('host', 'evil.example')],
+    'site and origin': [('sec-fetch-site', 'cross-site'), ('origin', OTHER), ('sec-fetch-site', 'none'), ('origin', OURS)],
+}
+
+
+@pytest.mark.parametrize('order', [1, -1], ids=['ours last', 'ours first'])
+@pytest.mark.parametrize('kind', DOUBLED)
+def test_a_header_that_is_there_twice_lets_no_other_origin_in(kind, order):
+    "What has joined the connections of clients may believe one of them, and the app another"
+    app, done = FastHTML(secret_key='k'), []
+    app.post('/buy')(lambda: done.append(1))
+    @app.route('/sell')   # no methods: a link of another site never runs it
+    def sell(to: str = ''): done.append(1)
+    @app.ws('/talk')
+    async def talk(to: str): done.append(1)
+    headers, client = DOUBLED[kind][::order], TestClient(app)
+    assert client.post('/buy', headers=headers).status_code == 403
+    if kind.startswith('site'): assert client.get('/sell?to=x', headers=headers).status_code == 403
+    if kind != 'site':   # browsers send an origin with every handshake
+        came, sent = iter([{'type': 'websocket.connect'}, {'type': 'websocket.receive', 'text': '{"to": "x"}'}]), []
+        async def receive(): return next(came, {'type': 'websocket.disconnect', 'code': 1000})
+        async def send(message): sent.append(message)
+        scope = dict(type='websocket', path='/talk', raw_path=b'/talk', query_string=b'', root_path='', scheme='ws', subprotocols=[],
+                     headers=[(b'host', b'testserver'), *((k.encode(), v.encode()) for k, v in headers)])
+        asyncio.run(app(scope, receive, send))
+        assert sent[-1].get('code') == 1008
+    assert done == []

@@ -71,8 +71,13 @@ def what_ended(): return ends
 
 
 @app.get('/seen')
-def what_was_seen(): return {'seen': seen, 'listening': len(news)}
+def what_was_seen(): return {'seen': seen, 'listening': len(news), 'pending': max([c.pending_bytes for c in app.connections], default=0)}
 
 
 @app.get('/publish/{text}')
 async def publish(text: str): await news.publish(text)
+
+
+@app.get('/flood/{first}/{n}')
+async def flood(first: int, n: int):
+    for i in range(first, first + n): await news.publish(f'{i} ' + 'x'*10_000)

@@ -1,5 +1,6 @@
 """Event streams over HTTP/2, with servers that speak it; judged by curl and httpx2. Chromium is in `tests/browser/test_http2.py`."""
 import json
+import re
 import shutil
 import signal
 import socket
@@ -63,6 +64,7 @@ class Client:
         self.h2.initiate_connection()
         self.always = [(':scheme', 'https'), (':authority', host)]
         self.heads, self.bodies, self.ended = defaultdict(dict), defaultdict(bytes), set()
+        self.stalled = set()   # Streams that get no room for more than they have now; the connection does
 
     def ask(self, method: str, path: str, headers=(), body: bytes | None = None) -> int:
         number = self.h2.get_next_available_stream_id()
@@ -78,7 +80,8 @@ class Client:
                 if kind == 'ResponseReceived': self.heads[number] = {k.decode(): v.decode() for k, v in event.headers}
                 elif kind == 'DataReceived':
                     self.bodies[number] += event.data
-                    self.h2.acknowledge_received_data(event.flow_controlled_length, number)
+                    if number not in self.stalled: self.h2.acknowledge_received_data(event.flow_controlled_length, number)
+                    elif event.flow_controlled_length: self.h2.increment_flow_control_window(event.flow_controlled_length)
                 elif kind == 'StreamEnded': self.ended.add(number)
                 assert kind not in ('ConnectionTerminated', 'StreamReset'), event
             self.sock.sendall(self.h2.data_to_send())
@@ -223,3 +226,24 @@ def test_a_connection_of_many_sockets_that_is_cut_ends_them_all(certificate, tmp
         wait_until(lambda: site.listening == 0)
         wait_until(lambda: all(len(said) == 3 for said in json.loads(site.get('/ends')).values()))
         assert {tuple(said) for said in json.loads(site.get('/ends')).values()} <= {('conn', 'conn ended', code) for code in (1005, 1006)}
+
+
+MOST = (256 + 2*64)*1024 + 2*10_100  # As over HTTP/1.1: what may wait, and what is on its way
+
+def test_w4_c1_a_stream_of_a_connection_that_is_not_read_delays_no_other_and_takes_no_memory(site):
+    "Event streams, and sockets where the server has them over HTTP/2: one of each is not read"
+    with talking_to(site) as client:
+        streams = [client.ask('GET', f'/events/{n}', [('accept', 'text/event-stream')]) for n in range(2)]
+        sockets = [Socket(client, f's{n}') for n in range(2)] if site.name == 'hypercorn' else []
+        wait_until(lambda: site.listening == len(streams + sockets))
+        client.stalled = {streams[0], *(socket.number for socket in sockets[:1])}
+        def numbers(): return [int(n) for n in re.findall(rb'data: (\d+) x', client.bodies[streams[1]])]
+        for first in range(0, 200, 20):  # 2 MB for each
+            site.get(f'/flood/{first}/20')
+            client.read_until(lambda: len(numbers()) == first + 20)  # noqa: B023
+            for socket in sockets[1:]: socket.expect(f'{first + 19} ' + 'x'*10_000)
+        assert numbers() == list(range(200))
+        for socket in sockets[1:]: assert [int(text.split()[0]) for text in socket.texts[1:]] == list(range(200))
+        assert all(len(client.bodies[number]) < 2**17 for number in client.stalled)
+        assert 0 < json.loads(site.get('/seen'))['pending'] <= MOST   # it waits with us, not without bound with the server
+    wait_until(lambda: site.listening == 0)
