@@ -5602,6 +5602,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/workshop/jupyter.py'),
                                            'fasthtml.workshop.jupyter.JupyUviAsync.__init__': ( 'api/workshop/jupyter.html#jupyuviasync.__init__',
                                                                                                 'fasthtml/workshop/jupyter.py'),
+                                           'fasthtml.workshop.jupyter.JupyUviAsync._stop': ( 'api/workshop/jupyter.html#jupyuviasync._stop',
+                                                                                             'fasthtml/workshop/jupyter.py'),
                                            'fasthtml.workshop.jupyter.JupyUviAsync.start': ( 'api/workshop/jupyter.html#jupyuviasync.start',
                                                                                              'fasthtml/workshop/jupyter.py'),
                                            'fasthtml.workshop.jupyter.JupyUviAsync.stop': ( 'api/workshop/jupyter.html#jupyuviasync.stop',

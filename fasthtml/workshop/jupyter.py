@@ -215,8 +215,11 @@ class JupyUviAsync(JupyUvi):
             raise RuntimeError('The app did not start. See the log: JupyUviAsync(app, log_level="info").')
         return self
 
-    async def stop(self) -> None:
+    def stop(self) -> 'asyncio.Task[None]': # To be awaited by what needs the port free; the server stops without, too
         "End open streams and sockets in order, run the app's clean-up, free the port"
+        return asyncio.ensure_future(self._stop())
+
+    async def _stop(self) -> None:
         if not self.server: return
         await self.app.lifecycle.drain()
         self.server.should_exit = True

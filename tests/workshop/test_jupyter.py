@@ -144,11 +144,13 @@ def test_the_app_itself_stays_as_strict_as_it_was(server):
     assert Client(server.app).post('/', data={'name': 'x'}, headers={'Origin': LOCAL, 'Sec-Fetch-Site': 'cross-site'}).status_code == 403
 
 
-async def test_on_the_loop_of_the_notebook():
+@pytest.mark.parametrize('awaited', [True, False])
+async def test_on_the_loop_of_the_notebook(awaited):
     server = await JupyUviAsync(make_app(), port=0).start()
     async with httpx2.AsyncClient() as client:
         assert 'first' in (await client.get(server.url)).text
-    await server.stop()
+    stopping = server.stop()    # as a plain call in a cell: what it returns is not needed
+    await (stopping if awaited else server.task)
     socket.create_server(('127.0.0.1', server.port)).close()
 
 
