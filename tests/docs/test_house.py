@@ -329,6 +329,26 @@ def test_api_notebooks_have_more_examples_than_definitions():
     assert ratio >= 1.2, f'{showing} examples for {defining} exported cells: {ratio:.2f}. The fewest have {", ".join(fewest)}'
 
 
+def wide_lines(path: Path) -> list[str]:
+    "The lines of code, outside of folded sections and cells, that go beyond the box that a page shows them in"
+    found = []
+    for cell in cells(path):
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'markdown':
+            if re.match('## Internals', source): break
+            source = '\n'.join(re.findall(r'(?ms)^```\w*\n(.*?)^```', source))
+        elif re.match(r'#\|', source):  # exported, hidden or folded
+            continue
+        found += [line for line in source.splitlines() if len(line) > 111]
+    return found
+
+
+def test_code_that_a_page_shows_is_no_wider_than_its_box():
+    "A window of 1280 pixels shows 111 columns; the rest is behind a scroll bar"
+    wide = {path.stem: lines for path in ALL_NOTEBOOKS if (lines := wide_lines(path))}
+    assert wide == {}, 'Break these lines in the notebook'
+
+
 def text_files() -> list[Path]:
     "Everything that is committed and can be read"
     listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True, capture_output=True, check=True).stdout
