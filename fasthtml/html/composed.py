@@ -43,7 +43,7 @@ def takes_attributes(f: _F) -> _F:
 
 # %% ../../nbs/api/html/04_composed.ipynb #910d94ab
 def Script(
-    code: str = '',            # JavaScript, or JSON for `type='application/json'`; written as it is
+    code: str | None = '',     # JavaScript, or JSON for `type='application/json'`; written as it is
     *,
     id: str | int | bool | FT | None = None, # Its id; True for a new one
     cls: Any = None,           # Classes
@@ -204,7 +204,7 @@ def Hidden(
 # %% ../../nbs/api/html/04_composed.ipynb #f3b24a44
 @takes_attributes
 def CheckboxX(
-    checked: bool = False,     # On at first?
+    checked: bool | int | None = False, # On at first?
     label: Any = None,         # Text beside it
     value: Any = '1',          # What is sent when on
     id: str | int | bool | FT | None = None, # Its id; True for a new one
@@ -230,7 +230,7 @@ def upload_pb_attrs(
 # %% ../../nbs/api/html/04_composed.ipynb #3ab750ab
 @takes_attributes
 def Titled(
-    title: str = 'FastHTML app', # Title of window and page
+    title: Any = 'FastHTML app', # Title of window and page
     *args: Any,                # The page's content
     cls: Any = 'container',    # Class of the `main` element
     **kwargs: Any,             # Attributes of the `main` element
@@ -253,14 +253,14 @@ def clear(
 _icon_types = dict(svg='image/svg+xml', png='image/png', gif='image/gif', jpg='image/jpeg', jpeg='image/jpeg', webp='image/webp')
 
 def Favicon(
-    light_icon: str,           # Address of the icon for light themes
-    dark_icon: str,            # Address of the icon for dark themes
+    light_icon: Any,           # Address of the icon for light themes
+    dark_icon: Any,            # Address of the icon for dark themes
 ) -> tuple[FT, FT]:            # Two `<link rel="icon">`
     "Links to the icons of a page, for light and for dark colour schemes"
     def icon(href: str, scheme: str) -> FT:
         kind = _icon_types.get(href.partition('?')[0].rpartition('.')[2].lower(), 'image/x-icon')
         return Link(rel='icon', type=kind, href=href, media=f'(prefers-color-scheme: {scheme})')
-    return icon(light_icon, 'light'), icon(dark_icon, 'dark')
+    return icon(str(light_icon), 'light'), icon(str(dark_icon), 'dark')
 
 # %% ../../nbs/api/html/04_composed.ipynb #d04be29d
 def YouTubeEmbed(

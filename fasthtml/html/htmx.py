@@ -163,7 +163,7 @@ _addresses = frozenset('location content-location hx-location hx-redirect hx-pus
 class HttpHeader:
     "A header to be sent with the response"
     k: str  # Name
-    v: str  # Value
+    v: Any  # Value: text, or what has one (a route, a number)
     def __post_init__(self) -> None:
         if str(self.k).lower() in _addresses: object.__setattr__(self, 'v', safe_address(self.v, str(self.k)))
         if isinstance(self.v, str): object.__setattr__(self, 'v', self.v.strip(' \t'))
@@ -198,7 +198,7 @@ def HtmxResponseHeaders(
     location: Any = None,             # Go there as if a boosted link had been followed: URL, or dict with `path` and more
     push_url: Any = None,             # URL for the history, or False
     redirect: Any = None,             # Load this URL as a new page
-    refresh: bool | None = None,      # Load the page again
+    refresh: bool | str | None = None, # Load the page again
     replace_url: Any = None,          # URL to show, or False
     reswap: Swap | str | None = None, # Another `hx_swap`
     retarget: Any = None,             # Another `hx_target`: selector or element

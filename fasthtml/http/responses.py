@@ -144,7 +144,7 @@ def put_header(
 # %% ../../nbs/api/http/12_responses.ipynb #bd795474
 def cookie(
     key: str,                        # Name
-    value: str = '',                 # Value
+    value: Any = '',                 # Value
     max_age: int|None = None,        # Seconds until it expires; None: when the browser closes
     expires: str|int|None = None,    # A date, or seconds from now, for old browsers
     path: str = '/',                 # Sent for this path and below

@@ -154,11 +154,11 @@ def robots_txt(
 
 # %% ../../nbs/api/http/15_seo.ipynb #645b6f63
 def sitemap_url(
-    url_info: Any,             # Path, or (path, last change), or dict of `loc lastmod changefreq priority`
+    url_info: Any,             # Path or route, or (path, last change), or dict of `loc lastmod changefreq priority`
     loc_base: str = '',        # What goes before the path, e.g. `https://example.org`
 ) -> str:                      # XML of one entry
     "One page of a sitemap"
-    if isinstance(url_info, str): url_info = {'loc': url_info}
+    if isinstance(url_info, str) or hasattr(url_info, '__url__'): url_info = {'loc': str(url_info)}
     elif not isinstance(url_info, Mapping): url_info = dict(zip(('loc', 'lastmod', 'changefreq', 'priority'), url_info))
     if not url_info.get('loc'): raise ValueError(f"a page of a sitemap needs `loc`, got {url_info!r}.")
     info = {**url_info, 'loc': f'{loc_base}{url_info["loc"]}'}

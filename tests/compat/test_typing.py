@@ -130,6 +130,9 @@ async def entered(ws: WebSocket): room.join(ws)
 def news(session): return EventStream(room, 'more')
 @app.post('/up')
 async def up(file: UploadFile, files: list[UploadFile], body, data): return len(await file.read()), cookie('a', 'b')
+
+def looser(): return (HtmxResponseHeaders(refresh='true'), HttpHeader('X-Count', 3), cookie('n', 3), Titled(Span('x'), 'y'),
+    Favicon(up, up), CheckboxX(1), Script(None, src='x'), sitemap_url(up))
 def js(): return Script('x')
 named = sk = js()
 serve()
