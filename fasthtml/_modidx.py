@@ -2222,6 +2222,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._around_forks': ( 'api/http/sessions.html#_around_forks',
                                                                                   'fasthtml/http/sessions.py'),
+                                        'fasthtml.http.sessions._decoded': ('api/http/sessions.html#_decoded', 'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._empty': ('api/http/sessions.html#_empty', 'fasthtml/http/sessions.py'),
                                         'fasthtml.http.sessions._forgetting': ( 'api/http/sessions.html#_forgetting',
                                                                                 'fasthtml/http/sessions.py'),

@@ -48,7 +48,12 @@ def _key_text(key: Any) -> str | None:
     if not isinstance(key, str | bytes | Secret | None):
         mend = '`.get_secret_value()` gives it' if hasattr(key, 'get_secret_value') else 'give one of 32 random characters or more'
         raise TypeError(f'`secret_key` is a text, or a list of them, got {type(key).__name__}, whose text others can guess: {mend}.')
-    return str(key) if key and str(key).strip() else None
+    text = _decoded(key) if isinstance(key, bytes) else str(key or '')
+    return text if text.strip() else None
+
+def _decoded(key: bytes) -> str:
+    try: return key.decode()
+    except UnicodeDecodeError: return key.decode('latin-1')   # random bytes
 
 def check_key(
     key: Any,   # As a program gives it

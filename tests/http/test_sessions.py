@@ -625,3 +625,11 @@ def test_a_blank_key_is_none(key, tmp_path, monkeypatch):
 
 def test_secrets_of_starlette_are_keys():
     assert get_key(Secret('hidden')) == 'hidden' and get_key([Secret('old'), 'new']) == ['old', 'new']
+
+
+def test_a_key_of_bytes_signs_with_its_bytes():
+    "And not with `b'...'`, the text of Python; alone and in a list"
+    signed = itsdangerous.TimestampSigner(b'hid\xc3\xa9').sign(base64.b64encode(b'{"n": 1}')).decode()
+    assert all(decode_session(signed, key, cookie=None) == {'n': 1} for key in (b'hid\xc3\xa9', 'hidé', [b'old', b'hid\xc3\xa9']))
+    random = bytes(range(256))
+    assert decode_session(encode_session({'n': 1}, [random]), random) == {'n': 1}

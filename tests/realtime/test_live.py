@@ -2,9 +2,9 @@
 import asyncio
 import base64
 import json
+import math
 import re
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -498,7 +498,11 @@ def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path, path)
         visitor = Visitor(served)
         visitor.get('/login?user=ann')
         _, events, socket = open_all(visitor, served)
-        time.sleep(1)    # looks pass, and nothing is ended
+        here, = app.regions.loops.values()
+        for _ in range(2):   # guards are asked again, and nothing is ended
+            before = dict(here.connections)
+            def asked(): return all(here.connections.get(one, math.inf) > when for one, when in before.items())  # noqa: B023
+            wait_until(lambda: before and asked() and not here.topics._tasks, what='the guards')  # noqa: B023
         socket.send('{"msg": "there"}')
         assert socket.recv() == 'there'
         visitor.get(path)
@@ -636,12 +640,15 @@ def test_a_region_alone_for_the_output_of_a_notebook(app, served):
 
 def test_streams_of_a_mounted_app_that_is_not_ours_are_left(caplog):
     "`recheck` has no guard to ask there"
-    outer = FastHTML(secret_key='k', recheck=0.3)
+    outer = FastHTML(secret_key='k', recheck=0.001)
     inner = Starlette(routes=[Route('/events', lambda request: EventStream(outer.channel('news')))])
     outer.mount('/inner', inner)
     with serve(outer) as served:
         stream = Visitor(served).request('GET', '/inner/events')
-        time.sleep(0.8)   # two looks
+        looked = []
+        for n in 1, 2:
+            served.call(lambda: (outer.regions.here().look(), looked.append(n)))  # noqa: B023
+            wait_until(lambda: n in looked and not next(iter(outer.regions.loops.values())).topics._tasks, what='a look')  # noqa: B023
         outer.channel('news').publish_sync('still here', 'x')
         assert Stream(stream).until('x')
         stream.close()
