@@ -344,7 +344,8 @@ def helped(version: int) -> dict[str, Case]:
               '<button id="go" hx-get="/r/more" hx-target="#more">go</button></div>')
     for i, t in enumerate(SELECTORS):   # of several words, which htmx 4 wants in quotes; also in what a response brings
         case(f'trigger-{i}', around.format(t), {'more': f'<i hx-get="/r/new" hx-trigger="{t}"><b>n</b></i>'},
-             [('trigger', '#src', 'go'), ('trigger', '#e b', 'go'), ('trigger', '#o', 'go'), ('click', '#go'), ('trigger', '#more b', 'go'), ('trigger', '#o', 'go')])
+             [('trigger', '#src', 'go'), ('trigger', '#e b', 'go'), ('trigger', '#o', 'go'), ('click', '#go'), ('trigger', '#more b', 'go'), ('trigger', '#o', 'go')],
+             at_once=2)
     for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
         case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
              {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])

@@ -66,6 +66,7 @@ class Case:
     done: str = ''                                        # Waited for before the actions: selector of an element with the text "end"
     name: str = ''
     versions: tuple[int, ...] = (2, 4)
+    at_once: int = 0                                      # How many of its last requests are made for one event: they come in any order
 
     def text(self, key: str, version: int) -> str:
         scripts = ''.join(f'<script src="/nm/{name}"></script>' for name in SCRIPTS[version])

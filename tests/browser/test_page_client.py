@@ -13,6 +13,12 @@ from page_kit import Case, TableApp, in_chromium, in_the_page_client
 from support import serve
 
 
+def in_order(requests: list, at_once: int) -> list:
+    "Requests as they came, the last ones of them sorted"
+    before = len(requests) - at_once
+    return requests[:before] + sorted(requests[before:], key=json.dumps) if at_once else requests
+
+
 def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
     "Where the two are not the same, as texts"
     there, here, out = TableApp(cases), TableApp(cases), []
@@ -25,7 +31,7 @@ def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
         found = running.result()
     for key, case in cases.items():
         ours, theirs = found[key], seen[key]
-        requests = [app.seen.get((key, version), []) for app in (here, there)]
+        requests = [in_order(app.seen.get((key, version), []), case.at_once) for app in (here, there)]
         seen_here = [(o, ours[o], theirs[o]) for o in ('errors', 'body', 'title', 'path')]
         for what, a, b in [*seen_here, ('requests', *(json.loads(json.dumps(o)) for o in requests))]:
             if a != b:

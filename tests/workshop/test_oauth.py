@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -587,17 +588,20 @@ async def _thread_of_the_loop(): return threading.current_thread()
 
 def test_a_login_reads_no_certificates_in_the_event_loop(liar, monkeypatch):
     "It takes a tenth of a second, for which every other client would wait"
-    threads, create = [], ssl.create_default_context
-    def noted(*args, **kw):
-        threads.append(threading.current_thread())
-        return create(*args, **kw)
-    monkeypatch.setattr(ssl, 'create_default_context', noted)
+    made, read = [], []
+    def noting(threads, f):
+        def noted(*args, **kw):
+            threads.append(threading.current_thread())
+            return f(*args, **kw)
+        return noted
+    monkeypatch.setattr(httpx2, 'create_ssl_context', noting(made, httpx2.create_ssl_context))
+    monkeypatch.setattr(ssl.SSLContext, 'load_verify_locations', noting(read, ssl.SSLContext.load_verify_locations))
     trusted.cache_clear()
     for _ in range(2):
         client = Client(shop(OpenIDClient(liar.url, 'shop', 'kept secret')), HOME)
         assert log_in(client).headers['location'] == '/'
-        assert client.run(_thread_of_the_loop()) not in threads
-    assert len(threads) == 1
+        assert client.run(_thread_of_the_loop()) not in made + read
+    assert len(made) == 1
 
 
 def test_keys_may_change_between_two_logins(liar):
