@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,16 +44,17 @@ THEIRS = re.compile(r'TCPServer\.|EventWrapper\.')  # Tasks of hypercorn's, for 
 
 class Notes:
     "What the functions of the program have said, by the key of the connection"
-    def __init__(self, process: Process): self.process, self._read, self._found = process, 0, {}
+    def __init__(self, process: Process): self.process, self._read, self._found, self._one = process, 0, {}, threading.Lock()
 
     def _update(self) -> None:
         lines = self.process.lines
-        while self._read < len(lines):
-            line = lines[self._read]
-            self._read += 1
-            if line.startswith('@{'):
-                said = json.loads(line[1:])
-                self._found.setdefault(said['key'], []).append(said)
+        with self._one:     # the cells of a table run at the same time: a line would be lost
+            while self._read < len(lines):
+                line = lines[self._read]
+                self._read += 1
+                if line.startswith('@{'):
+                    said = json.loads(line[1:])
+                    self._found.setdefault(said['key'], []).append(said)
 
     def all(self, key: str) -> list[dict]:
         self._update()
