@@ -85,7 +85,8 @@ def read_answer(
 
 # %% ../../nbs/api/app/33_openid.ipynb #4a5c4d33
 def _unreachable(call: ProviderCall, error: Exception) -> OAuthError:
-    return OAuthError('unreachable', f'{call.url.split("/")[2:3]} did not answer ({type(error).__name__}).')
+    host = ''.join(call.url.split('/')[2:3]) or 'The provider'
+    return OAuthError('unreachable', f'{host} did not answer ({type(error).__name__}).')
 
 def _add(body: bytearray, piece: bytes, until: float) -> None:
     "Add a piece to an answer"

@@ -9,6 +9,7 @@ import logging
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ from fasthtml.app.oauth import (
     WebClient,
     load_creds,
 )
-from fasthtml.app.openid import half_hash, trusted
+from fasthtml.app.openid import ProviderCall, half_hash, talk, talk_async, trusted
 from fasthtml.html.composed import A, Form
 from fasthtml.html.tags import Button, Div, P, Span
 from fasthtml.realtime.sse import EventStream
@@ -616,6 +617,16 @@ def test_keys_may_change_between_two_logins(liar):
     second = Client(app, HOME)
     log_in(second)
     assert first.session['auth'] == second.session['auth'] == 'ada'
+
+
+@pytest.mark.parametrize(('url', 'named'), [('http://127.0.0.1:1/x', '127.0.0.1:1'), ('https://[::1', '[::1'), ('nowhere', 'The provider')])
+def test_who_did_not_answer_is_named_in_words(url, named):
+    def flow(): yield ProviderCall(url)
+    def in_a_loop(): return asyncio.run(talk_async(flow()))     # in a thread: a browser test may have a loop in this one
+    with ThreadPoolExecutor(1) as pool:
+        for ask in (lambda: talk(flow()), lambda: pool.submit(in_a_loop).result()):
+            with pytest.raises(OAuthError) as e: ask()
+            assert str(e.value).startswith(f'unreachable: {named} did not answer ('), e.value
 
 
 def test_a_provider_that_is_gone_is_a_page_not_a_crash(liar):
