@@ -60,7 +60,7 @@ class Outbox:
             return [pending for pending in taken if not pending.future.cancelled()]
 
     def claim(self, taken: Sequence[PendingMessage]) -> list[PendingMessage]:
-        "Those that nobody has taken back; from now on it is too late for that"
+        "Those that were not taken back; from now on it is too late for that"
         with self.changed:
             claimed = [pending for pending in taken if not pending.future.cancelled()]
             for pending in claimed: pending.sending = True

@@ -343,7 +343,7 @@ def look(self: SqliteLog) -> list[End | Exception]:
 
 @patch
 def connect(self: SqliteLog) -> None:
-    "Wait until nobody else writes; `append` says what else is wrong with the file"
+    "Wait until no other program writes; `append` says what else is wrong with the file"
     with suppress(sqlite3.Error): self.writer.write(lambda db: self.mark)
 
 @patch

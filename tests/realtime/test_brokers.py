@@ -428,7 +428,7 @@ def broker_behind(kind, folder, stack):
         return broker, lambda: other.execute('ROLLBACK')
     listening = stack.enter_context(socket.create_server(('127.0.0.1', 0), backlog=0))
     host, port = listening.getsockname()
-    for _ in range(3):   # nobody accepts them: what comes after them is not answered
+    for _ in range(3):   # no program accepts them: what comes after them is not answered
         waiting = stack.enter_context(socket.socket())
         waiting.setblocking(False)
         waiting.connect_ex((host, port))
