@@ -1,7 +1,7 @@
 """A check that a program gives is obeyed, whatever kind of function it is: what it says decides, and not that it gave something.
 
 A coroutine that is not awaited, and a generator that has not begun, are as good as True: the check was never made. `CHECKS` holds
-every place where what a function of the program says lets somebody in; `KINDS` the kinds of function it may be.
+every place where what a function of the program says lets a client in; `kinds` makes the kinds of function it may be.
 """
 import functools
 import inspect
@@ -132,7 +132,7 @@ def test_what_a_check_says_is_obeyed_whatever_kind_of_function_it_is(kind, check
 
 @pytest.mark.parametrize('kind', kinds(bool))
 def test_what_cannot_say_at_once_who_somebody_is_counts_no_stranger_as_a_new_person(kind, caplog):
-    "`Limits(person=)` is asked where nothing can be awaited: each coroutine would be somebody else"
+    "`Limits(person=)` is asked where nothing can be awaited: each coroutine would be another user"
     caplog.set_level(logging.CRITICAL)
     f = kinds(lambda auth: 'ann')[kind]
     app = FastHTML(secret_key='k', limits=Limits(per_person=1, person=f))
