@@ -328,7 +328,8 @@ def serve(
     if count == 1: refuse_busy(host, port, 'serve(port=...) or $PORT')
     if count == 1 and appname is None and app not in caller.f_globals: target, reload = _local_app(caller, app), False
     if (workers := kwargs.get('workers') or 1) > 1: reload = False   # uvicorn would serve in one process
-    if count == workers == 1 and not reload and appname is None and app in caller.f_globals and _is_over(caller): target = caller.f_globals[app]
+    alone = count == workers == 1 and not reload and appname is None
+    if alone and app in caller.f_globals and _is_over(caller): target = caller.f_globals[app]
     if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', _watched_files(caller.f_globals.get(app)))
     with answering_to(host, hosts, os.environ), given('FASTHTML_SAID', said_keys(), os.environ):
         if said := share_channels(caller.f_globals.get(app), max(count, workers)): print(said)

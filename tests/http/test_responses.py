@@ -610,3 +610,23 @@ def test_an_http_exception_that_is_returned_is_answered_as_one_that_is_raised(ho
 def test_bad_input_that_is_returned_is_answered_as_one_that_is_raised():
     answer = TestClient(app_of(returning(BAD))).get('/')
     assert answer.status_code == 400 and tree(answer).css_first('.bad-input')
+
+
+def test_every_failed_page_has_one_main_part_and_stands_in_the_container():
+    "Missing page, refused method, bad input, crash, a link of another site: all look as one site"
+    app = app_of(lambda: 1/0)
+
+    @app.get('/number')
+    def number(n: int): return str(n)
+
+    @app.route('/change')
+    def change(n: int): return str(n)
+    client = TestClient(app, raise_server_exceptions=False)
+    foreign = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
+    answers = {
+        400: client.get('/number?n=x'), 404: client.get('/nowhere'), 405: client.delete('/number'), 500: client.get('/'),
+        403: client.get('/change?n=1', headers=foreign)}
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert [o.attributes.get('class') for o in tree(answer).css('body > main')] == ['container'], status
+        assert len(tree(answer).css('h1')) == 1, status
