@@ -1091,6 +1091,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'fasthtml.html.tags._Lazy.__init__': ('api/html/tags.html#_lazy.__init__', 'fasthtml/html/tags.py'),
                                     'fasthtml.html.tags._Lazy.parameters': ('api/html/tags.html#_lazy.parameters', 'fasthtml/html/tags.py'),
                                     'fasthtml.html.tags._annotation': ('api/html/tags.html#_annotation', 'fasthtml/html/tags.py'),
+                                    'fasthtml.html.tags._length': ('api/html/tags.html#_length', 'fasthtml/html/tags.py'),
                                     'fasthtml.html.tags._tag_functions': ('api/html/tags.html#_tag_functions', 'fasthtml/html/tags.py'),
                                     'fasthtml.html.tags.ft_html': ('api/html/tags.html#ft_html', 'fasthtml/html/tags.py'),
                                     'fasthtml.html.tags.ft_hx': ('api/html/tags.html#ft_hx', 'fasthtml/html/tags.py'),
