@@ -11,6 +11,7 @@ import errno
 import functools
 import inspect
 import os
+import pickle
 import socket
 import sys
 import threading
@@ -88,6 +89,34 @@ class _Made(tuple):
         raise AttributeError(text)
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #f782cbaa
+def _is_over(
+    frame: Any # Where `serve` was called
+) -> bool:
+    "Is the call the last line that the program runs at the top of its file?"
+    while frame.f_code.co_name != '<module>':
+        frame = frame.f_back
+        if frame is None: return False
+    places = list(frame.f_code.co_positions())
+    ends = [end for _, end, _, _ in places if end]
+    return frame.f_globals.get('__name__') == '__main__' and places[frame.f_lasti//2][1] == max(ends)
+
+@contextmanager
+def _imported_once(
+    program: dict,                 # Names of the module that calls `serve`
+    options: Mapping[str, Any],    # Of the server, which its processes get
+) -> Iterator[None]:
+    "While a server runs: its processes import the program, and do not run its file before that"
+    main = sys.modules['__main__']
+    try: apart = vars(main) is program and b'__main__' not in pickle.dumps(options)
+    except (AttributeError, TypeError, pickle.PicklingError): apart = False
+    if not apart:
+        yield
+        return
+    before = main.__file__, main.__spec__
+    main.__file__ = main.__spec__ = None
+    try: yield
+    finally: main.__file__, main.__spec__ = before
+
 def _watched_files(
     app: Any # The app, if it is known
 ) -> list[str]: # Patterns
@@ -120,12 +149,16 @@ def serve(
     if count == 1: refuse_busy(host, port, 'serve(port=...) or $PORT')
     if count == 1 and appname is None and app not in caller.f_globals: target, reload = _local_app(caller, app), False
     if (workers := kwargs.get('workers') or 1) > 1: reload = False   # uvicorn would serve in one process
+    alone = count == workers == 1 and not reload and appname is None
+    if alone and app in caller.f_globals and _is_over(caller): target = caller.f_globals[app]
     if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', _watched_files(caller.f_globals.get(app)))
     with answering_to(host, hosts, os.environ), given('FASTHTML_SAID', said_keys(), os.environ):
         if said := share_channels(caller.f_globals.get(app), max(count, workers)): print(said)
-        if count > 1: return _serve_many(target, host, port, count, kwargs)
-        if port: print(welcome(host, port))
-        uvicorn.run(target, host=host, port=port, reload=reload, **kwargs)
+        options = dict(kwargs, host=host, reload=reload)
+        with _imported_once(caller.f_globals if appname is None and isinstance(target, str) else {}, options):
+            if count > 1: return _serve_many(target, host, port, count, kwargs)
+            if port: print(welcome(host, port))
+            uvicorn.run(target, host=host, port=port, reload=reload, **kwargs)
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #6f84c76d
 _table_words = frozenset('pk foreign_keys not_null defaults column_order hash_id hash_id_columns strict transform if_not_exists'.split())
