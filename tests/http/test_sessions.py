@@ -633,3 +633,10 @@ def test_a_key_of_bytes_signs_with_its_bytes():
     assert all(decode_session(signed, key, cookie=None) == {'n': 1} for key in (b'hid\xc3\xa9', 'hidé', [b'old', b'hid\xc3\xa9']))
     random = bytes(range(256))
     assert decode_session(encode_session({'n': 1}, [random]), random) == {'n': 1}
+
+
+@pytest.mark.parametrize('raw', [b'\xff\xfe random \x81', 'schlüssel'.encode(), b'plain'])
+def test_a_key_of_the_environment_may_be_random_bytes(raw, monkeypatch):
+    "Python makes half surrogate pairs of what is no UTF-8, which nothing can sign with"
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', os.fsdecode(raw))
+    assert decode_session(encode_session({'n': 1}, get_key()), raw) == {'n': 1}
