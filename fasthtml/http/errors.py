@@ -111,7 +111,7 @@ def bad_input(req, exc: BadInput) -> Any:
     "The default answer to bad input: each field, what was expected and what came"
     if wants_json(req.headers): return JSONResponse(exc.as_dict(), exc.status_code)
     if 'hx-request' in req.headers: return exc
-    return ft('title', f'{exc.status_code} {status_phrase(exc.status_code)}'), exc
+    return ft('title', f'{exc.status_code} {status_phrase(exc.status_code)}'), ft('main', exc, cls='container')
 
 def crash(req, exc: Exception) -> Any:
     "The default answer to any other exception, which says nothing of it"

@@ -118,7 +118,7 @@ class PendingMessage:
     history: int          # Messages that the channel keeps
     body: bytes
     deadline: float       # On the monotonic clock
-    sending: bool = False # The writer has it
+    sending: bool = False # It may be in the log already
     future: concurrent.futures.Future = field(default_factory=concurrent.futures.Future)
 
     @property
@@ -142,6 +142,7 @@ class Log(Protocol):
     renewal: float    # Seconds after which `declare` is due again
     def begin(self) -> None: "This process begins to use it: after a start, and in the child of a fork"
     def look(self) -> list[End | Exception]: "The end of each shard. Begins a new epoch if the data is not what it was"
+    def connect(self) -> None: "Get through to where `append` writes; nothing is sent yet"
     def append(self, batches: Mapping[int, LogBatch]) -> dict[int, Place | Exception]: "Write; the place of each batch's first entry"
     def read(self, places: Mapping[int, Place], seconds: float) -> list[tuple[int, list[LogEntry]]]: "What follows; waits for it"
     def fetch(self, shard: int, name: bytes, size: int, place: Place) -> Kept: "What is kept of a channel"

@@ -57,9 +57,14 @@ class Outbox:
         with self.changed:
             if not self._queue and seconds and not self.ending: self.changed.wait(seconds)
             taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-            taken = [pending for pending in taken if not pending.future.cancelled()]
-            for pending in taken: pending.sending = True
-            return taken
+            return [pending for pending in taken if not pending.future.cancelled()]
+
+    def claim(self, taken: Sequence[PendingMessage]) -> list[PendingMessage]:
+        "Those that were not taken back; from now on it is too late for that"
+        with self.changed:
+            claimed = [pending for pending in taken if not pending.future.cancelled()]
+            for pending in claimed: pending.sending = True
+            return claimed
 
     def untake(self, taken: Sequence[PendingMessage]) -> None:
         "Nothing of this was sent: put it back in its place"
@@ -84,8 +89,8 @@ def finish(self: Outbox, pending: PendingMessage, result: str | Exception) -> No
     with self.changed:
         if pending.future.done(): return
         self._forget(pending)
-    if isinstance(result, Exception): pending.future.set_exception(result)
-    else: pending.future.set_result(result)
+        if isinstance(result, Exception): pending.future.set_exception(result)
+        else: pending.future.set_result(result)
 
 @patch
 def _forget(self: Outbox, pending: PendingMessage) -> None:
@@ -161,6 +166,9 @@ class Writer:
             self.log.declare(due)
             self.declarations.said(due)
         if not self._flying: self._gather(self.outbox.take(500, 0 if due else 1.0))
+        if self._flying:
+            self.log.connect()
+            self._claim()
         if self._flying: self._confirm(self.log.append(self._flying))
 
     def _gather(self, taken: Sequence[PendingMessage]) -> None:
@@ -174,6 +182,12 @@ class Writer:
                 self.number += 1
                 self._flying[pending.shard] = LogBatch(self.number, [])
             self._flying[pending.shard].items.append(pending)
+
+    def _claim(self) -> None:
+        "Leave out what was taken back meanwhile; a batch that is sent again stays as it is"
+        for shard, batch in list(self._flying.items()):
+            batch.items = self.outbox.claim(batch.items)
+            if not batch.items: del self._flying[shard]
 
 def because(trouble: str) -> str: return f': {trouble}' if trouble else ''
 

@@ -217,6 +217,10 @@ class RedisLink:
                 self.drop()
                 raise
 
+    def open(self) -> None:
+        "Connect, unless that is done"
+        with self.lock: self._connected()
+
     def _connected(self) -> Any:
         connection = self._connection
         if connection is not None and _is_stale(connection):
@@ -408,20 +412,21 @@ def _end(self: RedisLog, epoch: bytes, last: bytes, start: bytes, age: bytes, bl
     return End(Place(epoch.decode(), *_pair(last)), Place(epoch.decode(), *_pair(start)), int(age))
 
 @patch
+def connect(self: RedisLog) -> None:
+    "Get through to the server. Without its epochs, a batch whose confirmation is lost could be written again into other data"
+    self.writer.open()
+    if len(self._epochs) == self.shards: return
+    try: self.look()
+    except Away as e: raise Away(str(e), sent=False) from e
+
+@patch
 def append(self: RedisLog, batches: Mapping[int, LogBatch]) -> dict[int, Place | Exception]:
     "Write batches in one round trip"
-    if any(shard not in self._epochs for shard in batches): self._learn_epochs()
     answers = self.writer.run([self._append(shard, batch) for shard, batch in batches.items()])
     with self.writer.understood():
         places = {shard: answer if isinstance(answer, Exception) else _first(answer) for shard, answer in zip(batches, answers)}
     self._epochs.update((shard, place.epoch) for shard, place in places.items() if isinstance(place, Place))
     return places
-
-@patch
-def _learn_epochs(self: RedisLog) -> None:
-    "Without its epoch, a batch whose confirmation is lost could be written again into other data"
-    try: self.look()
-    except Away as e: raise Away(str(e), sent=False) from e
 
 @patch
 def _append(self: RedisLog, shard: int, batch: LogBatch) -> Call:

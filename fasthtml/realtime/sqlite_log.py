@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #85b4b9b5
@@ -340,6 +340,11 @@ def look(self: SqliteLog) -> list[End | Exception]:
         return end if same and self.mark.n <= end.place.n else None
     try: return [self.other.view(found) or self.other.write(lambda db: self._current(db, self.other)[0])]
     except sqlite3.Error as e: raise Away(str(e)) from e
+
+@patch
+def connect(self: SqliteLog) -> None:
+    "Wait until no other program writes; `append` says what else is wrong with the file"
+    with suppress(sqlite3.Error): self.writer.write(lambda db: self.mark)
 
 @patch
 def append(self: SqliteLog, batches: Mapping[int, LogBatch]) -> dict[int, Place | Exception]:

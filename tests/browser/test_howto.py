@@ -36,12 +36,8 @@ def program(page: str, htmx: int, *texts: str) -> dict:
 
 
 def realtime_app(htmx: int) -> dict:
-    "The cells of the page on real time that make its app, and an address to sign in"
-    space = program('realtime', htmx, 'from collections import', 'def notices', 'hall = ', 'def pack', 'def connections')
-
-    @space['app'].get('/login')
-    def login(name: str, session): session['user'] = name
-    return space
+    "The cells of the page on real time that make its app"
+    return program('realtime', htmx, 'from collections import', 'def notices', 'hall = ', 'def pack', 'def connections')
 
 
 def see(page, condition) -> None:

@@ -650,7 +650,7 @@ PROGRAM = '''
 import sys, json
 sys.path.insert(0, {root!r})
 import uvicorn
-uvicorn.run = lambda *a, **kw: print(json.dumps([a, kw]))
+uvicorn.run = lambda *a, **kw: print(json.dumps([a, kw], default=repr))
 from fasthtml.common import *
 app, rt = fast_app()
 serve({args})

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from fasthtml.common import *
 from fasthtml.http.params import BadInput, FieldError
+from fasthtml.http.responses import Json, split
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -610,3 +611,33 @@ def test_an_http_exception_that_is_returned_is_answered_as_one_that_is_raised(ho
 def test_bad_input_that_is_returned_is_answered_as_one_that_is_raised():
     answer = TestClient(app_of(returning(BAD))).get('/')
     assert answer.status_code == 400 and tree(answer).css_first('.bad-input')
+
+
+def test_every_failed_page_has_one_main_part_and_stands_in_the_container():
+    "Missing page, refused method, bad input, crash, a link of another site: all look as one site"
+    app = app_of(lambda: 1/0)
+
+    @app.get('/number')
+    def number(n: int): return str(n)
+
+    @app.route('/change')
+    def change(n: int): return str(n)
+    client = TestClient(app, raise_server_exceptions=False)
+    foreign = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
+    answers = {
+        400: client.get('/number?n=x'), 404: client.get('/nowhere'), 405: client.delete('/number'), 500: client.get('/'),
+        403: client.get('/change?n=1', headers=foreign)}
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert [o.attributes.get('class') for o in tree(answer).css('body > main')] == ['container'], status
+        assert len(tree(answer).css('h1')) == 1, status
+
+
+SORTED = [   # what is returned, and the content that is left of it
+    ('<b>ready</b>', '<b>ready</b>'), (('<b>text</b>', P()), ['<b>text</b>', P()]), ([{'a': 1}, {'a': 2}], Json([{'a': 1}, {'a': 2}])),
+    ([{'a': 1}], Json([{'a': 1}])), (({'a': 1}, cookie('b', '2')), Json({'a': 1})),
+    (None, None), ((), None), ([], None), ('', ''), (0, '0'), (False, 'False')]
+
+
+def test_what_is_no_content_is_sorted_out():
+    assert [split(o).content for o, _ in SORTED] == [content for _, content in SORTED]

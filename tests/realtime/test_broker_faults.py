@@ -115,7 +115,10 @@ class SqliteData:
             file.backup(copy)
 
     def attempt(self, log, written, f):
-        write = log.writer.write
+        append, write = log.append, log.writer.write
+        def attempt(batches):
+            log.append, log.writer.write = append, cut
+            return append(batches)
         def cut(work):
             log.writer.write = write
             if written: write(work)
@@ -123,7 +126,7 @@ class SqliteData:
                 work(db)
                 f()
             f() if written else write(unwritten)
-        log.writer.write = cut
+        log.append = attempt
 
     def lose(self, all_of_it):
         for end in '', '-wal', '-shm': Path(f'{self.folder}/a.db{end}').unlink(missing_ok=True)

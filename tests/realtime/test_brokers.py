@@ -4,9 +4,10 @@ import json
 import random
 import re
 import signal
+import socket
 import sqlite3
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -415,6 +416,37 @@ async def test_the_outbox_is_bounded_in_number_and_bytes_and_every_publisher_is_
     else: assert all(isinstance(e, NotSent) for e in ends), [repr(e) for e in ends if not isinstance(e, NotSent)][:3]
     await until(lambda: broker.status().failed == 100)   # with `drop` no publisher waits for that
     await until(lambda: broker.status().outbox == broker.status().outbox_bytes == 0)   # the writer's thread forgets them after that
+
+
+def broker_behind(kind, folder, stack):
+    "A broker whose attempts to write last longer than its publishers wait, and what clears the way"
+    if kind == 'sqlite':
+        broker = sqlite_broker(f'{folder}/a.db', timeout=0.1)
+        broker.log.look()   # makes the tables
+        other = stack.enter_context(closing(sqlite3.connect(f'{folder}/a.db', isolation_level=None)))
+        other.execute('BEGIN IMMEDIATE')
+        return broker, lambda: other.execute('ROLLBACK')
+    listening = stack.enter_context(socket.create_server(('127.0.0.1', 0), backlog=0))
+    host, port = listening.getsockname()
+    for _ in range(3):   # no program accepts them: what comes after them is not answered
+        waiting = stack.enter_context(socket.socket())
+        waiting.setblocking(False)
+        waiting.connect_ex((host, port))
+    return redis_broker(f'redis://{host}:{port}?socket_connect_timeout=1', timeout=0.1), listening.close
+
+
+@pytest.mark.parametrize('kind', KINDS)
+async def test_a_message_that_waited_for_a_connection_was_certainly_not_sent(kind, tmp_path):
+    "The time of a publisher ends while the writer tries to get through, which may last longer: nothing has been sent yet"
+    with ExitStack() as stack:
+        broker, clear = broker_behind(kind, tmp_path, stack)
+        channel = Hub(broker).channel('news')
+        for _ in range(3):
+            ends = await asyncio.gather(channel.publish('one'), asyncio.to_thread(channel.publish_sync, 'two'), return_exceptions=True)
+            assert [type(e) for e in ends] == [NotSent, NotSent], ends
+        clear()
+        await broker.close()
+    assert broker.status().outbox == broker.status().outbox_bytes == 0 and broker.status().published == 0
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -305,6 +305,7 @@ class FakeLog:
     def _append(self, batches):
         self.written += 1
         return {shard: Place('e', 1, 1) for shard in batches}
+    def connect(self): pass
     def renew(self): pass
 
 

@@ -48,7 +48,7 @@ else: serve(port=0)
     'app_in_name.py': STUB + APP + 'serve(appname="shop:app", port=0)\n',
     'warned.py': '''
 import importlib, multiprocessing, uvicorn
-def spawn(*args, **options):    # as a server with several processes, or one that restarts: the file runs twice more
+def spawn(*args, **options):    # as a server with several processes, or one that restarts
     child = multiprocessing.get_context("spawn").Process(target=importlib.import_module, args=("warned",))
     child.start()
     child.join()
@@ -122,6 +122,44 @@ def test_serve_does_not_start_because_of(how, folder):
     assert 'went on' in done.stdout or '1 passed' in done.stdout
     assert ('started nothing' in done.stderr) is said, done.stderr
     if said: assert 'imported, not run' in done.stderr and 'fasthtml dev' in done.stderr
+
+
+RUNS = '''
+import multiprocessing, uvicorn
+from importlib import import_module
+def run(target, reload=False, workers=1, log_config=None, **options):
+    if not isinstance(target, str): return
+    if not reload and workers == 1: return import_module(target.partition(":")[0])
+    child = multiprocessing.get_context("spawn").Process(target=import_module, args=(target.partition(":")[0],))
+    child.start()
+    child.join()
+uvicorn.run = run
+print("ran as", __name__, flush=True)
+from fasthtml.common import *
+app, rt = fast_app(secret_key="x")
+def main(): serve(port=0OPTIONS)
+'''
+ONCE = {  # how the program ends, its options -> how often its file runs, in all processes
+    'at the end': ('serve(port=0OPTIONS)', '', ['__main__', 'NAME']),
+    'as a module': ('serve(port=0OPTIONS)', '', ['__main__', 'NAME']),
+    'guarded': ('if __name__ == "__main__": serve(port=0OPTIONS)', '', ['__main__', 'NAME']),
+    'several workers': ('serve(\n  port=0OPTIONS)', ', workers=2', ['__main__', 'NAME']),
+    'one process': ('serve(\n  port=0OPTIONS)', ', reload=False', ['__main__']),
+    'one process, in a function': ('main()', ', reload=False', ['__main__']),
+    'one process, and more to come': ('serve(port=0OPTIONS)\n@rt\ndef more(): ...', ', reload=False', ['__main__', 'NAME']),
+    'an option of the program itself': ('serve(port=0OPTIONS)', ', log_config=main', ['__main__', '__mp_main__', 'NAME']),
+}
+
+
+@pytest.mark.parametrize('how', ONCE)
+def test_a_program_runs_once_in_each_process(how, folder):
+    "Twice in one process is an error for tables of SQLModel, metrics of Prometheus and whatever else may be defined once"
+    end, options, runs = ONCE[how]
+    name = 'once_' + ''.join(c if c.isalpha() else '_' for c in how)
+    (folder/f'{name}.py').write_text((RUNS + end + '\n').replace('OPTIONS', options))
+    done = start(folder, ['-m', name] if 'as a module' in how else [f'{name}.py'])
+    assert done.returncode == 0, done.stderr
+    assert [o.split()[-1] for o in done.stdout.splitlines() if o.startswith('ran as')] == [o.replace('NAME', name) for o in runs]
 
 
 @pytest.mark.parametrize('program, words', [('typo.py', ["'prot'", "Did you mean 'port'"]),
