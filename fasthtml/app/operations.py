@@ -28,7 +28,7 @@ from ..html.extras import optional
 from ..http.handlers import Site
 from ..http.routing import HttpRoute
 from ..http.security import host_allowed, host_name, is_local_host
-from ..http.threads import in_thread
+from ..http.threads import in_thread, ran
 from ..realtime.lifecycle import Lifecycle
 from ..realtime.servers import lifecycle_of
 from ..realtime.tasks import retrieve
@@ -59,7 +59,7 @@ def one_at_a_time(
         running = in_thread(check)
         running.add_done_callback(retrieve)
         result = await asyncio.shield(running)
-        return await result if inspect.isawaitable(result) else result
+        return ran(check, await result if inspect.isawaitable(result) else result)
     return ask
 
 async def broker_answers(

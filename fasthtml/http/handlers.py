@@ -135,7 +135,8 @@ class into:
 async def _maybe_thread(fn: Callable, *args, **kwargs) -> Any:
     "Await a coroutine function; run another in a thread"
     if inspect.iscoroutinefunction(fn): return await fn(*args, **kwargs)
-    return await in_thread(_collected, fn, args, kwargs)
+    result = await in_thread(_collected, fn, args, kwargs)
+    return await result if inspect.isawaitable(result) else result
 
 # %% ../../nbs/api/http/14_handlers.ipynb #8c585c4b
 class MiddlewareBase:
