@@ -67,7 +67,7 @@ class Login:
         session: dict,          # The visitor's session
         state: str | None,      # What `login_link(state=...)` was given
     ) -> Any:                   # Where to go: `self.enter(session)`, or any response; nothing: refused
-        "Say who may come in"
+        "Decide who may come in: return `self.enter(session)` or another response; nothing refuses"
         raise NotImplementedError
 
     def _realm(self, scope: Scope) -> str: return f"{self.realm} {scope.get('root_path', '')}".rstrip()

@@ -270,7 +270,7 @@ class _Readable:
         return self._t.void
     @property
     def children(self) -> tuple[Any, ...]:
-        "What is inside, flattened"
+        "Its children: elements and text, with lists opened"
         return _final_form(self)._c
     @property
     def attrs(self) -> dict[str, Any]:
@@ -369,7 +369,7 @@ class _Changeable(_Readable):
         return self
 
     def changed(self) -> 'FT':
-        "Tell the listeners"
+        "Call the functions that were given to `on`"
         for f in getattr(self._a, 'listeners', ()): f(self)
         return self
 

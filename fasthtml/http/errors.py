@@ -44,7 +44,7 @@ _exc_names = ('exc', 'e', 'ex', 'err', 'error', 'exception')
 def exc_param(
     fn: Callable # An exception handler
 ) -> str|None: # Name of the parameter that receives the exception
-    "By its type, by its name, else the second one"
+    "The parameter that takes the exception: found by its type, by its name, else the second one"
     params = list(inspect.signature(fn).parameters.values())
     typed = [p.name for p in params if isinstance(p.annotation, type) and issubclass(p.annotation, BaseException)]
     named = [p.name for p in params if p.name in _exc_names]
