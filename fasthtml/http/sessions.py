@@ -217,7 +217,7 @@ def check_cookie(
 ) -> None:
     "ValueError for what would break the header of the session cookie, or begin another part of it"
     if not is_token(session_cookie):
-        raise ValueError(f"session_cookie={session_cookie!r} is no name of a cookie, which has letters, digits and _ - . alone. Write 'session_'.")
+        raise ValueError(f"session_cookie={session_cookie!r} is no name of a cookie: letters, digits, _ - . alone. Write 'session_'.")
     if not (max_age is None or isinstance(max_age, int)):
         raise ValueError(f'max_age={max_age!r} is no whole number of seconds; None is: until the browser is closed.')
     if not isinstance(same_site, str) or same_site.lower() not in ('lax', 'strict', 'none'):
