@@ -443,7 +443,7 @@ def send_with_room(
         elif own.buffer: timer = loop.call_later(1, look, context=Context())
     async def waiting(message: dict) -> None:
         nonlocal timer
-        if number not in streams and message['type'] == 'http.response.body': return await asyncio.sleep(0)   # nobody reads it
+        if number not in streams and message['type'] == 'http.response.body': return await asyncio.sleep(0)   # its client has left
         timer = timer or loop.call_later(1, look, context=Context())
         await send(message)
         own = buffers.get(number)
