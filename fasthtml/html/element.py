@@ -8,7 +8,6 @@ __all__ = ['voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links'
 
 # %% ../../nbs/api/html/01_element.ipynb #7c390c33
 import base64, copy, os, re, threading
-from itertools import chain, islice
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -18,7 +17,8 @@ from fasthtml.html.attributes import (
     _attr, _classes, _drawing, _final, _holds_script_url, _learn, _link_attrs, _prefix, _svg_names, _value, _written, attrmap_x,
     check_name, refuse_unfinished, safe_url,
 )
-from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc, plain_json as plain_json
+from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc
+from .attributes import plain_json as plain_json
 from .attributes import runs_as_script as runs_as_script, valmap as valmap
 
 # %% ../../nbs/api/html/01_element.ipynb #9dd22247
@@ -256,7 +256,7 @@ class _Readable:
         return self._t.void
     @property
     def children(self) -> tuple[Any, ...]:
-        "What is inside, flattened"
+        "Its children: elements and text, with lists opened"
         return _final_form(self)._c
     @property
     def attrs(self) -> dict[str, Any]:
@@ -355,7 +355,7 @@ class _Changeable(_Readable):
         return self
 
     def changed(self) -> 'FT':
-        "Tell the listeners"
+        "Call the functions that were given to `on`"
         for f in getattr(self._a, 'listeners', ()): f(self)
         return self
 

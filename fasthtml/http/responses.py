@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'as_plain', 'json_text', 'inert', 'to_json', 'JSONResponse', 'header_bytes', 'put_header',
            'cookie', 'Redirect', 'check_status', 'FtResponse', 'ApiReturn', 'Exchange', 'Returned', 'Json',
-           'both_tasks', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream', 'respond_to',
-           'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple', 'flat_xt', 'respond', 'parse_form',
-           'snake2hyphens']
+           'both_tasks', 'awaited', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page', 'HtmlStream',
+           'respond_to', 'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple', 'flat_xt', 'respond',
+           'parse_form', 'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -44,6 +44,7 @@ from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, pag
 from .paths import address_of
 from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
 from .security import new_nonce
+from .threads import answer_of
 
 # %% ../../nbs/api/http/12_responses.ipynb #f4f0d502
 def as_plain(o: Any) -> Any:
@@ -236,10 +237,17 @@ def both_tasks(a: BackgroundTask|None, b: BackgroundTask|None) -> BackgroundTask
     "Background work that does `a`, then `b`"
     return BackgroundTasks([a, b]) if a and b else a or b
 
+def awaited(
+    task: BackgroundTask,  # As a handler returned it
+) -> BackgroundTask:       # The same work
+    "Work whose functions may be of any kind: Starlette does not await what a decorated coroutine function gives"
+    if type(task) is BackgroundTask: return BackgroundTask(answer_of, task.func, *task.args, **task.kwargs)
+    return BackgroundTasks([awaited(one) for one in task.tasks]) if type(task) is BackgroundTasks else task
+
 def _aside(o: Any, reply: Returned) -> bool:
     "Note in `reply` what `o` asks for beside content; False when `o` is content"
     if isinstance(o, HttpHeader): reply.headers.append(o)
-    elif isinstance(o, BackgroundTask): reply.background = both_tasks(reply.background, o)
+    elif isinstance(o, BackgroundTask): reply.background = both_tasks(reply.background, awaited(o))
     elif isinstance(o, Redirect): reply.redirect = o
     elif isinstance(o, Response):
         if reply.response is not None:
@@ -359,11 +367,7 @@ class HtmlStream(StreamingResponse):
             first = await anext(parts, b'')
             await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
             await send({'type': 'http.response.body', 'body': first, 'more_body': True})
-            sent = 0
-            async for part in parts:
-                await send({'type': 'http.response.body', 'body': part, 'more_body': True})
-                if (sent := sent + len(part)) < 16384: continue
-                sent = await asyncio.sleep(0, 0)   # a generator that never waits must not keep everything else from running
+            async for part in parts: await send({'type': 'http.response.body', 'body': part, 'more_body': True})
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[bytes]:

@@ -609,7 +609,8 @@ ENDLESS = {
     'mapped': lambda: Ul(map(str, count())), 'elements of one tag': lambda: Ul(map(Li, repeat('x'))),
     'by itself': lambda: to_xml(for_ever()), 'in a fragment': lambda: to_xml(Fragment(for_ever())),
     'in a header': lambda: HtmxResponseHeaders(trigger={'a': count()}),
-    'in an address': lambda: qp('/x', q=count()), 'in the address of a route': lambda: FastHTML(secret_key='x').get('/')(lambda: '').to(q=count()),
+    'in an address': lambda: qp('/x', q=count()),
+    'in the address of a route': lambda: FastHTML(secret_key='x').get('/')(lambda: '').to(q=count()),
     'in a script': lambda: run_js('{a}', a=count()), 'in an event': lambda: sse_message({'a': count()}),
     'in JSON': lambda: Client(app_of(lambda: {'a': count()})).get('/'), 'in a JSONResponse': lambda: JSONResponse({'a': count()}),
     'a handler': lambda: Client(app_of(for_ever)).get('/'),
@@ -629,8 +630,9 @@ def test_what_has_no_end_is_an_error_before_memory_has(place, monkeypatch):
 
 
 ITEMS = {  # what holds 1 and 2
-    'a list': lambda: [1, 2], 'a tuple': lambda: (1, 2), 'a set': lambda: {2, 1}, 'a range': lambda: range(1, 3), 'a map': lambda: map(int, '12'),
-    'a generator': lambda: (o for o in (1, 2)), 'keys': lambda: {1: 0, 2: 0}.keys(), 'values': lambda: {'a': 1, 'b': 2}.values(),
+    'a list': lambda: [1, 2], 'a tuple': lambda: (1, 2), 'a set': lambda: {2, 1}, 'a range': lambda: range(1, 3),
+    'a map': lambda: map(int, '12'), 'a generator': lambda: (o for o in (1, 2)), 'keys': lambda: {1: 0, 2: 0}.keys(),
+    'values': lambda: {'a': 1, 'b': 2}.values(),
     'a deque': lambda: deque([1, 2]), 'a list of fastcore': lambda: L(1, 2)}
 IN_JSON = {  # place -> the JSON, or the query, that is written there
     'hx_vals': lambda items: html(to_xml(Div(hx_vals={'a': items}))).css_first('div').attributes['hx-vals'],
@@ -642,7 +644,8 @@ IN_JSON = {  # place -> the JSON, or the query, that is written there
     'an address': lambda items: json.dumps([int(v) for _, v in parse_qsl(urlsplit(qp('/x', a=items)).query)])}
 
 
-@pytest.mark.parametrize('place, items', [(p, i) for p in IN_JSON for i in ITEMS if p != 'hx_vals' or i not in ('a map', 'a generator')])
+@pytest.mark.parametrize('place, items', [(p, i) for p in IN_JSON for i in ITEMS
+                                          if p != 'hx_vals' or i not in ('a map', 'a generator')])
 def test_what_holds_items_is_a_list_in_json(place, items):
     found = json.loads(IN_JSON[place](ITEMS[items]()))
     assert (found['a'] if isinstance(found, dict) else found) == [1, 2]
