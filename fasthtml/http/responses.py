@@ -367,11 +367,7 @@ class HtmlStream(StreamingResponse):
             first = await anext(parts, b'')
             await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
             await send({'type': 'http.response.body', 'body': first, 'more_body': True})
-            sent = 0
-            async for part in parts:
-                await send({'type': 'http.response.body', 'body': part, 'more_body': True})
-                if (sent := sent + len(part)) < 16384: continue
-                sent = await asyncio.sleep(0, 0)   # a generator that never waits must not keep everything else from running
+            async for part in parts: await send({'type': 'http.response.body', 'body': part, 'more_body': True})
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[bytes]:

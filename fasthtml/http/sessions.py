@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'check_key', 'get_key', 'Stored', 'SessionStore', 'Signing', 'encode_session', 'decode_session', 'Session',
-           'SessionCookie', 'session_in_cookie', 'StoreAway', 'store_key', 'session_in_store', 'SessionMiddleware',
-           'make_private', 'SqliteSessions', 'RedisSessions', 'session_store']
+           'check_cookie', 'SessionCookie', 'session_in_cookie', 'StoreAway', 'store_key', 'session_in_store',
+           'SessionMiddleware', 'make_private', 'SqliteSessions', 'RedisSessions', 'session_store']
 
 # %% ../../nbs/api/http/11_sessions.ipynb #b418f157
 import asyncio
@@ -13,6 +13,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import secrets
 import tempfile
 import threading
@@ -37,7 +38,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..html.extras import optional
 from .requests import parse_cookies
-from .security import one_line
+from .security import is_token, one_line
 from .texts import Text
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
@@ -49,6 +50,7 @@ def _key_text(key: Any) -> str | None:
         mend = '`.get_secret_value()` gives it' if hasattr(key, 'get_secret_value') else 'give one of 32 random characters or more'
         raise TypeError(f'`secret_key` is a text, or a list of them, got {type(key).__name__}, whose text others can guess: {mend}.')
     text = _decoded(key) if isinstance(key, bytes) else str(key or '')
+    if not text.isascii(): text = _decoded(text.encode('utf-8', 'surrogateescape'))   # random bytes in the environment
     return text if text.strip() else None
 
 def _decoded(key: bytes) -> str:
@@ -225,10 +227,29 @@ for _name in _reads.split(): setattr(Session, _name, _touching(_name, False))
 for _name in _writes.split(): setattr(Session, _name, _touching(_name, True))
 
 # %% ../../nbs/api/http/11_sessions.ipynb #6e91ace5
+def check_cookie(
+    session_cookie: Any, # Options of the session cookie, as a program gives them
+    max_age: Any,
+    path: Any,
+    same_site: Any,
+    domain: Any,
+) -> None:
+    "ValueError for what would break the header of the session cookie, or begin another part of it"
+    if not is_token(session_cookie):
+        raise ValueError(f"session_cookie={session_cookie!r} is no name of a cookie: letters, digits, _ - . alone. Write 'session_'.")
+    if not (max_age is None or isinstance(max_age, int)):
+        raise ValueError(f'max_age={max_age!r} is no whole number of seconds; None is: until the browser is closed.')
+    if not isinstance(same_site, str) or same_site.lower() not in ('lax', 'strict', 'none'):
+        raise ValueError(f"same_site={same_site!r} is not known to browsers. Use 'lax', 'strict' or 'none'.")
+    for option, value in ('sess_path', path), ('sess_domain', domain or ''):
+        if not isinstance(value, str) or not re.fullmatch(r'[\x20-\x3a\x3c-\x7e]*', value):
+            raise ValueError(f'{option}={value!r} is a part of the session cookie: ASCII text without `;`.')
+
 class SessionCookie:
     "The cookie of a session: name, life and flags"
     def __init__(self, name: str, max_age: int | None, path: str, same_site: str, https_only: bool, domain: str | None,
                  partitioned: bool):
+        check_cookie(name, max_age, path, same_site, domain)
         flags = {'secure': https_only, 'partitioned': partitioned, f'domain={domain}': domain}
         self.name, self.max_age = name, max_age
         self.flags = '; '.join([f'path={path}', 'httponly', f'samesite={same_site}', *(k for k, v in flags.items() if v)])
