@@ -10,7 +10,6 @@ __all__ = ['auth_hdrs', 'basic_credentials', 'password_lookup', 'asks_itself', '
 import base64
 import binascii
 import hmac
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
 from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
 from ..http.texts import Text, say
-from ..http.threads import in_thread
+from ..http.threads import answer_of
 from ..realtime.permission import find_route
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
@@ -92,8 +91,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         "The user whom the request names, if the password is right"
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
-        if inspect.iscoroutinefunction(self.cb): return await self.cb(conn, *found)
-        return await in_thread(self.cb, conn, *found)
+        return await answer_of(self.cb, conn, *found)
 
 async def _refuse_socket(receive: Receive, send: Send) -> None:
     await receive()
@@ -113,10 +111,7 @@ def user_pwd_auth(
     elif lookup is not None and not isinstance(lookup, Mapping):
         raise TypeError(f'user_pwd_auth takes a mapping of passwords by name, or a function of name and password; got {lookup!r}.')
     else: check = password_lookup({**(lookup or {}), **kwargs})
-    if inspect.iscoroutinefunction(check):
-        async def cb(conn, name, password): return await check(name, password)
-    else:
-        def cb(conn, name, password): return check(name, password)
+    async def cb(conn, name, password): return await answer_of(check, name, password)
     return Middleware(BasicAuthMiddleware, cb=cb, skip=skip)
 
 def basic_logout(

@@ -26,7 +26,7 @@ from .openid import ProviderCall, Flow, Issuer, OAuthError, challenge, error_cod
 from ..html.extras import optional
 from ..http.hints import log_caller
 from ..http.paths import add_query
-from ..http.threads import in_thread
+from ..http.threads import answer_of
 
 # %% ../../nbs/api/app/34_oauth_clients.ipynb #5e669caf
 http_patterns: tuple[str, ...] = (r'localhost', r'.*\.localhost', r'127(\.\d+){3}', r'0\.0\.0\.0', r'\[::1\]', r'10(\.\d+){3}',
@@ -169,12 +169,12 @@ class WebClient(ProviderRequests):
         state: str | None = None,                   # Comes back with the answer
         **kw: str,                                  # `code_verifier=`, `nonce=`; others go into the query
     ) -> str:                                       # Address at the provider
-        "Where people log in"
+        "The address at the provider where a person logs in"
         return talk(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
     async def login_link_async(self, redirect_uri: str, scope=None, state=None, **kw: Any) -> str:
         "As `login_link`"
-        if self._own('login_link'): return await in_thread(self.login_link, redirect_uri, scope, state, **kw)
+        if self._own('login_link'): return await answer_of(self.login_link, redirect_uri, scope, state, **kw)
         return await talk_async(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
     def parse_response(self,
@@ -188,7 +188,7 @@ class WebClient(ProviderRequests):
     async def parse_response_async(self, code: str | None, redirect_uri: str, **kw: Any) -> dict[str, Any]:
         "As `parse_response`"
         if not self._own('parse_response'): return await talk_async(self._exchange(code, redirect_uri, **kw), self.timeout)
-        token = await in_thread(self.parse_response, code, redirect_uri, **kw)
+        token = await answer_of(self.parse_response, code, redirect_uri, **kw)
         self._token.set(token)
         return token
 
@@ -200,7 +200,7 @@ class WebClient(ProviderRequests):
 
     async def get_info_async(self, token: dict[str, Any] | str | None = None) -> Info:
         "As `get_info`"
-        if self._own('get_info'): return await in_thread(self.get_info, token)
+        if self._own('get_info'): return await answer_of(self.get_info, token)
         return await talk_async(self._details(token), self.timeout)
 
     def retr_info(self, code: str | None, redirect_uri: str, **kw: Any) -> Info:
@@ -209,7 +209,7 @@ class WebClient(ProviderRequests):
 
     async def retr_info_async(self, code: str | None, redirect_uri: str, **kw: Any) -> Info:
         "As `retr_info`"
-        if self._own('retr_info'): return await in_thread(self.retr_info, code, redirect_uri, **kw)
+        if self._own('retr_info'): return await answer_of(self.retr_info, code, redirect_uri, **kw)
         return await self.get_info_async(await self.parse_response_async(code, redirect_uri, **kw))
 
     def retr_id(self, code: str | None, redirect_uri: str, **kw: Any) -> Any:

@@ -28,7 +28,7 @@ from ..html.extras import optional
 from ..http.handlers import Site
 from ..http.routing import HttpRoute
 from ..http.security import host_allowed, host_name, is_local_host
-from ..http.threads import in_thread
+from ..http.threads import in_thread, ran
 from ..realtime.lifecycle import Lifecycle
 from ..realtime.servers import lifecycle_of
 from ..realtime.tasks import retrieve
@@ -59,7 +59,7 @@ def one_at_a_time(
         running = in_thread(check)
         running.add_done_callback(retrieve)
         result = await asyncio.shield(running)
-        return await result if inspect.isawaitable(result) else result
+        return ran(check, await result if inspect.isawaitable(result) else result)
     return ask
 
 async def broker_answers(
@@ -98,11 +98,11 @@ class Health:
         self.asked: WeakKeyDictionary = WeakKeyDictionary()  # Event loop → when its checks were last run, and their result
 
     async def live(self, request: Request) -> Response:
-        "The process answers"
+        "Handler of `/healthz`: 200 while the process responds"
         return PlainTextResponse('ok', headers={'Cache-Control': 'no-store'})
 
     async def ready(self, request: Request) -> Response:
-        "Visitors should be sent here, or the names of what is not well"
+        "Handler of `/readyz`: 200 if visitors should be sent here, else 503 with the names of what is not well"
         why = await self.why(lifecycle_of(request.scope) or self.lifecycle)
         if why != self.said: log.warning('not ready: %s', ', '.join(why)) if why else log.warning('ready again')
         self.said = why
@@ -121,7 +121,7 @@ class Health:
 
 # %% ../../nbs/api/app/32_operations.ipynb #3aa561f5
 class Sample(NamedTuple):
-    "One number"
+    "One number of the metrics"
     name: str           # Without the prefix; a counter's ends in `_total`
     help: str           # What it is, with its unit
     value: float

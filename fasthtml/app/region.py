@@ -25,6 +25,7 @@ from ..html.element import FT
 from ..http.responses import current_exchange
 from ..http.security import host_header
 from ..http.texts import Text
+from ..http.threads import ran
 from ..realtime.connections import current_connection
 from ..realtime.permission import outermost_app, page_address
 from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, one_person, person_of
@@ -87,10 +88,10 @@ class Region:
         "What its guard says; may be awaitable"
         if self.guard is None: return True
         known = arguments | {'auth': auth}
-        return self.guard(**{name: known[name] for name in self.asked})
+        return ran(self.guard, self.guard(**{name: known[name] for name in self.asked}))
 
     def key(self, *args: Any, **kwargs: Any) -> str:
-        "What the region with these arguments is called"
+        "The key of the region with these arguments, by which pages follow it"
         return self.signature.key(self.signature.bind(args, kwargs)[0])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 # %% ../../nbs/api/html/04_composed.ipynb #073daf99
 from .element import FT, Safe, tag_factory
 from .htmx import Asset, asset_url, assets
-from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy
+from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy, _length
 
 # %% ../../nbs/api/html/04_composed.ipynb #f920d8b5
 class _WithAttributes(_Lazy):
@@ -266,8 +266,8 @@ def Favicon(
 def YouTubeEmbed(
     video_id: str,             # The `v=` of the video's address
     *,
-    width: int = 560,          # Pixels, at most
-    height: int = 315,         # Pixels, at `width`
+    width: int | str = 560,    # At most: pixels, or a length such as '100%'
+    height: int | str = 315,   # At `width`; if one of both is a length, the height as it is
     start_time: int = 0,       # Seconds
     no_controls: bool = False, # Hide the player's controls?
     title: str = 'YouTube video player', # What screen readers say
@@ -277,8 +277,11 @@ def YouTubeEmbed(
     "A YouTube video that shrinks with its place"
     options = dict(start=start_time or None, controls=0 if no_controls else None)
     query = urlencode({k: v for k, v in options.items() if v is not None})
+    wide, high = _length(width), _length(height)
+    fixed = wide.endswith('px') and high.endswith('px')
+    shape = f'aspect-ratio: {wide[:-2]} / {high[:-2]}; height: auto' if fixed else f'height: {high}'
     frame = Iframe(src=f'https://www.youtube.com/embed/{quote(video_id, safe="")}' + (f'?{query}' if query else ''), title=title,
-                   width=width, height=height, style=f'aspect-ratio: {width} / {height}; width: 100%; height: auto; border: 0',
+                   width=width, height=height, style=f'{shape}; width: 100%; border: 0',
                    allow='accelerometer; autoplay; clipboard-write; encrypted-media; gyroscope; picture-in-picture; web-share',
                    referrerpolicy='strict-origin-when-cross-origin', allowfullscreen=True)
-    return Div(frame, cls=cls or None, **{'style': f'max-width: {width}px', **kwargs})
+    return Div(frame, cls=cls or None, **{'style': f'max-width: {wide}', **kwargs})

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from .element import FT, Safe, tag_factory
 from .htmx import Asset, asset_url, assets
-from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy
+from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy, _length
 
 __all__ = ['takes_attributes', 'Script', 'Style', 'double_braces', 'undouble_braces', 'loose_format', 'ScriptX', 'replace_css_vars', 'StyleX', 'asset_tag', 'jsd', 'A', 'AX', 'Form', 'Hidden', 'CheckboxX', 'upload_pb_attrs', 'Titled', 'Nbsp', 'clear', 'Favicon', 'YouTubeEmbed']
 
@@ -79,5 +79,5 @@ def clear(id: str) -> FT:
     """Empty an element of the page, out of band"""
 def Favicon(light_icon: Any, dark_icon: Any) -> tuple[FT, FT]:
     """Links to the icons of a page, for light and for dark colour schemes"""
-def YouTubeEmbed(video_id: str, *, width: int=560, height: int=315, start_time: int=0, no_controls: bool=False, title: str='YouTube video player', cls: Any='', **kwargs: Any) -> FT:
+def YouTubeEmbed(video_id: str, *, width: int | str=560, height: int | str=315, start_time: int=0, no_controls: bool=False, title: str='YouTube video player', cls: Any='', **kwargs: Any) -> FT:
     """A YouTube video that shrinks with its place"""

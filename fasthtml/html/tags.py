@@ -319,17 +319,24 @@ def File(
     "The text of a file, as HTML"
     return Safe(Path(fname).read_text(encoding='utf-8'))
 
+def _length(
+    value: Any # A number of pixels, also as text, or a length of CSS such as '100%'
+) -> str:
+    "A length as CSS writes it"
+    try: return f'{float(value):g}px'
+    except ValueError: return str(value)
+
 _fit = 'this.style.height=this.contentWindow.document.documentElement.scrollHeight+4+"px"'
 
 def show(
     ft: Node,                # What to display
     *rest: Node,             # More of it
     iframe: bool = False,    # In a document of its own?
-    height: int | str = 'auto', # Height of the frame: pixels, or 'auto' to fit
+    height: int | str = 'auto', # Height of the frame: pixels, a length of CSS, or 'auto' to fit
     style: str | None = None, # CSS of the frame
 ) -> Safe:                   # HTML that a notebook displays
     "Display elements in a notebook"
     html = to_html(ft, *rest)
     if not iframe: return Safe(html)
-    css = f'width: 100%; border: none; height: {height if height == "auto" or isinstance(height, str) else f"{height}px"}; {style or ""}'
+    css = f'width: 100%; border: none; height: {_length(height)}; {style or ""}'
     return Safe(to_html(Iframe(srcdoc=html, style=css, onload=_fit if height == 'auto' else None)))

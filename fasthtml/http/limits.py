@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+# %% ../../nbs/api/http/10_limits.ipynb #ff5a0ae5
+from .threads import known_at_once
+
 # %% ../../nbs/api/http/10_limits.ipynb #1b4dbf54
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -69,7 +72,7 @@ def user_of(
     limits: Limits,           # Whose `person` may say it
 ) -> Hashable:                # None for a stranger
     "Who is logged in"
-    person = limits.person(scope) if limits.person else scope.get('auth')
+    person = known_at_once(limits.person, limits.person(scope)) if limits.person else scope.get('auth')
     if not person or isinstance(person, str|int|float): return person or None
     kind = type(person)   # each request may bring another object, and what else it says may change
     own = person.get('id') if isinstance(person, Mapping) else getattr(person, 'id', None)

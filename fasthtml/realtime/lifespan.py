@@ -15,7 +15,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 # %% ../../nbs/api/realtime/20_lifespan.ipynb #2f0a71c4
-from ..http.threads import in_thread
+from ..http.threads import answer_of
 
 # %% ../../nbs/api/realtime/20_lifespan.ipynb #2f0a71c6
 log = logging.getLogger('fasthtml')
@@ -48,7 +48,7 @@ class Lifespan:
     async def __call__(self, app: Any) -> AsyncIterator[Any]:
         "Startup, then the body of the `async with`, then shutdown"
         loop = asyncio.get_running_loop()
-        for f in (*self.before, *self.startup): await _call(f)
+        for f in (*self.before, *self.startup): await answer_of(f)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._shut_down)
             state = await stack.enter_async_context(_as_context(self.ls, app)) if self.ls else None
@@ -60,7 +60,7 @@ class Lifespan:
 
     async def _shut_down(self) -> None:
         async with AsyncExitStack() as stack:
-            for f in reversed(self.shutdown): stack.push_async_callback(_call, f)
+            for f in reversed(self.shutdown): stack.push_async_callback(answer_of, f)
 
 # %% ../../nbs/api/realtime/20_lifespan.ipynb #eed8f1f8
 def mounted(
@@ -78,12 +78,6 @@ def mounted(
 def _listed(fs: Iterable[Callable] | Callable | None) -> list[Callable]:
     if fs is None: return []
     return [fs] if callable(fs) else list(fs)
-
-async def _call(f: Callable[[], Any]) -> Any:
-    "Await an async function; run a sync one in a thread"
-    if inspect.iscoroutinefunction(f) or inspect.iscoroutinefunction(getattr(f, '__call__', None)): return await f()
-    result = await in_thread(f)
-    return await result if inspect.isawaitable(result) else result
 
 def _as_context(ls: Callable[[Any], Any], app: Any):
     "The async context manager that a lifespan function makes"

@@ -210,7 +210,7 @@ _whole_events = re.compile(r'(?:(?:(?:data|event|id|retry|):[^\r\n]*+(?>\r\n|\r|
 
 @cache
 def warn_of_plain_event() -> None:
-    "Once in a process"
+    "Log, once in a process, that a plain string was sent as data"
     log.warning('A plain str that looks like a whole server-sent event was sent as data. Make events with sse_message(...); '
                 'EventStream(source, raw=True) is for programs whose sources yield the text of events.')
 

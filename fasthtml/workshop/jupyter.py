@@ -31,7 +31,7 @@ from ..html.htmx import htmx_resps
 from ..app.app import HostCheck, check_hosts
 from ..app.live_reload import setup_live_reload
 from ..realtime.regions import name_of
-from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P, Template
+from ..html.tags import A, Base, Body, Div, Head, Html, Iframe, Main, P, Template, _length
 from ..html.tags import show as shown
 from ..http.paths import address_of
 
@@ -257,12 +257,12 @@ def _html(text: str) -> Any:
 def frame(
     src: str = '',                      # Address of a page
     srcdoc: str = '',                   # Or its HTML
-    height: int | str = 'auto',         # Pixels, or 'auto' to follow the page
+    height: int | str = 'auto',         # Pixels, a length of CSS, or 'auto' to follow the page
     style: str = '',                    # CSS of the frame
 ) -> FT:
     "A frame that follows the height of its page"
     name, auto = unqid(), height == 'auto'
-    css = f'width: 100%; border: none; height: {"6em" if auto else height if isinstance(height, str) else f"{height}px"}; {style}'
+    css = f'width: 100%; border: none; height: {"6em" if auto else _length(height)}; {style}'
     follow = f"""addEventListener('message', e => {{
       const frame = document.getElementById('{name}');
       if (frame && e.source === frame.contentWindow && e.data && e.data.height) frame.style.height = (e.data.height + 8) + 'px';

@@ -14,7 +14,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.testclient import TestClient
 
 from fasthtml.common import *
+from fasthtml.html.tags import show as shown
 from fasthtml.pico import Card, Container, Grid, Group
+from fasthtml.workshop.jupyter import frame
 
 HX = {'HX-Request': 'true'}
 
@@ -637,3 +639,25 @@ def test_a_table_may_be_transformed(how, tmp_path):
     kept = table(id=int, name=str, transform=True)
     assert [c.name for c in kept.columns] == ['id', 'name'] and kept[1].name == 'a'
     assert 'transform' in [c.name for c in table(id=int, name=str, transform=str).columns]   # the name of a column
+
+
+FRAMES = {  # what shows a frame -> the style with its height
+    'show': lambda size: shown(P(), iframe=True, height=size), 'HTMX': lambda size: to_xml(frame('/', height=size)),
+    'YouTubeEmbed': lambda size: to_xml(YouTubeEmbed('x', width='100%', height=size))}
+
+
+@pytest.mark.parametrize('size, css', [(300, '300px'), ('300', '300px'), (300.5, '300.5px'), ('50vh', '50vh'), ('22.5rem', '22.5rem'),
+                                       ('calc(1em + 2px)', 'calc(1em + 2px)')])
+@pytest.mark.parametrize('what', FRAMES)
+def test_a_size_is_a_number_of_pixels_or_a_length(what, size, css):
+    box = html(str(FRAMES[what](size))).css_first('iframe')
+    assert f' height: {css};' in f' {box.attributes["style"]};'
+
+
+@pytest.mark.parametrize('width, style, inner', [
+    (560, 'max-width: 560px', 'aspect-ratio: 560 / 315; height: auto'),
+    ('640', 'max-width: 640px', 'aspect-ratio: 640 / 315; height: auto'),
+    ('100%', 'max-width: 100%', 'height: 315px'), ('40rem', 'max-width: 40rem', 'height: 315px')])
+def test_a_video_keeps_its_shape_where_both_sizes_are_pixels(width, style, inner):
+    box = html(to_xml(YouTubeEmbed('x', width=width))).css_first('div')
+    assert box.attributes['style'] == style and box.css_first('iframe').attributes['style'] == f'{inner}; width: 100%; border: 0'

@@ -331,11 +331,12 @@ def test_api_notebooks_have_more_examples_than_definitions():
 
 def wide_lines(path: Path) -> list[str]:
     "The lines of code, outside of folded sections and cells, that go beyond the box that a page shows them in"
-    found = []
+    found, folded = [], False
     for cell in cells(path):
         source = ''.join(cell['source'])
+        if heading := re.match('## (.*)', source): folded = heading[1] == 'Internals'
+        if folded: continue
         if cell['cell_type'] == 'markdown':
-            if re.match('## Internals', source): break
             source = '\n'.join(re.findall(r'(?ms)^```\w*\n(.*?)^```', source))
         elif re.match(r'#\|', source):  # exported, hidden or folded
             continue

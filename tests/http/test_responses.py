@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from fasthtml.common import *
 from fasthtml.http.params import BadInput, FieldError
+from fasthtml.http.responses import Json, split
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -630,3 +631,13 @@ def test_every_failed_page_has_one_main_part_and_stands_in_the_container():
         assert answer.status_code == status
         assert [o.attributes.get('class') for o in tree(answer).css('body > main')] == ['container'], status
         assert len(tree(answer).css('h1')) == 1, status
+
+
+SORTED = [   # what is returned, and the content that is left of it
+    ('<b>ready</b>', '<b>ready</b>'), (('<b>text</b>', P()), ['<b>text</b>', P()]), ([{'a': 1}, {'a': 2}], Json([{'a': 1}, {'a': 2}])),
+    ([{'a': 1}], Json([{'a': 1}])), (({'a': 1}, cookie('b', '2')), Json({'a': 1})),
+    (None, None), ((), None), ([], None), ('', ''), (0, '0'), (False, 'False')]
+
+
+def test_what_is_no_content_is_sorted_out():
+    assert [split(o).content for o, _ in SORTED] == [content for _, content in SORTED]

@@ -30,6 +30,7 @@ from websockets.sync.client import connect
 from fasthtml.app.app import Client, FastHTML
 from fasthtml.http.sessions import (
     RedisSessions,
+    Session,
     SessionMiddleware,
     SqliteSessions,
     decode_session,
@@ -633,3 +634,25 @@ def test_a_key_of_bytes_signs_with_its_bytes():
     assert all(decode_session(signed, key, cookie=None) == {'n': 1} for key in (b'hid\xc3\xa9', 'hidé', [b'old', b'hid\xc3\xa9']))
     random = bytes(range(256))
     assert decode_session(encode_session({'n': 1}, [random]), random) == {'n': 1}
+
+
+@pytest.mark.parametrize('raw', [b'\xff\xfe random \x81', 'schlüssel'.encode(), b'plain'])
+def test_a_key_of_the_environment_may_be_random_bytes(raw, monkeypatch):
+    "Python makes half surrogate pairs of what is no UTF-8, which nothing can sign with"
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', os.fsdecode(raw))
+    assert decode_session(encode_session({'n': 1}, get_key()), raw) == {'n': 1}
+
+
+def test_a_session_that_has_not_been_touched_is_its_content_for_everything_that_reads_a_dict():
+    def fresh(): return Session(lambda: '{"a": 1}')
+    assert {**fresh()} == dict(fresh()) == {'a': 1} and not Session(lambda: '')
+    encoded = fresh()
+    encoded.mark_accessed()
+    assert json.dumps(encoded) == '{"a": 1}'   # the C encoder asks no method of ours
+
+
+def test_what_is_equal_in_python_and_another_value_in_json_is_a_change():
+    session = Session(lambda: '{"n": 1}')
+    assert session['n'] == 1 and not session.changed()
+    session['n'] = True
+    assert session.changed()

@@ -1,4 +1,5 @@
 "Health checks, lame-duck time, metrics and logs, asked as a load balancer, an operator and Prometheus would."
+import asyncio
 import json
 import os
 import re
@@ -74,6 +75,25 @@ def test_a_second_signal_ends_the_lame_duck_time_and_streams_end_properly(tmp_pa
         server.signal(signal.SIGTERM)
         assert [e.event for e in client.read_to_end()] == ['shutdown'] and client.ended
         server.wait()
+
+
+@pytest.mark.anyio
+async def test_with_a_spread_most_connections_wait_for_their_turn():
+    told = []
+    class Peer:
+        def shut_down(self):
+            told.append(self)
+            drain.discard(self)
+        def abort(self): self.shut_down()
+    drain = Drain(grace=7200, spread=3600)
+    for _ in range(100): drain.add(Peer())
+    task = asyncio.create_task(drain.drain())
+    while not told: await asyncio.sleep(0)
+    for _ in range(10): await asyncio.sleep(0)
+    assert len(told) < 10
+    drain.abort()
+    await task
+    assert len(told) == 100
 
 
 @pytest.mark.anyio

@@ -1,0 +1,172 @@
+"""A check that a program gives is obeyed, whatever kind of function it is: what it says decides, and not that it gave something.
+
+A coroutine that is not awaited, and a generator that has not begun, are as good as True: the check was never made. `CHECKS` holds
+every place where what a function of the program says lets a client in; `kinds` makes the kinds of function it may be.
+"""
+import functools
+import inspect
+import logging
+from base64 import b64encode
+
+import pytest
+from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
+from fasthtml.app.oauth import OAuth
+from fasthtml.app.oauth_clients import WebClient
+from fasthtml.common import FastHTML, P
+from fasthtml.http.limits import Limits
+from fasthtml.testing.client import Client, Closed
+
+
+def logged(f):
+    "A decorator as many are: what it makes looks like a plain function"
+    @functools.wraps(f)
+    def inner(*args, **kwargs): return f(*args, **kwargs)
+    return inner
+
+
+def bare(f):
+    def inner(*args, **kwargs): return f(*args, **kwargs)
+    inner.__signature__ = inspect.signature(f)
+    return inner
+
+
+def kinds(says):
+    "The function `says`, as every kind of function"
+    async def later(auth): return says(auth)
+    def generator(auth): yield says(auth)
+    async def async_generator(auth): yield says(auth)
+    class Plain:
+        def __call__(self, auth): return says(auth)
+        def method(self, auth): return says(auth)
+        async def later(self, auth): return says(auth)
+    class Later:
+        async def __call__(self, auth): return says(auth)
+    class Awaited:
+        def __init__(self, auth): self.auth = auth
+        def __await__(self): return later(self.auth).__await__()
+    return {
+        'plain': says, 'lambda': lambda auth: says(auth), 'object': Plain(), 'method': Plain().method, 'cached': functools.cache(says),
+        'coroutine': later, 'partial': functools.partial(later), 'async object': Later(), 'async method': Plain().later,
+        'decorated': logged(later), 'decorated without a name': bare(later), 'lambda of a coroutine': lambda auth: later(auth),
+        'decorated object': bare(Later()), 'partial of an object': functools.partial(Later()), 'awaitable': lambda auth: Awaited(auth),
+        'generator': generator, 'async generator': async_generator,
+        'decorated generator': logged(generator), 'decorated async generator': logged(async_generator)}
+
+
+GENERATORS = [kind for kind in kinds(bool) if 'generator' in kind]
+PLAIN = 'plain', 'lambda', 'object', 'method'   # a scope cannot be the key of a cache
+
+
+def basic(name): return {'Authorization': 'Basic ' + b64encode(f'{name}:x'.encode()).decode()}
+
+
+def page(app, name):
+    @app.get('/')
+    def home(): return P('SECRET')
+    with Client(app, raise_errors=False) as client: return 'SECRET' in client.get('/', headers=basic(name)).text
+
+
+def passwords(f, name): return page(FastHTML(secret_key='k', middleware=[user_pwd_auth(lambda user, password: f(user))]), name)
+
+
+def passwords_as_they_are(f, name):
+    return page(FastHTML(secret_key='k', middleware=[Middleware(BasicAuthMiddleware, cb=lambda conn, user, password: f(user))]), name)
+
+
+def guard_of_a_region(f, name):
+    app = FastHTML(secret_key='k', before=lambda req: req.scope.update(auth=name))
+    @app.live(guard=f)
+    def box(): return P('SECRET')
+    @app.get('/')
+    async def home():
+        drawn = box()
+        return await drawn if inspect.isawaitable(drawn) else drawn
+    with Client(app, raise_errors=False) as client: return 'SECRET' in client.get('/').text
+
+
+def login(f, name):
+    class Provider(WebClient):
+        base_url, id_key = 'https://id.example/auth', 'id'
+        def parse_response(self, code, redirect_uri, **kw): return {'access_token': 'x'}
+        def get_info(self, token=None): return {'id': name}
+    class Door(OAuth):
+        def get_auth(self, info, ident, session, state): return f(ident)
+    app = FastHTML(secret_key='k')
+    door = Door(app, Provider('shop', 'kept'), skip=['/in'])
+    @app.get('/in')
+    def link(req): return door.login_link(req)
+    with Client(app, 'https://testserver', raise_errors=False) as client:
+        state = client.get('/in').text.partition('state=')[2].partition('&')[0]
+        client.get('/redirect', params={'code': 'c', 'state': state})
+        return 'auth' in client.session
+
+
+def health(f, name):
+    app = FastHTML(secret_key='k')
+    app.health(checks={'it': lambda: f(name)})
+    with Client(app) as client: return client.get('/readyz').status_code == 200
+
+
+CHECKS = {'passwords': passwords, 'passwords as they are': passwords_as_they_are, 'guard of a region': guard_of_a_region,
+          'login': login, 'health': health}
+
+
+@pytest.mark.parametrize('check', CHECKS)
+@pytest.mark.parametrize('kind', kinds(bool))
+def test_what_a_check_says_is_obeyed_whatever_kind_of_function_it_is(kind, check, caplog):
+    caplog.set_level(logging.CRITICAL)
+    made, refuses = [], False if check == 'health' else None
+    def says(auth):
+        made.append(auth)
+        if auth != 'ann': return refuses
+        return Response('in') if check == 'login' else auth
+    f = kinds(says)[kind]
+    assert not CHECKS[check](f, 'bo')
+    if kind in GENERATORS: assert not CHECKS[check](f, 'ann') and not made, 'nothing of a generator has run'
+    else: assert CHECKS[check](f, 'ann') and made == ['bo', 'ann']
+
+
+@pytest.mark.parametrize('kind', kinds(bool))
+def test_what_cannot_say_at_once_who_somebody_is_counts_no_stranger_as_a_new_person(kind, caplog):
+    "`Limits(person=)` is asked where nothing can be awaited: each coroutine would be another user"
+    caplog.set_level(logging.CRITICAL)
+    f = kinds(lambda auth: 'ann')[kind]
+    app = FastHTML(secret_key='k', limits=Limits(per_person=1, person=f))
+    app.ws('/ws', conn=lambda: 'in')(lambda: None)
+    with Client(app, raise_errors=False) as client:
+        if kind in PLAIN:
+            with client.ws('/ws') as first, pytest.raises(Closed), client.ws('/ws') as second: assert first.receive() != second.receive()
+        else:
+            with pytest.raises((Closed, TypeError)), client.ws('/ws') as socket: socket.receive()
+
+
+@pytest.mark.parametrize('kind', kinds(bool))
+def test_background_work_is_done_or_fails(kind):
+    done = []
+    def work(auth): done.append(auth)
+    one, two = BackgroundTask(kinds(work)[kind], 'ann'), BackgroundTasks()
+    two.add_task(kinds(work)[kind], auth='bo')
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda: (P('x'), one, two))
+    with Client(app) as client:
+        if kind in GENERATORS:
+            with pytest.raises(TypeError, match='runs nothing of it'): client.get('/')
+        else: client.get('/')
+    assert done == ([] if kind in GENERATORS else ['ann', 'bo'])
+
+
+@pytest.mark.parametrize('when', ['startup', 'shutdown'])
+@pytest.mark.parametrize('kind', kinds(bool))
+def test_a_function_for_the_start_or_the_end_of_an_app_has_run_or_the_app_says_why_not(kind, when):
+    ran = []
+    f = kinds(ran.append)[kind]
+    app = FastHTML(secret_key='k', **{f'on_{when}': functools.partial(f, 'ann')})
+    if kind in GENERATORS:
+        with pytest.raises(TypeError, match='runs nothing of it. Write `return`'), Client(app): pass
+    else:
+        with Client(app): assert ran == (['ann'] if when == 'startup' else [])
+    assert ran == ([] if kind in GENERATORS else ['ann'])
