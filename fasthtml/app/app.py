@@ -38,7 +38,7 @@ from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import app_prefix, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
-from ..realtime.servers import ServerConnection
+from ..realtime.servers import ServerConnection, send_with_room
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
 from ..http.errors import foreign_page, http_error
@@ -63,7 +63,7 @@ from ..http.routing import AppRouter, HttpRoute, add_route
 from ..http.limits import Limits
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_header, host_name, one_line
 from ..http.security import origin_refusal
-from ..http.sessions import SessionMiddleware, check_key, decode_session, get_key, session_store
+from ..http.sessions import SessionMiddleware, check_cookie, check_key, decode_session, get_key, session_store
 from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
@@ -613,7 +613,7 @@ class Serving(Hooks, Starlette):
         token = None if languages is None else current_texts.set(languages.texts(scope['headers']))
         server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None
         try:
-            try: await self.middleware_stack(scope, receive, send)
+            try: await self.middleware_stack(scope, receive, send if server is None else send_with_room(scope, send))
             except BaseException as e:
                 if server is None or server.on_return is None: raise
                 failure = e
@@ -674,8 +674,7 @@ class Serving(Hooks, Starlette):
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
 def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
     "The session middleware with its options"
-    if options['same_site'].lower() not in ('lax', 'strict', 'none'):
-        raise ValueError(f"same_site={options['same_site']!r} is not known to browsers. Use 'lax', 'strict' or 'none'.")
+    check_cookie(*(options[name] for name in ('session_cookie', 'max_age', 'path', 'same_site', 'domain')))
     if isinstance(cls, type) and issubclass(cls, SessionMiddleware):
         return Middleware(cls, secret_key=key, store=session_store(store) if store else None, **options)
     return Middleware(cls, secret_key=key(), **options)

@@ -169,7 +169,7 @@ class WebClient(ProviderRequests):
         state: str | None = None,                   # Comes back with the answer
         **kw: str,                                  # `code_verifier=`, `nonce=`; others go into the query
     ) -> str:                                       # Address at the provider
-        "Where people log in"
+        "The address at the provider where a person logs in"
         return talk(self._link(redirect_uri, scope, state, **kw), self.timeout)
 
     async def login_link_async(self, redirect_uri: str, scope=None, state=None, **kw: Any) -> str:

@@ -19,8 +19,8 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from math import inf
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -88,11 +88,10 @@ def _unreachable(call: ProviderCall, error: Exception) -> OAuthError:
     host = ''.join(call.url.split('/')[2:3]) or 'The provider'
     return OAuthError('unreachable', f'{host} did not answer ({type(error).__name__}).')
 
-def _add(body: bytearray, piece: bytes, until: float) -> None:
+def _add(body: bytearray, piece: bytes) -> None:
     "Add a piece to an answer"
     body += piece
     if len(body) > _most_bytes: raise OAuthError('invalid_response', f'The provider answered with more than {_most_bytes} bytes.')
-    if time.monotonic() > until: raise TimeoutError
 
 @cache
 def trusted() -> Any:
@@ -104,19 +103,8 @@ def talk(
     flow: Flow[T],          # What to ask
     timeout: float = 10,    # Seconds for each call
 ) -> T:                     # What the flow returned
-    "Run a flow, waiting for each answer"
-    import httpx2
-    try:
-        call = next(flow)
-        with httpx2.Client(timeout=timeout, verify=trusted()) as http:
-            while True:
-                body, until = bytearray(), time.monotonic() + timeout
-                try:
-                    with http.stream(**call.options()) as response:
-                        for piece in response.iter_raw(): _add(body, piece, until)
-                except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as e: raise _unreachable(call, e) from e
-                call = flow.send(read_answer(response, bytes(body)))
-    except StopIteration as end: return end.value
+    "Run a flow, waiting for each answer: in a thread with a loop, which alone can bound the time of an answer"
+    with ThreadPoolExecutor(1) as thread: return thread.submit(asyncio.run, talk_async(flow, timeout)).result()
 
 async def talk_async(
     flow: Flow[T],          # What to ask
@@ -131,7 +119,7 @@ async def talk_async(
                 body = bytearray()
                 try:
                     async with asyncio.timeout(timeout), http.stream(**call.options()) as response:
-                        async for piece in response.aiter_raw(): _add(body, piece, inf)
+                        async for piece in response.aiter_raw(): _add(body, piece)
                 except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as e: raise _unreachable(call, e) from e
                 call = flow.send(await in_thread(read_answer, response, bytes(body)))
     except StopIteration as end: return end.value

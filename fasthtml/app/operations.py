@@ -98,11 +98,11 @@ class Health:
         self.asked: WeakKeyDictionary = WeakKeyDictionary()  # Event loop → when its checks were last run, and their result
 
     async def live(self, request: Request) -> Response:
-        "The process answers"
+        "Handler of `/healthz`: 200 while the process responds"
         return PlainTextResponse('ok', headers={'Cache-Control': 'no-store'})
 
     async def ready(self, request: Request) -> Response:
-        "Visitors should be sent here, or the names of what is not well"
+        "Handler of `/readyz`: 200 if visitors should be sent here, else 503 with the names of what is not well"
         why = await self.why(lifecycle_of(request.scope) or self.lifecycle)
         if why != self.said: log.warning('not ready: %s', ', '.join(why)) if why else log.warning('ready again')
         self.said = why
@@ -121,7 +121,7 @@ class Health:
 
 # %% ../../nbs/api/app/32_operations.ipynb #3aa561f5
 class Sample(NamedTuple):
-    "One number"
+    "One number of the metrics"
     name: str           # Without the prefix; a counter's ends in `_total`
     help: str           # What it is, with its unit
     value: float

@@ -91,7 +91,7 @@ class Region:
         return ran(self.guard, self.guard(**{name: known[name] for name in self.asked}))
 
     def key(self, *args: Any, **kwargs: Any) -> str:
-        "What the region with these arguments is called"
+        "The key of the region with these arguments, by which pages follow it"
         return self.signature.key(self.signature.bind(args, kwargs)[0])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -83,7 +83,7 @@ def is_for_web(
     project: bool = False,  # Is that the folder of a program?
     named: str = '',        # Extension that the program has named
 ) -> bool:
-    "May strangers have it?"
+    "May any visitor have this file?"
     first, file = name.partition('/')[0], name.rpartition('/')[2]
     ext, inner = (name.rpartition('.')[2].lower() if '.' in name else '' for name in (file, _packed.sub('', file)))
     if _secret.fullmatch(file): return False

@@ -131,7 +131,7 @@ class Work:
         return self.region(*args, **kwargs)
 
     def key(self, *args: Any, **kwargs: Any) -> str:
-        "What a run is called"
+        "The key of the run with these arguments"
         return self.region.key(*args, **kwargs)
 
     def start(self, *args: Any, **kwargs: Any) -> Any:

@@ -28,7 +28,7 @@ from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
-from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names
+from .handlers import Site, call, fetch_session, fill_specials, in_turns, log, own_page, prepared_names
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
@@ -44,7 +44,7 @@ _exc_names = ('exc', 'e', 'ex', 'err', 'error', 'exception')
 def exc_param(
     fn: Callable # An exception handler
 ) -> str|None: # Name of the parameter that receives the exception
-    "By its type, by its name, else the second one"
+    "The parameter that takes the exception: found by its type, by its name, else the second one"
     params = list(inspect.signature(fn).parameters.values())
     typed = [p.name for p in params if isinstance(p.annotation, type) and issubclass(p.annotation, BaseException)]
     named = [p.name for p in params if p.name in _exc_names]
@@ -193,7 +193,7 @@ class ErrorTable:
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)
-            await response(scope, receive, send)
+            await response(scope, receive, in_turns(response, send))
         finally: scope.pop('fasthtml.source', None)
         if getattr(exc, 'answered', False): exc.__traceback__ = None   # kept in a module, it would collect the frames of every request
         exc.answered = True   # the first time it keeps them, for a program that reports it later
@@ -285,7 +285,9 @@ class ServerErrors(ServerErrorMiddleware):
             if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
                 return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
             if scope.get('http_version', '2')[0] == '1': add = adder([*self.headers, _last])   # the server will get it, and close
-            if not sent.started: await (await self.response_to(StarletteRequest(scope), exc))(scope, receive, noting)
+            if not sent.started:
+                response = await self.response_to(StarletteRequest(scope), exc)
+                await response(scope, receive, in_turns(response, noting))
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

@@ -483,7 +483,7 @@ def make_plan(
     path_names, extra = frozenset(path_names), frozenset(extra)
     given = _given(fn)
     call = fn.func if isinstance(fn, functools.partial) else fn
-    call = call if inspect.isroutine(call) else getattr(call, '__call__', call)
+    call = call if inspect.isroutine(call) or isinstance(call, type) else getattr(call, '__call__', call)
     plan = Plan(fn, returns=_returns(fn, signature.return_annotation),
                 is_async=inspect.iscoroutinefunction(call), is_asyncgen=inspect.isasyncgenfunction(call))
     for i, p in enumerate(signature.parameters.values()):

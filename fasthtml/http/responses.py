@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
-from ..html.element import FT, Safe, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
+from ..html.element import FT, Safe, bounded, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
@@ -59,7 +59,7 @@ def as_plain(o: Any) -> Any:
     if hasattr(cls, '__struct_fields__'): return {name: getattr(o, name) for name in cls.__struct_fields__}
     if hasattr(o, 'isoformat'): return o.isoformat()
     if isinstance(o, bytes): return o.decode(errors='replace')
-    if isinstance(o, Iterable): return list(o)
+    if isinstance(o, Iterable): return list(bounded(o))
     refuse_unfinished(o, 'a value in JSON')
     return str(o)
 
@@ -367,11 +367,7 @@ class HtmlStream(StreamingResponse):
             first = await anext(parts, b'')
             await send({'type': 'http.response.start', 'status': self.status_code, 'headers': self.raw_headers})
             await send({'type': 'http.response.body', 'body': first, 'more_body': True})
-            sent = 0
-            async for part in parts:
-                await send({'type': 'http.response.body', 'body': part, 'more_body': True})
-                if (sent := sent + len(part)) < 16384: continue
-                sent = await asyncio.sleep(0, 0)   # a generator that never waits must not keep everything else from running
+            async for part in parts: await send({'type': 'http.response.body', 'body': part, 'more_body': True})
         await send({'type': 'http.response.body', 'body': b'', 'more_body': False})
 
 async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce: str) -> AsyncIterator[bytes]:

@@ -36,7 +36,7 @@ get_and_post = 'GET', 'POST'   # What a handler answers if no methods are given;
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    "What one handler answers"
+    "Path, methods and name of a route, and the function that handles it"
     fn: Callable               # The handler
     path: str                  # Path pattern, begins with `/`
     methods: tuple[str, ...]   # Upper case; HEAD comes with GET by itself

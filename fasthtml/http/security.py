@@ -6,7 +6,7 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'joined_headers',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
-           'csp_header', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line']
+           'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
@@ -285,6 +285,12 @@ def csp_header(
     return '; '.join(f"{name} {value.replace('{nonce}', nonce)}".strip() for name, value in said.items())
 
 # %% ../../nbs/api/http/10_security.ipynb #42396c7a
+def is_token(
+    text: Any, # A name of a header or a cookie, as a program gives it
+) -> bool:
+    "True for what RFC 9110 5.6.2 calls a token; servers send nothing at all after another name"
+    return isinstance(text, str) and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text) is not None
+
 _headers: Mapping[str, str] = MappingProxyType({
     'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'strict-origin-when-cross-origin', 'X-Frame-Options': 'SAMEORIGIN',
     'Content-Security-Policy': "frame-ancestors 'self'", 'Cross-Origin-Opener-Policy': 'same-origin'})
@@ -297,11 +303,12 @@ def careful_headers(
         raise TypeError(f"secure_headers={wanted!r} is not understood. Write True, or a mapping: {{'X-Frame-Options': 'DENY'}}.")
     if wanted is False: return []
     chosen = {k.lower(): v for k, v in _headers.items()}
-    chosen |= {} if wanted is True else {str(k).lower().replace('_', '-'): v for k, v in wanted.items()}
+    chosen |= {} if wanted is True else {k.lower().replace('_', '-') if isinstance(k, str) else k: v for k, v in wanted.items()}
     for name, value in chosen.items():
-        if value is not None and re.search(r'[\r\n\0]', name + str(value)):
-            raise ValueError(f'secure_headers: {name} must be one line, got {value!r}.')
-    return [(name.encode('latin-1'), str(value).encode('latin-1')) for name, value in chosen.items() if value is not None]
+        if not is_token(name): raise ValueError(f"secure_headers: {name!r} is no name of a header. Write e.g. 'Permissions-Policy'.")
+        if value is not None and not (isinstance(value, str | int) and re.fullmatch(r'[\t\x20-\x7e]+', str(value))):
+            raise ValueError(f'secure_headers: the value of {name} is one line of ASCII text, got {value!r}. None leaves the header out.')
+    return [(name.encode(), str(value).strip().encode()) for name, value in chosen.items() if value is not None]
 
 def adder(
     more: Collection[tuple[bytes, bytes]], # Headers that every response should have

@@ -28,7 +28,7 @@ from starlette.types import Scope, Send
 from .lifecycle import has_looked
 from .mailbox import Mailbox
 from .servers import (abort, chunk_writer, frame_writer, has_ended, lifecycle_of, running_loop, server_of,
-                                       send_with_room, step_send)
+                                       step_send)
 from .tasks import NEVER_CAUGHT, Cancellation, SenderStopped, retrieve, ticker
 from .wire import Message, Notice
 
@@ -122,8 +122,8 @@ class Connection:
         own = step_send(scope)
         self.scope, self.encode, self.info, self.reads, self.loop = scope, encode, scope.get('auth'), reads, asyncio.get_running_loop()
         self.lifecycle, self._channels = lifecycle_of(scope), None
-        self.mailbox = Mailbox(own or send_with_room(scope, send), wrap, max_pending=max_pending, join=join, fast=own is not None,
-                               stall=slow or 1e9, on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))
+        self.mailbox = Mailbox(own or send, wrap, max_pending=max_pending, join=join, fast=own is not None, stall=slow or 1e9,
+                               on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))
         # What the ticker looks at
         self.slow, self.heartbeat, self._beat = slow, heartbeat, beat
         self.pace, self.expires = min(slow or 3600, heartbeat or 3600) / 4, None  # `expires`: on the loop's clock

@@ -41,7 +41,7 @@ def open_broker(
     broker: Any = None,                  # What `FastHTML(broker=...)` was given
     prefix: str | Callable[[], str] = 'fasthtml', # The name of the app; a function is called when it is needed
 ) -> Broker:
-    "The broker that is meant"
+    "The broker of an address or of a client of redis-py, or the broker itself; None asks `$FASTHTML_BROKER`, and else keeps to memory"
     if broker is None and not os.environ.get('FASTHTML_BROKER'): return DefaultBroker()
     if broker is None: broker = os.environ['FASTHTML_BROKER']
     if isinstance(broker, str): return _at(broker.strip(), prefix)
@@ -70,7 +70,7 @@ def _redis_broker() -> Callable[..., Broker]:
 def sqlite_path(
     address: str,   # sqlite:app.db, sqlite:/var/app.db, or as SQLAlchemy writes it: sqlite:///app.db, sqlite:////var/app.db
 ) -> str:
-    "The path of a file"
+    "The path in an address that begins with `sqlite:`"
     path = address.removeprefix('sqlite:')
     return path[3:] if path.startswith('///') else path.removeprefix('//')
 

@@ -420,21 +420,31 @@ def hypercorn_stop(
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #5d1c7e21
 def send_with_room(
-    scope: Mapping[str, Any],               # ASGI scope of the connection
-    send: Callable[[dict], Awaitable[None]], # ASGI send, of whichever layer
-    most: int = 65536,                      # Bytes that hypercorn may keep for a stream of HTTP/2
-) -> Callable[[dict], Awaitable[None]]:     # Waits until the client has taken most of what it was sent
-    "`send` for a connection whose client may stop reading; another one only with hypercorn and HTTP/2"
-    server = server_of(scope)
-    if server is None or scope.get('http_version') != '2' or not made_by(server.send, 'hypercorn'): return send
-    stream = protocol_of(server.send)
+    scope: Mapping[str, Any],                # ASGI scope of the connection
+    send: Callable[[dict], Awaitable[None]], # ASGI send of the server
+    most: int = 65536,                       # Bytes that hypercorn may keep for a stream of HTTP/2
+) -> Callable[[dict], Awaitable[None]]:      # Waits until the client has taken most of what it was sent, or has left
+    "`send` for a client that may stop reading; another one only with hypercorn and HTTP/2"
+    if scope.get('http_version') != '2' or not made_by(send, 'hypercorn'): return send
+    stream = protocol_of(send)
     try:
-        buffers = protocol_of(stream.send).stream_buffers
-        if (own := buffers.get(number := stream.stream_id)) is not None: len(own.buffer), own.drain
+        protocol, number = protocol_of(stream.send), stream.stream_id
+        streams, buffers = protocol.streams, protocol.stream_buffers
+        if (own := buffers.get(number)) is not None: len(own.buffer), own.drain, own.close
     except (AttributeError, TypeError) as e:
         what = f'`{getattr(e, "name", None) or "stream_buffers"}` of a stream'
         return report_missing('hypercorn', what, 'a client that does not read over HTTP/2 may take memory') or send
+    loop, timer, closing = asyncio.get_running_loop(), None, None
+    def look() -> None:
+        nonlocal timer, closing
+        own, timer = buffers.get(number), None
+        if own is None: return
+        if number not in streams: closing = loop.create_task(own.close())   # hypercorn would let us wait for ever
+        elif own.buffer: timer = loop.call_later(1, look, context=Context())
     async def waiting(message: dict) -> None:
+        nonlocal timer
+        if number not in streams and message['type'] == 'http.response.body': return await asyncio.sleep(0)   # its client has left
+        timer = timer or loop.call_later(1, look, context=Context())
         await send(message)
         own = buffers.get(number)
         if own is not None and len(own.buffer) > most: await own.drain()

@@ -206,11 +206,12 @@ def sse_message(
     return EventText(f'{head}data: {data}\n\n')
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #6c089f81
+# Possessive repeats (`++`): a long text that turns out not to be an event is given up at once
 _whole_events = re.compile(r'(?:(?:(?:data|event|id|retry|):[^\r\n]*+(?>\r\n|\r|\n))++(?>\r\n|\r|\n)++)++')
 
 @cache
 def warn_of_plain_event() -> None:
-    "Once in a process"
+    "Log, once in a process, that a plain string was sent as data"
     log.warning('A plain str that looks like a whole server-sent event was sent as data. Make events with sse_message(...); '
                 'EventStream(source, raw=True) is for programs whose sources yield the text of events.')
 

@@ -84,25 +84,25 @@ class HttpVerbs(Generic[_R]):
         "Any method"
         raise NotImplementedError
     def get(self, url: Any, **kwargs: Any) -> _R:
-        "GET"
+        "Send a GET request"
         return self.request('GET', url, **kwargs)
     def post(self, url: Any, **kwargs: Any) -> _R:
-        "POST"
+        "Send a POST request"
         return self.request('POST', url, **kwargs)
     def put(self, url: Any, **kwargs: Any) -> _R:
-        "PUT"
+        "Send a PUT request"
         return self.request('PUT', url, **kwargs)
     def patch(self, url: Any, **kwargs: Any) -> _R:
-        "PATCH"
+        "Send a PATCH request"
         return self.request('PATCH', url, **kwargs)
     def delete(self, url: Any, **kwargs: Any) -> _R:
-        "DELETE"
+        "Send a DELETE request"
         return self.request('DELETE', url, **kwargs)
     def options(self, url: Any, **kwargs: Any) -> _R:
-        "OPTIONS"
+        "Send an OPTIONS request"
         return self.request('OPTIONS', url, **kwargs)
     def head(self, url: Any, **kwargs: Any) -> _R:
-        "HEAD"
+        "Send a HEAD request"
         return self.request('HEAD', url, **kwargs)
 
 class HtmxVerbs(HttpVerbs[_R]):

@@ -262,7 +262,7 @@ def _do_dev(o: argparse.Namespace) -> None:
     import uvicorn
     name, variable = find_module(o.app, Path.cwd())
     if not any(Path(name.split('.')[0] + end).exists() for end in ('.py', '')): raise Misuse(f'There is no module {name!r} in this folder.')
-    host, port = address(o.host, o.port, os.environ)
+    host, port = address(o.host or os.environ.get('HOST') or '127.0.0.1', o.port, os.environ)   # whatever sets $PORT: it shows tracebacks
     refuse_busy(host, port, '--port or $PORT')
     os.environ['FASTHTML_DEV'] = f'{name}:{variable}'   # for the processes that are started after a change
     if port: print(welcome(host, port).replace('serve(host="0.0.0.0")', '--host 0.0.0.0'))
@@ -334,17 +334,17 @@ def make_parser(
         made = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + '.')
         made.set_defaults(do=do)
         return made
-    def serving(name: str, do: Callable, text: str) -> argparse.ArgumentParser:
+    def serving(name: str, do: Callable, text: str, without: str) -> argparse.ArgumentParser:
         made = command(name, do, text)
         made.add_argument('app', nargs='?', help='as `module:variable`; otherwise the app of main.py or app.py')
-        made.add_argument('--host', help='else $HOST, else 127.0.0.1 (0.0.0.0 when $PORT is set)')
+        made.add_argument('--host', help=f'else $HOST, else {without}')
         made.add_argument('--port', type=int, help='else $PORT, else 5001')
         return made
     new = command('new', _do_new, 'make a folder with a small app, its tests and a README')
     new.add_argument('name', help='folder to make')
     new.add_argument('-t', '--template', default='basic', help='basic, live (WebSocket and event stream) or data (a SQLite table)')
-    serving('dev', _do_dev, 'run the app, follow changes in the browser, and show mistakes there')
-    run = serving('run', _do_run, 'run the app for others')
+    serving('dev', _do_dev, 'run the app, follow changes in the browser, and show mistakes there', '127.0.0.1')
+    run = serving('run', _do_run, 'run the app for others', '127.0.0.1 (0.0.0.0 when $PORT is set)')
     run.add_argument('--workers', type=int, default=1, help='processes; several share channels in a file, unless the app names a broker')
     run.add_argument('--trust-proxy', default='127.0.0.1', help='addresses of proxies whose X-Forwarded headers are believed')
     run.add_argument('--log-json', action='store_true', help='log lines of JSON, for programs that collect logs')

@@ -4,10 +4,13 @@ Judged without a clock: by the status, by the thread that does the work, and by 
 """
 import asyncio
 import base64
+import contextlib
 import json
 import threading
 
 import pytest
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 from fasthtml.app import live, static
@@ -15,6 +18,8 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.static import SafeStatic
 from fasthtml.html.tags import Div, P
 from fasthtml.http import requests
+from fasthtml.http.responses import HttpHeader
+from fasthtml.http.routers import APIRouter
 
 JSON, MULTI = 'application/json', 'multipart/form-data; boundary=B'
 PART = b'--B\r\nContent-Disposition: form-data; name="f"'
@@ -154,3 +159,51 @@ def test_an_odd_key_or_token_is_no_failure(app, row):
 def test_what_python_parses_in_one_go_is_small():
     assert requests._needs_care('[' + '[],' * 10_000 + '1]') and not requests._needs_care('{"a": [1, 2, 3]}' + ' ' * 500)
     assert requests.IN_LOOP <= 4096
+
+
+def given(part, n):
+    async def parts():
+        for i in range(n):
+            made.append(i)
+            yield part
+    made = []
+    return parts, made
+
+
+IN_PARTS = {   # What a program answers with, from a generator that never waits
+    'a page': lambda parts: parts(),
+    'a response': lambda parts: StreamingResponse(parts()),
+    'a response with work afterwards': lambda parts: StreamingResponse(parts(), background=BackgroundTask(str)),
+    'a response beside a header': lambda parts: (StreamingResponse(parts()), HttpHeader('X-A', 'b')),
+}
+
+@pytest.mark.parametrize('part', ['x' * 1000, ''], ids=['text', 'nothing'])
+@pytest.mark.parametrize('where', ['handler', 'guard', 'after', 'exception', 'crash', 'mount', 'group'])
+@pytest.mark.parametrize('what', IN_PARTS)
+def test_others_have_their_turn_while_parts_are_sent(what, where, part):
+    "A client that reads fast, or one that has left: servers take what is sent to it without waiting"
+    parts, made = given(part, 3000)
+    def answer(): return IN_PARTS[what](parts)
+    def failed(req, exc): return answer()
+    def nothing(): return 1 / 0 if where in ('exception', 'crash') else None
+    options = {'guard': dict(before=answer), 'after': dict(after=answer), 'exception': dict(exception_handlers={ZeroDivisionError: failed}),
+               'crash': dict(exception_handlers={500: failed})}
+    app = FastHTML(secret_key='k', **options.get(where, {}))
+    inner = FastHTML(secret_key='k') if where == 'mount' else APIRouter() if where == 'group' else app
+    inner.get('/x')(answer if where in ('handler', 'mount', 'group') else nothing)
+    if where == 'mount': app.mount('/in', inner)
+    if where == 'group': inner.to_app(app)
+    path, most = '/in/x' if where == 'mount' else '/x', 0
+    async def receive(): await asyncio.get_running_loop().create_future()
+    async def send(message): pass
+    scope = dict(type='http', method='GET', path=path, raw_path=path.encode(), query_string=b'', headers=[], scheme='http')
+    async def main():
+        nonlocal most
+        request = asyncio.ensure_future(app(scope, receive, send))
+        while not request.done():
+            before = len(made)
+            await asyncio.sleep(0)
+            most = max(most, len(made) - before)
+        await request
+    with contextlib.suppress(ZeroDivisionError): asyncio.run(main())   # a crash is raised again, for the log
+    assert len(made) == 3000 and most < 100

@@ -1,6 +1,7 @@
 """Servers for development and notebooks answer local names only: DNS rebinding, over bare sockets and real servers."""
 import asyncio
 import inspect
+import os
 import re
 import sys
 
@@ -246,3 +247,22 @@ def test_a_request_has_one_host(hosts, status):
                  scheme='http', http_version='1.1', server=('127.0.0.1', 80), client=('127.0.0.1', 5), root_path='')
     asyncio.run(app(scope, receive, send))
     assert sent[0]['status'] == status
+
+
+@pytest.mark.parametrize('env, words, host, names', [
+    ({}, [], '127.0.0.1', 'local'), ({'PORT': '8080'}, [], '127.0.0.1', 'local'),
+    ({'PORT': '8080', 'HOST': '10.0.0.7'}, [], '10.0.0.7', None),
+    ({'PORT': '8080'}, ['--host', '0.0.0.0'], '0.0.0.0', None), ({'HOST': '0.0.0.0'}, ['--host', '127.0.0.1'], '127.0.0.1', 'local'),
+    ({'HOST': '', 'PORT': '8080'}, [], '127.0.0.1', 'local')])
+def test_a_server_for_development_is_for_this_machine_unless_a_host_is_named(env, words, host, names, tmp_path, monkeypatch,
+                                                                             capsys):
+    "It shows tracebacks; many shells, containers and editors set $PORT"
+    (tmp_path/'main.py').write_text('')
+    monkeypatch.chdir(tmp_path)
+    for name in 'HOST', 'PORT', 'FASTHTML_HOSTS', 'FASTHTML_DEV': monkeypatch.delenv(name, raising=False)
+    for name, value in env.items(): monkeypatch.setenv(name, value)
+    started = []
+    monkeypatch.setattr('uvicorn.run', lambda *args, host, **kw: started.append((host, os.environ.get('FASTHTML_HOSTS'))))
+    monkeypatch.setattr(cli, 'refuse_busy', lambda *args: None)
+    assert cli.main(['dev', *words]) == 0 and started == [(host, names)]
+    assert ('this machine only; --host 0.0.0.0' in capsys.readouterr().out) is (names == 'local')

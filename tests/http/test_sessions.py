@@ -636,6 +636,13 @@ def test_a_key_of_bytes_signs_with_its_bytes():
     assert decode_session(encode_session({'n': 1}, [random]), random) == {'n': 1}
 
 
+@pytest.mark.parametrize('raw', [b'\xff\xfe random \x81', 'schlüssel'.encode(), b'plain'])
+def test_a_key_of_the_environment_may_be_random_bytes(raw, monkeypatch):
+    "Python makes half surrogate pairs of what is no UTF-8, which nothing can sign with"
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', os.fsdecode(raw))
+    assert decode_session(encode_session({'n': 1}, get_key()), raw) == {'n': 1}
+
+
 def test_a_session_that_has_not_been_touched_is_its_content_for_everything_that_reads_a_dict():
     def fresh(): return Session(lambda: '{"a": 1}')
     assert {**fresh()} == dict(fresh()) == {'a': 1} and not Session(lambda: '')

@@ -1,6 +1,10 @@
 "What the HTTP/2 tests serve: a page with ten event streams and a socket, and what the server saw of them."
 import asyncio
 import os
+import tempfile
+
+from starlette.responses import FileResponse, StreamingResponse
+from starlette.routing import Mount, Route
 
 from fasthtml.common import Button, Div, EventStream, FastHTML, Form, Hidden, P, Response
 
@@ -81,3 +85,45 @@ async def publish(text: str): await news.publish(text)
 @app.get('/flood/{first}/{n}')
 async def flood(first: int, n: int):
     for i in range(first, first + n): await news.publish(f'{i} ' + 'x'*10_000)
+
+
+class Counted:
+    "Notes how much of each response the server has accepted, and which have ended"
+    def __init__(self, app): self.app = app
+
+    async def __call__(self, scope, receive, send):
+        key = scope['path'].removeprefix('/large/') if scope['path'].startswith('/large/') else None
+        async def counting(message):
+            await send(message)
+            accepted[key] = accepted.get(key, 0) + len(message.get('body', b''))
+        try: await self.app(scope, receive, counting if key else send)
+        finally: ended.extend([key] if key else [])
+
+
+accepted, ended, large = {}, [], tempfile.NamedTemporaryFile(suffix='.bin')
+large.truncate(50_000_000)
+app.add_middleware(Counted)
+
+
+async def parts():
+    for _ in range(5000): yield 'x'*10_000
+
+
+async def theirs(request): return StreamingResponse(parts())
+
+
+@app.get('/large/{kind}')
+async def much(kind: str):
+    return {'file': FileResponse(large.name), 'response': StreamingResponse(parts()), 'page': 'x'*3_000_000}[kind]
+
+
+@app.get('/large/parts/page')
+async def page_in_parts():
+    async for part in parts(): yield P(part)
+
+
+app.router.routes[:0] = [Route('/large/route', theirs), Mount('/large/mount', routes=[Route('/x', theirs)])]
+
+
+@app.get('/accepted')
+def what_was_accepted(): return {'accepted': accepted, 'ended': ended}

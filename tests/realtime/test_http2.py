@@ -247,3 +247,17 @@ def test_w4_c1_a_stream_of_a_connection_that_is_not_read_delays_no_other_and_tak
         assert all(len(client.bodies[number]) < 2**17 for number in client.stalled)
         assert 0 < json.loads(site.get('/seen'))['pending'] <= MOST   # it waits with us, not without bound with the server
     wait_until(lambda: site.listening == 0)
+
+
+LARGE = ['file', 'response', 'route', 'mount/x', 'parts/page', 'page']   # 50 MB each, but the last
+
+def test_a_response_that_is_not_read_takes_no_memory_and_ends_with_its_client(site):
+    "Whatever makes it; a page has been made as a whole"
+    def told(): return json.loads(site.get('/accepted'))
+    with talking_to(site) as client:
+        asked = [client.ask('GET', f'/large/{kind}') for kind in LARGE]
+        client.stalled = set(asked)
+        client.read_until(lambda: all(len(client.bodies[number]) == 65535 for number in asked))
+        for _ in range(50): accepted = told()['accepted']   # each time the server could go on
+        assert accepted.keys() >= set(LARGE[1:-1]) and all(accepted[kind] < 2**20 for kind in LARGE[:-1] if kind in accepted), accepted
+    wait_until(lambda: sorted(told()['ended']) == sorted(LARGE))

@@ -1,11 +1,13 @@
 """Logins at a real OpenID provider in Chromium, and at one that lies in every way an id token can."""
 import asyncio
 import base64
+import contextlib
 import gzip
 import http.client
 import inspect
 import json
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -582,6 +584,31 @@ def test_what_a_provider_answers_can_be_read_in_time_or_ends_the_login(way):
             if 'not available' not in page.text:
                 assert log_in(client).headers['location'] == '/error', make
             assert 'auth' not in client.session
+
+
+DRIPS = {'headers': b'HTTP/1.1 200 OK\r\n', 'body': b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{', 'nothing': b''}
+
+def dripping(listener, begin, stopped):
+    "A provider that answers, but never ends"
+    client = listener.accept()[0]
+    with client, contextlib.suppress(OSError):
+        client.recv(65536)
+        client.sendall(begin)
+        while not stopped.wait(0.02): client.sendall(b'x' if begin else b'')
+
+@pytest.mark.parametrize('ask', ['login_link', 'login_link_async'])
+@pytest.mark.parametrize('what', DRIPS)
+def test_an_answer_that_drips_ends_the_login(what, ask):
+    "Each byte comes in time, all of them never would; with a loop in the thread that asks, as in a notebook, and without"
+    stopped = threading.Event()
+    async def main():
+        made = getattr(OpenIDClient(f'http://127.0.0.1:{listener.getsockname()[1]}', 'shop', timeout=0.3), ask)('http://localhost/redirect')
+        return await made if ask.endswith('async') else made
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        threading.Thread(target=dripping, args=(listener, DRIPS[what], stopped), daemon=True).start()
+        with pytest.raises(OAuthError, match='did not answer'), contextlib.ExitStack() as at_end:
+            at_end.callback(stopped.set)
+            asyncio.run(main())
 
 
 async def _thread_of_the_loop(): return threading.current_thread()
