@@ -234,10 +234,6 @@ class OAuth(LoginPages):
         user = apple_user(req) if self._mode else None
         return type(info)({'user': user, **info}) if user else info
 
-# %% ../../nbs/api/app/35_oauth.ipynb #0a10232b
-_all_ = ['OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient', 'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient',
-         'Auth0AppClient', 'AppleAppClient', 'get_host', 'redir_url', 'url_match', 'http_patterns', 'load_creds']
-
 # %% ../../nbs/api/app/35_oauth.ipynb #188e138a
 _answer_fields = 'code', 'state', 'error', 'iss'
 _user_cookie = 'oauth_user'
@@ -319,3 +315,7 @@ def apple_user(
     try: user = parse_json(unquote(req.cookies.get(_user_cookie, '')))
     except ValueError: return None
     return user if isinstance(user, dict) else None
+
+# %% ../../nbs/api/app/35_oauth.ipynb #0a10232b
+_all_ = ['OAuthError', 'Info', 'OpenIDClient', 'WebClient', 'GoogleAppClient', 'GitHubAppClient', 'HuggingFaceClient', 'DiscordAppClient',
+         'Auth0AppClient', 'AppleAppClient', 'get_host', 'redir_url', 'url_match', 'http_patterns', 'load_creds']

@@ -206,6 +206,7 @@ def sse_message(
     return EventText(f'{head}data: {data}\n\n')
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #6c089f81
+# Possessive repeats (`++`): a long text that turns out not to be an event is given up at once
 _whole_events = re.compile(r'(?:(?:(?:data|event|id|retry|):[^\r\n]*+(?>\r\n|\r|\n))++(?>\r\n|\r|\n)++)++')
 
 @cache
