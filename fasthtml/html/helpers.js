@@ -4,7 +4,7 @@
 //   domReadyExecute(f)                 run f when the document is there (now, if it is)
 //   proc_htmx(sel, f)                  run f once on every element that matches, now and whenever htmx brings more
 //   me(x?, root?)  any(sel, root?)     one element, or an array of them, with the methods of `calls` below
-// me() is the parent of the running script, me('-') the element before it, me(event) the element that listens.
+// me() is the parent of the running script, me('-') the element before it; me(event), and me() in a listener, is the element that listens.
 // No eval, no inline handlers: it runs under a Content-Security-Policy with a nonce.
 (() => {
   'use strict';
@@ -130,7 +130,8 @@
 
   function find(x, root, all) {
     const script = document.currentScript || waited;
-    if (x == null) return list(script ? script.parentElement : document.body);
+    const heard = globalThis.event?.currentTarget;   // in a listener, up to its first `await`
+    if (x == null) return list(script ? script.parentElement : heard instanceof Element ? heard : document.body);
     if (x === '-' || x === 'prev' || x === 'previous') return list(script && script.previousElementSibling);
     if (x instanceof Event) return list(x.currentTarget || x.target);
     if (typeof x === 'string') return all ? $$(x, root) : list($(x, root));

@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 from starlette.convertors import CONVERTOR_TYPES, Convertor
 
 # %% ../../nbs/api/http/10_paths.ipynb #f0110f11
-from ..html.element import refuse_unfinished
+from ..html.element import bounded, refuse_unfinished
 from .hints import is_news
 
 # %% ../../nbs/api/http/10_paths.ipynb #de2305b8
@@ -246,7 +246,7 @@ def fill_path(
 def _each(x: Any) -> Iterable[Any]:
     "The values of one name; those of a set in order of their text, so that an address is the same each time"
     if isinstance(x, set | frozenset): return sorted(x, key=str)
-    return x if isinstance(x, Collection | Iterator) and not isinstance(x, str | bytes | Mapping) else [x]
+    return bounded(x) if isinstance(x, Collection | Iterator) and not isinstance(x, str | bytes | Mapping) else [x]
 
 def _query_value(name: str, x: Any) -> Any:
     if isinstance(x, Enum): return x.value

@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse as JSONResponseOrig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/http/12_responses.ipynb #bfb7c353
-from ..html.element import FT, Safe, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
+from ..html.element import FT, Safe, bounded, csp_nonce, esc, ft, refuse_unfinished, safe_url, to_html
 from ..html.fragments import with_rows
 from ..html.htmx import HttpHeader
 from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, page_parts, render_page,
@@ -59,7 +59,7 @@ def as_plain(o: Any) -> Any:
     if hasattr(cls, '__struct_fields__'): return {name: getattr(o, name) for name in cls.__struct_fields__}
     if hasattr(o, 'isoformat'): return o.isoformat()
     if isinstance(o, bytes): return o.decode(errors='replace')
-    if isinstance(o, Iterable): return list(o)
+    if isinstance(o, Iterable): return list(bounded(o))
     refuse_unfinished(o, 'a value in JSON')
     return str(o)
 

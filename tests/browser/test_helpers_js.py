@@ -124,7 +124,7 @@ def test_proc_htmx_runs_once_for_each_element_also_for_later_ones(show, options)
 # Scripts beside elements
 
 def beside():
-    return Div(Div('parent', On("e.append('+' + ev.type)"), id='on'),
+    return Div(Div('parent', On("e.append('+' + ev.type)"), id='on'), Div('own', On("me().append('!')"), id='own'),
                Button('before', id='prev'), Prev("e.append('-')"),
                Span(Now("e.append('now')"), id='now'), Span(Now("me().append('mine')"), id='mine'),
                P(cls='each'), P(cls='each'), AnyNow('.each', "e.append('each')"),
@@ -141,10 +141,11 @@ def test_scripts_know_where_they_stand(show, options, arrives):
     if arrives == 'swap': page.click('#get')
     until(page, "document.querySelector('#sur')?.dataset.who")
     page.click('#on')
+    page.click('#own')
     page.click('#prev')
     page.dispatch_event('.b >> nth=1', 'dblclick')
     assert page.evaluate("$('#on').lastChild.textContent") == '+click'
-    assert page.inner_text('#prev') == 'before-'
+    assert page.inner_text('#prev') == 'before-' and page.evaluate("$('#own').lastChild.textContent") == '!'
     assert page.inner_text('#now').endswith('now') and page.inner_text('#mine').endswith('mine')
     assert [e.inner_text() for e in page.query_selector_all('.each')] == ['each', 'each']
     assert page.get_attribute('#sur', 'data-who') == 'nobody'

@@ -1,12 +1,14 @@
 "Whole programs in the way that FastHTML's documents and examples write them."
 # ruff: noqa: F811  (`get` after `get`: the route's decorator has taken each of them)
 import base64
+import json
 import logging
-from collections import namedtuple
+from collections import deque, namedtuple
 from dataclasses import make_dataclass
 from hmac import compare_digest
 from itertools import count, repeat
 from typing import TypedDict
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -606,6 +608,11 @@ ENDLESS = {
     'a child': lambda: Div(count()), 'a generator': lambda: Div(for_ever()), 'in a list': lambda: Ul([for_ever()]),
     'mapped': lambda: Ul(map(str, count())), 'elements of one tag': lambda: Ul(map(Li, repeat('x'))),
     'by itself': lambda: to_xml(for_ever()), 'in a fragment': lambda: to_xml(Fragment(for_ever())),
+    'in a header': lambda: HtmxResponseHeaders(trigger={'a': count()}),
+    'in an address': lambda: qp('/x', q=count()),
+    'in the address of a route': lambda: FastHTML(secret_key='x').get('/')(lambda: '').to(q=count()),
+    'in a script': lambda: run_js('{a}', a=count()), 'in an event': lambda: sse_message({'a': count()}),
+    'in JSON': lambda: Client(app_of(lambda: {'a': count()})).get('/'), 'in a JSONResponse': lambda: JSONResponse({'a': count()}),
     'a handler': lambda: Client(app_of(for_ever)).get('/'),
     'what a handler returns': lambda: Client(app_of(lambda: ('x', repeat('x')))).get('/')}
 
@@ -618,8 +625,42 @@ def app_of(f):
 
 @pytest.mark.parametrize('place', ENDLESS)
 def test_what_has_no_end_is_an_error_before_memory_has(place, monkeypatch):
-    monkeypatch.setattr('fasthtml.html.element._most', 1000)
+    monkeypatch.setattr('fasthtml.html.attributes._most', 1000)
     with pytest.raises(ValueError, match='may have no end.*islice'): ENDLESS[place]()
+
+
+ITEMS = {  # what holds 1 and 2
+    'a list': lambda: [1, 2], 'a tuple': lambda: (1, 2), 'a set': lambda: {2, 1}, 'a range': lambda: range(1, 3),
+    'a map': lambda: map(int, '12'), 'a generator': lambda: (o for o in (1, 2)), 'keys': lambda: {1: 0, 2: 0}.keys(),
+    'values': lambda: {'a': 1, 'b': 2}.values(),
+    'a deque': lambda: deque([1, 2]), 'a list of fastcore': lambda: L(1, 2)}
+IN_JSON = {  # place -> the JSON, or the query, that is written there
+    'hx_vals': lambda items: html(to_xml(Div(hx_vals={'a': items}))).css_first('div').attributes['hx-vals'],
+    'a header': lambda items: HtmxResponseHeaders(trigger={'a': items}).v,
+    'a script': lambda items: html(to_xml(run_js('x = {a};', a=items))).css_first('script').text().partition('x = ')[2].partition(';')[0],
+    'an event': lambda items: sse_message({'a': items}).strip().removeprefix('data: '),
+    'JSON': lambda items: Client(app_of(lambda: {'a': items})).get('/').text,
+    'a JSONResponse': lambda items: JSONResponse({'a': items}).body.decode(),
+    'an address': lambda items: json.dumps([int(v) for _, v in parse_qsl(urlsplit(qp('/x', a=items)).query)])}
+
+
+@pytest.mark.parametrize('place, items', [(p, i) for p in IN_JSON for i in ITEMS
+                                          if p != 'hx_vals' or i not in ('a map', 'a generator')])
+def test_what_holds_items_is_a_list_in_json(place, items):
+    found = json.loads(IN_JSON[place](ITEMS[items]()))
+    assert (found['a'] if isinstance(found, dict) else found) == [1, 2]
+
+
+ONCE = {  # an attribute that holds what can be read only once
+    'cls': lambda it: {'cls': it}, 'among classes': lambda it: {'cls': ['a', it]}, 'among styles': lambda it: {'style': ['a:b', it]},
+    'a style': lambda it: {'style': {'color': it}}, 'data': lambda it: {'data_x': it}, 'among data': lambda it: {'data_x': ['a', it]},
+    'hx_vals': lambda it: {'hx_vals': {'a': it}}, 'hx_headers': lambda it: {'hx_headers': {'a': {'b': it}}}}
+
+
+@pytest.mark.parametrize('attrs', ONCE)
+def test_an_element_keeps_nothing_that_can_be_read_only_once(attrs):
+    "It may be written again"
+    with pytest.raises(TypeError, match='read only once. Make it a list'): to_xml(Div(**ONCE[attrs](map(str, 'ab'))))
 
 
 def test_one_middleware_needs_no_list():
