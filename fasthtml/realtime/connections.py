@@ -360,7 +360,8 @@ async def refuse(self: Connection,
     self.refused += 1
     task = asyncio.current_task()
     if task is not self.cancellation.task and task not in self.tasks: task.add_done_callback(retrieve)  # no line in the log
-    if self.refused > 1: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
+    most = 50 if task.cancelling() else 1   # what is cancelled already may clean up, and send to no client, for some ten seconds
+    if self.refused > most: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
     await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))
     raise error
 

@@ -15,6 +15,7 @@ from fasthtml.app.operations import Health, unready
 from fasthtml.common import Div, EventStream, FastHTML
 from fasthtml.realtime.carried import WantedStream
 from fasthtml.realtime.channels import MemoryBroker
+from fasthtml.realtime.conversations import Conversation
 from fasthtml.realtime.entries import Away
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError, LeaseTable, NotSent, take_lease
@@ -24,7 +25,7 @@ from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.regions import draw_html
 from fasthtml.realtime.topics import Asked, Topics, Viewer
 from fasthtml.testing import AsyncClient
-from support import until
+from support import DEADLINE, until
 from wire_kit import Wire, others_done
 
 GONE = {'websocket': {'type': 'websocket.disconnect', 'code': 1001}, 'http': {'type': 'http.disconnect'}}
@@ -456,3 +457,31 @@ async def test_a_check_that_hangs_holds_one_thread_however_often_it_is_asked():
         for _ in range(3): assert await unready(Lifecycle(), None, health.checks, 0.01) == ['database']
         assert calls == [1]
     finally: go_on.set()
+
+
+@pytest.mark.parametrize('part,sends', [(part, sends) for part in ('conn', 'object') for sends in (0, 1, 3)] + [('handler', 3)])
+async def test_clean_up_that_sends_to_no_client_is_not_cut_by_a_second_cancellation(part, sends, monkeypatch):
+    "The client has left: what was cancelled for that may send as often as it likes, and awaits something after it"
+    monkeypatch.setattr(Conversation, 'patience', 0.1)
+    app, steps, done = FastHTML(secret_key='x'), [], asyncio.Event()
+    async def work(send):
+        try:
+            await send('hi')
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(sends):
+                with contextlib.suppress(Exception): await send('bye')
+                steps.append('sent')
+            for _ in range(20): await asyncio.sleep(0)
+            steps.append('saved')
+            done.set()
+    app.ws('/conn', conn=work)(lambda: None)
+    app.ws('/handler')(work)
+    @app.get('/object')
+    async def stream(): await work(EventStream().send)
+    client = AsyncClient(app)
+    async with client.sse('/object') if part == 'object' else client.ws(f'/{part}') as one:
+        if part == 'handler': await one.send({})
+        await (one.next() if part == 'object' else one.receive())
+    await asyncio.wait_for(done.wait(), DEADLINE)
+    assert steps == ['sent'] * sends + ['saved']
