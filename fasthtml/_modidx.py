@@ -4003,6 +4003,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.Cancellation.is_failure': ( 'api/realtime/tasks.html#cancellation.is_failure',
                                                                                               'fasthtml/realtime/tasks.py'),
+                                         'fasthtml.realtime.tasks.Cancellation.requested': ( 'api/realtime/tasks.html#cancellation.requested',
+                                                                                             'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.Cancellation.settle': ( 'api/realtime/tasks.html#cancellation.settle',
                                                                                           'fasthtml/realtime/tasks.py'),
                                          'fasthtml.realtime.tasks.Cancellation.went_on': ( 'api/realtime/tasks.html#cancellation.went_on',

@@ -293,7 +293,7 @@ async def _run_conn(self: Conversation) -> None:
             begun = self.socket.conn_is_there
             await perform(what, Source(self.socket, extra=self.extra), self.route.site, self.socket.say, begun and begun.set)
     except CancelledError as e:
-        if self.stopping: raise
+        if self.stopping or self.connection.cancellation.requested: raise
         log.error('%s: conn was cancelled by something that it awaited', self.path, exc_info=e)
         self.connection.end('failed', 1011)
     except BaseException as e:

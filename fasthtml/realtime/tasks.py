@@ -39,12 +39,17 @@ class Cancellation:
         self.used = True
         self.task.cancel()
 
+    @property
+    def requested(self) -> bool:
+        "Whether any code has requested the end of the task: we, or the end of its loop"
+        return self.task.cancelling() > self.before
+
     async def settle(self,
         failure: BaseException | None, # How the work of the task ended; awaited in that task, or after it
     ) -> bool:                         # Whether other code has cancelled it: then a CancelledError must be raised
         "Take our own requests back"
         task = self.task
-        if task.cancelling() > self.before and task is asyncio.current_task() and not isinstance(failure, CancelledError):
+        if self.requested and task is asyncio.current_task() and not isinstance(failure, CancelledError):
             try: await asyncio.sleep(0)
             except CancelledError as e: failure = e   # it was still to be delivered
         for _ in range(self.pending): task.uncancel()
@@ -55,7 +60,7 @@ class Cancellation:
         failure: BaseException | None, # The same, after `settle`
     ) -> bool:
         "Whether the work failed: an exception (`sys.exit()` too), or a cancellation that no code has requested"
-        if isinstance(failure, CancelledError): return not self.used and self.task.cancelling() <= self.before
+        if isinstance(failure, CancelledError): return not self.used and not self.requested
         return failure is not None
 
 # %% ../../nbs/api/realtime/20_tasks.ipynb #05f62190

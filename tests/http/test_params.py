@@ -1282,13 +1282,14 @@ def test_plan_knows_what_kind_of_function_it_calls():
     class C:
         async def __call__(self): ...
 
-    plans = [make_plan(f) for f in (a, g, s, C(), functools.partial(a))]
+    plans = [make_plan(f) for f in (a, g, s, C(), functools.partial(a), C)]   # a class is called, and not its objects
     assert [(p.is_async, p.is_asyncgen, p.empty) for p in plans] == [
         (True, False, True),
         (False, True, True),
         (False, False, True),
         (True, False, True),
         (True, False, True),
+        (False, False, True),
     ]
     assert plans[2].returns is str
 

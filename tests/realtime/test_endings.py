@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
 from fasthtml.realtime.sse import StreamClosed
+from fasthtml.testing import AsyncClient
 from support import SseClient, serve, until, wait_until
 from wire_kit import Wire, others_done
 
@@ -454,3 +455,36 @@ def test_sse_message_is_what_stream_send_sends():
                 client.read_to_end()
                 seen.append(client.text)
     assert len(set(seen)) == 1
+
+
+@pytest.mark.parametrize('part', ['conn', 'generator', 'plain', 'handler', 'source', 'object'])
+def test_work_that_ends_with_its_event_loop_is_no_accident(part, caplog):
+    "A loop that ends cancels all tasks, in any order: that of a socket, and that of its `conn`. Ten, so that each order occurs"
+    app, began = FastHTML(secret_key='x'), []
+    async def forever(): await begun()
+    async def begun():
+        began.append(1)
+        await asyncio.Event().wait()
+    async def items():
+        began.append(1)
+        yield 'x'
+        await asyncio.Event().wait()
+    def plain(): return begun()
+    if part in ('source', 'object'):
+        @app.get('/')
+        async def stream():
+            if part == 'source': return EventStream(items())
+            await EventStream().send('x')
+            await begun()
+    else:
+        conn = {'conn': forever, 'generator': items, 'plain': plain}.get(part)
+        app.ws('/', conn=conn)(forever if part == 'handler' else lambda: None)
+    async def main():
+        client, left_open = AsyncClient(app), []
+        for _ in range(10):
+            left_open.append(client.sse('/') if part in ('source', 'object') else client.ws('/'))
+            await left_open[-1].__aenter__()
+            if part == 'handler': await left_open[-1].send({})
+        await until(lambda: len(began) == 10)
+    asyncio.run(main())
+    assert not [record for record in caplog.records if record.levelname == 'ERROR'], caplog.text

@@ -606,9 +606,9 @@ def test_an_answer_that_drips_ends_the_login(what, ask):
         return await made if ask.endswith('async') else made
     with socket.create_server(('127.0.0.1', 0)) as listener:
         threading.Thread(target=dripping, args=(listener, DRIPS[what], stopped), daemon=True).start()
-        with pytest.raises(OAuthError, match='did not answer'), contextlib.ExitStack() as at_end:
+        with pytest.raises(OAuthError, match='did not answer'), contextlib.ExitStack() as at_end, ThreadPoolExecutor(1) as thread:
             at_end.callback(stopped.set)
-            asyncio.run(main())
+            thread.submit(asyncio.run, main()).result(DEADLINE)   # Playwright's loop may run in this one
 
 
 async def _thread_of_the_loop(): return threading.current_thread()
