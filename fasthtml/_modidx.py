@@ -941,6 +941,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'fasthtml.html.fragments': { 'fasthtml.html.fragments._oob': ('api/html/fragments.html#_oob', 'fasthtml/html/fragments.py'),
                                          'fasthtml.html.fragments._opened': ( 'api/html/fragments.html#_opened',
                                                                               'fasthtml/html/fragments.py'),
+                                         'fasthtml.html.fragments._rows_first': ( 'api/html/fragments.html#_rows_first',
+                                                                                  'fasthtml/html/fragments.py'),
                                          'fasthtml.html.fragments._selector': ( 'api/html/fragments.html#_selector',
                                                                                 'fasthtml/html/fragments.py'),
                                          'fasthtml.html.fragments.as_oob': ('api/html/fragments.html#as_oob', 'fasthtml/html/fragments.py'),

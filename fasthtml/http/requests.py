@@ -620,7 +620,7 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
         if too_much: raise HTTPException(413, Text('form_too_large', fields=max_fields, size=max_part_size)) from e
         raise HTTPException(400, Text('form_malformed')) from e
     except (FormParserError, ValueError, KeyError) as e: raise HTTPException(400, Text('form_malformed')) from e
-    if parser.is_cut:   # or a field, or the rest of a file, would be missing without a word
+    if parser.is_cut:   # or a field, or the rest of a file, would be missing silently
         await form.close()
         raise HTTPException(400, Text('form_malformed'))
     request._form, request.streamed = form, True

@@ -28,7 +28,11 @@ def _plain(text: str) -> str:
 def _said(text: str) -> str:
     return _code.sub(lambda m: bytes([int(m[1], 16)]), text.encode('utf-8', 'replace')).decode('utf-8', 'replace')
 
-def written_id(places: Mapping[str, str]) -> str: return '.'.join(f'{_plain(name)}~{_plain(id)}' for name, id in places.items())
+def written_id(
+    places: Mapping[str, str], # Name of a channel → id of its last message
+) -> str:
+    "The ids of several channels, as one id"
+    return '.'.join(f'{_plain(name)}~{_plain(id)}' for name, id in places.items())
 
 def read_id(
     text: str,  # What a client has sent back; it may be anything

@@ -452,9 +452,11 @@ def test_back_pressure_stops_the_source_and_a_client_that_takes_nothing_is_cut_o
 def test_a_slow_reader_gets_everything_in_order():
     async def source():
         for i in range(300): yield f'{i} ' + 'x'*20_000
-    with serve(stream_app(source)) as served:
+    app = stream_app(source)
+    with serve(app) as served:
         with raw_connection(served.port, b'GET /events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', receive_buffer=8192) as sock:
-            time.sleep(0.3)
+            [connection] = wait_until(lambda: tuple(app.lifecycle.connections))
+            wait_until(lambda: connection.mailbox.pending_bytes > 200_000)   # its source waits for it
             raw = b''.join(iter(lambda: sock.recv(65536), b''))
     body, data = raw.partition(b'\r\n\r\n')[2], b''
     while body:
