@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from .element import FT, ft, to_node
+from .element import FT, ft, to_html, to_node
 
 # %% ../../nbs/api/html/03_fragments.ipynb #21ea981b
 _parents = {
@@ -75,15 +75,25 @@ def as_partial(
     return ft('hx-partial', *content, hx_target=target, hx_swap=swap)
 
 # %% ../../nbs/api/html/03_fragments.ipynb #0c42de98
+_in_table = re.compile(r'<(?:form|table|caption|col|colgroup|tbody|tfoot|thead|tr|td|th|select)\b', re.I)   # not kept beside a row
+
+def _rows_first(nodes: list[Any]) -> list[Any] | None:
+    "Elements for other places, such that a parser keeps all of them without partials, if it can"
+    if len({p for o in nodes if (p := parent_of(o))}) > 1: return None
+    if any(parent_of(o) == '' and _in_table.search(to_html(o)) for o in nodes): return None
+    return sorted(nodes, key=lambda o: not parent_of(o))
+
 def with_rows(
-    nodes: Iterable[Any],  # The nodes of a fragment: an HTTP response or an event
-) -> Iterable[Any]:        # The same content, such that a parser keeps all of it
+    nodes: Iterable[Any],   # The nodes of a fragment: an HTTP response or an event
+    replaces: bool = False, # Does the target get nothing if all of them are for other places? A response says so, an event does not
+) -> Iterable[Any]:         # The same content, such that a parser keeps all of it
     "Nodes of one fragment, with those wrapped that a parser would drop"
     if fit_together(nodes): return nodes
     nodes = _opened(nodes)
     parents = {parent_of(o) for o in nodes} - {None}
     if len(parents) < 2: return nodes
     main = [o for o in nodes if not _oob(o)]
+    if replaces and all(parent_of(o) is None for o in main) and (first := _rows_first(nodes)): return first
     home = next((p for o in main if (p := parent_of(o)) is not None), '')
     if '' in (kinds := {parent_of(o) for o in main} - {None}) and len(kinds) > 1:
         home = next(p for o in main if (p := parent_of(o)))

@@ -557,7 +557,13 @@ _of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlet
 
 class _FormParser(MultiPartParser):
     "Starlette's parser, with a limit for all texts together. It counts its steps, and writes to a file once for each piece"
-    text_size, max_text_size, steps, marks = 0, DEF_MAXTEXT, 0, 0
+    text_size, max_text_size, steps, marks, is_cut = 0, DEF_MAXTEXT, 0, 0, False
+    def on_part_begin(self) -> None:
+        self.is_cut = True
+        super().on_part_begin()
+
+    def on_end(self) -> None: self.is_cut = False   # the last boundary has come
+
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.steps += 1
         part, waiting = (getattr(self, name, None) for name in _of_parser)
@@ -608,13 +614,16 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
     parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=part)
     parser.stream, parser.max_text_size = parser.pieces(request), request.max_text_size
-    try: request._form = form = await parser.parse()
+    try: form = await parser.parse()
     except MultiPartException as e:
         too_much = 'maximum' in e.message.lower()       # a limit of Starlette's parser, and not malformed content
         if too_much: raise HTTPException(413, Text('form_too_large', fields=max_fields, size=max_part_size)) from e
         raise HTTPException(400, Text('form_malformed')) from e
     except (FormParserError, ValueError, KeyError) as e: raise HTTPException(400, Text('form_malformed')) from e
-    request.streamed = True
+    if parser.is_cut:   # or a field, or the rest of a file, would be missing silently
+        await form.close()
+        raise HTTPException(400, Text('form_malformed'))
+    request._form, request.streamed = form, True
     return Body(group(form.multi_items()), b'', 'multipart', size=parser.text_size)
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8

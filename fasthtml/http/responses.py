@@ -435,7 +435,7 @@ def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scop
     if nonce: outer, csp_nonce.value = csp_nonce.value, nonce    # `using_nonce` would cost a page as much as its head
     try:
         if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
-        return to_html(*with_rows(nodes)).encode('utf-8', 'replace')
+        return to_html(*with_rows(nodes, replaces=True)).encode('utf-8', 'replace')
     finally:
         if nonce: csp_nonce.value = outer
 

@@ -159,7 +159,8 @@ _html_names = frozenset('''abbr accept accept-charset accesskey action align all
     novalidate open optimum part pattern ping placeholder playsinline popover popovertarget popovertargetaction poster preload property
     readonly referrerpolicy rel required reversed role rows rowspan sandbox scope selected shadowrootmode shape size sizes slot span
     spellcheck src srcdoc srclang srcset start step style summary tabindex target title translate type usemap value version width wrap
-    writingsuggestions xmlns onload onerror oncopy oncut onpaste ondrag ondragstart ondragend ondragover ondragenter ondragleave ondrop
+    writingsuggestions xmlns alink classid nowrap property ref typeof valign vlink vocab
+    onload onerror oncopy oncut onpaste ondrag ondragstart ondragend ondragover ondragenter ondragleave ondrop
     onscroll onresize ontoggle onplay onpause onended onbeforeunload ontouchstart ontouchend onpointerdown onpointerup onkeydown'''.split())
 _names = _html_names | {f'on{o}' for o in js_evts}
 _hx_names = {o.replace('_', '-') for o in hx_attrs} | set('''hx-status

@@ -95,7 +95,8 @@ def test_signatures_of_the_reference_fit_a_usual_window(site, page):
     page.set_viewport_size({'width': 1280, 'height': 900})
     for path in 'app/app', 'app/oauth', 'testing/page':
         page.goto(f'{site}/api/{path}.html')
-        wide = """() => [...document.querySelectorAll('.reference div.sourceCode:not(details *) pre')]
+        page.evaluate("document.querySelectorAll('details.internals').forEach(o => o.open = true)")
+        wide = """() => [...document.querySelectorAll('.reference div.sourceCode:not(details.source *) pre')]
             .map(o => o.scrollWidth - o.clientWidth)"""
         found = page.evaluate(wide)
         assert len(found) > 20 and max(found) == 0, path

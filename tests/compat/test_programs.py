@@ -520,6 +520,7 @@ def test_what_is_meant_is_not_logged(way, tmp_path, caplog, monkeypatch):
 
 # A row goes whose `outerHTML` a response replaces that holds nothing for it
 
+FOOT = Tfoot(Tr(Td('new')), id='foot', hx_swap_oob='true')
 NOTHING_FOR_THE_ROW = {
     'nothing': lambda sess: '',
     'an element for another place': lambda sess: clear('detail'),
@@ -527,6 +528,9 @@ NOTHING_FOR_THE_ROW = {
     'a toast and an empty text': lambda sess: [add_toast(sess, 'Gone'), ''][1],
     'both': lambda sess: [add_toast(sess, 'Gone'), clear('detail')][1],
     'a header': lambda sess: HtmxResponseHeaders(trigger='gone'),
+    'the foot of a table': lambda sess: ('', FOOT),
+    'the foot, and a number': lambda sess: ('', FOOT, Span('3', id='number', hx_swap_oob=True)),
+    'a number, and the foot': lambda sess: (Span('4', B('!'), id='number', hx_swap_oob=True), FOOT),
 }
 
 
@@ -541,10 +545,11 @@ def test_a_row_goes_whatever_a_response_holds_for_other_places(version):
     @app.get('/')
     def index():
         def row(name): return Li(Button(name, hx_delete=remove.to(name=name), hx_target='closest li', hx_swap='outerHTML'))
-        return Titled('Rows', Ul(map(row, NOTHING_FOR_THE_ROW), id='rows'), Div('old', id='detail'))
+        return Titled('Rows', Ul(map(row, NOTHING_FOR_THE_ROW), id='rows'), Div('old', id='detail'), Table(Tfoot(id='foot')),
+                      Span(id='number'))
     page = Client(app).open('/')
-    for name in NOTHING_FOR_THE_ROW: page.click(f'text={name}')
-    assert not page.all('#rows li')
+    for _ in NOTHING_FOR_THE_ROW: page.click('#rows li:first-child button')
+    assert not page.all('#rows li') and page.one('#foot').text == 'new' and page.one('#number').text == '4!'
     assert page.one('#detail').text == '' and len(page.all('.fh-toast')) == 3
 
 

@@ -149,6 +149,8 @@ FINE = {
                  "hx_trigger='click[ctrlKey] delay:1s, load, sse:news, my-event from:body')",
     'other places': "@rt\ndef index(): return A('x', href='https://example.com'), A('y', "
                     " href='#z'), A('z', href='mailto:a@b.c'), A('q', href='?p=1')",
+    'old and linked data': "@rt\ndef index(): return Div("
+                           "Td('x', valign='top', nowrap=True), P('y', typeof='Person', property='name'), ref='z')",
     'an own element': "@rt\ndef index(): return ft_hx('my-thing', nmae='x')",
     'a list': "@rt\ndef index(): return Ul(*[Li(o, id=f'o{o}') for o in range(5)])",
     'a builtin replaced that nothing else uses': "@rt\ndef list(): return Ul(Li('a'))\n@rt\ndef index(): return Div(*list()), "
