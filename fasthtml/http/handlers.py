@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
 from ..html.element import FT, bounded
+from .hints import log_once
 from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
                                read_body,
@@ -234,6 +235,9 @@ def guard(
         mend = ' Write middleware=[...].' if isinstance(fn, Middleware) else ' Write a function that returns it.' if callable(fn) else ''
         raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.{mend}')
     made = Guard(fn, make_plan(fn, extra=_resp, spare=True), skip_patterns(skip))
+    if made.plan.is_asyncgen or inspect.isgeneratorfunction(fn):
+        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it answers every request, with an empty page where it '
+                 'yields nothing. Write `return` instead: None lets a request through.')
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made
 

@@ -120,7 +120,7 @@ class AsyncEvents(AsyncStream):
         self.response = await self._client.begin(self.method, self.url, **{**self._kw, 'headers': headers})
         status, kind = self.response.status_code, self.response.headers.get('content-type', '')
         if status != 200 or not kind.startswith('text/event-stream'):
-            text = shorten((await self.response.aread()).decode('utf-8', 'replace'), 500)
+            text = shorten((await self._client.finish(self.response)).text, 500)
             raise AssertionError(f'Expected an event stream from {self.method} {self.url}, got {status} {kind}:\n{text}')
         self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
         return self

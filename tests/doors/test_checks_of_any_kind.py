@@ -170,3 +170,14 @@ def test_a_function_for_the_start_or_the_end_of_an_app_has_run_or_the_app_says_w
     else:
         with Client(app): assert ran == (['ann'] if when == 'startup' else [])
     assert ran == ([] if kind in GENERATORS else ['ann'])
+
+
+@pytest.mark.parametrize('kind', ['generator', 'async generator'])
+def test_a_guard_that_yields_lets_nobody_in_and_says_so(kind, caplog):
+    app = FastHTML(secret_key='k', before=kinds(lambda auth: None)[kind])
+
+    @app.get('/')
+    def index(): return 'secret'
+
+    assert f'The guard kinds.<locals>.{kind.replace(" ", "_")} has a `yield`' in caplog.text
+    assert 'secret' not in Client(app).get('/').text
