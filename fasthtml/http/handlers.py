@@ -407,7 +407,7 @@ def note_guarded(scope: Scope) -> None:
 def is_guarded(scope: Scope) -> bool:
     "Has a guard let the request through?"
     server = scope.get('fasthtml.server')
-    return bool(scope.get('fasthtml.guarded') if server is None else server.guarded)
+    return bool('fasthtml.guarded' in scope or server is not None and server.guarded)   # the first: by middleware around the app
 
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 log = one_line(logging.getLogger('fasthtml'))
