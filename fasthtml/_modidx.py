@@ -1409,6 +1409,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'fasthtml.http.pages._wrapped': ('api/http/pages.html#_wrapped', 'fasthtml/http/pages.py'),
                                      'fasthtml.http.pages.canonical_link': ('api/http/pages.html#canonical_link', 'fasthtml/http/pages.py'),
                                      'fasthtml.http.pages.canonical_url': ('api/http/pages.html#canonical_url', 'fasthtml/http/pages.py'),
+                                     'fasthtml.http.pages.check_canonical': ( 'api/http/pages.html#check_canonical',
+                                                                              'fasthtml/http/pages.py'),
                                      'fasthtml.http.pages.element_tag': ('api/http/pages.html#element_tag', 'fasthtml/http/pages.py'),
                                      'fasthtml.http.pages.flatten': ('api/http/pages.html#flatten', 'fasthtml/http/pages.py'),
                                      'fasthtml.http.pages.is_collection': ('api/http/pages.html#is_collection', 'fasthtml/http/pages.py'),
