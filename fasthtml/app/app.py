@@ -6,7 +6,7 @@
 __all__ = ['cors_allow', 'log', 'Routing', 'Realtime', 'Tested', 'Client', 'as_list', 'as_nodes', 'Settings', 'Hooks',
            'is_body_attr', 'check_options', 'check_functions', 'check_given', 'check_middleware', 'SiteRouter',
            'is_ours', 'cors_origins', 'check_hosts', 'HostCheck', 'tell_opened', 'asset_route', 'named_hosts',
-           'env_hosts', 'Serving', 'session_layer', 'session_layers', 'app_hub', 'FastHTML']
+           'env_hosts', 'Serving', 'session_layers', 'FastHTML']
 
 # %% ../../nbs/api/app/33_app.ipynb #d185f611
 import asyncio
@@ -467,7 +467,6 @@ class SiteRouter(AppRouter):
         if reason: raise HTTPException(403, reason)
         scope['fasthtml.same_origin'] = True
 
-
     def check_link(self, scope: Scope) -> None:
         "403 for a link from another site that fills the parameters of what may be an action"
         route = scope.get('route')
@@ -672,25 +671,12 @@ class Serving(Hooks, Starlette):
         self.middleware_stack = None
 
 # %% ../../nbs/api/app/33_app.ipynb #fe8bb405
-def session_layer(cls: Any, key: Callable[[], str], store: Any = None, **options) -> Middleware:
-    "The session middleware with its options"
-    check_cookie(*(options[name] for name in ('session_cookie', 'max_age', 'path', 'same_site', 'domain')))
-    if isinstance(cls, type) and issubclass(cls, SessionMiddleware):
-        return Middleware(cls, secret_key=key, store=session_store(store) if store else None, **options)
-    return Middleware(cls, secret_key=key(), **options)
-
 def session_layers(cls: Any, app: Any, store: Any = None, **options) -> list[Middleware]:
     "The session middleware of an app, if it has one"
-    return [] if cls is None else [session_layer(cls, lambda: app.secret_key, store, **options)]
-
-# %% ../../nbs/api/app/33_app.ipynb #adddc14c
-def app_hub(
-    app: Any,              # It has a `secret_key`
-    broker: Any,           # What `FastHTML(broker=...)` was given
-    prefix: str | None,    # Name of the app in the broker, if the program gives one
-) -> Hub:
-    "The channels of an app"
-    return Hub(open_broker(broker, lambda: prefix or app_prefix(app.secret_key)))
+    if cls is None: return []
+    check_cookie(*(options[name] for name in ('session_cookie', 'max_age', 'path', 'same_site', 'domain')))
+    if not isinstance(cls, type) or not issubclass(cls, SessionMiddleware): return [Middleware(cls, secret_key=app.secret_key, **options)]
+    return [Middleware(cls, secret_key=lambda: app.secret_key, store=session_store(store) if store else None, **options)]
 
 # %% ../../nbs/api/app/33_app.ipynb #205e62d1
 class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested, Settings, Serving):
@@ -759,7 +745,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, languages=languages,
                          max_body_size=max_body_size, max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size,
-                         lifecycle=self.lifecycle, hub=app_hub(self, broker, broker_prefix))
+                         lifecycle=self.lifecycle, hub=Hub(open_broker(broker, lambda: broker_prefix or app_prefix(self.secret_key))))
         self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
         self._key, self.session_cookie, self.site.limits = (check_key(secret_key), key_fname), session_cookie, app_limits(limits, self.site)
         cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)

@@ -172,11 +172,6 @@ class Site:
     prepared: dict[int, tuple[Any, 'Guard']] = field(default_factory=dict) # Functions of the app's `before` and `after`, by identity
 
     @property
-    def broker(self) -> Any:
-        "What carries channels between processes"
-        return None if self.hub is None else self.hub.broker  # an empty hub is falsy
-
-    @property
     def limited(self) -> bool:
         "Are there limits of its own for the body of a request?"
         own = self.max_body_size, self.max_text_size, self.max_part_size, self.max_fields
