@@ -4058,6 +4058,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/realtime/topics.py'),
                                           'fasthtml.realtime.topics.Pacing': ( 'api/realtime/topics.html#pacing',
                                                                                'fasthtml/realtime/topics.py'),
+                                          'fasthtml.realtime.topics.Pacing.__post_init__': ( 'api/realtime/topics.html#pacing.__post_init__',
+                                                                                             'fasthtml/realtime/topics.py'),
                                           'fasthtml.realtime.topics.Topic': ( 'api/realtime/topics.html#topic',
                                                                               'fasthtml/realtime/topics.py'),
                                           'fasthtml.realtime.topics.Topic.__init__': ( 'api/realtime/topics.html#topic.__init__',

@@ -50,7 +50,6 @@ from ..http.threads import answer_of
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
-from ..realtime.lifecycle import check_wait
 from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, page_address, read_address
 from ..realtime.regions import Signer, name_of, person_of, read_path
 from ..realtime.servers import running_loop
@@ -431,8 +430,6 @@ class Live:
         presence: Any = None,           # A channel with `presence=`: pages that show the region are among its people
     ) -> Any: # A `Region`, or a decorator that makes one
         "Decorator: make a region, an element that every page showing it keeps up to date"
-        for option, value in ('check', check), ('timeout', timeout): check_seconds(option, value)
-        check_wait('pace', pace)
         if presence is not None and getattr(presence, 'presence', None) is None:
             raise TypeError(f"presence= is a channel that knows its people: app.channel('hall', presence=True). Got {presence!r}.")
         pacing = Pacing(pace, check, timeout)
