@@ -313,7 +313,7 @@ def _clean_context(where: Where | None) -> Context:
 @patch
 def was_asked(self: LoopRegions, page: OpenPage) -> None:
     "The guards of a page have let it in; pages that came together do not ask together"
-    page.seen = self.loop.time() - random.uniform(0, 0.25) * (self.regions.recheck or 0)
+    page.seen = self.loop.time() - random.SystemRandom().uniform(0, 0.25) * (self.regions.recheck or 0)
     page.rechecked = False
 
 @patch

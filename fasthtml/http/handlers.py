@@ -430,12 +430,12 @@ class Endpoint:
         token = current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)
-            except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
+        except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             exchange.send = None
             current_exchange.reset(token)

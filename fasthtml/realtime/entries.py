@@ -162,5 +162,5 @@ def backoff(
     "Pauses between attempts: twice as long each time, and never the same for two processes"
     pause = first
     while True:
-        yield pause * random.uniform(0.5, 1)
+        yield pause * random.SystemRandom().uniform(0.5, 1)
         pause = min(2 * pause, longest)

@@ -1,6 +1,5 @@
 """What the options of a connection promise, each alone, on a clock that is ours where time counts."""
 import asyncio
-import random
 import re
 import threading
 from contextlib import nullcontext
@@ -365,7 +364,6 @@ def test_a_connection_ends_at_its_age_so_that_the_client_reconnects(kind):
         for client in clients: client.task = asyncio.create_task(stay(client))
         await asyncio.wait([client.task for client in clients], timeout=1100)
         return codes, seconds, clients
-    random.seed(1)
     codes, seconds, clients = on_virtual_clock(main)
     assert len(seconds) == 20 and 800 <= min(seconds) and max(seconds) <= 1040  # the clock is looked at now and then
     assert max(seconds) - min(seconds) > 50
