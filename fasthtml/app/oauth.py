@@ -30,7 +30,7 @@ from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, Gi
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
                                     redir_url, url_match)
 from .openid import OAuthError, check_issuer, error_code, is_private, new_secret, talk_async
-from ..http.params import Request, read_body
+from ..http.requests import Request, read_body
 from ..http.paths import add_query
 from ..http.requests import parse_json
 from ..http.responses import Redirect

@@ -36,8 +36,9 @@ from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
                                read_body,
                                wants_json)
-from .pages import PageConfig, is_data
+from .pages import PageConfig, as_list, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
+from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
 from .threads import in_thread
@@ -51,7 +52,7 @@ class Beforeware:
         skip: Any = None # Routes, or regular expressions of whole paths inside the app, before which it does not run
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
-        self.f, self.skip = f, _listed(skip)
+        self.f, self.skip = f, as_list(skip)
         skip_patterns(self.skip)   # an error where it is written
 
     def __repr__(self) -> str: return f'Beforeware({getattr(self.f, "__name__", self.f)}, skip={self.skip})'
@@ -172,11 +173,6 @@ class Site:
     prepared: dict[int, tuple[Any, 'Guard']] = field(default_factory=dict) # Functions of the app's `before` and `after`, by identity
 
     @property
-    def broker(self) -> Any:
-        "What carries channels between processes"
-        return None if self.hub is None else self.hub.broker  # an empty hub is falsy
-
-    @property
     def limited(self) -> bool:
         "Are there limits of its own for the body of a request?"
         own = self.max_body_size, self.max_text_size, self.max_part_size, self.max_fields
@@ -185,16 +181,12 @@ class Site:
 # %% ../../nbs/api/http/14_handlers.ipynb #5c1d0e7a
 _reads_as_another = re.compile(r'[/\\](?=[/\\])|[/\\]\.\.?(?=[/\\]|$)').search   # an empty part, `.` or `..`
 
-def _listed(given: Any) -> list:
-    one = isinstance(given, str) or hasattr(given, 'fullmatch') or not isinstance(given, Iterable)
-    return [] if given is None else [given] if one else list(given)
-
 def skip_patterns(
     given: Any, # Routes, regular expressions, or one of them
 ) -> tuple[Any, ...]: # What has `fullmatch`
     "Patterns of `skip`, compiled; ValueError for what is no regular expression"
     patterns = []
-    for pattern in _listed(given):
+    for pattern in as_list(given):
         try: patterns.append(re.compile(pattern) if isinstance(pattern, str) else pattern)
         except re.error as e:
             raise ValueError(f'skip={pattern!r} is no regular expression: {e}. `re.escape` takes a path literally.') from e
@@ -379,10 +371,7 @@ def answers(result: Any) -> bool:
 
 def inner_path(scope: Scope) -> str:
     "The path as routes see it, without the prefix of a mount or proxy"
-    path, root = scope['path'], scope.get('root_path', '')
-    if not root or not path.startswith(root): return path
-    rest = path[len(root):]
-    return (rest or '/') if rest[:1] in ('', '/') else path
+    return route_path(scope) or '/'
 
 async def run_before(
     before: Iterable[Any], # Functions and `Beforeware`, of the app and then of the route
@@ -441,12 +430,12 @@ class Endpoint:
         token = current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)
-            except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
+        except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             exchange.send = None
             current_exchange.reset(token)

@@ -159,7 +159,7 @@ class Connection:
         "From now on it is looked after, and counted by the app"
         server = server_of(self.scope)
         if server and server.limits and (age := server.limits.limits.age):
-            self.expires, self.pace = self.mailbox.born + age * random.uniform(0.8, 1), min(self.pace, age / 50)
+            self.expires, self.pace = self.mailbox.born + age * random.SystemRandom().uniform(0.8, 1), min(self.pace, age / 50)
         ticker().add(self)
         if self.lifecycle: self.lifecycle.add(self, self.scope)
 

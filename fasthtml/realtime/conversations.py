@@ -247,18 +247,20 @@ async def _problem(self: Conversation, e: Exception) -> None:
 async def _bad_input(self: Conversation, problem: BadInput) -> None:
     "Fields of a message are missing or wrong"
     log.warning('%s: %s', self.path, problem.detail)
-    if not self.route.on_error: return
-    self.source.extra = {**self.extra, 'errors': Errors((error.field, error) for error in problem.errors)}
-    try: await perform(self.route.on_error, self.source, self.route.site, self.socket.say)
-    except Exception as e: self._failed(e, '`on_error`')
+    if self.route.on_error: await self._on_error(Errors((error.field, error) for error in problem.errors))
 
 @patch
 async def _not_published(self: Conversation, e: BrokerError) -> None:
     "A handler has published, and the broker did not confirm it: notify the client, which may try again, and go on"
     log.warning('%s: a message was not published, and the socket stays open: %s', self.path, e)
     problem = FieldError('', '', Text('own', message=Text('not_delivered')))
-    if not self.route.on_error: return await self.socket.say({'error': problem.message})
-    self.source.extra = {**self.extra, 'errors': Errors({'': problem})}
+    if self.route.on_error: await self._on_error(Errors({'': problem}))
+    else: await self.socket.say({'error': problem.message})
+
+@patch
+async def _on_error(self: Conversation, errors: Errors) -> None:
+    "Have `on_error` respond"
+    self.source.extra = {**self.extra, 'errors': errors}
     try: await perform(self.route.on_error, self.source, self.route.site, self.socket.say)
     except Exception as e: self._failed(e, '`on_error`')
 

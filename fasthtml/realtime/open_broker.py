@@ -80,7 +80,7 @@ def share_channels(
     count: int,    # Processes
 ) -> str:          # A line that says so; '' if there is nothing to do
     "Let several processes of an app share channels, if it names no broker"
-    if count < 2 or not isinstance(getattr(getattr(app, 'site', None), 'broker', None), DefaultBroker): return ''
+    if count < 2 or not hasattr(app, 'site') or not isinstance(app.site.hub.broker, DefaultBroker): return ''
     folder = os.path.join(tempfile.gettempdir(), f'fasthtml-{os.getuid()}' if hasattr(os, 'getuid') else 'fasthtml')
     try: os.makedirs(folder, 0o700, exist_ok=True)
     except OSError as e: return f'Channels reach one process each: {folder} cannot be made ({e.strerror}). Set $FASTHTML_BROKER.'

@@ -66,9 +66,9 @@ class Cancellation:
 # %% ../../nbs/api/realtime/20_tasks.ipynb #05f62190
 def without(
     exc: BaseException | None,      # An exception, or a group of them
-    kind: type[BaseException],      # What is no failure
+    kind: type[BaseException] | tuple[type[BaseException], ...],  # What is no failure
 ) -> BaseException | None:          # What is left
-    "`exc` without exceptions of one kind"
+    "`exc` without exceptions of one kind, or some"
     if isinstance(exc, BaseExceptionGroup): return exc.split(kind)[1]
     return None if isinstance(exc, kind) else exc
 

@@ -27,8 +27,8 @@ from starlette.datastructures import UploadFile
 
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft
-from fasthtml.http.params import FrameBody, cookie, header, make_plan
-from fasthtml.http.requests import BadJson
+from fasthtml.http.params import cookie, header, make_plan
+from fasthtml.http.requests import BadJson, FrameBody
 from params_kit import Called
 
 

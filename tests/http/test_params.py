@@ -37,8 +37,6 @@ from fasthtml.http.casts import BadValue
 from fasthtml.http.params import (
     BadInput,
     Errors,
-    FrameBody,
-    Request,
     Source,
     cookie,
     form,
@@ -47,7 +45,7 @@ from fasthtml.http.params import (
     path,
     query,
 )
-from fasthtml.http.requests import parse_fields, read_body
+from fasthtml.http.requests import FrameBody, Request, parse_fields, read_body
 from params_kit import Called
 
 # ---------------------------------------------------------------- 1. by annotation class

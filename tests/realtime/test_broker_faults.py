@@ -17,12 +17,12 @@ import pytest
 from channel_kit import Client, texts
 from fasthtml.app.app import FastHTML
 from fasthtml.realtime import sqlite_log
-from fasthtml.realtime.channels import RESYNC
 from fasthtml.realtime.entries import Away, LogBatch, PendingMessage, nowhere
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.sqlite_log import SqliteLog
+from fasthtml.realtime.wire import RESYNC
 from law_kit import Proxy
 from support import until
 
@@ -349,7 +349,7 @@ async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valk
     rooms[0].join(listener)
     for n, room in enumerate(rooms): await room.publish(str(n))
     await until(lambda: listener.texts == ['0', '1', '2'])
-    assert FastHTML(secret_key='k', broker='memory').site.broker.status().kind == 'memory'
+    assert FastHTML(secret_key='k', broker='memory').site.hub.broker.status().kind == 'memory'
     for room in rooms: await room.broker.close()
 
 

@@ -13,6 +13,7 @@ import weakref
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
@@ -571,6 +572,51 @@ async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failu
         one.failure = failure
         await one.start(app).task
     assert not complaints(caplog)
+    await others_done(before)
+
+
+UPLOADS = 'answer', 'answer, task group', 'source', 'source, task group', 'object', 'object, task group', 'object, read before', 'parts'
+
+@pytest.mark.parametrize('what', UPLOADS)
+async def test_a_client_that_leaves_while_its_upload_is_read_is_no_news_and_no_stream_stays_open(what, caplog):
+    "Starlette raises ClientDisconnect in what reads the body, perhaps before the stream is notified"
+    app, reading, before = FastHTML(secret_key='x'), asyncio.Event(), asyncio.all_tasks()
+    async def read(req):
+        async for _ in req.stream(): reading.set()
+    async def read_in_group(req):
+        async with asyncio.TaskGroup() as group: group.create_task(read(req))
+    reads = read_in_group if 'group' in what else read
+
+    @app.post('/answer')
+    async def answer(req: Request): await reads(req)
+
+    @app.post('/source')
+    async def source(req: Request):
+        async def events():
+            yield 'begun'
+            await reads(req)
+        return EventStream(events())
+
+    @app.post('/object')
+    async def object_(req: Request):
+        reader = asyncio.ensure_future(reads(req)) if 'before' in what else None
+        if reader: await reading.wait()
+        await EventStream().send('begun')
+        await (reader or reads(req))
+
+    @app.post('/parts')
+    async def parts(req: Request):
+        yield P('begun')
+        await reads(req)
+    one = Client_(f'/{what.partition(",")[0]}', method='POST', headers=[(b'host', b'x'), (b'content-length', b'1000')])
+    one.incoming.put_nowait({'type': 'http.request', 'body': b'x'*10, 'more_body': True})
+    with caplog.at_level(logging.INFO):
+        one.start(app)
+        await reading.wait()
+        if 'answer' not in what: await until(lambda: b'begun' in one.body)
+        one.leave()   # one message: the reader that has waited longest gets it
+        await one.task
+    assert not complaints(caplog) and not app.lifecycle.connections
     await others_done(before)
 
 
