@@ -91,10 +91,8 @@ def replaced_findings(
         name, found = node.func.id, space.get(node.func.id)
         if not isinstance(found, type) or found.__module__ == space.get('__name__') or name in written | seen: continue
         seen.add(name)
-        yield node.lineno, f'{name} is a class of {found.__module__.partition(".")[0]} here, not the element: a star import below that of fasthtml replaced it.{_first}'
-
-_first = ' Put `from fasthtml.common import *` below it, or import by name.'
-
+        yield node.lineno, (f'{name} is a class of {found.__module__.partition(".")[0]} here, not the element: a star import '
+                            'below that of fasthtml replaced it. Put `from fasthtml.common import *` below it, or import by name.')
 
 # %% ../../nbs/api/workshop/41_check.ipynb #533b37ef
 _decorators = frozenset([*all_meths, 'route', 'rt', 'ws', 'ar', 'router'])
