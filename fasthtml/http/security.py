@@ -107,8 +107,8 @@ def ws_origin_ok(
     scheme: str = 'ws',                         # `ws` or `wss`, as far as the server knows
 ) -> bool:
     "True if this page may open a WebSocket to us"
-    origin = headers.get('origin', '')
-    if not origin or headers.get('sec-fetch-site') == 'same-origin': return True
+    site, origin = headers.get('sec-fetch-site', ''), headers.get('origin', '')
+    if site == 'same-origin' or not origin and site in ('', 'none'): return True
     if is_trusted(origin, origins or ()): return True
     page = parse_origin(origin)
     return page is not None and same_host(page, scheme, host)
