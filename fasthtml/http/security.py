@@ -237,7 +237,7 @@ _policy: Mapping[str, str] = MappingProxyType({
     'default-src': "'self'",
     'script-src': "'nonce-{nonce}'", 'style-src': "'self' 'nonce-{nonce}'",
     'img-src': "'self' data: https:", 'font-src': "'self' data: https:", 'connect-src': "'self'",
-    'object-src': "'none'", 'base-uri': "'self'", 'form-action': "'self'", 'frame-ancestors': "'self'",
+    'object-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'", 'frame-ancestors': "'self'",
 })
 
 _by_default = frozenset('connect-src img-src font-src media-src object-src manifest-src'.split())   # without them `default-src` counts
