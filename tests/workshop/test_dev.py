@@ -163,8 +163,8 @@ FINE = {
     'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
     'a handler defined again after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
                                                     "@rt\ndef index(): return P('y')",
-    'a mounted app': "other, on = fast_app(secret_key='x')\n@on\ndef index(): return P(A('y', href=there))\n@on\ndef there(): return P('x')\n"
-                     "app.mount('/sub', other)\n@rt('/')\ndef home(): return Redirect('/sub/')",
+    'a mounted app': "other, on = fast_app(secret_key='x')\n@on\ndef index(): return P(A('y', href=there))\n"
+                     "@on\ndef there(): return P('x')\napp.mount('/sub', other)\n@rt('/')\ndef home(): return Redirect('/sub/')",
     'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
 }
 

@@ -77,6 +77,7 @@ STARTS = {  # command -> what the server is told to import
     'another name': (['named.py'], 'named:site True'),
     'another module with the app': (['app_in_name.py'], 'shop:app True'),
 }
+CELL = 'from fasthtml.common import *\napp = FastHTML()\nserve()\nprint("went on")'
 IMPORTS = {  # command -> does the log say that nothing was started?
     'an import': (['importer.py'], True),
     'an import of a file that calls a function': (['importer_of_calls.py'], True),
@@ -84,7 +85,7 @@ IMPORTS = {  # command -> does the log say that nothing was started?
     'an import in a function': (['in_function.py'], True),
     'an import by name': (['by_name.py'], True),
     'a statement': (['-c', 'import pkg.plain; print("went on")'], True),
-    'a cell of a notebook': (['-m', 'IPython', '--no-banner', '-c', 'from fasthtml.common import *\napp = FastHTML()\nserve()\nprint("went on")'], True),
+    'a cell of a notebook': (['-m', 'IPython', '--no-banner', '-c', CELL], True),
     'a server': (['by_server.py'], False),
     'a spawned process': (['by_spawn.py'], False),
     'a test': (['-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', 'test_shop.py'], False),
