@@ -315,8 +315,8 @@ PACKAGE = os.path.dirname(fasthtml.__file__)
 @pytest.mark.parametrize('file, library', [
     (json.__file__, True), (starlette.__file__, True), (fasthtml.__file__, True), ('<frozen importlib._bootstrap>', True),
     ('/usr/lib/python3/dist-packages/other.py', True), (__file__, False), ('<stdin>', False), ('<string>', False),
-    ('/home/ann/fasthtml/main.py', False), ('/home/ann/lib/python/main.py', False), (f'{PACKAGE}_demo/main.py', False),
-    (f'{os.path.dirname(os.__file__)}.own/main.py', False), ('/home/ann/my-site-packages/main.py', False)])
+    ('/srv/ann/fasthtml/main.py', False), ('/srv/ann/lib/python/main.py', False), (f'{PACKAGE}_demo/main.py', False),
+    (f'{os.path.dirname(os.__file__)}.own/main.py', False), ('/srv/ann/my-site-packages/main.py', False)])
 def test_whose_file_it_is(file, library): assert is_library(file) is library
 
 
