@@ -5492,6 +5492,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.parameter_findings': ( 'api/workshop/check.html#parameter_findings',
                                                                                          'fasthtml/workshop/check.py'),
+                                         'fasthtml.workshop.check.replaced_findings': ( 'api/workshop/check.html#replaced_findings',
+                                                                                        'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.run_program': ( 'api/workshop/check.html#run_program',
                                                                                   'fasthtml/workshop/check.py'),
                                          'fasthtml.workshop.check.script_findings': ( 'api/workshop/check.html#script_findings',

@@ -123,6 +123,9 @@ def _unfinished(x: Any) -> str:
     if hasattr(cls, '__anext__') or hasattr(cls, '__aiter__'):
         return (f"`{name}` is an async iterator. Collect it first: `[o async for o in {name}(...)]`, send its items one by one, "
                 "or return it alone, as a page in parts.")
+    if hasattr(getattr(x, '__dict__', {}).get('db'), '__html__'):
+        return (f"`{name}` is of a database: a star import, as that of fastlite, replaced the element of this name. "
+                "Put `from fasthtml.common import *` below it, or import by name.")
     if isinstance(x, ModuleType): return f"`{name}` is a module. Name what you want of it: `{name}.name`."
     if callable(x) and cls.__str__ is object.__str__: return f"It can be called. Call it: `{getattr(x, 'name', name)}(...)`."
     return ''
