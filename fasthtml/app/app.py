@@ -56,7 +56,7 @@ from ..http.records import make_cast, type_hints
 from ..http.paths import path_pattern
 from ..html.pico import picolink
 from ..http.requests import DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXFRAME, DEF_MAXPART, DEF_MAXTEXT, query_fields
-from ..http.pages import PageConfig, as_list, noop_body
+from ..http.pages import PageConfig, as_list, check_canonical, noop_body
 from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, typed_socket
 from ..http.routes import wrap_route
 from ..http.routing import AppRouter, HttpRoute, add_route
@@ -285,7 +285,7 @@ class Settings:
     title = _kept_in('page', 'title')
     hdrs, ftrs = _kept_in('page', 'hdrs', as_list), _kept_in('page', 'ftrs', as_list)
     htmlkw, bodykw = _kept_in('page', 'htmlkw', dict), _kept_in('page', 'bodykw', dict)
-    body_wrap, canonical = _kept_in('page', 'body_wrap'), _kept_in('page', 'canonical')
+    body_wrap, canonical = _kept_in('page', 'body_wrap'), _kept_in('page', 'canonical', check_canonical)
     before, after = _kept_in('site', 'before', as_list), _kept_in('site', 'after', as_list)
     hosts: list[str]
 

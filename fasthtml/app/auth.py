@@ -8,7 +8,6 @@ __all__ = ['auth_hdrs', 'basic_credentials', 'password_lookup', 'asks_itself', '
 
 # %% ../../nbs/api/app/34_auth.ipynb #13db291d
 import base64
-import binascii
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
 from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
 from ..http.texts import Text, say
-from ..http.threads import answer_of
+from ..http.threads import answer_of, decided
 from ..realtime.permission import find_route
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
@@ -35,7 +34,7 @@ def basic_credentials(
     scheme, _, encoded = header.strip().partition(' ')
     if scheme.lower() != 'basic': return None
     try: name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(':')
-    except (binascii.Error, UnicodeDecodeError): return None
+    except ValueError: return None   # of base64, or of UTF-8
     return (name, password) if colon else None
 
 # %% ../../nbs/api/app/34_auth.ipynb #8262715e
@@ -91,7 +90,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         "The user whom the request names, if the password is right"
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
-        return await answer_of(self.cb, conn, *found)
+        return decided(self.cb, await answer_of(self.cb, conn, *found))
 
 async def _refuse_socket(receive: Receive, send: Send) -> None:
     await receive()

@@ -46,7 +46,7 @@ from ..http.routing import HttpRoute
 from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import Text, current_texts, say
-from ..http.threads import answer_of
+from ..http.threads import answer_of, answered, decided
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
@@ -406,8 +406,9 @@ async def ask_region_guards(self: Regions, page: OpenPage) -> None:
 async def allowed(self: Regions, region: Region, key: str, auth: Any) -> bool:
     "What the guard of a region says; a plain one runs in a thread"
     arguments = region.signature.arguments(key)
-    if inspect.iscoroutinefunction(function_of(region.guard)): return bool(await region.may_see(arguments, auth))
-    return bool(await answer_of(region.may_see, arguments, auth))
+    if inspect.iscoroutinefunction(function_of(region.guard)): said = await answered(region.guard, region.may_see(arguments, auth))
+    else: said = await answer_of(region.may_see, arguments, auth)
+    return bool(decided(region.guard, said))
 
 # %% ../../nbs/api/app/31_live.ipynb #119e4b27
 class Live:

@@ -7,7 +7,7 @@ __all__ = ['prepared_names', 'log', 'Beforeware', 'until_disconnect', 'cancel_on
            'MiddlewareBase', 'Site', 'skip_patterns', 'is_skipped', 'Guard', 'guard', 'opened_by_ending', 'LinkFields',
            'link_fields', 'call', 'fill_specials', 'fetch_session', 'invoke', 'own_lists', 'with_injects', 'answers',
            'inner_path', 'run_before', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint', 'source_of',
-           'own_page', 'in_turns', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded']
+           'own_page', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded']
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ada1d282
 import asyncio
@@ -27,7 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.middleware import Middleware
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
 from ..html.element import FT, bounded
@@ -396,7 +396,7 @@ def note_guarded(scope: Scope) -> None:
 def is_guarded(scope: Scope) -> bool:
     "Has a guard let the request through?"
     server = scope.get('fasthtml.server')
-    return bool(scope.get('fasthtml.guarded') if server is None else server.guarded)
+    return bool('fasthtml.guarded' in scope or server is not None and server.guarded)   # the first: by middleware around the app
 
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 log = one_line(logging.getLogger('fasthtml'))
@@ -503,23 +503,9 @@ async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
-    try: await response(scope, exchange.receive, in_turns(response, exchange.send))
+    try: await response(scope, exchange.receive, exchange.send)
     finally:
         if limits: limits.release(scope)
-
-def in_turns(
-    response: Any, # A response
-    send: Send,    # For it
-) -> Send:         # The same; for one in parts, others run now and then
-    "A generator that never waits must not keep everything else from running, even when its client has left"
-    if not isinstance(response, StreamingResponse): return send
-    sent = 0
-    async def in_turn(message: Message) -> None:
-        nonlocal sent
-        await send(message)
-        sent += 256 + len(message.get('body', b''))
-        if sent >= 16384: sent = await asyncio.sleep(0, 0)
-    return in_turn
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"

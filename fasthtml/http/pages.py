@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['nonce_mark', 'shows_itself', 'is_data', 'is_collection', 'as_list', 'flatten', 'Frame', 'element_tag', 'using_nonce',
-           'PageConfig', 'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body', 'place_of_request',
-           'page_edges', 'render_page']
+           'check_canonical', 'PageConfig', 'Parts', 'page_parts', 'canonical_url', 'canonical_link', 'noop_body',
+           'place_of_request', 'page_edges', 'render_page']
 
 # %% ../../nbs/api/http/11_pages.ipynb #cdfd3b48
 import dataclasses
 import inspect
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,6 +98,14 @@ def using_nonce(nonce: str) -> Iterator[None]:
     try: yield
     finally: csp_nonce.value = outer
 
+def check_canonical(
+    canonical: Any, # What the program gave
+) -> bool|str:      # The same; ValueError for what is no address
+    "Make sure that pages can link to their canonical address"
+    if isinstance(canonical, bool|int) or not canonical: return canonical or False
+    if isinstance(canonical, str) and re.fullmatch(r'https?://[^/?#\s]+(/[^?#\s]*)?', canonical): return canonical
+    raise ValueError(f"canonical={canonical!r} is no address of an app. Give one as 'https://example.org', or True or False.")
+
 class PageConfig:
     "Settings of an app's pages, and the ready-made frame"
     def __init__(
@@ -110,7 +119,7 @@ class PageConfig:
         canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
         csp: Sequence[bytes] = (),                # Content-Security-Policy of pages, cut where the nonce goes; none if empty
     ):
-        self.title, self.canonical, self.csp, self.body_wrap = title, canonical, csp, body_wrap
+        self.title, self.canonical, self.csp, self.body_wrap = title, check_canonical(canonical), csp, body_wrap
         self.hdrs, self.ftrs, self.htmlkw, self.bodykw = list(hdrs), list(ftrs), dict(htmlkw or {}), dict(bodykw or {})
         self._frame: Frame|None = None
 

@@ -80,6 +80,39 @@ def test_a_smuggled_script_does_not_run_in_a_page_or_a_fragment(page, htmx):
         page.problems.clear()
 
 
+EVIL = "data:text/javascript,window.injected='morph'"
+IDLE = {'empty': {}, 'json': dict(type='application/json'), 'template': dict(type='text/template', src='/none'),
+        'old': dict(nomodule=True, src='/none')}
+OVER = [f'<script id="{name}-{n}" {attrs}>{code}</script>' for name in IDLE for n, (attrs, code) in enumerate([
+    (f'src="{EVIL}"', ''), ('type="text/javascript"', "window.injected = 'inline'"), (f'type="text/javascript" src="{EVIL}"', '//'),
+    ('type="module"', "window.injected = 'module'"), (f'src="{EVIL}"', '//')])]
+
+
+def test_a_script_of_ours_that_has_not_run_does_not_become_theirs_in_a_morph(page):
+    "htmx 4 gives a script that is there the attributes and the text of one with its id, and the browser leaves it the nonce"
+    app = FastHTML(csp=True, exts='sse', htmx=4, secret_key='x')
+    def idle():
+        return [Script('{}' if name == 'json' else None, id=f'{name}-{n}', **attrs) for name, attrs in IDLE.items() for n in range(5)]
+    async def events(): yield Div(Safe(''.join(OVER)), P('pushed', cls='arrived'))
+    pushed = dict(id='pushed', hx_ext='sse', sse_connect='/events', sse_swap='message', hx_swap='innerMorph')
+    def home():
+        fragment = Button('fragment', id='b-fragment', hx_get='/fragment', hx_target='#out', hx_swap='innerMorph')
+        stream = Button('with', id='b-with', hx_get='/with', hx_target='#aside', hx_swap='innerHTML')
+        return fragment, stream, Div(idle(), id='out'), Div(id='aside')
+    pages = {'': home, 'events': lambda: EventStream(events()), 'fragment': lambda: (Safe(''.join(OVER)), *ours('fragment')),
+             'with': lambda: (Div(idle(), **pushed), *ours('with'))}
+    for name, f in pages.items(): app.get(f'/{name}', name=name or 'home')(f)
+    with serve(app) as server:
+        page.goto(server.url)
+        for name in ('fragment', 'with'):
+            page.click(f'#b-{name}')
+            page.wait_for_selector(f'body[data-ran={name}]')
+        page.wait_for_selector('#pushed .arrived')
+        page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
+        assert page.evaluate('window.injected') is None
+        page.problems.clear()
+
+
 @pytest.mark.parametrize('way', ['events', 'ws'])
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_a_smuggled_script_does_not_run_in_what_is_pushed(page, htmx, way):
