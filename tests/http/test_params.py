@@ -1328,7 +1328,7 @@ def test_frames_of_htmx_2_and_4():
 
     def f(msg: str, n: list[int], htmx, hx_request: str): ...
 
-    plan = make_plan(f, kind='ws')
+    plan = make_plan(f)
     for text in (two, four, beta):
         scope = {
             'type': 'websocket',
