@@ -302,7 +302,7 @@ async def _add(self: EventStream, text: str) -> bool:
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
-    connection.cancellation.went_on()
+    if connection.cancellation.task.cancelling(): connection.cancellation.went_on()
     accepted = not (connection.mailbox.closed or connection.finishing)
     if not accepted or self.batch.add(text) and not await self.batch.flush():
         if not connection.finishing: connection.end('gone')  # else it would get no closing event
