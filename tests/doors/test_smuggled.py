@@ -56,7 +56,9 @@ def make_app(htmx):
               'ws': Div(Div(id='pushed'), hx_ext='ws', ws_connect='/ws')}
     for name, el in pushed.items(): add(f'/with-{name}', lambda el=el: el)
     buttons = [Button(name, id=f'b-{name}', hx_get=f'/{name}', hx_target='#out', hx_swap='innerHTML') for name in ways]
-    def home(): return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, Script(src='mine.js'), Script("document.body.dataset.ran = 'home'"))
+    def home():
+        scripts = Script(src='mine.js'), Script("document.body.dataset.ran = 'home'")
+        return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, *scripts)
     add('/', home)
     app.ways = list(ways)
     return app
