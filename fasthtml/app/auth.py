@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
+from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, refuse_socket, skip_patterns
 from ..http.texts import Text, say
 from ..http.threads import answer_of, decided
 from ..realtime.permission import find_route
@@ -81,7 +81,7 @@ class BasicAuthMiddleware(MiddlewareBase):
             note_guarded(inside)
             return await self.app(inside, receive, send)
         if asks_itself(scope): return await self.app(scope, receive, send)
-        if scope['type'] == 'websocket': return await _refuse_socket(receive, send)
+        if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send, 'Not authenticated')
         await PlainTextResponse(say(Text('not_authenticated')), 401, headers=dict(auth_hdrs))(scope, receive, send)
 
     async def authenticate(self,
@@ -91,11 +91,6 @@ class BasicAuthMiddleware(MiddlewareBase):
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
         return decided(self.cb, await answer_of(self.cb, conn, *found))
-
-async def _refuse_socket(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({'type': 'websocket.accept'})
-    await send({'type': 'websocket.close', 'code': 1008, 'reason': 'Not authenticated'})
 
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
 def user_pwd_auth(

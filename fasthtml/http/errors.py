@@ -11,7 +11,6 @@ __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'cra
 import asyncio
 import inspect
 import linecache
-import os
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -33,7 +32,7 @@ from .handlers import Site, call, fetch_session, fill_specials, log, own_page, p
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
-from .hints import note_name
+from .hints import is_library, note_name
 from .responses import JSONResponse, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
@@ -215,9 +214,8 @@ dd code {word-break: break-all}
 
 def your_frame(exc: BaseException) -> traceback.FrameSummary:
     "The innermost frame that is not in a library, if there is one"
-    frames, here = traceback.extract_tb(exc.__traceback__), os.path.dirname(__file__)
-    yours = [f for f in frames if 'site-packages' not in f.filename and os.path.dirname(f.filename) != here]
-    return (yours or list(frames))[-1]
+    frames = traceback.extract_tb(exc.__traceback__)
+    return ([f for f in frames if not is_library(f.filename)] or frames)[-1]
 
 def source_lines(
     frame: traceback.FrameSummary, # Where

@@ -549,11 +549,11 @@ async def socket_refusal(
     if full: log.warning('%s: refused a WebSocket: %s', scope['path'], full)
     return 1013 if full else 0
 
-async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
+async def refuse_socket(code: int, receive: Receive, send: Send, reason: str = '') -> None:
     "Close a WebSocket that was not let in. It is accepted first: htmx would repeat a handshake that fails for ever"
     await receive()
     await send({'type': 'websocket.accept'})
-    await send({'type': 'websocket.close', 'code': code})
+    await send({'type': 'websocket.close', 'code': code, 'reason': reason})
 
 
 

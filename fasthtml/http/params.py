@@ -471,7 +471,6 @@ def make_plan(
     fn: Callable,                               # The handler: function, method, partial, or an object that can be called
     *,
     path_names: Iterable[str] = (),             # Names of the route's path parameters
-    kind: str = 'http',                         # `http` or `ws`; both are bound alike
     extra: Iterable[str] = (),                  # Special names the caller supplies in `Source.extra`
     spare: bool = False,                        # May it have `*args` and `**kw`, which get nothing?
 ) -> Plan:

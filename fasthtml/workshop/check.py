@@ -28,8 +28,8 @@ from typing import Any
 # %% ../../nbs/api/workshop/41_check.ipynb #8ee28f90
 from ..app.app import FastHTML
 from ..html.element import runs_as_script
-from ..http.handlers import prepared_names
-from ..http.hints import moved_names, near_words
+from ..http.hints import is_library, moved_names, near_words
+from ..http.params import special_name
 from ..http.routes import all_meths
 from ..http.routing import SocketRoute
 
@@ -96,8 +96,7 @@ def replaced_findings(
 
 # %% ../../nbs/api/workshop/41_check.ipynb #533b37ef
 _decorators = frozenset([*all_meths, 'route', 'rt', 'ws', 'ar', 'router'])
-_special = frozenset('''request req session sess auth app scope data htmx state body api send ws errors resp
-    last_event_id'''.split()) | prepared_names
+_further = frozenset({'send', 'resp'})   # for sockets, and for functions in `after`
 
 def _decorated(node: Any) -> tuple[str, bool] | None:
     "The path (if it is written) of a handler, and whether it is one of a socket"
@@ -114,8 +113,7 @@ def is_special(
     name: str # Of a parameter
 ) -> bool: # Does it get its value by its name alone?
     "Names of the request's parts; `r`, `req`, `s`, `sess` are short for two of them"
-    low = name.lower()
-    return low in _special or 'request'.startswith(low) or 'session'.startswith(low)
+    return special_name(name, _further) is not None
 
 def parameter_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     "Parameters of handlers whose values cannot be found"
@@ -265,7 +263,7 @@ def app_findings(space: dict, tree: ast.Module) -> Iterator[tuple[int, str]]:
     apps = {id(o): o for o in space.values() if isinstance(o, FastHTML)}.values()
     for route in (r for app in apps if app.before for r in app.routes if isinstance(r, SocketRoute)):
         code = getattr(route.endpoint, '__code__', None)
-        if code and not (code.co_filename or '').count('/fasthtml/'):
+        if code and not is_library(code.co_filename):
             yield code.co_firstlineno, (f'The guards in `before` run in front of the socket {route.path} too: '
                                         f'Beforeware(..., skip=[{route.path!r}]) leaves it out.')
 

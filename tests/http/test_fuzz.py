@@ -476,7 +476,7 @@ def test_no_path_gives_a_500_or_an_unescaped_echo(handler, a, b, query):
 def test_no_frame_does_more_than_a_bad_json(text):
     def f(a: int, order: Order, hx_request: str = ''): ...
 
-    make_plan(f, kind='ws')
+    make_plan(f)
     try:
         message = FrameBody(text)
     except BadJson as e:
