@@ -3820,6 +3820,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                  'fasthtml/realtime/sockets.py'),
                                            'fasthtml.realtime.sockets._frame': ( 'api/realtime/sockets.html#_frame',
                                                                                  'fasthtml/realtime/sockets.py'),
+                                           'fasthtml.realtime.sockets._reading': ( 'api/realtime/sockets.html#_reading',
+                                                                                   'fasthtml/realtime/sockets.py'),
                                            'fasthtml.realtime.sockets._size': ( 'api/realtime/sockets.html#_size',
                                                                                 'fasthtml/realtime/sockets.py'),
                                            'fasthtml.realtime.sockets.check_close': ( 'api/realtime/sockets.html#check_close',
