@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
     MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe_value, dict_cast, either, enum_cast, file_cast, is_blank, join_path,
-    list_cast, literal_cast, scalars, tuple_cast, union_cast)
+    list_cast, literal_cast, parsed_date, scalars, tuple_cast, union_cast)
 from .hints import is_library
 from .texts import Text
 
@@ -398,6 +398,7 @@ class _Maker:
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0]) if args else any_cast)
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
+        if ann is parsed_date: return Cast(ann, Text('datetime'))
         if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))
         raise TypeError(f'No value from a request can become {ann!r}. '
                         'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')

@@ -85,9 +85,9 @@ def replaced_findings(
 ) -> Iterator[tuple[int, str]]:
     "Elements whose name a star import has given to a class of another library"
     written = {o.asname or o.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom | ast.Import) for o in node.names}
-    tags, seen = vars(import_module('fasthtml.html.tags')), set()
+    given, seen = {name for name, value in vars(import_module('fasthtml.common')).items() if not isinstance(value, type)}, set()
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in tags: continue
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in given: continue
         name, found = node.func.id, space.get(node.func.id)
         if not isinstance(found, type) or found.__module__ == space.get('__name__') or name in written | seen: continue
         seen.add(name)

@@ -386,7 +386,7 @@ class Dev:
         if path == dev_path + '.js': return await _script()(scope, receive, send)
         if scope['type'] != 'http': return await self.app(scope, receive, send)
         scope = {**scope, 'headers': [(k, v) for k, v in scope['headers'] if k != b'accept-encoding']}
-        try: await self.app(scope, receive, Looked(self, scope, send))
+        try: await self.app(scope, receive, Looked(self, {**scope}, send))   # a mounted app changes its own
         except Exception as e:
             what = ''.join(traceback.format_exception_only(e)).strip()
             self.hints.add(what, f'{scope["path"]} ({_place(e)})', quiet=True)

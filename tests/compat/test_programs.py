@@ -724,7 +724,7 @@ STARS = {   # imports of a program that makes a Table: is it the element?
 def test_an_element_that_a_star_import_replaced_is_named(tmp_path, imports, element):
     pytest.importorskip('fastlite')
     program = tmp_path/'main.py'
-    program.write_text(f'{imports}\nrows = Table(Tbody(Tr(Td(1))))\n')
+    program.write_text(f'{imports}\nrows, folder = Table(Tbody(Tr(Td(1)))), Path()\n')
     found = [o.text for o in check_program(program) if 'star import' in o.text]
     assert len(found) == (element is False)
     names = {}
