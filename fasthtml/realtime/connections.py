@@ -198,8 +198,9 @@ def tick(self: Connection, now: float) -> None:
     box = self.mailbox
     stuck = box.pending_bytes > 0
     if self.expires is not None and now >= self.expires: self.end('aged', 1012, 'reconnect')
-    if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
-    elif box.closed or self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)
+    if self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)   # whatever it has been sent meanwhile
+    elif box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
+    elif box.closed: self.end('gone', 1006)
     elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
     elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
 

@@ -784,6 +784,31 @@ async def test_a_cancellation_from_outside_in_the_same_turn_as_ours_goes_on(orde
     assert one.task.cancelled()
 
 
+@pytest.mark.parametrize('read', ['receive_text', 'receive_bytes', 'receive_json', 'iter_text'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'task'])
+async def test_who_reads_on_after_closing_the_socket_lets_others_run_and_ends(part, read, caplog):
+    "`while True: try: await ws.receive_text() except Exception: pass` stopped the whole server after `ws.close()`"
+    app, most, tries, tasks = FastHTML(secret_key='x'), 1000, 0, []
+    async def reads(ws):
+        nonlocal tries
+        while tries < most:
+            tries += 1
+            with contextlib.suppress(Exception):
+                if read == 'iter_text': await anext(ws.iter_text())
+                else: await getattr(ws, read)()
+    async def closes(ws):
+        await ws.close(4000)
+        if part == 'task': tasks.append(asyncio.create_task(reads(ws)))
+        else: await reads(ws)
+    async def nothing(): pass
+    app.ws('/x', conn=closes if part == 'conn' else None)(nothing if part == 'conn' else closes)
+    async with talking(app) as one:
+        one.say()
+        await until(lambda: tries or one.task.done())
+        await asyncio.wait([one.task, *tasks], timeout=30)
+    assert 0 < tries < 5 and one.sent[-1]['code'] == 4000 and not complaints(caplog)
+
+
 # Registration (F13, F14, F10)
 
 @pytest.mark.parametrize('names', ['room-{x}', ['ok', 'room-{x}'], 'room-{}', 'room-{room', '{room.x}', '{0}', '{room[0]}', '{room:{x}}',
