@@ -42,7 +42,7 @@ from .authmw import *
 from .toaster import *
 
 # %% ../nbs/api/50_common.ipynb #0a75da84
-from .realtime.channels import EventText
+from .realtime.wire import EventText
 from .realtime.feeds import joint_id
 from .html.element import Safe, NotStr, FT, Fragment, attrmap, ft, valmap, voids
 from .app.fastapp import fast_app

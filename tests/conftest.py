@@ -52,7 +52,7 @@ ELSEWHERE = re.compile(r'^(?!http://(127\.0\.0\.1|localhost)[:/])')
 def open_page(browser, **context):
     """A new tab. What the page asks of the CDN comes from `node_modules`, so its default markup is tested offline.
 
-    `page.problems` collects script errors, console errors and refused addresses.
+    `page.problems` collects script errors, console errors, warnings of htmx and refused addresses.
     A test ends with `assert not page.problems`.
     """
     tab = browser.new_context(**context)
@@ -72,7 +72,8 @@ def open_page(browser, **context):
     tab.route(ELSEWHERE, refuse)
     tab.route('https://cdn.jsdelivr.net/npm/**', from_npm)
     page.on('pageerror', lambda error: page.problems.append(f'script error: {error}'))
-    page.on('console', lambda line: line.type == 'error' and page.problems.append(f'console: {line.text}'))
+    told = lambda line: line.type == 'error' or line.text.startswith('htmx: ')
+    page.on('console', lambda line: told(line) and page.problems.append(f'console: {line.text}'))
     page.set_default_timeout(60_000)  # only used up by a failure
     return page
 

@@ -153,6 +153,7 @@ HOUSEKEEPING = re.compile(r'data-htmx-powered|data-hx-revealed|data-hx-(sse|ws):
 def dump_attrs(attrs: dict[str, str]) -> dict[str, str]:
     out = {k: v for k, v in attrs.items() if not HOUSEKEEPING.match(k)}
     if 'fh-toast' in out.get('class', ''): out.pop('style', None)   # a script gives it one where no style sheet has
+    if out.get('style') == 'color: inherit;': del out['style']              # in such a message
     if 'class' in out:
         out['class'] = ' '.join(o for o in out['class'].split() if not o.startswith('htmx-'))
         if not out['class']: del out['class']

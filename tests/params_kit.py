@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft, to_html
-from fasthtml.http.params import BadInput, Source, has_body, make_plan, read_body, wants_json
+from fasthtml.http.params import BadInput, Source, make_plan
+from fasthtml.http.requests import has_body, read_body, wants_json
 
 METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 

@@ -8,7 +8,6 @@ __all__ = ['auth_hdrs', 'basic_credentials', 'password_lookup', 'asks_itself', '
 
 # %% ../../nbs/api/app/34_auth.ipynb #13db291d
 import base64
-import binascii
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,9 +19,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
-from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, skip_patterns
+from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, refuse_socket, skip_patterns
 from ..http.texts import Text, say
-from ..http.threads import answer_of
+from ..http.threads import answer_of, decided
 from ..realtime.permission import find_route
 
 # %% ../../nbs/api/app/34_auth.ipynb #b49bd946
@@ -35,7 +34,7 @@ def basic_credentials(
     scheme, _, encoded = header.strip().partition(' ')
     if scheme.lower() != 'basic': return None
     try: name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(':')
-    except (binascii.Error, UnicodeDecodeError): return None
+    except ValueError: return None   # of base64, or of UTF-8
     return (name, password) if colon else None
 
 # %% ../../nbs/api/app/34_auth.ipynb #8262715e
@@ -82,7 +81,7 @@ class BasicAuthMiddleware(MiddlewareBase):
             note_guarded(inside)
             return await self.app(inside, receive, send)
         if asks_itself(scope): return await self.app(scope, receive, send)
-        if scope['type'] == 'websocket': return await _refuse_socket(receive, send)
+        if scope['type'] == 'websocket': return await refuse_socket(1008, receive, send, 'Not authenticated')
         await PlainTextResponse(say(Text('not_authenticated')), 401, headers=dict(auth_hdrs))(scope, receive, send)
 
     async def authenticate(self,
@@ -91,12 +90,7 @@ class BasicAuthMiddleware(MiddlewareBase):
         "The user whom the request names, if the password is right"
         found = basic_credentials(Headers(scope=conn.scope).get('authorization', ''))
         if not found: return None
-        return await answer_of(self.cb, conn, *found)
-
-async def _refuse_socket(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({'type': 'websocket.accept'})
-    await send({'type': 'websocket.close', 'code': 1008, 'reason': 'Not authenticated'})
+        return decided(self.cb, await answer_of(self.cb, conn, *found))
 
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
 def user_pwd_auth(

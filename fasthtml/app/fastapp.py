@@ -7,6 +7,7 @@ __all__ = ['fast_app', 'serve', 'sort_keywords', 'open_db', 'column_type', 'make
            'answering_to', 'called_by', 'module_of', 'refuse_busy']
 
 # %% ../../nbs/api/app/38_fastapp.ipynb #0ebe1f94
+import builtins
 import errno
 import functools
 import inspect
@@ -141,7 +142,9 @@ def serve(
         if cause == 'import': _say_imported(caller)
         return
     if caller.f_globals.get('__file__') is None and appname is None:
-        raise RuntimeError("serve() runs the app of a file. In a notebook use JupyUvi(app), from fasthtml.jupyter.")
+        text = 'serve() started nothing: it runs the app of a file. In a notebook use JupyUvi(app), from fasthtml.jupyter.'
+        if not hasattr(builtins, '__IPYTHON__'): raise RuntimeError(text)
+        return log.warning(text)
     import uvicorn
     if appname is not None: appname, app = _found_module(appname, app, caller)
     host, port = address(host, port, os.environ)

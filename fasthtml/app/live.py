@@ -46,7 +46,7 @@ from ..http.routing import HttpRoute
 from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import Text, current_texts, say
-from ..http.threads import answer_of
+from ..http.threads import answer_of, answered, decided
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
@@ -65,6 +65,7 @@ class Regions:
     patience = 10                  # Seconds that a page may take to ask again
     longest_hold = 15.0            # Seconds for which a poll waits for a change
     warned = False                 # That a page shows too much
+    behind: asyncio.Task | None = None   # Notifies other processes that they have missed a signal
     def __init__(self,
         app: Any,                      # The FastHTML app
         recheck: float | None = 300,   # Seconds between two looks at permission; None: only when a connection opens
@@ -97,15 +98,20 @@ class Regions:
         except KeyError: made = self.loops[loop] = LoopRegions(self)
         return made
 
+    def everywhere(self, f: Callable[[LoopRegions], Any]) -> None:
+        "Call `f` for each event loop that serves the app, in that loop"
+        for loop, here in list(self.loops.items()):
+            if loop is running_loop(): f(here)
+            elif loop.is_running(): loop.call_soon_threadsafe(f, here)
+
     def pacing(self, key: str) -> Pacing: return self.table[name_of(key)].pacing
 
     def doubt(self, key: str, person: str, hash: str) -> None:
         "A handler has drawn a region; where pages of the same language have something else, it is drawn again"
         texts = current_texts.get()
         def same(where: Any) -> bool: return where is None or where.texts is texts
-        for loop, here in list(self.loops.items()):
-            if loop is running_loop(): here.topics.doubt(key, person, hash, same)
-            elif here.pages and not loop.is_closed(): loop.call_soon_threadsafe(here.topics.doubt, key, person, hash, same)
+        if any(here.pages for here in list(self.loops.values())):
+            self.everywhere(lambda here: here.topics.doubt(key, person, hash, same))
 
 @patch
 def opened(self: Regions, connection: Connection) -> None:
@@ -128,10 +134,8 @@ async def close(self: Regions) -> None:
 @patch
 async def forget(self: Regions, person: str) -> None:
     "End what a person has open, in every loop of every process"
-    if self.is_shared: return await self.publish(dict(forget=person))
-    for loop, here in list(self.loops.items()):
-        if loop is running_loop(): here.forget(person)
-        elif loop.is_running(): loop.call_soon_threadsafe(here.forget, person)
+    if self.is_shared: await self.publish(dict(forget=person))
+    else: self.everywhere(lambda here: here.forget(person))
 
 # %% ../../nbs/api/app/31_live.ipynb #d89ddf33
 @patch
@@ -158,9 +162,7 @@ def redraw(self: Regions,
     key: str | None = None, # Only with these arguments
 ) -> None:
     "Pages of this process see it as it is now"
-    for loop, here in list(self.loops.items()):
-        if loop is running_loop(): here.topics.changed(name, {}, key)
-        elif loop.is_running(): loop.call_soon_threadsafe(here.topics.changed, name, {}, key)
+    self.everywhere(lambda here: here.topics.changed(name, {}, key))
 
 def _are_two(a: Callable, b: Callable) -> bool:
     "Are they two functions of files? In a notebook the same cell may run again"
@@ -221,8 +223,6 @@ def _cut_off(self: Regions, signal: dict[str, Any], error: ConnectionError) -> N
     loops = [(loop, here) for loop, here in list(self.loops.items()) if loop.is_running()]
     for loop, here in loops: loop.call_soon_threadsafe(here.take_signal, signal)
     if loops: loops[0][0].call_soon_threadsafe(self._begin_catch_up, loops[0][1])
-
-Regions.behind = None   # The task that notifies other processes that they have missed a signal
 
 @patch
 def _begin_catch_up(self: Regions, here: LoopRegions) -> None:
@@ -406,8 +406,9 @@ async def ask_region_guards(self: Regions, page: OpenPage) -> None:
 async def allowed(self: Regions, region: Region, key: str, auth: Any) -> bool:
     "What the guard of a region says; a plain one runs in a thread"
     arguments = region.signature.arguments(key)
-    if inspect.iscoroutinefunction(function_of(region.guard)): return bool(await region.may_see(arguments, auth))
-    return bool(await answer_of(region.may_see, arguments, auth))
+    if inspect.iscoroutinefunction(function_of(region.guard)): said = await answered(region.guard, region.may_see(arguments, auth))
+    else: said = await answer_of(region.may_see, arguments, auth)
+    return bool(decided(region.guard, said))
 
 # %% ../../nbs/api/app/31_live.ipynb #119e4b27
 class Live:
@@ -430,10 +431,6 @@ class Live:
         presence: Any = None,           # A channel with `presence=`: pages that show the region are among its people
     ) -> Any: # A `Region`, or a decorator that makes one
         "Decorator: make a region, an element that every page showing it keeps up to date"
-        for option, value in ('check', check), ('timeout', timeout):
-            fine = value is None or isinstance(value, int | float) and value > 0
-            if not fine: raise ValueError(f'{option}= is a number of seconds above 0, got {value!r}.')
-        if not isinstance(pace, int | float) or pace < 0: raise ValueError(f'pace= is a number of seconds, 0 or more; got {pace!r}.')
         if presence is not None and getattr(presence, 'presence', None) is None:
             raise TypeError(f"presence= is a channel that knows its people: app.channel('hall', presence=True). Got {presence!r}.")
         pacing = Pacing(pace, check, timeout)

@@ -30,13 +30,13 @@ from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, Gi
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
                                     redir_url, url_match)
 from .openid import OAuthError, check_issuer, error_code, is_private, new_secret, talk_async
-from ..http.params import Request, read_body
+from ..http.requests import Request, read_body
 from ..http.paths import add_query
 from ..http.requests import parse_json
 from ..http.responses import Redirect
 from ..http.security import foreign_link, local_target, one_line
 from ..http.texts import Text, say
-from ..http.threads import answer_of
+from ..http.threads import answer_of, decided
 from ..html.tags import P
 
 # %% ../../nbs/api/app/35_oauth.ipynb #13bb9354
@@ -85,6 +85,7 @@ class Login:
     def granted(self, session: dict, root: str = '') -> Any:
         "Whom this login has let in, or another one of the same app; None if that was elsewhere, or if no user is logged in"
         grants = session.get(_grants) or {}
+        if session.get('auth') not in grants.values(): return None   # the program has logged the user out, or in as another one
         friends = [self, *(o for o in self.app.logins if not (self.named or o.named))]
         return next((found for o in friends if (found := grants.get(o._realm({'root_path': root})))), None)
 
@@ -213,7 +214,7 @@ class OAuth(LoginPages):
             log.warning('A login failed. %s', e)
             session['oauth_error'] = told(e)
             return Redirect(self.pages['error'])
-        result = await answer_of(self.get_auth, info, ident, session, kept['remember'])
+        result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']))
         if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))
             return await answer_of(self.redir_login, session)

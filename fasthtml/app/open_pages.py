@@ -33,7 +33,7 @@ from ..realtime.permission import Verdict, ask_again, outermost_app
 from ..realtime.regions import Drawing, id_of, name_of, person_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
-from ..realtime.tasks import Rounds
+from ..realtime.tasks import Rounds, retrieve
 from ..realtime.topics import Asked, Topic, Topics, Viewer
 from ..realtime.wire import Message
 
@@ -166,8 +166,7 @@ class Slots:
         def over(_: Any) -> None:
             threads.hold(-1)
             self.free.release()
-            if not future.cancelled(): future.exception()
-        future.add_done_callback(over)
+        for f in over, retrieve: future.add_done_callback(f)
         return await asyncio.shield(future)
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #058976cd
@@ -314,7 +313,7 @@ def _clean_context(where: Where | None) -> Context:
 @patch
 def was_asked(self: LoopRegions, page: OpenPage) -> None:
     "The guards of a page have let it in; pages that came together do not ask together"
-    page.seen = self.loop.time() - random.uniform(0, 0.25) * (self.regions.recheck or 0)
+    page.seen = self.loop.time() - random.SystemRandom().uniform(0, 0.25) * (self.regions.recheck or 0)
     page.rechecked = False
 
 @patch

@@ -28,7 +28,7 @@ from ..html.extras import optional
 from ..http.handlers import Site
 from ..http.routing import HttpRoute
 from ..http.security import host_allowed, host_name, is_local_host
-from ..http.threads import in_thread, ran
+from ..http.threads import answered, decided, in_thread
 from ..realtime.lifecycle import Lifecycle
 from ..realtime.servers import lifecycle_of
 from ..realtime.tasks import retrieve
@@ -51,15 +51,14 @@ def one_at_a_time(
     check: Callable[[], Any], # Of the program
 ) -> Callable[[], Any]:       # A coroutine function
     "A plain check that hangs has failed, and is not called again before it returns: each call would hold a thread of the app"
-    if inspect.iscoroutinefunction(check): return check
     running: asyncio.Future | None = None
     async def ask() -> Any:
         nonlocal running
+        if inspect.iscoroutinefunction(check): return decided(check, await answered(check, check()))
         if running and not running.done() and not running.get_loop().is_closed(): raise TimeoutError('its last call has not returned')
         running = in_thread(check)
         running.add_done_callback(retrieve)
-        result = await asyncio.shield(running)
-        return ran(check, await result if inspect.isawaitable(result) else result)
+        return decided(check, await answered(check, await asyncio.shield(running)))
     return ask
 
 async def broker_answers(

@@ -25,7 +25,7 @@ from ..html.element import FT
 from ..http.responses import current_exchange
 from ..http.security import host_header
 from ..http.texts import Text
-from ..http.threads import ran
+from ..http.threads import answered, decided, ran
 from ..realtime.connections import current_connection
 from ..realtime.permission import outermost_app, page_address
 from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, one_person, person_of
@@ -88,7 +88,7 @@ class Region:
         "What its guard says; may be awaitable"
         if self.guard is None: return True
         known = arguments | {'auth': auth}
-        return ran(self.guard, self.guard(**{name: known[name] for name in self.asked}))
+        return decided(self.guard, ran(self.guard, self.guard(**{name: known[name] for name in self.asked})))
 
     def key(self, *args: Any, **kwargs: Any) -> str:
         "The key of the region with these arguments, by which pages follow it"
@@ -160,7 +160,7 @@ def _draw_here(self: Region, key: str, arguments: dict[str, Any], auth: Any, nam
 @patch
 async def _draw_later(self: Region, key: str, arguments: dict[str, Any], auth: Any, named: bool, seq: int,
                       allowed: Any, content: Any = None) -> Shown:
-    if allowed is not None and not await allowed: raise HTTPException(403, Text('not_for_you'))
+    if allowed is not None and not decided(self.guard, await answered(self.guard, allowed)): raise HTTPException(403, Text('not_for_you'))
     if content is None: content = self.fn(**self._with(arguments, auth))
     if inspect.isawaitable(content): content = await content
     return self._signed(self._html(content, key, seq), key, auth, named)

@@ -9,6 +9,7 @@ __all__ = ['takes_attributes', 'Script', 'Style', 'double_braces', 'undouble_bra
 
 # %% ../../nbs/api/html/04_composed.ipynb #544592d7
 import inspect
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -222,8 +223,7 @@ def upload_pb_attrs(
     id: str = 'uploadprog',    # id of the `Progress(max=100)` element
 ) -> dict[str, str]:           # Attributes for the form
     "Attributes that make an uploading form drive a progress bar"
-    name = '#' + re.sub(r'[^\w-]', lambda m: f'\\{ord(m[0]):x} ', id)
-    progress = f"e => {{ if (e.lengthComputable) document.querySelector({name!r}).value = 100 * e.loaded / e.total }}"
+    progress = f"e => {{ if (e.lengthComputable) document.getElementById({json.dumps(id)}).value = 100 * e.loaded / e.total }}"
     return {'hx-on::xhr:progress': f'({progress})(event.detail)',                                          # htmx 2
             'hx-on::config:request': f'if (event.detail.ctx) event.detail.ctx.fetch = uploadFetch({progress})'} # htmx 4
 

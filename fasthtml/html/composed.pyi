@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 from typing import overload as form
 from .element import FT
 import inspect
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path

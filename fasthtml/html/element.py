@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from fasthtml.html.attributes import (
     _attr, _classes, _drawing, _final, _holds_script_url, _learn, _link_attrs, _prefix, _svg_names, _value, _written, attrmap_x,
-    check_name, refuse_unfinished, safe_url,
+    check_name, refuse_unfinished, safe_url, selector_of,
 )
 from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc
 from .attributes import plain_json as plain_json
@@ -113,7 +113,7 @@ def _final_attrs(written: Mapping) -> _Attrs:
         name = check_name(names(k))
         v = _value(name, values(v))
         if v is not None: res[name] = v
-    if target: res['hx-target'] = f'#{_value("id", target)}'
+    if target: res['hx-target'] = selector_of(_value("id", target))
     for o in 'sse-connect', 'hx-sse:connect':   # without it htmx would reconnect to a stream that has ended
         if o in res: res.setdefault(o.replace('connect', 'close'), 'close')
     return res
@@ -277,7 +277,7 @@ class _Readable:
     def _reference(self, name: str, selector: bool) -> str:
         "How the attribute `name` of another element refers to this one; `srcdoc` takes it as it is"
         if name == 'srcdoc': return to_html(self)
-        if id := _id_of(self): return f'#{id}' if selector else id
+        if id := _id_of(self): return selector_of(id) if selector else id
         raise ValueError(f"`{name}` refers to {to_html(self)[:60]}, which has no id. Give it one, e.g. `id=True`.")
 
     def __getitem__(self, i: int) -> Any: return self.children[i]

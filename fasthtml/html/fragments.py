@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from .attributes import selector_of
 from .element import FT, ft, to_html, to_node
 
 # %% ../../nbs/api/html/03_fragments.ipynb #21ea981b
@@ -55,19 +56,13 @@ def _oob(node: Any) -> str:
     v = node.attrs.get('hx-swap-oob', node.attrs.get('data-hx-swap-oob'))
     return 'true' if v is True else str(v) if v else ''
 
-def _selector(id: Any) -> str:
-    "A selector for the element with that id"
-    if re.fullmatch(r'[A-Za-z_][\w-]*', str(id)): return f'#{id}'
-    text = str(id).replace('\\', '\\\\').replace('"', '\\"')
-    return f'[id="{text}"]'
-
 def as_partial(
     el: FT,   # An element with `hx-swap-oob`
 ) -> FT:      # `<hx-partial>`, or `el` itself if it says no place
     "The same swap, in a form that holds any tag"
     swap, colon, target = (value := _oob(el)).partition(':')
     if value == 'true': swap = 'outerHTML'
-    if not colon: target = _selector(el.id) if el.id else ''
+    if not colon: target = selector_of(el.id) if el.id else ''
     if not target: return el
     inner = copy.copy(el)
     for name in ('hx-swap-oob', 'data-hx-swap-oob'): inner.attrs.pop(name, None)
@@ -121,7 +116,7 @@ def as_oob(
     partial: FT,   # `<hx-partial>`
 ) -> list[FT]:     # Elements with `hx-swap-oob`
     "The same swap, for a frame"
-    target = partial.attrs.get('hx-target', partial.attrs.get('data-hx-target')) or (partial.id and _selector(partial.id))
+    target = partial.attrs.get('hx-target', partial.attrs.get('data-hx-target')) or (partial.id and selector_of(partial.id))
     if not target: return [partial]
     said = str(partial.attrs.get('hx-swap', partial.attrs.get('data-hx-swap')) or '').split()
     swap = said[0] if said and ':' not in said[0] else 'innerHTML'

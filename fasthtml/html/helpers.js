@@ -193,9 +193,13 @@
     return box;
   }
 
+  // What stylesheets colour by themselves, as Pico does: in a message it has the colour of the message
+  const inked = 'a, address, blockquote, dd, dl, dt, em, h1, h2, h3, h4, h5, h6, label, li, ol, p, small, strong, table, td, th, ul';
+
   function alertBox(...content) {
     const close = $E('button', {type: 'button', class: 'fh-toast-dismiss', 'aria-label': word('dismiss')}, '×');
     const toast = $E('div', {class: 'fh-toast fh-toast-error', role: 'alert'}, $E('div', ...content), close);
+    for (const el of $$(inked, toast)) el.style.color = 'inherit';
     corner().append(toast);
     if (getComputedStyle(toast).backgroundColor === 'rgba(0, 0, 0, 0)') {
       Object.assign(toast.style, {display: 'flex', justifyContent: 'space-between', gap: '.75rem', padding: '.75rem 1rem',
@@ -295,7 +299,17 @@
       return said ? `${gap}${key}:${quote}${said}${quote}` : all;
     });
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
+  // The attributes of a connection have the same names in both versions; with their old ones htmx 4 warns in the console, of each element
+  const joined = ['ws-connect', 'ws-send', 'sse-connect', 'sse-close', 'sse-swap'];
+  const joined4 = name => name === 'sse-swap' ? 'data-sse-swap' : 'hx-' + name.replace('-', htmx.config.metaCharacter || ':');
   function named4(root) {
+    for (const name of joined) {
+      for (const el of within(root, `[${name}]`)) {
+        const to = joined4(name);
+        if (!el.hasAttribute(to)) el.setAttribute(to, el.getAttribute(name));
+        el.removeAttribute(name);
+      }
+    }
     for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));

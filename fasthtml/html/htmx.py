@@ -220,7 +220,7 @@ def _unknown_header(name: str) -> str:
 def _header_value(k: str, v: Any) -> str:
     if isinstance(v, bool): return str(v).lower()
     if isinstance(v, (Mapping, list, tuple)): return json.dumps(v if not isinstance(v, Mapping) else dict(v), default=plain_json)
-    if isinstance(v, FT): return f'#{v.id}'
+    if isinstance(v, FT): return v._reference(k, True)
     if hasattr(v, '__url__'): v = v.__url__()
     if not isinstance(v, str): refuse_unfinished(v, f'the value of `{k}`')
     return quote(str(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else str(v)

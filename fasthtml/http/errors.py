@@ -8,9 +8,9 @@ __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'cra
            'ServerErrors']
 
 # %% ../../nbs/api/http/17_errors.ipynb #b3bf9a54
+import asyncio
 import inspect
 import linecache
-import os
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,16 +23,16 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
-from .handlers import Site, call, fetch_session, fill_specials, in_turns, log, own_page, prepared_names
+from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
-from .hints import note_name
+from .hints import is_library, note_name
 from .responses import JSONResponse, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
@@ -163,6 +163,7 @@ def error_views(
 class Sent:
     "Has the answer begun? Is it complete?"
     started = complete = False
+    waiting = 0   # Bytes of parts since others had their turn
 
 def _note_sent(scope: Scope, sent: Sent) -> Sent:
     "Keep it with what the app knows of its server: another key would enlarge the table of the scope"
@@ -193,7 +194,7 @@ class ErrorTable:
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)
-            await response(scope, receive, in_turns(response, send))
+            await response(scope, receive, send)
         finally: scope.pop('fasthtml.source', None)
         if getattr(exc, 'answered', False): exc.__traceback__ = None   # kept in a module, it would collect the frames of every request
         exc.answered = True   # the first time it keeps them, for a program that reports it later
@@ -213,9 +214,8 @@ dd code {word-break: break-all}
 
 def your_frame(exc: BaseException) -> traceback.FrameSummary:
     "The innermost frame that is not in a library, if there is one"
-    frames, here = traceback.extract_tb(exc.__traceback__), os.path.dirname(__file__)
-    yours = [f for f in frames if 'site-packages' not in f.filename and os.path.dirname(f.filename) != here]
-    return (yours or list(frames))[-1]
+    frames = traceback.extract_tb(exc.__traceback__)
+    return ([f for f in frames if not is_library(f.filename)] or frames)[-1]
 
 def source_lines(
     frame: traceback.FrameSummary, # Where
@@ -250,6 +250,11 @@ _last, _policy = (b'connection', b'close'), b'content-security-policy'
 _ends, _in_test = frozenset({'http.response.body', 'http.response.pathsend'}), frozenset({'http.response.debug', 'fasthtml.test'})
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
+async def _in_turn(sent: Sent, send: Send, message: Message) -> None:
+    "A generator that never waits must not keep everything else from running, even when its client has left"
+    await send(message)
+    sent.waiting = await asyncio.sleep(0, 0)
+
 def _without_policy(message: dict) -> dict:
     "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
     return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
@@ -275,7 +280,10 @@ class ServerErrors(ServerErrorMiddleware):
                 sent.started = True
                 if add: message = {**message, 'headers': add(message.get('headers', ()))}
                 if message['status'] == 304 and (add or self.csp): message = _without_policy(message)
-            elif message['type'] in _ends and not message.get('more_body'): sent.complete = True
+            elif message.get('more_body'):
+                sent.waiting += 256 + len(message.get('body', b''))
+                if sent.waiting >= 16384: return _in_turn(sent, send, message)
+            elif message['type'] in _ends: sent.complete = True
             return send(message)
         try:
             try: await self.app(scope, receive, noting)
@@ -287,7 +295,7 @@ class ServerErrors(ServerErrorMiddleware):
             if scope.get('http_version', '2')[0] == '1': add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started:
                 response = await self.response_to(StarletteRequest(scope), exc)
-                await response(scope, receive, in_turns(response, noting))
+                await response(scope, receive, noting)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

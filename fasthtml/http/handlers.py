@@ -7,7 +7,7 @@ __all__ = ['prepared_names', 'log', 'Beforeware', 'until_disconnect', 'cancel_on
            'MiddlewareBase', 'Site', 'skip_patterns', 'is_skipped', 'Guard', 'guard', 'opened_by_ending', 'LinkFields',
            'link_fields', 'call', 'fill_specials', 'fetch_session', 'invoke', 'own_lists', 'with_injects', 'answers',
            'inner_path', 'run_before', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint', 'source_of',
-           'own_page', 'in_turns', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded']
+           'own_page', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded']
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ada1d282
 import asyncio
@@ -27,7 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.middleware import Middleware
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
 from ..html.element import FT, bounded
@@ -36,8 +36,9 @@ from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
                                read_body,
                                wants_json)
-from .pages import PageConfig, is_data
+from .pages import PageConfig, as_list, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
+from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
 from .threads import in_thread
@@ -51,7 +52,7 @@ class Beforeware:
         skip: Any = None # Routes, or regular expressions of whole paths inside the app, before which it does not run
     ):
         if not callable(f): raise TypeError(f'Beforeware takes a function, got {f!r}.')
-        self.f, self.skip = f, _listed(skip)
+        self.f, self.skip = f, as_list(skip)
         skip_patterns(self.skip)   # an error where it is written
 
     def __repr__(self) -> str: return f'Beforeware({getattr(self.f, "__name__", self.f)}, skip={self.skip})'
@@ -172,11 +173,6 @@ class Site:
     prepared: dict[int, tuple[Any, 'Guard']] = field(default_factory=dict) # Functions of the app's `before` and `after`, by identity
 
     @property
-    def broker(self) -> Any:
-        "What carries channels between processes"
-        return None if self.hub is None else self.hub.broker  # an empty hub is falsy
-
-    @property
     def limited(self) -> bool:
         "Are there limits of its own for the body of a request?"
         own = self.max_body_size, self.max_text_size, self.max_part_size, self.max_fields
@@ -185,16 +181,12 @@ class Site:
 # %% ../../nbs/api/http/14_handlers.ipynb #5c1d0e7a
 _reads_as_another = re.compile(r'[/\\](?=[/\\])|[/\\]\.\.?(?=[/\\]|$)').search   # an empty part, `.` or `..`
 
-def _listed(given: Any) -> list:
-    one = isinstance(given, str) or hasattr(given, 'fullmatch') or not isinstance(given, Iterable)
-    return [] if given is None else [given] if one else list(given)
-
 def skip_patterns(
     given: Any, # Routes, regular expressions, or one of them
 ) -> tuple[Any, ...]: # What has `fullmatch`
     "Patterns of `skip`, compiled; ValueError for what is no regular expression"
     patterns = []
-    for pattern in _listed(given):
+    for pattern in as_list(given):
         try: patterns.append(re.compile(pattern) if isinstance(pattern, str) else pattern)
         except re.error as e:
             raise ValueError(f'skip={pattern!r} is no regular expression: {e}. `re.escape` takes a path literally.') from e
@@ -379,10 +371,7 @@ def answers(result: Any) -> bool:
 
 def inner_path(scope: Scope) -> str:
     "The path as routes see it, without the prefix of a mount or proxy"
-    path, root = scope['path'], scope.get('root_path', '')
-    if not root or not path.startswith(root): return path
-    rest = path[len(root):]
-    return (rest or '/') if rest[:1] in ('', '/') else path
+    return route_path(scope) or '/'
 
 async def run_before(
     before: Iterable[Any], # Functions and `Beforeware`, of the app and then of the route
@@ -407,7 +396,7 @@ def note_guarded(scope: Scope) -> None:
 def is_guarded(scope: Scope) -> bool:
     "Has a guard let the request through?"
     server = scope.get('fasthtml.server')
-    return bool(scope.get('fasthtml.guarded') if server is None else server.guarded)
+    return bool('fasthtml.guarded' in scope or server is not None and server.guarded)   # the first: by middleware around the app
 
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 log = one_line(logging.getLogger('fasthtml'))
@@ -441,12 +430,12 @@ class Endpoint:
         token = current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)
-            except ClientDisconnect: return
             except BaseException as e:
                 scope['fasthtml.source'] = exchange.source
                 if exchange.stream is None: raise
                 await exchange.stream.finish(e)
             else: await _finish(exchange, response)
+        except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             exchange.send = None
             current_exchange.reset(token)
@@ -514,23 +503,9 @@ async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
-    try: await response(scope, exchange.receive, in_turns(response, exchange.send))
+    try: await response(scope, exchange.receive, exchange.send)
     finally:
         if limits: limits.release(scope)
-
-def in_turns(
-    response: Any, # A response
-    send: Send,    # For it
-) -> Send:         # The same; for one in parts, others run now and then
-    "A generator that never waits must not keep everything else from running, even when its client has left"
-    if not isinstance(response, StreamingResponse): return send
-    sent = 0
-    async def in_turn(message: Message) -> None:
-        nonlocal sent
-        await send(message)
-        sent += 256 + len(message.get('body', b''))
-        if sent >= 16384: sent = await asyncio.sleep(0, 0)
-    return in_turn
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"
@@ -574,11 +549,11 @@ async def socket_refusal(
     if full: log.warning('%s: refused a WebSocket: %s', scope['path'], full)
     return 1013 if full else 0
 
-async def refuse_socket(code: int, receive: Receive, send: Send) -> None:
+async def refuse_socket(code: int, receive: Receive, send: Send, reason: str = '') -> None:
     "Close a WebSocket that was not let in. It is accepted first: htmx would repeat a handshake that fails for ever"
     await receive()
     await send({'type': 'websocket.accept'})
-    await send({'type': 'websocket.close', 'code': code})
+    await send({'type': 'websocket.close', 'code': code, 'reason': reason})
 
 
 

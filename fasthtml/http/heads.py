@@ -138,6 +138,14 @@ addEventListener('htmx:after:request', ({detail}) => {   // htmx 4
 const response = detail.ctx && detail.ctx.response;
 if (response) detail.ctx.text = own(detail.ctx.text, response.headers.get('Content-Security-Policy'), response.raw.url);
 }, true);
+function spend() {   // one that has not run, as data or an empty one, would run what a morph makes of it
+for (const script of document.querySelectorAll('script'))
+if (!script.src || script.noModule || (script.type && !/javascript|module/i.test(script.type))) script.nonce = '';
+}
+addEventListener('DOMContentLoaded', () => {
+spend();
+new MutationObserver(spend).observe(document, {childList: true, subtree: true});
+});
 })();'''
 
 def csp_hdrs(version: int|None) -> list[FT]:

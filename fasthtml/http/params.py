@@ -30,8 +30,7 @@ from .records import Member, Record, is_box, make_cast, spellings, type_hints
 from .sources import SAID, SourceMarker, Source, make_find, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
-from .requests import Body as Body, Request as Request, FrameBody as FrameBody, has_body as has_body
-from .requests import aside, read_body as read_body, wants_json as wants_json
+from .requests import aside
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
 # %% ../../nbs/api/http/12_params.ipynb #4a5a693b
@@ -113,13 +112,12 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
     convert, nothing, absent = cast.fn, cast.nothing, _absent(name, cast, default)
     skips = cast.file or not cast.blank and (default is not _MISSING or cast.optional)
     key, in_body = keys[0], sources[:2] == SAID[:2] and not cast.whole
-    box = default is _MISSING and is_box(cast) and 'body' in sources
     def refuse(value, src):
         try: return cast(value)
         except BadValue as e: raise _Refused(_errors_of(e, name, whence(keys, sources, src)), value) from e
     def one(src):
         values = src.fields[key] if in_body and key in src.fields and key not in src.path else find(src)
-        if not values or skips and nothing(values): return False if box and values is None and from_form(src) else absent()
+        if not values or skips and nothing(values): return absent()
         try: return convert(values[-1])
         except Exception: return refuse(values[-1], src)
     def array(src): return src.body.json if src.body and 'body' in sources and isinstance(src.body.json, list) else None
@@ -129,6 +127,8 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
     def anything(src):
         if find(src) is None and (sent := array(src)) is not None: return refuse(sent, src)
         return one(src)
+    def box(src): return False if find(src) is None and from_form(src) else one(src)
+    if default is _MISSING and is_box(cast) and 'body' in sources: return box
     return all_of if cast.many else anything if cast.whole else one
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
@@ -471,7 +471,6 @@ def make_plan(
     fn: Callable,                               # The handler: function, method, partial, or an object that can be called
     *,
     path_names: Iterable[str] = (),             # Names of the route's path parameters
-    kind: str = 'http',                         # `http` or `ws`; both are bound alike
     extra: Iterable[str] = (),                  # Special names the caller supplies in `Source.extra`
     spare: bool = False,                        # May it have `*args` and `**kw`, which get nothing?
 ) -> Plan:

@@ -11,7 +11,6 @@ import dataclasses
 import dis
 import inspect
 import sys
-import sysconfig
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +22,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
     MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe_value, dict_cast, either, enum_cast, file_cast, is_blank, join_path,
-    list_cast, literal_cast, scalars, tuple_cast, union_cast)
+    list_cast, literal_cast, parsed_date, scalars, tuple_cast, union_cast)
+from .hints import is_library
 from .texts import Text
 
 # %% ../../nbs/api/http/11_records.ipynb #23fe527c
@@ -251,9 +251,8 @@ def _own_words(error: Any) -> str:
     while at is not None and at.tb_next is not None: at = at.tb_next
     if at is None: return ''
     code = at.tb_frame.f_code
-    foreign = any(code.co_filename.startswith(sysconfig.get_path(p)) for p in ('stdlib', 'purelib', 'platlib'))
     raised = dis.opname[code.co_code[at.tb_lasti]] == 'RAISE_VARARGS'
-    return str(error) if raised and not foreign else ''
+    return str(error) if raised and not is_library(code.co_filename) else ''
 
 # %% ../../nbs/api/http/11_records.ipynb #a0771ceb
 def _same(value: Any) -> Any: return value
@@ -399,6 +398,7 @@ class _Maker:
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0]) if args else any_cast)
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
         if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
+        if ann is parsed_date: return Cast(ann, Text('datetime'))
         if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))
         raise TypeError(f'No value from a request can become {ann!r}. '
                         'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 from fastcore.basics import patch
 
 from .hints import spelled, tell_called, tell_mistakes
+from .pages import as_list
 from .responses import current_exchange
 from .routes import Decorates, Handler, Registers, Route, Verbs, decorate, give_to, infer_route
 from .routes import route_specs, typed, typed_socket, wrap_route
@@ -37,13 +38,9 @@ class _Record:
     target: Any                         # Function, or an included router
     path: str = ''                      # Below the prefix
     kw: dict = field(default_factory=dict)
-    before: tuple = ()
+    before: list = field(default_factory=list)
     wrapper: Route | None = None # What the user holds; None for routers
     socket: bool = False                # A WebSocket?
-
-def _several(before: Any) -> tuple:
-    if before is None: return ()
-    return tuple(before) if isinstance(before, list | tuple) else (before,)
 
 # %% ../../nbs/api/http/17_routers.ipynb #f0110d02
 class RouterPart:
@@ -101,7 +98,7 @@ class APIRouter(_Decorator, Verbs):
         self.prefix = (prefix or '').rstrip('/')
         if self.prefix and self.prefix[0] != '/':
             raise ValueError(f"A prefix begins with `/`: write '/{prefix}', not {prefix!r}.")
-        self.body_wrap, self.before, self.host, self.rt_funcs, self._records = body_wrap, _several(before), host, RouteFuncs(), []
+        self.body_wrap, self.before, self.host, self.rt_funcs, self._records = body_wrap, as_list(before), host, RouteFuncs(), []
 
     @typed
     @spelled
@@ -121,7 +118,7 @@ class APIRouter(_Decorator, Verbs):
                                  methods=[m for s in specs for m in s.methods])
             for s in specs:
                 more = dict(body_wrap=body_wrap, host=host, methods=s.methods, name=s.name, include_in_schema=include_in_schema)
-                self._records.append(_Record(s.fn, s.path, more, _several(before), wrapper))
+                self._records.append(_Record(s.fn, s.path, more, as_list(before), wrapper))
             tell_mistakes(target)
             setattr(self.rt_funcs, getattr(target, '__name__', specs[0].name), wrapper)
             return give_to(target, wrapper) if inspect.isclass(target) else wrapper
@@ -148,7 +145,7 @@ class APIRouter(_Decorator, Verbs):
             spec = infer_route(f, path)
             wrapper = wrap_route(f, self.prefix + spec.path)
             tell_mistakes(f)
-            self._records.append(_Record(f, spec.path, kw, _several(before), wrapper, socket=True))
+            self._records.append(_Record(f, spec.path, kw, as_list(before), wrapper, socket=True))
             return wrapper
         return decorate(register, path)
 
@@ -165,7 +162,7 @@ class APIRouter(_Decorator, Verbs):
     ) -> None:
         "Add the routes"
         if isinstance(app, APIRouter): app.include(self)
-        else: _play(self, app, '', (), None, None)
+        else: _play(self, app, '', [], None, None)
 
 # %% ../../nbs/api/http/17_routers.ipynb #f0110d03
 @patch
@@ -192,7 +189,7 @@ def _of_app(self: APIRouter, kind: str, fn: Callable | None, options: dict[str, 
     return made
 
 # %% ../../nbs/api/http/17_routers.ipynb #24749a39
-def _play(router: APIRouter, app: Any, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
+def _play(router: APIRouter, app: Any, prefix: str, before: list, body_wrap: Callable | None, host: str | None) -> None:
     prefix, before = prefix + router.prefix, before + router.before
     body_wrap, host = router.body_wrap or body_wrap, router.host or host
     for r in router._records:
@@ -201,10 +198,10 @@ def _play(router: APIRouter, app: Any, prefix: str, before: tuple, body_wrap: Ca
         elif r.socket: _play_socket(app, r, prefix, before, host)
         else: _play_route(app, r, prefix, before, body_wrap, host)
 
-def _play_route(app: Any, r: _Record, prefix: str, before: tuple, body_wrap: Callable | None, host: str | None) -> None:
+def _play_route(app: Any, r: _Record, prefix: str, before: list, body_wrap: Callable | None, host: str | None) -> None:
     kw = dict(r.kw, body_wrap=r.kw['body_wrap'] or body_wrap, host=r.kw['host'] or host, before=before + r.before or None)
     r.wrapper.follow(app.route(prefix + r.path, **kw)(r.target))
 
-def _play_socket(app: Any, r: _Record, prefix: str, before: tuple, host: str | None) -> None:
+def _play_socket(app: Any, r: _Record, prefix: str, before: list, host: str | None) -> None:
     kw = dict(r.kw, host=r.kw['host'] or host, before=before + r.before or None)
     r.wrapper.follow(app.ws(prefix + r.path, **{k: v for k, v in kw.items() if v is not None})(r.target))

@@ -173,7 +173,7 @@ class Route(Generic[Params, Result]):
 
     def __repr__(self) -> str: return f'<route {self.path} {nested_name(self.fn)}>'
 
-RouteWrapper = Route   # as it was called before
+RouteWrapper = Route   # programs written for FastHTML import this name
 
 # %% ../../nbs/api/http/12_routes.ipynb #09bbdabb
 class AsyncRouteWrapper(Route):

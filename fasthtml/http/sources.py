@@ -21,7 +21,7 @@ _EMPTY: Mapping = MappingProxyType({})
 
 class Source:
     "What one request, or one WebSocket message, carries"
-    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_app', '_query', '_cookies', 'errors', 'fetched')
+    __slots__ = ('scope', '_conn', '_io', 'body', 'fields', 'path', 'extra', '_query', '_cookies', 'errors', 'fetched')
 
     def __init__(
         self,
@@ -32,13 +32,12 @@ class Source:
         send: Send | None = None,                   # Goes with `scope`
         body: Body | None = None,                   # The parsed body, if it was read already
         extra: Mapping[str, Any] = _EMPTY,          # Special values by name: `send`, `resp`, `hdrs` ...
-        app: Any = None,                            # The app, if it is not the one in the scope
     ):
         if scope is None:
             if conn is None: raise TypeError('A Source needs `conn`, or `scope`.')
             scope = conn.scope
         self.scope: Scope = scope
-        self._conn, self.extra, self._app = conn, extra, app
+        self._conn, self.extra = conn, extra
         self._io: Any = receive, send
         self.path: Mapping[str, Any] = scope.get('path_params') or _EMPTY
         self._query = self._cookies = None
@@ -94,7 +93,7 @@ class Source:
     @property
     def app(self) -> Any:
         "The app that handles this"
-        return self.scope.get('app') if self._app is None else self._app
+        return self.scope.get('app')
 
     @property
     def data(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from fastcore.basics import patch
 
 from ..http.threads import in_thread
 from .channels import Channel
-from .entries import Away as Away, End, Kept, Log as Log, PendingMessage, Place as Place, pack, unpack
+from .entries import Away, Kept, Log, PendingMessage, Place, pack, unpack
 from .leases import BrokerError, BrokerStatus, Lease, NotSent, take_lease
 from .outbox import Declarations, Outbox, Writer, because
 from .shards import LogChannel, Reader, Shard
@@ -218,12 +218,15 @@ async def reach(self: LogBroker, shard: Shard, place: Place) -> bool: # False: t
             if looking is None and shard.known: looking = self._looking()
         waited = [moved, looking] if looking and not looking.done() else [moved]
         await asyncio.wait(waited, timeout=end - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
-        if looking and looking.done():
-            if isinstance(looking.exception(), Exception) or isinstance(looking.result()[shard.index], Exception):
-                looking = None
-                await asyncio.sleep(0.05)
-            elif not self._contains(looking.result()[shard.index], place):
-                return await self._other_life(shard, looking.result()[shard.index].place.epoch, end)
+        if not looking or not looking.done(): continue
+        failed = looking.exception()
+        found = failed if isinstance(failed, Exception) else looking.result()[shard.index]
+        if isinstance(found, Exception):
+            looking = None
+            await asyncio.sleep(0.05)
+        elif found.place.epoch != place.epoch or found.place.n < place.n:
+            await self._other_life(shard, found.place.epoch, end)
+            return False
     return False
 
 @patch
@@ -234,17 +237,13 @@ def _looking(self: LogBroker) -> asyncio.Task:
     return looking
 
 @patch
-def _contains(self: LogBroker, end: End, place: Place) -> bool: return end.place.epoch == place.epoch and end.place.n >= place.n
-
-@patch
-async def _other_life(self: LogBroker, shard: Shard, epoch: str, end: float) -> bool:
+async def _other_life(self: LogBroker, shard: Shard, epoch: str, end: float) -> None:
     "Wait until the reader knows of this life too, so that the client is notified once and not twice"
     while time.monotonic() < end:
         with shard.lock:
-            if shard.place.epoch == epoch: break
+            if shard.place.epoch == epoch: return
             moved = asyncio.wrap_future(shard.moved())
         await asyncio.wait([moved], timeout=end - time.monotonic())
-    return False
 
 # %% ../../nbs/api/realtime/24_broker.ipynb #63832ca4
 @patch

@@ -22,7 +22,7 @@ from .history import History
 from .leases import BrokerStatus, Lease, LeaseTable, take_lease
 from .mailbox import WhenFull
 from .servers import running_loop
-from .wire import RESYNC as RESYNC, EventText as EventText, Message, Notice
+from .wire import Message, Notice
 
 # %% ../../nbs/api/realtime/22_channels.ipynb #9614c505
 class Subscriber(Protocol):

@@ -159,7 +159,7 @@ class Connection:
         "From now on it is looked after, and counted by the app"
         server = server_of(self.scope)
         if server and server.limits and (age := server.limits.limits.age):
-            self.expires, self.pace = self.mailbox.born + age * random.uniform(0.8, 1), min(self.pace, age / 50)
+            self.expires, self.pace = self.mailbox.born + age * random.SystemRandom().uniform(0.8, 1), min(self.pace, age / 50)
         ticker().add(self)
         if self.lifecycle: self.lifecycle.add(self, self.scope)
 
@@ -199,8 +199,9 @@ def tick(self: Connection, now: float) -> None:
     box = self.mailbox
     stuck = box.pending_bytes > 0
     if self.expires is not None and now >= self.expires: self.end('aged', 1012, 'reconnect')
-    if box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
-    elif box.closed or self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)
+    if self.reads and self.interruptible and has_ended(self.scope): self.end('gone', 1006)   # whatever it has been sent meanwhile
+    elif box.sent != self._sent or stuck != self._stuck: self._sent, self._stuck, self._moved = box.sent, stuck, now
+    elif box.closed: self.end('gone', 1006)
     elif stuck and self.slow and now - self._moved >= self.slow: self.end('slow', 1013, 'too slow')
     elif not stuck and self.heartbeat and now - self._moved >= self.heartbeat: box.put_now(self._beat)
 

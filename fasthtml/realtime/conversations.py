@@ -143,10 +143,13 @@ async def _wait_for(self: Conversation, handling: Coroutine, future: Any) -> Non
     "A handler waits for something: if it takes long, read ahead meanwhile"
     connection, self.handling = self.connection, self.connection.loop.create_future()
     connection.when_busy = self._hurry
+    if not connection.open: self._hurry()
     ahead = connection.loop.call_later(0.05, self._read_ahead) if self.socket.inbox is None else None
     try:
         await resume(handling, future)
         connection.cancellation.went_on()
+    except CancelledError as e:   # a sender to a client that has left was cancelled: this one, or a task that it awaits
+        if not connection.refused or self.late or await connection.cancellation.settle(e): raise
     finally:
         if ahead: ahead.cancel()
         connection.when_busy = None
@@ -182,8 +185,9 @@ def _hurry(self: Conversation) -> None:
 @patch
 def _finish_late(self: Conversation) -> None:
     connection = self.connection
-    if connection.state.phase is Phase.CLOSED or connection.finishing: return
-    self.late = asyncio.create_task(connection.finish(self))
+    if self.late is None:
+        if connection.state.phase is Phase.CLOSED or connection.finishing: return
+        self.late = asyncio.create_task(connection.finish(self))
     self.timer = connection.loop.call_later(self.patience, self._interrupt)
 
 @patch
@@ -247,18 +251,20 @@ async def _problem(self: Conversation, e: Exception) -> None:
 async def _bad_input(self: Conversation, problem: BadInput) -> None:
     "Fields of a message are missing or wrong"
     log.warning('%s: %s', self.path, problem.detail)
-    if not self.route.on_error: return
-    self.source.extra = {**self.extra, 'errors': Errors((error.field, error) for error in problem.errors)}
-    try: await perform(self.route.on_error, self.source, self.route.site, self.socket.say)
-    except Exception as e: self._failed(e, '`on_error`')
+    if self.route.on_error: await self._on_error(Errors((error.field, error) for error in problem.errors))
 
 @patch
 async def _not_published(self: Conversation, e: BrokerError) -> None:
     "A handler has published, and the broker did not confirm it: notify the client, which may try again, and go on"
     log.warning('%s: a message was not published, and the socket stays open: %s', self.path, e)
     problem = FieldError('', '', Text('own', message=Text('not_delivered')))
-    if not self.route.on_error: return await self.socket.say({'error': problem.message})
-    self.source.extra = {**self.extra, 'errors': Errors({'': problem})}
+    if self.route.on_error: await self._on_error(Errors({'': problem}))
+    else: await self.socket.say({'error': problem.message})
+
+@patch
+async def _on_error(self: Conversation, errors: Errors) -> None:
+    "Have `on_error` respond"
+    self.source.extra = {**self.extra, 'errors': errors}
     try: await perform(self.route.on_error, self.source, self.route.site, self.socket.say)
     except Exception as e: self._failed(e, '`on_error`')
 
@@ -294,6 +300,7 @@ async def _run_conn(self: Conversation) -> None:
             await perform(what, Source(self.socket, extra=self.extra), self.route.site, self.socket.say, begun and begun.set)
     except CancelledError as e:
         if self.stopping or self.connection.cancellation.requested: raise
+        if self.connection.refused: return   # its client has left: it, or a task that it awaits, was cancelled as it went on sending
         log.error('%s: conn was cancelled by something that it awaited', self.path, exc_info=e)
         self.connection.end('failed', 1011)
     except BaseException as e:

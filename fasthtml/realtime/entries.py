@@ -10,7 +10,7 @@ __all__ = ['nowhere', 'foreign', 'unnamed', 'Place', 'parse_place', 'wire_name',
 import concurrent.futures
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -48,10 +48,10 @@ def wire_name(
     return name.encode('utf-8', 'surrogatepass') or unnamed
 
 def quoted(
-    prefix: str,   # The name of an app
-) -> str:          # Letters, digits, `_.-~` and %: with a separator after it, no other app's names begin alike
+    prefix: str | Callable[[], str],   # The name of an app, or what gives it
+) -> str: # Letters, digits, `_.-~` and %: with a separator after it, no other app's names begin alike
     "The name of an app in a log"
-    return quote(prefix, safe='', errors='surrogatepass') or '%'
+    return quote(prefix if isinstance(prefix, str) else prefix(), safe='', errors='surrogatepass') or '%'
 
 def pack(
     message: Message,
@@ -162,5 +162,5 @@ def backoff(
     "Pauses between attempts: twice as long each time, and never the same for two processes"
     pause = first
     while True:
-        yield pause * random.uniform(0.5, 1)
+        yield pause * random.SystemRandom().uniform(0.5, 1)
         pause = min(2 * pause, longest)

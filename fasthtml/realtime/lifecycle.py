@@ -27,8 +27,6 @@ from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from .lifespan import Lifespan
-from .lifespan import check_started as check_started
-from .lifespan import mounted as mounted
 from .servers import delay_stop, hypercorn_stop, running_loop, server_of, stop_listening, uvicorn_config, uvicorn_server
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 # %% ../../nbs/api/realtime/20_lifespan.ipynb #2f0a71c4
+from ..http.pages import as_list
 from ..http.threads import answer_of
 
 # %% ../../nbs/api/realtime/20_lifespan.ipynb #2f0a71c6
@@ -28,7 +29,7 @@ class Lifespan:
         shutdown: Iterable[Callable[..., Any]] | Callable[..., Any] | None = None, # Run in order after the lifespan's second half
         ls: Callable[[Any], Any] | None = None,                 # Async context manager or generator function of the app
     ):
-        self.startup, self.shutdown, self.ls, self.warned = _listed(startup), _listed(shutdown), ls, False
+        self.startup, self.shutdown, self.ls, self.warned = as_list(startup), as_list(shutdown), ls, False
         self.before: list[Callable] = []  # The library's own functions, run before all others
         # Loop in which it is active → what `ls` yielded
         self.states: WeakKeyDictionary[asyncio.AbstractEventLoop, dict] = WeakKeyDictionary()
@@ -74,10 +75,6 @@ def mounted(
         lifespan = getattr(getattr(inner, 'lifecycle', None), 'lifespan', None)
         if isinstance(lifespan, Lifespan): yield inner, lifespan
         else: yield from mounted(inner)
-
-def _listed(fs: Iterable[Callable] | Callable | None) -> list[Callable]:
-    if fs is None: return []
-    return [fs] if callable(fs) else list(fs)
 
 def _as_context(ls: Callable[[Any], Any], app: Any):
     "The async context manager that a lifespan function makes"

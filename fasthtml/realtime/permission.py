@@ -158,9 +158,8 @@ async def ask_again(
     page: str | None = None,  # Address of the page on whose behalf it is open; None: its own
 ) -> Verdict:
     "What the guards of a connection say now, those of the apps around its own included"
-    app, root = scope['app'], scope.get('root_path', '')
-    path = scope['path'].removeprefix(root) if root else scope['path']
-    where = PageAddress(path, scope.get('query_string', b''), method_of(scope)) if page is None else read_address(page)
+    app = scope['app']
+    where = PageAddress(inner_path(scope), scope.get('query_string', b''), method_of(scope)) if page is None else read_address(page)
     outermost, said = outermost_app(scope), Verdict(scope.get('auth'))
     if outermost is not None:
         question, asked = _Question(app, where), page_scope(scope, where.path, where.query)

@@ -89,7 +89,7 @@ def callback(
     "Plan a function, if there is one"
     if fn is None: return None
     if not callable(fn): raise TypeError(f'{role} of a WebSocket route is a function, got {fn!r}.')
-    plan = make_plan(fn, path_names=frozenset(path_names), kind='ws', extra={'send', *extra})
+    plan = make_plan(fn, path_names=frozenset(path_names), extra={'send', *extra})
     return Callback(fn, plan, plan.is_async and not plan.needs_await and not plan.specials & prepared_names)
 
 # %% ../../nbs/api/realtime/22_programs.ipynb #9bbc6c28

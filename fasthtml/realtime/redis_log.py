@@ -354,14 +354,14 @@ class RedisLog:
     ):
         (self.connection_class, self.options), self.resolve, self.prefix = connections_of(server), resolve, prefix
         self.shards, self.keep, self.maxlen, self.renewal = shards, int(keep), maxlen, keep / 3
-        self.me, self._tag, self._warned = '', b'', False
+        self._tag, self._warned = b'', False
         self._epochs: dict[int, str] = {}  # By shard, as last seen
-        self.reader, self.writer, self.other = RedisLink(self._connect), RedisLink(self._connect), RedisLink(self._connect)
+        self.begin()
 
     def begin(self) -> None:
         "This process begins to use it"
         self.me = secrets.token_hex(6)  # Counts batches; in the child of a fork it must be another one
-        self.reader, self.writer, self.other = RedisLink(self._connect), RedisLink(self._connect), RedisLink(self._connect)
+        self.reader, self.writer, self.other = (RedisLink(self._connect) for _ in range(3))
 
     def _connect(self) -> Any:
         connection = self.connection_class(**self.options)
@@ -377,7 +377,7 @@ class RedisLog:
     @property
     def tag(self) -> bytes:
         "Begins all keys; one slot of a cluster"
-        if not self._tag: self._tag = f'{{{quoted(self.prefix if isinstance(self.prefix, str) else self.prefix())}}}'.encode()
+        if not self._tag: self._tag = f'{{{quoted(self.prefix)}}}'.encode()
         return self._tag
 
     def key(self, shard: int, kind: bytes, name: bytes = b'') -> bytes:
@@ -545,12 +545,11 @@ def redis_broker(
     **options: Any,                  # Of `LogBroker`: timeout, max_waiting, max_bytes, when_away
 ) -> LogBroker:
     "Channels on Redis or Valkey"
-    def named() -> str: return quoted(prefix if isinstance(prefix, str) else prefix())
-    if isinstance(server, str): server, resolve = _resolved(server, named, resolve)
-    elif hasattr(server, 'get_node_from_key'): server, resolve = _of_cluster(server, named, resolve)
+    if isinstance(server, str): server, resolve = _resolved(server, prefix, resolve)
+    elif hasattr(server, 'get_node_from_key'): server, resolve = _of_cluster(server, prefix, resolve)
     return LogBroker(RedisLog(server, prefix=prefix, shards=shards, keep=keep, maxlen=maxlen, resolve=resolve), **options)
 
-def _resolved(address: str, prefix: Callable[[], str], resolve: Resolve | None) -> tuple[str, Resolve | None]:
+def _resolved(address: str, prefix: str | Callable[[], str], resolve: Resolve | None) -> tuple[str, Resolve | None]:
     "A plain address, and who is to be asked for the server"
     scheme, _, rest = address.replace('valkey', 'redis', 1).partition('://')
     if '+' not in scheme: return f'{scheme}://{rest}', resolve
@@ -561,7 +560,7 @@ def _resolved(address: str, prefix: Callable[[], str], resolve: Resolve | None) 
     elif kind == 'sentinel' and path: found = split_hosts(hosts, 26379)
     else: raise ValueError('Write redis+sentinel://host1,host2/master/0 or redis+cluster://host1,host2.')
     plain = f'{base}://{user}{at}{found[0][0]}:{found[0][1]}'
-    if kind == 'cluster': return plain, resolve or cluster_node(found, lambda: f'{{{prefix()}}}', **_login(plain))
+    if kind == 'cluster': return plain, resolve or cluster_node(found, lambda: f'{{{quoted(prefix)}}}', **_login(plain))
     master, _, number = path.partition('/')
     return f'{plain}/{number or 0}', resolve or sentinel_master(found, master)
 
@@ -570,10 +569,10 @@ def _login(address: str) -> dict[str, Any]:
     options = redis.connection.parse_url(address)
     return {name: options[name] for name in ('username', 'password') if name in options}
 
-def _of_cluster(cluster: Any, prefix: Callable[[], str], resolve: Resolve | None) -> tuple[Any, Resolve]:
+def _of_cluster(cluster: Any, prefix: str | Callable[[], str], resolve: Resolve | None) -> tuple[Any, Resolve]:
     "A pool with the options of a client of a cluster, and that client to ask for the node"
     node = cluster.get_default_node()
     def ask() -> tuple[str, int]:
-        found = cluster.get_node_from_key(f'{{{prefix()}}}')
+        found = cluster.get_node_from_key(f'{{{quoted(prefix)}}}')
         return found.host, found.port
     return node.redis_connection, resolve or ask

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from ..html.element import FT, csp_nonce, esc, to_html, to_node
 from ..http.casts import BadValue
 from ..http.pages import using_nonce
+from ..http.params import special_names
 from ..http.records import make_cast, type_hints
 from ..http.responses import as_plain
 
@@ -46,8 +47,7 @@ def canonical_json(
     return json.dumps(value, separators=(',', ':'), sort_keys=True, allow_nan=False)
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #9fa361cc
-of_a_request = frozenset('''request req session sess ws send htmx app scope state errors body data api last_event_id
-    hdrs ftrs htmlkw bodykw'''.split())
+of_a_request = frozenset([*special_names, 'req', 'sess', 'send']) - {'auth'}   # a person is known without a request
 
 def refuse_parameter(
     region: str,            # Name of the region

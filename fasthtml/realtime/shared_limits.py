@@ -19,7 +19,7 @@ from typing import Any
 from ..http.limits import Admissions, Limits
 from .leases import BrokerError
 from .servers import running_loop
-from .tasks import Rounds
+from .tasks import Rounds, retrieve
 
 # %% ../../nbs/api/realtime/25_shared_limits.ipynb #21eb7cb0
 log = logging.getLogger('fasthtml')
@@ -72,7 +72,7 @@ class SharedLimits:
         await asyncio.wait([self._task])
         self._task = None
         withdrawn = asyncio.ensure_future(self.broker.share(self.me, b'{}', 0.0))
-        withdrawn.add_done_callback(lambda done: done.cancelled() or done.exception())
+        withdrawn.add_done_callback(retrieve)
         await asyncio.wait([withdrawn], timeout=1)
 
 def added(

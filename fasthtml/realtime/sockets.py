@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from threading import get_ident
 from typing import Any, Literal
 
 from fastcore.basics import patch
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #ec9f722f
 from ..http.requests import Connection as Request
@@ -83,6 +84,14 @@ def _frame(piece: str | bytes) -> dict:
     "The ASGI message that carries one text, or bytes"
     return {'type': 'websocket.send', 'bytes': piece} if type(piece) is bytes else {'type': 'websocket.send', 'text': encodable(piece)}
 
+def _reading(read: Callable) -> Callable:
+    "A method of Starlette's that reads: once the program has closed the socket, it is refused as a `send` is"
+    @wraps(read)
+    async def method(self: 'Socket', *args: Any, **kwargs: Any) -> Any:
+        if self.application_state is WebSocketState.DISCONNECTED: await self._refuse()
+        return await read(self, *args, **kwargs)
+    return method
+
 TURN = 64  # Messages that may be sent without a turn for the event loop
 
 class Socket(Request, WebSocket):
@@ -94,6 +103,7 @@ class Socket(Request, WebSocket):
     conn_is_there: asyncio.Event | None = None    # Set when a plain `conn` has returned or sent something
     own_close: tuple[int, str] | None = None      # What we have closed with, or are closing
     closing: asyncio.Future | None = None         # Done when the program's `ws.close()` returns
+    receive_text, receive_bytes, receive_json = map(_reading, (WebSocket.receive_text, WebSocket.receive_bytes, WebSocket.receive_json))
     def __init__(self,
         scope: Scope,
         receive: Receive,

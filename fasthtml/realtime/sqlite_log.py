@@ -288,7 +288,7 @@ class SqliteLog:
     @property
     def name(self) -> bytes:
         "Begins the names of channels"
-        if not self._name: self._name = f'{quoted(self.prefix if isinstance(self.prefix, str) else self.prefix())}:'.encode()
+        if not self._name: self._name = f'{quoted(self.prefix)}:'.encode()
         return self._name
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #f5c4b7fb

@@ -17,6 +17,7 @@ from typing import Any
 from fastcore.basics import patch
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -268,7 +269,7 @@ async def finish(self: EventStream,
         try: await asyncio.wait([opening], timeout=1)
         except CancelledError as e: failure = failure or e
         opening.cancel()
-    if isinstance(failure, Exception) and without(failure, StreamClosed) is None: failure = None
+    if isinstance(failure, Exception) and without(failure, (StreamClosed, ClientDisconnect)) is None: failure = None
     ending = self._ending or StreamEnding(self)
     if self.connection is not None: return await self.connection.finish(ending, failure)
     await ending.stop()
@@ -301,7 +302,7 @@ async def _add(self: EventStream, text: str) -> bool:
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
-    connection.cancellation.went_on()
+    if connection.cancellation.task.cancelling(): connection.cancellation.went_on()
     accepted = not (connection.mailbox.closed or connection.finishing)
     if not accepted or self.batch.add(text) and not await self.batch.flush():
         if not connection.finishing: connection.end('gone')  # else it would get no closing event

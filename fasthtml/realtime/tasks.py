@@ -31,7 +31,7 @@ class Cancellation:
 
     def went_on(self) -> None:
         "The work has gone on after all requests so far: those of a task group of its own, or that it has caught"
-        if not self.used: self.overcome = self.task.cancelling()
+        if not self.used and self.task is asyncio.current_task(): self.overcome = self.task.cancelling()
 
     def cancel(self) -> None:
         "End the task at its next `await`"
@@ -66,9 +66,9 @@ class Cancellation:
 # %% ../../nbs/api/realtime/20_tasks.ipynb #05f62190
 def without(
     exc: BaseException | None,      # An exception, or a group of them
-    kind: type[BaseException],      # What is no failure
+    kind: type[BaseException] | tuple[type[BaseException], ...],  # What is no failure
 ) -> BaseException | None:          # What is left
-    "`exc` without exceptions of one kind"
+    "`exc` without exceptions of one kind, or some"
     if isinstance(exc, BaseExceptionGroup): return exc.split(kind)[1]
     return None if isinstance(exc, kind) else exc
 
@@ -107,7 +107,8 @@ class Stepped:
         self._coro, self._future = coro, None
         self._step()
 
-    def _step(self, _: Any = None) -> None:
+    def _step(self, done: asyncio.Future | None = None) -> None:
+        if done is not self._future: return   # cancelled in the turn in which it was done
         try: self._future = self._coro.send(None)
         except StopIteration: self._future = None
         except Exception:

@@ -22,6 +22,8 @@ from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #33fc7144
 from ..http.security import one_line as log_line
+from .connections import check_seconds
+from .lifecycle import check_wait
 from .regions import Drawing, fits, id_of, name_of, splice
 from .wire import sse_message, to_bytes
 
@@ -70,6 +72,10 @@ class Pacing:
     pace: float = 0.05           # Seconds between two drawings
     check: float | None = None   # Draw again every so many seconds while a page shows it; None: only when it has changed
     timeout: float = 10.0        # Seconds that a drawing may take
+
+    def __post_init__(self) -> None:
+        check_wait('pace', self.pace)
+        for name in 'check', 'timeout': check_seconds(name, getattr(self, name))
 
 class Watching(Protocol):
     "What a topic calls on a viewer"

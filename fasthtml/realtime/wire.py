@@ -277,7 +277,7 @@ def jitter(
 ) -> int:                     # A random wait, from that to twice that
     "Spread the return of many clients over time"
     base = 1000 if retry is None else max(int(retry), 100)
-    return random.randint(base, 2*base)
+    return random.SystemRandom().randint(base, 2*base)
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #a9586104
 class Message:

@@ -370,6 +370,8 @@ def _main4(dom: Dom, fragment: Any, where: SwapPlace, others: list[Part], done: 
 
 # %% ../../nbs/api/testing/35_swaps.ipynb #804ff85d
 _renamed = '[hx-disable],[data-hx-disable],[hx-disabled-elt],[data-hx-disabled-elt],[hx-trigger],[data-hx-trigger]'
+_joined = {'ws-connect': 'hx-ws:connect', 'ws-send': 'hx-ws:send', 'sse-connect': 'hx-sse:connect', 'sse-close': 'hx-sse:close',
+           'sse-swap': 'data-sse-swap'}   # htmx 4 warns of the first names
 _several_words = re.compile(r'''(^|\s)(from|target|root):(?:[({]([^(){}]*)[)}]|((?:closest|find|next|previous)\s+)(?:[({]([^(){}]*)[)}]
     |(?!(?:once|changed|consume|stop|halt|prevent|capture|passive)(?![\w-])|(?:delay|throttle|from|target|queue|root|rootMargin|threshold):)
     ([^\s,]+)))''', re.X)
@@ -382,10 +384,11 @@ def _quoted4(m: re.Match) -> str:
 def named4(
     root: Any, # A document or a fragment
 ) -> None:
-    "Give attributes of htmx 2 their names in htmx 4 as well, as the library's script does"
+    "Give attributes of htmx 2 their names in htmx 4, as the library's script does"
     def value(el: Any, name: str) -> str | None: return el.attrs.get(name, el.attrs.get(f'data-{name}'))
     for top in filter(is_element, list(root.children)):
-        for el in [top, *select(top, _renamed)]:
+        for el in [top, *select(top, _renamed + ',' + ','.join(f'[{name}]' for name in _joined))]:
+            for name in _joined.keys() & el.attrs.keys(): el.attrs.setdefault(_joined[name], el.attrs.pop(name))
             if value(el, 'hx-disable') in ('', 'true'): el.attrs['hx-ignore'] = ''
             if (said := value(el, 'hx-disabled-elt')) is not None and value(el, 'hx-disable') is None: el.attrs['hx-disable'] = said
             for name in ('hx-trigger', 'data-hx-trigger'):

@@ -42,7 +42,7 @@ from ..html.extras import MissingPackage
 from ..html.htmx import Swap, assets, hx_attrs, hx_attrs_only, hx_evts_only, htmx_exts, js_evts
 from ..http.errors import source_lines
 from ..http.handlers import inner_path, refuse_socket
-from ..http.hints import note_name
+from ..http.hints import is_library, note_name
 from ..http.security import origin_refusal
 from ..testing.hx_values import without_open
 from .cli import Misuse, load_app
@@ -94,11 +94,8 @@ def warning_text(
     if not forgotten: return message
     name = forgotten[1].lstrip('_')
     made = re.findall(r'File "([^"]+)", line (\d+)', message)
-    yours = [f'{file}:{line}' for file, line in made if not _is_ours(file)]
+    yours = [f'{file}:{line}' for file, line in made if not is_library(file)]
     return f'`{name}(...)` was called without `await`, so it did nothing: write `await {name}(...)`.' + (f' ({yours[-1]})' if yours else '')
-
-def _is_ours(file: str) -> bool:
-    return file.startswith(('<frozen', str(Path(__file__).parent.parent))) or 'site-packages' in file or '/lib/python' in file
 
 def follow_warnings(
     hints: Hints # Where they go
@@ -109,7 +106,7 @@ def follow_warnings(
     shown = warnings.showwarning
     def showwarning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
         text = warning_text(str(message))
-        if not _is_ours(filename) or text != str(message): hints.add(text, f'{filename}:{lineno}', quiet=text == str(message))
+        if not is_library(filename) or text != str(message): hints.add(text, f'{filename}:{lineno}', quiet=text == str(message))
         if text == str(message): shown(message, category, filename, lineno, file, line)
     warnings.showwarning = showwarning
     sys.set_coroutine_origin_tracking_depth(6)
@@ -389,7 +386,7 @@ class Dev:
         if path == dev_path + '.js': return await _script()(scope, receive, send)
         if scope['type'] != 'http': return await self.app(scope, receive, send)
         scope = {**scope, 'headers': [(k, v) for k, v in scope['headers'] if k != b'accept-encoding']}
-        try: await self.app(scope, receive, Looked(self, scope, send))
+        try: await self.app(scope, receive, Looked(self, {**scope}, send))   # a mounted app changes its own
         except Exception as e:
             what = ''.join(traceback.format_exception_only(e)).strip()
             self.hints.add(what, f'{scope["path"]} ({_place(e)})', quiet=True)
@@ -430,7 +427,7 @@ def _apps(app: Any) -> Iterator[FastHTML]:
 
 def _place(e: BaseException) -> str:
     "The innermost line of the program in a traceback"
-    frames = [f for f in traceback.extract_tb(e.__traceback__) if not _is_ours(f.filename)]
+    frames = [f for f in traceback.extract_tb(e.__traceback__) if not is_library(f.filename)]
     return f'{Path(frames[-1].filename).name}:{frames[-1].lineno}' if frames else type(e).__name__
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #15200642
@@ -513,7 +510,7 @@ class Broken:
         "What happened, where, and the source there"
         note_name(self.error)
         e, what = self.error, ''.join(traceback.format_exception_only(self.error)).strip()
-        frames = [f for f in traceback.extract_tb(e.__traceback__) if not _is_ours(f.filename)]
+        frames = [f for f in traceback.extract_tb(e.__traceback__) if not is_library(f.filename)]
         if isinstance(e, SyntaxError) and e.filename:
             what = f'{type(e).__name__}: {e.msg}'
             frames = [traceback.FrameSummary(e.filename, e.lineno or 1, '<module>')]

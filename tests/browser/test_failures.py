@@ -20,6 +20,7 @@ def make_app(htmx, **options):
     def index():
         return (
             Title('Home'),
+            Style('h1, p, li, strong, a { color: #373c44 }'),
             Table(Tbody(Tr(Td('row'), id='row'))),
             Form(Input(id='name', value='kept'), id='form', hx_post='/form', hx_swap='outerHTML', hx_target='this'),
             [
@@ -33,6 +34,7 @@ def make_app(htmx, **options):
                     '/dict',
                     '/json',
                     '/plain',
+                    '/number',
                     '/where',
                     '/empty',
                     '/words',
@@ -68,6 +70,10 @@ def make_app(htmx, **options):
     @app.get('/plain')
     def plain():
         return PlainTextResponse('<b>plain</b>', 409)
+
+    @app.get('/number')
+    def number(n: int):
+        return f'twice {n} is {n * 2}'
 
     @app.get('/where')
     def where():
@@ -108,6 +114,7 @@ SAYS = {
     'dict': 'is <taken>',
     'json': 'from json',
     'plain': '<b>plain</b>',
+    'number': 'Expected a whole number',
     'boosted': '410 Gone',
 }
 
@@ -120,6 +127,8 @@ def test_a_failed_request_is_told_and_destroys_nothing(page, htmx):
             page.click(f'#{id}')
             page.wait_for_function('says => document.querySelector(".fh-toast-error")?.textContent.includes(says)', arg=says)
             assert page.inner_text('#row') == 'row' and page.title() == 'Home' and page.input_value('#name') == 'kept'
+            inks = page.evaluate('[...document.querySelectorAll(".fh-toast-error, .fh-toast-error *")].map(o => getComputedStyle(o).color)')
+            assert set(inks) == {'rgb(255, 255, 255)'}, 'a stylesheet coloured what the message says'
             assert 'secret' not in page.content() and page.locator('[role=alert]').count() >= 1
         page.click('.fh-toast-error .fh-toast-dismiss')
         page.wait_for_function('!document.querySelector(".fh-toast-error")')
@@ -164,7 +173,7 @@ def test_a_toast_beside_an_empty_answer_a_text_or_a_response_is_shown_now(page, 
 def test_focus_stays_when_a_push_replaces_the_field(page, htmx):
     with served(make_app(htmx)) as server:
         page.goto(server.url)
-        page.wait_for_function("!document.querySelector('[ws-connect]').matches('.htmx-request')")
+        page.wait_for_function("!document.querySelector('#text').form.matches('.htmx-request')")
         for i in range(3):
             page.click('input#text') if i == 0 else None
             page.keyboard.type(f'line {i}')

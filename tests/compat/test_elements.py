@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from fasthtml.html.element import (
     FT,
@@ -21,6 +22,7 @@ from fasthtml.html.element import (
     valmap,
     voids,
 )
+from fasthtml.html.fragments import as_partial
 from fasthtml.html.htmx import HtmxResponseHeaders
 from fasthtml.html.render import dict2xml, highlight, iter_chunks, showtags, static, to_xml
 from fasthtml.html.tags import (
@@ -283,6 +285,25 @@ def test_htmx_values():
     assert to_html(P(hx_vals=Safe('js:{a}'))) == '<p hx-vals="js:{a}"></p>'
     assert to_html(P(hx_boost=True, hx_push_url=False, hidden=True)) == '<p hx-boost="true" hx-push-url="false" hidden></p>'
     with pytest.raises(ValueError, match='has no id'): to_html(P(hx_target=Div('x')))
+
+
+IDS = {'box': '#box', 'a-1': '#a-1', '-x': '#-x', 'é': '#é', 5: '[id="5"]', '5a': '[id="5a"]', '-5': '[id="-5"]', 'row:5': '[id="row:5"]',
+       'a.b': '[id="a.b"]', 'a"b': r'[id="a\"b"]', 'a\\b': r'[id="a\\b"]', 'a b': '[id="a b"]'}
+REFERENCES = {'hx_target': lambda el: P(hx_target=el).attrs['hx-target'], 'hx_include': lambda el: P(hx_include=el).attrs['hx-include'],
+              'target_id': lambda el: P(target_id=el.id).attrs['hx-target'], 'retarget': lambda el: HtmxResponseHeaders(retarget=el).v,
+              'out of band': lambda el: as_partial(el).attrs['hx-target']}
+
+
+@pytest.mark.parametrize('how', REFERENCES)
+@pytest.mark.parametrize('id', IDS, ids=repr)
+def test_an_element_is_found_by_its_id_whatever_it_holds(how, id):
+    el = Div('x', id=id, hx_swap_oob='true')
+    said = REFERENCES[how](el)
+    assert said == IDS[id] and LexborHTMLParser(to_html(el, P(id='other'))).css_first(said).text() == 'x'
+
+
+def test_an_element_without_an_id_is_no_target():
+    with pytest.raises(ValueError, match='has no id'): HtmxResponseHeaders(retarget=Div('x'))
 
 
 def test_a_stream_says_how_it_closes():

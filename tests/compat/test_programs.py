@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from fasthtml.common import *
 from fasthtml.html.tags import show as shown
 from fasthtml.pico import Card, Container, Grid, Group
+from fasthtml.workshop.check import check_program
 from fasthtml.workshop.jupyter import frame
 
 HX = {'HX-Request': 'true'}
@@ -707,3 +708,28 @@ def test_a_size_is_a_number_of_pixels_or_a_length(what, size, css):
 def test_a_video_keeps_its_shape_where_both_sizes_are_pixels(width, style, inner):
     box = html(to_xml(YouTubeEmbed('x', width=width))).css_first('div')
     assert box.attributes['style'] == style and box.css_first('iframe').attributes['style'] == f'{inner}; width: 100%; border: 0'
+
+
+STARS = {   # imports of a program that makes a Table: is it the element?
+    'fastlite below': ('from fasthtml.common import *\nfrom fastlite import *', False),
+    'fastlite above': ('from fastlite import *\nfrom fasthtml.common import *', True),
+    'by name': ('from fasthtml.common import *\nfrom fastlite import database', True),
+    'said again': ('from fasthtml.common import *\nfrom fastlite import *\nfrom fasthtml.common import Table', True),
+    'meant': ('from fasthtml.common import *\nfrom fastlite import Table', None),
+    'its own': ('from fasthtml.common import *\nclass Table:\n    def __init__(self, *c): ...\n    def __str__(self): return ""', None),
+}
+
+
+@pytest.mark.parametrize(('imports', 'element'), STARS.values(), ids=STARS)
+def test_an_element_that_a_star_import_replaced_is_named(tmp_path, imports, element):
+    pytest.importorskip('fastlite')
+    program = tmp_path/'main.py'
+    program.write_text(f'{imports}\nrows, folder = Table(Tbody(Tr(Td(1)))), Path()\n')
+    found = [o.text for o in check_program(program) if 'star import' in o.text]
+    assert len(found) == (element is False)
+    names = {}
+    exec(imports, names)
+    table = names['Table'](Thead(), Tbody())
+    if element: assert str(table) == '<table><thead></thead><tbody></tbody></table>'
+    elif element is False:
+        with pytest.raises(TypeError, match='star import, as that of fastlite, replaced the element'): to_xml(Div(table))

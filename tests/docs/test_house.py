@@ -128,6 +128,15 @@ def test_only_common_imports_stars(module):
     assert module == 'common' or not stars, f'{module} has a star import in line {stars}'
 
 
+@pytest.mark.parametrize('module', sorted(set(MODULES) - {'html.element'}))   # there it is an option of a helper for tests
+def test_a_program_that_seeds_random_gets_its_own_sequence(module):
+    "And a thousand processes with one seed do not reconnect in the same instant: our numbers come from the system"
+    used = [(node.lineno, node.attr) for node in ast.walk(ast.parse(file_of(module).read_text(encoding='utf-8')))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == 'random']
+    shared = [(line, name) for line, name in used if name != 'SystemRandom']
+    assert not shared and 'random' not in [name for _, name, names in imports(file_of(module)) if names], shared
+
+
 @pytest.mark.parametrize('module', sorted(name for name, (layer, _) in MODULES.items() if layer == 0))
 def test_html_needs_no_server(module):
     "Neither Starlette nor asyncio is loaded by a module of the layer `html`"

@@ -6,6 +6,7 @@ every place where what a function of the program says lets a client in; `kinds` 
 import functools
 import inspect
 import logging
+import sqlite3
 from base64 import b64encode
 
 import pytest
@@ -37,7 +38,9 @@ def bare(f):
 def kinds(says):
     "The function `says`, as every kind of function"
     async def later(auth): return says(auth)
+    async def later_still(auth): return later(auth)
     def generator(auth): yield says(auth)
+    async def later_a_generator(auth): return generator(auth)
     async def async_generator(auth): yield says(auth)
     class Plain:
         def __call__(self, auth): return says(auth)
@@ -53,7 +56,8 @@ def kinds(says):
         'coroutine': later, 'partial': functools.partial(later), 'async object': Later(), 'async method': Plain().later,
         'decorated': logged(later), 'decorated without a name': bare(later), 'lambda of a coroutine': lambda auth: later(auth),
         'decorated object': bare(Later()), 'partial of an object': functools.partial(Later()), 'awaitable': lambda auth: Awaited(auth),
-        'generator': generator, 'async generator': async_generator,
+        'coroutine of a coroutine': later_still, 'decorated coroutine of a coroutine': logged(later_still),
+        'generator': generator, 'async generator': async_generator, 'coroutine of a generator': later_a_generator,
         'decorated generator': logged(generator), 'decorated async generator': logged(async_generator)}
 
 
@@ -128,6 +132,31 @@ def test_what_a_check_says_is_obeyed_whatever_kind_of_function_it_is(kind, check
     assert not CHECKS[check](f, 'bo')
     if kind in GENERATORS: assert not CHECKS[check](f, 'ann') and not made, 'nothing of a generator has run'
     else: assert CHECKS[check](f, 'ann') and made == ['bo', 'ann']
+
+
+UNDECIDED = {'iterator': lambda: filter(None, []), 'cursor': lambda: sqlite3.connect(':memory:').execute('select 1 where 0'),
+             'function': lambda: len, 'method': lambda: 'ann'.isupper, 'own function': lambda: (lambda: False),
+             'async iterator': lambda: aiter(Never())}
+
+
+class Never:
+    def __aiter__(self): return self
+    async def __anext__(self): raise StopAsyncIteration
+
+
+@pytest.mark.parametrize('check', CHECKS)
+@pytest.mark.parametrize('kind', ['plain', 'coroutine'])
+@pytest.mark.parametrize('what', UNDECIDED)
+def test_what_is_true_whatever_it_would_say_lets_nobody_in(what, kind, check, caplog):
+    "`filter(...)`, a cursor without rows, and a function that was not called are true, as any object is"
+    caplog.set_level(logging.CRITICAL)
+    assert not CHECKS[check](kinds(lambda auth: UNDECIDED[what]())[kind], 'ann')
+
+
+@pytest.mark.parametrize('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])
+def test_a_header_that_names_nobody_is_a_401(header):
+    app = FastHTML(secret_key='k', middleware=[user_pwd_auth(lambda name, password: True)])
+    assert Client(app).get('/', headers={'Authorization': header.encode('latin-1')}).status_code == 401
 
 
 @pytest.mark.parametrize('kind', kinds(bool))

@@ -144,6 +144,23 @@ def test_a_file_behind_a_guard_is_kept_by_no_cache_that_many_share(guarded, how,
     assert how == 'StaticNoCache' or 'immutable' in told[1]
 
 
+AROUND = {
+    'app of Starlette': lambda auth, app: Starlette(routes=[Mount('/', app=app)], middleware=[auth]),
+    'mount of Starlette': lambda auth, app: Starlette(routes=[Mount('/', app=app, middleware=[auth])]),
+    'nothing else': lambda auth, app: auth.cls(app, *auth.args, **auth.kwargs)}
+
+
+@pytest.mark.parametrize('around', AROUND)
+@pytest.mark.parametrize('how', [how for how in WAYS if how not in ('fast_app', 'StaticNoCache')])
+def test_so_is_a_file_of_an_app_that_stands_behind_basic_authentication(how, around, folders):
+    app, file = FastHTML(secret_key='k'), folders/'public'/'site.css'
+    WAYS[how](app, folders/'public')
+    client = TestClient(AROUND[around](user_pwd_auth(ann='x'), app))
+    assert client.get('/site.css').status_code == 401
+    told = client.get(f'/site.css?v={file_version(file)}', headers={'Authorization': 'Basic YW5uOng='}).headers['cache-control']
+    assert 'private' in told and 'public' not in told
+
+
 @pytest.mark.parametrize('how', ['mount before=', 'route before='])
 def test_so_is_a_file_behind_a_guard_of_its_mount_or_route(how, folders):
     app = FastHTML(secret_key='k')

@@ -9,8 +9,12 @@ import json
 import threading
 
 import pytest
+from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import StreamingResponse
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from fasthtml.app import live, static
@@ -177,9 +181,26 @@ IN_PARTS = {   # What a program answers with, from a generator that never waits
     'a response beside a header': lambda parts: (StreamingResponse(parts()), HttpHeader('X-A', 'b')),
 }
 
+def middleware(dispatch): return dict(middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)])
+def by_itself(make):
+    "A route of Starlette"
+    async def answer(req): return make()
+    return Route('/x', answer)
+async def pass_by(req, call_next): return await call_next(req)
+
+
+OUTSIDE = {   # The same from what is not ours; a response only
+    'route of Starlette': lambda answer: dict(routes=[by_itself(answer)]),
+    'mount of Starlette': lambda answer: dict(routes=[Mount('/', app=Starlette(routes=[by_itself(answer)]))]),
+    'behind middleware': lambda answer: dict(routes=[by_itself(answer)], **middleware(pass_by)),
+    'middleware': lambda answer: middleware(lambda req, call_next: asyncio.sleep(0, answer())),
+}
+
+
 @pytest.mark.parametrize('part', ['x' * 1000, ''], ids=['text', 'nothing'])
-@pytest.mark.parametrize('where', ['handler', 'guard', 'after', 'exception', 'crash', 'mount', 'group'])
-@pytest.mark.parametrize('what', IN_PARTS)
+@pytest.mark.parametrize('what, where', [
+    *((what, where) for what in IN_PARTS for where in ('handler', 'guard', 'after', 'exception', 'crash', 'mount', 'group')),
+    *(('a response', where) for where in OUTSIDE)])
 def test_others_have_their_turn_while_parts_are_sent(what, where, part):
     "A client that reads fast, or one that has left: servers take what is sent to it without waiting"
     parts, made = given(part, 3000)
@@ -188,6 +209,7 @@ def test_others_have_their_turn_while_parts_are_sent(what, where, part):
     def nothing(): return 1 / 0 if where in ('exception', 'crash') else None
     options = {'guard': dict(before=answer), 'after': dict(after=answer), 'exception': dict(exception_handlers={ZeroDivisionError: failed}),
                'crash': dict(exception_handlers={500: failed})}
+    if where in OUTSIDE: options[where] = OUTSIDE[where](answer)
     app = FastHTML(secret_key='k', **options.get(where, {}))
     inner = FastHTML(secret_key='k') if where == 'mount' else APIRouter() if where == 'group' else app
     inner.get('/x')(answer if where in ('handler', 'mount', 'group') else nothing)

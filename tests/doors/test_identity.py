@@ -145,6 +145,24 @@ def test_logging_out_of_one_app_leaves_the_other():
     assert client.get('/').status_code == 303 and 'auth' not in client.session
 
 
+WAYS_OUT = {'pop': lambda session: session.pop('auth'), 'None': lambda session: session.update(auth=None),
+            'empty': lambda session: session.update(auth=''), 'clear': lambda session: session.clear(),
+            'another user': lambda session: session.update(auth='bo')}
+
+
+@pytest.mark.parametrize('how', WAYS_OUT)
+def test_a_program_that_takes_the_user_out_of_the_session_has_logged_them_out(how):
+    site, _ = app_of(Anybody, Pretend('public'), skip=['/out'])
+    admin, _ = app_of(Anybody, Pretend('staff'))
+    site.mount('/admin', admin)
+    site.post('/out')(lambda session: WAYS_OUT[how](session))
+    client = Client(site, HOME)
+    for root in ('', '/admin'): log_in(client, root)
+    assert [client.get(path).status_code for path in ('/', '/admin/')] == [200, 200]
+    client.post('/out')
+    assert [client.get(path).headers['location'] for path in ('/', '/admin/')] == ['/login', '/login']
+
+
 def test_apps_that_share_a_realm_share_logins():
     granting, _ = app_of(Anybody, Pretend('a'), realm='ours')
     other, _ = app_of(Anybody, Pretend('b'), realm='ours')

@@ -26,7 +26,7 @@ SMUGGLED = Safe('''<script>window.injected = 'inline'</script><script type="modu
 <script src="data:text/javascript,window.injected='data'"></script>
 <img src="data:," onerror="window.injected = 'handler'"><iframe srcdoc="<script>parent.injected = 'frame'</script>"></iframe>
 <svg onload="window.injected = 'svg'"><script>window.injected = 'svg script'</script></svg>
-<a href="javascript:window.injected='link'" id="link">x</a>''')
+<a href="javascript:window.injected='link'" id="link">x</a><base href="/uploads/">''')
 
 
 def ours(mark): return P(mark, cls='arrived'), Script(f"document.body.dataset.ran = '{mark}'"), Style('.arrived {color: rgb(1, 2, 3)}')
@@ -45,6 +45,8 @@ def make_app(htmx):
     ways['stream'] = parts
     for name, f in ways.items(): add(f'/{name}', f)
     add('/evil.js', lambda: Response('window.injected = "file"', media_type='text/javascript'))
+    add('/uploads/mine.js', lambda: Response('window.injected = "file of the same name"', media_type='text/javascript'))
+    add('/mine.js', lambda: Response('document.body.dataset.file = "mine"', media_type='text/javascript'))
     async def events(): yield Div(P('pushed', cls='arrived'), SMUGGLED)
     add('/events', lambda: EventStream(events()))
     async def connected(send): await send(Div(P('pushed', cls='arrived'), SMUGGLED, id='pushed'))
@@ -54,7 +56,9 @@ def make_app(htmx):
               'ws': Div(Div(id='pushed'), hx_ext='ws', ws_connect='/ws')}
     for name, el in pushed.items(): add(f'/with-{name}', lambda el=el: el)
     buttons = [Button(name, id=f'b-{name}', hx_get=f'/{name}', hx_target='#out', hx_swap='innerHTML') for name in ways]
-    def home(): return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, Script("document.body.dataset.ran = 'home'"))
+    def home():
+        scripts = Script(src='mine.js'), Script("document.body.dataset.ran = 'home'")
+        return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, *scripts)
     add('/', home)
     app.ways = list(ways)
     return app
@@ -66,7 +70,7 @@ def test_a_smuggled_script_does_not_run_in_a_page_or_a_fragment(page, htmx):
     app = make_app(htmx)
     with serve(app) as server:
         page.goto(server.url)
-        page.wait_for_selector('body[data-ran=home]')
+        page.wait_for_selector('body[data-ran=home][data-file=mine]')
         assert page.evaluate('window.injected') is None
         for name in app.ways:
             page.click(f'#b-{name}')
@@ -77,6 +81,39 @@ def test_a_smuggled_script_does_not_run_in_a_page_or_a_fragment(page, htmx):
             page.click('#link >> nth=0')
             assert page.evaluate('window.injected') is None, name
         assert not [p for p in page.problems if 'Content Security Policy' not in p and '404' not in p], page.problems
+        page.problems.clear()
+
+
+EVIL = "data:text/javascript,window.injected='morph'"
+IDLE = {'empty': {}, 'json': dict(type='application/json'), 'template': dict(type='text/template', src='/none'),
+        'old': dict(nomodule=True, src='/none')}
+OVER = [f'<script id="{name}-{n}" {attrs}>{code}</script>' for name in IDLE for n, (attrs, code) in enumerate([
+    (f'src="{EVIL}"', ''), ('type="text/javascript"', "window.injected = 'inline'"), (f'type="text/javascript" src="{EVIL}"', '//'),
+    ('type="module"', "window.injected = 'module'"), (f'src="{EVIL}"', '//')])]
+
+
+def test_a_script_of_ours_that_has_not_run_does_not_become_theirs_in_a_morph(page):
+    "htmx 4 gives a script that is there the attributes and the text of one with its id, and the browser leaves it the nonce"
+    app = FastHTML(csp=True, exts='sse', htmx=4, secret_key='x')
+    def idle():
+        return [Script('{}' if name == 'json' else None, id=f'{name}-{n}', **attrs) for name, attrs in IDLE.items() for n in range(5)]
+    async def events(): yield Div(Safe(''.join(OVER)), P('pushed', cls='arrived'))
+    pushed = dict(id='pushed', hx_ext='sse', sse_connect='/events', sse_swap='message', hx_swap='innerMorph')
+    def home():
+        fragment = Button('fragment', id='b-fragment', hx_get='/fragment', hx_target='#out', hx_swap='innerMorph')
+        stream = Button('with', id='b-with', hx_get='/with', hx_target='#aside', hx_swap='innerHTML')
+        return fragment, stream, Div(idle(), id='out'), Div(id='aside')
+    pages = {'': home, 'events': lambda: EventStream(events()), 'fragment': lambda: (Safe(''.join(OVER)), *ours('fragment')),
+             'with': lambda: (Div(idle(), **pushed), *ours('with'))}
+    for name, f in pages.items(): app.get(f'/{name}', name=name or 'home')(f)
+    with serve(app) as server:
+        page.goto(server.url)
+        for name in ('fragment', 'with'):
+            page.click(f'#b-{name}')
+            page.wait_for_selector(f'body[data-ran={name}]')
+        page.wait_for_selector('#pushed .arrived')
+        page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
+        assert page.evaluate('window.injected') is None
         page.problems.clear()
 
 

@@ -3,21 +3,27 @@ import asyncio
 import contextlib
 import http.client as http_client
 import json
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import pytest
+import starlette
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.datastructures import URLPath
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
+import fasthtml
 from fasthtml.common import *
+from fasthtml.http.hints import is_library
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -287,6 +293,31 @@ def test_python_s_words_stay_inside_unless_debug():
     assert 'top <secret>' in page.css_first('h1').text() and "raise KeyError('top <secret>')" in page.css_first('pre b').text()
     text = page.body.text()
     assert 'boom' in text and '/boom/7?q=1' in text and "'n': " in text and 'test_app.py' in text and 'hid' + 'den' not in text
+
+
+def in_python(): return json.loads('{')
+def in_the_library(): return to_html(P(hx_target=P('without an id')))
+def in_another_package(): return URLPath('/', protocol='x').make_absolute_url(None)
+def in_what_is_imported(): return import_module('no_such_module')
+
+
+@pytest.mark.parametrize('fail', [in_python, in_the_library, in_another_package, in_what_is_imported], ids=lambda f: f.__name__)
+def test_debug_shows_the_line_of_the_program_that_called_what_fails(fail):
+    app = new_app(debug=True)
+    app.get('/')(fail)
+    page = LexborHTMLParser(client(app, raise_server_exceptions=False).get('/', headers={'Accept': 'text/html'}).text)
+    assert f'def {fail.__name__}()' in page.css_first('pre b').text() and 'test_app.py' in page.css_first('dl').text()
+
+
+PACKAGE = os.path.dirname(fasthtml.__file__)
+
+
+@pytest.mark.parametrize('file, library', [
+    (json.__file__, True), (starlette.__file__, True), (fasthtml.__file__, True), ('<frozen importlib._bootstrap>', True),
+    ('/usr/lib/python3/dist-packages/other.py', True), (__file__, False), ('<stdin>', False), ('<string>', False),
+    ('/srv/ann/fasthtml/main.py', False), ('/srv/ann/lib/python/main.py', False), (f'{PACKAGE}_demo/main.py', False),
+    (f'{os.path.dirname(os.__file__)}.own/main.py', False), ('/srv/ann/my-site-packages/main.py', False)])
+def test_whose_file_it_is(file, library): assert is_library(file) is library
 
 
 def test_debug_gives_programs_plain_text():

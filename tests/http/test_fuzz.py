@@ -27,8 +27,8 @@ from starlette.datastructures import UploadFile
 
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft
-from fasthtml.http.params import FrameBody, cookie, header, make_plan
-from fasthtml.http.requests import BadJson
+from fasthtml.http.params import cookie, header, make_plan
+from fasthtml.http.requests import BadJson, FrameBody
 from params_kit import Called
 
 
@@ -476,7 +476,7 @@ def test_no_path_gives_a_500_or_an_unescaped_echo(handler, a, b, query):
 def test_no_frame_does_more_than_a_bad_json(text):
     def f(a: int, order: Order, hx_request: str = ''): ...
 
-    make_plan(f, kind='ws')
+    make_plan(f)
     try:
         message = FrameBody(text)
     except BadJson as e:

@@ -89,6 +89,16 @@ def test_default_title_and_the_order_of_the_head():
     assert page.css_first('link[rel=canonical]').attributes['href'] == 'https://testserver/?q=1'
 
 
+@pytest.mark.parametrize('wrong', [['a'], ('a', 'b'), {'a': 1}, b'http://x', str, 'example.org', '//example.org', 'javascript:1', 'ftp://x',
+                                   'http://', 'http://a b', 'https://x?y', 'https://x#y', ' '], ids=str)
+def test_a_canonical_address_that_is_none_is_an_error_when_the_app_is_made(wrong):
+    with pytest.raises(ValueError, match="Give one as 'https://example.org', or True or False"): FastHTML(secret_key='k', canonical=wrong)
+
+
+@pytest.mark.parametrize('right', [True, False, None, '', 1, 0, 'https://example.org', 'http://localhost:5001/', 'https://example.org/shop'])
+def test_any_other_canonical_is_taken(right): assert FastHTML(secret_key='k', canonical=right).canonical == (right or False)
+
+
 def test_canonical_may_be_switched_off_or_set_by_the_request():
     assert 'canonical' not in get(returning(P()), headers={}, canonical=False).text
     async def handler(request):

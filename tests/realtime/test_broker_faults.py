@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -17,12 +18,12 @@ import pytest
 from channel_kit import Client, texts
 from fasthtml.app.app import FastHTML
 from fasthtml.realtime import sqlite_log
-from fasthtml.realtime.channels import RESYNC
 from fasthtml.realtime.entries import Away, LogBatch, PendingMessage, nowhere
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.sqlite_log import SqliteLog
+from fasthtml.realtime.wire import RESYNC
 from law_kit import Proxy
 from support import until
 
@@ -337,6 +338,29 @@ async def test_an_error_names_host_and_cause_and_never_a_password(own_valkey, ch
         assert any(word in str(e.value) for word in ('WRONGPASS', 'invalid username-password', 'Authentication', 'refused')), e.value
 
 
+SECRET = 's3' + 'cret'   # not as such in the lines of a traceback
+WRONG = ['redis://:{}/x@host:6379/0', 'redis://:{}#x@host', 'redis://:{}?x@host', 'redis://:x/{}@host', 'redis://ada:{}/@host', 'redis://:{}',
+         'redis:/:{}@host', ':{}@host', 'ada:{}@host', '//:{}@host', 'rediss://:{}@[::1', 'redis://:{}\u2100@host', 'mongo://ada:{}@host', 'http://:{}@host/?password={}',
+         'redis+sentinel://:{}/x@one:1,two:2/main', 'redis://host:{}/0', 'redis://:{}@two@host:x']
+RIGHT = ['redis://:{}@host:6379/0', 'rediss://ada:{}@[::1]:6379', 'unix://:{}@/tmp/a.sock', 'redis://host/0?password={}', 'redis://:{}%2Fx@host',
+         'redis://b\xfccher.example:1',
+         'unix:///tmp/a@b.sock']
+
+
+@pytest.mark.parametrize('option', ['broker', 'sess_store'])
+@pytest.mark.parametrize('address', WRONG)
+def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_password(address, option):
+    "What Python says of it may quote the password as a port"
+    with pytest.raises(ValueError, match='cannot be read|is no address|Unknown session store') as e:
+        FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
+    assert SECRET not in ''.join(traceback.format_exception(e.value))
+
+
+@pytest.mark.parametrize('option', ['broker', 'sess_store'])
+@pytest.mark.parametrize('address', RIGHT)
+def test_any_other_address_is_taken(address, option): FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
+
+
 async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valkey, channel, monkeypatch):
     import redis
     import redis.asyncio
@@ -349,7 +373,7 @@ async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valk
     rooms[0].join(listener)
     for n, room in enumerate(rooms): await room.publish(str(n))
     await until(lambda: listener.texts == ['0', '1', '2'])
-    assert FastHTML(secret_key='k', broker='memory').site.broker.status().kind == 'memory'
+    assert FastHTML(secret_key='k', broker='memory').site.hub.broker.status().kind == 'memory'
     for room in rooms: await room.broker.close()
 
 

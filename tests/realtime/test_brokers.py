@@ -15,14 +15,13 @@ import pytest
 from websockets.asyncio.client import connect
 
 from channel_kit import Client, numbers, texts
-from fasthtml.realtime.channels import RESYNC
 from fasthtml.realtime.entries import LogEntry, Place, backoff, pack, parse_place
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError, NotSent
 from fasthtml.realtime.redis_log import redis_broker
 from fasthtml.realtime.shards import Reader, Shard
 from fasthtml.realtime.sqlite_log import sqlite_broker
-from fasthtml.realtime.wire import Message
+from fasthtml.realtime.wire import RESYNC, Message
 from law_kit import Proxy
 from support import SseClient, serve_process, until, wait_until
 
@@ -542,7 +541,7 @@ async def own(text: str):
 async def test_a_message_while_the_broker_is_away_is_answered_and_the_socket_stays_open(path, answer, own_valkey, tmp_path):
     "S2"
     env = {'FASTHTML_BROKER': own_valkey.url}
-    code = SOCKETS + '\napp.site.broker.timeout = 0.3\n'
+    code = SOCKETS + '\napp.site.hub.broker.timeout = 0.3\n'
     with serve_process(code, tmp_path, [*UVICORN, '0'], env) as process:
         async with connect(f'ws://127.0.0.1:{process.port}{path}') as ws:
             async def delivered():   # a busy machine may need longer than the 0.3 s

@@ -12,9 +12,10 @@ from websockets.exceptions import ConnectionClosed
 
 from channel_kit import Client, numbers, texts
 from fasthtml.app.app import FastHTML
-from fasthtml.realtime.channels import RESYNC, Channel
+from fasthtml.realtime.channels import Channel
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.sse import EventStream
+from fasthtml.realtime.wire import RESYNC
 from support import need_files, serve, until
 
 

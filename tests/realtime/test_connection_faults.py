@@ -13,6 +13,7 @@ import weakref
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
@@ -20,7 +21,7 @@ from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signa
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
 from support import SseClient, raw_connection, serve, until, wait_until
-from wire_kit import Wire, others_done
+from wire_kit import VirtualLoop, Wire, others_done
 
 SOCKET_GONE, STREAM_GONE = {'type': 'websocket.disconnect', 'code': 1001}, {'type': 'http.disconnect'}
 
@@ -553,6 +554,66 @@ async def test_a_task_of_the_programs_that_sends_after_the_end_is_no_news(part, 
     assert not complaints(caplog)
 
 
+@pytest.mark.parametrize('how', ['gathered', 'in turn', 'beside a task'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'on_error', 'object'])
+async def test_a_function_that_goes_on_sending_to_a_client_that_has_left_is_no_news(part, how, caplog):
+    "From the second refused send on, the sender is cancelled: no other code has asked for that. `disconn` gets the client's code"
+    app, rounds, codes, beside = FastHTML(secret_key='x'), 0, [], []
+    async def pumps(send):
+        if how == 'beside a task': beside.append(asyncio.create_task(pump(send)))
+        await pump(send)
+    async def pump(send):
+        nonlocal rounds
+        while True:
+            rounds += 1
+            with contextlib.suppress(Exception):
+                if how == 'gathered': await asyncio.gather(send('a'), send('b'))
+                else: await send('a')
+    async def needs(n: int): pass
+    async def nothing(): pass
+    async def disconn(code: int): codes.append(code)
+    options = {} if part == 'handler' else {part: pumps}
+    if part == 'object': app.get('/x')(streaming(pumps))
+    else: app.ws('/x', disconn=disconn, **options)(pumps if part == 'handler' else needs if part == 'on_error' else nothing)
+    with caplog.at_level(logging.INFO):
+        async with talking(app, kind='http' if part == 'object' else 'websocket') as one:
+            if part != 'object': one.say()
+            await until(lambda: rounds > 3)
+            one.failure = OSError('gone')
+            before = rounds
+            await until(lambda: rounds > before + 1 or one.task.done())
+            for _ in range(10): await asyncio.sleep(0)
+            one.leave()
+            await asyncio.wait([one.task], timeout=30)
+    assert codes == ([] if part == 'object' else [1001])
+    assert not [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR], caplog.text
+
+
+def streaming(f):
+    "A handler that lets a function send"
+    async def handler(): await f(EventStream().send)
+    return handler
+
+
+@pytest.mark.parametrize('quick', [0, 1])
+def test_a_message_whose_handler_hangs_delays_disconn_as_little_as_the_one_before_it(quick):
+    "Both were received before their client left; on a clock of the test"
+    async def main():
+        app, loop, ends = FastHTML(secret_key='x'), asyncio.get_running_loop(), []
+        async def disconn(): ends.append(loop.time())
+        @app.ws('/x', disconn=disconn)
+        async def handler(n: int): await asyncio.sleep(0.2 if n < quick else 100_000)
+        one = Client_(kind='websocket').start(app)
+        for n in range(3): one.say(json.dumps({'n': n}))
+        await until(lambda: app.lifecycle.connections)
+        await asyncio.sleep(0.1)
+        one.leave()
+        await asyncio.wait([one.task], timeout=1000)
+        return one.task.done(), ends, app.site.limits.open
+    done, ends, left = asyncio.Runner(loop_factory=VirtualLoop).run(main())
+    assert done and len(ends) == 1 and ends[0] < 5 and left == 0, (done, ends)
+
+
 @pytest.mark.parametrize('failure', GONE[:2], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize('how', ['source', 'object', 'object of a plain function', 'channel'])
 async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failure, caplog):
@@ -571,6 +632,51 @@ async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failu
         one.failure = failure
         await one.start(app).task
     assert not complaints(caplog)
+    await others_done(before)
+
+
+UPLOADS = 'answer', 'answer, task group', 'source', 'source, task group', 'object', 'object, task group', 'object, read before', 'parts'
+
+@pytest.mark.parametrize('what', UPLOADS)
+async def test_a_client_that_leaves_while_its_upload_is_read_is_no_news_and_no_stream_stays_open(what, caplog):
+    "Starlette raises ClientDisconnect in what reads the body, perhaps before the stream is notified"
+    app, reading, before = FastHTML(secret_key='x'), asyncio.Event(), asyncio.all_tasks()
+    async def read(req):
+        async for _ in req.stream(): reading.set()
+    async def read_in_group(req):
+        async with asyncio.TaskGroup() as group: group.create_task(read(req))
+    reads = read_in_group if 'group' in what else read
+
+    @app.post('/answer')
+    async def answer(req: Request): await reads(req)
+
+    @app.post('/source')
+    async def source(req: Request):
+        async def events():
+            yield 'begun'
+            await reads(req)
+        return EventStream(events())
+
+    @app.post('/object')
+    async def object_(req: Request):
+        reader = asyncio.ensure_future(reads(req)) if 'before' in what else None
+        if reader: await reading.wait()
+        await EventStream().send('begun')
+        await (reader or reads(req))
+
+    @app.post('/parts')
+    async def parts(req: Request):
+        yield P('begun')
+        await reads(req)
+    one = Client_(f'/{what.partition(",")[0]}', method='POST', headers=[(b'host', b'x'), (b'content-length', b'1000')])
+    one.incoming.put_nowait({'type': 'http.request', 'body': b'x'*10, 'more_body': True})
+    with caplog.at_level(logging.INFO):
+        one.start(app)
+        await reading.wait()
+        if 'answer' not in what: await until(lambda: b'begun' in one.body)
+        one.leave()   # one message: the reader that has waited longest gets it
+        await one.task
+    assert not complaints(caplog) and not app.lifecycle.connections
     await others_done(before)
 
 
@@ -636,6 +742,29 @@ async def test_a_cancellation_from_outside_near_one_of_ours_goes_on(path):
     assert not lost, f'CancelledError did not arrive {lost} turns after the client had left'
 
 
+async def test_a_cancellation_from_outside_goes_on_although_a_task_sends_in_the_same_turn():
+    "It is the handler that must go on, and has not: what its tasks do says nothing of that"
+    app, sending = FastHTML(secret_key='x'), []
+
+    @app.get('/x')
+    async def x():
+        stream = EventStream()
+        async def pump():
+            while True:
+                await stream.send('x')
+                await asyncio.sleep(0)
+        sending.append(asyncio.create_task(pump()))
+        await asyncio.sleep(1000)
+    for turns in range(4):
+        one = Client_(turns=turns).start(app)
+        await until(lambda one=one: len(one.sent) > 5)
+        one.leave()
+        one.task.cancel()
+        await asyncio.wait([one.task], timeout=30)
+        assert one.task.cancelled(), turns
+    for task in sending: task.cancel()
+
+
 @pytest.mark.parametrize('order', ['ours first', 'theirs first'])
 async def test_a_cancellation_from_outside_in_the_same_turn_as_ours_goes_on(order):
     "Before either has arrived, the source has ended by itself"
@@ -653,6 +782,31 @@ async def test_a_cancellation_from_outside_in_the_same_turn_as_ours_goes_on(orde
     one = Client_().start(app)
     await asyncio.wait([one.task], timeout=30)
     assert one.task.cancelled()
+
+
+@pytest.mark.parametrize('read', ['receive_text', 'receive_bytes', 'receive_json', 'iter_text'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'task'])
+async def test_who_reads_on_after_closing_the_socket_lets_others_run_and_ends(part, read, caplog):
+    "`while True: try: await ws.receive_text() except Exception: pass` stopped the whole server after `ws.close()`"
+    app, most, tries, tasks = FastHTML(secret_key='x'), 1000, 0, []
+    async def reads(ws):
+        nonlocal tries
+        while tries < most:
+            tries += 1
+            with contextlib.suppress(Exception):
+                if read == 'iter_text': await anext(ws.iter_text())
+                else: await getattr(ws, read)()
+    async def closes(ws):
+        await ws.close(4000)
+        if part == 'task': tasks.append(asyncio.create_task(reads(ws)))
+        else: await reads(ws)
+    async def nothing(): pass
+    app.ws('/x', conn=closes if part == 'conn' else None)(nothing if part == 'conn' else closes)
+    async with talking(app) as one:
+        one.say()
+        await until(lambda: tries or one.task.done())
+        await asyncio.wait([one.task, *tasks], timeout=30)
+    assert 0 < tries < 5 and one.sent[-1]['code'] == 4000 and not complaints(caplog)
 
 
 # Registration (F13, F14, F10)

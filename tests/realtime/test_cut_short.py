@@ -23,6 +23,7 @@ from fasthtml.realtime.lifecycle import Lifecycle
 from fasthtml.realtime.mailbox import Mailbox
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.regions import draw_html
+from fasthtml.realtime.tasks import Stepped
 from fasthtml.realtime.topics import Asked, Topics, Viewer
 from fasthtml.testing import AsyncClient
 from support import DEADLINE, until
@@ -457,6 +458,21 @@ async def test_a_check_that_hangs_holds_one_thread_however_often_it_is_asked():
         for _ in range(3): assert await unready(Lifecycle(), None, health.checks, 0.01) == ['database']
         assert calls == [1]
     finally: go_on.set()
+
+
+@pytest.mark.parametrize('order', ['done, cancelled', 'cancelled, done'])
+async def test_a_coroutine_without_a_task_that_is_cancelled_in_the_turn_of_its_result_is_quiet(order, caplog):
+    "As where a client leaves in the turn in which its stream ends by itself"
+    future, steps = asyncio.get_running_loop().create_future(), []
+    async def watch():
+        await future
+        steps.append('went on')
+    stepped = Stepped(watch())
+    if order == 'done, cancelled': future.set_result(None)
+    stepped.cancel()
+    if order == 'cancelled, done': future.set_result(None)
+    await asyncio.sleep(0)
+    assert not steps and not caplog.records
 
 
 @pytest.mark.parametrize('part,sends', [(part, sends) for part in ('conn', 'object') for sends in (0, 1, 3)] + [('handler', 3)])

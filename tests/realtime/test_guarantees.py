@@ -189,10 +189,11 @@ def test_w2_a_socket_ends_in_each_phase_and_manner(server, phase, manner):
 
 
 @every_server
-@pytest.mark.parametrize('manner', ['code', 'no_code'])
-def test_w2_a_close_frame_that_comes_with_the_handshake_ends_the_socket_on_every_server(server, manner):
+@pytest.mark.parametrize('how,manner', [(QUIET, 'code'), (QUIET, 'no_code'), (PULSE, 'code')])
+def test_w2_a_close_frame_that_comes_with_the_handshake_ends_the_socket_on_every_server(server, how, manner):
+    "Also one to which `conn` sends all the time: a server that has ended a connection takes what is sent to it"
     key, close = new_key(f'early-{manner}'), {'code': b'\x88\x82\0\0\0\0' + (4001).to_bytes(2), 'no_code': b'\x88\x80\0\0\0\0'}[manner]
-    client = Socket(server.port, f'/looked-after/quiet/{key}', early=close, wait=False)
+    client = Socket(server.port, f'/looked-after/{how}/{key}', early=close, wait=False)
     client.sock.recv(4096)
     client.leave('fin')
     server.until_idle()

@@ -164,6 +164,7 @@ def test_readiness_knows_the_broker(tmp_path):
     app.health('/h', '/pages', broker=False)
     client = Client(app)
     assert client.get('/readyz').json() == {'ready': False, 'why': ['broker']} and client.get('/pages').status_code == 200
+    asyncio.run(app.site.hub.broker.close())   # its threads
     near = FastHTML(secret_key='k', broker=f'sqlite:{tmp_path}/app.db')
     near.health()
     with Client(near) as client: assert client.get('/readyz').json() == {'ready': True}

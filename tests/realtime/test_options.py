@@ -1,8 +1,8 @@
 """What the options of a connection promise, each alone, on a clock that is ours where time counts."""
 import asyncio
-import random
 import re
 import threading
+from contextlib import nullcontext
 
 import anyio.to_thread
 import pytest
@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
 
-from fasthtml.common import EventStream, FastHTML
+from fasthtml.common import EventStream, FastHTML, P
 from fasthtml.http.limits import Limits
 from fasthtml.realtime.hub import Hub
 from fasthtml.testing.client import AsyncClient, Closed
@@ -364,7 +364,6 @@ def test_a_connection_ends_at_its_age_so_that_the_client_reconnects(kind):
         for client in clients: client.task = asyncio.create_task(stay(client))
         await asyncio.wait([client.task for client in clients], timeout=1100)
         return codes, seconds, clients
-    random.seed(1)
     codes, seconds, clients = on_virtual_clock(main)
     assert len(seconds) == 20 and 800 <= min(seconds) and max(seconds) <= 1040  # the clock is looked at now and then
     assert max(seconds) - min(seconds) > 50
@@ -399,6 +398,21 @@ def test_a_client_of_a_channel_loses_nothing_when_its_stream_is_renewed():
     assert on_virtual_clock(main) == [str(n) for n in range(300)]
 
 
-@pytest.mark.parametrize('age', [0, -1, float('nan'), 'x', True])
-def test_an_age_that_makes_no_sense_is_refused(age):
-    with pytest.raises((ValueError, TypeError), match='age'): Limits(age=age)
+NUMBERS = {   # option → how a program gives it
+    'age': lambda n: Limits(age=n), 'slow': lambda n: EventStream([], slow=n), 'heartbeat': lambda n: EventStream([], heartbeat=n),
+    'max_pending': lambda n: EventStream([], max_pending=n), 'recheck': lambda n: FastHTML(recheck=n, secret_key='x'),
+    'check': lambda n: FastHTML(secret_key='x').live(check=n)(region),
+    'timeout': lambda n: FastHTML(secret_key='x').live(timeout=n)(region),
+    'pace': lambda n: FastHTML(secret_key='x').live(pace=n)(region), 'pace of work': lambda n: FastHTML(secret_key='x').work(pace=n)(work),
+    'grace': lambda n: FastHTML(grace=n, secret_key='x'), 'drain_delay': lambda n: FastHTML(drain_delay=n, secret_key='x'),
+    'keep': lambda n: Hub().channel('x', keep=n)}
+MAY_BE_0 = 'pace', 'pace of work', 'grace', 'drain_delay', 'keep'
+
+def region(): return P()
+async def work(say): pass
+
+@pytest.mark.parametrize('value', [0, -1, float('nan'), 'x', True], ids=repr)
+@pytest.mark.parametrize('option', NUMBERS)
+def test_a_number_that_makes_no_sense_is_refused(option, value):
+    fine = value is not True and value == 0 and option in MAY_BE_0
+    with nullcontext() if fine else pytest.raises(ValueError, match=option.split()[0]): NUMBERS[option](value)

@@ -8,10 +8,10 @@ import redis
 from redis.cluster import RedisCluster
 
 from channel_kit import Client, texts
-from fasthtml.realtime.channels import RESYNC
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.open_broker import open_broker
 from fasthtml.realtime.redis_log import redis_broker
+from fasthtml.realtime.wire import RESYNC
 from support import missing, until, wait_until
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fasthtml.workshop.check import check_program
 from support import NODE_MODULES, missing, wait_until
 
 COMMAND = [sys.executable, '-m', 'fasthtml']
@@ -264,3 +265,12 @@ def test_check_runs_the_registration(tmp_path):
     (tmp_path/'new.py').write_text(program)
     fine = run('check', 'new.py', cwd=tmp_path)
     assert fine.returncode == 0 and fine.stdout.startswith('0 places'), fine.stdout
+
+
+@pytest.mark.parametrize('folder', ['plain', 'fasthtml', 'lib/python3.14'])
+def test_check_reads_a_program_in_a_folder_of_any_name(folder, tmp_path):
+    file = tmp_path/folder/'old.py'
+    file.parent.mkdir(parents=True)
+    file.write_text("from fasthtml.common import *\napp = FastHTML(before=lambda req: None)\n@app.ws('/chat')\n"
+                    "def chat(msg: str): return msg\n")
+    assert ["socket /chat" in o.text for o in check_program(file)] == [True]

@@ -15,7 +15,7 @@ from fasthtml.html.js import helpers_js
 from fasthtml.html.tags import Div
 from fasthtml.testing import Client
 from fasthtml.workshop.cli import find_app
-from fasthtml.workshop.dev import Dev, Hints, attribute_hint, follow_warnings, page_hints
+from fasthtml.workshop.dev import Dev, Hints, attribute_hint, dev_path, follow_warnings, page_hints
 from support import DEADLINE, NODE_MODULES, ROOT, serve, serve_process, wait_until
 
 HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
@@ -163,6 +163,8 @@ FINE = {
     'a part that no parameter takes': "@rt('/{lang}/x')\ndef page(name: str = ''): return P('x')\n@rt\ndef index(): return P('x')",
     'a handler defined again after it has answered': "@rt\ndef index(): return P('x')\nClient(app).get('/')\n"
                                                     "@rt\ndef index(): return P('y')",
+    'a mounted app': "other, on = fast_app(secret_key='x')\n@on\ndef index(): return P(A('y', href=there))\n"
+                     "@on\ndef there(): return P('x')\napp.mount('/sub', other)\n@rt('/')\ndef home(): return Redirect('/sub/')",
     'a redirect': "@rt\ndef index(): return Redirect('/there')\n@rt\ndef there(): return P('x')",
 }
 
@@ -173,7 +175,9 @@ def test_what_is_right_is_left_alone(case, htmx, tmp_path, quiet):
     from fasthtml.testing import Client
     dev = load(tmp_path, FINE[case], f"exts=['ws', 'sse'], htmx={htmx}")
     client = Client(dev, follow_redirects=True)
-    assert client.get('/').status_code == 200 and dev.hints.all == []
+    page = client.get('/')
+    assert page.status_code == 200 and client.get(page.one('script[data-root]').attrs['src']).text == client.get(f'{dev_path}.js').text
+    assert dev.hints.all == []
 
 
 @pytest.mark.parametrize('htmx', [2, 4])

@@ -77,6 +77,7 @@ STARTS = {  # command -> what the server is told to import
     'another name': (['named.py'], 'named:site True'),
     'another module with the app': (['app_in_name.py'], 'shop:app True'),
 }
+CELL = 'from fasthtml.common import *\napp = FastHTML()\nserve()\nprint("went on")'
 IMPORTS = {  # command -> does the log say that nothing was started?
     'an import': (['importer.py'], True),
     'an import of a file that calls a function': (['importer_of_calls.py'], True),
@@ -84,6 +85,7 @@ IMPORTS = {  # command -> does the log say that nothing was started?
     'an import in a function': (['in_function.py'], True),
     'an import by name': (['by_name.py'], True),
     'a statement': (['-c', 'import pkg.plain; print("went on")'], True),
+    'a cell of a notebook': (['-m', 'IPython', '--no-banner', '-c', CELL], True),
     'a server': (['by_server.py'], False),
     'a spawned process': (['by_spawn.py'], False),
     'a test': (['-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', 'test_shop.py'], False),
@@ -121,7 +123,8 @@ def test_serve_does_not_start_because_of(how, folder):
     assert done.returncode == 0 and 'serving' not in done.stdout, done.stdout + done.stderr
     assert 'went on' in done.stdout or '1 passed' in done.stdout
     assert ('started nothing' in done.stderr) is said, done.stderr
-    if said: assert 'imported, not run' in done.stderr and 'fasthtml dev' in done.stderr
+    hints = ['JupyUvi(app)'] if 'IPython' in command else ['imported, not run', 'fasthtml dev']
+    assert not said or all(hint in done.stderr for hint in hints), done.stderr
 
 
 RUNS = '''
