@@ -182,25 +182,21 @@ class Mailbox:
 
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
-        write = self.write
-        if write is None:
+        if self.write is None:
             if self.closed or self._task is not None: return False
             return self._step_send(piece) if self.fast else self.put_now(piece)
-        try: written = write(piece)
+        try: written = self.write(piece)
         except Exception as e: return self._fail(e)   # who sends to many clients goes on with the next
         if not written: return self._step_send(piece)
         self.sent += 1
         return True
 
-    def write_no_more(self) -> None:
-        "Whatever comes now is given to `send`, which knows whether the connection still takes it"
-        self.write = self._writer = None
-
-    def _own_pending(self) -> Pending:
-        if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
-        return self._pending
-
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #78cd4450
+@patch
+def _own_pending(self: Mailbox) -> Pending:
+    if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
+    return self._pending
+
 @patch
 def _start(self: Mailbox) -> None:
     if self._task is not None: return
@@ -275,6 +271,11 @@ def close(self: Mailbox, reason: str = '') -> bool:  # Always False, as `offer` 
     self._wake()
     if self._on_close: self._on_close(reason)
     return False
+
+@patch
+def write_no_more(self: Mailbox) -> None:
+    "Whatever comes now is given to `send`, which knows whether the connection still takes it"
+    self.write = self._writer = None
 
 @patch
 async def flush(self: Mailbox,
