@@ -6,7 +6,8 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'joined_headers',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
-           'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line']
+           'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line',
+           'without_password', 'check_address']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
@@ -106,8 +107,8 @@ def ws_origin_ok(
     scheme: str = 'ws',                         # `ws` or `wss`, as far as the server knows
 ) -> bool:
     "True if this page may open a WebSocket to us"
-    origin = headers.get('origin', '')
-    if not origin or headers.get('sec-fetch-site') == 'same-origin': return True
+    site, origin = headers.get('sec-fetch-site', ''), headers.get('origin', '')
+    if site == 'same-origin' or not origin and site in ('', 'none'): return True
     if is_trusted(origin, origins or ()): return True
     page = parse_origin(origin)
     return page is not None and same_host(page, scheme, host)
@@ -236,7 +237,7 @@ _policy: Mapping[str, str] = MappingProxyType({
     'default-src': "'self'",
     'script-src': "'nonce-{nonce}'", 'style-src': "'self' 'nonce-{nonce}'",
     'img-src': "'self' data: https:", 'font-src': "'self' data: https:", 'connect-src': "'self'",
-    'object-src': "'none'", 'base-uri': "'self'", 'form-action': "'self'", 'frame-ancestors': "'self'",
+    'object-src': "'none'", 'base-uri': "'none'", 'form-action': "'self'", 'frame-ancestors': "'self'",
 })
 
 _by_default = frozenset('connect-src img-src font-src media-src object-src manifest-src'.split())   # without them `default-src` counts
@@ -375,3 +376,28 @@ def one_line(
     "The same logger, whose records cannot be forged"
     if not any(isinstance(o, _OneLine) for o in logger.filters): logger.addFilter(_OneLine())
     return logger
+
+# %% ../../nbs/api/http/10_security.ipynb #9f6f8177
+_host = r'(?:\[[\da-fA-F:.]+\]|[^:@/?#,\[\]\s]*)(?::\d{1,5})?'
+_hosts = re.compile(f'{_host}(?:,{_host})*')
+
+def without_password(
+    address: str, # As the program has written it, and perhaps wrong
+) -> str:         # The same, without user and password
+    "An address that may be shown"
+    scheme, rest = re.fullmatch(r'([a-zA-Z][\w+.-]*:/*)?(.*)', address.strip(), re.S).groups('')
+    _, at, rest = rest.rpartition('@')
+    if not at and not re.fullmatch(f'{_hosts.pattern}([/?].*)?', rest, re.S): at, rest = '***', ''
+    return scheme + at.replace('@', '***@') + re.sub('(?<=[?&])(username|password)=[^&]*', r'\1=***', rest)
+
+def check_address(
+    address: str, # `redis://user:password@host:6379/0`
+    option: str,  # Where the program has written it
+) -> str:         # The same; ValueError, without the password, if it cannot be read
+    "Make sure that an address has hosts and ports where they are expected"
+    try: parts, readable = urlsplit(address), True
+    except ValueError: readable = False
+    if readable and _hosts.fullmatch(parts.netloc.rpartition('@')[2]) and (not parts.netloc or '@' not in parts.path + parts.fragment):
+        return address
+    raise ValueError(f'{option}={without_password(address)!r} cannot be read: after // come user:password@, host and port. '
+                     'In a password, percent-encode what is no letter or digit: / is %2F, @ is %40, # is %23, ? is %3F.')

@@ -38,7 +38,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..html.extras import optional
 from .requests import parse_cookies
-from .security import is_token, one_line
+from .security import check_address, is_token, one_line, without_password
 from .texts import Text
 
 # %% ../../nbs/api/http/11_sessions.ipynb #d10244d6
@@ -635,6 +635,6 @@ def session_store(
     if not isinstance(where, str): return where
     scheme, _, rest = where.partition('://')
     if scheme == 'sqlite' and rest: return SqliteSessions(rest.removeprefix('/') if not rest.startswith('//') else rest[1:])
-    if scheme in ('redis', 'rediss', 'unix'): return RedisSessions(where)
-    raise ValueError(f"Unknown session store {where!r}. Write 'sqlite:///sessions.db', 'redis://localhost:6379/0', "
+    if scheme in ('redis', 'rediss', 'unix'): return RedisSessions(check_address(where, 'sess_store'))
+    raise ValueError(f"Unknown session store {without_password(where)!r}. Write 'sqlite:///sessions.db', 'redis://localhost:6379/0', "
                      'or give an object with async `load`, `save`, `drop` and `close`.')

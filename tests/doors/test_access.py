@@ -255,10 +255,11 @@ def test_another_origin_changes_nothing_wherever_the_request_leads(name, how, pa
     assert client_of(app).request(method, path, headers={'Origin': 'http://testserver'}).status_code == 200 and REACHED
 
 
-def connect(app, path, origin=None, client=None):
+def connect(app, path, origin=None, client=None, **headers):
     "What a client sees: a text, or the close code"
+    if origin: headers['Origin'] = origin
     try:
-        with (client or client_of(app)).websocket_connect(path, headers={'Origin': origin} if origin else {}) as ws:
+        with (client or client_of(app)).websocket_connect(path, headers=headers) as ws:
             ws.send_json({'msg': 'hi'})
             return ws.receive_text()
     except WebSocketDisconnect as e: return e.code
@@ -270,6 +271,8 @@ def test_guard_and_origin_check_stand_before_every_socket(name, how, path):
     REACHED.clear()
     assert connect(app, path) == 1008 and not REACHED, 'a stranger'
     assert connect(app, path, 'https://evil.example', as_ann(app)) == 1008 and not REACHED, "another origin, with Ann's cookie"
+    for site in ('cross-site', 'same-site', 'odd'):
+        assert connect(app, path, None, as_ann(app), **{'Sec-Fetch-Site': site}) == 1008 and not REACHED, 'a proxy has taken `Origin` away'
     if name == 'setup_ws': return
     assert 'reached' in connect(app, path, 'http://testserver', as_ann(app)) and REACHED
     friendly = make_app(how, before=None, trusted_origins='https://evil.example')

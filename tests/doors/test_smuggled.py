@@ -26,7 +26,7 @@ SMUGGLED = Safe('''<script>window.injected = 'inline'</script><script type="modu
 <script src="data:text/javascript,window.injected='data'"></script>
 <img src="data:," onerror="window.injected = 'handler'"><iframe srcdoc="<script>parent.injected = 'frame'</script>"></iframe>
 <svg onload="window.injected = 'svg'"><script>window.injected = 'svg script'</script></svg>
-<a href="javascript:window.injected='link'" id="link">x</a>''')
+<a href="javascript:window.injected='link'" id="link">x</a><base href="/uploads/">''')
 
 
 def ours(mark): return P(mark, cls='arrived'), Script(f"document.body.dataset.ran = '{mark}'"), Style('.arrived {color: rgb(1, 2, 3)}')
@@ -45,6 +45,8 @@ def make_app(htmx):
     ways['stream'] = parts
     for name, f in ways.items(): add(f'/{name}', f)
     add('/evil.js', lambda: Response('window.injected = "file"', media_type='text/javascript'))
+    add('/uploads/mine.js', lambda: Response('window.injected = "file of the same name"', media_type='text/javascript'))
+    add('/mine.js', lambda: Response('document.body.dataset.file = "mine"', media_type='text/javascript'))
     async def events(): yield Div(P('pushed', cls='arrived'), SMUGGLED)
     add('/events', lambda: EventStream(events()))
     async def connected(send): await send(Div(P('pushed', cls='arrived'), SMUGGLED, id='pushed'))
@@ -54,7 +56,9 @@ def make_app(htmx):
               'ws': Div(Div(id='pushed'), hx_ext='ws', ws_connect='/ws')}
     for name, el in pushed.items(): add(f'/with-{name}', lambda el=el: el)
     buttons = [Button(name, id=f'b-{name}', hx_get=f'/{name}', hx_target='#out', hx_swap='innerHTML') for name in ways]
-    def home(): return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, Script("document.body.dataset.ran = 'home'"))
+    def home():
+        scripts = Script(src='mine.js'), Script("document.body.dataset.ran = 'home'")
+        return (Title('Policy'), *buttons, Div(id='out'), Div(id='aside'), SMUGGLED, *scripts)
     add('/', home)
     app.ways = list(ways)
     return app
@@ -66,7 +70,7 @@ def test_a_smuggled_script_does_not_run_in_a_page_or_a_fragment(page, htmx):
     app = make_app(htmx)
     with serve(app) as server:
         page.goto(server.url)
-        page.wait_for_selector('body[data-ran=home]')
+        page.wait_for_selector('body[data-ran=home][data-file=mine]')
         assert page.evaluate('window.injected') is None
         for name in app.ways:
             page.click(f'#b-{name}')

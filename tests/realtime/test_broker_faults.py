@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -336,6 +337,29 @@ async def test_an_error_names_host_and_cause_and_never_a_password(own_valkey, ch
         assert 'wr0ng' not in str(e.value) + caplog.text and 's3cret' not in str(e.value)
         assert ('127.0.0.1:1' if 'redis' in url else str(own_valkey.path)) in str(e.value)
         assert any(word in str(e.value) for word in ('WRONGPASS', 'invalid username-password', 'Authentication', 'refused')), e.value
+
+
+SECRET = 's3' + 'cret'   # not as such in the lines of a traceback
+WRONG = ['redis://:{}/x@host:6379/0', 'redis://:{}#x@host', 'redis://:{}?x@host', 'redis://:x/{}@host', 'redis://ada:{}/@host', 'redis://:{}',
+         'redis:/:{}@host', ':{}@host', 'ada:{}@host', '//:{}@host', 'rediss://:{}@[::1', 'redis://:{}\u2100@host', 'mongo://ada:{}@host', 'http://:{}@host/?password={}',
+         'redis+sentinel://:{}/x@one:1,two:2/main', 'redis://host:{}/0', 'redis://:{}@two@host:x']
+RIGHT = ['redis://:{}@host:6379/0', 'rediss://ada:{}@[::1]:6379', 'unix://:{}@/tmp/a.sock', 'redis://host/0?password={}', 'redis://:{}%2Fx@host',
+         'redis://b\xfccher.example:1',
+         'unix:///tmp/a@b.sock']
+
+
+@pytest.mark.parametrize('option', ['broker', 'sess_store'])
+@pytest.mark.parametrize('address', WRONG)
+def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_password(address, option):
+    "What Python says of it may quote the password as a port"
+    with pytest.raises(ValueError, match='cannot be read|is no address|Unknown session store') as e:
+        FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
+    assert SECRET not in ''.join(traceback.format_exception(e.value))
+
+
+@pytest.mark.parametrize('option', ['broker', 'sess_store'])
+@pytest.mark.parametrize('address', RIGHT)
+def test_any_other_address_is_taken(address, option): FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
 
 
 async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valkey, channel, monkeypatch):
