@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any
 
 # %% ../../nbs/api/html/05_forms.ipynb #d8f9e904
-from .element import FT, refuse_unfinished, to_node
+from .element import FT, bounded, refuse_unfinished, to_node
 from .tags import Small
 
 # %% ../../nbs/api/html/05_forms.ipynb #217eb73e
@@ -200,11 +200,13 @@ def fill_form(
     "A copy of `form` whose fields show the values of `obj`; a field without a value in `obj` stays as it is"
     form, found = _copied(form)
     names = Counter(e.attrs.get('name') for e in found if e.tag == 'input' and e.attrs.get('type') == 'checkbox')
+    read: dict[str, list] = {}   # of iterators, which several fields need
     used: Counter[str] = Counter()
     for el in found:
         name = el.attrs.get('name')
         if el.tag not in ('input', 'select', 'textarea') or not isinstance(name, str): continue
         if (value := _lookup(obj, name)) is _missing: continue
+        if hasattr(type(value), '__next__'): value = read[name] if name in read else read.setdefault(name, list(bounded(value)))
         def take(values: Iterable[Any], name: str = name) -> Any:
             nth, used[name] = used[name], used[name] + 1
             return next((v for i, v in enumerate(values) if i == nth), None)

@@ -17,12 +17,13 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 # %% ../../nbs/api/workshop/41_check.ipynb #8ee28f90
@@ -62,7 +63,10 @@ def _import_problem(module: str, name: str | None) -> str:
     return ''
 
 # %% ../../nbs/api/workshop/41_check.ipynb #5a610301
-def name_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def name_findings(
+    tree: ast.Module,                                # The program
+    space: Mapping[str, Any] = MappingProxyType({}), # Its names, after it ran
+) -> Iterator[tuple[int, str]]:
     "Names that came with the star of `fasthtml.common` once"
     stars = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
              and (node.module or '').startswith('fasthtml') and any(o.name == '*' for o in node.names)]
@@ -75,6 +79,8 @@ def name_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Name) or node.id not in moved_names: continue
         if node.id in bound | seen or moved_names[node.id] in other: continue
+        given = space.get(node.id)
+        if given is not None and given is not getattr(sys.modules.get(moved_names[node.id]), node.id, None): continue   # another library's
         seen.add(node.id)
         yield node.lineno, f'{node.id} is in {moved_names[node.id]}: add `from {moved_names[node.id]} import {node.id}`.'
 
@@ -276,8 +282,8 @@ def check_program(
     try: tree = ast.parse(file.read_text(encoding='utf-8'), str(file))
     except SyntaxError as e: return [Finding(str(file), e.lineno or 1, f'Python cannot read this: {e.msg}.')]
     except OSError as e: return [Finding(str(file), 1, f'Cannot read this file: {e.strerror}.')]
-    read = [*import_findings(tree), *name_findings(tree), *parameter_findings(tree), *script_findings(tree), *event_findings(tree)]
     space, said = run_program(file, tree)
+    read = [*import_findings(tree), *name_findings(tree, space), *parameter_findings(tree), *script_findings(tree), *event_findings(tree)]
     lines = {line for line, _ in read}
     ran = [(line, text) for line, text in said if not (line in lines and ('annotation' in text or 'import' in text))]
     ran = [(line, text) for line, text in ran if 'has no annotation' not in text or not _near(line, read)]

@@ -733,3 +733,14 @@ def test_an_element_that_a_star_import_replaced_is_named(tmp_path, imports, elem
     if element: assert str(table) == '<table><thead></thead><tbody></tbody></table>'
     elif element is False:
         with pytest.raises(TypeError, match='star import, as that of fastlite, replaced the element'): to_xml(Div(table))
+
+
+@pytest.mark.parametrize(('kit', 'found'), [
+    ('', 1), ('from kit import *', 0), ('from kit import Card', 0), ('def Card(*c): return P(*c)', 0)])
+def test_a_component_of_another_library_did_not_move(tmp_path, kit, found):
+    "As Card, Grid and Container of MonsterUI"
+    (tmp_path/'kit.py').write_text('from fasthtml.common import P\ndef Card(*c): return P(*c)\n')
+    program = tmp_path/'main.py'
+    program.write_text(f'from fasthtml.common import *\n{kit}\ndef page(): return Card("x")\n')
+    try: assert ['is in fasthtml.pico' in o.text for o in check_program(program)] == [True]*found
+    finally: sys.modules.pop('kit', None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, make_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from itertools import repeat
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -167,6 +168,19 @@ def test_an_option_is_chosen_when_it_means_the_value(value, want):
     filled = fill_form(Form(select), {'n': value})
     assert sent(filled) == [('n', want)]
     assert to_html(filled).count(' selected') == (0 if value == 'none such' else 1)
+
+
+@pytest.mark.parametrize('make', [list, set, iter, lambda o: (x for x in o), lambda o: map(str, o), lambda o: dict.fromkeys(o).keys()])
+def test_all_fields_of_a_name_see_its_values_also_those_of_an_iterator(make):
+    boxes = [Input(type='checkbox', name='t', value=o) for o in 'abc']
+    form = Form(*boxes, Select(*map(Option, 'abc'), name='t', multiple=True))
+    assert sent(fill_form(form, {'t': make(['a', 'c'])})) == [('t', 'a'), ('t', 'c')]*2
+
+
+@pytest.mark.parametrize('field', [
+    Input(name='t'), Input(type='checkbox', name='t', value='b'), Textarea(name='t'), Select(Option('b'), name='t')])
+def test_an_iterator_without_end_is_refused(field):
+    with pytest.raises(ValueError, match='may have no end'): fill_form(Form(field), {'t': repeat('a')})
 
 
 def test_nested_names_go_down_into_the_value():

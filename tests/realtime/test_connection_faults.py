@@ -579,9 +579,9 @@ async def test_a_function_that_goes_on_sending_to_a_client_that_has_left_is_no_n
         async with talking(app, kind='http' if part == 'object' else 'websocket') as one:
             if part != 'object': one.say()
             await until(lambda: rounds > 3)
+            connection, = app.lifecycle.connections
             one.failure = OSError('gone')
-            before = rounds
-            await until(lambda: rounds > before or one.task.done())
+            await until(lambda: connection.refused > 1 or one.task.done())
             for _ in range(10): await asyncio.sleep(0)
             one.leave()
             await asyncio.wait([one.task], timeout=30)
