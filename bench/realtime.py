@@ -30,11 +30,12 @@ import uvloop
 HERE = Path(__file__).resolve().parent
 VENV = HERE/'.venv-upstream'
 PEERS = 'starlette ours sse_starlette websockets upstream'.split()
-MEASURES = ('single fanout fanout_queues echo echo_send broadcast broadcast_sends idle_sse idle_generator idle_ws idle_socket '
+MEASURES = ('single fanout fanout_queues fanout_elements echo echo_send broadcast broadcast_sends idle_sse idle_generator idle_ws idle_socket '
             'stalled_sse stalled_ws sigterm').split()
 HAS = {  # measure → peers that have it
     'single': 'starlette ours sse_starlette upstream', 'object': 'ours', 'fanout': 'starlette ours sse_starlette upstream',
     'fanout_queues': 'starlette ours upstream',        # generators with a queue each, as programs write it without channels
+    'fanout_elements': 'starlette ours',               # the queues hold elements, which the generators yield
     'echo': 'starlette ours websockets upstream', 'echo_send': 'starlette ours upstream',  # the handler returns, or sends, its answer
     'broadcast': 'starlette ours websockets upstream',
     'broadcast_sends': 'starlette ours upstream',      # a loop over kept `send`s
@@ -45,7 +46,7 @@ HAS = {  # measure → peers that have it
 
 
 GOALS = {  # measure → figure → at least (rates) or at most (memory); rates are times Starlette
-    'single': {'rate': .7}, 'fanout': {'rate': 1.8}, 'fanout_queues': {'rate': 1.1}, 'echo': {'rate': .9}, 'echo_send': {'rate': .85},
+    'single': {'rate': .7}, 'fanout': {'rate': 1.8}, 'fanout_queues': {'rate': 1.1}, 'fanout_elements': {'rate': 1.0}, 'echo': {'rate': .9}, 'echo_send': {'rate': .85},
     'broadcast': {'rate': 1.2}, 'broadcast_sends': {'rate': 1.1}, 'idle_sse': {'kib': 11}, 'idle_generator': {'kib': 18},
     'idle_ws': {'kib': 20}, 'idle_socket': {'kib': 20},
 }
@@ -213,6 +214,7 @@ async def fanout(server, clients=1000, n=100, path='/sub', channel='events', req
 def ask(server, path): asyncio.get_running_loop().run_in_executor(None, server.get, path)
 
 async def fanout_queues(server): return await fanout(server, path='/queues', channel='queues')
+async def fanout_elements(server): return await fanout(server, path='/queues', channel='elements')
 async def broadcast(server): return await fanout(server, path='/room', channel='room', request=websocket)
 async def broadcast_sends(server): return await fanout(server, path='/sends', channel='sends', request=websocket)
 

@@ -41,22 +41,28 @@ async def by_queues():
     return EventStream(events())
 
 
-async def to_queues(i, pad):
-    event = sse_message(Div(text_of(i, pad), id='tick', cls='tick'))
+def tick(i, pad): return Div(text_of(i, pad), id='tick', cls='tick')
+
+
+def put(event):
     for queue in queues:
         queue.put_nowait(event)
 
 
+async def to_queues(i, pad): put(sse_message(tick(i, pad)))
+async def elements_to_queues(i, pad): put(tick(i, pad))
+
+
 async def to_sends(i, pad):
-    el = Div(text_of(i, pad), id='tick', cls='tick')
+    el = tick(i, pad)
     for send in tuple(sends.values()):
         await send(el)
 
 
 @app.get('/publish')
 async def publish(channel: str = 'events', n: int = 1, rate: float = 0, size: int = 1):
-    async def to_channel(i, pad): await app.channel(channel).publish(Div(text_of(i, pad), id='tick', cls='tick'))
-    one = {'queues': to_queues, 'sends': to_sends}.get(channel, to_channel)
+    async def to_channel(i, pad): await app.channel(channel).publish(tick(i, pad))
+    one = {'queues': to_queues, 'elements': elements_to_queues, 'sends': to_sends}.get(channel, to_channel)
     tasks.add(asyncio.create_task(publish_many(one, n, rate, size)))
     return 'started'
 

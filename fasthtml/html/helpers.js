@@ -300,12 +300,11 @@
     });
   const within = (root, sel) => [...(root.matches?.(sel) ? [root] : []), ...$$(sel, root)];
   // The attributes of a connection have the same names in both versions; with their old ones htmx 4 warns in the console, of each element
-  const joined = ['ws-connect', 'ws-send', 'sse-connect', 'sse-close', 'sse-swap'];
-  const joined4 = name => name === 'sse-swap' ? 'data-sse-swap' : 'hx-' + name.replace('-', htmx.config.metaCharacter || ':');
+  const joined = {'ws-connect': 'hx-ws:connect', 'ws-send': 'hx-ws:send', 'sse-connect': 'hx-sse:connect', 'sse-close': 'hx-sse:close',
+    'sse-swap': 'data-sse-swap'};
   function named4(root) {
-    for (const name of joined) {
+    for (const [name, to] of Object.entries(joined)) {
       for (const el of within(root, `[${name}]`)) {
-        const to = joined4(name);
         if (!el.hasAttribute(to)) el.setAttribute(to, el.getAttribute(name));
         el.removeAttribute(name);
       }

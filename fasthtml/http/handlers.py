@@ -492,6 +492,7 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
         if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
                              len(body), scope['path'])
         return _end_stream(stream, response)
+    exchange.stream = response   # no other one can start a response from now on
     if response.background is not None: return _finish_later(exchange, response)
     if isinstance(response, StreamingResponse): return _send_parts(exchange, response)
     return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits

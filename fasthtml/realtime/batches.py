@@ -12,17 +12,18 @@ import logging
 from typing import Any
 
 # %% ../../nbs/api/realtime/22_batches.ipynb #5dd31026
-from .wire import event_text, to_bytes
+from .wire import EventText, event_text, to_bytes
 
 # %% ../../nbs/api/realtime/22_batches.ipynb #0185e2f8
 log = logging.getLogger('fasthtml')
 
 class Turns:
     "The turns of an event loop, and what is kept until the end of this one"
-    __slots__ = ('current', 'kept', '_context', '_loop')
+    __slots__ = ('current', 'kept', 'piece', 'text', '_context', '_loop')
     def __init__(self, loop: asyncio.AbstractEventLoop):
         self.current: object | None = None   # None until something is sent in this turn
         self.kept: list[Batch] = []
+        self.text, self.piece = None, b''     # What was sent last in this turn, and its bytes: other clients may get it too
         self._loop, self._context = loop, contextvars.Context()   # a batch is not sent in the context of another client
 
     def begin(self) -> object:
@@ -31,8 +32,13 @@ class Turns:
         self.current = turn = object()
         return turn
 
+    def encode(self, text: str) -> bytes:
+        "The bytes of a text; made once for all clients that get it in this turn"
+        if text is not self.text: self.text, self.piece = text, to_bytes(text)
+        return self.piece
+
     def _end(self) -> None:
-        self.current, kept, self.kept = None, self.kept, []
+        self.current, self.text, kept, self.kept = None, None, self.kept, []
         for batch in kept:
             try: batch.push()
             except Exception: log.exception('events could not be sent')   # the other clients get theirs
@@ -46,19 +52,19 @@ def turns() -> Turns:
 
 class Batch:
     "The events of one client that are added in one turn of the event loop"
-    __slots__ = ('last', 'mailbox', 'text', '_turn', '_turns')
+    __slots__ = ('last', 'mailbox', 'text', 'turn', 'turns')
     most = 16384  # Characters, after which the adder should wait
     def __init__(self, mailbox: Any):
-        self.mailbox, self._turns, self._turn = mailbox, turns(), None  # `_turn`: in which it has sent something
+        self.mailbox, self.turns, self.turn = mailbox, turns(), None  # `turn`: in which it has sent something
         self.text = self.last = ''  # What is kept, and the last event
 
     def add(self, text: str) -> bool:
         "Send the first event of a turn, and keep the next ones until it ends; True if `flush` should be awaited"
-        box, turns, self.last = self.mailbox, self._turns, text
+        box, turns, self.last = self.mailbox, self.turns, text
         turn = turns.current or turns.begin()
-        if self._turn is not turn:
-            self._turn = turn
-            if box.send_now(to_bytes(text)): return False
+        if self.turn is not turn:
+            self.turn = turn
+            if box.send_now(turns.encode(text)): return False
         if not self.text: turns.kept.append(self)
         self.text = f'{self.text}{text}' if self.text else text
         return len(self.text) >= self.most or box.pending_bytes > box.max_pending
@@ -83,10 +89,16 @@ async def send_source(
     raw: bool,       # Plain strings are the text of whole events
 ) -> None:
     "Send what a source gives"
-    step, cancellation, state = source.__anext__, connection.cancellation, connection.state
-    while connection.state is state:
+    step, state, turns, box = source.__anext__, connection.state, batch.turns, batch.mailbox
+    cancelling = connection.cancellation.task.cancelling
+    while True:
         try: item = await step()
         except StopAsyncIteration: return
-        full = batch.add(event_text(item, raw))
-        if cancellation.task.cancelling(): cancellation.went_on()   # what it caught, or what a task group of its own has requested
-        if full and not await batch.flush(): return connection.end('gone')
+        if cancelling(): connection.cancellation.went_on()   # what it caught, or what a task group of its own has requested
+        text = item if type(item) is EventText else event_text(item, raw)
+        if text is turns.text and batch.turn is not turns.current and (write := box.write) is not None and write(turns.piece):
+            batch.turn, batch.last = turns.current, text     # as `add`, for what another client has got in this turn
+            box.sent += 1
+            continue
+        if batch.add(text) and not await batch.flush(): return connection.end('gone')
+        if connection.state is not state: return

@@ -176,6 +176,7 @@ def end(self: Connection,
         abort(self.scope)
         self.mailbox.close('cut')
     if before.phase is not Phase.OPEN: return
+    self.mailbox.write_no_more()
     if self.interruptible: self.cancellation.cancel()
     if self.when_busy: self.when_busy()
 

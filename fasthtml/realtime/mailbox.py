@@ -113,8 +113,8 @@ _nothing_waits = Pending(0)
 
 class Mailbox:
     "The single writer of one client: ordered (W3), bounded (C1), and no other client waits for it (W4)"
-    __slots__ = ('born', 'closed', 'fast', 'max_pending', 'reason', 'sent', 'stall', '_context', '_flying', '_join', '_loop',
-                 '_on_close', '_pending', '_send', '_since', '_task', '_waiters', '_wrap', '_write', '__weakref__')
+    __slots__ = ('born', 'closed', 'fast', 'max_pending', 'reason', 'sent', 'stall', 'write', '_context', '_flying', '_join', '_loop',
+                 '_on_close', '_pending', '_send', '_since', '_task', '_waiters', '_wrap', '_writer', '__weakref__')
     def __init__(self,
         send: Callable[[dict], Awaitable],        # ASGI send
         wrap: Callable[[Any], dict],              # Piece → ASGI message
@@ -126,7 +126,8 @@ class Mailbox:
         stall: float = 30.0,                      # Seconds without any progress after which `put` gives the client up
         write: Callable[[Any], bool] | None = None,  # Tried before a fast `send`: writes a piece if it can be written at once
     ):
-        self._send, self._wrap, self._on_close, self._write = send, wrap, on_close, write if fast else None
+        self._send, self._wrap, self._on_close = send, wrap, on_close
+        self.write = self._writer = write if fast else None   # `write`: None while a piece waits, and after `write_no_more`
         self.fast, self._join, self._loop = fast, 65536 if join else 0, asyncio.get_running_loop()
         self._context = None if fast else contextvars.copy_context()  # What middleware of this client may look at
         self.max_pending, self.stall, self.born = max_pending, stall, self._loop.time()
@@ -181,21 +182,25 @@ class Mailbox:
 
     def send_now(self, piece: Any) -> bool:  # False also when something is pending, or the box is closed
         "Accept one piece only if it can go out at once"
-        if self.closed or self._task is not None: return False
-        try: written = self._write is not None and self._write(piece)
+        if self.write is None:
+            if self.closed or self._task is not None: return False
+            return self._step_send(piece) if self.fast else self.put_now(piece)
+        try: written = self.write(piece)
         except Exception as e: return self._fail(e)   # who sends to many clients goes on with the next
-        if not written: return self._step_send(piece) if self.fast else self.put_now(piece)
+        if not written: return self._step_send(piece)
         self.sent += 1
         return True
 
-    def _own_pending(self) -> Pending:
-        if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
-        return self._pending
-
 # %% ../../nbs/api/realtime/21_mailbox.ipynb #78cd4450
 @patch
+def _own_pending(self: Mailbox) -> Pending:
+    if self._pending is _nothing_waits: self._pending = Pending(self.max_pending)
+    return self._pending
+
+@patch
 def _start(self: Mailbox) -> None:
-    if self._task is None: self._task = self._loop.create_task(self._send_pending(), context=self._context)
+    if self._task is not None: return
+    self._task, self.write = self._loop.create_task(self._send_pending(), context=self._context), None
 
 @patch
 def _step_send(self: Mailbox, piece: Any) -> bool:
@@ -207,7 +212,7 @@ def _step_send(self: Mailbox, piece: Any) -> bool:
         return True
     except Exception as e: return self._fail(e)
     self._flying = len(piece)
-    self._task = self._loop.create_task(self._send_pending(resume(coro, future)))
+    self._task, self.write = self._loop.create_task(self._send_pending(resume(coro, future))), None
     return True
 
 @patch
@@ -235,7 +240,7 @@ async def _send_pending(self: Mailbox, begun: Awaitable | None = None) -> None:
         self.close('gone')  # not by us: the piece is lost, so the client must come again rather than go on behind a gap
         raise
     finally:
-        self._task, self._since = None, math.inf
+        self._task, self._since, self.write = None, math.inf, self._writer
         self._wake()
 
 @patch
@@ -257,6 +262,7 @@ def close(self: Mailbox, reason: str = '') -> bool:  # Always False, as `offer` 
     "Accept nothing more and forget what waits"
     if self.closed: return False
     self.closed, self.reason = True, reason
+    self.write_no_more()
     if self._pending is not _nothing_waits:
         dropped, self._pending = self._pending.dropped, Pending(0)
         self._pending.dropped = dropped
@@ -265,6 +271,11 @@ def close(self: Mailbox, reason: str = '') -> bool:  # Always False, as `offer` 
     self._wake()
     if self._on_close: self._on_close(reason)
     return False
+
+@patch
+def write_no_more(self: Mailbox) -> None:
+    "Whatever comes now is given to `send`, which knows whether the connection still takes it"
+    self.write = self._writer = None
 
 @patch
 async def flush(self: Mailbox,

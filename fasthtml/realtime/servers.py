@@ -239,30 +239,35 @@ def frame_reader(
         return receive
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #4cedba0b
+_last_chunk = None, b''   # a body, and the chunk that carries it: many clients may get it
+
 class _Chunks:
     "Writes chunks to a client of uvicorn"
-    __slots__ = ('cycle', 'flow', 'transport')
+    __slots__ = ('flow', 'transport')
     def __init__(self, cycle: Any):
-        self.cycle, self.flow, self.transport = cycle, cycle.flow, cycle.transport
-        self.flow.write_paused, cycle.chunked_encoding, cycle.response_complete, cycle.disconnected
-        self.transport.write, self.transport.is_closing
+        self.flow, self.transport = cycle.flow, cycle.transport
+        self.flow.write_paused, self.transport.write, self.transport.is_closing
 
     def write(self, body: bytes) -> bool:
-        cycle, transport = self.cycle, self.transport
-        over = cycle.response_complete or cycle.disconnected or transport.is_closing()
-        if over or self.flow.write_paused or not cycle.chunked_encoding: return False
-        if body: transport.write(b'%x\r\n%b\r\n' % (len(body), body))
+        global _last_chunk
+        transport, last = self.transport, _last_chunk
+        if self.flow.write_paused or transport.is_closing(): return False
+        if last[0] is not body:
+            if not body: return True
+            last = _last_chunk = body, b'%x\r\n%b\r\n' % (len(body), body)
+        transport.write(last[1])
         return True
 
 def chunk_writer(
     send: Callable | None,  # The server's own `send`
 ) -> Callable[[bytes], bool] | None:
-    "A function that writes a piece of a body at once, or returns False where it cannot; None with another server"
+    "A function that writes a piece of a body that has begun at once, or returns False where it cannot; None with another server"
     cycle = protocol_of(send)
     if type(cycle).__module__ != 'uvicorn.protocols.http.httptools_impl': return None
-    try: return _Chunks(cycle).write
+    try: chunks, chunked = _Chunks(cycle), cycle.chunked_encoding
     except AttributeError as e:
         return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
+    return chunks.write if chunked else None
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #bcd75474
 def abort(

@@ -159,8 +159,6 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, c
         log.warning('%s: refused an event stream, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
     self._limits, self._admitted = limits, scope
-    connection = Connection(scope, send, encode_event, _body, cancellation=cancellation, beat=b':\n\n', join=True, **self.options)
-    del self.options
     head = scope['method'] == 'HEAD'
     first = '' if head or self.retry is None else retry_line(self.retry) + '\n'
     try:
@@ -170,6 +168,8 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, c
     except Exception as e:
         if is_gone(e): raise StreamClosed(_left_early) from e
         raise
+    connection = Connection(scope, send, encode_event, _body, cancellation=cancellation, beat=b':\n\n', join=True, **self.options)
+    del self.options
     self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
     if head: return connection.end('head')
     if not self.channel:

@@ -209,6 +209,8 @@ def sse_message(
 # Possessive repeats (`++`): a long text that turns out not to be an event is given up at once
 _whole_events = re.compile(r'(?:(?:(?:data|event|id|retry|):[^\r\n]*+(?>\r\n|\r|\n))++(?>\r\n|\r|\n)++)++')
 
+_last_event = '', 'data: \n\n'   # HTML, which is the same string when an element is sent again, and its event
+
 @cache
 def warn_of_plain_event() -> None:
     "Log, once in a process, that a plain string was sent as data"
@@ -220,8 +222,14 @@ def event_text(
     raw: bool = False, # A plain string that is a whole event is sent as it stands
 ) -> str:
     "The wire text of an item: an event stays as it is, anything else becomes one"
+    global _last_event
     if type(x) is EventText: return x
-    if type(x) is FT and '\n' not in (html := html_of(x)) and '\r' not in html: return f'data: {html}\n\n'
+    if type(x) is FT:
+        last, html = _last_event, html_of(x)
+        if last[0] is html: return last[1]
+        text = sse_message(html) if '\n' in html or '\r' in html else f'data: {html}\n\n'
+        _last_event = html, text
+        return text
     if isinstance(x, EventText): return x
     if isinstance(x, (bytes, bytearray)): x = bytes(x).decode('utf-8', 'replace')
     if isinstance(x, str) and x[-1:] in ('\n', '\r') and _whole_events.fullmatch(x):

@@ -9,6 +9,7 @@ import sys
 import threading
 
 import pytest
+from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -182,16 +183,37 @@ def test_a_failure_before_the_first_send_is_an_ordinary_500(stack):
 
 # What is refused, and how
 
-def test_a_stream_of_a_background_task_is_refused():
-    from starlette.background import BackgroundTask
-    app, errors = FastHTML(), []
-    async def late():
-        try: await EventStream().send('x')
-        except RuntimeError as e: errors.append(str(e))
+@pytest.mark.parametrize('where', ['background', 'source', 'source behind middleware', 'parts', 'task'])
+def test_a_stream_whose_handler_has_answered_otherwise_is_refused_with_a_sentence_that_helps(where):
+    "Also while that answer is being sent: the server's own error says nothing of streams"
+    app, errors = FastHTML(middleware=STACKS['base'] if 'middleware' in where else []), []
+    async def late(stream):
+        try: await stream.send('x')
+        except Exception as e: errors.append(str(e))
+        return 'end'
 
-    @app.get('/')
-    def home(): return 'page', BackgroundTask(late)
-    with serve(app) as served, SseClient(served.url, '/') as client:
+    @app.get('/background')
+    def background(): return 'page', BackgroundTask(late, EventStream())
+
+    @app.get('/source')
+    async def source():
+        stream = EventStream()
+        async def events():
+            yield 'begun'
+            yield await late(stream)
+        return EventStream(events())
+
+    @app.get('/parts')
+    async def parts():
+        stream = EventStream()
+        yield P('begun')
+        yield P(await late(stream))
+
+    @app.get('/task')
+    async def task():
+        app.state.task = asyncio.create_task(late(EventStream()))
+        return 'page'
+    with serve(app) as served, SseClient(served.url, f'/{where.split()[0]}') as client:
         client.read_to_end()
         wait_until(lambda: errors)
         assert 'before the handler has answered' in errors[0] and client.status == 200

@@ -68,8 +68,6 @@ ROWS = {
     'transport of streams': (HTTPTOOLS, r'\bself\.transport\b', 'self.connection_transport', '`transport`'),
     'flow': (HTTPTOOLS, r'\bself\.flow\b', 'self.flow_control', '`flow`'),
     'chunked_encoding': (HTTPTOOLS, r'\bself\.chunked_encoding\b', 'self.is_chunked', '`chunked_encoding`'),
-    'response_complete': (HTTPTOOLS, r'\bresponse_complete\b', 'is_complete', '`response_complete`'),
-    'disconnected': (HTTPTOOLS, r'\bdisconnected\b', 'is_gone', '`disconnected`'),
     'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
     'lifespan of the server': (SERVER, r'\bself\.lifespan\b', 'self.life', None),
     'on_tick': (SERVER, r'\bon_tick\b', 'on_beat', '`Server.on_tick`'),
