@@ -2608,8 +2608,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                    'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.begin': ( 'api/realtime/connections.html#connection.begin',
                                                                                                    'fasthtml/realtime/connections.py'),
-                                               'fasthtml.realtime.connections.Connection.channels': ( 'api/realtime/connections.html#connection.channels',
-                                                                                                      'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.close_for': ( 'api/realtime/connections.html#connection.close_for',
                                                                                                        'fasthtml/realtime/connections.py'),
                                                'fasthtml.realtime.connections.Connection.deliver': ( 'api/realtime/connections.html#connection.deliver',

@@ -141,7 +141,7 @@ class PollPage(OpenPage):
 class SignalReader:
     "Listens to signals of other processes, for one event loop"
     info = None
-    def __init__(self, receive: Callable[[dict | None], None]): self.channels, self.receive = set(), receive
+    def __init__(self, receive: Callable[[dict | None], None]): self.channels, self.receive = (), receive
     def deliver(self, message: Message, channel: Any) -> bool:
         self.receive(json.loads(message.text))
         return True
@@ -253,7 +253,7 @@ poll_grace = 10   # Seconds for which a page that polls is still there
 
 class Present:
     "A page, as one of the people of a channel whose people it shows"
-    def __init__(self, info: Any): self.info, self.channels = info, set()
+    def __init__(self, info: Any): self.info, self.channels = info, ()
     def deliver(self, message: Message, channel: Any) -> bool: return True
     async def replay(self, message: Message) -> bool: return True
     def lost(self, notice: Any) -> None: "It shows no message"

@@ -202,6 +202,7 @@ def is_skipped(
     return any(pattern.fullmatch(path) for pattern in patterns) and not _reads_as_another(path)
 
 
+
 # %% ../../nbs/api/http/14_handlers.ipynb #e09c1508
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -437,7 +438,7 @@ class Endpoint:
             else: await _finish(exchange, response)
         except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
-            exchange.send = None
+            exchange.send = exchange.stream = None   # a task that the program has begun may keep the exchange for long
             current_exchange.reset(token)
             if exchange.source is not None and exchange.source.body is not None: exchange.source.body.close()
 

@@ -101,9 +101,9 @@ def check_size(
 # %% ../../nbs/api/realtime/22_connections.ipynb #a81b5acc
 class Connection:
     "One stream or socket: its mailbox, its state, and how it ends"
-    __slots__ = ('cancellation', 'encode', 'expires', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving', 'lifecycle', 'loop',
-                 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'slow', 'state', 'tasks', 'watching', 'when_busy', '_beat',
-                 '_channels', '_moved', '_sent', '_stuck', '__weakref__')
+    __slots__ = ('cancellation', 'channels', 'encode', 'expires', 'finishing', 'heartbeat', 'info', 'interruptible', 'leaving',
+                 'lifecycle', 'loop', 'mailbox', 'pace', 'reads', 'refused', 'remaining', 'scope', 'slow', 'state', 'tasks',
+                 'watching', 'when_busy', '_beat', '_moved', '_sent', '_stuck', '__weakref__')
     def __init__(self,
         scope: Scope,
         send: Send,                                   # ASGI send of this layer; the server's own is used where it may be
@@ -121,7 +121,7 @@ class Connection:
         for name, value in ('slow', slow), ('heartbeat', heartbeat): check_seconds(name, value)
         own = step_send(scope)
         self.scope, self.encode, self.info, self.reads, self.loop = scope, encode, scope.get('auth'), reads, asyncio.get_running_loop()
-        self.lifecycle, self._channels = lifecycle_of(scope), None
+        self.lifecycle, self.channels = lifecycle_of(scope), ()   # `channels`: what it has subscribed to
         self.mailbox = Mailbox(own or send, wrap, max_pending=max_pending, join=join, fast=own is not None, stall=slow or 1e9,
                                on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))
         # What the ticker looks at
@@ -148,12 +148,6 @@ class Connection:
     def open(self) -> bool:
         "Whether nothing has ended it yet"
         return self.state.phase is Phase.OPEN
-
-    @property
-    def channels(self) -> set:
-        "What it has subscribed to"
-        if self._channels is None: self._channels = set()  # most sockets and streams need none
-        return self._channels
 
     def begin(self) -> None:
         "From now on it is looked after, and counted by the app"
@@ -239,7 +233,7 @@ def give_up(self: Connection) -> None:
 @patch
 def leave(self: Connection) -> None:
     "Unsubscribe from every channel"
-    for channel in tuple(self.channels): channel.leave(self)
+    for channel in self.channels: channel.leave(self)
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #2e7de92c
 class Ending(Protocol):

@@ -50,7 +50,7 @@ class Branch:
     "A subscriber of one channel, for the client of a feed"
     __slots__ = ('channel', 'channels', 'feed', '__weakref__')
     def __init__(self, feed: 'Feed', channel: Any):
-        self.feed, self.channel, self.channels = feed, channel, set()
+        self.feed, self.channel, self.channels = feed, channel, ()
 
     @property
     def info(self) -> Any: return self.feed.stream.info
@@ -109,7 +109,7 @@ class Feed:
 
     def _begin(self, stream: Any) -> None:
         self.stream = stream
-        stream.channels.update(self.branches)
+        stream.channels = *stream.channels, *self.branches
 
     def join(self, stream: Any) -> str:
         "From now on `stream` gets what is published in each; returns the id from which it can resume"

@@ -99,7 +99,7 @@ class Presence:
         channel: Channel,                 # In which processes talk to each other
         find: Callable[[str], Channel],   # The channel of a name
     ):
-        self.channel, self.find, self.me, self.info, self.channels = channel, find, secrets.token_hex(6), None, set()
+        self.channel, self.find, self.me, self.info, self.channels = channel, find, secrets.token_hex(6), None, ()
         self.people, self.loop, self.synced = People(), None, False
         self._rooms: dict[str, Channel] = {}          # Channels with people; strangers may make up names of others
         self._here: Counter[str] = Counter()          # Channel → people in this process

@@ -54,8 +54,8 @@ class ServerConnection:
     ) -> Awaitable[None]:
         "What was handed over, with its context variables"
         for var, value in self.context.items() if self.context else (): var.set(value)
-        self.context = None
-        return self.on_return(failure)
+        rest, self.on_return, self.context = self.on_return, None, None
+        return rest(failure)
 
 def server_of(
     scope: Mapping[str, Any],   # ASGI scope of the connection

@@ -136,8 +136,7 @@ async def _go_on(self: EventStream, failure: BaseException | None, receive: Rece
         if failure is not None or not self.connection.open: pass
         elif self.source is not None: await send_source(self.source, self.connection, self.batch, self.raw)
         elif self.channel:
-            if receive is None: receive = server_of(self.connection.scope).receive
-            else: receive = for_leaving(self.connection.scope, receive)
+            receive = for_leaving(self.connection.scope, receive) if receive else server_of(self.connection.scope).receive
             while (await receive())['type'] != 'http.disconnect': pass  # here, since a coroutine for it would wait with it
             self.connection.interruptible = False   # this task sees its client leave, and need not be cancelled
             self.connection.end('gone')
@@ -170,7 +169,8 @@ async def _open(self: EventStream, scope: Scope, receive: Receive, send: Send, c
         raise
     connection = Connection(scope, send, encode_event, _body, cancellation=cancellation, beat=b':\n\n', join=True, **self.options)
     del self.options
-    self.connection, self.batch, self._loop, self._send = connection, Batch(connection.mailbox), connection.loop, send
+    self.connection, self._loop, self._send = connection, connection.loop, send
+    self.batch, self.raw_headers = None if self.channel else Batch(connection.mailbox), ()   # an idle stream should be small
     if head: return connection.end('head')
     if not self.channel:
         self._ending = StreamEnding(self)
@@ -246,10 +246,10 @@ class StreamEnding:
         "Send the closing event and terminate the body"
         if self.early and asyncio.current_task() is not self.early: return await asyncio.shield(self.early)
         stream, self.closed = self.stream, True
-        stream.batch.push()
+        if batch := stream.batch: batch.push()
         await stream.connection.mailbox.flush()
         stream.connection.mailbox.close('ended')   # what other code sends meanwhile must not follow the last chunk
-        last = closing_event(state.why, stream.batch.last, jitter(stream.retry))
+        last = closing_event(state.why, batch.last if batch else '', jitter(stream.retry))
         await stream._send({'type': 'http.response.body', 'body': to_bytes(last), 'more_body': False})
 
     async def after(self) -> None:
@@ -297,14 +297,14 @@ async def _hand_over(self: EventStream, scope: Scope, receive: Receive, send: Se
 async def _add(self: EventStream, text: str) -> bool:
     if self.connection is None: await self._start()
     connection = self.connection
+    if self.batch is None: self.batch = Batch(connection.mailbox)
     if not self._is_mine(): # another request's client: never wait for it, never fail
         self.batch.push()  # the program's own, which is never dropped
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
         if not accepted: await asyncio.sleep(0)
         return accepted
     if connection.cancellation.task.cancelling(): connection.cancellation.went_on()
-    accepted = not (connection.mailbox.closed or connection.finishing)
-    if not accepted or self.batch.add(text) and not await self.batch.flush():
+    if connection.mailbox.closed or connection.finishing or self.batch.add(text) and not await self.batch.flush():
         if not connection.finishing: connection.end('gone')  # else it would get no closing event
         await connection.refuse(StreamClosed(f'Nothing can be sent any more ({connection.state.why}).'))
     return True
