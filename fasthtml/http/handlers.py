@@ -41,7 +41,7 @@ from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
-from .threads import in_thread
+from .threads import answered, in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bb491e8e
 class Beforeware:
@@ -229,8 +229,8 @@ def guard(
         raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.{mend}')
     made = Guard(fn, make_plan(fn, extra=_resp, spare=True), skip_patterns(skip))
     if made.plan.is_asyncgen or inspect.isgeneratorfunction(fn):
-        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it answers every request, with an empty page where it '
-                 'yields nothing. Write `return` instead: None lets a request through.')
+        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it lets nobody in. Write `return` instead: '
+                 'None lets a request through.')
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made
 
@@ -283,10 +283,13 @@ def _collected(fn: Callable, args: list, kwargs: dict) -> Any:
     result = fn(*args, **kwargs)
     return list(bounded(result)) if isinstance(result, GeneratorType) else result
 
+def _called(fn: Callable, args: list, kwargs: dict) -> Any: return fn(*args, **kwargs)
+
 async def call(
     fn: Callable,    # Handler, or any function with a plan
     plan: Plan,      # Its plan
-    source: Source|None # What the request carries; None if the plan is empty
+    source: Source|None, # What the request carries; None if the plan is empty
+    run: Callable = _collected # Calls a plain function
 ) -> Any: # What it returned
     "Bind the parameters of `fn` and call it"
     if plan.empty: args, kwargs = (), {}
@@ -295,7 +298,7 @@ async def call(
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)
-    result = await in_thread(_collected, fn, args, kwargs)
+    result = await in_thread(run, fn, args, kwargs)
     return await result if inspect.isawaitable(result) else result
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bc0bfef2
@@ -326,13 +329,13 @@ async def fetch_session(
     reaches = plan.built or plan.specials & _reach_session
     if fetch is not None and reaches and not getattr(plan.fn, 'sessionless', False): await fetch()
 
-async def invoke(fn: Callable, plan: Plan, source: Source, site: Site) -> Any:
+async def invoke(fn: Callable, plan: Plan, source: Source, site: Site, run: Callable = _collected) -> Any:
     "Load the session, read the body and prepare special values if `plan` wants them, then `call`"
     if 'fasthtml.fetch' in source.scope: await fetch_session(source.scope, plan)
     if plan.specials and (names := plan.specials & prepared_names): fill_specials(names, source, site)
     if plan.needs_body and source.body is None and source.scope['type'] == 'http' and has_body(source.scope):
         source.set_body(await read_body(source.conn))
-    return await call(fn, plan, source)
+    return await call(fn, plan, source, run)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #0879ece7
 def own_lists(req: Request) -> dict[str, Any]:
@@ -383,8 +386,8 @@ async def run_before(
     for o in before:
         ready = guard(o, site)
         if ready.skip and ready.skips(inner_path(source.scope)): continue
-        result = await invoke(ready.fn, ready.plan, source, site)
-        if answers(result): return result
+        result = await invoke(ready.fn, ready.plan, source, site, _called)
+        if result is not None and answers(result := await answered(ready.fn, result)): return result
         note_guarded(source.scope)
     return None
 
