@@ -533,10 +533,14 @@ async def read_body(
     if max_text_size is not None: request.max_text_size = max_text_size
     return await parse_body(request, request.max_fields, request.max_part_size)
 
+_forms = 'multipart/form-data', 'application/x-www-form-urlencoded'
+
 async def parse_body(request: Request, max_fields: int, max_part_size: int) -> Body:
     "The body by its content type, within the limits of the request"
     kind = _header(request.scope, b'content-type')
     essence = kind.partition(';')[0].strip().lower()
+    if _header(request.scope, b'content-encoding').strip().lower() not in ('', 'identity') and (essence in _forms or is_json(kind)):
+        raise HTTPException(415, Text('encoding'))   # or the handler would get default values
     if essence == 'multipart/form-data': return await _multipart(request, max_part_size, max_fields)
     raw = await request.text_bytes()
     if essence == 'application/x-www-form-urlencoded': return await _parsed(_urlencoded, raw, max_part_size, max_fields)

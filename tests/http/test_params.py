@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gzip
 import inspect
 import json
 import sys
@@ -917,6 +918,25 @@ def test_json_is_read_whatever_the_charset_says(kind):
         return a, n
 
     assert Called(f).value(content='{"a": "é", "n": 1}'.encode(), headers={'content-type': kind}) == ('é', 1)
+
+
+SENT = {
+    'application/x-www-form-urlencoded': b'a=sent',
+    'application/json': b'{"a": "sent"}',
+    'multipart/form-data; boundary=X': b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\nsent\r\n--X--\r\n',
+}
+
+
+@pytest.mark.parametrize('kind', SENT)
+def test_a_compressed_form_is_refused_and_does_not_give_default_values(kind):
+    def f(a: str = 'default'):
+        return a
+
+    called = Called(f)
+    for coding in 'gzip', 'br', 'GZIP', 'identity, gzip':
+        headers = {'content-type': kind, 'content-encoding': coding}
+        assert called(content=gzip.compress(SENT[kind]), headers=headers).status_code == 415
+    assert called.value(content=SENT[kind], headers={'content-type': kind, 'content-encoding': 'identity'}) == 'sent'
 
 
 @pytest.mark.parametrize(
