@@ -229,7 +229,7 @@ def guard(
         raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.{mend}')
     made = Guard(fn, make_plan(fn, extra=_resp, spare=True), skip_patterns(skip))
     if made.plan.is_asyncgen or inspect.isgeneratorfunction(fn):
-        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it lets nobody in. Write `return` instead: '
+        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it refuses every request. Write `return` instead: '
                  'None lets a request through.')
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made

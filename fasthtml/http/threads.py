@@ -225,6 +225,8 @@ def ran(
     raise TypeError(f'{getattr(f, "__qualname__", f)} has a `yield`, so calling it runs nothing of it. Write `return` instead. '
                     'Only `lifespan=` takes a function with a `yield`.')
 
+_iterators = '__next__', '__anext__'
+
 def decided(
     f: Callable,   # A check of the program
     result: Any,   # What it gave
@@ -232,7 +234,7 @@ def decided(
 ) -> Any:          # The same; TypeError for what is true whatever it would say
     "Make sure that what a check gave says yes or no"
     kind = type(result)
-    unsaid = inspect.isroutine(result) or isinstance(result, (Later, BaseException)) or hasattr(kind, '__next__') or hasattr(kind, '__anext__')
+    unsaid = inspect.isroutine(result) or isinstance(result, (Later, BaseException)) or any(hasattr(kind, o) for o in _iterators)
     if not unsaid and (page or not (isinstance(result, Response) or hasattr(kind, '__response__'))): return result
     raise TypeError(f'{getattr(f, "__qualname__", f)} gave a {kind.__name__}, which is as good as True, whatever it would say. Return '
                     'what it says: call a function, `any(...)` of an iterator, `.fetchone()` of a cursor, `.result()` of a future. '

@@ -141,7 +141,7 @@ UNDECIDED = {'iterator': lambda: filter(None, []), 'cursor': lambda: sqlite3.con
              'async iterator': lambda: aiter(Never()), 'future of a thread pool': Future, 'exception': lambda: HTTPException(403),
              'exception of Python': PermissionError, 'response that refuses': lambda: Response('no', 403),
              'json that refuses': lambda: JSONResponse({'detail': 'no'}, 401)}
-ONLY_YES_OR_NO = {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let somebody in
+ONLY_YES_OR_NO = {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let a user in
 
 
 class Never:
@@ -206,7 +206,7 @@ def yielding(says):
 @pytest.mark.parametrize('guarded', GUARDS)
 @pytest.mark.parametrize('kind', [*(o for o in kinds(bool) if o not in GENERATORS), *yielding(bool)])
 def test_what_a_guard_of_an_app_returns_is_obeyed_whatever_kind_of_function_it_is(kind, guarded, caplog):
-    "What a generator returns nobody sees, so one that is a guard lets nobody in"
+    "What a generator returns is lost, so one that is a guard refuses every request"
     caplog.set_level(logging.CRITICAL)
     says = lambda auth: Response('no', 403)
     all_kinds = kinds(says) | yielding(says)
@@ -275,5 +275,5 @@ def test_a_guard_that_yields_lets_nobody_in_and_says_so(kind, caplog):
     @app.get('/')
     def index(): return 'secret'
 
-    assert f'The guard kinds.<locals>.{kind.replace(" ", "_")} has a `yield`, so it lets nobody in' in caplog.text
+    assert f'The guard kinds.<locals>.{kind.replace(" ", "_")} has a `yield`, so it refuses every request' in caplog.text
     assert 'secret' not in Client(app, raise_errors=False).get('/').text
