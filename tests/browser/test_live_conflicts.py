@@ -112,7 +112,7 @@ def solved(case):
 
 
 def shows(page, wanted):
-    same = 'Object.keys(shown).length === Object.keys(wanted).length && Object.keys(shown).every(o => String(shown[o]) === String(wanted[o]))'
+    same = 'Object.keys({...shown, ...wanted}).every(o => String(shown[o]) === String(wanted[o]))'
     try: page.wait_for_function(f'wanted => {{ const shown = ({SHOWN})(); return {same} }}', arg=wanted, timeout=30_000)
     except Exception:
         found = page.evaluate(SHOWN)
