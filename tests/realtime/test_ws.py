@@ -182,7 +182,8 @@ def asserted(text):
     return 1
 
 
-@pytest.mark.parametrize(('kind', 'bad'), [(Colour, 5), (Colour, {}), (Colour, [{}]), (Colour | None, True), (list[Colour], [5]), (asserted, '2'),
+@pytest.mark.parametrize(('kind', 'bad'), [(Colour, 5), (Colour, {}), (Colour, [{}]), (Colour | None, True), (list[Colour], [5]),
+                                           (asserted, '2'),
                                            (asserted, 1), (Asserted, '2')])
 def test_what_a_type_of_ones_own_refuses_is_bad_input_everywhere(kind, bad, caplog):
     "A frame, and JSON in a request: 400, `on_error`, or a log line and nothing to the client"
