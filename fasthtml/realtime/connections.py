@@ -357,8 +357,10 @@ async def refuse(self: Connection,
     task = asyncio.current_task()
     if task is not self.cancellation.task and task not in self.tasks: task.add_done_callback(retrieve)  # no line in the log
     most = 50 if task.cancelling() else 1   # what is cancelled already may clean up, and send to no client, for some ten seconds
-    if self.refused > most: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
-    await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))
+    await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))   # first: a sender may catch the cancellation too
+    if self.refused > most:
+        task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
+        await asyncio.sleep(0)
     raise error
 
 def from_elsewhere(

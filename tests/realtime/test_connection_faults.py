@@ -595,6 +595,43 @@ def streaming(f):
     return handler
 
 
+@pytest.mark.parametrize('end', ['gone', 'aged'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'on_error', 'object', 'task of conn', 'task of object', 'reader'])
+def test_a_function_that_catches_whatever_its_send_raises_does_not_keep_the_loop_busy(part, end):
+    "Its cancellation too, each time. Time passes only while no code runs: on the clock of the test a loop without a pause never ends"
+    async def main():
+        app, loop, rounds, over = FastHTML(secret_key='x'), asyncio.get_running_loop(), 0, False
+        async def pump(send, *args):
+            nonlocal rounds
+            while not over and rounds < 5000:
+                rounds += 1
+                with contextlib.suppress(BaseException):
+                    await send(*args)
+                    await asyncio.sleep(0.1)
+        async def pumps(send): await pump(send, 'a')
+        async def reads(ws): await pump(ws.receive_text)
+        async def begins(send): beside.append(asyncio.create_task(pump(send, 'a')))
+        async def needs(n: int): pass
+        async def nothing(): pass
+        beside, kind = [], 'http' if 'object' in part else 'websocket'
+        f = reads if part == 'reader' else begins if part.startswith('task') else pumps
+        if kind == 'http': app.get('/x')(streaming(f))
+        elif part == 'handler': app.ws('/x')(f)
+        elif part == 'on_error': app.ws('/x', on_error=f)(needs)
+        else: app.ws('/x', conn=f)(nothing)
+        one = Client_(kind=kind).start(app)
+        if part in ('handler', 'on_error'): one.say()
+        while not rounds: await asyncio.sleep(0)
+        for connection in app.lifecycle.connections: connection.end(end, 1012)
+        one.leave()
+        await asyncio.sleep(60)
+        found, over = rounds, True
+        await asyncio.wait([one.task, *beside])
+        await asyncio.sleep(60)   # `conn` is not waited for
+        return found
+    assert asyncio.Runner(loop_factory=VirtualLoop).run(main()) < 400
+
+
 @pytest.mark.parametrize('quick', [0, 1])
 def test_a_message_whose_handler_hangs_delays_disconn_as_little_as_the_one_before_it(quick):
     "Both were received before their client left; on a clock of the test"
