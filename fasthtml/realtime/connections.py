@@ -166,9 +166,9 @@ def end(self: Connection,
 ) -> None:
     "Something ends it; the first reason wins"
     before, self.state = self.state, next_state(self.state, event, code, reason)
-    if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
-        abort(self.scope)
-        self.mailbox.close('cut')
+    if self.state.manner is not before.manner:   # the client has left, or is not to be waited for
+        if self.state.manner is Manner.CUT: abort(self.scope)
+        self.mailbox.close('cut' if self.state.manner is Manner.CUT else 'gone')
     if before.phase is not Phase.OPEN: return
     self.mailbox.write_no_more()
     if self.interruptible: self.cancellation.cancel()

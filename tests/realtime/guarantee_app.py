@@ -19,7 +19,7 @@ from types import MethodType, SimpleNamespace
 import psutil
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
-from guarantee_table import BRISK, ENDED, EXIT, FAIL, FLOOD, FOREIGN, LEFT, ORDER, PULSE, QUIET, SPIN, STOP, cells
+from guarantee_table import BRISK, DEAF, ENDED, EXIT, FAIL, FLOOD, FOREIGN, LEFT, ORDER, PULSE, QUIET, SPIN, STOP, cells
 
 logging.basicConfig(level=logging.INFO, format='LOG %(levelname)s %(name)s: %(message)s', stream=sys.stdout)
 logging.getLogger('asyncio').setLevel(logging.WARNING)
@@ -64,6 +64,8 @@ def fail(how: str) -> None:
 async def steps(key: str, how: str):
     yield 'hello'
     if how == QUIET: await asyncio.sleep(3600)
+    if how == DEAF:
+        with contextlib.suppress(asyncio.CancelledError): await asyncio.sleep(3600)
     fail(how)
     if how == FOREIGN:
         (lost := asyncio.get_running_loop().create_future()).cancel()
@@ -85,7 +87,7 @@ def blocking_steps(key: str, how: str):
 def items(key: str, how: str):
     if how == ORDER: yield from map(str, range(N))
     while how == PULSE: yield 'tick'
-    while how == BRISK: yield 'x'*100
+    while how in (BRISK, DEAF): yield 'x'*100
     while how in (FLOOD, SPIN):
         produced[key] = produced.get(key, 0) + 1
         yield 'x'*10_000

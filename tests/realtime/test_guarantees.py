@@ -22,6 +22,7 @@ from guarantee_kit import HERE, PATIENCE, Notes, Server, Servers, Socket, Stream
 from guarantee_table import (
     BLOCKING,
     CLIENTS_CODE,
+    DEAF,
     ECHO,
     ENDED,
     EXIT,
@@ -133,6 +134,14 @@ def test_w2_s2_a_client_leaves_while_a_function_waits(server, part, shape):
     "What awaits or iterates is cancelled alike, however it was written. A handler is a message's, and ends by itself: it pulses"
     how, key = PULSE if part == 'handler' else QUIET, new_key(f'{part}-{shape}')
     client = connect(server, part, shape, how, key)
+    check_end(server, part, key, client.leave('code') or None)
+
+
+@each('source', 'object', 'conn', without=BLOCKING)
+def test_w2_s2_a_lost_cancellation_keeps_nothing_open(server, part, shape):
+    "It is not delivered again, so the next send has to say that the client has left"
+    key = new_key(f'{part}-{shape}')
+    client = connect(server, part, shape, DEAF, key)
     check_end(server, part, key, client.leave('code') or None)
 
 
