@@ -5342,6 +5342,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.testing.tab.Tab.travel': ('api/testing/tab.html#tab.travel', 'fasthtml/testing/tab.py'),
                                       'fasthtml.testing.tab._form_of_region': ( 'api/testing/tab.html#_form_of_region',
                                                                                 'fasthtml/testing/tab.py'),
+                                      'fasthtml.testing.tab._is_lone': ('api/testing/tab.html#_is_lone', 'fasthtml/testing/tab.py'),
+                                      'fasthtml.testing.tab._lone_value': ('api/testing/tab.html#_lone_value', 'fasthtml/testing/tab.py'),
                                       'fasthtml.testing.tab._path': ('api/testing/tab.html#_path', 'fasthtml/testing/tab.py'),
                                       'fasthtml.testing.tab._quoted': ('api/testing/tab.html#_quoted', 'fasthtml/testing/tab.py'),
                                       'fasthtml.testing.tab.texts_of': ('api/testing/tab.html#texts_of', 'fasthtml/testing/tab.py'),
