@@ -168,6 +168,7 @@ class Request(Connection, StarletteRequest):
             self._form = FormData([(k, v) for k, vs in body.fields.items() for v in vs] if body.kind != 'json' else [])
         return self._form
 
+# %% ../../nbs/api/http/10_requests.ipynb #11c0a4bb
 def _too_large(limit: int) -> HTTPException:
     return HTTPException(413, Text('too_large', limit=limit))
 
