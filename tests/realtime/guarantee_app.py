@@ -17,7 +17,6 @@ import time
 from types import MethodType, SimpleNamespace
 
 import psutil
-
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, StreamingResponse
 
@@ -430,7 +429,8 @@ async def state(mark: str, full: bool = False):
     "What is open now; with `full` what the process holds as well. A line with `mark` follows everything that was logged before"
     gc.collect(2 if full else 1)
     tasks = sorted(task_name(t) for t in asyncio.all_tasks() if t is not asyncio.current_task())
-    found = dict(connections=[c.path for c in app.connections], tasks=tasks, members=sum(map(len, channels.values())), counted=app.site.limits.open,
+    found = dict(connections=[c.path for c in app.connections], tasks=tasks, members=sum(map(len, channels.values())),
+                 counted=app.site.limits.open,
                  produced=produced, pending=max([c.pending_bytes for c in app.connections], default=0),
                  patience=min([c.mailbox.patience for c in app.lifecycle.connections], default=0.5))
     if full:
