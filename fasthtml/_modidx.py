@@ -2903,8 +2903,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.realtime.hub.Hub.close': ('api/realtime/hub.html#hub.close', 'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.Hub.own': ('api/realtime/hub.html#hub.own', 'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.Hub.ready': ('api/realtime/hub.html#hub.ready', 'fasthtml/realtime/hub.py'),
-                                       'fasthtml.realtime.hub.Hub.statistics': ( 'api/realtime/hub.html#hub.statistics',
-                                                                                 'fasthtml/realtime/hub.py'),
                                        'fasthtml.realtime.hub.connection_table': ( 'api/realtime/hub.html#connection_table',
                                                                                    'fasthtml/realtime/hub.py')},
             'fasthtml.realtime.leases': { 'fasthtml.realtime.leases.BrokerError': ( 'api/realtime/leases.html#brokererror',
