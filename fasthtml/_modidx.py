@@ -90,6 +90,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.app.fastapp._Made.__getattr__': ( 'api/app/fastapp.html#_made.__getattr__',
                                                                                   'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp._as_text': ('api/app/fastapp.html#_as_text', 'fasthtml/app/fastapp.py'),
+                                      'fasthtml.app.fastapp._check_name': ('api/app/fastapp.html#_check_name', 'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp._check_uvicorn': ( 'api/app/fastapp.html#_check_uvicorn',
                                                                                'fasthtml/app/fastapp.py'),
                                       'fasthtml.app.fastapp._cursor_class': ( 'api/app/fastapp.html#_cursor_class',
