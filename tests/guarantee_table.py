@@ -58,6 +58,7 @@ CLIENTS_CODE = {'uvicorn', 'wsproto', 'granian'}  # hypercorn reports 1006 or 10
 QUIET, PULSE, ORDER, FLOOD, FAIL, FOREIGN, SPIN, ECHO = 'quiet', 'pulse', 'order', 'flood', 'fail', 'foreign', 'spin', 'echo'
 EXIT, STOP, LEFT = 'exit', 'stop', 'left'  # Raised by what it calls, and no `Exception`: SystemExit, a class of its own, GeneratorExit
 ENDED = 'ended'  # StopAsyncIteration, which ends what awaits it
+DEAF = 'deaf'    # Waits, loses its first cancellation (as a task group may that fails at that moment), and sends for ever
 BRISK = 'brisk'  # A little in each turn of the event loop: some send has always just begun or just ended
 
 

@@ -212,7 +212,7 @@ def serve_process(
             os.killpg(popen.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        popen.wait()
+        process.wait()   # with its reader, which fails in a pipe that is closed earlier
         popen.stdout.close()
 
 

@@ -4,7 +4,7 @@
 // have in common is never looked at, so whatever the visitor, htmx or a widget did there stays.
 //   <html data-live="true | stale | lost">    the state of the page; event `live:state` on <html>
 //   data-live="failed | lost" on a region     it could not be drawn, or may not be seen any more
-//   data-live-conflict on an element          the visitor and another have both changed it; event `live:conflict`
+//   data-live-conflict on an element          another has changed what the visitor uses and has not saved; event `live:conflict`
 //   data-live-keep on an element              never touched: it belongs to a script
 // No eval, no inline handlers: it runs under a Content-Security-Policy.
 //
@@ -102,7 +102,8 @@
 
   let composing = null;   // the field into which an input method writes
   let pressed = null;     // where the pointer went down
-  const busy = new Map(); // element -> requests in flight that it made, or that will swap it
+  const busy = new Map(); // element -> requests in flight that it made, that bring its value along, or that will swap it
+  const saved = new WeakMap();   // field -> what it held when a request brought it along that has succeeded
   const written = new Map();   // element with `contenteditable` that somebody has written into -> number of the last stroke
 
   const FIELDS = 'input,textarea,select';
@@ -124,13 +125,17 @@
     return [...all].filter(other => other.form === radio.form);
   }
 
-  // The defaults of a field are what the server said, so what differs from them is the visitor's
+  const chosen = options => JSON.stringify([...options].map(o => o.value));
+  const stateOf = el => isTick(el) ? el.checked : el.localName === 'select' ? chosen(el.selectedOptions) : el.value;
+  const isSaved = el => saved.has(el) && saved.get(el) === stateOf(el);
+
+  // The defaults of a field are what the server said, so what differs from them, and is not saved, is the visitor's
   function isDirty(el) {
-    if (isText(el)) return el === composing || el.value !== el.defaultValue;
-    if (el.type === 'checkbox') return el.checked !== el.defaultChecked || el.indeterminate;
-    if (el.type === 'radio') return radioGroup(el).some(o => o.checked !== o.defaultChecked);
-    if (el.type === 'file') return el.files.length > 0;
-    if (el.localName !== 'select') return false;
+    if (isText(el)) return el === composing || el.value !== el.defaultValue && !isSaved(el);
+    if (el.type === 'checkbox') return (el.checked !== el.defaultChecked || el.indeterminate) && !isSaved(el);
+    if (el.type === 'radio') return radioGroup(el).some(o => o.checked !== o.defaultChecked && !isSaved(o));
+    if (el.type === 'file') return el.files.length > 0 && !isSaved(el);
+    if (el.localName !== 'select' || isSaved(el)) return false;
     const defaults = chosenByDefault(el);
     return defaults.length !== el.selectedOptions.length || defaults.some(o => !o.selected);
   }
@@ -143,23 +148,34 @@
   const writable = 'input:not([type=button],[type=submit],[type=checkbox],[type=radio]),textarea,select';
   function isOwn(node) {
     if (node.nodeType !== 1) return false;
-    const focus = document.activeElement, inside = holds(node, focus), wrote = [...written.keys()].some(el => node.contains(el));
-    return fieldsOf(node).some(isDirty) || holds(node, composing) || wrote ||
+    const focus = document.activeElement, inside = holds(node, focus), wrote = [...written.keys()].some(el => node.contains(el) && !busy.has(el));
+    return fieldsOf(node).some(el => isDirty(el) && !busy.has(el)) || holds(node, composing) || wrote ||
       inside && (node.isContentEditable || focus.matches(writable)) || node.querySelector('dialog[open]') !== null;
   }
 
   const isAwaited = node => node.nodeType === 1 && ([...busy.keys()].some(el => node.contains(el)) || holds(node, pressed));
 
-  function conflict(el, what) {
+  // What a request in flight brings along is no conflict: it will be saved, or be the visitor's again
+  const conflicts = new Map();   // element that is marked -> tells whether it still is in conflict
+  function conflict(el, what, still) {
+    conflicts.set(el, still);
     if (el.getAttribute('data-live-conflict') === what) return;
     el.setAttribute('data-live-conflict', what);
     emit(el, 'conflict', {what});
   }
 
+  function clearConflicts() {
+    for (const [el, still] of conflicts) {
+      if (el.isConnected && still()) continue;
+      conflicts.delete(el);
+      el.removeAttribute('data-live-conflict');
+    }
+  }
+
   // ---- Merging. "Hold" is the one way to say "not now": the old base node is put back into the new base tree, so the next
   // merge finds the same difference again
 
-  const held = new Map();   // region's element -> the drawing to be merged again when what holds it lets go
+  const held = new Map();   // region's element -> the drawing to be merged again when what holds it lets go, and its last run
 
   function identity(node) {
     if (node.nodeType !== 1) return '#' + node.nodeType;
@@ -215,7 +231,7 @@
         const before = words(was), after = words(now);
         for (const word of before) if (!after.has(word)) mine.classList.remove(word);
         for (const word of after) if (!before.has(word)) mine.classList.add(word);
-      } else if (name === 'open' && has !== was) conflict(mine, 'open');
+      } else if (name === 'open' && has !== was) conflict(mine, 'open', () => mine.open === (now === null));
       else if (now === null) mine.removeAttribute(name);
       else mine.setAttribute(name, now);
     }
@@ -223,40 +239,41 @@
 
   function says(base, theirs, el) {   // has the server changed what the field should hold?
     if (el.localName === 'textarea') return base.textContent !== theirs.textContent;
-    if (el.localName === 'select') return !base.isEqualNode(theirs);
+    if (el.localName === 'select') return chosen(chosenByDefault(base)) !== chosen(chosenByDefault(theirs));
     return base.getAttribute('value') !== theirs.getAttribute('value') || base.hasAttribute('checked') !== theirs.hasAttribute('checked');
   }
 
-  // `rest` brings attributes and children; then the value, tick or choice is the visitor's again, or the new default
+  // `rest` brings attributes and children; then the value, tick or choice is what the page had, or the new default
   function mergeField(base, theirs, mine, rest) {
-    const dirty = isDirty(mine), changed = says(base, theirs, mine), {value, checked, selectionStart: from, selectionEnd: to} = mine;
-    const chosen = mine.localName === 'select' ? [...mine.selectedOptions].map(o => o.value) : [];
-    const group = mine.type === 'radio' && dirty ? radioGroup(mine).map(o => [o, o.checked]) : [];
+    const dirty = isDirty(mine), changed = says(base, theirs, mine), stays = dirty || !changed && saved.has(mine);
+    const {value, checked, selectionStart: from, selectionEnd: to} = mine;
+    const had = mine.localName === 'select' ? [...mine.selectedOptions].map(o => o.value) : [];
+    const group = mine.type === 'radio' && stays ? radioGroup(mine).map(o => [o, o.checked]) : [];
+    const mark = what => conflict(mine, what, () => isDirty(mine));
     rest();
     if (isText(mine)) {
-      const wanted = dirty ? value : mine.defaultValue;
+      const wanted = stays ? value : mine.defaultValue;
       if (mine.value !== wanted) mine.value = wanted;
       if (mine === document.activeElement && from !== null && mine.selectionStart !== null) mine.setSelectionRange(from, to);
-      if (dirty && changed && value !== mine.defaultValue) conflict(mine, 'value');
+      if (dirty && changed && value !== mine.defaultValue) mark('value');
     } else if (isTick(mine)) {
-      mine.checked = dirty ? checked : mine.defaultChecked;
+      mine.checked = stays ? checked : mine.defaultChecked;
       for (const [radio, on] of group) radio.checked = on;
-      if (dirty && changed && mine.checked !== mine.defaultChecked) conflict(mine, 'checked');
+      if (dirty && changed && mine.checked !== mine.defaultChecked) mark('checked');
     } else if (mine.localName === 'select') {
-      const defaults = chosenByDefault(mine);
+      const defaults = chosenByDefault(mine), offered = had.some(value => [...mine.options].some(o => o.value === value));
       for (const o of mine.options) {
-        const on = dirty ? chosen.includes(o.value) : defaults.includes(o);
+        const on = stays && offered ? had.includes(o.value) : defaults.includes(o);
         if (o.selected !== on) o.selected = on;
       }
-      if (dirty && changed && defaults.some(o => !o.selected)) conflict(mine, 'selected');
+      if (dirty && changed && defaults.some(o => !o.selected)) mark('selected');
     }
-    if (!isDirty(mine)) mine.removeAttribute('data-live-conflict');
   }
 
   function replaceRewritten(base, theirs, node, mine, run) {
-    if (isOwn(node) || isAwaited(node) || fieldsOf(node).length && !fieldsOf(base).length) {
-      conflict(node, 'replaced');
-      hold(base, theirs, run);
+    const isOpened = fieldsOf(node).length && !fieldsOf(base).length;
+    if (isOwn(node) || isAwaited(node) || isOpened) {
+      hold(base, theirs, run, node, 'replaced', isOpened || isOwn(node));
       return node;
     }
     const made = build(theirs, mine, run);
@@ -274,9 +291,15 @@
     mine.replaceData(start, was.length - start - end, text.slice(start, text.length - end));
   }
 
-  function hold(base, theirs, run) {
-    run.held = true;
+  function hold(base, theirs, run, node, what, isConflict) {
+    keep(run, node, what, isConflict);
     theirs.replaceWith(base);
+  }
+
+  // A conflict of this run is one for as long as no later run has found otherwise
+  function keep(run, node, what, isConflict) {
+    run.held = true;
+    if (isConflict) conflict(node, what, () => held.get(run.el)?.run === run);
   }
 
   // `base` and `theirs` differ; afterwards `theirs`, or what was put in its place, is the base of `mine`
@@ -292,12 +315,8 @@
     if (written.has(mine)) {
       const now = mine.cloneNode(true);
       pair(now, mine);
-      if (!now.isEqualNode(base) && !now.isEqualNode(theirs)) {
-        conflict(mine, 'value');
-        return hold(base, theirs, run);
-      }
+      if (!now.isEqualNode(base) && !now.isEqualNode(theirs)) return hold(base, theirs, run, mine, 'value', true);
       written.delete(mine);                    // it is as it was, or has been saved
-      mine.removeAttribute('data-live-conflict');
       base = now;
     }
     if (foreign.has(mine)) {
@@ -307,10 +326,8 @@
         foreign.delete(mine);
         return void theirs.replaceWith(now);
       }
-      if (isOwn(mine) || isAwaited(mine) || fieldsOf(mine).length && !fieldsOf(base).length) {
-        conflict(mine, 'replaced');
-        return hold(base, theirs, run);
-      }
+      const isOpened = fieldsOf(mine).length && !fieldsOf(base).length;
+      if (isOwn(mine) || isAwaited(mine) || isOpened) return hold(base, theirs, run, mine, 'replaced', isOpened || isOwn(mine));
       foreign.delete(mine);
       base = now;
     }
@@ -364,8 +381,7 @@
   // What is still at its old place: the new one was not to be touched, or only a part of it has gone there
   function leave(node, stay, run) {
     if (!isOwn(node) && !isAwaited(node)) return node.remove();
-    run.held = true;
-    conflict(node, 'removed');
+    keep(run, node, 'removed', isOwn(node));
     stay();
   }
 
@@ -380,8 +396,7 @@
         continue;
       }
       if (!isOwn(node) && !isAwaited(node)) { node.remove(); continue; }
-      run.held = true;
-      conflict(node, 'removed');
+      keep(run, node, 'removed', isOwn(node));
       const before = bases[bases.indexOf(base) - 1], at = theirs.findIndex(child => found.get(child) === before) + 1;
       parent.insertBefore(base, parent.childNodes[before ? at : 0] || null);
     }
@@ -407,7 +422,7 @@
         node = build(child, mine, run);
         run.added.push(node);
       } else if (old.isEqualNode(child)) child.replaceWith(old);
-      else if (isRewritten(old, node)) node = replaceRewritten(old, child, node, mine, run);
+      else if (isRewritten(old, node) && !written.has(node)) node = replaceRewritten(old, child, node, mine, run);
       else if (node.localName === 'script') {               // another script now, which runs
         const made = build(child, mine, run);
         node.replaceWith(made);
@@ -521,7 +536,8 @@
     note(el);
     live.applied++;
     for (const node of run.added) if (node.nodeType === 1 && node.isConnected) settle(node);
-    if (run.held) held.set(el, {html, has, at}); else held.delete(el);
+    if (run.held) held.set(el, {html, has, at, run}); else held.delete(el);
+    clearConflicts();
     emit(el, 'changed', {});
   }
 
@@ -533,10 +549,12 @@
         if (el.isConnected) merge(el, drawing);
         else held.delete(el);
       }
+      clearConflicts();
     }, 30);
   }
   for (const name of ['focusout', 'change', 'compositionend', 'reset', 'toggle']) document.addEventListener(name, again, true);
   document.addEventListener('input', ({target}) => {
+    saved.delete(target);
     for (const el of written.keys()) if (!el.isConnected) written.delete(el);
     if (target.isContentEditable && target.closest(`[${KEY}]`)) written.set(target, ++strokes);
   }, true);
@@ -554,22 +572,49 @@
 
   // ---- The visitor's own requests. htmx 2 tells them by detail.elt, htmx 4 by detail.ctx
 
-  const submitted = new WeakMap();   // form -> its fields as they were when the request began
-  const saved = new WeakMap();       // element that asked -> what was written by then in it, around it or in its form
+  const flights = new WeakMap();   // request -> what is busy meanwhile, and what it brings along, as that was when it began
 
   function requestOf({detail}) {
     const ctx = detail.ctx;
-    if (ctx) return {el: ctx.sourceElement, target: ctx.target, verb: ctx.request.method, status: ctx.response && ctx.response.status};
-    return {el: detail.elt, target: detail.target, verb: detail.requestConfig && detail.requestConfig.verb, status: detail.xhr && detail.xhr.status};
+    if (ctx) return {id: ctx, el: ctx.sourceElement, target: ctx.target, verb: ctx.request.method, status: ctx.response && ctx.response.status};
+    return {id: detail.xhr, el: detail.elt, target: detail.target, verb: detail.requestConfig && detail.requestConfig.verb, status: detail.xhr && detail.xhr.status};
+  }
+
+  // What `hx-include` names: a selector, `this` or `closest` one
+  function included(el) {
+    const inherits = /^2/.test(htmx.version) ? '[hx-include],[data-hx-include]' : '[hx-include\\:inherited]';
+    const from = el.matches('[hx-include],[data-hx-include]') ? el : el.closest(inherits);
+    const name = from && from.getAttributeNames().find(name => /^(data-)?hx-include\b/.test(name)), asked = name ? from.getAttribute(name) : '';
+    try {
+      if (asked === 'this') return [from];
+      if (asked.startsWith('closest ')) return [el.closest(asked.slice(8))].filter(Boolean);
+      return asked ? [...document.querySelectorAll(asked)] : [];
+    } catch { return []; }
+  }
+
+  // A field that asks by itself brings its form along, but is no submit: what was typed in the others stays the visitor's
+  const isLone = el => el.matches(FIELDS) && !/^(button|submit|reset|image)$/.test(el.type);
+  function brought({el, verb}) {
+    if (!el || el.nodeType !== 1 || /^get$/i.test(verb)) return {fields: [], texts: []};
+    const form = isLone(el) ? null : el.form || el.closest('form');
+    const inside = [form, isLone(el) && el, ...included(el)].flatMap(one => one ? fieldsOf(one) : []).filter(field => field.closest(`[${KEY}]`));
+    const fields = new Set(inside.flatMap(field => field.type === 'radio' ? radioGroup(field) : field));
+    const texts = [...written].filter(([own]) => el.contains(own) || own.contains(el) || holds(form, own));
+    return {form, fields: [...fields].map(field => [field, stateOf(field)]), texts};
+  }
+
+  // htmx 4 collects the values, and may let the request wait for another one
+  function requestIsMade(event) {
+    const request = requestOf(event);
+    flights.set(request.id, brought(request));
   }
 
   function requestBegins(event) {
-    const {el, target} = requestOf(event);
-    for (const one of new Set([el, target]))
-      if (one && one.nodeType === 1 && one.closest(`[${KEY}]`) && !one.hasAttribute(KEY)) busy.set(one, (busy.get(one) || 0) + 1);
-    const form = el && el.closest && el.closest('form');
-    if (el) saved.set(el, [...written].filter(([own]) => el.contains(own) || own.contains(el) || holds(form, own)));
-    if (form && form.closest(`[${KEY}]`)) submitted.set(form, fieldsOf(form).map(field => [field, field.value, field.checked]));
+    const request = requestOf(event), {id, el, target} = request, flight = flights.get(id) || brought(request);
+    const around = [el, target].filter(one => one && one.nodeType === 1 && one.closest(`[${KEY}]`) && !one.hasAttribute(KEY));
+    flight.busy = new Set([...around, ...[...flight.fields, ...flight.texts].map(([own]) => own)]);
+    for (const one of flight.busy) busy.set(one, (busy.get(one) || 0) + 1);
+    flights.set(id, flight);
   }
 
   function resetField(field) {
@@ -580,27 +625,27 @@
       const defaults = chosenByDefault(field);
       for (const o of field.options) o.selected = defaults.includes(o);
     }
-    field.removeAttribute('data-live-conflict');
   }
 
   function requestEnds(event) {
-    const {el, target, verb, status} = requestOf(event);
+    const {id, status} = requestOf(event), flight = flights.get(id);
+    if (!flight || !flight.busy) return;
+    flights.delete(id);
     setTimeout(() => {             // when settling is over
-      for (const one of new Set([el, target])) {
-        if (!busy.has(one)) continue;
-        if (busy.get(one) > 1) busy.set(one, busy.get(one) - 1); else busy.delete(one);
-      }
+      for (const one of flight.busy) if (busy.get(one) > 1) busy.set(one, busy.get(one) - 1); else busy.delete(one);
       again();
     }, 40);
-    const form = el && el.closest && el.closest('form'), was = form && submitted.get(form) || [];
-    if (form) submitted.delete(form);
-    if (/^get$/i.test(verb) || !(status >= 200 && status < 400)) return;
+    if (!(status >= 200 && status < 400)) return;
     // What was typed since then stays
-    for (const [own, stroke] of saved.get(el) || []) if (written.get(own) === stroke) written.delete(own);
-    for (const [field, value, checked] of was) if (field.isConnected && field.value === value && field.checked === checked) resetField(field);
+    for (const [own, stroke] of flight.texts) if (written.get(own) === stroke) written.delete(own);
+    for (const [field, state] of flight.fields) {
+      if (!field.isConnected || stateOf(field) !== state) continue;
+      if (holds(flight.form, field)) resetField(field); else saved.set(field, state);
+    }
     again();
   }
-  for (const name of ['htmx:beforeRequest', 'htmx:before:request']) document.addEventListener(name, requestBegins);
+  document.addEventListener('htmx:config:request', requestIsMade);
+  for (const name of ['htmx:beforeSend', 'htmx:before:request']) document.addEventListener(name, requestBegins);
   for (const name of ['htmx:afterRequest', 'htmx:finally:request']) document.addEventListener(name, requestEnds);
 
   // ---- What the page shows, as it is asked for

@@ -66,7 +66,7 @@ class ErrorHandler:
     async def __call__(self, request: HTTPConnection, exc: Exception) -> Any:
         scope = request.scope
         seen = scope.get('fasthtml.source')
-        conn = seen.conn if seen is not None else Request(scope, request.receive)
+        conn = seen.conn if seen is not None else Request(scope, request._receive)
         if seen is None and self.site.limited and scope['type'] == 'http': conn.limit(self.site)
         source = Source(conn, body=seen and seen.body, extra={self.name: exc} if self.name else {})
         if names := self.plan.specials & prepared_names: fill_specials(names, source, self.site)
@@ -259,6 +259,24 @@ def _without_policy(message: dict) -> dict:
     "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
     return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
 
+class _Noting:
+    "ASGI send that notes what was sent, and adds the app's headers"
+    __slots__ = 'add', 'policy', 'send', 'sent'
+    def __init__(self, send: Send, sent: Sent, add: Callable | None, policy: Any):
+        self.send, self.sent, self.add, self.policy = send, sent, add, policy
+
+    def __call__(self, message: dict) -> Awaitable[None]:
+        sent = self.sent
+        if message['type'] == 'http.response.start':
+            sent.started = True
+            if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
+            if message['status'] == 304 and self.policy: message = _without_policy(message)
+        elif message.get('more_body'):
+            sent.waiting += 256 + len(message.get('body', b''))
+            if sent.waiting >= 16384: return _in_turn(sent, self.send, message)
+        elif message['type'] in _ends: sent.complete = True
+        return self.send(message)
+
 class ServerErrors(ServerErrorMiddleware):
     "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
     csp: Sequence[bytes] = ()                       # Policy of pages, cut where the nonce goes
@@ -274,17 +292,8 @@ class ServerErrors(ServerErrorMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent, add = _note_sent(scope, Sent()), self.add
-        def noting(message: dict) -> Any:
-            if message['type'] == 'http.response.start':
-                sent.started = True
-                if add: message = {**message, 'headers': add(message.get('headers', ()))}
-                if message['status'] == 304 and (add or self.csp): message = _without_policy(message)
-            elif message.get('more_body'):
-                sent.waiting += 256 + len(message.get('body', b''))
-                if sent.waiting >= 16384: return _in_turn(sent, send, message)
-            elif message['type'] in _ends: sent.complete = True
-            return send(message)
+        sent = _note_sent(scope, Sent())
+        noting = _Noting(send, sent, self.add, self.add or self.csp)
         try:
             try: await self.app(scope, receive, noting)
             except SystemExit as e: raise RuntimeError(EXITS) from e
@@ -292,7 +301,7 @@ class ServerErrors(ServerErrorMiddleware):
             note_name(exc)
             if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
                 return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
-            if scope.get('http_version', '2')[0] == '1': add = adder([*self.headers, _last])   # the server will get it, and close
+            if scope.get('http_version', '2')[0] == '1': noting.add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started:
                 response = await self.response_to(StarletteRequest(scope), exc)
                 await response(scope, receive, noting)

@@ -63,7 +63,7 @@ async def _gone(receive: Receive) -> None:
     while (await receive())['type'] != 'http.disconnect': pass
 
 async def until_disconnect(
-    req: Request,          # The request, its body already read
+    req: Request | Exchange, # The request, its body already read
     coro: Awaitable[Any],  # Work for it
     timeout: float|None = None # Seconds after which to give up with 504
 ) -> Any: # What `coro` returned; 204 if the client left before
@@ -73,6 +73,7 @@ async def until_disconnect(
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
         if not gone.done(): raise HTTPException(504, Text('took_too_long'))
+        gone.result()   # a 413, if a body that was not read is too long
         return Response(status_code=204)
     finally:
         for task in (work, gone): task.cancel()
@@ -91,7 +92,7 @@ def cancel_on_disconnect(
     async def cancellable(*args, **kwargs):
         exchange = current_exchange.get()
         if exchange is None: return await f(*args, **kwargs)
-        return await until_disconnect(Request(exchange.scope, exchange.receive), f(*args, **kwargs), timeout)
+        return await until_disconnect(exchange, f(*args, **kwargs), timeout)
     return cancellable
 
 # %% ../../nbs/api/http/14_handlers.ipynb #de2e368a
@@ -505,12 +506,26 @@ async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
     "A page in parts may last as long as its client: it counts as an open stream"
     scope, server = exchange.scope, exchange.scope.get('fasthtml.server')
     limits, exchange.receive = server and server.limits, exchange.receive_beside()
+    send = exchange.send if scope['method'] != 'HEAD' else _ends_with_head(exchange.send)
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
-    try: await response(scope, exchange.receive, exchange.send)
+    try: await response(scope, exchange.receive, send)
+    except _HeadSent:
+        if close := getattr(response.body_iterator, 'aclose', None): await close()
     finally:
         if limits: limits.release(scope)
+
+class _HeadSent(Exception): "Nothing follows the head of a response to HEAD"
+
+def _ends_with_head(send: Send) -> Send:
+    "`send` for a response to HEAD, whose body may have no end: none of it is made"
+    async def send_head(message: Any) -> None:
+        await send(message)
+        if message['type'] != 'http.response.start': return
+        await send({'type': 'http.response.body', 'body': b''})
+        raise _HeadSent
+    return send_head
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['log', 'check_key', 'get_key', 'Stored', 'SessionStore', 'Signing', 'encode_session', 'decode_session', 'Session',
-           'check_cookie', 'SessionCookie', 'session_in_cookie', 'StoreAway', 'store_key', 'session_in_store',
-           'SessionMiddleware', 'make_private', 'SqliteSessions', 'RedisSessions', 'session_store']
+           'check_cookie', 'SessionCookie', 'StoreAway', 'store_key', 'session_in_store', 'SessionMiddleware',
+           'make_private', 'SqliteSessions', 'RedisSessions', 'session_store']
 
 # %% ../../nbs/api/http/11_sessions.ipynb #b418f157
 import asyncio
@@ -274,41 +274,43 @@ class SessionCookie:
 # %% ../../nbs/api/http/11_sessions.ipynb #5fece028
 def _empty() -> str: return ''
 
-def session_in_cookie(app: ASGIApp, cookie: SessionCookie, signing: Signing,
-                      scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    "Run `app` with a session that travels in its cookie"
-    age = 0.0
-    def read() -> str:
-        nonlocal age
-        value = cookie.read(scope)
+class _InCookie:
+    "ASGI send of a request whose session travels in its cookie"
+    __slots__ = 'age', 'cookie', 'scope', 'send', 'session', 'signing'
+    def __init__(self, cookie: SessionCookie, signing: Signing, scope: Scope, send: Send):
+        self.cookie, self.signing, self.scope, self.send, self.age = cookie, signing, scope, send, 0.0
+        self.session = scope['session'] = Session(self.read, cookie.name)
+
+    def read(self) -> str:
+        "The content as JSON text"
+        value = self.cookie.read(self.scope)
         if not value: return ''
-        text, age = signing.open(value, cookie.max_age)
+        text, self.age = self.signing.open(value, self.cookie.max_age)
         return text
 
-    session = scope['session'] = Session(read, cookie.name)
-    if scope['type'] == 'websocket':
-        session._late = 'a WebSocket sends no cookies. Use a session store, or change the session in an HTTP handler.'
-        return app(scope, receive, send)
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message['type'] == 'http.response.start': self.start(message)
+        return self.send(message)   # handed through: one coroutine less for each message
 
-    def send_with_cookie(message: Message) -> Awaitable[None]:
-        if message['type'] == 'http.response.start':
-            if session._source is None:
-                message.setdefault('headers', [])
-                MutableHeaders(scope=message).add_vary_header('Cookie')
-                if session.changed() or (session and cookie.max_age and age > cookie.max_age/2):
-                    cookie.write(message, signing.sign(_text(session)) if session else None)
-            session._late = ('the response has begun, and its headers carry the cookie. '
-                             'Change the session before streaming, or use a session store.')
-        return send(message)   # handed through: one coroutine less for each message
+    def start(self, message: Message) -> None:
+        "Have the headers of a response carry the session"
+        session, cookie = self.session, self.cookie
+        if session.touched:
+            message.setdefault('headers', [])
+            MutableHeaders(scope=message).add_vary_header('Cookie')
+            if session.changed() or (session and cookie.max_age and self.age > cookie.max_age/2):
+                cookie.write(message, self.signing.sign(_text(session)) if session else None)
+        session._late = _headers_sent
 
-    return _forgetting(session, app, scope, receive, send_with_cookie)
+    def forget(self) -> None:
+        "The session need not know the scope any more, which holds it: no cycle is left behind"
+        session = self.session
+        if session.touched: return
+        if _goes_on(self.scope): session.mark_accessed()   # while it can be read
+        else: session._source = _empty
 
-async def _forgetting(session: Session, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    "Run `app`; then the session need not know the scope any more, which holds it: no cycle is left behind"
-    try: await app(scope, receive, send)
-    finally:
-        if _goes_on(scope): session.mark_accessed()   # while it can be read
-        session._source = session._source and _empty
+_headers_sent = ('the response has begun, and its headers carry the cookie. '
+                 'Change the session before streaming, or use a session store.')
 
 def _goes_on(scope: Scope) -> bool:
     "Whether code of the program runs on for this request when its layers have returned"
@@ -491,7 +493,13 @@ class SessionMiddleware:
         if scope['type'] not in ('http', 'websocket') or theirs or isinstance(outer, Session) and outer.cookie == self.cookie.name:
             await self.app(scope, receive, send)
         elif self.store: await session_in_store(self.app, self.cookie, self.store, self.signing, scope, receive, send)
-        else: await session_in_cookie(self.app, self.cookie, self.signing, scope, receive, send)
+        else:
+            carrier = _InCookie(self.cookie, self.signing, scope, send)
+            if scope['type'] == 'websocket':
+                carrier.session._late = 'a WebSocket sends no cookies. Use a session store, or change the session in an HTTP handler.'
+                return await self.app(scope, receive, send)
+            try: await self.app(scope, receive, carrier)
+            finally: carrier.forget()
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9bc4dac7
 _tables = """create table if not exists session_life(id text primary key, expires real not null) without rowid;

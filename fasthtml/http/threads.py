@@ -120,7 +120,7 @@ class LoopThreads:
         "The future result of `f(*args, **kwargs)`; `alone`: one at a time"
         workers, future, context = self.parser if alone else self.workers, self.loop.create_future(), copy_context()
         if self._limiter is not None: self.workers.limit = self._limiter.total_tokens + self.held
-        if library is not None: context.run(library.set, None)
+        if library is not None and library.get() is not None: context.run(library.set, None)
         workers.add(self._call, future, context, f, args, kwargs)
         return future
 

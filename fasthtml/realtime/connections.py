@@ -29,7 +29,7 @@ from .lifecycle import has_looked
 from .mailbox import Mailbox
 from .servers import (abort, chunk_writer, frame_writer, has_ended, lifecycle_of, running_loop, server_of,
                                        step_send)
-from .tasks import NEVER_CAUGHT, Cancellation, SenderStopped, retrieve, ticker
+from .tasks import NEVER_CAUGHT, Cancellation, SenderStopped, refuse_sender, ticker
 from .wire import Message, Notice
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #4287cf70
@@ -166,9 +166,9 @@ def end(self: Connection,
 ) -> None:
     "Something ends it; the first reason wins"
     before, self.state = self.state, next_state(self.state, event, code, reason)
-    if self.state.manner is Manner.CUT and before.manner is not Manner.CUT:
-        abort(self.scope)
-        self.mailbox.close('cut')
+    if self.state.manner is not before.manner:   # the client has left, or is not to be waited for
+        if self.state.manner is Manner.CUT: abort(self.scope)
+        self.mailbox.close('cut' if self.state.manner is Manner.CUT else 'gone')
     if before.phase is not Phase.OPEN: return
     self.mailbox.write_no_more()
     if self.interruptible: self.cancellation.cancel()
@@ -352,14 +352,9 @@ def passes(self: Connection,
 async def refuse(self: Connection,
     error: Exception,  # What a sender gets
 ) -> None:
-    "Nothing can be sent any more: raise `error` in the sender, and end a sender that does not stop"
+    "Nothing can be sent any more"
     self.refused += 1
-    task = asyncio.current_task()
-    if task is not self.cancellation.task and task not in self.tasks: task.add_done_callback(retrieve)  # no line in the log
-    most = 50 if task.cancelling() else 1   # what is cancelled already may clean up, and send to no client, for some ten seconds
-    if self.refused > most: task.cancel() if task is not self.cancellation.task else self.cancellation.cancel()
-    await asyncio.sleep(0 if self.refused == 1 else min(0.01 * self.refused, 0.5))
-    raise error
+    await refuse_sender(error, self.refused, self.cancellation, self.tasks)
 
 def from_elsewhere(
     coro: Coroutine,                 # Of the connection: a `send`

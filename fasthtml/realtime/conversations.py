@@ -173,7 +173,6 @@ def _left(self: Conversation, message: AsgiMessage) -> None:
     code, reason = own or (message.get('code') or 1005, message.get('reason') or '')
     self.connection.end('end' if own else 'gone', code, reason)
     self.connection.end('gone')
-    self.connection.mailbox.close('gone')
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #c4a1b2d7
 @patch

@@ -29,23 +29,11 @@ from ..http.threads import hold_thread
 from .batches import Batch, send_source
 from .channels import Channel
 from .connections import Connection, Manner, State, check_seconds, check_size, current_connection, from_elsewhere
-from .feeds import Feed
+from .feeds import Feed, feed_of
 from .programs import ThreadSource, items_of
 from .servers import is_gone, running_loop, server_of, steps_receive
-from .tasks import NEVER_CAUGHT, Cancellation, Stepped, without
+from .tasks import NEVER_CAUGHT, Cancellation, Stepped, refuse_sender, retrieve, without
 from .wire import closing_event, encode_event, event_text, field_line, jitter, retry_line, sse_message, to_bytes, utf8
-
-# %% ../../nbs/api/realtime/23_sse.ipynb #7d8b9144
-def _feed(source: Any, more: tuple) -> Feed | None:
-    "Several channels, if there are several"
-    several = isinstance(source, (list, tuple)) and len(source) > 0 and all(isinstance(o, Channel) for o in source)
-    if not more and not several: return None
-    channels = [*(source if several else [source]), *more]
-    for o in channels:
-        if not isinstance(o, (Channel, str)):
-            raise TypeError(f'A stream of several follows channels and names of channels; got {o!r}. '
-                            'Several sources go into one generator.')
-    return Feed(channels)
 
 # %% ../../nbs/api/realtime/23_sse.ipynb #32497d20
 _not_here = ("This stream cannot start a response here. Make EventStream() in a handler, before the handler has answered, "
@@ -55,8 +43,9 @@ _no_cache = [(b'cache-control', b'no-store'), (b'x-accel-buffering', b'no'), (b'
 class EventStream(Response):
     "Server-sent events from a source, or from calls of `send`"
     media_type, status_code = 'text/event-stream', 200
-    background = connection = batch = _admitted = _ending = _exchange = _limits = _loop = _opening = _send = _thread = _watcher = None
-    _held = _finished = _by_thread = False
+    background = connection = batch = _admitted = _cancellation = _ending = _exchange = _limits = _loop = None
+    _opening = _send = _thread = _watcher = None
+    _held, _finished, _by_thread, _refused = False, False, False, 0
 
     def __init__(self,
         source: Any = None,           # Iterator, generator, list or `Channel`; none to use `send`
@@ -73,7 +62,7 @@ class EventStream(Response):
         for name, value in ('heartbeat', heartbeat), ('slow', slow): check_seconds(name, value)
         check_size('max_pending', max_pending)
         if retry is not None: retry_line(retry)
-        self.channel = source if isinstance(source, Channel) and not more else _feed(source, more)
+        self.channel = source if isinstance(source, Channel) and not more else feed_of(source, more, Channel)
         self.source = None if source is None or self.channel else items_of(source)
         if since and not self.channel: raise TypeError(f"since= is the id of a channel's message, so it needs a Channel; got {source!r}.")
         self.options = dict(heartbeat=heartbeat, slow=slow, max_pending=max_pending)
@@ -184,7 +173,7 @@ async def _open_here(self: EventStream, scope: Scope, receive: Receive, send: Se
     "Open it in this task; senders wait for that meanwhile"
     cancellation = Cancellation(asyncio.current_task())
     if self._exchange is None: return await self._open(scope, receive, send, cancellation)  # it cannot be sent to before
-    self._opening = asyncio.get_running_loop().create_future()
+    self._opening, self._cancellation = asyncio.get_running_loop().create_future(), cancellation
     try: await self._open(scope, receive, send, cancellation)
     finally: self._opening.set_result(None)
 
@@ -269,6 +258,8 @@ async def finish(self: EventStream,
         try: await asyncio.wait([opening], timeout=1)
         except CancelledError as e: failure = failure or e
         opening.cancel()
+    cancellation = None if self.connection else self._cancellation   # of a handler that may have caught what says why
+    if cancellation and not (await cancellation.settle(failure) or cancellation.is_failure(failure)): failure = self._not_opened
     if isinstance(failure, Exception) and without(failure, (StreamClosed, ClientDisconnect)) is None: failure = None
     ending = self._ending or StreamEnding(self)
     if self.connection is not None: return await self.connection.finish(ending, failure)
@@ -338,13 +329,22 @@ async def _start(self: EventStream) -> None:
     "Start the response of the handler that made this stream"
     exchange = self._exchange
     if self._opening is None:
-        if exchange is None or exchange.send is None or exchange.stream not in (None, self): raise RuntimeError(_not_here)
-        exchange.stream = self
+        if exchange is None or exchange.send is None or exchange.stream not in (None, self):
+            await asyncio.sleep(0.1)   # for a loop that catches it
+            raise RuntimeError(_not_here)
+        exchange.stream, self._cancellation = self, Cancellation(exchange.task)
+        self._opening = asyncio.ensure_future(self._open(exchange.scope, exchange.receive, exchange.send, self._cancellation))
+        self._opening.add_done_callback(retrieve)
     if self._by_thread and self._thread is None:  # a plain handler, which keeps its thread while it sends
         self._thread = ExitStack()
         self._thread.enter_context(hold_thread())
-    if self._opening is None:
-        opening = self._open(exchange.scope, exchange.receive, exchange.send, Cancellation(exchange.task))
-        self._opening = asyncio.ensure_future(opening)
-    await asyncio.shield(self._opening)
-    if self.connection is None: raise StreamClosed(_left_early)
+    await asyncio.wait([self._opening])
+    if self.connection is not None: return
+    self._refused += 1
+    await refuse_sender(self._not_opened or StreamClosed(_left_early), self._refused, self._cancellation)
+
+@patch(as_prop=True)
+def _not_opened(self: EventStream) -> BaseException | None:
+    "What has kept it from opening, if a task of its handler has tried"
+    opening = self._opening
+    return opening.exception() if opening.done() and not opening.cancelled() else None

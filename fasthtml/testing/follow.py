@@ -95,7 +95,9 @@ def mark_conflicts(
 ) -> None:
     "Mark the controls that both the visitor and the server have changed"
     for el, said in before.items():
-        if said_of(el) not in (said, fields.value(el)): el.attrs['data-live-conflict'] = 'value'
+        if said_of(el) == said: continue
+        if fields.known(el, 'saved', None) == fields.value(el): fields.touched.pop(el)
+        elif said_of(el) != fields.value(el): el.attrs['data-live-conflict'] = 'value'
 
 def said_of(el: Any) -> str:
     "What the server says that a field holds"

@@ -20,7 +20,7 @@ from fastcore.basics import patch
 
 from .calls import Response, shorten
 from .dom import Dom, closest, connected, is_element
-from .fields import ChosenFile, NotPossible, crlf
+from .fields import ChosenFile, NotPossible, crlf, kind_of
 from .hx import encoded, same_origin
 from .triggers import HxRequest
 from .streams import Closed, Event as ServerEvent, EventParser, StreamEnded
@@ -275,7 +275,7 @@ async def settle(self: Tab) -> None:
 @patch
 async def _request(self: Tab, request: HxRequest) -> None:
     visit, self._last = self.visit, f'{request.method} {urlsplit(request.url).path}'
-    form = _form_of_region(request.source)
+    form, lone = _form_of_region(request.source), _lone_value(visit.fields, request.source)
     for question, of in ((request.prompt, str), (request.confirm, bool)):
         if not question: continue
         said = self._ask(question, of)
@@ -298,11 +298,21 @@ async def _request(self: Tab, request: HxRequest) -> None:
     if visit.leaving: return   # what was asked before is sent, and its response comes too late
     with self.lock:
         visit.respond(request, reply)
-        if form is not None and request.method != 'GET' and 200 <= reply.status < 400: visit.fields.reset(form)   # as live.js does
+        if request.method == 'GET' or not 200 <= reply.status < 400: return
+        if form is not None: visit.fields.reset(form)   # as live.js does
+        elif lone is not None: visit.fields.touched.setdefault(request.source, {})['saved'] = lone
+
+def _is_lone(el: Any) -> bool:
+    "Is an element a field for a value? A request of it is no submit of its form"
+    return is_element(el) and el.tag in ('input', 'textarea', 'select') and kind_of(el) not in ('submit', 'button', 'reset', 'image')
+
+def _lone_value(fields: Any, el: Any) -> str | None:
+    "What a field that asks by itself has"
+    return fields.value(el) if _is_lone(el) else None
 
 def _form_of_region(el: Any) -> Any:
     "The form that an element belongs to, if a live region has drawn it"
-    form = closest(el, 'form') if is_element(el) else None
+    form = closest(el, 'form') if is_element(el) and not _is_lone(el) else None
     return form if form is not None and closest(form, '[data-live-key]') is not None else None
 
 @patch

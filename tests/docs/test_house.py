@@ -407,3 +407,10 @@ def test_every_page_of_the_documentation_is_in_the_sidebar_once():
     listed = [*names(website['sidebar']['contents'])]
     pages = [path for path in NOTEBOOKS.rglob('*.ipynb') if '.ipynb_checkpoints' not in path.parts]
     assert sorted(listed) == sorted(str(path.relative_to(NOTEBOOKS)) for path in pages)
+
+
+def test_the_readme_begins_with_the_two_commands():
+    "`make run` and `make test` are all that a stranger with a copy needs"
+    readme = (ROOT/'README.md').read_text(encoding='utf-8')
+    first = re.search(r'^```[^\n]*\n(.*?)^```', readme, re.M | re.S)
+    assert first and [line.split('#')[0].strip() for line in first[1].splitlines()] == ['make run', 'make test']

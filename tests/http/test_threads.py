@@ -507,3 +507,37 @@ def test_a_surplus_thread_takes_no_job_however_many_there_are():
     wait_until(lambda: len(most) == 20 and len(workers.threads) == 1)
     workers.end()
     assert max(most) == 1
+
+
+# What waits
+
+def test_a_request_that_waits_for_its_thread_keeps_few_objects(run):
+    "Many wait at a time, and each 700 more objects begin a collection, which can cost more than the thread does"
+    app, gate, n = FastHTML(secret_key='x'), threading.Event(), 100
+    @app.get('/')
+    def home():
+        gate.wait(DEADLINE)
+        return 'done'
+
+    async def answers(most):
+        sent = []
+        async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
+        async def send(message): sent.append(message['type'])
+        def request(): return asyncio.create_task(app(scope | {'headers': []}, receive, send))
+        scope = dict(type='http', asgi={'version': '3.0'}, http_version='1.1', method='GET', scheme='http', path='/', raw_path=b'/',
+                     query_string=b'', root_path='', client=('127.0.0.1', 1), server=('127.0.0.1', 80))
+        workers = threads_of(asyncio.get_running_loop()).workers
+        waiting = [request() for _ in range(most)]
+        await until(lambda: len(workers.jobs) == most - 40)   # all threads are taken, and a first few wait
+        gc.collect()
+        gc.disable()
+        try:
+            waiting += [request() for _ in range(n)]
+            await until(lambda: len(workers.jobs) == most - 40 + n)
+            kept = len(gc.get_objects(generation=0)) / n
+        finally: gc.enable()
+        gate.set()
+        await asyncio.gather(*waiting)
+        assert sent.count('http.response.start') == len(waiting)
+        return kept
+    assert run(answers(50)) < 40

@@ -13,11 +13,13 @@ import weakref
 
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
 from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
+from fasthtml.realtime.sse import StreamClosed
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
 from support import SseClient, raw_connection, serve, until, wait_until
@@ -591,8 +593,48 @@ async def test_a_function_that_goes_on_sending_to_a_client_that_has_left_is_no_n
 
 def streaming(f):
     "A handler that lets a function send"
-    async def handler(): await f(EventStream().send)
+    async def handler():
+        stream = EventStream()
+        await f(stream.send)
+        return stream
     return handler
+
+
+@pytest.mark.parametrize('end', ['gone', 'aged'])
+@pytest.mark.parametrize('part', ['conn', 'handler', 'on_error', 'object', 'task of conn', 'task of object', 'reader'])
+def test_a_function_that_catches_whatever_its_send_raises_does_not_keep_the_loop_busy(part, end):
+    "Its cancellation too, each time. Time passes only while no code runs: on the clock of the test a loop without a pause never ends"
+    async def main():
+        app, rounds, over = FastHTML(secret_key='x'), 0, False
+        async def pump(send, *args):
+            nonlocal rounds
+            while not over and rounds < 5000:
+                rounds += 1
+                with contextlib.suppress(BaseException):
+                    await send(*args)
+                    await asyncio.sleep(0.1)
+        async def pumps(send): await pump(send, 'a')
+        async def reads(ws): await pump(ws.receive_text)
+        async def begins(send): beside.append(asyncio.create_task(pump(send, 'a')))
+        async def needs(n: int): pass
+        async def nothing(): pass
+        beside, kind = [], 'http' if 'object' in part else 'websocket'
+        f = reads if part == 'reader' else begins if part.startswith('task') else pumps
+        if kind == 'http': app.get('/x')(streaming(f))
+        elif part == 'handler': app.ws('/x')(f)
+        elif part == 'on_error': app.ws('/x', on_error=f)(needs)
+        else: app.ws('/x', conn=f)(nothing)
+        one = Client_(kind=kind).start(app)
+        if part in ('handler', 'on_error'): one.say()
+        while not rounds or not app.lifecycle.connections: await asyncio.sleep(0.01)
+        for connection in app.lifecycle.connections: connection.end(end, 1012)
+        one.leave()
+        await asyncio.sleep(60)
+        found, over = rounds, True
+        await asyncio.wait([one.task, *beside])
+        await asyncio.sleep(60)   # `conn` is not waited for
+        return found
+    assert asyncio.Runner(loop_factory=VirtualLoop).run(main()) < 400
 
 
 @pytest.mark.parametrize('quick', [0, 1])
@@ -633,6 +675,58 @@ async def test_a_client_that_leaves_while_its_stream_opens_is_no_news(how, failu
         await one.start(app).task
     assert not complaints(caplog)
     await others_done(before)
+
+
+OPENINGS = {'the client left': StreamClosed, 'too many': HTTPException, 'the server refuses': ValueError, 'the server hangs': StreamClosed,
+            'answered': RuntimeError}
+OPENERS = 'handler', 'task', 'task of a stream that is returned', 'thread'
+OPENED = [(who, why) for who in OPENERS for why in list(OPENINGS)[:3]]
+
+@pytest.mark.parametrize('who,why', [*OPENED, ('task', 'the server hangs'), ('thread', 'the server hangs'), ('task', 'answered')])
+def test_a_sender_whose_stream_cannot_be_opened_hears_why_and_ends_soon(who, why, caplog):
+    "Also one that catches every exception and never waits: it kept everything else from running. On a clock of the test, but for threads"
+    async def main():
+        app, errors, senders, over = FastHTML(secret_key='x'), [], [], asyncio.Event()
+        one = Client_(kind='http')
+        if why == 'the client left': one.failure = OSError('gone')
+        if why == 'the server refuses': one.failure = ValueError('no header')
+        if why == 'the server hangs': one.open.clear()
+        if why == 'too many': app.site.limits.admit = lambda scope: 'too many are open'
+        async def pump(stream):
+            while not over.is_set() and len(errors) < 5000:
+                try: await stream.send('x')
+                except Exception as e: errors.append(e)
+        def pump_in_thread(stream):
+            while not over.is_set() and len(errors) < 5000:
+                try: stream.send('x')
+                except Exception as e: errors.append(e)
+        def begin(stream):
+            if who == 'thread': senders.append(asyncio.ensure_future(asyncio.to_thread(pump_in_thread, stream)))
+            else: senders.append(asyncio.create_task(pump(stream)))
+
+        @app.get('/x')
+        async def x():
+            stream = EventStream()
+            if who == 'handler': return await pump(stream)
+            begin(stream)
+            while stream._opening is None and why != 'answered': await asyncio.sleep(0.01)
+            if 'returned' in who: return stream
+        one.start(app)
+        await asyncio.wait([one.task], timeout=30)
+        one.open.set()
+        await asyncio.wait([one.task])
+        if senders: await asyncio.wait(senders, timeout=30)
+        found = len(errors)
+        over.set()
+        await asyncio.wait([one.task, *senders])
+        return errors[0], found, one.task.exception(), [m['status'] for m in one.sent if 'status' in m], [t.done() for t in senders]
+    with caplog.at_level(logging.INFO):
+        error, rounds, raised, statuses, ended = asyncio.Runner(loop_factory=None if who == 'thread' else VirtualLoop).run(main())
+        gc.collect()
+    assert isinstance(error, OPENINGS[why]) and rounds < 400, (error, rounds)
+    assert statuses == {'too many': [503], 'answered': [200]}.get(why, []), statuses
+    assert raised is (error if why == 'the server refuses' else None)
+    assert all(ended) and 'never retrieved' not in caplog.text, caplog.text
 
 
 UPLOADS = 'answer', 'answer, task group', 'source', 'source, task group', 'object', 'object, task group', 'object, read before', 'parts'

@@ -25,13 +25,14 @@ from support import until, wait_until
 
 def site():
     app = FastHTML(secret_key='k', exts='sse', before=Beforeware(known))
-    app.state.n, app.state.a, app.state.gone = 1, '', False
+    app.state.n, app.state.a, app.state.b, app.state.gone = 1, '', '', False
     news = app.channel('news', history=20)
 
     @app.live
     def figures(id: int):
         more = Div(total(), id='more') if app.state.n > 2 else None
-        return Div(P(f'n={app.state.n}'), Input(name='a', id='a', value=app.state.a), Textarea(name='t', id='t'), more)
+        return Div(P(f'n={app.state.n}'), Input(name='a', id='a', value=app.state.a), Textarea(name='t', id='t'),
+                   Input(name='b', id='b', value=app.state.b, hx_put='/saved', hx_swap='none'), more)
 
     @app.live
     async def total(): return P(f'total {app.state.n}', cls='total')
@@ -52,6 +53,9 @@ def site():
     async def add():
         app.state.n += 1
         await figures.changed(id=1)
+
+    @app.put('/saved')
+    def saved(b: str): app.state.saved = b
 
     @app.get('/form')
     def form(): return Titled('x', figures(id=1), Form(Button('add'), hx_post='/add', hx_swap='none'))
@@ -150,6 +154,20 @@ def test_what_both_have_changed_is_marked():
         app.state.figures.changed_sync(id=1)
         page.wait('#a[data-live-conflict=value]')
         assert page.one('#a').value == 'mine' and page.one('#t').get('data-live-conflict') is None
+
+
+def test_what_a_field_has_saved_itself_follows_the_next_change():
+    "L3; in Chromium: `browser/test_live_conflicts.py`"
+    app = site()
+    with Client(app) as client:
+        page = client.open('/')
+        page.type('#b', 'mine')
+        page.press('#b', 'Tab')
+        assert app.state.saved == 'mine' and page.one('#b').value == 'mine'
+        app.state.b = 'theirs'
+        app.state.figures.changed_sync(id=1)
+        wait_until(lambda: page.one('#b').value == 'theirs', what='the change')
+        assert page.one('#b').get('data-live-conflict') is None
 
 
 def test_regions_come_and_go_and_changes_of_an_action_arrive():
