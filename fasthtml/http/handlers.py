@@ -30,7 +30,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
-from ..html.element import FT, bounded
+from ..html.element import FT, Fragment, bounded
 from .hints import log_once
 from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
@@ -41,7 +41,7 @@ from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
-from .threads import answered, in_thread
+from .threads import in_thread
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bb491e8e
 class Beforeware:
@@ -230,8 +230,8 @@ def guard(
         raise TypeError(f'`before` and `after` take functions, or Beforeware; got {fn!r}.{mend}')
     made = Guard(fn, make_plan(fn, extra=_resp, spare=True), skip_patterns(skip))
     if made.plan.is_asyncgen or inspect.isgeneratorfunction(fn):
-        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it refuses every request. Write `return` instead: '
-                 'None lets a request through.')
+        log_once(f'The guard {getattr(fn, "__qualname__", fn)} has a `yield`, so it answers every request, with an empty page where it '
+                 'yields nothing. Write `return` instead: None lets a request through.')
     if site: site.prepared[id(o)] = o, made   # `o` too, so that nothing else gets its identity
     return made
 
@@ -284,7 +284,10 @@ def _collected(fn: Callable, args: list, kwargs: dict) -> Any:
     result = fn(*args, **kwargs)
     return list(bounded(result)) if isinstance(result, GeneratorType) else result
 
-def _called(fn: Callable, args: list, kwargs: dict) -> Any: return fn(*args, **kwargs)
+def _parts(fn: Callable, args: list, kwargs: dict) -> Any:
+    "Call a guard; what a generator yields is its answer, also if that is nothing: it may have refused with `return`"
+    result = fn(*args, **kwargs)
+    return list(bounded(result)) or Fragment() if isinstance(result, GeneratorType) else result
 
 async def call(
     fn: Callable,    # Handler, or any function with a plan
@@ -387,10 +390,18 @@ async def run_before(
     for o in before:
         ready = guard(o, site)
         if ready.skip and ready.skips(inner_path(source.scope)): continue
-        result = await invoke(ready.fn, ready.plan, source, site, _called)
-        if result is not None and answers(result := await answered(ready.fn, result)): return result
+        result = await invoke(ready.fn, ready.plan, source, site, _parts)
+        if result is not None:
+            while inspect.isawaitable(result): result = await result
+            if isinstance(result, bool): raise TypeError(_no_answer(ready.fn, result))
+            if answers(result): return result
         note_guarded(source.scope)
     return None
+
+def _no_answer(fn: Callable, result: bool) -> str:
+    return (f'The guard {getattr(fn, "__qualname__", fn)} gave {result}. None lets a request through; what refuses it is a response, as '
+            "Redirect('/login') or Response('Not for you', 403). A check of yes or no is a guard so: "
+            '`if not allowed(session): return Redirect(...)`.')
 
 def note_guarded(scope: Scope) -> None:
     "A guard has let the request through: what is behind may not be for everybody"
