@@ -1196,6 +1196,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.errors.foreign_page': ('api/http/errors.html#foreign_page', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.http_error': ('api/http/errors.html#http_error', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.source_lines': ('api/http/errors.html#source_lines', 'fasthtml/http/errors.py'),
+                                      'fasthtml.http.errors.with_layers': ('api/http/errors.html#with_layers', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.your_frame': ('api/http/errors.html#your_frame', 'fasthtml/http/errors.py')},
             'fasthtml.http.handlers': { 'fasthtml.http.handlers.Beforeware': ( 'api/http/handlers.html#beforeware',
                                                                                'fasthtml/http/handlers.py'),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'crash', 'close_socket', 'ForeignLink',
            'foreign_page', 'ErrorView', 'error_views', 'Sent', 'ErrorTable', 'your_frame', 'source_lines', 'error_page',
-           'ServerErrors', 'check_raw_headers', 'CheckedHeaders']
+           'ServerErrors', 'check_raw_headers', 'CheckedHeaders', 'with_layers']
 
 # %% ../../nbs/api/http/17_errors.ipynb #b3bf9a54
 import asyncio
@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 # %% ../../nbs/api/http/17_errors.ipynb #f4430852
 from starlette.exceptions import HTTPException, WebSocketException
+from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
@@ -348,3 +349,12 @@ class CheckedHeaders:
             if message['type'] == 'http.response.start': check_raw_headers(message.get('headers', ()))
             return send(message)
         return self.app(scope, receive, checked)
+
+def with_layers(
+    app: ASGIApp,                  # What is innermost
+    layers: Sequence[Middleware],  # The first is outermost
+) -> ASGIApp:
+    "Middleware around an app; what that of the program sends is looked at"
+    for cls, args, kwargs in reversed(layers): app = cls(app, *args, **kwargs)
+    ours = all(getattr(layer.cls, '__module__', '').startswith('fasthtml.') for layer in layers)
+    return app if ours else CheckedHeaders(app)
