@@ -157,7 +157,7 @@ def parsed_date(
         return parser.parse(s)
 
 # %% ../../nbs/api/http/10_casts.ipynb #9289ef18
-REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
+REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AssertionError, RecursionError)
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -176,6 +176,9 @@ class Cast:
         try: return self.fn(value)
         except BadValue: raise
         except REFUSALS as e: raise BadValue(self.expected, value) from e
+        except AttributeError as e:
+            if isinstance(value, str): raise
+            raise BadValue(self.expected, value) from e
 
     def nothing(self, found: Sequence) -> bool:
         "Do these values, all that came for a field, say that nothing was given?"

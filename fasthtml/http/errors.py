@@ -66,7 +66,7 @@ class ErrorHandler:
     async def __call__(self, request: HTTPConnection, exc: Exception) -> Any:
         scope = request.scope
         seen = scope.get('fasthtml.source')
-        conn = seen.conn if seen is not None else Request(scope, request.receive)
+        conn = seen.conn if seen is not None else Request(scope, request._receive)
         if seen is None and self.site.limited and scope['type'] == 'http': conn.limit(self.site)
         source = Source(conn, body=seen and seen.body, extra={self.name: exc} if self.name else {})
         if names := self.plan.specials & prepared_names: fill_specials(names, source, self.site)

@@ -63,7 +63,7 @@ async def _gone(receive: Receive) -> None:
     while (await receive())['type'] != 'http.disconnect': pass
 
 async def until_disconnect(
-    req: Request,          # The request, its body already read
+    req: Request | Exchange, # The request, its body already read
     coro: Awaitable[Any],  # Work for it
     timeout: float|None = None # Seconds after which to give up with 504
 ) -> Any: # What `coro` returned; 204 if the client left before
@@ -73,6 +73,7 @@ async def until_disconnect(
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
         if not gone.done(): raise HTTPException(504, Text('took_too_long'))
+        gone.result()   # a 413, if a body that was not read is too long
         return Response(status_code=204)
     finally:
         for task in (work, gone): task.cancel()
@@ -91,7 +92,7 @@ def cancel_on_disconnect(
     async def cancellable(*args, **kwargs):
         exchange = current_exchange.get()
         if exchange is None: return await f(*args, **kwargs)
-        return await until_disconnect(Request(exchange.scope, exchange.receive), f(*args, **kwargs), timeout)
+        return await until_disconnect(exchange, f(*args, **kwargs), timeout)
     return cancellable
 
 # %% ../../nbs/api/http/14_handlers.ipynb #de2e368a

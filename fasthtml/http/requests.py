@@ -108,6 +108,19 @@ class Request(Connection, StarletteRequest):
     max_fields: int = DEF_MAXFIELDS         # Fields, and files, of a form
     streamed: bool = False                  # The body went, piece by piece, into a multipart form
     unread: bool = True                     # Its last piece was not read yet
+    received: int = 0                       # Bytes that `receive` has given to the program
+
+    @property
+    def receive(self) -> Receive:
+        "ASGI receive for the program; HTTPException 413 once the body is too long"
+        return self._receive_limited
+
+    async def _receive_limited(self) -> Message:
+        if _declared_length(self.scope) > self.max_body_size: raise _too_large(self.max_body_size)
+        message = await self._receive()
+        self.received += len(message.get('body', b''))
+        if self.received > self.max_body_size: raise _too_large(self.max_body_size)
+        return message
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         "The body in pieces; HTTPException 413 once it is too long"
@@ -115,7 +128,7 @@ class Request(Connection, StarletteRequest):
             yield b''
             return
         if _declared_length(self.scope) > self.max_body_size: raise _too_large(self.max_body_size)
-        size = 0
+        size = self.received
         async for chunk in super().stream():
             size += len(chunk)
             if size > self.max_body_size: raise _too_large(self.max_body_size)
@@ -138,6 +151,7 @@ class Request(Connection, StarletteRequest):
 
     async def json(self) -> Any:
         "The body as JSON, whatever its content type"
+        _refuse_coding(self.scope)
         if not hasattr(self, '_json'): self._json = await _parsed(parse_json, await self.text_bytes())
         return self._json
 
@@ -154,6 +168,7 @@ class Request(Connection, StarletteRequest):
             self._form = FormData([(k, v) for k, vs in body.fields.items() for v in vs] if body.kind != 'json' else [])
         return self._form
 
+# %% ../../nbs/api/http/10_requests.ipynb #11c0a4bb
 def _too_large(limit: int) -> HTTPException:
     return HTTPException(413, Text('too_large', limit=limit))
 
@@ -162,6 +177,10 @@ def _header(scope: Mapping, key: bytes) -> str:
     for k, v in scope['headers']:
         if k == key: return v.decode('latin-1')
     return ''
+
+def _refuse_coding(scope: Mapping) -> None:
+    if _header(scope, b'content-encoding').strip().lower() in ('', 'identity'): return
+    raise HTTPException(415, Text('coding'), {'Accept-Encoding': 'identity'})
 
 def _declared_length(scope: Mapping) -> int:
     text = _header(scope, b'content-length')
@@ -335,13 +354,14 @@ def group(pairs: Iterable[tuple[str, Any]]) -> dict[str, list]:
 # %% ../../nbs/api/http/10_requests.ipynb #cd3f81b6
 def parse_fields(
     raw: bytes,                 # `a=1&b=x+y`
+    charset: str = 'utf-8',     # Of its text
 ) -> dict[str, list[str]]:      # Field → all its values, in order
     "The fields of a query string or an urlencoded body"
     out: dict[str, list[str]] = {}
     for pair in raw.split(b'&'):
         if not pair: continue
         left, _, right = pair.partition(b'=')
-        name, value = _unquoted(left), _unquoted(right)
+        name, value = _unquoted(left, charset), _unquoted(right, charset)
         if name in out: out[name].append(value)
         else: out[name] = [value]
     return out
@@ -383,11 +403,11 @@ def _between_escapes(raw: bytes, size: int = 16 * 1024) -> Iterator[bytes]:
         yield raw[at:end]
         at = end
 
-def _unquoted(raw: bytes) -> str:
+def _unquoted(raw: bytes, charset: str) -> str:
     "Percent-decoded"
     if b'+' in raw: raw = raw.replace(b'+', b' ')
     if b'%' in raw: raw = b''.join(map(_percent_decoded, _between_escapes(raw)))
-    return raw.decode('utf-8', 'replace')
+    return raw.decode(charset, 'replace')
 
 # %% ../../nbs/api/http/10_requests.ipynb #41f2fb48
 _MAX_DEPTH, _MAX_VALUES, _MAX_DIGITS = 100, 100_000, 400
@@ -516,7 +536,17 @@ async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
     except BadJson as e: raise HTTPException(400, e.args[0]) from e
 
 # %% ../../nbs/api/http/10_requests.ipynb #9f1839ee
-_charsets = frozenset((b'utf-8', b'utf8', b'us-ascii', b'ascii', b'iso-8859-1', b'latin-1', b'latin1', b'windows-1252'))
+_charsets = frozenset(('utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'latin-1', 'latin1', 'windows-1252'))
+_forms = 'application/x-www-form-urlencoded', 'multipart/form-data'
+_MAX_TYPE = 1000    # characters of a content type
+
+def _charset_of(kind: str) -> str:
+    "The charset of a form by its content type; HTTPException 415 if it is not read"
+    if ';' not in kind: return 'utf-8'
+    if len(kind) > _MAX_TYPE: raise HTTPException(400, Text('form_malformed'))
+    charset = parse_options_header(kind)[1].get(b'charset', b'utf-8').decode('latin-1').lower()
+    if charset not in _charsets: raise HTTPException(415, Text('charset'))
+    return charset
 
 async def read_body(
     request: Request,                       # Whose body is to be read
@@ -526,7 +556,7 @@ async def read_body(
     max_fields: int|None = None,            # Fields, and files, of a form
     max_text_size: int|None = None,         # Bytes of everything that is parsed in memory
 ) -> Body:
-    "The parsed body; HTTPException 400 or 413 if it cannot be had"
+    "The parsed body; HTTPException 400, 413 or 415 if it cannot be had"
     if max_body_size is not None: request.max_body_size = max_body_size
     if max_part_size is not None: request.max_part_size = max_part_size
     if max_fields is not None: request.max_fields = max_fields
@@ -537,22 +567,23 @@ async def parse_body(request: Request, max_fields: int, max_part_size: int) -> B
     "The body by its content type, within the limits of the request"
     kind = _header(request.scope, b'content-type')
     essence = kind.partition(';')[0].strip().lower()
+    if essence in _forms or is_json(kind): _refuse_coding(request.scope)
     if essence == 'multipart/form-data': return await _multipart(request, max_part_size, max_fields)
     raw = await request.text_bytes()
-    if essence == 'application/x-www-form-urlencoded': return await _parsed(_urlencoded, raw, max_part_size, max_fields)
+    if essence in _forms: return await _parsed(_urlencoded, raw, _charset_of(kind), max_part_size, max_fields)
     if is_json(kind): return await _parsed(json_body, raw)
     return Body(_EMPTY, raw, 'other' if raw else 'none')
 
 # %% ../../nbs/api/http/10_requests.ipynb #af5a457a
-def _urlencoded(raw: bytes, max_part_size: int, max_fields: int) -> Body:
-    "Fields of an `application/x-www-form-urlencoded` body, always UTF-8 (WHATWG URL §5.1)"
+def _urlencoded(raw: bytes, charset: str, max_part_size: int, max_fields: int) -> Body:
+    "Fields of an `application/x-www-form-urlencoded` body; browsers send UTF-8 (WHATWG URL §5.1)"
     if raw.count(b'&') >= max_fields: raise HTTPException(413, Text('fields', limit=max_fields))
-    fields = parse_fields(raw)
+    fields = parse_fields(raw, charset)
     if len(raw) > max_part_size and any(len(v.encode()) > max_part_size for vs in fields.values() for v in vs):
         raise _too_large(max_part_size)
     return Body(fields, raw, 'form')
 
-_MAX_MARKS, _MAX_TYPE = 32, 1000   # semicolons in the headers of a part; characters of a content type
+_MAX_MARKS = 32   # semicolons in the headers of a part
 _of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlette's parser, which nothing public tells
 
 class _FormParser(MultiPartParser):
@@ -608,9 +639,7 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     "Fields and files of a multipart body"
     if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
     kind = _header(request.scope, b'content-type')
-    if len(kind) > _MAX_TYPE: raise HTTPException(400, Text('form_malformed'))
-    charset = parse_options_header(kind)[1].get(b'charset', b'utf-8')
-    if charset.lower() not in _charsets: raise HTTPException(415, Text('charset'))
+    _charset_of(kind)
     part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
     parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=part)
     parser.stream, parser.max_text_size = parser.pieces(request), request.max_text_size

@@ -37,6 +37,7 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'bad_input': 'Bad input', 'not_found': 'Not found', 'too_large': 'The request is larger than the {limit:,} bytes allowed.',
     'form_too_large': 'The form is too large: it may have {fields:,} fields, and a text field {size:,} bytes.',
     'form_malformed': 'The form is malformed.', 'charset': 'The form has a charset that is not read here. Send UTF-8.',
+    'coding': 'The body is compressed, which is not read here. Send it without Content-Encoding.',
     'fields': 'The form has more than the {limit:,} fields allowed.',
     'query_fields': 'The query has more than the {limit:,} fields allowed.',
     'query': 'The query is longer than the {limit:,} bytes allowed.', 'path': 'The path is longer than the {limit:,} characters allowed.',

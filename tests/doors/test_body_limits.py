@@ -1,4 +1,5 @@
 "The limits of an app for bodies are the same at every entry point that reads one: lower than the default, and higher."
+import asyncio
 import inspect
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from fasthtml.common import Beforeware, FastHTML, form2dict, parse_form
+from fasthtml.http.handlers import until_disconnect
 from fasthtml.http.params import form
 from fasthtml.testing import Client
 
@@ -105,6 +107,52 @@ def test_a_limit_holds_wherever_a_body_is_read(way, mounted):
             got = client.post('/in/' if mounted else '/', **sent)
             if got.status_code != want: wrong.append((kind, limits, fields, size, got.status_code, want, got.text[-200:]))
     assert not wrong, '\n'.join(map(str, wrong))
+
+
+async def status_of(app, path: str, pieces: list[bytes], declared: bool) -> int:
+    "Of a POST whose body comes in pieces"
+    messages = [{'type': 'http.request', 'body': o, 'more_body': True} for o in pieces] + [{'type': 'http.request', 'body': b''}]
+    headers = [(b'content-length', str(sum(map(len, pieces))).encode())] if declared else []
+    scope = {'type': 'http', 'http_version': '1.1', 'method': 'POST', 'scheme': 'http', 'path': path, 'raw_path': path.encode(),
+             'query_string': b'', 'root_path': '', 'headers': [(b'host', b'testserver'), *headers], 'client': ('127.0.0.1', 1),
+             'server': ('testserver', 80)}
+    sent = []
+    async def receive(): return messages.pop(0) if messages else {'type': 'http.disconnect'}
+    async def send(message): sent.append(message)
+    await app(scope, receive, send)
+    return sent[0]['status']
+
+async def by_body(req): await req.body()
+
+async def by_stream(req):
+    async for _ in req.stream(): pass
+
+async def by_receive(req):
+    while (await req.receive()).get('more_body'): pass
+
+async def by_waiting(req): await until_disconnect(req, asyncio.Event().wait())   # for the client to leave
+
+async def by_receive_then_stream(req):
+    await req.receive()
+    await by_stream(req)
+
+
+@pytest.mark.parametrize('mounted', [False, True], ids=['alone', 'mounted'])
+@pytest.mark.parametrize('way', [by_body, by_stream, by_receive, by_receive_then_stream, by_waiting])
+def test_the_limit_of_the_whole_body_holds_where_its_pieces_are_read(way, mounted):
+    "Whether or not its length is declared"
+    app, read = FastHTML(secret_key='k', max_body_size=9 * KIB), []
+
+    @app.post('/')
+    async def index(req):
+        await way(req)
+        read.append(way)
+        return 'read'
+    outer = FastHTML(secret_key='k', routes=[Mount('/in', app)]) if mounted else app
+    for size, want in ((9, 200), (10, 413)):
+        for declared in (True, False):
+            assert asyncio.run(status_of(outer, '/in/' if mounted else '/', [b'x' * KIB] * size, declared)) == want
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize('read', ['data', 'req.json()', 'parse_form'])

@@ -183,6 +183,7 @@ WHOLE = {
     'too_large': {'content': 'x' * 2_100_000, 'headers': {'content-type': 'text/plain'}},
     'fields': {'content': 'a=1&' * 1001, 'headers': {'content-type': 'application/x-www-form-urlencoded'}},
     'charset': {'content': '--B', 'headers': {'content-type': 'multipart/form-data; boundary=B; charset=utf-7'}},
+    'coding': {'content': b'\x1f\x8b', 'headers': {'content-type': 'application/json', 'content-encoding': 'gzip'}},
     'form_too_large': {'data': {'a': ['x'] * 1001}, 'files': {'f': ('a', b'')}},
 }
 

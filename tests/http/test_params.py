@@ -30,8 +30,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
+from starlette.testclient import TestClient
 from typing_extensions import TypeAliasType
 
+from fasthtml.common import FastHTML
 from fasthtml.html.htmx import HtmxHeaders
 from fasthtml.http.casts import BadValue
 from fasthtml.http.params import (
@@ -1089,19 +1091,53 @@ def test_malformed_multipart_is_400(kind, content):
         ('é', 415),
     ],
 )
-def test_only_usual_charsets_of_multipart_are_read(charset, status):
+@pytest.mark.parametrize('kind', ['multipart/form-data; boundary=B', 'application/x-www-form-urlencoded'])
+def test_only_usual_charsets_of_forms_are_read(charset, status, kind):
     "Python knows codecs that take quadratic time, or make text that HTML cannot hold"
 
     def f(a: str):
         return a
 
     called = Called(f)
-    content = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n\\ud800\xc3\xa9\r\n--B--\r\n'
-    reply = called(
-        content=content, headers={'content-type': f'multipart/form-data; boundary=B; charset={charset}'.encode()}
-    )
+    content = {
+        'm': b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n\\ud800\xc3\xa9\r\n--B--\r\n',
+        'a': b'a=%5cud800%C3%A9',
+    }
+    reply = called(content=content[kind[0]], headers={'content-type': f'{kind}; charset={charset}'.encode()})
     assert reply.status_code == status
     assert status != 200 or called.result == ('\\ud800é' if 'utf' in charset.lower() else '\\ud800Ã©')
+
+
+@pytest.mark.parametrize(
+    'kind, content',
+    [
+        ('multipart/form-data; boundary=B', b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--B--\r\n'),
+        ('application/x-www-form-urlencoded', b'a=x'),
+        ('application/json', b'{"a": "x"}'),
+        ('application/ld+json', b'{"a": "x"}'),
+    ],
+)
+@pytest.mark.parametrize('reads', ['parameter', 'form', 'json'])
+@pytest.mark.parametrize('coding, status', [('gzip', 415), ('br', 415), ('gzip, br', 415), ('identity', 200), ('', 200)])
+def test_a_compressed_body_is_415_where_its_fields_are_wanted(kind, content, reads, coding, status):
+    "RFC 9110 §8.4 and §15.5.16; its fields were missing silently"
+
+    def parameter(a: str = 'missing'):
+        return a
+
+    async def form(req):
+        return str(len(await req.form()))
+
+    async def json(req):
+        return str(len(await req.json()))
+
+    app = FastHTML(secret_key='for tests')
+    app.post('/')(dict(parameter=parameter, form=form, json=json)[reads])
+    reply = TestClient(app).post('/', content=content, headers={'content-type': kind, 'content-encoding': coding})
+    is_other = reads == 'json' and 'json' not in kind   # no JSON: a 400 where it is not compressed
+    assert reply.status_code == (400 if is_other and status == 200 else status)
+    assert reply.headers.get('accept-encoding') == ('identity' if status == 415 else None)
+    assert status == 415 or 'missing' not in reply.text
 
 
 def test_get_does_not_read_a_body():

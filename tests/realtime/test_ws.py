@@ -25,6 +25,7 @@ from websockets.sync.client import connect
 from fasthtml.common import APIRouter, Beforeware, Div, EventStream, FastHTML, P
 from fasthtml.realtime.sockets import Socket
 from fasthtml.realtime.ws import setup_ws
+from fasthtml.testing import Client
 from support import DEADLINE, SseClient, parse_events, raw_connection, serve, wait_until
 
 
@@ -163,6 +164,44 @@ def test_on_error_may_answer_bad_fields(talk):
         frame = LexborHTMLParser(ask(ws, n='five', when='soon')).css_first('#errors')
         assert 'n: a whole number' in frame.text() and 'when: ' in frame.text()
         assert ask(ws, n=5, when=1) == '<p>fine</p>'
+
+
+class Colour(str):
+    def __new__(cls, text): return super().__new__(cls, text.strip())   # an AttributeError, if it is no text
+
+
+@dataclass
+class Asserted:
+    v: int
+    def __post_init__(self):
+        if self.v != 1: raise AssertionError('one only')
+
+
+def asserted(text):
+    if text != '1': raise AssertionError('one only')
+    return 1
+
+
+@pytest.mark.parametrize(('kind', 'bad'), [(Colour, 5), (Colour, {}), (Colour, [{}]), (Colour | None, True), (list[Colour], [5]),
+                                           (asserted, '2'),
+                                           (asserted, 1), (Asserted, '2')])
+def test_what_a_type_of_ones_own_refuses_is_bad_input_everywhere(kind, bad, caplog):
+    "A frame, and JSON in a request: 400, `on_error`, or a log line and nothing to the client"
+    app = FastHTML(secret_key='k')
+    async def handle(v): return 'fine'
+    handle.__annotations__['v'] = kind
+    app.post('/')(handle)
+    app.ws('/logged')(handle)
+    app.ws('/answered', on_error=lambda errors: ', '.join(errors))(handle)
+    with Client(app) as client:
+        assert client.post('/', json={'v': bad}).status_code == 400
+        for path in ('/logged', '/answered'):
+            with client.ws(path) as ws:
+                ws.send({'v': bad})
+                if path == '/answered': assert ws.receive().startswith('v')
+                ws.send({'v': ['1'] if kind == list[Colour] else '1'})
+                assert ws.receive() == 'fine'
+    assert '/logged: v' in caplog.text
 
 
 def test_a_message_that_is_too_long_closes_with_1009(talk):
