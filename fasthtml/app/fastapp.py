@@ -138,6 +138,7 @@ def serve(
     "Run the app of the calling program"
     if kwargs: _check_uvicorn(kwargs)
     caller = inspect.currentframe().f_back
+    for option, value in ('appname', appname), ('app', app): _check_name(option, value, caller)
     if (cause := called_by(caller)) != 'program':
         if cause == 'import': _say_imported(caller)
         return
@@ -349,6 +350,13 @@ def _check_uvicorn(given: Mapping[str, Any]) -> None:
     known = list(dict.fromkeys(k for f in (serve, uvicorn.run) for k in inspect.signature(f).parameters if k != 'kwargs'))
     for name in given:
         if name not in known: raise TypeError(unknown_keyword('serve', name, known))
+
+def _check_name(option: str, value: Any, caller: Any) -> None:
+    "TypeError for the app itself where its name is wanted"
+    if value is None or isinstance(value, str): return
+    name = next((k for k, v in caller.f_globals.items() if v is value), 'app')
+    mend = 'serve()' if name == 'app' else f'serve(app={name!r})'
+    raise TypeError(f'serve({option}=) is a name, since a server imports the program again; got {type(value).__name__}. Write {mend}.')
 
 def _found_module(name: str, app: str, caller: Any) -> tuple[str, str]:
     "Module and app of `appname=`, which may be `module:app`; the program ends if there is no such module: a reloader would wait for it"

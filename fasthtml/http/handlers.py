@@ -503,12 +503,26 @@ async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
     "A page in parts may last as long as its client: it counts as an open stream"
     scope, server = exchange.scope, exchange.scope.get('fasthtml.server')
     limits, exchange.receive = server and server.limits, exchange.receive_beside()
+    send = exchange.send if scope['method'] != 'HEAD' else _ends_with_head(exchange.send)
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
-    try: await response(scope, exchange.receive, exchange.send)
+    try: await response(scope, exchange.receive, send)
+    except _HeadSent:
+        if close := getattr(response.body_iterator, 'aclose', None): await close()
     finally:
         if limits: limits.release(scope)
+
+class _HeadSent(Exception): "Nothing follows the head of a response to HEAD"
+
+def _ends_with_head(send: Send) -> Send:
+    "`send` for a response to HEAD, whose body may have no end: none of it is made"
+    async def send_head(message: Any) -> None:
+        await send(message)
+        if message['type'] != 'http.response.start': return
+        await send({'type': 'http.response.body', 'body': b''})
+        raise _HeadSent
+    return send_head
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"

@@ -82,10 +82,6 @@ class Hub:
     def __iter__(self): return iter([c for ref in self._channels.valuerefs() if (c := ref())])  # from any thread
     def __len__(self) -> int: return len(self._channels)
 
-    def statistics(self) -> list[dict]:
-        "Of each channel: name, members, messages so far, messages kept"
-        return [dict(name=c.name, members=len(c), published=c.history.seq, kept=len(c.history)) for c in self]
-
     def attach(self,
         lifespan: Any,  # Of the app
     ) -> None:

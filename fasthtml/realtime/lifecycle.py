@@ -485,7 +485,7 @@ async def drain(self: Lifecycle) -> None:
 def drain_sync(self: Lifecycle,
     timeout: float | None = None,  # Seconds; the default is the grace time and one second
 ) -> None:
-    "`drain` for another thread, as where a notebook stops the server that it started"
+    "`drain` from another thread, for a program that serves the app in a thread and stops that server: a test, a window"
     for loop in list(self._loops):
         if not loop.is_running(): continue
         if loop is running_loop():

@@ -729,6 +729,14 @@ def test_serve_does_nothing_when_the_server_imports_the_program(tmp_path):
     assert last == 'nothing ran' and not printed
 
 
+app, web = FastHTML(secret_key='k'), FastHTML(secret_key='k')
+
+@pytest.mark.parametrize(('args', 'options', 'mend'), [((app,), {}, r'Write serve\(\)'), ((web,), {}, r"Write serve\(app='web'\)"),
+                                                       ((), {'app': web}, r"serve\(app=\) is a name.*serve\(app='web'\)")])
+def test_serve_takes_no_app_and_says_what_to_write(args, options, mend):
+    with pytest.raises(TypeError, match=mend): serve(*args, **options)
+
+
 def test_a_busy_port_is_named(tmp_path):
     import socket
     with socket.socket() as s:

@@ -17,6 +17,8 @@ import time
 from types import MethodType, SimpleNamespace
 
 import psutil
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, StreamingResponse
 
 from fasthtml.common import EventStream, FastHTML, P, sse_message
 from guarantee_table import BRISK, DEAF, ENDED, EXIT, FAIL, FLOOD, FOREIGN, LEFT, ORDER, PULSE, QUIET, SPIN, STOP, cells
@@ -346,6 +348,29 @@ async def parts():
     while True: yield P('x'*10_000)
 
 
+@app.get('/endless/{kind}')
+async def endless(kind: str):
+    async def texts():
+        while True: yield 'x'*100
+    async def waits():
+        await asyncio.Event().wait()
+        yield 'x'
+    def plain():
+        while True: yield 'x'*100
+    match kind:
+        case 'source': return EventStream(texts())
+        case 'plain source': return EventStream(plain())
+        case 'channel': return EventStream(channels['live'])
+        case 'object':
+            stream = EventStream()
+            while True: await stream.send('x')
+        case 'texts': return StreamingResponse(texts())
+        case 'plain texts': return StreamingResponse(plain())
+        case 'waiting texts': return StreamingResponse(waits())
+        case 'background': return StreamingResponse(texts(), background=BackgroundTask(note, '', 'background'))
+        case 'file': return FileResponse(__file__)
+
+
 @app.get('/large')
 def large(): return 'x'*3_000_000
 
@@ -405,6 +430,7 @@ async def state(mark: str, full: bool = False):
     gc.collect(2 if full else 1)
     tasks = sorted(task_name(t) for t in asyncio.all_tasks() if t is not asyncio.current_task())
     found = dict(connections=[c.path for c in app.connections], tasks=tasks, members=sum(map(len, channels.values())),
+                 counted=app.site.limits.open,
                  produced=produced, pending=max([c.pending_bytes for c in app.connections], default=0),
                  patience=min([c.mailbox.patience for c in app.lifecycle.connections], default=0.5))
     if full:

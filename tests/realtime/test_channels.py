@@ -379,11 +379,10 @@ async def test_the_app_lists_its_connections_and_channels():
             assert (stream.kind, stream.path, stream.channels) == ('http', '/events/7', ('news',))
             assert (socket.kind, socket.path, socket.channels) == ('websocket', '/ws', ('room',))
             assert stream.sent >= 1 and stream.pending_bytes == stream.dropped == 0 and 0 <= stream.age < 60
-            assert {c['name']: (c['members'], c['published'], c['kept']) for c in app.site.hub.statistics()} == {
-                'news': (1, 1, 1), 'room': (1, 0, 0)}
+            assert {c.name: (len(c), c.history.seq, len(c.history)) for c in app.site.hub} == {'news': (1, 1, 1), 'room': (1, 0, 0)}
         writer.transport.abort()
         await until(lambda: app.connections == [])
-        assert [c['members'] for c in app.site.hub.statistics()] == [0, 0]
+        assert [len(c) for c in app.site.hub] == [0, 0]
 
 
 async def test_two_hubs_do_not_hear_each_other():

@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -515,6 +516,25 @@ def test_s1_text_forges_no_event_and_no_field(server, how):
     sent = [text.replace('\r', '\n') + '!' for text in texts] + ['6 refused']
     assert [event.data for event in events[:-1]] == sent and {event.event for event in events[:-1]} == {'message'}
     assert b'\nid:' not in client.body and b'\nretry:' not in client.body
+
+
+ENDLESS = ['/parts', *(f'/endless/{kind}' for kind in (
+    'source', 'plain%20source', 'channel', 'object', 'texts', 'plain%20texts', 'waiting%20texts', 'background', 'file'))]
+
+@every_server
+def test_head_of_a_response_without_end_ends_at_once(server):
+    "RFC 9110 §9.3.2; the connection is free for the next request, and counts no longer"
+    paths = [path for path in ENDLESS for _ in range(3)]
+    with socket.create_connection(('127.0.0.1', server.port), PATIENCE) as sock:
+        for path in [*paths, '/none']:
+            sock.sendall(f'HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode())
+            answer = b''
+            while not answer.endswith(b'\r\n\r\n'):
+                piece = sock.recv(65536)
+                assert piece, (path, answer)
+                answer += piece
+            assert answer.count(b'HTTP/1.1 ') == 1 and (b' 404 ' if path == '/none' else b' 200 ') in answer, (path, answer)
+    assert server.state()['counted'] == 0
 
 
 # Nothing is left over
