@@ -40,8 +40,8 @@ from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection, send_with_room
 from ..realtime.shared_limits import app_limits
-from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket, error_views
-from ..http.errors import foreign_page, http_error
+from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket
+from ..http.errors import error_views, foreign_page, http_error, with_layers
 from ..html.element import FT, refuse_unfinished
 from ..http.handlers import Beforeware, Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields
 from ..http.handlers import opened_by_ending, refuse_socket
@@ -635,9 +635,9 @@ class Serving(Hooks, Starlette):
         last = [f for f in (handlers.pop(key, None) for key in (500, Exception)) if f]
         named, self.site.public = cors_origins(self.user_middleware)
         self.site.trusted, self.site.debug = frozenset([*self.trusted_origins, *named]), self.debug
-        self.router.errors, stack = ErrorTable(handlers), self.router.app
+        self.router.errors = ErrorTable(handlers)
         tell_opened(self.site, self.router.routes)
-        for cls, args, kwargs in reversed(self.user_middleware): stack = cls(stack, *args, **kwargs)
+        stack = with_layers(self.router.app, self.user_middleware)
         errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
         errors.carry(self.site.page.csp, self.careful)
         return errors

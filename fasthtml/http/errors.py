@@ -5,29 +5,32 @@
 # %% auto #0
 __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'crash', 'close_socket', 'ForeignLink',
            'foreign_page', 'ErrorView', 'error_views', 'Sent', 'ErrorTable', 'your_frame', 'source_lines', 'error_page',
-           'ServerErrors']
+           'ServerErrors', 'check_raw_headers', 'CheckedHeaders', 'with_layers']
 
 # %% ../../nbs/api/http/17_errors.ipynb #b3bf9a54
 import asyncio
 import inspect
 import linecache
+import re
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 # %% ../../nbs/api/http/17_errors.ipynb #f4430852
 from starlette.exceptions import HTTPException, WebSocketException
+from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
+from ..html.htmx import HttpHeader
 from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
@@ -323,3 +326,35 @@ class ServerErrors(ServerErrorMiddleware):
         with using_nonce(nonce): text = '<!doctype html>' + to_html(error_page(request, exc))
         headers = {'Content-Security-Policy': nonce.encode().join(self.csp).decode('latin-1')} if self.csp else None
         return Response(text, 500, headers, media_type='text/html')
+
+# %% ../../nbs/api/http/17_errors.ipynb #7d21b771
+_is_name, _no_value = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch, re.compile(rb'[\0-\x08\x0a-\x1f\x7f]').search
+
+def check_raw_headers(
+    headers: Iterable[tuple[bytes, bytes]],  # Of the start of a response
+) -> None:
+    "An error for headers that no server sends"
+    for name, value in headers:
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise TypeError(f'A header of ASGI is a pair of bytes, got {(name, value)!r}. Encode both.')
+        if not _is_name(name) or _no_value(value): HttpHeader(name.decode('latin-1'), value.decode('latin-1'))   # says what is wrong
+
+class CheckedHeaders:
+    "Around middleware of the program: looks at the headers that it sends"
+    def __init__(self, app: ASGIApp): self.app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope['type'] != 'http': return self.app(scope, receive, send)
+        def checked(message: dict) -> Awaitable[None]:
+            if message['type'] == 'http.response.start': check_raw_headers(message.get('headers', ()))
+            return send(message)
+        return self.app(scope, receive, checked)
+
+def with_layers(
+    app: ASGIApp,                  # What is innermost
+    layers: Sequence[Middleware],  # The first is outermost
+) -> ASGIApp:
+    "Middleware around an app; what that of the program sends is looked at"
+    for cls, args, kwargs in reversed(layers): app = cls(app, *args, **kwargs)
+    ours = all(getattr(layer.cls, '__module__', '').startswith('fasthtml.') for layer in layers)
+    return app if ours else CheckedHeaders(app)

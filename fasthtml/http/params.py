@@ -309,8 +309,10 @@ class Plan:
                 errors.extend(e.errors)
                 causes.append(e.__cause__)
                 return get.sketch(source) if isinstance(get, _RecordGetter) else e.shown
-        args, kwargs = [one(get) for get in self.args], {n: one(get) for n, get in self.kwargs.items()}
-        if not self.needs_errors or any(e.source == 'path' for e in errors): raise BadInput(dict.fromkeys(errors)) from causes[0]
+        try:
+            args, kwargs = [one(get) for get in self.args], {n: one(get) for n, get in self.kwargs.items()}
+            if not self.needs_errors or any(e.source == 'path' for e in errors): raise BadInput(dict.fromkeys(errors)) from causes[0]
+        finally: causes.clear()   # they know this frame, by their tracebacks, and would wait for the garbage collector with it
         for e in errors: _errors(source).setdefault(e.field, e)
         return args, kwargs
 

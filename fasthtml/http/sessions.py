@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, update_wrapper
@@ -254,10 +254,10 @@ class SessionCookie:
         self.name, self.max_age = name, max_age
         self.flags = '; '.join([f'path={path}', 'httponly', f'samesite={same_site}', *(k for k, v in flags.items() if v)])
 
-    def read(self, scope: Scope) -> str:
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         "Its value in a request; '' if there is none"
         name = self.name.encode()
-        for k, v in scope['headers']:
+        for k, v in headers:
             if k != b'cookie' or name not in v: continue
             found = parse_cookies(v.decode('latin-1')).get(self.name)
             if found: return found
@@ -276,14 +276,13 @@ def _empty() -> str: return ''
 
 class _InCookie:
     "ASGI send of a request whose session travels in its cookie"
-    __slots__ = 'age', 'cookie', 'scope', 'send', 'session', 'signing'
-    def __init__(self, cookie: SessionCookie, signing: Signing, scope: Scope, send: Send):
-        self.cookie, self.signing, self.scope, self.send, self.age = cookie, signing, scope, send, 0.0
-        self.session = scope['session'] = Session(self.read, cookie.name)
+    __slots__ = 'age', 'cookie', 'headers', 'send', 'session', 'signing'
+    def __init__(self, cookie: SessionCookie, signing: Signing, headers: Iterable[tuple[bytes, bytes]], send: Send):
+        self.cookie, self.signing, self.headers, self.send, self.age = cookie, signing, headers, send, 0.0
 
     def read(self) -> str:
         "The content as JSON text"
-        value = self.cookie.read(self.scope)
+        value = self.cookie.read(self.headers)
         if not value: return ''
         text, self.age = self.signing.open(value, self.cookie.max_age)
         return text
@@ -302,15 +301,14 @@ class _InCookie:
                 cookie.write(message, self.signing.sign(_text(session)) if session else None)
         session._late = _headers_sent
 
-    def forget(self) -> None:
-        "The session need not know the scope any more, which holds it: no cycle is left behind"
-        session = self.session
-        if session.touched: return
-        if _goes_on(self.scope): session.mark_accessed()   # while it can be read
-        else: session._source = _empty
-
 _headers_sent = ('the response has begun, and its headers carry the cookie. '
                  'Change the session before streaming, or use a session store.')
+
+def _forget_request(session: Session, scope: Scope) -> None:
+    "The session need not know its request any more: no cycle is left behind"
+    if session.touched: return
+    if _goes_on(scope): session.mark_accessed()   # while it can be read
+    else: session._source = _empty
 
 def _goes_on(scope: Scope) -> bool:
     "Whether code of the program runs on for this request when its layers have returned"
@@ -436,7 +434,7 @@ async def save(self: _Keeper) -> None:
 async def session_in_store(app: ASGIApp, cookie: SessionCookie, store: SessionStore, signing: Signing,
                            scope: Scope, receive: Receive, send: Send) -> None:
     "Run `app` with a session whose id travels in its cookie"
-    keeper = _Keeper(store, cookie, cookie.read(scope), signing)
+    keeper = _Keeper(store, cookie, cookie.read(scope['headers']), signing)
     session, started = keeper.session, scope['type'] == 'websocket'
     scope['session'] = session
     no_id = ('the visitor has no session id yet, and the headers that could bring one are sent. '
@@ -494,12 +492,14 @@ class SessionMiddleware:
             await self.app(scope, receive, send)
         elif self.store: await session_in_store(self.app, self.cookie, self.store, self.signing, scope, receive, send)
         else:
-            carrier = _InCookie(self.cookie, self.signing, scope, send)
+            carrier = _InCookie(self.cookie, self.signing, scope['headers'], send)
+            session = scope['session'] = Session(carrier.read, self.cookie.name)
             if scope['type'] == 'websocket':
-                carrier.session._late = 'a WebSocket sends no cookies. Use a session store, or change the session in an HTTP handler.'
+                session._late = 'a WebSocket sends no cookies. Use a session store, or change the session in an HTTP handler.'
                 return await self.app(scope, receive, send)
+            carrier.session = session
             try: await self.app(scope, receive, carrier)
-            finally: carrier.forget()
+            finally: _forget_request(session, scope)
 
 # %% ../../nbs/api/http/11_sessions.ipynb #9bc4dac7
 _tables = """create table if not exists session_life(id text primary key, expires real not null) without rowid;

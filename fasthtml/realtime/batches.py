@@ -38,7 +38,7 @@ class Turns:
         return self.piece
 
     def _end(self) -> None:
-        self.current, self.text, kept, self.kept = None, None, self.kept, []
+        self.current, self.text, self.piece, kept, self.kept = None, None, b'', self.kept, []
         for batch in kept:
             try: batch.push()
             except Exception: log.exception('events could not be sent')   # the other clients get theirs

@@ -23,7 +23,7 @@ from starlette.types import Message, Scope
 from .permission import as_it_came, longest_query, outermost_app, page_address, page_scope
 from ..http.security import one_line as log_line
 from ..http.texts import Text
-from .servers import ServerConnection, server_of
+from .servers import KEPT, ServerConnection, server_of
 from .wire import to_bytes
 
 # %% ../../nbs/api/realtime/29_carried.ipynb #fe82874a
@@ -74,15 +74,16 @@ def stream_scope(
     return own | dict(raw_path=raw_path, query_string=query.encode(), headers=headers)
 
 # %% ../../nbs/api/realtime/29_carried.ipynb #1eef18f3
-@lru_cache(64)   # a message of a channel goes to many pages
-def _quoted(text: str) -> str: return json.dumps(text, ensure_ascii=False)
+def _written(what: str | int | None) -> str: return json.dumps(what, ensure_ascii=False)
+_quoted = lru_cache(64)(_written)   # a message of a channel goes to many pages
 
 def stream_event(
     number: int,           # What the page calls the stream
     what: str | int | None # A piece of it, its status, or its end
 ) -> bytes:
     "What a page is sent of a stream"
-    return to_bytes(f'event: live/stream\ndata: [{number},{_quoted(what) if isinstance(what, str) else json.dumps(what)}]\n\n')
+    written = (_quoted if isinstance(what, str) and len(what) <= KEPT // 16 else _written)(what)
+    return to_bytes(f'event: live/stream\ndata: [{number},{written}]\n\n')
 
 class Carried:
     "A stream of the app that goes out on the stream of a page"

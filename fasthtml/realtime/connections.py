@@ -263,7 +263,7 @@ async def _take_steps(self: Connection, ending: Ending, failure: BaseException |
     outside = await self._step(self._close(ending)) or outside                              # 5
     outside = await self._step(ending.after()) or outside                                   # 6
     if self.mailbox.is_sending: outside = await self._step(self.mailbox.release()) or outside
-    self.state = next_state(self.state, 'closed')                                           # 7
+    self.state, self.tasks = next_state(self.state, 'closed'), ()                           # 7
     if self.remaining and not self.remaining.done(): self.remaining.add_done_callback(lambda _: self._forget())
     else: self._forget()
     return outside

@@ -306,6 +306,7 @@ async def _run_conn(self: Conversation) -> None:
         if self.connection.passes(e): raise
         self._failed(e, 'conn')
     finally:
+        shutdown_observer.set(None)   # the task need not know itself any more
         self.connection.watching = ()
         if self.socket.conn_is_there: self.socket.conn_is_there.set()
         if self.connection.leaving: self.connection.shut_down()

@@ -269,7 +269,8 @@ def close(self: Mailbox, reason: str = '') -> bool:  # Always False, as `offer` 
     self._flying = 0
     if self.is_sending and reason != 'gone': self._task.cancel()
     self._wake()
-    if self._on_close: self._on_close(reason)
+    on_close, self._on_close, self._context = self._on_close, None, None   # they know the connection, which knows us
+    if on_close: on_close(reason)
     return False
 
 @patch

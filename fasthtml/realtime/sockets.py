@@ -112,6 +112,7 @@ class Socket(Request, WebSocket):
         max_pending: int = 256*1024,  # Characters (or bytes) that may wait for a slow client
     ):
         WebSocket.__init__(self, scope, self.next_message, self._transmit)
+        for name in '_receive', '_send': vars(self).pop(name, None)   # the class has them: no object need know itself
         self.connection = Connection(scope, send, encode_frame, _frame, slow=slow, max_pending=max_pending, reads=True)
         self.from_server, self._to_server = receive, send
 
@@ -224,6 +225,8 @@ async def _transmit(self: Socket, message: AsgiMessage) -> None:
         box.close('closed')   # first: what other code sends meanwhile must not follow the close frame
         await self.send_close(code, reason)
     finally: self.closing.set_result(None)
+
+Socket._receive, Socket._send = Socket.next_message, Socket._transmit
 
 @patch
 async def send_close(self: Socket, code: int, reason: str) -> None:

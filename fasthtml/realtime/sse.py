@@ -214,7 +214,7 @@ class StreamEnding:
     async def stop(self) -> None:
         "Close the source"
         stream = self.stream
-        if stream._watcher: stream._watcher.cancel()
+        if watcher := vars(stream).pop('_watcher', None): watcher.cancel()   # it knows the stream, and is not needed any more
         try:
             if isinstance(stream.source, ThreadSource): await self._close_in_thread(stream.source)
             elif close := getattr(stream.source, 'aclose', None): await close()
@@ -261,7 +261,7 @@ async def finish(self: EventStream,
     cancellation = None if self.connection else self._cancellation   # of a handler that may have caught what says why
     if cancellation and not (await cancellation.settle(failure) or cancellation.is_failure(failure)): failure = self._not_opened
     if isinstance(failure, Exception) and without(failure, (StreamClosed, ClientDisconnect)) is None: failure = None
-    ending = self._ending or StreamEnding(self)
+    ending, self._ending = self._ending or StreamEnding(self), None   # it knows the stream
     if self.connection is not None: return await self.connection.finish(ending, failure)
     await ending.stop()
     if failure: raise failure

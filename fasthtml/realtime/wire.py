@@ -27,7 +27,7 @@ from ..html.fragments import fit_together, for_frames, parsed_apart, with_rows
 from ..html.htmx import HttpHeader
 from ..http.pages import shows_itself
 from ..http.responses import Redirect, inert, json_text
-from .servers import SharedFrame
+from .servers import KEPT, SharedFrame
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #3230e509
 log = logging.getLogger('fasthtml.realtime.wire')
@@ -112,7 +112,8 @@ def wire_texts(
 def _framed(node: Any, html: str) -> str: return with_oob(node, html) if isinstance(node, FT) else html
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #5d1c0e72
-_last: tuple[FT | None, list | None, str] = (None, None, '')  # What was sent last; once it was sent again, its parts and its HTML
+_nothing: tuple[FT | None, list | None, str] = (None, None, '')
+_last = _nothing   # What was sent last; once it was sent again, its parts and its HTML
 
 def html_of(
     x: FT,   # An element that is sent
@@ -120,16 +121,18 @@ def html_of(
     "Its HTML, rendered once if it is sent again and again"
     global _last
     if _last[0] is not x:
-        _last = x, None, ''
-        return to_html(x)
+        html = to_html(x)
+        _last = (x, None, '') if len(html) <= KEPT else _nothing
+        return html
     _, parts, html = _last
     for o, kids, attrs in parts or ():
         if o._c is not kids or o._a is not attrs: break
     else:
         if parts: return html
     if parts != []: parts = fixed_parts(x)
-    _last = x, parts, to_html(x)
-    return _last[2]
+    html = to_html(x)
+    _last = (x, parts, html) if len(html) <= KEPT else _nothing
+    return html
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #e3c3f53e
 _http_only = (HttpHeader, Redirect, Response, BackgroundTask)
@@ -228,7 +231,7 @@ def event_text(
         last, html = _last_event, html_of(x)
         if last[0] is html: return last[1]
         text = sse_message(html) if '\n' in html or '\r' in html else f'data: {html}\n\n'
-        _last_event = html, text
+        if len(html) <= KEPT: _last_event = html, text
         return text
     if isinstance(x, EventText): return x
     if isinstance(x, (bytes, bytearray)): x = bytes(x).decode('utf-8', 'replace')

@@ -462,6 +462,34 @@ def test_middleware_runs_outside_the_session_in_the_order_given():
     assert seen == [('a', False), ('b', False)]
 
 
+BAD_HEADERS = {'two': (b'x-note', b'a\r\nb: c'), 'half': (b'x-note', b'a\nb'), 'nul': (b'x-note', b'a\0b'), 'text': (b'x-note', 'text'),
+               'name': (b'x note', b'a')}
+
+@pytest.mark.parametrize('http', ['h11', 'httptools'])
+def test_a_bad_header_of_middleware_is_an_error_with_an_answer(http, caplog):
+    "uvicorn closed the connection without one. UTF-8 passes, and an app without middleware has no layer that looks"
+    class Adds:
+        def __init__(self, app): self.app = app
+        async def __call__(self, scope, receive, send):
+            async def adding(message):
+                if message['type'] == 'http.response.start' and scope['query_string']:
+                    message['headers'].append(BAD_HEADERS.get(scope['query_string'].decode(), (b'x-note', 'é'.encode())))
+                await send(message)
+            await self.app(scope, receive, adding)
+    app = with_home(middleware=[Middleware(Adds)])
+    @app.get('/events')
+    async def events(): return EventStream(iter('a'))
+    def ask(path):
+        connection = http_client.HTTPConnection('127.0.0.1', server.port, timeout=30)
+        connection.request('GET', path)
+        return connection.getresponse().status
+    with served(app, http=http, log_config=None) as server:
+        found = {(path, name): ask(f'{path}?{name}') for path in ('/', '/events') for name in (*BAD_HEADERS, '', 'utf8')}
+    assert found == {key: 500 if key[1] in BAD_HEADERS else 200 for key in found}
+    said = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert len(said) == 10 and all('header' in text and ('note' in text) for text in said), said
+
+
 # ---------------------------------------------------------------- routes of the app
 
 def test_sync_handlers_run_in_threads_and_async_ones_do_not():

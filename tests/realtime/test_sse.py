@@ -3,12 +3,15 @@
 A real uvicorn, `http.client`, bare sockets, and the parser of tests/support.py, which follows WHATWG HTML 9.2.6.
 """
 import asyncio
+import gc
 import logging
 import re
 import socket
 import struct
 import threading
 import time
+import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +21,11 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from fasthtml.common import Div, EventStream, FastHTML, NotStr, P, Span, sse_message
+from fasthtml.realtime.batches import Batch
+from fasthtml.realtime.carried import stream_event
+from fasthtml.realtime.servers import chunk_writer
 from fasthtml.realtime.sse import jitter
-from fasthtml.realtime.wire import EventText, event_text, to_bytes
+from fasthtml.realtime.wire import EventText, event_text, frame_text, html_of, to_bytes
 from support import DEADLINE, Event, SseClient, parse_events, raw_connection, serve, wait_until
 
 
@@ -702,3 +708,38 @@ def test_headers_of_a_silent_stream_pass_at_once(stack):
     @app.get('/events')
     async def events(): return EventStream(app.channel('silent'))
     with serve(app) as served, SseClient(served.url, '/events', {'Accept-Encoding': 'gzip'}) as client: assert client.status == 200
+
+
+class Chunked:
+    "As much of uvicorn's protocol as a writer of chunks asks for"
+    def __init__(self):
+        self.chunked_encoding, self.flow = True, SimpleNamespace(write_paused=False)
+        self.transport = SimpleNamespace(write=lambda data: None, is_closing=lambda: False)
+    async def send(self, message): pass
+Chunked.__module__ = 'uvicorn.protocols.http.httptools_impl'
+
+KEEPERS = {
+    'an element': lambda big: html_of(Div(big)), 'an element, twice': lambda big: [html_of(x) for x in [Div(big)]*2],
+    'an event of an element': lambda big: event_text(Div(big)), 'a frame': lambda big: frame_text(Div(big)),
+    'a chunk': lambda big: chunk_writer(Chunked().send)(big.encode()), 'a carried piece': lambda big: stream_event(1, big)}
+
+@pytest.mark.parametrize('what', KEEPERS)
+def test_what_was_sent_last_is_not_kept_if_it_is_large(what):
+    "Small things are, since many clients may get them. Some kilobytes, and not a report of some megabytes for the life of the process"
+    KEEPERS[what]('once, for what is made at the first use')
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for n in range(3): KEEPERS[what](f'{n}' * 1_000_000)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally: tracemalloc.stop()
+
+
+async def test_the_bytes_of_what_was_sent_last_go_with_the_turn():
+    box = SimpleNamespace(send_now=lambda piece: True, pending_bytes=0, max_pending=1)
+    batch = Batch(box)
+    batch.add('data: x\n\n')
+    assert batch.turns.piece
+    await asyncio.sleep(0)
+    assert not batch.turns.piece
