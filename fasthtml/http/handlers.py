@@ -33,9 +33,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..html.element import FT, bounded
 from .hints import log_once
 from .params import Plan, Source, make_plan, special_class, special_name
-from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
-                               read_body,
-                               wants_json)
+from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
+                                    for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .routing import route_path
@@ -68,7 +67,8 @@ async def until_disconnect(
     timeout: float|None = None # Seconds after which to give up with 504
 ) -> Any: # What `coro` returned; 204 if the client left before
     "Await `coro`, but cancel it when the client leaves"
-    work, gone = asyncio.ensure_future(coro), asyncio.ensure_future(_gone(req.receive))
+    receive = req.receive_beside() if isinstance(req, Exchange) else for_leaving(req.scope, req.receive)
+    work, gone = asyncio.ensure_future(coro), asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
