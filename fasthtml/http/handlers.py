@@ -76,8 +76,9 @@ async def until_disconnect(
         gone.result()   # a 413, if a body that was not read is too long
         return Response(status_code=204)
     finally:
-        for task in (work, gone): task.cancel()
-        await asyncio.wait({work, gone})
+        while left := [task for task in (work, gone) if not task.done()]:
+            for task in left: task.cancel()
+            await asyncio.wait(left, timeout=10)   # a task group that fails at this moment swallows the first one before Python 3.13
 
 def cancel_on_disconnect(
     f: Callable|None = None,    # An async handler

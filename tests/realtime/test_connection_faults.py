@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
-from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
+from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, cancel_on_disconnect, signal_shutdown
 from fasthtml.realtime.sse import StreamClosed
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
@@ -727,6 +727,29 @@ def test_a_sender_whose_stream_cannot_be_opened_hears_why_and_ends_soon(who, why
     assert statuses == {'too many': [503], 'answered': [200]}.get(why, []), statuses
     assert raised is (error if why == 'the server refuses' else None)
     assert all(ended) and 'never retrieved' not in caplog.text, caplog.text
+
+
+@pytest.mark.parametrize('lost', [0, 1, 2])
+@pytest.mark.parametrize('why', ['timeout', 'the client left'])
+def test_a_handler_that_is_cancelled_on_disconnect_and_loses_its_cancellation_gets_another(why, lost):
+    "Its client waited for the 504 for as long as it went on. On a clock of the test"
+    async def main():
+        app, caught = FastHTML(secret_key='x'), 0
+        @app.get('/x')
+        @cancel_on_disconnect(timeout=5)
+        async def x():
+            nonlocal caught
+            while caught < lost:
+                try: await asyncio.sleep(100_000)
+                except asyncio.CancelledError: caught += 1
+            await asyncio.sleep(100_000)
+        one = Client_(kind='http').start(app)
+        await asyncio.sleep(1)
+        if why != 'timeout': one.leave()
+        await asyncio.wait([one.task], timeout=1000)
+        return one.task.done(), caught, [m['status'] for m in one.sent if 'status' in m], asyncio.get_running_loop().time()
+    done, caught, statuses, now = asyncio.Runner(loop_factory=VirtualLoop).run(main())
+    assert done and caught == lost and statuses == [504 if why == 'timeout' else 204] and now < 6 + 10*lost
 
 
 UPLOADS = 'answer', 'answer, task group', 'source', 'source, task group', 'object', 'object, task group', 'object, read before', 'parts'
