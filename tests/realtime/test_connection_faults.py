@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 
 from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, cancel_on_disconnect, signal_shutdown
 from fasthtml.realtime.sse import StreamClosed
+from fasthtml.realtime.wire import EventText
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
 from support import SseClient, raw_connection, serve, until, wait_until
@@ -635,6 +636,38 @@ def test_a_function_that_catches_whatever_its_send_raises_does_not_keep_the_loop
         await asyncio.sleep(60)   # `conn` is not waited for
         return found
     assert asyncio.Runner(loop_factory=VirtualLoop).run(main()) < 400
+
+
+NOTHING = {'None': None, 'an empty text': '', 'True': True, 'no parts': Fragment(), 'an empty event': EventText()}
+
+@pytest.mark.parametrize('what', NOTHING)
+@pytest.mark.parametrize('part', ['conn', 'conn that yields', 'handler', 'handler that yields', 'source', 'object'])
+async def test_a_loop_that_sends_nothing_lets_others_have_their_turn(part, what):
+    "Nothing is sent, so nothing had to be waited for, and no other client was served"
+    app, rounds, turns, most = FastHTML(secret_key='x'), 0, 0, 3000
+    async def sends(send):
+        nonlocal rounds
+        while rounds < most:
+            rounds += 1
+            await send(NOTHING[what])
+    async def yields():
+        nonlocal rounds
+        while rounds < most:
+            rounds += 1
+            yield NOTHING[what]
+    async def nothing(): pass
+    f = yields if 'yields' in part else sends
+    if part == 'source': app.get('/x')(lambda: EventStream(yields()))
+    elif part == 'object': app.get('/x')(streaming(sends))
+    elif part.startswith('conn'): app.ws('/x', conn=f)(nothing)
+    else: app.ws('/x')(f)
+    one = Client_(kind='http' if part in ('source', 'object') else 'websocket').start(app)
+    if part.startswith('handler'): one.say()
+    while rounds < most and not one.task.done():
+        turns += bool(rounds)
+        await asyncio.sleep(0)
+    await one.ended()
+    assert turns >= (40 if part not in ('source', 'object') or 'empty event' in what else 0), turns
 
 
 @pytest.mark.parametrize('quick', [0, 1])
