@@ -346,6 +346,13 @@ def helped(version: int) -> dict[str, Case]:
         case(f'trigger-{i}', around.format(t), {'more': f'<i hx-get="/r/new" hx-trigger="{t}"><b>n</b></i>'},
              [('trigger', '#src', 'go'), ('trigger', '#e b', 'go'), ('trigger', '#o', 'go'), ('click', '#go'), ('trigger', '#more b', 'go'), ('trigger', '#o', 'go')],
              at_once=2)
+    listens = ['hx-on::after-request="this.reset()"', 'hx-on::after-request="if (event.detail.successful) this.reset()"', 'hx-on--after-request="this.reset()"',
+               'hx-on-submit="this.reset()"', 'hx-on::before-request="this.reset()" data-hx-on::after-request="this.remove()"']
+    for (i, attrs), said in product(enumerate(listens), [(200, HTML, ''), FAILURES[0]]):   # by the names of htmx 2
+        case(f'listens-{i}-{said[0]}', f'<form hx-post="/r/x" hx-target="#t" {attrs}><input name="a"><button>go</button></form><p id="t"></p>', {'x': said},
+             [('fill', '[name=a]', 'mine'), ('click', 'button')])
+    send = '<form ws-send hx-on::ws-after-send="this.reset()"><input name="a"><button>go</button></form>'
+    case('listens-socket', f'<div hx-ext="ws" ws-connect="/r/ws">{send}</div><i id="said"></i>', {}, [('fill', '[name=a]', 'mine'), ('click', 'button'), ('wait', '#said')])
     for i, go in enumerate(['find button', 'this']):   # what is on the page afterwards
         case(f'named-kept-{i}', f'<div hx-disable><b>x</b></div><form hx-get="/r/x" hx-disabled-elt="{go}"><button id="go">go</button></form>',
              {'x': '<p hx-disable>new</p><i data-hx-disable="true" hx-disabled-elt="this">i</i>'}, [('click', '#go')])

@@ -208,7 +208,8 @@ def _respond4(self: Visit, request: HxRequest, reply: Reply) -> None:
     self._tell(head.get('hx-trigger'), el)
     if self.scene.config.helped and (reply.status < 400 or reply.status == 422) and not head.get('hx-location'):   # by the library's script
         for when in 'swap', 'settle': self._tell(head.get(f'hx-trigger-after-{when}'), el if connected(el) else self.dom.body)
-    self.dispatch(DomEvent('htmx:finally:request', el if connected(el) else self.dom.document))
+    detail = {'successful': reply.status < 400, 'failed': reply.status >= 400}
+    self.dispatch(DomEvent('htmx:finally:request', el if connected(el) else self.dom.document, detail=detail))
 
 @patch
 def _swap4(self: Visit, request: HxRequest, reply: Reply) -> Any:
@@ -452,6 +453,7 @@ def say(
         headers.pop('Accept', None)
         values['headers'] = headers
     self.frames.append((line, json.dumps(values, separators=(',', ':'), ensure_ascii=False, default=lambda o: {})))
+    self.dispatch(DomEvent('htmx:wsAfterSend' if self.version == 2 else 'htmx:ws:after:message:outgoing', el))
 
 def _many(value: Any) -> list: return value if isinstance(value, list) else [value]
 

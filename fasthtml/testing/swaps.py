@@ -10,8 +10,10 @@ __all__ = ['SwapPlace', 'Swapped', 'fragment2', 'fragment4', 'alike', 'drawn', '
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from ..html.js import helpers_js
 from .calls import html_parser
 from fasthtml.testing.dom import (
     Dom, NeedsBrowser, ancestors, clone, connected, content_of, detach, drops, fragment_of, is_element, place, replace_children,
@@ -381,6 +383,19 @@ def _quoted4(m: re.Match) -> str:
     quote = "'" if '"' in said else '"'
     return f'{m[1]}{m[2]}:{quote}{said}{quote}' if said else m[0]
 
+@cache
+def _on4() -> dict[str, str]:
+    "Events of htmx 2 → those of htmx 4, as in the library's script"
+    table = re.search(r'const on4 = {(.*?)};', helpers_js, re.S)[1]
+    return dict(re.findall(r"'([a-z-]+)': '([a-z:]+)'", table))
+
+def _listener4(name: str) -> str | None:
+    "`hx-on::after-request` → `hx-on::finally:request`; None for what needs no other name"
+    m = re.fullmatch(r'(?:data-)?hx-on([:-])([:-]|htmx[:-])?(.+)', name)
+    if not m: return None
+    if m[2]: return f'hx-on::{_on4()[m[3]]}' if m[3] in _on4() else None
+    return f'hx-on:{m[3]}' if m[1] == '-' else None
+
 def named4(
     root: Any, # A document or a fragment
 ) -> None:
@@ -393,6 +408,10 @@ def named4(
             if (said := value(el, 'hx-disabled-elt')) is not None and value(el, 'hx-disable') is None: el.attrs['hx-disable'] = said
             for name in ('hx-trigger', 'data-hx-trigger'):
                 if el.attrs.get(name): el.attrs[name] = _several_words.sub(_quoted4, el.attrs[name])
+        for el in [top, *select(top, '*')]:
+            for name in [o for o in el.attrs if 'hx-on' in o]:
+                to, code = _listener4(name), el.attrs[name] or ''
+                if to and code not in (has := el.attrs.get(to) or ''): el.attrs[to] = f'{has};{code}' if has else code
 
 def _help4(part: Part, done: Swapped, options: Options) -> None:
     named4(part.fragment)
