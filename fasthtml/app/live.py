@@ -73,6 +73,7 @@ class Regions:
         check_seconds('recheck', recheck)
         self.app, self.table, self.recheck = app, {}, recheck
         self.closing: list[Callable] = []   # Awaited when the app ends
+        self.unsent: list[dict[str, Any]] = []  # Signals of `forget` that other processes do not know yet
         app.lifecycle.on_open, app.lifecycle.app = self.opened, app
         app.lifecycle.lifespan.shutdown.insert(-1, self.close)   # before the channels are closed
         self.is_shared = not isinstance(app.site.hub.broker, MemoryBroker)   # Do other processes have connections of the app?
@@ -218,8 +219,9 @@ def publish_sync(self: Regions, signal: dict[str, Any]) -> None:
 @patch
 def _cut_off(self: Regions, signal: dict[str, Any], error: ConnectionError) -> None:
     "The broker is away: tell our own loops, and the others when it is back"
-    log.warning('Other processes cannot be notified that %s has changed; they will compare everything once the broker is back. %s',
-                signal.get('changed', 'something'), error)
+    if 'forget' in signal: self.unsent = [*self.unsent, signal][-most_regions:]
+    log.warning('Other processes cannot be notified that %s; they will compare everything once the broker is back. %s',
+                'a user was forgotten' if 'forget' in signal else f"{signal.get('changed', 'something')} has changed", error)
     loops = [(loop, here) for loop, here in list(self.loops.items()) if loop.is_running()]
     for loop, here in loops: loop.call_soon_threadsafe(here.take_signal, signal)
     if loops: loops[0][0].call_soon_threadsafe(self._begin_catch_up, loops[0][1])
@@ -237,6 +239,9 @@ async def _catch_up(self: Regions) -> None:
     while True:
         await asyncio.sleep(pause)
         with rounds, suppress(ConnectionError):
+            while self.unsent:
+                await self.signals.publish(json.dumps(self.unsent[0]))
+                del self.unsent[0]
             await self.signals.publish('{}')
             return
         pause = min(2 * pause, 10)

@@ -8,10 +8,13 @@ __all__ = ['JsonLines', 'json_logs']
 # %% ../../nbs/api/app/31_logs.ipynb #fb05db08
 import json
 import logging
+import re
 import time
 from typing import Any
 
 # %% ../../nbs/api/app/31_logs.ipynb #fc65ed2f
+# What JSON leaves, and ends a line for some readers, moves the cursor or turns the direction of a text round
+_unseen = re.compile('[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 _standard = frozenset(vars(logging.makeLogRecord({}))) | {'message', 'asctime', 'taskName', 'color_message'}
 _access = 'client', 'method', 'path', 'http', 'status'   # what uvicorn's access log puts into its lines, in this order
 
@@ -26,7 +29,7 @@ class JsonLines(logging.Formatter):
         line |= {k: v for k, v in vars(record).items() if k not in _standard and k not in line}
         if record.exc_info: line['exception'] = self.formatException(record.exc_info)
         if record.stack_info: line['stack'] = record.stack_info
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _unseen.sub(lambda m: json.dumps(m[0])[1:-1], json.dumps(line, ensure_ascii=False, default=str))
 
 # %% ../../nbs/api/app/31_logs.ipynb #d8d20de2
 def json_logs(

@@ -214,7 +214,8 @@ class OAuth(LoginPages):
             log.warning('A login failed. %s', e)
             session['oauth_error'] = told(e)
             return Redirect(self.pages['error'])
-        result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']))
+        result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']), page=True)
+        if getattr(result, 'status_code', 200) >= 400: return result   # it refuses in its own words
         if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))
             return await answer_of(self.redir_login, session)

@@ -244,6 +244,10 @@ class Operated:
         token: str|None = None,       # Who sends it may read; without one, clients from near, under a name from there
     ) -> None:
         "Add `/metrics`: the numbers of this process, for Prometheus"
+        if token is not None and (not isinstance(token, str) or token.split() != [token]):
+            raise ValueError('The token of app.metrics is text without spaces that others cannot guess, and this one is empty, has spaces '
+                             'or is no text. Leave it out to serve this machine and private networks, or make one: '
+                             "python -c 'import secrets; print(secrets.token_urlsafe(32))'.")
         text = exposition(lambda: samples(self.lifecycle, self.site.hub.broker))
         def numbers(request: Request) -> Response:
             if not may_read(request, token, self.own_hosts): return PlainTextResponse('Not Found', 404)

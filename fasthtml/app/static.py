@@ -60,12 +60,13 @@ def safe_file(
 
 # %% ../../nbs/api/app/31_static.ipynb #8d867762
 _never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-wal db-shm db-journal sqlite-wal sqlite-shm
-    sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
+    sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal s3db sl3 wal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
     htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go
     rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako jinja j2""".split())
 _secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*
     |id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json
-    |composer\.json|requirements.*\.txt|kubeconfig.*|token\.json""", re.I | re.X)
+    |composer\.json|requirements.*\.txt|kubeconfig.*|token\.json|passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|env|_?netrc|pgpass.*
+    |sesskey|authorized_keys|cookies\.txt""", re.I | re.X)
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'

@@ -285,7 +285,7 @@ def runs_as_script(
     v: str,    # Its value
 ) -> bool:
     "Would a browser or htmx run the text of this attribute?"
-    plain = _plain_name(name)
+    plain = _plain_name(name.lower())   # HTML knows no capitals in names
     if plain not in _url_attrs and plain not in _code_attrs: return False
     return any(map(_is_script_url, _url_parts(plain, v))) and not (_does_nothing(v) and plain in _url_attrs)
 
@@ -299,7 +299,7 @@ def safe_url(
     keyword = name.replace('-', '_')
     logging.getLogger('fasthtml').warning(f"`{name}={v[:60]!r}` would run as a script, so it was made inert. "
                                           f"If it is meant, write `{keyword if keyword.isidentifier() else name}=Safe(...)`.")
-    plain = _plain_name(name)
+    plain = _plain_name(name.lower())
     if plain in _code_attrs and plain != 'hx-confirm': return '{}'   # htmx reads these as JSON
     return ';'.join('unsafe:' + o for o in _url_parts(plain, v.strip()))
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['voids', 'named', 'csp_nonce', 'Node', 'Attribute', 'fh_cfg', 'links', 'is_raw_text', 'unqid', 'FT', 'ft',
-           'tag_factory', 'Fragment', 'to_node', 'to_html', 'fixed_parts', 'open_tag', 'content', 'in_foreign']
+           'tag_factory', 'Fragment', 'to_node', 'to_html', 'fixed_parts', 'open_tag', 'content', 'is_plain']
 
 # %% ../../nbs/api/html/01_element.ipynb #7c390c33
 import base64, copy, os, re, threading
@@ -30,14 +30,14 @@ _svg_tags = {o.lower(): o for o in '''altGlyph altGlyphDef altGlyphItem animateC
     feSpecularLighting feSpotLight feTile feTurbulence foreignObject glyphRef linearGradient radialGradient textPath'''.split()}
 
 # %% ../../nbs/api/html/01_element.ipynb #8ebfe935
-_ends_script, _ends_style = re.compile('<(?=/script|!--)', re.I), re.compile('</(?=style)', re.I)
+_ends_script, _ends_style = re.compile('<(?=/script|!--)', re.I), re.compile('</(?=[a-z])', re.I)
 
 def _script_text(s: str) -> str:
     "Text of a script in which nothing ends the script: `<` of `</script` and `<!--` as the escape that JavaScript and JSON share"
     return _ends_script.sub(r'\\u003c', s) if '<' in s else s
 
 def _style_text(s: str) -> str:
-    "Text of a style sheet in which nothing ends the sheet"
+    "Text of a style sheet in which nothing ends the sheet, or a `noscript` around it"
     return _ends_style.sub(r'<\\/', s) if '<' in s else s
 
 def _pre_text(s: str) -> str: return '\n' + esc(s) if s[:1] == '\n' else esc(s)
@@ -627,7 +627,7 @@ def to_html(*children: Node) -> str:
             if type(kids) is _Fused:
                 add(f'{s}>{_fused_html(kids)}{t.close}')
                 continue
-            if t.text is not esc: kids = content(t, kids, t.raw and _is_foreign(end, above))
+            if t.text is not esc: kids = content(t, kids, t.raw and _is_plain(t, end, above))
             add(s + '>')
             above = it, end, above
             it, end = iter(kids), t.close
@@ -751,28 +751,33 @@ def _saved(figure: Any) -> bytes:
 def content(
     t: _Tag,               # The tag
     kids: tuple,           # Its children
-    foreign: bool = False, # Does it stand in SVG or MathML, where the text of scripts and styles is text as any other?
+    plain: bool = False,   # Does it stand where the text of scripts and styles is text as any other?
 ) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
     if t.raw:
         text = ''.join([str(o) if isinstance(o, str) else to_html(o) for o in kids])
-        return Safe(esc(text) if foreign else t.text(text)),
+        return Safe(esc(text) if plain else t.text(text)),
     return (Safe('\n'), *kids) if t.text is _pre_text and _first_char(kids) == '\n' else kids
 
-def _is_foreign(end: str, above: Any) -> bool:
-    "Does an element stand in SVG or MathML? `end` closes what it is in, `above` is a chain of what that is in"
+def _is_plain(t: _Tag, end: str, above: Any) -> bool:
+    "`is_plain` of a script or style: `end` closes what it is in, `above` is a chain of what that is in"
     ends = []
     while above is not None:
         ends.append(end)
         _, end, above = above
-    return in_foreign(reversed(ends)) if '</svg>' in ends or '</math>' in ends else False
+    return not _special_ends.isdisjoint(ends) and is_plain(t, reversed(ends))
 
-def in_foreign(
-    ends: Iterable[str], # The end tags of what is open, from the outermost on
+_holds_text = frozenset(f'</{o}>' for o in 'textarea title xmp iframe noembed noframes'.split())   # elements in these are text
+_special_ends = _holds_text | {'</svg>', '</math>', '</noscript>'}
+
+def is_plain(
+    t: _Tag,             # A script or style
+    ends: Iterable[str], # The end tags of what is open around it, from the outermost on
 ) -> bool:
-    "Does a parser take what comes next for SVG or MathML?"
+    "Does a parser take what it holds for text, as in SVG, MathML or a `textarea`? A `noscript` is text to browsers that run scripts"
     where = ''
     for end in ends:
+        if not where and (end in _holds_text or end == '</noscript>' and t.name == 'script'): return True
         if not where and end in ('</svg>', '</math>'): where = end
         elif where == '</svg>' and end in ('</foreignObject>', '</desc>', '</title>'): where = ''   # HTML inside SVG
     return bool(where)

@@ -9,7 +9,7 @@ __all__ = ['to_xml', 'highlight', 'showtags', 'dict2xml', 'iter_chunks', 'static
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .element import FT, Node, Safe, _deepest, _endless, _other, bounded, check_name, content, in_foreign
+from .element import FT, Node, Safe, _deepest, _endless, _other, bounded, check_name, content, is_plain
 from .element import open_tag, tag_factory, to_html
 
 # %% ../../nbs/api/html/02_render.ipynb #c6300b22
@@ -34,8 +34,8 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                 if len(open_) > _deepest: raise ValueError(_endless)
                 it, end = bounded(c), ''
                 break
-            foreign = c._t.raw and in_foreign([o[1].strip() for o in open_] + [end.strip()])
-            t, kids = c._t, [o for o in content(c._t, c.children, foreign) if o is not None]
+            plain = c._t.raw and is_plain(c._t, [o[1].strip() for o in open_] + [end.strip()])
+            t, kids = c._t, [o for o in content(c._t, c.children, plain) if o is not None]
             block = indent and t.name in _blocks
             before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper is unreadable anyway
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')

@@ -30,7 +30,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
-from ..html.element import FT, bounded
+from ..html.element import FT, Fragment, bounded
 from .hints import log_once
 from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
@@ -284,10 +284,16 @@ def _collected(fn: Callable, args: list, kwargs: dict) -> Any:
     result = fn(*args, **kwargs)
     return list(bounded(result)) if isinstance(result, GeneratorType) else result
 
+def _parts(fn: Callable, args: list, kwargs: dict) -> Any:
+    "Call a guard; what a generator yields is its answer, also if that is nothing: it may have refused with `return`"
+    result = fn(*args, **kwargs)
+    return list(bounded(result)) or Fragment() if isinstance(result, GeneratorType) else result
+
 async def call(
     fn: Callable,    # Handler, or any function with a plan
     plan: Plan,      # Its plan
-    source: Source|None # What the request carries; None if the plan is empty
+    source: Source|None, # What the request carries; None if the plan is empty
+    run: Callable = _collected # Calls a plain function
 ) -> Any: # What it returned
     "Bind the parameters of `fn` and call it"
     if plan.empty: args, kwargs = (), {}
@@ -296,7 +302,7 @@ async def call(
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)
-    result = await in_thread(_collected, fn, args, kwargs)
+    result = await in_thread(run, fn, args, kwargs)
     return await result if inspect.isawaitable(result) else result
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bc0bfef2
@@ -327,13 +333,13 @@ async def fetch_session(
     reaches = plan.built or plan.specials & _reach_session
     if fetch is not None and reaches and not getattr(plan.fn, 'sessionless', False): await fetch()
 
-async def invoke(fn: Callable, plan: Plan, source: Source, site: Site) -> Any:
+async def invoke(fn: Callable, plan: Plan, source: Source, site: Site, run: Callable = _collected) -> Any:
     "Load the session, read the body and prepare special values if `plan` wants them, then `call`"
     if 'fasthtml.fetch' in source.scope: await fetch_session(source.scope, plan)
     if plan.specials and (names := plan.specials & prepared_names): fill_specials(names, source, site)
     if plan.needs_body and source.body is None and source.scope['type'] == 'http' and has_body(source.scope):
         source.set_body(await read_body(source.conn))
-    return await call(fn, plan, source)
+    return await call(fn, plan, source, run)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #0879ece7
 def own_lists(req: Request) -> dict[str, Any]:
@@ -384,10 +390,18 @@ async def run_before(
     for o in before:
         ready = guard(o, site)
         if ready.skip and ready.skips(inner_path(source.scope)): continue
-        result = await invoke(ready.fn, ready.plan, source, site)
-        if answers(result): return result
+        result = await invoke(ready.fn, ready.plan, source, site, _parts)
+        if result is not None:
+            while inspect.isawaitable(result): result = await result
+            if isinstance(result, bool): raise TypeError(_no_answer(ready.fn, result))
+            if answers(result): return result
         note_guarded(source.scope)
     return None
+
+def _no_answer(fn: Callable, result: bool) -> str:
+    return (f'The guard {getattr(fn, "__qualname__", fn)} gave {result}. None lets a request through; what refuses it is a response, as '
+            "Redirect('/login') or Response('Not for you', 403). A check of yes or no is a guard so: "
+            '`if not allowed(session): return Redirect(...)`.')
 
 def note_guarded(scope: Scope) -> None:
     "A guard has let the request through: what is behind may not be for everybody"

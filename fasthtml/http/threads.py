@@ -12,12 +12,15 @@ import inspect
 from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future as Later
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from threading import Lock, Thread, current_thread, local
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 from weakref import finalize
+
+from starlette.responses import Response
 
 # %% ../../nbs/api/http/09_threads.ipynb #0885fb46
 from anyio.lowlevel import current_token
@@ -222,15 +225,20 @@ def ran(
     raise TypeError(f'{getattr(f, "__qualname__", f)} has a `yield`, so calling it runs nothing of it. Write `return` instead. '
                     'Only `lifespan=` takes a function with a `yield`.')
 
+_iterators = '__next__', '__anext__'
+
 def decided(
     f: Callable,   # A check of the program
     result: Any,   # What it gave
-) -> Any:          # The same; TypeError for an iterator or a function
+    page: bool = False, # May it give a response as well?
+) -> Any:          # The same; TypeError for what is true whatever it would say
     "Make sure that what a check gave says yes or no"
     kind = type(result)
-    if not (inspect.isroutine(result) or hasattr(kind, '__next__') or hasattr(kind, '__anext__')): return result
+    unsaid = inspect.isroutine(result) or isinstance(result, (Later, BaseException)) or any(hasattr(kind, o) for o in _iterators)
+    if not unsaid and (page or not (isinstance(result, Response) or hasattr(kind, '__response__'))): return result
     raise TypeError(f'{getattr(f, "__qualname__", f)} gave a {kind.__name__}, which is as good as True, whatever it would say. Return '
-                    'what it says: call a function, `any(...)` of an iterator, `.fetchone()` of a cursor.')
+                    'what it says: call a function, `any(...)` of an iterator, `.fetchone()` of a cursor, `.result()` of a future. '
+                    'Raise an exception, and return False instead of a response that refuses.')
 
 def known_at_once(
     f: Callable,   # A check of the program that is called where nothing can be awaited

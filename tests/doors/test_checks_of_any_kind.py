@@ -8,16 +8,18 @@ import inspect
 import logging
 import sqlite3
 from base64 import b64encode
+from concurrent.futures import Future
 
 import pytest
 from starlette.background import BackgroundTask, BackgroundTasks
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
 from fasthtml.app.oauth import OAuth
 from fasthtml.app.oauth_clients import WebClient
-from fasthtml.common import FastHTML, P
+from fasthtml.common import Beforeware, FastHTML, P, Redirect
 from fasthtml.http.limits import Limits
 from fasthtml.testing.client import Client, Closed
 
@@ -136,7 +138,10 @@ def test_what_a_check_says_is_obeyed_whatever_kind_of_function_it_is(kind, check
 
 UNDECIDED = {'iterator': lambda: filter(None, []), 'cursor': lambda: sqlite3.connect(':memory:').execute('select 1 where 0'),
              'function': lambda: len, 'method': lambda: 'ann'.isupper, 'own function': lambda: (lambda: False),
-             'async iterator': lambda: aiter(Never())}
+             'async iterator': lambda: aiter(Never()), 'future of a thread pool': Future, 'exception': lambda: HTTPException(403),
+             'exception of Python': PermissionError, 'response that refuses': lambda: Response('no', 403),
+             'json that refuses': lambda: JSONResponse({'detail': 'no'}, 401)}
+ONLY_YES_OR_NO = {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let a user in
 
 
 class Never:
@@ -151,6 +156,78 @@ def test_what_is_true_whatever_it_would_say_lets_nobody_in(what, kind, check, ca
     "`filter(...)`, a cursor without rows, and a function that was not called are true, as any object is"
     caplog.set_level(logging.CRITICAL)
     assert not CHECKS[check](kinds(lambda auth: UNDECIDED[what]())[kind], 'ann')
+
+
+@pytest.mark.parametrize('check', [o for o in CHECKS if o != 'login'])
+@pytest.mark.parametrize('what', ONLY_YES_OR_NO)
+def test_a_response_is_no_answer_to_a_question_of_yes_or_no(what, check, caplog):
+    "A guard of an app refuses by a response, so a check that is written like one would let everybody in"
+    caplog.set_level(logging.CRITICAL)
+    assert not CHECKS[check](lambda auth: ONLY_YES_OR_NO[what](), 'ann')
+
+
+def guard_of_an_app(f): return FastHTML(secret_key='k', before=f)
+
+
+def guard_in_a_list(f): return FastHTML(secret_key='k', before=[lambda: None, Beforeware(f, skip='/open')])
+
+
+def guard_of_a_route(f):
+    app = FastHTML(secret_key='k')
+    app.route('/', before=f)(lambda: P('SECRET'))
+    return app
+
+
+def guard_of_a_mount(f):
+    inner, app = FastHTML(secret_key='k'), FastHTML(secret_key='k', before=f)
+    inner.get('/')(lambda: P('SECRET'))
+    app.mount('/', inner)
+    return app
+
+
+GUARDS = guard_of_an_app, guard_in_a_list, guard_of_a_route, guard_of_a_mount
+
+
+def yielding(says):
+    "Guards that refuse with `return`, and have a `yield`"
+    def early(auth):
+        return says(auth)
+        yield
+    async def later(auth):
+        if says(auth): return
+        yield
+    def at_once(auth): yield says(auth)
+    async def at_once_async(auth): yield says(auth)
+    return {'yields later': early, 'yields later, async': later, 'yields later, decorated': logged(early),
+            'yields later, lambda': lambda auth: early(auth), 'yields later, decorated async': logged(later),
+            'yields what it says': at_once, 'yields what it says, async': at_once_async}
+
+
+@pytest.mark.parametrize('guarded', GUARDS)
+@pytest.mark.parametrize('kind', [*(o for o in kinds(bool) if o not in GENERATORS), *yielding(bool)])
+def test_what_a_guard_of_an_app_returns_is_obeyed_whatever_kind_of_function_it_is(kind, guarded, caplog):
+    "What a generator returns is lost, so one that is a guard answers every request"
+    caplog.set_level(logging.CRITICAL)
+    says = lambda auth: Response('no', 403)
+    all_kinds = kinds(says) | yielding(says)
+    app = guarded(all_kinds[kind])
+    if not app.routes: app.get('/')(lambda: P('SECRET'))
+    with Client(app, raise_errors=False) as client:
+        answer = client.get('/')
+        assert 'SECRET' not in answer.text and ('yields' in kind or answer.status_code == 403)
+        if guarded is guard_of_a_route: return
+        app.ws('/ws', conn=lambda: 'SECRET')(lambda: None)
+        with pytest.raises((Closed, TypeError)), client.ws('/ws') as socket: socket.receive()
+
+
+@pytest.mark.parametrize('guarded', GUARDS)
+@pytest.mark.parametrize('said', [True, False])
+def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, caplog):
+    "False would let strangers in, and True would refuse users"
+    app = guarded(lambda auth: said)
+    if not app.routes: app.get('/')(lambda: P('SECRET'))
+    with Client(app, raise_errors=False) as client: assert 'SECRET' not in client.get('/').text
+    with pytest.raises(TypeError, match=f'gave {said}. None lets a request through'), Client(app) as client: client.get('/')
 
 
 @pytest.mark.parametrize('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])
@@ -209,4 +286,4 @@ def test_a_guard_that_yields_lets_nobody_in_and_says_so(kind, caplog):
     def index(): return 'secret'
 
     assert f'The guard kinds.<locals>.{kind.replace(" ", "_")} has a `yield`' in caplog.text
-    assert 'secret' not in Client(app).get('/').text
+    assert 'secret' not in Client(app, raise_errors=False).get('/').text

@@ -20,7 +20,8 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     settings.ini pyproject.toml uv.lock .git/config .sesskey deploy.sh client_secret.json client_secret_123.apps.json CLIENT_SECRETS.JSON
     credentials.json secrets.yml service-account.json id_rsa id_rsa.pub Dockerfile docker-compose.yml package.json requirements.txt
     app.db.gz dump.sql.tar.gz backup.sql.zip main.py.1 main.py.save server.log.2.xz main.php.bak index.php5 old.mdb core.duckdb login.ppk
-    kubeconfig token.json .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~'''.split()
+    kubeconfig token.json .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~
+    passwords.txt Password.csv passwd shadow netrc pgpass.conf env sesskey authorized_keys cookies.txt old.s3db core.duckdb.wal'''.split()
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program

@@ -26,6 +26,7 @@ from starlette.testclient import TestClient
 
 import fasthtml
 from fasthtml.app.app import FastHTML
+from fasthtml.app.logs import JsonLines
 from fasthtml.app.static import SafeStatic
 from fasthtml.common import (
     EventStream,
@@ -424,6 +425,19 @@ def test_no_logger_of_ours_writes_a_line_that_a_stranger_made(caplog):
         assert text.isprintable() and 'all is lost' in text, name
         log.error('%s', 'half of a pair \ud800')   # no file takes it, and the line would be missing
         assert caplog.records[1].getMessage().isascii(), name
+
+
+def test_a_line_of_json_is_one_line_to_every_reader():
+    "U+2028, NEL and others end a line for some programs, and JSON leaves them as they are"
+    said = 'ö' + ''.join(map(chr, range(32, 0x3000))) + FORGED
+    try: raise ValueError(said)
+    except ValueError: error = sys.exc_info()
+    record = logging.LogRecord('uvicorn.error', logging.ERROR, 'x.py', 1, '%s', (said,), error)
+    record.said = said
+    line = JsonLines().format(record)
+    assert len(line.splitlines()) == 1 and 'ö' in line and not set(line) & set('\x1b\x7f\x9b\u200f\u202e')
+    told = json.loads(line)
+    assert told['message'] == told['said'] == said and said in told['exception']
 
 
 @pytest.mark.parametrize('name', ['path', 'domain', 'samesite', 'expires'])

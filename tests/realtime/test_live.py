@@ -38,7 +38,7 @@ from fasthtml.common import (
 from fasthtml.http.texts import Text, say
 from fasthtml.realtime import presence
 from fasthtml.realtime.regions import draw_html, with_nonce
-from fasthtml.testing import AsyncClient, Client
+from fasthtml.testing import AsyncClient, Client, Closed
 from support import DEADLINE, serve, wait_until
 from visitor_kit import Stream, Visitor, guard
 
@@ -1225,3 +1225,32 @@ def test_a_change_that_comes_while_no_page_is_open_is_not_lost_with_a_drawing_th
             stream.until('live/hello')
             go.set()
             assert 'n=1' in stream.until('slow{"id":1}')[-1][2]
+
+
+@pytest.mark.parametrize('way', ['stream', 'socket'])
+def test_who_was_forgotten_while_the_broker_was_away_is_out_once_it_is_back(way, tmp_path, monkeypatch):
+    "In another process; it was at `recheck` before, minutes later"
+    def make():
+        app = FastHTML(secret_key='k', before=Beforeware(guard), broker=f'sqlite:{tmp_path}/a.db')
+        news = app.channel('news')
+        app.get('/news')(lambda: EventStream(news))
+        app.ws('/talk', conn=lambda: 'in')(lambda: None)
+        return app
+    one, other = make(), make()
+    publish, failures = one.regions.signals.publish, [ConnectionError('away'), ConnectionError('away')]
+    async def sometimes(text):
+        if failures: raise failures.pop()
+        return await publish(text)
+    monkeypatch.setattr(one.regions.signals, 'publish', sometimes)
+    with Client(one) as admin, Client(other, session=dict(user='ann')) as ann:
+        if way == 'stream':
+            with ann.sse('/news') as stream:
+                admin.run(one.forget('ann'))
+                assert [event.event for event in stream] == ['shutdown']
+        else:
+            with ann.ws('/talk') as socket:
+                assert socket.receive() == 'in'
+                admin.run(one.forget('ann'))
+                with pytest.raises(Closed) as e: socket.receive()
+                assert e.value.code == 1012
+        wait_until(lambda: not one.regions.unsent and not failures)

@@ -221,6 +221,12 @@ def test_numbers_are_not_for_everybody():
     assert answers(app, '/secret', Authorization='Bearer ü'.encode()) == 404
 
 
+@pytest.mark.parametrize('token', ['', ' ', 'a b', 'a\n', 5, b'a'])
+def test_a_token_that_everybody_can_send_is_an_error(token):
+    "As of `token=os.environ.get('TOKEN', '')`"
+    with pytest.raises(ValueError, match='others cannot guess'): FastHTML(secret_key='k').metrics(token=token)
+
+
 # Logs
 
 def test_one_switch_makes_every_line_json(tmp_path):
