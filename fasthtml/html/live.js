@@ -385,12 +385,22 @@
     stay();
   }
 
+  // What somebody has written and taken back is no draft
+  function forgetWritten(base, node) {
+    const own = [...written.keys()].filter(el => node.contains(el));
+    if (!own.length) return;
+    const now = node.cloneNode(true);
+    pair(now, node);
+    if (now.isEqualNode(base)) for (const el of own) written.delete(el);
+  }
+
   // Nodes of base that are not in theirs. What the visitor uses stays, and is marked
   function removeGone(bases, theirs, found, mine, parent, run) {
     const kept = new Set(found.values());
     for (const base of bases) {
       const node = kept.has(base) ? null : shown.get(base);
       if (!node || node.parentNode !== mine) continue;      // the visitor, or a script, has taken it away
+      forgetWritten(base, node);
       if (base.nodeType === 1 && [base, ...base.querySelectorAll('[id]')].some(part => isOnce(part, run))) {
         run.leaving.set(node, () => parent.append(base));
         continue;
