@@ -638,6 +638,33 @@ def test_a_function_that_catches_whatever_its_send_raises_does_not_keep_the_loop
     assert asyncio.Runner(loop_factory=VirtualLoop).run(main()) < 400
 
 
+@pytest.mark.parametrize('how', ['is quiet', 'answers', 'gets bad fields', 'asks for the request', 'has waited'])
+async def test_many_messages_that_came_at_once_let_others_have_their_turn(how, caplog):
+    "A read of the server may hold thousands of small ones, and none of their handlers has to wait"
+    caplog.set_level(logging.ERROR, 'fasthtml.realtime.ws')
+    app, n, most, seen, handled = FastHTML(secret_key='x'), 1000, 0, 0, []
+    async def quiet(): handled.append(1)
+    async def answers():
+        handled.append(1)
+        return 'x'
+    async def on_error(errors): handled.append(1)
+    async def asks(ws): handled.append(1)
+    async def waits():
+        if not handled: await asyncio.sleep(0.1)   # messages are read ahead meanwhile
+        handled.append(1)
+    async def needs(n: int): pass
+    f = {'is quiet': quiet, 'answers': answers, 'gets bad fields': needs, 'asks for the request': asks, 'has waited': waits}[how]
+    app.ws('/x', **({'on_error': on_error} if f is needs else {}))(f)
+    one = Client_(kind='websocket', turns=0).start(app)
+    await until(lambda: app.lifecycle.connections)
+    for _ in range(n): one.say('{"n": "no number"}')
+    while len(handled) < n and not one.task.done():
+        await asyncio.sleep(0)
+        most, seen = max(most, len(handled) - seen), len(handled)
+    await one.ended()
+    assert len(handled) == n and most <= 100, (len(handled), most)
+
+
 NOTHING = {'None': None, 'an empty text': '', 'True': True, 'no parts': Fragment(), 'an empty event': EventText()}
 
 @pytest.mark.parametrize('what', NOTHING)
