@@ -33,7 +33,7 @@ from .openid import OAuthError, check_issuer, error_code, is_private, new_secret
 from ..http.requests import Request, read_body
 from ..http.paths import add_query
 from ..http.requests import parse_json
-from ..http.responses import Redirect
+from ..http.responses import FtResponse, Redirect
 from ..http.security import foreign_link, local_target, one_line
 from ..http.texts import Text, say
 from ..http.threads import answer_of, decided
@@ -215,7 +215,7 @@ class OAuth(LoginPages):
             session['oauth_error'] = told(e)
             return Redirect(self.pages['error'])
         result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']), page=True)
-        if getattr(result, 'status_code', 200) >= 400: return result   # it refuses in its own words
+        if isinstance(result, Response | FtResponse) and result.status_code >= 400: return result   # it refuses in its own words
         if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))
             return await answer_of(self.redir_login, session)

@@ -33,9 +33,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..html.element import FT, Fragment, bounded
 from .hints import log_once
 from .params import Plan, Source, make_plan, special_class, special_name
-from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside, has_body,
-                               read_body,
-                               wants_json)
+from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
+                                    for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .routing import route_path
@@ -68,7 +67,8 @@ async def until_disconnect(
     timeout: float|None = None # Seconds after which to give up with 504
 ) -> Any: # What `coro` returned; 204 if the client left before
     "Await `coro`, but cancel it when the client leaves"
-    work, gone = asyncio.ensure_future(coro), asyncio.ensure_future(_gone(req.receive))
+    receive = req.receive_beside() if isinstance(req, Exchange) else for_leaving(req.scope, req.receive)
+    work, gone = asyncio.ensure_future(coro), asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({work, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.done(): return work.result()
@@ -76,8 +76,9 @@ async def until_disconnect(
         gone.result()   # a 413, if a body that was not read is too long
         return Response(status_code=204)
     finally:
-        for task in (work, gone): task.cancel()
-        await asyncio.wait({work, gone})
+        while left := [task for task in (work, gone) if not task.done()]:
+            for task in left: task.cancel()
+            await asyncio.wait(left, timeout=10)   # a task group that fails at this moment swallows the first one before Python 3.13
 
 def cancel_on_disconnect(
     f: Callable|None = None,    # An async handler

@@ -67,7 +67,7 @@ class Batch:
             if box.send_now(turns.encode(text)): return False
         if not self.text: turns.kept.append(self)
         self.text = f'{self.text}{text}' if self.text else text
-        return len(self.text) >= self.most or box.pending_bytes > box.max_pending
+        return len(self.text) >= self.most or not text or box.pending_bytes > box.max_pending
 
     def push(self) -> None:
         "Send what was kept, in its place in the order"

@@ -121,7 +121,7 @@ async def _read(self: Conversation) -> None:
     "Handle messages until the connection ends. What the client sent before it left is handled too"
     connection, socket, max_size = self.connection, self.socket, self.route.max_size
     short = 1 << 62 if max_size is None else max_size // 4  # characters that are within the limit, whatever they are
-    box, open_ = connection.mailbox, Phase.OPEN   # an attribute of an enumeration takes long to find
+    box, open_, handled = connection.mailbox, Phase.OPEN, 0   # an attribute of an enumeration takes long to find
     while (is_open := connection.state.phase is open_) or connection.state.why == 'gone':
         connection.interruptible = is_open
         try: message = await (self._rest() if not is_open else socket.from_server() if socket.inbox is None else socket.inbox.get())
@@ -131,6 +131,8 @@ async def _read(self: Conversation) -> None:
         elif len(text) > short and too_long(text, max_size): connection.end('refused', 1009, 'message too long')
         elif self.pace and not self.pace.take(connection.loop.time()): connection.end('refused', 1008, 'too many messages')
         else:
+            handled += 1
+            if not handled % TURN: await asyncio.sleep(0)   # thousands of small ones may have come with one read of the server
             connection.refused = 0  # Each handler gets an exception first
             socket.turn = box.sent + TURN
             if (rest := self._respond(text)) is None: continue

@@ -192,7 +192,7 @@ async def _refuse(self: Socket) -> None:
 @patch
 async def say(self: Socket, x: Any) -> None:
     "Send what a function returned"
-    if not (text := frame_text(x)): return
+    if not (text := frame_text(x)): return await asyncio.sleep(0)   # a generator that only yields nothing must not stop the server
     box = self.connection.mailbox
     if not box.send_now(text): await self.write(text)
     elif box.sent >= self.turn: await self.give_turn()
@@ -265,7 +265,7 @@ class Sender:
     async def _send(self, text: str) -> bool:
         socket, connection = self._socket, self._socket.connection
         if socket.conn_is_there: socket.conn_is_there.set()
-        if not text and connection.open: return True
+        if not text and connection.open: return await asyncio.sleep(0, True)
         if connection.whose() != 'other':
             await socket.write(text)
             return True

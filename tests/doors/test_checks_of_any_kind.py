@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
 from fasthtml.app.oauth import OAuth
 from fasthtml.app.oauth_clients import WebClient
-from fasthtml.common import Beforeware, FastHTML, P, Redirect
+from fasthtml.common import Beforeware, FastHTML, FtResponse, HttpHeader, P, Redirect
 from fasthtml.http.limits import Limits
 from fasthtml.testing.client import Client, Closed
 
@@ -164,6 +164,18 @@ def test_a_response_is_no_answer_to_a_question_of_yes_or_no(what, check, caplog)
     "A guard of an app refuses by a response, so a check that is written like one would let everybody in"
     caplog.set_level(logging.CRITICAL)
     assert not CHECKS[check](lambda auth: ONLY_YES_OR_NO[what](), 'ann')
+
+
+WELCOMES = {'response': lambda: Response('in'), 'redirect': lambda: Redirect('/'), 'element': lambda: P('in'), 'true': lambda: True,
+            'elements': lambda: (P('in'), HttpHeader('X-A', 'b')), 'ready element': lambda: FtResponse(P('in'))}
+REFUSALS = {'response': lambda: Response('no', 403), 'ready element': lambda: FtResponse(P('no'), status_code=403), 'none': lambda: None,
+            'json': lambda: JSONResponse({}, 401), 'false': lambda: False}
+
+
+@pytest.mark.parametrize('what, answer', [*WELCOMES.items(), *REFUSALS.items()])
+def test_a_login_is_granted_by_what_is_no_refusal(what, answer, caplog):
+    caplog.set_level(logging.CRITICAL)
+    assert login(lambda ident: answer(), 'ann') == (answer in WELCOMES.values())
 
 
 def guard_of_an_app(f): return FastHTML(secret_key='k', before=f)

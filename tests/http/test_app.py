@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 import fasthtml
 from fasthtml.common import *
 from fasthtml.http.hints import is_library
+from support import raw_connection
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -609,6 +610,36 @@ def test_cancel_on_disconnect_passes_results_and_times_out():
         import httpx2
         assert httpx2.post(f'{server.url}/ok', data={'name': 'Ann'}, headers=HX).text == '<p>Ann</p>'
         assert httpx2.get(f'{server.url}/slow').status_code == 504
+
+
+@pytest.mark.parametrize('repeated', [False, True])
+def test_cancel_on_disconnect_leaves_the_body_to_the_handler(repeated):
+    "What waits for the client to leave took it. Middleware that gives the body again and again stopped the whole server"
+    class Repeats:
+        def __init__(self, app): self.app = app
+        async def __call__(self, scope, receive, send):
+            if scope['type'] != 'http': return await self.app(scope, receive, send)
+            first = await receive()
+            async def again(): return first
+            await self.app(scope, again, send)
+    app, began, left = new_app(middleware=[Middleware(Repeats)] if repeated else []), threading.Event(), threading.Event()
+    @app.post('/')
+    @cancel_on_disconnect
+    async def reads(req):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return P((await req.body()).decode())
+    @app.get('/')
+    @cancel_on_disconnect
+    async def waits():
+        began.set()
+        try: await asyncio.Event().wait()
+        finally: left.set()
+    with served(app) as server:
+        import httpx2
+        assert httpx2.post(server.url, content=b'hello', headers=HX, timeout=30).text == '<p>hello</p>'
+        with raw_connection(server.port, b'GET / HTTP/1.1\r\nHost: x\r\n\r\n'): assert began.wait(30)
+        assert left.wait(30)
 
 
 def test_into_pipes_the_result_and_takes_parameters_of_its_own():

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from websockets.sync.client import connect
 
-from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, signal_shutdown
+from fasthtml.common import Div, EventStream, FastHTML, Fragment, P, Safe, cancel_on_disconnect, signal_shutdown
 from fasthtml.realtime.sse import StreamClosed
+from fasthtml.realtime.wire import EventText
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
 from support import SseClient, raw_connection, serve, until, wait_until
@@ -637,6 +638,65 @@ def test_a_function_that_catches_whatever_its_send_raises_does_not_keep_the_loop
     assert asyncio.Runner(loop_factory=VirtualLoop).run(main()) < 400
 
 
+@pytest.mark.parametrize('how', ['is quiet', 'answers', 'gets bad fields', 'asks for the request', 'has waited'])
+async def test_many_messages_that_came_at_once_let_others_have_their_turn(how, caplog):
+    "A read of the server may hold thousands of small ones, and none of their handlers has to wait"
+    caplog.set_level(logging.ERROR, 'fasthtml.realtime.ws')
+    app, n, most, seen, handled = FastHTML(secret_key='x'), 1000, 0, 0, []
+    async def quiet(): handled.append(1)
+    async def answers():
+        handled.append(1)
+        return 'x'
+    async def on_error(errors): handled.append(1)
+    async def asks(ws): handled.append(1)
+    async def waits():
+        if not handled: await asyncio.sleep(0.1)   # messages are read ahead meanwhile
+        handled.append(1)
+    async def needs(n: int): pass
+    f = {'is quiet': quiet, 'answers': answers, 'gets bad fields': needs, 'asks for the request': asks, 'has waited': waits}[how]
+    app.ws('/x', **({'on_error': on_error} if f is needs else {}))(f)
+    one = Client_(kind='websocket', turns=0).start(app)
+    await until(lambda: app.lifecycle.connections)
+    for _ in range(n): one.say('{"n": "no number"}')
+    while len(handled) < n and not one.task.done():
+        await asyncio.sleep(0)
+        most, seen = max(most, len(handled) - seen), len(handled)
+    await one.ended()
+    assert len(handled) == n and most <= 100, (len(handled), most)
+
+
+NOTHING = {'None': None, 'an empty text': '', 'True': True, 'no parts': Fragment(), 'an empty event': EventText()}
+
+@pytest.mark.parametrize('what', NOTHING)
+@pytest.mark.parametrize('part', ['conn', 'conn that yields', 'handler', 'handler that yields', 'source', 'object'])
+async def test_a_loop_that_sends_nothing_lets_others_have_their_turn(part, what):
+    "Nothing is sent, so nothing had to be waited for, and no other client was served"
+    app, rounds, turns, most = FastHTML(secret_key='x'), 0, 0, 3000
+    async def sends(send):
+        nonlocal rounds
+        while rounds < most:
+            rounds += 1
+            await send(NOTHING[what])
+    async def yields():
+        nonlocal rounds
+        while rounds < most:
+            rounds += 1
+            yield NOTHING[what]
+    async def nothing(): pass
+    f = yields if 'yields' in part else sends
+    if part == 'source': app.get('/x')(lambda: EventStream(yields()))
+    elif part == 'object': app.get('/x')(streaming(sends))
+    elif part.startswith('conn'): app.ws('/x', conn=f)(nothing)
+    else: app.ws('/x')(f)
+    one = Client_(kind='http' if part in ('source', 'object') else 'websocket').start(app)
+    if part.startswith('handler'): one.say()
+    while rounds < most and not one.task.done():
+        turns += bool(rounds)
+        await asyncio.sleep(0)
+    await one.ended()
+    assert turns >= (40 if part not in ('source', 'object') or 'empty event' in what else 0), turns
+
+
 @pytest.mark.parametrize('quick', [0, 1])
 def test_a_message_whose_handler_hangs_delays_disconn_as_little_as_the_one_before_it(quick):
     "Both were received before their client left; on a clock of the test"
@@ -727,6 +787,34 @@ def test_a_sender_whose_stream_cannot_be_opened_hears_why_and_ends_soon(who, why
     assert statuses == {'too many': [503], 'answered': [200]}.get(why, []), statuses
     assert raised is (error if why == 'the server refuses' else None)
     assert all(ended) and 'never retrieved' not in caplog.text, caplog.text
+
+
+@pytest.mark.parametrize('lost', [0, 1, 2])
+@pytest.mark.parametrize('why', ['timeout', 'the client left'])
+def test_a_handler_that_is_cancelled_on_disconnect_and_loses_its_cancellation_gets_another(why, lost):
+    "Its client waited for the 504 for as long as it went on. On a clock of the test"
+    async def main():
+        app, caught, work = FastHTML(secret_key='x'), 0, None
+        @app.get('/x')
+        @cancel_on_disconnect(timeout=5)
+        async def x():
+            nonlocal caught, work
+            work = asyncio.current_task()
+            while caught < lost:
+                try: await asyncio.sleep(100_000)
+                except asyncio.CancelledError: caught += 1
+            await asyncio.sleep(100_000)
+        one = Client_(kind='http').start(app)
+        await asyncio.sleep(1)
+        if why != 'timeout': one.leave()
+        await asyncio.wait([one.task], timeout=1000)
+        found = one.task.done(), caught, [m['status'] for m in one.sent if 'status' in m], asyncio.get_running_loop().time()
+        while not one.task.done():
+            work.cancel()
+            await asyncio.wait([one.task], timeout=1)
+        return found
+    done, caught, statuses, now = asyncio.Runner(loop_factory=VirtualLoop).run(main())
+    assert done and caught == lost and statuses == [504 if why == 'timeout' else 204] and now < 6 + 10*lost
 
 
 UPLOADS = 'answer', 'answer, task group', 'source', 'source, task group', 'object', 'object, task group', 'object, read before', 'parts'
