@@ -452,6 +452,7 @@ def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
         app.state.go.set()
         assert opening.result() == (1012 if how == 'socket' else 'shutdown')
         back = ann.request('GET', '/staff/channel')   # she was let in afterwards
+        wait_until(lambda: len(app.state.news) == 1)  # this thread may have the headers before
         app.state.news.publish_sync('hello', 'greeting')
         assert Stream(back).until('greeting')
         back.close()
