@@ -81,6 +81,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.BasicAuthMiddleware.authenticate': ( 'api/app/auth.html#basicauthmiddleware.authenticate',
                                                                                            'fasthtml/app/auth.py'),
+                                   'fasthtml.app.auth._texts_only': ('api/app/auth.html#_texts_only', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.asks_itself': ('api/app/auth.html#asks_itself', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.basic_credentials': ('api/app/auth.html#basic_credentials', 'fasthtml/app/auth.py'),
                                    'fasthtml.app.auth.basic_logout': ('api/app/auth.html#basic_logout', 'fasthtml/app/auth.py'),

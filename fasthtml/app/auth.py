@@ -93,6 +93,12 @@ class BasicAuthMiddleware(MiddlewareBase):
         return decided(self.cb, await answer_of(self.cb, conn, *found))
 
 # %% ../../nbs/api/app/34_auth.ipynb #a2e42df7
+def _texts_only(passwords: Mapping[Any, Any]) -> Mapping[str, str]:
+    for name, password in passwords.items():
+        if isinstance(name, str) and isinstance(password, str): continue
+        raise TypeError(f'user_pwd_auth takes texts; the password of {name!r} is of type {type(password).__name__}.')
+    return passwords
+
 def user_pwd_auth(
     lookup: Mapping[str, str] | Callable[[str, str], Any] | None = None,    # Passwords by name, or a function of name and password
     skip: Any = None,                                                       # Routes or patterns of whole paths inside the app that are open
@@ -104,7 +110,7 @@ def user_pwd_auth(
         check = lookup
     elif lookup is not None and not isinstance(lookup, Mapping):
         raise TypeError(f'user_pwd_auth takes a mapping of passwords by name, or a function of name and password; got {lookup!r}.')
-    else: check = password_lookup({**(lookup or {}), **kwargs})
+    else: check = password_lookup(_texts_only({**(lookup or {}), **kwargs}))
     async def cb(conn, name, password): return await answer_of(check, name, password)
     return Middleware(BasicAuthMiddleware, cb=cb, skip=skip)
 

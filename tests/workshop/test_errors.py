@@ -68,6 +68,7 @@ ERRORS = {
     'guard of a route': ("app.get('/', before=3)(lambda: 1)  # here", TypeError, ['3', 'functions, or Beforeware']),
     'guard pattern': ("Beforeware(print, skip=['/('])  # here", ValueError, ["'/('", 'regular expression', 're.escape']),
     'passwords': ("user_pwd_auth('ada:engine')  # here", TypeError, ["'ada:engine'", 'a mapping of passwords by name']),
+    'a password': ("user_pwd_auth(ada=1815)  # here", TypeError, ["'ada'", 'takes texts', 'int']),
     # columns
     'column type': ("fast_app(':memory:', id=int, due=object)  # here", TypeError, ['items.due', 'object', 'Use one of', 'date']),
     'column text': ("fast_app(':memory:', id=int, due='date')  # here", TypeError, ["'due'", 'due=str']),
