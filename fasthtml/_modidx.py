@@ -1400,6 +1400,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                               'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits.Pace.take': ('api/http/limits.html#pace.take', 'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits._admission': ('api/http/limits.html#_admission', 'fasthtml/http/limits.py'),
+                                      'fasthtml.http.limits._name_of': ('api/http/limits.html#_name_of', 'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits._set_admission': ( 'api/http/limits.html#_set_admission',
                                                                                'fasthtml/http/limits.py'),
                                       'fasthtml.http.limits.mark_of': ('api/http/limits.html#mark_of', 'fasthtml/http/limits.py'),

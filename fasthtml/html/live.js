@@ -586,8 +586,9 @@
 
   function requestOf({detail}) {
     const ctx = detail.ctx;
-    if (ctx) return {id: ctx, el: ctx.sourceElement, target: ctx.target, verb: ctx.request.method, status: ctx.response && ctx.response.status};
-    return {id: detail.xhr, el: detail.elt, target: detail.target, verb: detail.requestConfig && detail.requestConfig.verb, status: detail.xhr && detail.xhr.status};
+    if (ctx) return {id: ctx, el: ctx.sourceElement, target: ctx.target, verb: ctx.request.method, form: ctx.request.form, status: ctx.response && ctx.response.status};
+    const {elt: el, target, xhr, requestConfig} = detail, form = el && (el.form || el.closest && el.closest('form'));
+    return {id: xhr, el, target, verb: requestConfig && requestConfig.verb, form, status: xhr && xhr.status};
   }
 
   // What `hx-include` names: a selector, `this` or `closest` one
@@ -604,9 +605,9 @@
 
   // A field that asks by itself brings its form along, but is no submit: what was typed in the others stays the visitor's
   const isLone = el => el.matches(FIELDS) && !/^(button|submit|reset|image)$/.test(el.type);
-  function brought({el, verb}) {
+  function brought({el, verb, form: around}) {
     if (!el || el.nodeType !== 1 || /^get$/i.test(verb)) return {fields: [], texts: []};
-    const form = isLone(el) ? null : el.form || el.closest('form');
+    const form = isLone(el) ? null : around;   // htmx 4 sends none with a button that deletes
     const inside = [form, isLone(el) && el, ...included(el)].flatMap(one => one ? fieldsOf(one) : []).filter(field => field.closest(`[${KEY}]`));
     const fields = new Set(inside.flatMap(field => field.type === 'radio' ? radioGroup(field) : field));
     const texts = [...written].filter(([own]) => el.contains(own) || own.contains(el) || holds(form, own));

@@ -72,11 +72,16 @@ def user_of(
     limits: Limits,           # Whose `person` may say it
 ) -> Hashable:                # None for a stranger
     "Who is logged in"
-    person = known_at_once(limits.person, limits.person(scope)) if limits.person else scope.get('auth')
+    return _name_of(known_at_once(limits.person, limits.person(scope)) if limits.person else scope.get('auth'))
+
+def _name_of(person: Any) -> Hashable:
+    "What stays the same although each request brings another object, and what else it says may change"
     if not person or isinstance(person, str|int|float): return person or None
-    kind = type(person)   # each request may bring another object, and what else it says may change
+    kind = type(person)
     own = person.get('id') if isinstance(person, Mapping) else getattr(person, 'id', None)
-    if own is None: own = getattr(person, '__dict__', person) if kind.__repr__ is object.__repr__ else person
+    if own is None and isinstance(person, Mapping): own = [(key, _name_of(value)) for key, value in person.items()]
+    elif own is None and isinstance(person, list|tuple): own = [*map(_name_of, person)]
+    elif own is None: own = getattr(person, '__dict__', person) if kind.__repr__ is object.__repr__ else person
     return kind.__module__, kind.__qualname__, repr(own)
 
 # %% ../../nbs/api/http/10_limits.ipynb #2f154ed0

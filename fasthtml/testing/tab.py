@@ -276,6 +276,7 @@ async def settle(self: Tab) -> None:
 async def _request(self: Tab, request: HxRequest) -> None:
     visit, self._last = self.visit, f'{request.method} {urlsplit(request.url).path}'
     form, lone = _form_of_region(request.source), _lone_value(visit.fields, request.source)
+    if visit.version == 4 and request.method == 'DELETE' and form != request.source: form = None   # it is not sent
     for question, of in ((request.prompt, str), (request.confirm, bool)):
         if not question: continue
         said = self._ask(question, of)

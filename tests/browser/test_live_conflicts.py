@@ -164,3 +164,26 @@ def test_what_is_typed_while_a_request_waits_for_another_is_sent_or_not_as_htmx_
         site.change()
         page.wait_for_function("document.querySelector('[id=\"text/sent then saved/changed\"] input').defaultValue === 'theirs'")
         assert page.evaluate(SHOWN)[case] == wanted
+
+
+@pytest.mark.parametrize('htmx, wanted', [(2, ''), (4, 'mine')])
+def test_a_form_is_reset_only_by_a_request_that_has_sent_it(page, htmx, wanted):
+    "htmx 4 sends no form with a button that deletes"
+    app, seen = FastHTML(secret_key='k', htmx=htmx), []
+
+    @app.live
+    def line(): return Form(Input(name='v'), Button('Delete', hx_delete='/one', type='button', **SAVE))
+
+    @app.get('/')
+    def home(): return Titled('Line', line())
+
+    @app.delete('/one')
+    def delete(v: str = ''): seen.append(v)
+    with serve(app) as served:
+        page.goto(served.url)
+        page.wait_for_selector('html[data-live=true]', state='attached')
+        page.fill('input', 'mine')
+        page.click('button')
+        wait_until(lambda: seen or page.wait_for_timeout(5), what='the request')
+        page.wait_for_function("document.querySelectorAll('.htmx-request').length === 0")
+        assert (seen, page.input_value('input')) == (['mine' if htmx == 2 else ''], wanted)

@@ -204,7 +204,9 @@ class Slots:
 PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 'object without id': Bare, 'slots': Slots,
           'record': lambda n: Account(int(n), random()), 'mapping': lambda n: {'id': n, 'seen': random()},
           'mapping without id': lambda n: {'name': n}, 'tuple': lambda n: ('google', n), 'named tuple': lambda n: Pair('google', n),
-          'namespace': lambda n: SimpleNamespace(id=n, seen=random()), 'uuid': lambda n: UUID(int=int(n))}
+          'namespace': lambda n: SimpleNamespace(id=n, seen=random()), 'uuid': lambda n: UUID(int=int(n)),
+          'name and row': lambda n: ('google', Row(int(n), random())), 'list of an object': lambda n: [Bare(n)],
+          'mapping of an object': lambda n: {'user': Bare(n), 'by': 'google'}}
 
 
 @pytest.mark.parametrize('by', ['auth', 'person='])

@@ -170,6 +170,26 @@ def test_what_a_field_has_saved_itself_follows_the_next_change():
         assert page.one('#b').get('data-live-conflict') is None
 
 
+@pytest.mark.parametrize('htmx, wanted', [(2, ''), (4, 'mine')])
+def test_a_form_is_reset_only_by_a_request_that_has_sent_it(htmx, wanted):
+    "L3; in Chromium: `browser/test_live_conflicts.py`"
+    app = FastHTML(secret_key='k', htmx=htmx)
+
+    @app.live
+    def line(): return Form(Input(name='v'), Button('Delete', hx_delete='/one', type='button', hx_swap='none'))
+
+    @app.get('/')
+    def home(): return Titled('Line', line())
+
+    @app.delete('/one')
+    def delete(v: str = ''): app.state.seen = v
+    with Client(app) as client:
+        page = client.open('/')
+        page.fill('[name=v]', 'mine')
+        page.click('button')
+        assert (app.state.seen, page.one('[name=v]').value) == ('mine' if htmx == 2 else '', wanted)
+
+
 def test_regions_come_and_go_and_changes_of_an_action_arrive():
     app = site()
     with Client(app) as client:
