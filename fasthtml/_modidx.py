@@ -3124,6 +3124,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.flush': ( 'api/realtime/mailbox.html#mailbox.flush',
                                                                                         'fasthtml/realtime/mailbox.py'),
+                                           'fasthtml.realtime.mailbox.Mailbox.is_behind': ( 'api/realtime/mailbox.html#mailbox.is_behind',
+                                                                                            'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.is_sending': ( 'api/realtime/mailbox.html#mailbox.is_sending',
                                                                                              'fasthtml/realtime/mailbox.py'),
                                            'fasthtml.realtime.mailbox.Mailbox.offer': ( 'api/realtime/mailbox.html#mailbox.offer',

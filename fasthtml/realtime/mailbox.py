@@ -311,6 +311,11 @@ def is_sending(self: Mailbox) -> bool:
     return self._task is not None and self._task is not asyncio.current_task(self._loop)
 
 @patch(as_prop=True)
+def is_behind(self: Mailbox) -> bool:
+    "Whether much is pending: who only offers should give the event loop a turn now and then"
+    return 2 * self.pending_bytes > self.max_pending
+
+@patch(as_prop=True)
 def patience(self: Mailbox) -> float:
     "Seconds for which an end waits for messages of channels: half a second from when the client fell behind"
     return min(0.5, max(0.0, self._since + 0.5 - self._loop.time()))

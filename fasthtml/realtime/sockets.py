@@ -270,5 +270,5 @@ class Sender:
             await socket.write(text)
             return True
         accepted = connection.open and connection.mailbox.offer(text)
-        if not accepted: await asyncio.sleep(0)
+        if not accepted or connection.mailbox.is_behind: await asyncio.sleep(0)
         return accepted

@@ -292,7 +292,7 @@ async def _add(self: EventStream, text: str) -> bool:
     if not self._is_mine(): # another request's client: never wait for it, never fail
         self.batch.push()  # the program's own, which is never dropped
         accepted = connection.open and connection.mailbox.offer(to_bytes(text))
-        if not accepted: await asyncio.sleep(0)
+        if not accepted or connection.mailbox.is_behind: await asyncio.sleep(0)
         return accepted
     if connection.cancellation.task.cancelling(): connection.cancellation.went_on()
     if connection.mailbox.closed or connection.finishing or self.batch.add(text) and not await self.batch.flush():

@@ -224,7 +224,8 @@ class AsyncSocket:
         request = self._client.http.build_request('GET', url, headers={**headers, **self._headers})
         scope = http_scope(request, self._client.root_path, self._client.state)
         scheme = {'http': 'ws', 'https': 'wss'}[scope['scheme']]
-        return {**scope, 'type': 'websocket', 'scheme': scheme, 'subprotocols': self.subprotocols}
+        own = {key: value for key, value in scope.items() if key != 'method'}   # a route of the page may have the same path
+        return {**own, 'type': 'websocket', 'scheme': scheme, 'subprotocols': self.subprotocols}
 
     async def open(self) -> Self:
         "Connect; `Closed` if the app does not accept"

@@ -375,6 +375,19 @@ def test_a_foreign_page_is_refused_with_its_code():
     assert e.value.code == 1008
 
 
+def test_a_socket_may_have_the_path_of_a_page():
+    "ASGI knows no method of a socket; with one, the page answered"
+    app = FastHTML(secret_key='x')
+    async def conn(send): await send('from the socket')
+    @app.get('/x')
+    async def page(): return 'the page'
+    @app.ws('/x', conn=conn)
+    async def socket(): pass
+    client = Client(app)
+    assert client.get('/x').text == 'the page'
+    with client.ws('/x') as one: assert one.receive() == 'from the socket'
+
+
 def test_a_socket_that_is_not_accepted_is_closed():
     async def refuse(ws): await ws.close(4001, 'no')
     with pytest.raises(Closed, match='refused the WebSocket: 4001 no'):

@@ -665,6 +665,40 @@ async def test_many_messages_that_came_at_once_let_others_have_their_turn(how, c
     assert len(handled) == n and most <= 100, (len(handled), most)
 
 
+@pytest.mark.parametrize('max_pending', [1000, 256*1024])
+@both
+async def test_a_loop_that_sends_to_another_client_that_does_not_read_lets_others_have_their_turn(kind, max_pending):
+    "It never waits for that client, so nothing else ran, not even what writes to it"
+    app, kept, n, turns = FastHTML(secret_key='x'), [], 0, 0
+    async def nothing(): pass
+    async def conn(send):
+        kept.append(send)
+        await asyncio.Event().wait()
+    @app.get('/x')
+    async def x():
+        stream = EventStream(max_pending=max_pending)
+        kept.append(stream.send)
+        await stream.send('first')
+        return stream
+    app.ws('/x', conn=conn, max_pending=max_pending)(nothing)
+    @app.get('/flood')
+    async def flood():
+        nonlocal n
+        while n < 3000:
+            n += 1
+            await kept[0]('x'*500)
+        return 'done'
+    async with talking(app, kind=kind) as one:
+        await until(lambda: kept)
+        one.open.clear()
+        other = Client_('/flood').start(app)
+        while not other.task.done():
+            await asyncio.sleep(0)
+            turns += 0 < n < 3000
+        one.open.set()
+    assert n == 3000 and turns > 1000, turns
+
+
 NOTHING = {'None': None, 'an empty text': '', 'True': True, 'no parts': Fragment(), 'an empty event': EventText()}
 
 @pytest.mark.parametrize('what', NOTHING)
