@@ -185,12 +185,13 @@ def frame_writer(
 # %% ../../nbs/api/realtime/20_servers.ipynb #5e0c1a71
 class _Incoming:
     "What uvicorn has read of a client and the app has not taken"
-    __slots__ = ('loop', 'messages', 'protocol', 'stopped', 'waiting')
+    __slots__ = ('loop', 'messages', 'protocol', 'ready', 'stopped', 'waiting')
     def __init__(self, protocol: Any):
         self.loop = asyncio.get_running_loop()   # asked for each message, it would cost a system call
         self.protocol, self.stopped, queue = protocol, protocol.read_paused, protocol.queue
         protocol.transport.resume_reading, queue.empty
         self.messages: list[dict] = []
+        self.ready: list[dict] = []   # Older ones, the last first; two lists are smaller than a deque
         self.waiting: list[asyncio.Future] = []
         while not queue.empty(): self.messages.append(queue.get_nowait())
         protocol.queue = self
@@ -207,11 +208,11 @@ class _Incoming:
         for future in self.waiting:
             if not future.done(): return future.set_result(None)
 
-    def empty(self) -> bool: return not self.messages
+    def empty(self) -> bool: return not self.messages and not self.ready
 
     async def receive(self) -> dict:
         "ASGI `receive`"
-        while not self.messages:
+        while not self.messages and not self.ready:
             future = self.loop.create_future()
             self.waiting.append(future)
             try: await future
@@ -219,8 +220,9 @@ class _Incoming:
                 if self.messages: self._wake()   # what woke it is for the next that waits
                 raise
             finally: self.waiting.remove(future)
-        message = self.messages.pop(0)
-        if self.stopped and not self.messages:
+        if not self.ready and len(self.messages) > 1: self.ready, self.messages = self.messages[::-1], []
+        message = (self.ready or self.messages).pop()
+        if self.stopped and not self.messages and not self.ready:
             self.stopped = self.protocol.read_paused = False
             self.protocol.transport.resume_reading()
         return message

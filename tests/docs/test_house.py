@@ -195,11 +195,11 @@ def test_importing_the_entry_point_loads_nothing_that_few_programs_need():
 
 
 def test_the_entry_point_loads_little_beside_starlette_and_fastcore():
-    "Modules of others, not counting what Starlette and fastcore load themselves"
+    "Modules of others, not counting what Starlette and fastcore load themselves, and what is built into Python"
     loaded = in_a_fresh_python('import sys, fasthtml.common; print(*sys.modules)').split()
     theirs = [name for name in loaded if name.split('.')[0] in ('starlette', 'fastcore', 'anyio')]
     without = in_a_fresh_python(f'import sys, {", ".join(theirs)}; print(*sys.modules)').split()
-    others = {name.split('.')[0] for name in {*loaded} - {*without}} - {'fasthtml'}
+    others = {name.split('.')[0] for name in {*loaded} - {*without}} - {'fasthtml', *sys.builtin_module_names}
     assert others <= {'decimal', '_decimal', 'markupsafe', 'sysconfig'}, f'{sorted(others)}: import them where they are used'
 
 

@@ -19,6 +19,8 @@ import uvicorn.protocols.http.h11_impl
 import uvicorn.protocols.http.httptools_impl
 import uvicorn.protocols.websockets.websockets_sansio_impl
 import uvicorn.server
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 import fasthtml
@@ -265,3 +267,22 @@ def test_only_the_module_servers_looks_into_servers_and_event_loops(path):
 def test_the_test_above_would_see_it(tmp_path):
     (tmp_path/'a.py').write_text('def f(x):\n    return x._get_running_loop(), getattr(x, "transport")')
     assert {name for name, _ in attributes(tmp_path/'a.py')} == {'_get_running_loop', 'transport'}
+
+
+@given(st.lists(st.one_of(st.integers(1, 5), st.just(-1)), max_size=60))
+def test_what_uvicorn_has_read_is_taken_in_order_and_reading_goes_on_when_all_is_taken(steps):
+    "A number: so many messages come; -1: the app takes one, if there is one"
+    async def run():
+        protocol = types.SimpleNamespace(read_paused=False, queue=asyncio.Queue(),
+                                         transport=types.SimpleNamespace(resume_reading=lambda: None))
+        incoming, came, taken = servers._Incoming(protocol), 0, 0
+        for step in steps:
+            for _ in range(step):
+                incoming.put_nowait({'n': came})
+                came += 1
+            if step < 0 and came > taken:
+                assert (await incoming.receive())['n'] == taken
+                taken += 1
+            assert incoming.empty() == (came == taken)
+            if incoming.empty(): assert not incoming.stopped
+    asyncio.run(run())
