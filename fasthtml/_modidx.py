@@ -3064,8 +3064,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/realtime/lifecycle.py'),
                                              'fasthtml.realtime.lifecycle.follow_hypercorn': ( 'api/realtime/lifecycle.html#follow_hypercorn',
                                                                                                'fasthtml/realtime/lifecycle.py'),
-                                             'fasthtml.realtime.lifecycle.freeze_loaded': ( 'api/realtime/lifecycle.html#freeze_loaded',
-                                                                                            'fasthtml/realtime/lifecycle.py'),
                                              'fasthtml.realtime.lifecycle.has_looked': ( 'api/realtime/lifecycle.html#has_looked',
                                                                                          'fasthtml/realtime/lifecycle.py'),
                                              'fasthtml.realtime.lifecycle.note_worker_end': ( 'api/realtime/lifecycle.html#note_worker_end',

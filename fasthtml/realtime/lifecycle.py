@@ -4,13 +4,11 @@
 
 # %% auto #0
 __all__ = ['log', 'shutdown_observer', 'ShutdownEvent', 'ProcessEvent', 'signal_shutdown', 'has_looked', 'Drainable', 'Drain',
-           'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn', 'freeze_loaded', 'run_lifespan',
-           'Past', 'check_wait', 'Lifecycle']
+           'ServedLoop', 'serve_on', 'note_worker_end', 'end_soon', 'follow_hypercorn', 'run_lifespan', 'Past',
+           'check_wait', 'Lifecycle']
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #bd7951a0
 import asyncio
-import builtins
-import gc
 import logging
 import math
 import multiprocessing
@@ -332,14 +330,6 @@ async def _drain_after(served: ServedLoop, terminated: Any) -> None:
     if served.signals.first: served.limit(signal.SIGTERM)
     await served.before_stop()
 
-# %% ../../nbs/api/realtime/21_lifecycle.ipynb #4de87bbf
-def freeze_loaded() -> bool: # Whether that was done
-    "Leave what has been loaded out of garbage collections, if this process is there for its server"
-    in_main = threading.current_thread() is threading.main_thread() and not hasattr(builtins, '__IPYTHON__')
-    if not in_main or not hasattr(gc, 'freeze') or gc.get_freeze_count(): return False
-    gc.freeze()
-    return True
-
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #3d49e602
 async def run_lifespan(
     served: ServedLoop,
@@ -355,16 +345,10 @@ async def run_lifespan(
             await served.before_stop()
         return message
     async def send_and_attach(message: dict) -> None:
-        nonlocal frozen
-        if message['type'] == 'lifespan.startup.complete':
-            served.attach(receive)
-            frozen = freeze_loaded()
+        if message['type'] == 'lifespan.startup.complete': served.attach(receive)
         await send(message)
-    frozen = False
     try: await app(scope, receive_after_drain, send_and_attach)
-    finally:
-        served.close()
-        if frozen: gc.unfreeze()
+    finally: served.close()
     end_soon(served)
 
 async def _first(*coros: Awaitable) -> Any:
