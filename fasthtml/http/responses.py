@@ -500,8 +500,9 @@ def with_policy(
 def _needs_policy(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     "Of a response: does a browser make a document of it, without a policy?"
     named = {k.lower(): v for k, v in headers}
-    kind = named.get(b'content-type', b'').partition(b';')[0].strip().lower()
-    return b'content-security-policy' not in named and bool(_is_document(kind))
+    whole = named.get(b'content-type', b'').strip().lower()
+    kind = whole.partition(b';')[0].rstrip()
+    return b'content-security-policy' not in named and bool(_is_document(kind) or not _is_one_type(whole))
 
 def _own_policy(page: PageConfig) -> tuple[bytes, bytes]: return b'content-security-policy', new_nonce().encode().join(page.csp)
 
@@ -516,6 +517,8 @@ class UnderPolicy:
             return send(message)
         await self.app(scope, receive, with_header)
 
+# Of several types browsers take one, and in others they overlook what does not belong there (WHATWG Fetch, extract a MIME type)
+_is_one_type = re.compile(rb"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+[ \t]*(;[^,]*)?").fullmatch
 # Browsers run scripts in HTML and in any XML, and guess where the type says nothing
 _is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
                           rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch

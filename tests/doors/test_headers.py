@@ -337,7 +337,10 @@ def test_every_document_carries_the_policy(path, debug, tmp_path):
 
 RUN_SCRIPTS = ['text/html', 'TEXT/HTML', 'Text/Html; charset=utf-8', 'text/html ;charset=utf-8', '', None, '*/*', 'html',
                'unknown/unknown', 'application/xhtml+xml', 'application/atom+xml', 'IMAGE/SVG+XML', 'application/mathml+xml; charset=utf-8',
-               'text/xml', 'text/xsl', 'application/XML', 'multipart/x-mixed-replace; boundary=b']
+               'text/xml', 'text/xsl', 'application/XML', 'multipart/x-mixed-replace; boundary=b',
+               # not one type: browsers take one of several, and overlook what does not belong there
+               'image/png, text/html', 'text/plain,text/html', ',text/html', 'text/html,', 'text/html x', 'text/html(a)', 'text/html\tx',
+               'text/plain; charset=utf-8, text/html', 'text/plain;a="x, text/html', '"text/html"', 'text/html/', 'text/']
 RUN_NONE = 'text/plain application/json text/css image/png application/pdf application/octet-stream text/event-stream'.split()
 
 
