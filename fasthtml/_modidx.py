@@ -1135,6 +1135,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'fasthtml.http.casts.list_cast': ('api/http/casts.html#list_cast', 'fasthtml/http/casts.py'),
                                      'fasthtml.http.casts.literal_cast': ('api/http/casts.html#literal_cast', 'fasthtml/http/casts.py'),
                                      'fasthtml.http.casts.parsed_date': ('api/http/casts.html#parsed_date', 'fasthtml/http/casts.py'),
+                                     'fasthtml.http.casts.short_number': ('api/http/casts.html#short_number', 'fasthtml/http/casts.py'),
                                      'fasthtml.http.casts.tuple_cast': ('api/http/casts.html#tuple_cast', 'fasthtml/http/casts.py'),
                                      'fasthtml.http.casts.union_cast': ('api/http/casts.html#union_cast', 'fasthtml/http/casts.py')},
             'fasthtml.http.errors': { 'fasthtml.http.errors.CheckedHeaders': ( 'api/http/errors.html#checkedheaders',

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_FAULTS', 'REFUSALS', 'scalars', 'any_cast', 'file_cast', 'is_blank', 'describe_value', 'join_path', 'Fault',
-           'BadValue', 'parsed_date', 'Cast', 'is_empty_file', 'enum_cast', 'literal_cast', 'either', 'union_cast',
-           'list_cast', 'tuple_cast', 'dict_cast']
+           'BadValue', 'short_number', 'parsed_date', 'Cast', 'is_empty_file', 'enum_cast', 'literal_cast', 'either',
+           'union_cast', 'list_cast', 'tuple_cast', 'dict_cast']
 
 # %% ../../nbs/api/http/10_casts.ipynb #dbbaefca
 import math
@@ -89,6 +89,14 @@ def _digits(value: Any) -> Any:
         if '_' in value or len(value) > 2 * _MAX_DIGITS: raise ValueError
     elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)): raise ValueError
     elif isinstance(value, Decimal) and value.adjusted() >= _MAX_DIGITS: raise ValueError
+    return value
+
+def short_number(
+    value: Any,  # Text or a number, for a class of numbers that is not ours
+) -> Any:        # The same
+    "ValueError for a number with too many digits, also by its exponent"
+    exponent = _digits(value).lower().rpartition('e')[2].strip() if isinstance(value, str) else ''
+    if exponent.lstrip('+-').isdigit() and abs(int(exponent)) >= _MAX_DIGITS and 'e' in value.lower(): raise ValueError
     return value
 
 def _int(value: Any) -> int:

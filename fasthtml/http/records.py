@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, reduce
+from numbers import Number
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
     MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe_value, dict_cast, either, enum_cast, file_cast, is_blank, join_path,
-    list_cast, literal_cast, parsed_date, scalars, tuple_cast, union_cast)
+    list_cast, literal_cast, parsed_date, scalars, short_number, tuple_cast, union_cast)
 from .hints import is_library
 from .texts import Text
 
@@ -411,7 +412,8 @@ class _Maker:
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
-        return Cast(lambda v: v if isinstance(v, cls) else cls(v), Text('valid', name=cls.__name__), blank=issubclass(cls, str))
+        given = short_number if issubclass(cls, Number) else lambda v: v
+        return Cast(lambda v: v if isinstance(v, cls) else cls(given(v)), Text('valid', name=cls.__name__), blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"

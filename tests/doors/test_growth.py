@@ -16,6 +16,7 @@ import time
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from typing import Literal
 from uuid import UUID
 
@@ -58,6 +59,7 @@ from fasthtml.realtime.feeds import read_id
 from fasthtml.realtime.permission import read_address
 from fasthtml.realtime.regions import Signer, read_path
 from fasthtml.realtime.wire import utf8
+from fasthtml.testing import Client
 from fasthtml.testing.dom import Dom
 from fasthtml.testing.hx_values import find_all, hcon, seconds
 from fasthtml.testing.triggers import triggers2, triggers4
@@ -276,6 +278,21 @@ def test_a_short_number_does_not_become_a_long_one(name):
     try: value = scalars[kind](text)
     except BadValue: return
     assert len(f'{value:f}') < 800
+
+
+class Money(Fraction): "A class of numbers of the program's own"
+
+
+@pytest.mark.parametrize('kind', [Fraction, Money, complex])
+@pytest.mark.parametrize('text', ['1e9999999', '1e-9999999', ' 2.5E+9999999 ', '1/3', '-2.5e3', '9' * 801])
+def test_a_class_of_numbers_does_not_work_out_a_huge_one(kind, text):
+    app = FastHTML(secret_key='k')
+    def f(n: kind): return str(n)
+    app.get('/')(f)
+    start = time.process_time()
+    status = Client(app).get('/', params={'n': text}).status_code
+    assert status == (200 if 'e3' in text or '/' in text and kind is not complex else 400), status
+    assert time.process_time() - start < 2   # seconds of CPU: to work out ten million digits takes longer
 
 
 @pytest.mark.parametrize('value', [Decimal('1e999999999'), Decimal('-1e-999999999'), float('1e308'), 10 ** 5000, Decimal('NaN')],
