@@ -451,6 +451,13 @@ def _elements(result: Any) -> Iterable[FT]|None:
         if type(o) is not FT: return None
     return result
 
+# %% ../../nbs/api/http/12_responses.ipynb #5c7e11d0
+# Of several types browsers take one, and in others they overlook what does not belong there (WHATWG Fetch, extract a MIME type)
+_is_one_type = re.compile(rb"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+[ \t]*(;[^,]*)?").fullmatch
+# Browsers run scripts in HTML and in any XML, and guess where the type says nothing
+_is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
+                          rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch
+
 # %% ../../nbs/api/http/12_responses.ipynb #f4abd2fb
 def own_copy(response: Response) -> Response:
     "A response that may be changed for this request"
@@ -516,12 +523,6 @@ class UnderPolicy:
                 message = {**message, 'headers': [*headers, _own_policy(self.page)]}
             return send(message)
         await self.app(scope, receive, with_header)
-
-# Of several types browsers take one, and in others they overlook what does not belong there (WHATWG Fetch, extract a MIME type)
-_is_one_type = re.compile(rb"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+[ \t]*(;[^,]*)?").fullmatch
-# Browsers run scripts in HTML and in any XML, and guess where the type says nothing
-_is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
-                          rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch
 
 def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     "A ready response, with the headers that an exception carries"
