@@ -162,11 +162,35 @@ def error_views(
     views = dict.fromkeys((HTTPException, BadInput, Exception), ErrorView(view, site)) if view else {}
     return {**views, **handlers}
 
-# %% ../../nbs/api/http/17_errors.ipynb #a4244980
+# %% ../../nbs/api/http/17_errors.ipynb #a42449a1
+_policy, _ends = b'content-security-policy', frozenset({'http.response.body', 'http.response.pathsend'})
+
+async def _in_turn(sent: 'Sent', message: Message) -> None:
+    "A generator that never waits must not keep everything else from running, even when its client has left"
+    await sent.send(message)
+    sent.waiting = await asyncio.sleep(0, 0)
+
+def _without_policy(message: dict) -> dict:
+    "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
+    return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
+
 class Sent:
-    "Has the answer begun? Is it complete?"
-    started = complete = False
-    waiting = 0   # Bytes of parts since others had their turn
+    "ASGI send that notes whether the response has begun and is complete, and adds the app's headers"
+    __slots__ = 'add', 'complete', 'policy', 'send', 'started', 'waiting'
+    def __init__(self, send: Send, add: Callable | None, policy: Any):
+        self.send, self.add, self.policy, self.started, self.complete = send, add, policy, False, False
+        self.waiting = 0   # bytes of parts since others had their turn
+
+    def __call__(self, message: dict) -> Awaitable[None]:
+        if message['type'] == 'http.response.start':
+            self.started = True
+            if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
+            if message['status'] == 304 and self.policy: message = _without_policy(message)
+        elif message.get('more_body'):
+            self.waiting += 256 + len(message.get('body', b''))
+            if self.waiting >= 16384: return _in_turn(self, message)
+        elif message['type'] in _ends: self.complete = True
+        return self.send(message)
 
 def _note_sent(scope: Scope, sent: Sent) -> Sent:
     "Keep it with what the app knows of its server: another key would enlarge the table of the scope"
@@ -179,6 +203,7 @@ def _sent_of(scope: Scope) -> Sent | None:
     server = scope.get('fasthtml.server')
     return scope.get('fasthtml.sent') if server is None else server.sent
 
+# %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class ErrorTable:
     "Exception handlers, by status and by class"
     def __init__(self, handlers: Mapping[Any, Callable]):
@@ -249,36 +274,8 @@ def error_page(
     return ft('html', head, ft('body', ft('h1', what), source_lines(frame), ft('dl', *rows), whole))
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b76c
-_last, _policy = (b'connection', b'close'), b'content-security-policy'
-_ends, _in_test = frozenset({'http.response.body', 'http.response.pathsend'}), frozenset({'http.response.debug', 'fasthtml.test'})
+_last, _in_test = (b'connection', b'close'), frozenset({'http.response.debug', 'fasthtml.test'})
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
-
-async def _in_turn(sent: Sent, send: Send, message: Message) -> None:
-    "A generator that never waits must not keep everything else from running, even when its client has left"
-    await send(message)
-    sent.waiting = await asyncio.sleep(0, 0)
-
-def _without_policy(message: dict) -> dict:
-    "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
-    return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
-
-class _Noting:
-    "ASGI send that notes what was sent, and adds the app's headers"
-    __slots__ = 'add', 'policy', 'send', 'sent'
-    def __init__(self, send: Send, sent: Sent, add: Callable | None, policy: Any):
-        self.send, self.sent, self.add, self.policy = send, sent, add, policy
-
-    def __call__(self, message: dict) -> Awaitable[None]:
-        sent = self.sent
-        if message['type'] == 'http.response.start':
-            sent.started = True
-            if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
-            if message['status'] == 304 and self.policy: message = _without_policy(message)
-        elif message.get('more_body'):
-            sent.waiting += 256 + len(message.get('body', b''))
-            if sent.waiting >= 16384: return _in_turn(sent, self.send, message)
-        elif message['type'] in _ends: sent.complete = True
-        return self.send(message)
 
 class ServerErrors(ServerErrorMiddleware):
     "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
@@ -295,19 +292,18 @@ class ServerErrors(ServerErrorMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent = _note_sent(scope, Sent())
-        noting = _Noting(send, sent, self.add, self.add or self.csp)
+        sent = _note_sent(scope, Sent(send, self.add, self.add or self.csp))
         try:
-            try: await self.app(scope, receive, noting)
+            try: await self.app(scope, receive, sent)
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
             note_name(exc)
             if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
                 return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
-            if scope.get('http_version', '2')[0] == '1': noting.add = adder([*self.headers, _last])   # the server will get it, and close
+            if scope.get('http_version', '2')[0] == '1': sent.add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started:
                 response = await self.response_to(StarletteRequest(scope), exc)
-                await response(scope, receive, noting)
+                await response(scope, receive, sent)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

@@ -36,11 +36,11 @@ from .params import Plan, Source, make_plan, special_class, special_name
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
                                     for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
-from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
+from .responses import ApiReturn, Exchange, FtResponse, current_exchange, own_copy, respond_to, speaks
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
-from .threads import in_thread
+from .threads import in_thread, threads_of
 
 # %% ../../nbs/api/http/14_handlers.ipynb #bb491e8e
 class Beforeware:
@@ -368,10 +368,10 @@ Request.injects = _own_list('injects', "Elements added to what the handler retur
 
 def with_injects(
     result: Any,        # What the handler returned
-    injects: list       # Elements to add
+    injects: list|None  # Elements to add
 ) -> Any:
     "A result with elements added, unless it is a response or data"
-    return result if isinstance(result, Response) or is_data(result) else (result, *injects)
+    return result if not injects or isinstance(result, Response) or is_data(result) else (result, *injects)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #df253aba
 def answers(result: Any) -> bool:
@@ -415,7 +415,7 @@ def is_guarded(scope: Scope) -> bool:
     server = scope.get('fasthtml.server')
     return bool('fasthtml.guarded' in scope or server is not None and server.guarded)   # the first: by middleware around the app
 
-# %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
+# %% ../../nbs/api/http/14_handlers.ipynb #b40e5811
 log = one_line(logging.getLogger('fasthtml'))
 
 def response_class(plan: Plan) -> type[Response]|None:
@@ -423,9 +423,16 @@ def response_class(plan: Plan) -> type[Response]|None:
     cls = plan.returns
     return cls if isinstance(cls, type) and issubclass(cls, Response) and cls is not Response else None
 
+def _of_loop(result: Any) -> bool:
+    "Does the event loop have to look at it?"
+    if type(result) is FT: return False
+    if isinstance(result, FtResponse): return _of_loop(result.content)
+    return any(hasattr(o, '__await__') or speaks(o) for o in (result if type(result) is tuple else (result,)))
+
+# %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 class Endpoint:
     "The ASGI app of one route"
-    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'direct', '__wrapped__')
+    __slots__ = ('fn', 'plan', 'site', 'before', 'after', 'body_wrap', 'returns', 'simple', '__wrapped__')
 
     def __init__(
         self,
@@ -439,12 +446,13 @@ class Endpoint:
         self.fn, self.plan, self.site, self.body_wrap, self.__wrapped__ = fn, plan, site, body_wrap, fn
         self.before, self.after = tuple(map(guard, before)), tuple(map(guard, after))
         self.returns = response_class(plan)
-        self.direct = plan.empty and plan.is_async   # nothing to find, nothing to wait for: just call it
+        self.simple = plan.empty and not plan.is_asyncgen   # nothing to find: just call it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()   # a system call in Python 3.11, so it is asked once
         exchange = Exchange(scope, receive, send, asyncio.current_task(loop), loop, None, None, self.site)
-        token = current_exchange.set(exchange)
+        outer = current_exchange.get()
+        current_exchange.set(exchange)
         try:
             try: response = await self.answer(exchange)
             except BaseException as e:
@@ -455,25 +463,44 @@ class Endpoint:
         except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             exchange.send = exchange.stream = None   # a task that the program has begun may keep the exchange for long
-            current_exchange.reset(token)
+            current_exchange.set(outer)   # a token would be one object more while the request waits
             if exchange.source is not None and exchange.source.body is not None: exchange.source.body.close()
 
     async def answer(self, exchange: Exchange) -> Any:
         "The response: what guards, handler and `after` functions make of the request"
-        site, plan, scope, result, status = self.site, self.plan, exchange.scope, None, 200
+        site, plan, result, status = self.site, self.plan, None, 200
         before, after = site.before or self.before, site.after or self.after
-        if self.direct and not before and not after:
-            return respond_to(await self.fn(), scope, site.page, None, 200, self.body_wrap, self.returns)
-        source = source_of(exchange, site) if before or after or not plan.empty else None
+        simple = self.simple and not before and not after
+        if simple and plan.is_async: return self.respond(await self.fn(), exchange)
+        source = None if simple else source_of(exchange, site)
         if before: result = await run_before((*site.before, *self.before), source, site)
         if not before or not answers(result):
-            result = await (call(self.fn, plan, source) if plan.empty else invoke(self.fn, plan, source, site))
-            if plan.needs_errors and source.errors: status = 200 if _is_htmx2(scope) else 422
+            run = _collected if after else self.in_thread
+            if simple: result = await threads_of(exchange.loop).run(run, (self.fn, (), {}), {})
+            else: result = await invoke(self.fn, plan, source, site, run)
+            if exchange.ready is not None: return exchange.ready
+            if inspect.isawaitable(result): result = await result
+            status = self.status(exchange)
         for o in (*site.after, *self.after) if after else (): result = await _after(guard(o, site), result, source, site)
-        if source is not None and source.extra and source.extra.get('injects'): result = with_injects(result, source.extra['injects'])
-        page, request = site.page, None
-        if source is not None: page, request = own_page(page, source.extra) if source.extra else page, source._conn
-        return respond_to(result, scope, page, request, status, self.body_wrap, self.returns)
+        return self.respond(result, exchange, status)
+
+    def in_thread(self, fn: Callable, args: list, kwargs: dict) -> Any:
+        "Call a plain handler, and make the response as well, if nothing of it is left to the event loop"
+        result, exchange = _collected(fn, args, kwargs), current_exchange.get()
+        if not _of_loop(result): exchange.ready = self.respond(result, exchange, self.status(exchange))
+        return result
+
+    def status(self, exchange: Exchange) -> int:
+        "Of a response whose handler has run: 422 if bad input was reported to it"
+        return 422 if self.plan.needs_errors and exchange.source.errors and not _is_htmx2(exchange.scope) else 200
+
+    def respond(self, result: Any, exchange: Exchange, status: int = 200) -> Any:
+        "The response for `result`, in the page that functions of this request may have changed"
+        source, page, request = exchange.source, self.site.page, None
+        if source is not None:
+            request = source._conn
+            if source.extra: page, result = own_page(page, source.extra), with_injects(result, source.extra.get('injects'))
+        return respond_to(result, exchange.scope, page, request, status, self.body_wrap, self.returns)
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ce3a0279
 def source_of(exchange: Exchange, site: Site) -> Source:

@@ -349,10 +349,10 @@ class AppRouter(Router):
         if 'router' not in scope: scope['router'] = self
         root, outer = scope.get('root_path', ''), links.get()
         if root and not self.first_root: self.first_root = root
-        token = links.set(self._home if outer is None and not root else MountPlace(self, root, outer))
+        links.set(self._home if outer is None and not root else MountPlace(self, root, outer))
         try: await self.find(scope)(scope, receive, send)
         except Exception as exc: await self.failed(exc, scope, receive, send)
-        finally: links.reset(token)
+        finally: links.set(outer)
 
     async def failed(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer for what could not be found, or failed; here that is left to others"

@@ -121,7 +121,7 @@ class LoopThreads:
         workers, future, context = self.parser if alone else self.workers, self.loop.create_future(), copy_context()
         if self._limiter is not None: self.workers.limit = self._limiter.total_tokens + self.held
         if library is not None and library.get() is not None: context.run(library.set, None)
-        workers.add(self._call, future, context, f, args, kwargs)
+        workers.add(_do, self, future, context, f, args, kwargs)
         return future
 
     def hold(self, n: int) -> None:
@@ -129,21 +129,6 @@ class LoopThreads:
         self.held += n
         self.workers.limit += n
         self.workers.call()
-
-    def _call(self, future: Future, context: Context, f: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
-        "In a thread: call and report"
-        result = error = None
-        anyio_thread.current_token, anyio_thread.current_cancel_scope = self._token, None
-        try:
-            if not future.cancelled(): result = context.run(f, *args, **kwargs)
-        except BaseException as e: error = e
-        anyio_thread.current_token = None
-        self._done.append((future, result, error))
-        future = result = error = None   # or the traceback, which knows this frame, would keep itself alive
-        if self._told: return
-        self._told = True
-        try: self.loop.call_soon_threadsafe(self._report)
-        except RuntimeError: pass   # the loop is closed, nothing waits for it
 
     def _report(self) -> None:
         "In the loop: hand out results"
@@ -154,6 +139,21 @@ class LoopThreads:
             if error is None: future.set_result(result)
             elif isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)): future.set_exception(_no_stop(error))
             else: future.set_exception(error)
+
+def _do(threads: LoopThreads, future: Future, context: Context, f: Callable, args: tuple, kwargs: dict[str, Any]) -> None:
+    "In a thread: call and report. A bound method would be one object more for each job that waits"
+    result = error = None
+    anyio_thread.current_token, anyio_thread.current_cancel_scope = threads._token, None
+    try:
+        if not future.cancelled(): result = context.run(f, *args, **kwargs)
+    except BaseException as e: error = e
+    anyio_thread.current_token = None
+    threads._done.append((future, result, error))
+    future = result = error = None   # or the traceback, which knows this frame, would keep itself alive
+    if threads._told: return
+    threads._told = True
+    try: threads.loop.call_soon_threadsafe(threads._report)
+    except RuntimeError: pass   # the loop is closed, nothing waits for it
 
 def _end_all(*several: Workers) -> None:
     for workers in several: workers.end()
