@@ -193,6 +193,23 @@ async def test_a_client_beyond_the_history_is_told_and_one_at_its_edge_is_not(hu
     await until(lambda: after.texts == ['live'])  # The notice carried an id from which one can go on
 
 
+@pytest.mark.parametrize('joined', [0, 1])
+async def test_a_loop_that_only_publishes_lets_others_have_their_turn(hub, joined):
+    "With the memory broker nothing in it waited, so it stopped the server"
+    channel = hub.channel('news')
+    await hub.broker.ready(channel)
+    for _ in range(joined): channel.join(Client())
+    begun = asyncio.Event()
+    async def flood():
+        begun.set()
+        for n in range(5000): await channel.publish(f'{n}')
+    task = asyncio.create_task(flood())
+    await begun.wait()
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError): await task
+
+
 async def test_a_stalled_client_delays_nobody_and_keeps_a_bounded_rest(hub):
     "W4, C1"
     channel = hub.channel('news')
