@@ -41,7 +41,7 @@ from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection, send_with_room
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket
-from ..http.errors import error_views, foreign_page, http_error, with_layers
+from ..http.errors import error_views, foreign_page, http_error, only_ours, with_layers
 from ..html.element import FT, refuse_unfinished
 from ..http.handlers import Beforeware, Behind, Endpoint, Guarded, Site, guard, inner_path, link_fields
 from ..http.handlers import opened_by_ending, refuse_socket
@@ -639,7 +639,7 @@ class Serving(Hooks, Starlette):
         tell_opened(self.site, self.router.routes)
         stack = with_layers(self.router.app, self.user_middleware)
         errors = ServerErrors(named_hosts(stack, self.hosts, self.any_host), last[0] if last else None, self.debug)
-        errors.carry(self.site.page.csp, self.careful)
+        errors.carry(self.site.page.csp, self.careful, only_ours(self.user_middleware))
         return errors
 
     def _error_handler(self, key: Any, f: Callable) -> Any:

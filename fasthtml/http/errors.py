@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'crash', 'close_socket', 'ForeignLink',
            'foreign_page', 'ErrorView', 'error_views', 'Sent', 'ErrorTable', 'your_frame', 'source_lines', 'error_page',
-           'ServerErrors', 'check_raw_headers', 'CheckedHeaders', 'with_layers']
+           'ServerErrors', 'check_raw_headers', 'checking', 'only_ours', 'with_layers']
 
 # %% ../../nbs/api/http/17_errors.ipynb #b3bf9a54
 import asyncio
@@ -183,8 +183,8 @@ class Sent:
 
     def __call__(self, message: dict) -> Awaitable[None]:
         if message['type'] == 'http.response.start':
-            self.started = True
             if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
+            self.started = True
             if message['status'] == 304 and self.policy: message = _without_policy(message)
         elif message.get('more_body'):
             self.waiting += 256 + len(message.get('body', b''))
@@ -283,16 +283,17 @@ class ServerErrors(ServerErrorMiddleware):
     headers: list[tuple[bytes, bytes]] = []         # For responses that lack them
     add: Callable | None = None                     # Adds them
 
-    def carry(self, csp: Sequence[bytes], headers: list[tuple[bytes, bytes]]) -> None:
-        "What the app's responses carry"
-        self.csp, self.headers, self.add = csp, headers, adder(headers) if headers else None
+    def carry(self, csp: Sequence[bytes], headers: list[tuple[bytes, bytes]], ours: bool = True) -> None:
+        "What the app's responses carry, and whether all their headers are checked already"
+        self.csp, self.headers, add = csp, headers, adder(headers) if headers else None
+        self.add = add if ours else checking(add)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return (self.handle if scope['type'] == 'http' else self.app)(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         "An HTTP request"
-        sent = _note_sent(scope, Sent(send, self.add, self.add or self.csp))
+        sent = _note_sent(scope, Sent(send, self.add, self.headers or self.csp))
         try:
             try: await self.app(scope, receive, sent)
             except SystemExit as e: raise RuntimeError(EXITS) from e
@@ -335,22 +336,23 @@ def check_raw_headers(
             raise TypeError(f'A header of ASGI is a pair of bytes, got {(name, value)!r}. Encode both.')
         if not _is_name(name) or _no_value(value): HttpHeader(name.decode('latin-1'), value.decode('latin-1'))   # says what is wrong
 
-class CheckedHeaders:
-    "Around middleware of the program: looks at the headers that it sends"
-    def __init__(self, app: ASGIApp): self.app = app
+def checking(
+    add: Callable | None,  # Adds the app's headers, if it has some
+) -> Callable: # The same, with an error for headers that no server sends
+    "Look at headers before the app's own are added"
+    def checked(headers):
+        check_raw_headers(headers)
+        return add(headers) if add else headers
+    return checked
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope['type'] != 'http': return self.app(scope, receive, send)
-        def checked(message: dict) -> Awaitable[None]:
-            if message['type'] == 'http.response.start': check_raw_headers(message.get('headers', ()))
-            return send(message)
-        return self.app(scope, receive, checked)
+def only_ours(layers: Iterable[Middleware]) -> bool:
+    "Is all middleware from this library?"
+    return all(getattr(layer.cls, '__module__', '').startswith('fasthtml.') for layer in layers)
 
 def with_layers(
     app: ASGIApp,                  # What is innermost
     layers: Sequence[Middleware],  # The first is outermost
 ) -> ASGIApp:
-    "Middleware around an app; what that of the program sends is looked at"
+    "Middleware around an app"
     for cls, args, kwargs in reversed(layers): app = cls(app, *args, **kwargs)
-    ours = all(getattr(layer.cls, '__module__', '').startswith('fasthtml.') for layer in layers)
-    return app if ours else CheckedHeaders(app)
+    return app
