@@ -35,7 +35,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..http.responses import UnderPolicy, current_exchange
 from ..realtime.channels import Channel
 from ..realtime.hub import Hub, connection_table
-from ..realtime.open_broker import app_prefix, open_broker
+from ..realtime.open_broker import AppName, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
 from ..realtime.servers import ServerConnection, send_with_room
@@ -68,7 +68,7 @@ from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle
-from ..realtime.lifespan import check_started
+from ..realtime.lifespan import check_started, note_places
 from .live import Live, Regions
 from .work import Working
 
@@ -138,6 +138,7 @@ class Routing(Verbs):
             log.warning('The folder %s, mounted at %s, holds a program, and StaticFiles serves all of it. '
                         'Use SafeStatic, or a folder of files alone.', folder, path)
         self.router.mount(path, app=Guarded(app, guards, self.site) if guards else app, name=name)
+        note_places(self)
 
 # %% ../../nbs/api/app/33_app.ipynb #561eea92
 class Realtime:
@@ -372,6 +373,7 @@ def check_options(
             log_caller(f'{name!r} is no option, and a {type(given[name]).__name__} is no attribute of <body>: it does nothing.')
         else: log_caller(f'{name!r} is no option, so it became an attribute of <body>. bodykw={{{name!r}: ...}} says that it is meant.')
     return idle
+
 
 
 # %% ../../nbs/api/app/33_app.ipynb #915e6080
@@ -717,7 +719,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
         broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
-        broker_prefix: str|None = None,          # Name of the app in the broker; else made from the secret key
+        broker_prefix: str|None = None,          # Name of the app in the broker; else made from its key and its mount
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         drain_delay: float = 0.0,                # Seconds of serving on after a signal, so that load balancers notice (`app.health`)
         drain_spread: float = 0.0,               # Seconds over which open connections are then closed, one after the other
@@ -737,10 +739,10 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         exts, hdrs = [*as_list(exts), *['ws']*bool(ws_hdr)], [*script_texts(languages), *[picolink]*bool(pico), *as_nodes(hdrs, 'hdrs')]
         heads = app_heads(version, exts, hdrs, place=place, defaults=default_hdrs, surreal=surreal, csp=bool(csp), notebook=nb_hdrs)
         page = PageConfig(title, heads, as_nodes(ftrs, 'ftrs'), htmlkw, {**(bodykw or {}), **kwargs}, body_wrap, canonical, csp_policy(csp))
-        self.lifecycle = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread)
+        self.lifecycle, name = Lifecycle(on_startup, on_shutdown, lifespan, grace, drain_delay, drain_spread), AppName(self, broker_prefix)
         self.site = Site(self, page, as_list(before), as_list(after), debug, version, languages=languages,
                          max_body_size=max_body_size, max_part_size=max_part_size, max_fields=max_fields, max_text_size=max_text_size,
-                         lifecycle=self.lifecycle, hub=Hub(open_broker(broker, lambda: broker_prefix or app_prefix(self.secret_key))))
+                         lifecycle=self.lifecycle, hub=Hub(open_broker(broker, name), app_name=name))
         self.hosts, self.careful, self.logins = check_hosts(hosts), careful_headers(secure_headers), []
         self._key, self.session_cookie, self.site.limits = (check_key(secret_key), key_fname), session_cookie, app_limits(limits, self.site)
         cookie = dict(max_age=max_age, path=sess_path, same_site=same_site, https_only=sess_https_only, domain=sess_domain)

@@ -83,14 +83,18 @@ class Regions:
 
     @cached_property
     def signer(self) -> Signer:
-        key = self.app.secret_key
-        *older, newest = [one.encode() + b'\0live regions' for one in ([key] if isinstance(key, str) else key)]
+        *older, newest = self.app.site.hub.app_name.secrets('live regions')
         return Signer(newest, older=older)
 
     @cached_property
     def signals(self) -> Any:
         "The channel through which processes tell each other what has changed"
         return self.app.site.hub.own('live', 'close')
+
+    def signed_name(self, key: str) -> str:
+        "How tokens name a region: with its function, since a program with the same key may have another region of that name"
+        region = self.table.get(name_of(key))
+        return f'{region.qualname} {key}' if region else key
 
     def here(self) -> LoopRegions:
         "The pages and topics of the running loop"
@@ -191,7 +195,7 @@ def _set_up(self: Regions) -> None:
 def page_of(self: Regions, key: str, token: str) -> Any:
     "A page that shows one region and nothing else, for the output of a notebook's cell"
     region = self.table.get(name_of(key))
-    if region is None or self.signer.path(token, key, '', time.time()) != '/_live/page': raise HTTPException(404)
+    if region is None or self.signer.path(token, self.signed_name(key), '', time.time()) != '/_live/page': raise HTTPException(404)
     return region(**region.signature.arguments(key))
 
 async def _serve_script(scope: Scope, receive: Receive, send: Send) -> None:
@@ -330,7 +334,8 @@ def has_page(self: Regions, asked: Iterable[Asked], verdicts: Mapping[str, Verdi
     now = time.time()
     for one in islice((o for o in asked if o.token), most_paths):
         said = verdicts.get(read_path(one.token))
-        if said and not said.refused and self.signer.path(one.token, one.key, person_of(said.auth), now, host) is not None: return True
+        if not said or said.refused: continue
+        if self.signer.path(one.token, self.signed_name(one.key), person_of(said.auth), now, host) is not None: return True
     return False
 
 @patch
@@ -393,10 +398,10 @@ async def permit(self: Regions, page: OpenPage, asked: Asked) -> str | None:
     if asked.token:
         verdict, now = page.verdicts.get(read_path(asked.token)), time.time()
         if verdict is None or verdict.refused: return None
-        person = person_of(verdict.auth)
-        if self.signer.path(asked.token, asked.key, person, now, page.host) is None: return None
+        person, name, path = person_of(verdict.auth), self.signed_name(asked.key), read_path(asked.token)
+        if self.signer.path(asked.token, name, person, now, page.host) is None: return None
         if self.signer.old(asked.token, now):
-            page.renewed = (page.renewed or {}) | {asked.key: self.signer.token(asked.key, person, read_path(asked.token), now, page.host)}
+            page.renewed = (page.renewed or {}) | {asked.key: self.signer.token(name, person, path, now, page.host)}
     if region.guard and not await self.allowed(region, asked.key, verdict.auth): return None
     return person if region.signature.personal else ''
 

@@ -69,6 +69,7 @@ class Region:
         self.regions, self.fn, self.name, self.pacing, self.guard, self.presence = regions, fn, name, pacing, guard, presence
         self.signature = Signature(fn, name)
         self.is_async = inspect.iscoroutinefunction(function_of(fn))
+        self.qualname: str = getattr(fn, '__qualname__', None) or getattr(function_of(fn), '__qualname__', '')
         self.retry: Callable[[str], None] | None = None   # Called when a page asks for work to be tried again
         self.asked = tuple(inspect.signature(guard).parameters) if guard else ()
         if unknown := [p for p in self.asked if p != 'auth' and p not in self.signature.casts]:
@@ -120,7 +121,7 @@ class Region:
 
     def page_token(self, key: str) -> str:
         "Allows a client to follow the region with this key, outside of a page of the app"
-        return self.regions.signer.token(key, '', '/_live/page', time.time())
+        return self.regions.signer.token(self.regions.signed_name(key), '', '/_live/page', time.time())
 
     def __repr__(self) -> str: return f'Region({self.name})'
 
@@ -176,7 +177,7 @@ def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) ->
     if named and not one_person(owner, asker): asker = owner
     guarded = regions.app.site.before or getattr(getattr(scope.get('route'), 'app', None), 'before', ())
     page = page_address(scope, bool(guarded) or outermost_app(scope) is not regions.app)   # apps around it have guards, perhaps
-    token = '' if page is None else regions.signer.token(key, asker, page, time.time(), host_header(scope))
+    token = '' if page is None else regions.signer.token(regions.signed_name(key), asker, page, time.time(), host_header(scope))
     return Shown(key, drawing, token=token, has=drawing.hash, at=f'{regions.epoch}.{drawing.seq}')
 
 # %% ../../nbs/api/app/30_region.ipynb #e48e2289

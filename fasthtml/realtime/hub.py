@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 # %% ../../nbs/api/realtime/23_hub.ipynb #20c6e7c3
 from .channels import Broker, Channel, MemoryBroker
+from .entries import check_owner
 from .lifecycle import check_wait
 from .mailbox import WhenFull, policies
 
@@ -28,8 +29,9 @@ class Hub:
     def __init__(self,
         broker: Broker | None = None,  # Default: this process only
         most: int = 10_000,            # Channels with a history that may expire, at most; then the one unused for longest goes first
+        app_name: Any = None,          # What the app is called where apps meet: an `AppName`
     ):
-        self.broker, self.most = broker or MemoryBroker(), most
+        self.broker, self.most, self.app_name = broker or MemoryBroker(), most, app_name
         self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
         self._kept: dict[str, Channel] = {}  # Those with subscribers or a history
         self._swept = time.monotonic()
@@ -91,6 +93,7 @@ class Hub:
 
     async def ready(self) -> None:
         "The app starts: wait until the broker can be used"
+        check_owner(self.broker, self.app_name)
         if await self.broker.ready() is False:
             status = self.broker.status()
             log.warning('%s is not reached, and the app starts without it%s', status.where, f': {status.trouble}' if status.trouble else '')

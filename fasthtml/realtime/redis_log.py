@@ -21,7 +21,7 @@ from typing import Any
 from fastcore.basics import patch
 
 from .broker import LogBroker
-from .entries import Away, End, Kept, LogBatch, LogEntry, Place, foreign, quoted, wire_name
+from .entries import Away, End, Kept, LogBatch, LogEntry, LogName, Place, foreign, quoted, wire_name
 
 # %% ../../nbs/api/realtime/25_redis_log.ipynb #e11026a6
 try:
@@ -537,7 +537,7 @@ def close(self: RedisLog) -> None:
 def redis_broker(
     server: Any = 'redis://localhost:6379', # Address, or a client of redis-py
     *,
-    prefix: str | Callable[[], str] = 'fasthtml', # Begins the names of all keys; apps with the same one share channels
+    prefix: str | Callable[[], str] | None = None, # Begins the names of all keys; else the app that is given the broker says it
     shards: int = 16,                # Streams
     keep: int = 3600,                # Seconds without a message after which a history expires
     maxlen: int = 10_000,            # Entries of each stream
@@ -545,9 +545,10 @@ def redis_broker(
     **options: Any,                  # Of `LogBroker`: timeout, max_waiting, max_bytes, when_away
 ) -> LogBroker:
     "Channels on Redis or Valkey"
-    if isinstance(server, str): server, resolve = _resolved(server, prefix, resolve)
-    elif hasattr(server, 'get_node_from_key'): server, resolve = _of_cluster(server, prefix, resolve)
-    return LogBroker(RedisLog(server, prefix=prefix, shards=shards, keep=keep, maxlen=maxlen, resolve=resolve), **options)
+    name = LogName(prefix)
+    if isinstance(server, str): server, resolve = _resolved(server, name, resolve)
+    elif hasattr(server, 'get_node_from_key'): server, resolve = _of_cluster(server, name, resolve)
+    return LogBroker(RedisLog(server, prefix=name, shards=shards, keep=keep, maxlen=maxlen, resolve=resolve), **options)
 
 def _resolved(address: str, prefix: str | Callable[[], str], resolve: Resolve | None) -> tuple[str, Resolve | None]:
     "A plain address, and who is to be asked for the server"

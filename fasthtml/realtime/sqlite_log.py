@@ -26,7 +26,7 @@ from typing import Any
 from fastcore.basics import patch
 
 from .broker import LogBroker
-from .entries import Away, End, Kept, LogBatch, LogEntry, Place, Replaced, foreign, quoted, wire_name
+from .entries import Away, End, Kept, LogBatch, LogEntry, LogName, Place, Replaced, foreign, quoted, wire_name
 from .leases import BrokerError
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #7ac41d0e
@@ -478,7 +478,7 @@ def close(self: SqliteLog) -> None:
 def sqlite_broker(
     path: str | os.PathLike,     # The file, made if need be
     *,
-    prefix: str | Callable[[], str] = 'fasthtml', # Begins the names of channels; apps with the same one share them
+    prefix: str | Callable[[], str] | None = None, # Begins the names of channels; else the app that is given the broker says it
     keep: float = 3600,          # Seconds that messages are kept
     max_rows: int = 200_000,     # Messages that are kept
     max_bytes: int = 256 << 20,  # Bytes of the file in use
@@ -487,5 +487,5 @@ def sqlite_broker(
 ) -> LogBroker:
     "Channels in an SQLite file, for the processes of one machine"
     if str(path) in ('', ':memory:'): raise ValueError("A broker in SQLite needs a file that processes can share: 'sqlite:app.db'.")
-    log = SqliteLog(path, prefix=prefix, keep=keep, max_rows=max_rows, max_bytes=max_bytes, synchronous=synchronous)
+    log = SqliteLog(path, prefix=LogName(prefix), keep=keep, max_rows=max_rows, max_bytes=max_bytes, synchronous=synchronous)
     return LogBroker(log, **options)
