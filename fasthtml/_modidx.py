@@ -880,6 +880,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._look_for_end': ( 'api/html/element.html#_look_for_end',
                                                                                 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._normal': ('api/html/element.html#_normal', 'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._only_as_script': ( 'api/html/element.html#_only_as_script',
+                                                                                  'fasthtml/html/element.py'),
                                        'fasthtml.html.element._other': ('api/html/element.html#_other', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._own': ('api/html/element.html#_own', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._pre_text': ('api/html/element.html#_pre_text', 'fasthtml/html/element.py'),

@@ -24,7 +24,7 @@ from fastcore.basics import patch
 from .live import Regions
 from .open_pages import SignalReader, Where
 from .region import Region, function_of, scope_in_use
-from ..html.element import FT, csp_nonce, esc, links, to_html
+from ..html.element import FT, csp_nonce, esc, fence, links, to_html
 from ..html.tags import Button, Div
 from ..http.pages import using_nonce
 from ..http.responses import current_exchange
@@ -72,7 +72,7 @@ class Said:
     def __init__(self, html: str, own: str): self.html, self.own = html, f' nonce="{own}"'
     def __html__(self) -> str:
         nonce = csp_nonce.value
-        return self.html.replace(self.own, f' nonce="{nonce}"' if nonce else '')
+        return self.html.replace(self.own, f' nonce="{nonce}"') if nonce else self.html.replace(fence, '').replace(self.own, '')
 
 # %% ../../nbs/api/app/32_work.ipynb #2cf19fcb
 @patch(as_prop=True)

@@ -35,7 +35,7 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                 it, end = bounded(c), ''
                 break
             plain = c._t.raw and is_plain(c._t, [o[1].strip() for o in open_] + [end.strip()])
-            t, kids = c._t, [o for o in content(c._t, c.children, plain) if o is not None]
+            t, kids = c._t, [o for o in content(c._t, c.children, plain, open_tag(c) if c._t.raw else '') if o is not None]
             block = indent and t.name in _blocks
             before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper is unreadable anyway
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')

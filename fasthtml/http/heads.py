@@ -126,9 +126,12 @@ if (window.htmx && htmx.config) htmx.config.inlineStyleNonce = mine;   // its ow
 const nonceOf = policy => (/script-src[^;]*'nonce-([\\w-]+)'/.exec(policy || '') || [])[1];
 function own(text, policy, url) {
 if (typeof text !== 'string') return text;
-text = text.replaceAll(`nonce="${mine}"`, '');   // known to this page alone
+text = text.replaceAll(mine, '');   // known to this page alone
 const theirs = new URL(url || '', location.href).origin === location.origin && nonceOf(policy);
-return theirs ? text.replaceAll(`nonce="${theirs}"`, `nonce="${mine}"`) : text;
+if (!theirs) return text;
+const headFirst = /^\\s*(<!doctype[^>]*>)?\\s*(<html[^>]*>)?\\s*<head[\\s>]/i.test(text);
+if (!headFirst && /<\\/head>/i.test(text)) text = '<head><\\/head>' + text;   // what htmx cuts out
+return text.replaceAll(`nonce="${theirs}"`, `nonce="${mine}"`);
 }
 addEventListener('htmx:beforeSwap', ({detail}) => {   // htmx 2
 const xhr = detail.xhr;

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #8dbc0099
-from ..html.element import FT, csp_nonce, esc, to_html, to_node
+from ..html.element import FT, csp_nonce, esc, fence, nonced, to_html, to_node
 from ..http.casts import BadValue
 from ..http.pages import using_nonce
 from ..http.params import special_names
@@ -279,7 +279,7 @@ def draw_html(
         raise TypeError(f'The region {name_of(key)!r} returned <{node.tag}>, which is no part of a page. Return a Div(...).')
     holes = Holes()
     token = open_holes.set(holes)
-    try: text = _with_marks(node) if csp else to_html(node)
+    try: text = _with_marks(node).removeprefix(fence) if csp else to_html(node)   # a page looks for one element
     finally: open_holes.reset(token)
     text = text.replace('\r\n', '\n').replace('\r', '\n')   # as parsers and event streams do
     if not text.isascii(): text = _half.sub('\ufffd', text)   # as on the wire
@@ -315,7 +315,9 @@ class Shown:
     @property
     def html(self) -> str:
         "Its own HTML"
-        return with_attributes(self.drawing.html, self.drawing.tag, **self.signed) if self.drawing else ''
+        if not self.drawing: return ''
+        html = with_attributes(self.drawing.html, self.drawing.tag, **self.signed)
+        return fence + html if self.drawing.tag in nonced and own_mark in html else html
 
     def __html__(self) -> str:
         holes = open_holes.get()

@@ -43,6 +43,7 @@ from ..html.htmx import Swap, assets, hx_attrs, hx_attrs_only, hx_evts_only, htm
 from ..http.errors import source_lines
 from ..http.handlers import inner_path, refuse_socket
 from ..http.hints import is_library, note_name
+from ..http.pages import using_nonce
 from ..http.security import origin_refusal
 from ..testing.hx_values import without_open
 from .cli import Misuse, load_app
@@ -476,8 +477,8 @@ class Looked:
         "The script's tag, with the nonce of the page's policy"
         nonce = re.search(r"'nonce-([^']+)'", headers.get('content-security-policy', ''))
         root = self.scope.get('root_path', '')
-        kw = {'nonce': nonce[1]} if nonce else {}
-        return to_html(ft('script', src=f'{root}{dev_path}.js', data_token=self.dev.token, data_root=root, **kw))
+        with using_nonce(nonce[1] if nonce else ''):
+            return to_html(ft('script', src=f'{root}{dev_path}.js', data_token=self.dev.token, data_root=root))
 
     def finish(self) -> None:
         "Look at the whole response"
