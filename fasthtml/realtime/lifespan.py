@@ -72,6 +72,7 @@ class Lifespan:
     ):
         self.startup, self.shutdown, self.ls, self.warned = as_list(startup), as_list(shutdown), ls, False
         self.place, self.placed = '', False   # Where its app is mounted among the apps of the program; whether that is known
+        self.named_at: str | None = None      # The place that is in its name in a broker, if it has one
         self.before: list[Callable] = []  # The library's own functions, run before all others
         # Loop in which it is active → what `ls` yielded
         self.states: WeakKeyDictionary[asyncio.AbstractEventLoop, dict] = WeakKeyDictionary()
@@ -126,6 +127,10 @@ def check_started(
     if not lifespan.placed:
         note_places(outer)
         lifespan.placed = True
+        if lifespan.named_at not in (None, lifespan.place):
+            log.warning('The app mounted at %r began to use its broker before it was known where it is mounted, so it may have the name '
+                        'of another app with the same key there. In the lifespan of the app around it write '
+                        '`async with app.lifecycle.lifespan(site)`, where `site` is that app; or give it a `broker_prefix=`.', path or '/')
     if lifespan.warned or not (lifespan.startup or lifespan.ls): return
     loop = asyncio.get_running_loop()
     if loop in lifespan.states: return

@@ -56,7 +56,10 @@ class AppName:
 
     def __call__(self) -> str:
         "Its name in a broker"
-        return self.prefix or app_prefix(self.app.secret_key, self.app.lifecycle.lifespan.place)
+        if self.prefix: return self.prefix
+        lifespan = self.app.lifecycle.lifespan
+        lifespan.named_at = lifespan.place
+        return app_prefix(self.app.secret_key, lifespan.place)
 
     def secrets(self,
         purpose: str,  # What they sign

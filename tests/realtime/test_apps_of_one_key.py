@@ -228,6 +228,19 @@ def test_what_is_one_app_stays_one(how, broker):
         assert (f'{b.says} has 7' in asks(there, at_b, page)) is (how != 'one_name'), 'its tokens are good in every process'
 
 
+def test_who_starts_an_app_as_if_it_stood_alone_is_told(tmp_path, caplog):
+    "The site around it is not known when its broker is first used"
+    a, b = (app_of(f'sqlite:{tmp_path}/a.db', says) for says in 'ab')
+    @asynccontextmanager
+    async def lifespan(site):
+        async with a.lifecycle.lifespan(a), b.lifecycle.lifespan(b): yield
+    with Client(Starlette(routes=[Mount('/a', a), Mount('/b', b)], lifespan=lifespan)) as client:
+        page = tokens(client.get('/a/').text)
+        assert 'has 7' not in asks(client, '/b', page) and 'a has 7' in asks(client, '/a', page)
+    [warning] = [record.getMessage() for record in caplog.records if 'broker' in record.getMessage()]
+    assert warning.startswith("The app mounted at '/a' began to use its broker before") and 'lifespan(site)' in warning
+
+
 @pytest.mark.parametrize('kind', ['sqlite', 'redis'])
 def test_a_broker_object_has_the_name_of_the_app_that_it_is_given_to(kind, request, tmp_path):
     "Two programs with keys of their own, which made their brokers themselves"
