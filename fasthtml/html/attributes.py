@@ -90,9 +90,11 @@ _true_false = """aria-atomic aria-busy aria-checked aria-current aria-disabled a
 _words_of = {**dict.fromkeys(_true_false.split(), ('true', 'false')), 'translate': ('yes', 'no'), 'value': ('true', None),
              **dict.fromkeys(['autocapitalize', 'autocomplete', 'autocorrect'], ('on', 'off'))}
 
+_of_htmx = 'hx-', 'sse-', 'ws-'   # of htmx 2 and its extensions, with `data-` before them or not
+
 def _plain_name(name: str) -> str:
     "`name` without what htmx lets stand round it, as in `data-hx-get` and `hx-get:inherited`"
-    if name[:8] == 'data-hx-': name = name[5:]
+    if name[:5] == 'data-' and name.startswith(_of_htmx, 5): name = name[5:]
     return name.partition(':')[0] if name[:3] == 'hx-' else name
 
 @functools.lru_cache(4096)
@@ -272,10 +274,13 @@ def _value(name: str, v: Any) -> Any:
 _url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc
     codebase classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete
     hx-query hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
+_fetched = frozenset('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-location sse-connect hx-sse'.split())   # and swapped in
 _code_attrs = frozenset('hx-vals hx-headers hx-request hx-confirm'.split())   # htmx runs their text if it begins with `js:`
 _script_url = r'[\s\x00-\x20\ufeff]*(?:' + r'[\t\n\r]*'.join('javascript:') + '|js:)'
 _is_script_url = re.compile(_script_url, re.I).match
-_holds_script_url = re.compile('(?:="|;)' + _script_url, re.I).search
+_data_url = r'[\s\x00-\x20\ufeff]*' + r'[\t\n\r]*'.join('data:')   # a picture may be one; what htmx swaps in is HTML, with its programs
+_is_data_url = re.compile(_data_url, re.I).match
+_holds_script_url = re.compile(f'(?:="|;)(?:{_script_url}|{_data_url})', re.I).search
 _does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch
 
 def _url_parts(plain: str, v: str) -> list[str]: return v.split(';') if plain == 'values' else [v]   # an SVG animation has a list
@@ -287,6 +292,7 @@ def runs_as_script(
     "Would a browser or htmx run the text of this attribute?"
     plain = _plain_name(name.lower())   # HTML knows no capitals in names
     if plain not in _url_attrs and plain not in _code_attrs: return False
+    if plain in _fetched and _is_data_url(v): return True
     return any(map(_is_script_url, _url_parts(plain, v))) and not (_does_nothing(v) and plain in _url_attrs)
 
 def safe_url(

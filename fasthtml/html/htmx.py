@@ -140,10 +140,11 @@ def safe_address(
     text = str(value)   # of any object: a server sends its text
     if name.lower() != 'hx-location': safe = safe_url('href', text)
     elif (asked := _options_in(text)) is None:
-        safe = safe_url('href', '%7B' + text.lstrip()[1:] if text.lstrip()[:1] == '{' else text)
+        safe = safe_url('hx-location', '%7B' + text.lstrip()[1:] if text.lstrip()[:1] == '{' else text)
         if _reads_options(safe): safe = json.dumps({'path': safe})
     else:
-        unsafe = {k: f'unsafe:{v.strip()}' for k, v in asked.items() if isinstance(v, str) and safe_url('href', v) != v}
+        texts = {k: v for k, v in asked.items() if isinstance(v, str)}
+        unsafe = {k: f'unsafe:{v.strip()}' for k, v in texts.items() if safe_url('hx-location' if k == 'path' else 'href', v) != v}
         safe = json.dumps(asked | unsafe) if unsafe else text
     return value if safe == text else safe
 

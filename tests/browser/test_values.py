@@ -1,5 +1,7 @@
 "Values as a browser and htmx take them: words, booleans, code that must not run."
 
+import json
+
 import pytest
 
 from fasthtml.common import *
@@ -109,9 +111,34 @@ def test_words_booleans_and_code(page, htmx):
         page.problems.clear()
 
 
+DATA = 'data:text/html,%3Cimg src=x onerror="window.hit=1"%3E'
+EVENTS = """data:text/event-stream,data: <img src=x onerror='window.hit=1'>%0A%0A"""
+ASKING = {'hx-get': dict(hx_get=DATA), 'hx-post': dict(hx_post=DATA), 'hx-put': dict(hx_put=DATA), 'hx-delete': dict(hx_delete=DATA),
+          'hx-action': {'hx-action': DATA, 'hx-method': 'get'}, 'data-hx-get': {'data-hx-get': DATA},
+          'sse-connect': dict(hx_ext='sse', sse_connect=EVENTS, sse_swap='message'),
+          'data-sse-connect': {'data-hx-ext': 'sse', 'data-sse-connect': EVENTS, 'data-sse-swap': 'message'},
+          'hx-sse': {'hx-sse:connect': EVENTS}}
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_an_address_that_holds_html_brings_none_of_it(htmx, page):
+    app = FastHTML(htmx=htmx, exts='sse', secret_key='k')
+    @app.get('/')
+    def index(how: str):
+        return Button('b', id='go', hx_target='#out', hx_swap='innerHTML', hx_trigger='click, load', **ASKING[how]), P('nothing', id='out')
+    with served(app) as server:
+        for how in ASKING:
+            page.goto(f'{server.url}/?how={how}')
+            page.click('#go')
+            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done, 50)) }")
+            assert page.evaluate('window.hit') is None, how
+            page.problems.clear()
+
+
 # What htmx may do with `HX-Location`: go there, or read options. htmx 4 reads them in its own notation too, wherever a text holds a `path:`
 CODE = 'js:window.hit=1'
 LOCATIONS = [
+    DATA, f'path:{DATA}', json.dumps({'path': DATA, 'target': '#out'}), json.dumps({'path': ' ' + DATA, 'target': '#out'}),
     CODE, 'javascript:window.hit=1', f'path:{CODE}', f'/page,path:{CODE}', f'/page path:{CODE}', f"/page,path:'{CODE}'",
     f"/page,'path':{CODE}", f'/page,"path":"{CODE}"', """/page,path:'"\\u006as:window.hit=1"'""", f'/page::path:{CODE}',
     f'\xa0path:{CODE}', f'path:/page,confirm:{CODE}', f'{{}},path:{CODE}', f'{{ path:{CODE}', f'{{path:"{CODE}"}}',

@@ -322,6 +322,27 @@ def test_addresses_that_would_run_are_inert_unless_safe(name, caplog):
     assert attributes(to_html(ft('x-y', **{name: Safe('js:alert(1)')})))[name.lower()] == 'js:alert(1)'
 
 
+FETCHED = '''hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-get:inherited data-hx-get HX-Get data-sse-connect sse-connect
+    hx-sse:connect hx-location'''.split()
+DATA = 'data:text/html,<b>', ' DATA:text/event-stream,data: x', 'da\nta:,x', '\x01data:,x'
+
+
+@pytest.mark.parametrize('name', FETCHED)
+@pytest.mark.parametrize('value', DATA)
+def test_data_that_htmx_would_swap_in_is_inert(name, value, caplog):
+    "htmx 4 asks with `fetch`, and our event source of htmx 2 as well, which take it for an address of the same site"
+    for render in RENDERERS: assert attributes(render(ft('x-y', **{name: value})))[name.lower()].startswith('unsafe:')
+    assert 'was made inert' in caplog.text
+    assert attributes(to_html(ft('x-y', **{name: Safe('data:,x')})))[name.lower()] == 'data:,x'
+
+
+@pytest.mark.parametrize('name', ['src', 'href', 'poster', 'data', 'srcset', 'action', 'hx-vals', 'title'])
+def test_data_in_other_places_stays(name, caplog):
+    "A picture, something to download"
+    for render in RENDERERS: assert attributes(render(ft('x-y', **{name: 'data:image/gif;base64,R0lG'})))[name].startswith('data:')
+    assert not caplog.text
+
+
 def test_lists_of_animation_values_are_inert():
     got = attributes(to_html(ft('x-y', values='#a; javascript:alert(1);JAVASCRIPT:alert(2)')))['values']
     assert not any(o.strip().lower().startswith('javascript') for o in got.split(';'))
