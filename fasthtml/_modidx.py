@@ -1879,6 +1879,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'fasthtml.http.responses.header_bytes': ( 'api/http/responses.html#header_bytes',
                                                                                    'fasthtml/http/responses.py'),
                                          'fasthtml.http.responses.inert': ('api/http/responses.html#inert', 'fasthtml/http/responses.py'),
+                                         'fasthtml.http.responses.inert_response': ( 'api/http/responses.html#inert_response',
+                                                                                     'fasthtml/http/responses.py'),
                                          'fasthtml.http.responses.is_full_page': ( 'api/http/responses.html#is_full_page',
                                                                                    'fasthtml/http/responses.py'),
                                          'fasthtml.http.responses.json_text': ( 'api/http/responses.html#json_text',

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+import starlette.responses
 from selectolax.lexbor import LexborHTMLParser
+from starlette.responses import Response
+from starlette.testclient import TestClient
 
-from fasthtml.common import EventStream, FastHTML, FtResponse, HTTPException, JSONResponse, P, sse_message
+from fasthtml.common import EventStream, FastHTML, FtResponse, HTTPException, HttpHeader, JSONResponse, P, sse_message
 from fasthtml.realtime import presence as presence_module
 from fasthtml.testing import Client
 from support import ROOT
@@ -145,7 +149,17 @@ def asks_a_number(n: int): pass
 def fails(): raise HTTPException(418, SAID)
 
 
+class OfTheProgram(starlette.responses.JSONResponse): media_type = 'application/problem+json'
+def annotated() -> starlette.responses.JSONResponse: return DATA
+def annotated_with_its_own() -> OfTheProgram: return DATA
+
+
 RESPONSES = {
+    "Starlette's": lambda: starlette.responses.JSONResponse(DATA), "Starlette's beside a header": lambda: (
+        starlette.responses.JSONResponse(DATA), HttpHeader('X-A', 'b')), "Starlette's by annotation": annotated,
+    "FtResponse with Starlette's": lambda: FtResponse(DATA, cls=starlette.responses.JSONResponse), 'its own class': lambda: OfTheProgram(DATA),
+    'its own by annotation': annotated_with_its_own, 'text of a type': lambda: Response(json.dumps(DATA), media_type='application/json'),
+    'text of a type and charset': lambda: Response(json.dumps(DATA), headers={'Content-Type': 'application/json; charset=utf-8'}),
     'a mapping': lambda: DATA, 'a list': lambda: [DATA], 'a record': lambda: Said(SAID), 'JSONResponse': lambda: JSONResponse(DATA),
     'FtResponse': lambda: FtResponse(DATA, cls=JSONResponse), 'api': lambda api: api(P('x'), **{'said': SAID}), 'an error': fails,
     'an exception': lambda: HTTPException(418, SAID), 'bad input': asks_a_number,
@@ -157,8 +171,34 @@ def test_no_data_of_a_response_is_markup(how):
     app = FastHTML(secret_key='k')
     app.get('/x')(RESPONSES[how])
     answer = Client(app).get('/x', params={'n': SAID}, headers={'HX-Request': 'true', 'Accept': 'application/json'})
-    assert answer.headers['content-type'] == 'application/json' and '<' not in answer.text
+    assert 'json' in answer.headers['content-type'] and '<' not in answer.text
+    assert int(answer.headers['content-length']) == len(answer.content)
     assert SAID[:40] in json.dumps(answer.json())
+
+
+@pytest.mark.parametrize('header', ['ETag', 'Content-Digest', 'Content-Encoding', 'Content-Type'])
+def test_bytes_that_a_header_speaks_of_stay_as_they_are(header):
+    "A checksum would not fit any more"
+    value, body = 'text/plain' if header == 'Content-Type' else 'x', json.dumps(DATA).encode()
+    app = FastHTML(secret_key='k')
+    app.get('/x')(lambda: Response(body, headers={'Content-Type': 'application/json', header: value}))
+    with TestClient(app).stream('GET', '/x') as answer: assert b''.join(answer.iter_raw()) == body
+
+
+def test_a_response_that_is_sent_to_many_stays_as_it_is():
+    app, kept = FastHTML(secret_key='k'), Response(json.dumps(DATA), media_type='application/json')
+    app.get('/x')(lambda: kept)
+    assert [Client(app).get('/x').json() for _ in range(2)] == [DATA, DATA] and kept.body == json.dumps(DATA).encode()
+
+
+def test_the_name_of_a_channel_is_no_markup_where_its_stream_has_to_begin_anew():
+    app = FastHTML(secret_key='k')
+    @app.get('/events')
+    def events(room: str): return EventStream(app.channel('news', history=3), app.channel(room, history=3))
+    with Client(app).sse('/events?' + urlencode({'room': SAID}), headers={'Last-Event-ID': 'news~zzz.x~1'}) as stream:
+        got = [stream.next() for _ in range(2)]
+    assert [o.event for o in got] == ['resync', 'resync'] and not any('<' in o.data for o in got)
+    assert SAID in [unescape(o.data) for o in got]
 
 
 PEOPLE = {'a name': (True, SAID), 'a mapping': (lambda auth: auth and {'id': 1, 'name': auth}, {'id': 1, 'name': SAID}),
