@@ -14,9 +14,10 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
+from numbers import Number
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -334,40 +335,62 @@ def shown(
     "The text on one line"
     return _controls.sub(lambda m: m[0].encode('unicode_escape').decode(), text)
 
-def _chain(error: BaseException) -> list[BaseException]:
-    "An error, and those that it contains or came from"
-    seen: dict[int, BaseException] = {}
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        e = waiting.pop()
-        if e is None or id(e) in seen: continue
-        seen[id(e)] = e
-        waiting += (e.__cause__, e.__context__, *getattr(e, 'exceptions', ()))
-    return list(seen.values())
-
-def _words(x: Any) -> str:
-    "The text of an object that may have none"
-    try: return str(x)
+def _words(x: Any, text: Callable[[Any], str] = str) -> str:
+    "The text of an object that may have none, on one line"
+    try: return shown(text(x))
     except Exception: return f'<{type(x).__name__} without a text>'
+
+class _Failure(traceback.TracebackException):
+    "An error whose text, notes and names stay on their lines"
+    def format_exception_only(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+        for line in super().format_exception_only(*args, **kwargs): yield shown(line.rstrip('\n')) + '\n'
+
+    @property
+    def within(self) -> list[traceback.TracebackException | None]:
+        "Those that it contains or came from"
+        return [self.__cause__, self.__context__, *(self.exceptions or ())]
+
+def _on_its_lines(made: traceback.TracebackException) -> None:
+    made.__class__ = _Failure   # those within are made by Python, of its own class
+    if isinstance(made.__notes__, list): made.__notes__ = [_words(note) for note in made.__notes__]
+    for frame in made.stack or (): frame.filename, frame.name = shown(frame.filename), shown(frame.name)
 
 def failure_text(
     error: BaseException, # With its traceback
 ) -> str:
     "An error as Python prints it, but what it says stays on its line: it may quote a stranger"
-    errors = _chain(error)
-    text = ''.join(traceback.format_exception(error, chain=len(errors) < 100)).rstrip('\n')   # of what failed again and again, the last
-    said = {_words(x) for e in errors[:100] for x in (e, *(getattr(e, '__notes__', None) or ()))}
-    for words in sorted(said, key=len, reverse=True):   # one may be a part of another
-        if words.strip() and (flat := shown(words)) != words: text = text.replace(words, flat)
+    waiting: list[traceback.TracebackException | None] = [traceback.TracebackException.from_exception(error, compact=True)]
+    seen: list[Any] = []
+    while waiting:
+        if (made := waiting.pop()) is None: continue
+        _on_its_lines(made)
+        seen.append(made)
+        waiting += made.within
+    text = ''.join(seen[0].format(chain=len(seen) < 100)).rstrip('\n')   # of what failed again and again, the last
     return '\n'.join(map(shown, text.split('\n')))
+
+# %% ../../nbs/api/http/10_security.ipynb #7cd46403
+class _Value:
+    "An object that stands in a line of the log: its text is on one line"
+    __slots__ = ('of',)
+    def __init__(self, of: Any): self.of = of
+    def __str__(self) -> str: return _words(self.of)
+    def __repr__(self) -> str: return _words(self.of, repr)
+
+class _Values(dict):
+    "A mapping that is the only value of a line: as a whole, or one by one (`%(name)s`)"
+    def __repr__(self) -> str: return shown(super().__repr__())
+
+def _escaped(value: Any) -> Any:
+    return value if value is None or isinstance(value, Number) else shown(value) if type(value) is str else _Value(value)
 
 class _OneLine(logging.Filter):
     "Escapes control characters in the values of a record, and in what its error says"
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if error is not None and not record.exc_text: record.exc_text = failure_text(error)
-        if isinstance(record.args, tuple):
-            record.args = tuple(shown(_words(a)) if isinstance(a, str|BaseException) else a for a in record.args)
+        if isinstance(record.args, tuple): record.args = tuple(map(_escaped, record.args))
+        elif isinstance(record.args, Mapping): record.args = _Values({k: _escaped(v) for k, v in record.args.items()})
         return True
 
 def one_line(

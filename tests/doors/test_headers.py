@@ -7,6 +7,9 @@ import logging
 import pkgutil
 import re
 import sys
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -29,6 +32,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.logs import JsonLines
 from fasthtml.app.static import SafeStatic
 from fasthtml.common import (
+    Div,
     EventStream,
     FtResponse,
     HtmxResponseHeaders,
@@ -36,6 +40,7 @@ from fasthtml.common import (
     JSONResponse,
     P,
     Redirect,
+    Safe,
     Script,
     Style,
     Titled,
@@ -475,7 +480,32 @@ def noted():
 def grouped(): raise ExceptionGroup('group' + FORGED, [ValueError('one' + FORGED), RuntimeError('two' + FORGED)])
 
 
-@pytest.mark.parametrize('fail', [chained, noted, grouped])
+def ends_a_line(): raise ValueError('it said' + FORGED + '\n')
+def begins_a_line(): raise ValueError('\n' + FORGED + '\n')
+def in_groups(): raise ExceptionGroup('group', [KeyError(FORGED), ExceptionGroup('in' + FORGED, [OSError(FORGED + '\n')])])
+def noted_in_a_group():
+    error = OSError('x')
+    error.add_note('note' + FORGED + '\n')
+    raise ExceptionGroup('group', [error])
+def about_syntax(): raise SyntaxError('bad' + FORGED, ('file' + FORGED, 1, 1, 'text' + FORGED, 1, 3))
+def of_a_file(): compile('x = (', 'file' + FORGED, 'exec')
+def in_a_file(): exec(compile('1/0', 'file' + FORGED, 'exec'))
+def of_a_class(): raise type('Error' + FORGED, (Exception,), {})('x')
+def says_something_else_each_time():
+    class Counting(Exception):
+        asked = 0
+        def __str__(self):
+            Counting.asked += 1
+            return f'{Counting.asked}{FORGED}{Counting.asked}'
+    raise Counting
+def is_a_part_of_another():
+    try: raise ValueError('x' + FORGED)
+    except ValueError as e: raise RuntimeError('y x' + FORGED + FORGED) from e
+
+
+@pytest.mark.parametrize('fail', [
+    chained, noted, grouped, ends_a_line, begins_a_line, in_groups, noted_in_a_group, about_syntax, of_a_file, in_a_file, of_a_class,
+    says_something_else_each_time, is_a_part_of_another])
 def test_what_an_error_says_forges_no_line(fail, caplog):
     for name, log in loggers():
         caplog.clear()
@@ -483,7 +513,42 @@ def test_what_an_error_says_forges_no_line(fail, caplog):
         except Exception: log.exception('it failed')
         text = logging.Formatter().format(caplog.records[0])
         assert 'in ' + fail.__name__ in text and 'all is lost' in text, name
-        assert not any(line.startswith('2026') for line in text.splitlines()), (name, text)   # in a group each line has a `|`
+        assert not any(line.lstrip(' |+-').startswith('2026') for line in text.splitlines()), (name, text)
+
+
+@dataclass
+class Held: said: object
+
+
+@pytest.mark.parametrize('form', ['%s', '%r', '%.300s', '%(value)s', '%(value)r', 'a %s b'])
+@pytest.mark.parametrize('value', [
+    'text' + FORGED, Safe('safe' + FORGED), Div('text' + FORGED, title=FORGED), (Div(FORGED), HttpHeader('X-A', 'b')), ['a' + FORGED],
+    {'a': FORGED}, {FORGED: 1}, Held(Div(FORGED)), ValueError(FORGED), FORGED.encode(), Path(FORGED)], ids=lambda v: type(v).__name__)
+def test_the_text_of_any_value_stays_on_its_line(value, form, caplog):
+    "An element shows its HTML, whose text may have line ends"
+    for name, log in loggers():
+        caplog.clear()
+        log.error(form, {'value': value} if '(' in form else value)
+        text = logging.Formatter().format(caplog.records[0])
+        assert text.splitlines() == [text] and 'all is lost' in text, name
+
+
+@pytest.mark.parametrize(('form', 'values'), [('%d', (3,)), ('%5.1f', (Decimal('2.5'),)), ('%d of %s', (True, None)), ('%g', (1e9,))])
+def test_numbers_of_a_line_are_written_as_it_says(form, values, caplog):
+    for name, log in loggers():
+        caplog.clear()
+        log.error(form, *values)
+        assert caplog.records[0].getMessage() == form % values, name
+
+
+def test_elements_that_a_socket_cannot_send_forge_no_line(caplog):
+    app = FastHTML(secret_key='k')
+    @app.ws('/ws')
+    async def ws(msg: str): return Div(msg, id='out'), HtmxResponseHeaders(trigger='saved')
+    with TestClient(app).websocket_connect('/ws') as s:
+        s.send_json({'msg': 'x' + FORGED})
+        s.receive_text()
+    assert caplog.records and all('\n' not in r.getMessage() for r in caplog.records)
 
 
 class Textless(Exception):
