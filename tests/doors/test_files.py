@@ -21,7 +21,13 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     credentials.json secrets.yml service-account.json id_rsa id_rsa.pub Dockerfile docker-compose.yml package.json requirements.txt
     app.db.gz dump.sql.tar.gz backup.sql.zip main.py.1 main.py.save server.log.2.xz main.php.bak index.php5 old.mdb core.duckdb login.ppk
     kubeconfig token.json .well-known/key.pem .well-known/.env deep/.well-known/x.txt site.css~
-    passwords.txt Password.csv passwd shadow netrc pgpass.conf env sesskey authorized_keys cookies.txt old.s3db core.duckdb.wal'''.split()
+    passwords.txt Password.csv passwd shadow netrc pgpass.conf env sesskey authorized_keys cookies.txt old.s3db core.duckdb.wal
+    secrets my_secret.txt mysecret.json secret_key.txt api_key.txt apikey.json private_key.json private.key.txt key.txt keys.json tokens.json
+    jwt.json settings.json settings.yaml local_settings.json appsettings.json config.yml config.yaml application.yml web.config
+    app.properties passwords.yml htpasswd.txt credentials.yaml env.json prod.env.txt dump.sql.txt users.db.txt vault.yml gcp-key.json
+    data.sqlitedb data.mdf data.lmdb page.asp page.aspx page.jsp page.cgi page.pl app.jar Deep/API-Keys.TXT'''.split()
+LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
+    config.json settings.html key.png sitemap.xml main.py.txt'''.split()   # and are none
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program
@@ -42,7 +48,7 @@ WAYS = {'static_route_exts': routes('static_route_exts'), 'static_route': routes
 def folders(tmp_path, monkeypatch):
     "A project's folder, which is the current one, another program's folder, and one of files alone"
     for folder in ('project', 'other', 'public'):
-        for name in (*ALWAYS, *DOCUMENTS, *OTHERS, *NEVER):
+        for name in (*ALWAYS, *DOCUMENTS, *OTHERS, *NEVER, *LIKE_SECRETS):
             if folder == 'public' and name in MARKS: continue
             file = tmp_path/folder/name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +74,7 @@ def test_only_what_is_for_the_web_is_served(how, folder, folders):
     assert served(client, NEVER) == set()
     assert served(client, ALWAYS) == set(ALWAYS)
     assert served(client, DOCUMENTS) == (set(DOCUMENTS) if folder == 'public' else set())
+    if folder == 'public': assert served(client, LIKE_SECRETS) == set(LIKE_SECRETS)
     by_extension = how in ('static_route_exts', 'fast_app')
     assert served(client, OTHERS) == (set(OTHERS) if folder == 'public' and not by_extension else set())
 
