@@ -68,10 +68,11 @@ _shown_as_text = frozenset('py pyi ipynb sh bash php rb go rs java c h tf lua cs
 _secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*
     |id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json
     |composer\.json|requirements.*\.txt|kubeconfig.*|token\.json|passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|env|_?netrc|pgpass.*
-    |sesskey|authorized_keys|cookies\.txt|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)""", re.I | re.X)
-_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods odt doc docx rtf md rst'.split()) | {''}   # a page or a script has other ones
-_secret_words = re.compile(r"""(?:.*secrets?|(?:.*[^a-z])?(?:passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault|(?:aws|gcp|azure)(?:[^a-z]?keys?)?
-    |(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?))(?:[^a-z].*)?
+    |sesskey|authorized_keys|cookies\.txt
+    |(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)""", re.I | re.X)
+_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods odt doc docx rtf md rst'.split()) | {''}
+_secret_words = re.compile(r"""(?:.*secrets?|(?:.*[^a-z])?(?:passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault
+    |(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?))(?:[^a-z].*)?
     |(?:keys?|tokens?|jwt|(?:local|app|prod|dev)?[^a-z]?settings|(?:.*[^a-z])?env)(?:[^a-z].*)?""", re.I | re.X)
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load

@@ -274,11 +274,11 @@ def _value(name: str, v: Any) -> Any:
 _url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc
     codebase classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete
     hx-query hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
-_fetched = frozenset('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-location sse-connect hx-sse'.split())   # and swapped in
+_fetched = frozenset('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-location sse-connect hx-sse'.split())   # swapped in
 _code_attrs = frozenset('hx-vals hx-headers hx-request hx-confirm'.split())   # htmx runs their text if it begins with `js:`
 _script_url = r'[\s\x00-\x20\ufeff]*(?:' + r'[\t\n\r]*'.join('javascript:') + '|js:)'
 _is_script_url = re.compile(_script_url, re.I).match
-_data_url = r'[\s\x00-\x20\ufeff]*' + r'[\t\n\r]*'.join('data:')   # a picture may be one; what htmx swaps in is HTML, with its programs
+_data_url = r'[\s\x00-\x20\ufeff]*' + r'[\t\n\r]*'.join('data:')   # a picture, or HTML that htmx would swap in
 _is_data_url = re.compile(_data_url, re.I).match
 _holds_script_url = re.compile(f'(?:="|;)(?:{_script_url}|{_data_url})', re.I).search
 _does_nothing = re.compile(r'\s*javascript:\s*(void\(0\))?;?\s*', re.I).fullmatch

@@ -157,7 +157,8 @@ def annotated_with_its_own() -> OfTheProgram: return DATA
 RESPONSES = {
     "Starlette's": lambda: starlette.responses.JSONResponse(DATA), "Starlette's beside a header": lambda: (
         starlette.responses.JSONResponse(DATA), HttpHeader('X-A', 'b')), "Starlette's by annotation": annotated,
-    "FtResponse with Starlette's": lambda: FtResponse(DATA, cls=starlette.responses.JSONResponse), 'its own class': lambda: OfTheProgram(DATA),
+    "FtResponse with Starlette's": lambda: FtResponse(DATA, cls=starlette.responses.JSONResponse),
+    'its own class': lambda: OfTheProgram(DATA),
     'its own by annotation': annotated_with_its_own, 'text of a type': lambda: Response(json.dumps(DATA), media_type='application/json'),
     'text of a type and charset': lambda: Response(json.dumps(DATA), headers={'Content-Type': 'application/json; charset=utf-8'}),
     'a mapping': lambda: DATA, 'a list': lambda: [DATA], 'a record': lambda: Said(SAID), 'JSONResponse': lambda: JSONResponse(DATA),
