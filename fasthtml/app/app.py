@@ -109,7 +109,7 @@ class Routing(Verbs):
         url = wrap_route(spec.fn, spec.path, self.router, spec.methods)
         route = HttpRoute(spec.path, endpoint, methods=spec.methods, name=spec.name, endpoint=url, **options)
         route.site = self.site
-        if spec.methods is get_and_post: route.fills = link_fields(spec.fn, names)
+        if spec.methods is get_and_post: route.fills = link_fields(endpoint.plan)
         self.add_route(route)
         return url
 

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/http/14_handlers.ipynb #ced22f7d
 from ..html.element import FT, Fragment, bounded
 from .hints import log_once
-from .params import Plan, Source, make_plan, special_class, special_name
+from .params import Plan, Source, make_plan
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
                                     for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
@@ -252,9 +252,6 @@ def opened_by_ending(
     return ''
 
 # %% ../../nbs/api/http/14_handlers.ipynb #a4568aaf
-_scalars = frozenset('''str int float bool bytes complex date datetime time timedelta Decimal UUID Path list set tuple frozenset
-    None Any'''.split())
-
 @dataclass(frozen=True, slots=True)
 class LinkFields:
     "Fields of a handler that a query could fill"
@@ -266,18 +263,10 @@ class LinkFields:
 def _plain(name: str) -> str: return name.lower().replace('-', '_').partition('[')[0]
 
 def link_fields(
-    fn: Callable,                        # A handler
-    path_names: Iterable[str] = ()       # Parts of its path
-) -> LinkFields|None: # None if a query fills nothing
+    plan: Plan             # Of a handler
+) -> LinkFields|None:      # None if a query fills nothing
     "Which fields of a query the parameters of a handler take"
-    names, wild, known = set(), False, set(path_names)
-    for p in inspect.signature(fn).parameters.values():
-        ann = None if p.annotation is p.empty else p.annotation
-        if p.name in known or (special_class(p.name, ann) if ann else special_name(p.name)) not in (None, 'data'): continue
-        words = set(re.findall(r'[A-Za-z_]\w*', ann if isinstance(ann, str) else getattr(ann, '__name__', str(ann))))
-        wild = wild or p.kind in (p.VAR_KEYWORD,) or p.name == 'data' or bool(ann and not words & _scalars)
-        names.add(_plain(p.name))
-    return LinkFields(frozenset(names), wild) if names or wild else None
+    return LinkFields(frozenset(map(_plain, plan.asks)), plan.asks_all) if plan.asks or plan.asks_all else None
 
 # %% ../../nbs/api/http/14_handlers.ipynb #dd64c9ee
 def _collected(fn: Callable, args: list, kwargs: dict) -> Any:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType, SimpleNamespace
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_origin
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, State
@@ -27,7 +27,7 @@ from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
 from .texts import Text, say
 from .records import Member, Record, is_box, make_cast, spellings, type_hints
-from .sources import SAID, SourceMarker, Source, make_find, whence
+from .sources import SAID, SourceMarker, Source, annotation_parts, bare_type, make_find, pins, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
 from .requests import aside
@@ -141,9 +141,10 @@ class _RecordGetter:
     name: str
     record: Record
     default: Any
+    places: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]  # Field → its keys, and the sources that have them
     finds: dict[str, Callable] = field(init=False)
 
-    def __post_init__(self): self.finds = {m.name: make_find(m.keys, SAID, m.cast.whole) for m in self.record.members}
+    def __post_init__(self): self.finds = {m.name: make_find(*self.places[m.name], m.cast.whole) for m in self.record.members}
 
     def __call__(self, src: Source) -> Any:
         if self.default is not _MISSING and not any(f(src) for f in self.finds.values()): return self.default
@@ -152,7 +153,7 @@ class _RecordGetter:
 
     def error(self, fault: Fault, src: Source) -> FieldError:
         top = fault.path.partition('.')[0].partition('[')[0]
-        source = next((whence(m.keys, SAID, src) for m in self.record.members if top in (m.name, *m.keys)), 'body')
+        source = next((whence(*self.places[m.name], src) for m in self.record.members if top in (m.name, *m.keys)), 'body')
         return FieldError(fault.path or self.name, source, fault.expected, fault.got)
 
     def sketch(self, src: Source) -> Any:
@@ -160,11 +161,12 @@ class _RecordGetter:
 
     def find(self, member: Member, src: Source) -> Sequence | None:
         found = self.finds[member.name](src)
-        return ('',) if found is None and member.box and from_form(src) else found
+        return ('',) if found is None and member.box and 'body' in self.places[member.name][1] and from_form(src) else found
 
-def _data_getter(name: str, cast: Cast) -> Getter:
-    "All that was sent, for a parameter annotated with `dict`"
+def _data_getter(name: str, cast: Cast, make: Callable[[], Any] | None) -> Getter:
+    "All that was sent, for a parameter annotated with `dict`; `make` gives what stands for nothing"
     def get(src):
+        if not src.data and make: return make()
         is_array = src.body and isinstance(src.body.json, list)
         if is_array: raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
         try: return cast(src.data)
@@ -264,6 +266,8 @@ class Plan:
     specials: set[str] = field(default_factory=set)         # Special names it asks for
     built: list[_BuiltGetter] = field(default_factory=list) # Getters that must be awaited
     needs_body: bool = False                                # Read the body before `bind`
+    asks: set[str] = field(default_factory=set)             # Fields of the query that it reads
+    asks_all: bool = False                                  # It may read any field of the query
     returns: Any = None                                     # The return annotation
     is_async: bool = False                                  # A coroutine function
     is_asyncgen: bool = False                               # An async generator function
@@ -375,28 +379,49 @@ class _Param:
 def _getter(p: _Param) -> Getter:
     "The getter of one parameter; TypeError or a warning if its value cannot come from a request"
     low, plan = p.name.lower(), p.plan
+    if isinstance(p.default, SourceMarker): raise TypeError(_as_default(p.name, p.default, str(p)))
     if p.ann is _MISSING or p.ann in (None, type(None)): return _bare(p)
-    bare, marker = _without_none(p.ann), _marker(p.ann)
-    if low in p.extra and not (low == 'send' and bare in scalars): return _special(p, low)
+    bare, marker = bare_type(p.ann), _marker(p.ann, str(p))
     if marker is None:
+        if low in p.extra and not (low == 'send' and bare in scalars): return _special(p, low)
         if special := special_class(p.name, bare): return _special(p, special)
         if isinstance(bare, type) and bare in _wholes:
             plan.needs_body = True
+            plan.asks_all |= bare is SimpleNamespace
             return _wholes[bare]
         if hasattr(bare, '__from_request__'): return _built(p, bare)
         if low in _mistaken and p.name not in p.path_names:
             warn_caller(f'{p} has an annotation, so it is a field of the request, which any client can write. For {_mistaken[low]} '
                         f'leave the annotation out; `Annotated[..., query]` or another source says that a field is meant.')
-    try: cast = make_cast(p.ann, _locals_around(plan.fn))
+    records: dict[type, Cast] = {}
+    try: cast = make_cast(p.ann, _locals_around(plan.fn), records)
     except TypeError as e: raise TypeError(f'{p}: {e}') from e
+    record, optional = cast.record if marker is None and not cast.many else None, cast.optional
+    _refuse_pins(p, record, records)
     if p.default is None: cast = _or_none(cast)
     if cast.optional and p.default is _MISSING: p.default = None
+    if record: return _record_getter(p, record)
     sources = _sources(p, cast, marker)
     plan.needs_body |= 'body' in sources
-    if marker is None and cast.record and not cast.many: return _RecordGetter(p.name, cast.record, p.default)
-    if marker is None and _is_mapping(p.ann): return _data_getter(p.name, cast)
+    if marker is None and _is_mapping(bare):
+        plan.asks_all = True
+        return _data_getter(p.name, cast, _maker(p.default) if optional else None)
     keys = (marker.name,) if marker and marker.name else spellings(p.name)
+    if 'query' in sources: plan.asks.update(keys)
     return _field_getter(p.name, cast, p.default, keys, sources)
+
+def _record_getter(p: _Param, record: Record) -> _RecordGetter:
+    "The getter of a record; a pinned field has its own source"
+    places = {}
+    for m in record.members:
+        marker = _marker(m.ann, f'{record.cls.__qualname__}.{m.name}')
+        sources = (marker.source,) if marker else SAID
+        keys = (marker.name,) if marker and marker.name else m.keys
+        if sources == ('header',) and not marker.name: keys = (m.keys[0].replace('_', '-'),)
+        places[m.name] = keys, sources
+        p.plan.needs_body |= 'body' in sources
+        if 'query' in sources: p.plan.asks.update(keys)
+    return _RecordGetter(p.name, record, p.default, places)
 
 # %% ../../nbs/api/http/12_params.ipynb #91c07bca
 def _sources(p: _Param, cast: Cast, marker: SourceMarker | None) -> tuple[str, ...]:
@@ -405,16 +430,6 @@ def _sources(p: _Param, cast: Cast, marker: SourceMarker | None) -> tuple[str, .
     if p.name in p.path_names: return ('path',)
     if cast.many or cast.file or cast.record: return SAID
     return (*SAID, 'cookie') if '_' not in p.name and p.default is not _MISSING else (*SAID, 'cookie', 'header')
-
-def _marker(ann: Any) -> SourceMarker | None:
-    "The marker in an `Annotated`"
-    return next((m for m in getattr(ann, '__metadata__', ()) if isinstance(m, SourceMarker)), None)
-
-def _without_none(ann: Any) -> Any:
-    "`T` for `T | None` and for `Annotated[T, ...]`"
-    if get_origin(ann) is Annotated: ann = get_args(ann)[0]
-    rest = [a for a in get_args(ann) if a is not type(None)]
-    return rest[0] if len(rest) == 1 and len(get_args(ann)) == 2 else ann
 
 def _is_mapping(ann: Any) -> bool:
     cls = get_origin(ann) or ann
@@ -425,6 +440,60 @@ def _or_none(cast: Cast) -> Cast:
     if cast.optional: return cast
     fn = cast.fn
     return replace(cast, optional=True, fn=lambda v: None if v is None or (not cast.blank and is_blank(v)) else fn(v))
+
+# %% ../../nbs/api/http/12_params.ipynb #acf337e2
+def _as_default(name: str, marker: SourceMarker, where: str) -> str:
+    return f'{where} has the source {marker} as its default, which pins nothing. Write `{name}: Annotated[str, {marker}]`.'
+
+def _marker(
+    ann: Any,       # Of a parameter, or of a field of a record
+    where: str,     # Whose it is, for messages
+) -> SourceMarker | None:
+    "The source that an annotation pins; TypeError for two sources, or for one of a part of the value"
+    whole, parts = pins(ann)
+    if parts:
+        raise TypeError(f'{where} has the source {parts[0]} in a part of its annotation, {ann}, and a source gives a whole value. '
+                        f'Put it round the whole: `Annotated[list[str], {parts[0]}]`.')
+    if len(whole) > 1:
+        raise TypeError(f'{where} has several sources: {", ".join(map(str, whole))}. Take one parameter for each, and choose in the '
+                        f'handler: `a: Annotated[str | None, {whole[0]}], b: Annotated[str | None, {whole[1]}]`.')
+    return whole[0] if whole else None
+
+# %% ../../nbs/api/http/12_params.ipynb #7c82a927
+def _taken(call: Any) -> dict[str, tuple[Any, Any]]:
+    "Parameter → annotation and default, of a class or function that makes a value"
+    try: parameters = inspect.signature(call).parameters
+    except (ValueError, TypeError): return {}
+    fn, taken = call.__init__ if isinstance(call, type) else call, {}
+    for name, p in parameters.items():
+        try: taken[name] = _resolve(fn, name, p.annotation), p.default
+        except TypeError: taken[name] = Any, p.default      # a name for the type checker alone
+    return taken
+
+def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast]) -> None:
+    "TypeError for a source that would not be obeyed. The request has the fields of `record`; those of other records are in a value"
+    names, all_of = _locals_around(p.plan.fn), [c.record for c in records.values() if c]
+    inside = {r.cls for r in all_of if r is not record}
+    if record and any(pins(m.ann)[0] for m in record.members):
+        again: dict[type, Cast] = {}
+        for m in record.members: make_cast(m.ann, names, again)
+        inside |= again.keys()      # with the record itself, if it contains itself
+    for r in all_of:
+        for m in r.members:
+            for marker in (*pins(m.ann)[0], *pins(m.ann)[1]) if r.cls in inside else ():
+                raise TypeError(f'{p}: {r.cls.__qualname__}.{m.name} has the source {marker}, but it is inside another value. Take it as a '
+                                f'parameter of the handler: `{m.name}: Annotated[..., {marker}]`.')
+            if isinstance(default := getattr(r.cls, m.name, None), SourceMarker):
+                raise TypeError(_as_default(m.name, default, f'{p}: {r.cls.__qualname__}.{m.name}'))
+    kept = {r.cls: {marker for m in r.members for found in pins(m.ann) for marker in found} for r in all_of}
+    made = dict.fromkeys(o for ann in (p.ann, *(m.ann for r in all_of for m in r.members)) for o, _ in annotation_parts(ann)
+                         if isinstance(o, type) or inspect.isroutine(o))
+    for call in made:
+        for name, (ann, default) in _taken(call).items():
+            if isinstance(default, SourceMarker): raise TypeError(_as_default(name, default, f'{p}: `{name}` of {call.__qualname__}'))
+            if lost := [m for m in (*pins(ann)[0], *pins(ann)[1]) if m not in kept.get(call, ())]:
+                raise TypeError(f'{p}: `{name}` of {call.__qualname__} has the source {lost[0]}, but it gets a part of a value. Give the '
+                                f'class a `__from_request__` with this parameter, or take it as a parameter of the handler.')
 
 # %% ../../nbs/api/http/12_params.ipynb #5986d1bb
 def _bare(p: _Param) -> Getter:
@@ -447,6 +516,7 @@ def _special(p: _Param, special: str) -> Getter:
     "A special value; what the caller supplies wins over what the Source knows itself"
     p.plan.specials.add(special)
     p.plan.needs_body |= special in ('data', 'body')
+    p.plan.asks_all |= special == 'data'
     own, default = _specials.get(special), p.default
     if special == 'session' and default is not _MISSING:
         own = lambda src: src.conn.session if 'session' in src.scope else default
@@ -465,6 +535,8 @@ def _built(p: _Param, cls: Any) -> Getter:
     get = _BuiltGetter(p.name, cls, plan)
     p.plan.specials |= plan.specials - {'errors'}       # its errors are its own business
     p.plan.needs_body |= plan.needs_body
+    p.plan.asks |= plan.asks
+    p.plan.asks_all |= plan.asks_all or not plan.specials.isdisjoint(('request', 'ws', 'scope'))    # it may read the query itself
     if get.must_await: p.plan.built.append(get)
     return get
 

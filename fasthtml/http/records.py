@@ -41,6 +41,7 @@ class Member:
     required: bool              # The constructor needs it
     clears: bool = False        # '' is None, although there is a default: a row of a table keeps its old value without it
     box: bool = False           # Yes or no, and a form in which it is missing says no
+    ann: Any = Any              # As the class says it, its strings resolved
 
     def take(self, found: Sequence | None) -> tuple[bool, Any]:
         "Whether the field is there, and its value converted; BadValue if it does not fit, or is missing"
@@ -112,7 +113,8 @@ def type_hints(
     localns: Mapping | None = None,     # Names that its module does not have
 ) -> dict[str, Any]:
     "Annotations with strings resolved and `Annotated` kept; the error names what cannot be found"
-    try: return typing.get_type_hints(obj, localns=dict(localns) if localns else None, include_extras=True)
+    names = dict(localns or {}) if localns or not isinstance(obj, type) else None   # never None for functions: `typing` keeps one
+    try: return typing.get_type_hints(obj, localns=names, include_extras=True)      # `Optional['T']` for the Ts of all modules
     except NameError as e:
         raise TypeError(f"The annotation {e.name!r} in {obj.__qualname__} cannot be found. Import it (not only under "
                         f"TYPE_CHECKING), or define it at module level or before it is used.") from e
@@ -151,15 +153,16 @@ def is_box(
     "Is it a tick box: yes or no, and nothing else?"
     return cast.expected == scalars[bool].expected and not cast.optional and not cast.many
 
-def _member(name: str, keys: tuple[str, ...], cast: Cast, required: bool, row: bool = False) -> Member:
-    return Member(name, keys, cast, required, row, required and not row and is_box(cast))
+def _member(name: str, keys: tuple[str, ...], cast: Cast, required: bool, ann: Any, row: bool = False) -> Member:
+    return Member(name, keys, cast, required, row, required and not row and is_box(cast), ann)
 
 def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
     "A cast for a class of Python's own kinds"
     hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(cls, localns).items()}
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
     needed, row = _required(cls, hints), _is_row(cls)
-    members = tuple(_member(n, spellings(n), cast(hints.get(n, str)), required, row) for n, required in needed.items())
+    kinds = {n: hints.get(n, str) for n in needed}
+    members = tuple(_member(n, spellings(n), cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
@@ -331,7 +334,8 @@ def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
         raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many)
         if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
         elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
-        return Member(info.alias or name, tuple(keys), raw, False, info.is_required(), info.is_required() and is_box(own))
+        ann = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        return Member(info.alias or name, tuple(keys), raw, False, info.is_required(), info.is_required() and is_box(own), ann)
     wanted, blanks = {}, _Blanks(cast)
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
     return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values)))
@@ -367,7 +371,7 @@ def _struct(cls: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> C
     hints = type_hints(cls, localns)
     def member(f):
         keys = tuple(dict.fromkeys((f.encode_name, *spellings(f.name))))
-        return _member(f.name, keys, cast(hints[f.name]), f.required)
+        return _member(f.name, keys, cast(hints[f.name]), f.required, hints[f.name])
     members = tuple(map(member, msgspec.structs.fields(cls)))
     empty = {m.name: None for m in members if m.required}
     return record_cast(Record(cls, members, lambda values: cls(**values), lambda values: cls(**empty | values)))
@@ -438,6 +442,10 @@ class _Maker:
 def make_cast(
     annotation: Any,                    # A type, or what `typing` makes of types
     localns: Mapping | None = None,     # Names for string annotations that the module does not have
+    records: dict[type, Cast] | None = None, # Gets the casts of all records that the annotation is made of, by their classes
 ) -> Cast:
     "The cast for an annotation; TypeError if no value from a request could become that type"
-    return _Maker(localns).cast(annotation)
+    maker = _Maker(localns)
+    cast = maker.cast(annotation)
+    if records is not None: records |= maker.records
+    return cast

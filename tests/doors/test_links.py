@@ -2,6 +2,8 @@
 import dataclasses
 import functools
 import inspect
+import sys
+import types
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -110,6 +112,119 @@ def test_a_link_from_another_site_does_not_run_it(how, caplog):
     for site in ('same-origin', 'same-site', 'none', ''):
         DONE.clear()
         assert client.get(f'{path}?n=2', headers={'Sec-Fetch-Site': site} if site else {}).status_code == 200 and DONE == [2]
+
+
+# What a parameter may be called and how its kind may be written → a query that fills it
+LINKED = {
+    'n: int': 'n=2', 'n: int | None = None': 'n=2', 'n: Optional[int] = None': 'n=2', 'n: list[int]': 'n=2',
+    'n: list[int] | None = None': 'n=2',
+    'n: Literal["2"]': 'n=2', 'n: Choice': 'n=2', 'n: New': 'n=2', 'n: Alias': 'n=2', 'n: Any': 'n=2', 'n: object = None': 'n=2',
+    'n: Annotated[int, "a note"]': 'n=2', 'n: Annotated[int, query]': 'n=2', 'a: Annotated[int, query("n")]': 'n=2',
+    'a: Annotated[int, query("n")] | None = None': 'n=2', 'a: Optional[Annotated[int, query("n")]] = None': 'n=2',
+    'a: AliasOfPinned = None': 'n=2', 'n: "int | None" = None': 'n=2', 'str: int = 0': 'str=2', 'first_name: str = ""': 'first-name=2',
+    'item: Item': 'n=2', 'item: Item | None = None': 'n=2', 'item: Optional[Item] = None': 'n=2', 'item: Union[None, Item] = None': 'n=2',
+    'item: "Item | None" = None': 'n=2', 'item: Annotated[Item, "a note"]': 'n=2', 'item: Annotated[Item | None, "a note"] = None': 'n=2',
+    'item: Model | None = None': 'n=2', 'item: Struct | None = None': 'n=2', 'item: Typed | None = None': 'n=2',
+    'item: Named | None = None': 'n=2',
+    'item: Space | None = None': 'n=2', 'item: Attrs | None = None': 'n=2', 'item: Pinned': 'm=2', 'item: Pinned | None = None': 'm=2',
+    'page: Built': 'n=2', 'page: Built | None = None': 'n=2', 'page: Annotated[Built, "a note"]': 'n=2',
+    'page: ByRequest | None = None': 'x=2',
+    'all_of: dict': 'x=2', 'all_of: dict | None = None': 'x=2', 'all_of: dict[str, str]': 'x=2',
+    'all_of: dict[str, int] | None = None': 'x=2',
+    'all_of: "dict[str, str]"': 'x=2', 'all_of: Mapping[str, str]': 'x=2', 'all_of: Mapping[str, str] | None = None': 'x=2',
+    'all_of: Annotated[dict[str, str] | None, "a note"] = None': 'x=2', 'all_of: SimpleNamespace': 'x=2',
+    'all_of: SimpleNamespace | None = None': 'x=2', 'all_of: "Anything"': 'x=2', 'data': 'x=2', 'all_of: dict[str, int], n: int = 0': 'x=2',
+}
+KINDS_OF_LINKED = '''
+import enum, attrs, msgspec, pydantic
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional, TypedDict, Union
+from typing_extensions import TypeAliasType
+from fasthtml.http.sources import query
+Choice, New, Alias = enum.Enum('Choice', {'two': 2}), NewType('New', int), TypeAliasType('Alias', Optional[int])
+AliasOfPinned, Anything = TypeAliasType('AliasOfPinned', Annotated[int, query('n')] | None), dict
+@dataclass
+class Item: n: int = 0
+@dataclass
+class Pinned: n: Annotated[int, query('m')] = 0
+class Model(pydantic.BaseModel): n: int = 0
+class Struct(msgspec.Struct): n: int = 0
+class Typed(TypedDict, total=False): n: int
+class Named(NamedTuple): n: int = 0
+class Space(SimpleNamespace): n: int = 0
+@attrs.define
+class Attrs: n: int = 0
+class Built:
+    @classmethod
+    def __from_request__(cls, n: int | None = None): return cls()
+class ByRequest:
+    @classmethod
+    def __from_request__(cls, req): return cls()
+'''
+
+
+def handler_with(parameters, strings):
+    module = types.ModuleType('handlers_for_a_test')
+    vars(module)['DONE'] = DONE
+    sys.modules[module.__name__] = module
+    text = f'{KINDS_OF_LINKED}\ndef run({parameters}):\n    DONE.append(2)\n    return "done"\n'
+    exec(compile(('from __future__ import annotations\n' if strings else '') + text, __file__, 'exec', dont_inherit=True), vars(module))
+    return module.run
+
+
+def wrapped(f):
+    @functools.wraps(f)
+    def inner(*args, **kw): return f(*args, **kw)
+    return inner
+
+
+def by_router(app, f):
+    ar, outer = APIRouter(), APIRouter()
+    ar('/x')(f)
+    outer.include(ar)
+    outer.to_app(app)
+
+
+REGISTER = {'route': lambda app, f: app.route('/x')(f), 'APIRouter': by_router, 'add_route': lambda app, f: app.add_route('/x', f),
+            'partial': lambda app, f: app.route('/x')(functools.partial(f)), 'decorated': lambda app, f: app.route('/x')(wrapped(f))}
+
+
+@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
+@pytest.mark.parametrize('parameters', LINKED)
+def test_whatever_the_annotation_a_link_that_fills_it_runs_nothing(parameters, strings):
+    for way, register in REGISTER.items():
+        app = FastHTML(secret_key='k')
+        register(app, handler_with(parameters, strings))
+        client = client_of(app)
+        DONE.clear()
+        assert client.get(f'/x?{LINKED[parameters]}', headers=CROSS).status_code == 403 and not DONE, way
+        assert client.get(f'/x?{LINKED[parameters]}').status_code == 200 and DONE == [2], way
+        page = client.get('/x?utm_source=news', headers=CROSS).status_code
+        assert page == 403 if LINKED[parameters] == 'x=2' else page in (200, 400), way
+
+
+# A query cannot fill these
+NOT_LINKED = ['n: Annotated[int, form] = 0', 'n: Annotated[int, form] | None = None', 'n: "Annotated[str, header] | None" = None',
+              'n: Annotated[str, cookie] = ""',
+              'session', 'req: Request', 'req: "Request | None"', 'item: Posted', 'item: Posted | None = None', 'n=1']
+MORE_KINDS = '''
+from starlette.requests import Request
+from fasthtml.http.sources import cookie, form, header
+@dataclass
+class Posted: n: Annotated[int, form] = 0
+'''
+
+
+@pytest.mark.filterwarnings('ignore:`n` in')
+@pytest.mark.parametrize('parameters', NOT_LINKED)
+def test_a_link_leads_to_a_page_whose_parameters_no_query_fills(parameters, monkeypatch):
+    monkeypatch.setitem(globals(), 'KINDS_OF_LINKED', KINDS_OF_LINKED + MORE_KINDS)
+    for strings in (False, True):
+        app = FastHTML(secret_key='k')
+        app.route('/x')(handler_with(parameters, strings))
+        assert client_of(app).get('/x?n=2&utm_source=x', headers=CROSS).status_code == 200
 
 
 # Over plain HTTP browsers send no Sec-Fetch-Site. Where the link was → may it lead here?
