@@ -30,7 +30,7 @@ from .records import Member, Record, is_box, make_cast, spellings, type_hints
 from .sources import SAID, SourceMarker, Source, annotation_parts, bare_type, make_find, pins, whence
 
 # %% ../../nbs/api/http/12_params.ipynb #ce6fa5a6
-from .requests import aside
+from .requests import Body, aside
 from .sources import cookie as cookie, form as form, header as header, path as path, query as query
 
 # %% ../../nbs/api/http/12_params.ipynb #4a5a693b
@@ -128,8 +128,10 @@ def _field_getter(name: str, cast: Cast, default: Any, keys: tuple[str, ...], so
         if find(src) is None and (sent := array(src)) is not None: return refuse(sent, src)
         return one(src)
     def box(src): return False if find(src) is None and from_form(src) else one(src)
-    if default is _MISSING and is_box(cast) and 'body' in sources: return box
-    return all_of if cast.many else anything if cast.whole else one
+    get: Any = all_of if cast.many else anything if cast.whole else one
+    if default is _MISSING and is_box(cast) and 'body' in sources: get = box
+    get.keys = keys
+    return get
 
 def _errors_of(error: BadValue, name: str, source: str) -> list[FieldError]:
     return [FieldError(join_path(name, f.path), source, f.expected, f.got) for f in error.faults]
@@ -143,18 +145,28 @@ class _RecordGetter:
     default: Any
     places: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]  # Field → its keys, and the sources that have them
     finds: dict[str, Callable] = field(init=False)
+    others: frozenset[str] = frozenset()    # Fields of the handler's other parameters
+
+    @property
+    def keys(self) -> frozenset[str]: return self.record.keys
 
     def __post_init__(self): self.finds = {m.name: make_find(*self.places[m.name], m.cast.whole) for m in self.record.members}
 
     def __call__(self, src: Source) -> Any:
         if self.default is not _MISSING and not any(f(src) for f in self.finds.values()): return self.default
-        try: return self.record.build(lambda m: self.find(m, src))
+        try: return self.record.build(lambda m: self.find(m, src), self.rest(src))
         except BadValue as e: raise _Refused([self.error(f, src) for f in e.faults]) from e
 
     def error(self, fault: Fault, src: Source) -> FieldError:
         top = fault.path.partition('.')[0].partition('[')[0]
         source = next((whence(*self.places[m.name], src) for m in self.record.members if top in (m.name, *m.keys)), 'body')
         return FieldError(fault.path or self.name, source, fault.expected, fault.got)
+
+    def rest(self, src: Source) -> Mapping[str, Any]:
+        "What was said, in the body or else in the query, and no parameter has a field for"
+        if not (self.record.strict or self.record.passes): return {}
+        said = src.body.data if src.body and src.body.kind in ('form', 'multipart', 'json') else Body(src.query).data
+        return {k: v for k, v in self.record.rest(said).items() if k not in self.others and k not in src.path}
 
     def sketch(self, src: Source) -> Any:
         return self.record.sketch(lambda m: self.find(m, src))
@@ -276,6 +288,11 @@ class Plan:
     def empty(self) -> bool:
         "Takes nothing"
         return not (self.args or self.kwargs)
+
+    @property
+    def getters(self) -> list[Getter]:
+        "All of them, in order"
+        return [*self.args, *self.kwargs.values()]
 
     @property
     def needs_errors(self) -> bool:
@@ -569,4 +586,10 @@ def make_plan(
         getter = _getter(_Param(plan, p.name, ann, p.default, i == 0, path_names, extra))
         if p.kind is p.KEYWORD_ONLY: plan.kwargs[p.name] = getter
         else: plan.args.append(getter)
+    for get in plan.getters:
+        if isinstance(get, _RecordGetter): get.others = frozenset(k for o in plan.getters if o is not get for k in _keys_of(o))
     return plan
+
+def _keys_of(get: Any) -> Iterable[str]:
+    "The fields that a getter reads"
+    return [k for o in get.plan.getters for k in _keys_of(o)] if isinstance(get, _BuiltGetter) else getattr(get, 'keys', ())

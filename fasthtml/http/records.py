@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, reduce
+from itertools import islice
 from numbers import Number
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from .casts import (
-    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, any_cast, describe_value, dict_cast, either, enum_cast, file_cast, is_blank, join_path,
-    list_cast, literal_cast, parsed_date, scalars, short_number, tuple_cast, union_cast)
+    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, Fit, any_cast, choice_key, describe_value, dict_cast, either, enum_cast, file_cast,
+    fit_of, is_blank, join_path, list_cast, literal_cast, parsed_date, scalars, short_key, short_number,
+    tuple_cast, union_cast)
 from .hints import is_library
 from .texts import Text
 
@@ -64,11 +66,18 @@ class Record:
     cls: type
     members: tuple[Member, ...]
     make: Callable[[dict], Any]         # Field values → the finished thing
-    draft: Callable[[dict], Any]        # As `make`, for values that may be wrong; does not raise
+    draft: Callable[[dict], Any]        # As `make`, for values that may be wrong
+    strict: bool = False                # A field that it does not have is a mistake
+    passes: bool = False                # The constructor is given such fields
 
-    def build(self, find: FieldFinder) -> Any:
+    def build(self,
+        find: FieldFinder,
+        rest: Mapping[str, Any] = {},   # Fields that it does not have, if it is `strict`, or `passes` them
+    ) -> Any:
         "The finished thing, or BadValue with every mistake"
-        values, faults = {}, []
+        values, faults = dict(rest) if self.passes else {}, []
+        unknown = () if self.passes else islice(rest.items(), MAX_FAULTS)
+        faults += [Fault(short_key(k), Text('no_other'), describe_value(v)) for k, v in unknown]
         for m in self.members:
             try: there, value = m.take(find(m))
             except BadValue as e:
@@ -89,7 +98,17 @@ class Record:
             try: there, value = m.take(found)
             except BadValue: there, value = bool(found), found and (found if m.cast.many else found[-1])
             if there: values[m.name] = value
-        return self.draft(values)
+        try: return self.draft(values)
+        except Exception: return SimpleNamespace(**values)      # its constructor checks; a form needs only the values
+
+    @property
+    def keys(self) -> frozenset[str]:
+        "All names under which a client may send its fields"
+        return frozenset(k for m in self.members for k in m.keys)
+
+    def rest(self, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        "Of what was said, the fields that it does not have, if it matters"
+        return {k: v for k, v in said.items() if k not in self.keys} if self.strict or self.passes else {}
 
 # %% ../../nbs/api/http/11_records.ipynb #7993b145
 def _values_in(obj: Mapping, m: Member) -> list | None:
@@ -99,13 +118,33 @@ def _values_in(obj: Mapping, m: Member) -> list | None:
         if v is not None or m.cast.whole and k in obj: return v if isinstance(v, list) and not m.cast.whole else [v]
     return None
 
-def record_cast(record: Record) -> Cast:
+def record_cast(
+    record: Record,
+    tag: Fault | None = None,   # What is wrong if the field is missing that names it in a union
+) -> Cast:
     "A cast that fills `record` from a JSON object"
     def fill(obj):
         if type(obj) is record.cls: return obj
         if not isinstance(obj, Mapping): raise ValueError
-        return record.build(lambda m: _values_in(obj, m))
-    return Cast(fill, Text('object'), record=record)
+        return record.build(lambda m: _values_in(obj, m), record.rest(obj))
+    def fit(obj):
+        if type(obj) is record.cls: return Fit(0, len(record.members))
+        if not isinstance(obj, Mapping): return None
+        differ, used = len(record.rest(obj)) if record.strict else 0, 0
+        for m in record.members:
+            found = _values_in(obj, m)
+            if found is None: continue
+            inner, used = _fit_in(m.cast, found), used + 1
+            differ, used = differ + inner.differ, used + inner.used
+        return Fit(differ, used)
+    return Cast(fill, Text('object'), record=record, fit=fit, tag=tag)
+
+def _fit_in(cast: Cast, found: list) -> Fit:
+    "How well the values of a field fit it"
+    if not found: return Fit()
+    value = found if cast.many else found[-1]
+    if cast.choices: return Fit() if isinstance(value, list) or is_blank(value) or choice_key(value) in cast.choices else Fit(1)
+    return Fit() if cast.fit is None else fit_of(cast, value) or Fit(1)
 
 # %% ../../nbs/api/http/11_records.ipynb #a6dd0635
 def type_hints(
@@ -166,10 +205,13 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
-    def draft(values):
-        try: return cls(**{n: None for n, required in needed.items() if required} | values)
-        except Exception: return SimpleNamespace(**values)      # its constructor checks; a form needs only the values
-    return record_cast(Record(cls, members, lambda values: cls(**values), draft))
+    def draft(values): return cls(**{n: None for n, required in needed.items() if required} | values)
+    extra = _extra_of(getattr(cls, '__pydantic_config__', {})) if dataclasses.is_dataclass(cls) else {}
+    return record_cast(Record(cls, members, lambda values: cls(**values), draft, **extra))
+
+def _extra_of(config: Mapping[str, Any]) -> dict[str, bool]:
+    "What a configuration of pydantic says of fields that a record does not have"
+    return {'strict': config.get('extra') == 'forbid', 'passes': config.get('extra') == 'allow'}
 
 # %% ../../nbs/api/http/11_records.ipynb #a21c8837
 def _pydantic(annotation: Any, wanted: Mapping[str, str] = {}) -> Cast:
@@ -331,14 +373,17 @@ def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
         except TypeError: own = any_cast            # a type that only pydantic knows
         else: wanted[info.alias or name] = own.expected
         many = _many(info.annotation)
-        raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many)
+        raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many,
+                                  choices=own.choices, fit=own.fit if own.many == many else None)
         if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
         elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
         ann = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         return Member(info.alias or name, tuple(keys), raw, False, info.is_required(), info.is_required() and is_box(own), ann)
     wanted, blanks = {}, _Blanks(cast)
     members = tuple(member(n, i) for n, i in cls.model_fields.items())
-    return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values)))
+    extra = _extra_of(cls.model_config)
+    extra['passes'] = any(extra.values())       # pydantic says that they are forbidden, with all other mistakes
+    return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values), **extra))
 
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
@@ -374,7 +419,18 @@ def _struct(cls: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> C
         return _member(f.name, keys, cast(hints[f.name]), f.required, hints[f.name])
     members = tuple(map(member, msgspec.structs.fields(cls)))
     empty = {m.name: None for m in members if m.required}
-    return record_cast(Record(cls, members, lambda values: cls(**values), lambda values: cls(**empty | values)))
+    config, tag = cls.__struct_config__, _tag_of(cls)
+    if tag and tag.path in {m.name for m in members}: tag = None
+    if tag: members = (Member(tag.path, (tag.path,), literal_cast(config.tag), False), *members)
+    def make(values): return cls(**{k: v for k, v in values.items() if tag is None or k != tag.path})
+    def draft(values): return make(empty | values)
+    return record_cast(Record(cls, members, make, draft, strict=config.forbid_unknown_fields), tag)
+
+def _tag_of(cls: type) -> Fault | None:
+    "What is wrong without the field that names a Struct in a union; None if none does"
+    config = getattr(cls, '__struct_config__', None)
+    if config is None or config.tag is None: return None
+    return Fault(config.tag_field, literal_cast(config.tag).expected, None)
 
 # %% ../../nbs/api/http/11_records.ipynb #e44a8e9e
 _collections: Mapping[Any, Callable] = types.MappingProxyType({
@@ -421,7 +477,9 @@ class _Maker:
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"
-        if cls in self.records: return Cast(lambda v: self.records[cls].fn(v), Text('object'), record=cls)
+        if cls in self.records:
+            made = self.records     # which has the cast, once it is used
+            return Cast(lambda v: made[cls].fn(v), Text('object'), record=cls, fit=lambda v: made[cls].fit(v), tag=_tag_of(cls))
         self.records[cls] = None
         self.records[cls] = cast = make()
         return cast

@@ -12,7 +12,9 @@ import inspect
 import json
 import pkgutil
 import re
+import sys
 import time
+import types
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -259,6 +261,65 @@ def test_twice_the_input_takes_twice_the_time(name):
         small, large = growth(read, make, n, tries)
         if large <= LIMIT * max(small, 50e-6): return
     pytest.fail(f'{name}: {large * 1e3:.2f} ms for {8 * n} bytes, {small * 1e3:.2f} ms for {n}')
+
+
+# Types that contain themselves: what a level costs, by the kind of record, where the union stands, and what was sent
+
+RECORDS = {     # kind → the class, before its fields
+    'dataclass': '@dataclass\nclass {}:', 'TypedDict': 'class {}(TypedDict):', 'NamedTuple': 'class {}(NamedTuple):',
+    'attrs': '@attrs.define\nclass {}:', 'msgspec': 'class {}(msgspec.Struct):', 'plain class': '@fills\nclass {}:',
+    'SimpleNamespace': 'class {}(SimpleNamespace):', 'dict': 'class {}(dict):'}
+NESTED = {      # place → annotation of the field, what goes around a value, the innermost value
+    'list': ('list[A | B]', lambda v: [v], []), 'object in place of a list': ('list[A | B]', lambda v: v, []),
+    'field': ('A | B | int', lambda v: v, 1), 'Optional': ('A | B | None', lambda v: v, None),
+    'dict': ('dict[str, A | B]', lambda v: {'k': v}, {}), 'one list or another': ('list[A] | list[B]', lambda v: [v], []),
+    'one dict or another': ('dict[str, A] | dict[str, B]', lambda v: {'k': v}, {}), 'set': ('Sequence[A | B]', lambda v: [v], []),
+    'through another': ('Holder', lambda v: {'inner': v}, {'inner': 1}), 'three': ('list[A | B | C]', lambda v: [v], [])}
+HEAD = """from __future__ import annotations
+import attrs, msgspec, pydantic
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Literal, NamedTuple, TypedDict
+
+def fills(cls):
+    "A constructor that takes what the annotations say"
+    def init(self, op, items): self.op, self.items = op, items
+    cls.__init__ = init
+    return cls
+
+@dataclass
+class Holder:
+    inner: A | B | int
+"""
+
+
+def recursive(kind: str, items: str, tagged: bool):
+    "The cast of a union of records with a list of such unions"
+    module = types.ModuleType(f'recursive_{len(sys.modules)}')
+    sys.modules[module.__name__] = module
+    def one(name): return f"    op: {f'Literal[{name.lower()!r}]' if tagged else 'str'}\n    items: {items}"
+    classes = [RECORDS[kind].format(name) + '\n' + one(name) for name in 'ABC']
+    exec(HEAD + '\n'.join(classes), module.__dict__)
+    return make_cast(module.A | module.B if 'C' not in items else module.A | module.B | module.C)
+
+
+@pytest.mark.parametrize('sent', ['right', 'wrong'])
+@pytest.mark.parametrize('tagged', [True, False], ids=['tagged', 'alike'])
+@pytest.mark.parametrize('place', NESTED)
+@pytest.mark.parametrize('kind', RECORDS)
+def test_a_level_more_costs_what_a_level_costs(kind, place, tagged, sent):
+    items, around, last = NESTED[place]
+    read = recursive(kind, items, tagged)
+    def nested(levels):
+        value = {'op': 'b', 'items': last if sent == 'right' else {'wrong': 1}}
+        for _ in range(levels): value = {'op': 'b', 'items': around(value)}
+        return value
+    if sent == 'right': read(nested(40 if isinstance(last, (dict, list)) else 80))
+    for tries in (3, 10, 30):       # only a doubtful result is measured again
+        small, large = growth(read, nested, 2, tries)
+        if large <= LIMIT * max(small, 50e-6): return
+    pytest.fail(f'{large * 1e3:.2f} ms for 16 levels, {small * 1e3:.2f} ms for 2')
 
 
 def test_the_measure_finds_a_quadratic_parser():
