@@ -323,13 +323,14 @@ class Stream:
 def new_key(what: str) -> str: return f'{what}-{next(_keys)}'
 
 
-def is_stream(part: str) -> bool: return part in ('source', 'object')
+def is_stream(part: str) -> bool: return part in ('source', 'object', 'page')
 
 
 def connect(server: Server, part: str, shape: str, how: str, key: str, **options) -> Socket | Stream:
     "A client of one cell of the table, to which its function has said hello"
     path = f'/{part}/{shape}/{how}/{key}'
     if is_stream(part):
+        if part == 'page': options['HX_Request'] = 'true'   # the parts alone, without a page around them
         client = Stream(server.port, path, **options)
         assert client.recv().data == 'hello'
         return client

@@ -7,6 +7,7 @@ A cell that is left out has a reason here, and nowhere else.
 PARTS = {
     'source': 'an event stream whose events come from an iterator: EventStream(source)',
     'object': 'an event stream that a handler writes to: await stream.send(x)',
+    'page': 'a page in parts: a handler that yields, or gives a StreamingResponse',
     'conn': 'runs once beside the messages of a socket',
     'handler': 'runs for each message of a socket',
     'disconn': 'runs once when a socket has ended',
@@ -39,9 +40,22 @@ IN_A_THREAD = ('plain', 'partial_of_plain', 'callable_plain')  # What they do be
 BLOCKING = (*IN_A_THREAD, 'generator')
 
 LEFT_OUT = {
+    **{('page', shape): 'a handler that returns makes a whole page, and a plain generator is collected; `generator` is that of a response'
+       for shape in SHAPES if shape not in GENERATORS},
     **{('object', shape): 'a handler that yields makes a response of its parts; it has no stream to write to' for shape in GENERATORS},
     **{('source', shape): 'EventStream is given a generator, however its function was written: `async_generator` is this case'
        for shape in GENERATORS if shape not in ('async_generator', 'generator')},
+}
+
+# How a page in parts may come to its client, beside a route of the app
+PAGES = {
+    'router': 'a route of an APIRouter',
+    'mount': 'a route of an app that is mounted in this one',
+    'guard': 'what a guard of the route returns',
+    'guard_of_mount': 'what a guard of the mount returns',
+    'error': 'what an exception handler returns',
+    'response': 'a StreamingResponse of a handler',
+    'background': 'one with work in the background',
 }
 
 SERVERS = {

@@ -38,7 +38,7 @@ from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import AppName, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
-from ..realtime.servers import ServerConnection, send_with_room
+from ..realtime.servers import ServerConnection, hold_frames, hold_requests, send_with_room
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket
 from ..http.errors import error_views, foreign_page, http_error, only_ours, with_layers
@@ -69,6 +69,7 @@ from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle
 from ..realtime.lifespan import check_started, note_places
+from ..realtime import parts as _parts   # noqa: F401  pages in parts are connections
 from .live import Live, Regions
 from .work import Working
 
@@ -605,8 +606,7 @@ class Serving(Hooks, Starlette):
         outer, scope['app'] = scope.get('app'), self
         if outer is not None and outer is not self: self._enter_mounted(outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
-        languages = self.site.languages
-        token = None if languages is None else current_texts.set(languages.texts(scope['headers']))
+        token = current_texts.set(languages.texts(scope['headers'])) if (languages := self.site.languages) is not None else None
         server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None
         try:
             try: await self.middleware_stack(scope, receive, send if server is None else send_with_room(scope, send))
@@ -621,6 +621,7 @@ class Serving(Hooks, Starlette):
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
         server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits, scope.get('root_path', ''))
+        (hold_frames if scope['type'] == 'websocket' else hold_requests)(send)
         return server
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:

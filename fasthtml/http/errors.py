@@ -31,7 +31,7 @@ from starlette.websockets import WebSocket
 # %% ../../nbs/api/http/17_errors.ipynb #5615e245
 from ..html.element import FT, ft, to_html
 from ..html.htmx import HttpHeader
-from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names
+from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names, send_response
 from .pages import shows_itself
 from .params import BadInput, Source, make_plan
 from .requests import Request, query_fields, wants_json
@@ -222,7 +222,7 @@ class ErrorTable:
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)
-            await response(scope, receive, send)
+            await send_response(response, scope, receive, send, count=False)
         finally: scope.pop('fasthtml.source', None)
         if getattr(exc, 'answered', False): exc.__traceback__ = None   # kept in a module, it would collect the frames of every request
         exc.answered = True   # the first time it keeps them, for a program that reports it later
@@ -304,7 +304,7 @@ class ServerErrors(ServerErrorMiddleware):
             if scope.get('http_version', '2')[0] == '1': sent.add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started:
                 response = await self.response_to(StarletteRequest(scope), exc)
-                await response(scope, receive, sent)
+                await send_response(response, scope, receive, sent, count=False)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

@@ -7,7 +7,8 @@ __all__ = ['prepared_names', 'log', 'Beforeware', 'until_disconnect', 'cancel_on
            'MiddlewareBase', 'Site', 'skip_patterns', 'is_skipped', 'Guard', 'guard', 'opened_by_ending', 'LinkFields',
            'link_fields', 'call', 'fill_specials', 'fetch_session', 'invoke', 'own_lists', 'with_injects', 'answers',
            'inner_path', 'run_before', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint', 'source_of',
-           'own_page', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind', 'Guarded']
+           'own_page', 'send_parts', 'send_response', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind',
+           'Guarded']
 
 # %% ../../nbs/api/http/14_handlers.ipynb #ada1d282
 import asyncio
@@ -451,7 +452,8 @@ class Endpoint:
             else: await _finish(exchange, response)
         except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
-            exchange.send = exchange.stream = None   # a task that the program has begun may keep the exchange for long
+            # A task that the program has begun may keep the exchange for long; the next request of a pipeline begins in our context
+            exchange.send = exchange.stream = exchange.task = None
             current_exchange.set(outer)   # a token would be one object more while the request waits
             if exchange.source is not None and exchange.source.body is not None: exchange.source.body.close()
 
@@ -530,19 +532,47 @@ def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
     if isinstance(response, StreamingResponse): return _send_parts(exchange, response)
     return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
 
-async def _send_parts(exchange: Exchange, response: StreamingResponse) -> None:
-    "A page in parts may last as long as its client: it counts as an open stream"
-    scope, server = exchange.scope, exchange.scope.get('fasthtml.server')
-    limits, exchange.receive = server and server.limits, exchange.receive_beside()
-    send = exchange.send if scope['method'] != 'HEAD' else _ends_with_head(exchange.send)
+def _send_parts(exchange: Exchange, response: StreamingResponse) -> Awaitable[None]:
+    exchange.receive = exchange.receive_beside()
+    return send_parts(response, exchange.scope, exchange.receive, exchange.send)
+
+async def send_parts(
+    response: StreamingResponse, # Without background work
+    scope: Scope,
+    receive: Receive, # Says when the client leaves
+    send: Send,
+    count: bool = True # May limits refuse it?
+) -> None:
+    "A page in parts may last as long as its client: it is one of the app's connections"
+    server = scope.get('fasthtml.server')
+    limits = server and count and server.limits
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
         raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
-    try: await response(scope, exchange.receive, send)
+    try:
+        if scope['method'] == 'HEAD': await response(scope, receive, _ends_with_head(send))
+        elif server and server.lifecycle: await server.lifecycle.send_parts(response, scope, receive, send)   # of `realtime.parts`
+        else: await response(scope, receive, send)
     except _HeadSent:
         if close := getattr(response.body_iterator, 'aclose', None): await close()
     finally:
         if limits: limits.release(scope)
+
+async def send_response(
+    response: Any, # Of a guard or an exception handler
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    count: bool = True # May limits refuse a page in parts?
+) -> None:
+    "Send a response that no handler has returned"
+    if not isinstance(response, StreamingResponse): return await response(scope, receive, send)
+    task = response.background
+    if task is not None:
+        response = own_copy(response)
+        response.background = None
+    await send_parts(response, scope, for_leaving(scope, receive), send, count)
+    if task is not None: await task()
 
 class _HeadSent(Exception): "Nothing follows the head of a response to HEAD"
 
@@ -648,7 +678,7 @@ class Behind:
         finally:
             if source.body is not None: source.body.close()
         if not answers(answer): return False
-        await respond_to(answer, scope, self.site.page)(scope, receive, send)
+        await send_response(respond_to(answer, scope, self.site.page), scope, receive, send)
         return True
 
 # %% ../../nbs/api/http/14_handlers.ipynb #4693138b

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'lifecycle_of', 'made_by', 'report_missing', 'step_send',
            'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer', 'frame_reader', 'chunk_writer',
-           'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended',
-           'hypercorn_stop', 'send_with_room', 'running_loop']
+           'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop',
+           'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -272,6 +272,92 @@ def chunk_writer(
     except AttributeError as e:
         return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
     return chunks.write if chunked else None
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #6de7e9c2
+class _Pongs:
+    "Answers pings for uvicorn: while a client does not read, the last one only"
+    __slots__ = ('add', 'answer', 'last', 'protocol', 'resume')
+    def __init__(self, protocol: Any):
+        self.protocol, self.last = protocol, None
+        self.answer, self.resume, self.add = protocol.handle_ping, protocol.resume_writing, None
+        protocol.writable.is_set, protocol.transport.write, protocol.transport.is_closing, protocol.conn
+        if type(protocol).__name__ == 'WebSocketsSansIOProtocol':
+            self.add, _, _ = protocol.handle_cont, protocol.frames, protocol.conn.data_to_send
+            protocol.handle_cont = self.on_fragment
+        protocol.handle_ping, protocol.resume_writing = self.on_ping, self.on_resume
+
+    def on_ping(self, *event: Any) -> None:
+        "wsproto's protocol gives the ping, the other one has answered it already, in what it is about to send"
+        if self.protocol.writable.is_set(): return self.answer(*event)
+        if event: self.last = event
+        for frame in () if event else self.protocol.conn.data_to_send():
+            if frame[:1] == b'\x8a': self.last = frame   # a pong
+            else: self.protocol.transport.write(frame)
+
+    def on_resume(self) -> None:
+        "The client reads again"
+        self.resume()
+        last, self.last = self.last, None
+        if not last or getattr(self.protocol, 'close_sent', False) or self.protocol.transport.is_closing(): return
+        if isinstance(last, tuple): self.answer(*last)
+        else: self.protocol.transport.write(last)
+
+    def on_fragment(self, event: Any) -> None:
+        "Part of a message"
+        self.add(event)
+        if len(self.protocol.frames) > 1000: self.protocol.frames = [b''.join(self.protocol.frames)]
+
+class _Uncompressed:
+    "uvicorn's `Config`, for a socket without compression"
+    __slots__ = ('config', 'ws_per_message_deflate')
+    def __init__(self, config: Any): self.config, self.ws_per_message_deflate = config, False
+    def __getattr__(self, name: str) -> Any: return getattr(self.config, name)
+
+def hold_frames(
+    send: Callable,  # The server's own `send` of a socket that is not accepted yet
+) -> None:
+    "Bound what a client can make the server keep by frames that the app never sees"
+    protocol, name = protocol_of(send), None
+    if made_by(send, 'hypercorn'):
+        try: protocol.handshake.extensions = None   # those of the client
+        except AttributeError as e: return report_missing('hypercorn', f'`{e.name}`', 'a compressed message may take memory')
+    if (name := type(protocol).__name__) not in ('WebSocketsSansIOProtocol', 'WSProtocol'): return
+    try:
+        if name == 'WSProtocol': protocol.config = _Uncompressed(protocol.config)
+        _Pongs(protocol)
+    except AttributeError as e:
+        report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'pongs for a client that does not read may take memory')
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #693c1992
+class _Pipeline:
+    "Lets uvicorn read on while few requests wait"
+    __slots__ = ('flow', 'most', 'resume', 'waiting')
+    def __init__(self, flow: Any, waiting: Callable[[], int], most: int):
+        self.flow, self.resume, self.waiting, self.most = flow, flow.resume_reading, waiting, most
+        flow.read_paused
+        flow.resume_reading = self
+
+    def __call__(self) -> None:
+        if not self.flow.read_paused or self.waiting() <= self.most: self.resume()
+
+def hold_requests(
+    send: Callable,  # The server's own `send` of a request
+    most: int = 64,  # Requests that may wait while more are read
+) -> None:
+    "Bound what a client can make uvicorn keep by requests that it sends before it has got an answer"
+    cycle = protocol_of(send)
+    flow = getattr(cycle, 'flow', None)
+    if type(getattr(flow, 'resume_reading', None)) is _Pipeline: return   # this connection has had a request before
+    server, _, name = type(cycle).__module__.rpartition('.')
+    if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
+    try:
+        if name == 'httptools_impl': _Pipeline(cycle.flow, protocol_of(cycle.on_response).pipeline.__len__, most)
+        else:
+            conn, limit = cycle.conn, protocol_of(cycle.on_response).config.h11_max_incomplete_event_size
+            conn.trailing_data
+            _Pipeline(cycle.flow, lambda: len(conn.trailing_data[0]), max(limit or 0, 65536))   # bytes; one request may have so many
+    except AttributeError as e:
+        report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'requests that wait behind another one may take memory')
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #bcd75474
 def abort(

@@ -20,7 +20,7 @@ import psutil
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, StreamingResponse
 
-from fasthtml.common import EventStream, FastHTML, P, sse_message
+from fasthtml.common import APIRouter, EventStream, FastHTML, P, sse_message
 from guarantee_table import BRISK, DEAF, ENDED, EXIT, FAIL, FLOOD, FOREIGN, LEFT, ORDER, PULSE, QUIET, SPIN, STOP, cells
 
 logging.basicConfig(level=logging.INFO, format='LOG %(levelname)s %(name)s: %(message)s', stream=sys.stdout)
@@ -148,6 +148,21 @@ def object_stream() -> SimpleNamespace:
     return SimpleNamespace(**locals(), written_out=lambda f: lambda key, how: f(key, how))
 
 
+def page() -> SimpleNamespace:
+    "Each part is written as an event, so that the same client reads it"
+    async def async_generator(key: str, how: str):
+        with noted(key, 'page'):
+            async with contextlib.aclosing(steps(key, how)) as all_steps:
+                async for item in all_steps: yield f'data: {item}\n\n'
+
+    def lines(key: str, how: str):
+        with noted(key, 'page'):
+            for item in blocking_steps(key, how): yield f'data: {item}\n\n'
+
+    async def generator(key: str, how: str): return StreamingResponse(lines(key, how))
+    return SimpleNamespace(**locals(), written_out=lambda f: lambda key, how: f(key, how))
+
+
 def on_socket(part: str) -> SimpleNamespace:
     "`conn` and the message handler"
     async def coroutine(key: str, how: str, send):
@@ -185,7 +200,8 @@ def disconn() -> SimpleNamespace:
     return SimpleNamespace(**locals(), written_out=lambda f: lambda key, how, send, code, reason: f(key, how, send, code, reason))
 
 
-PARTS = {'source': source(), 'object': object_stream(), 'conn': on_socket('conn'), 'handler': on_socket('handler'), 'disconn': disconn()}
+PARTS = {'source': source(), 'object': object_stream(), 'page': page(), 'conn': on_socket('conn'),
+         'handler': on_socket('handler'), 'disconn': disconn()}
 
 
 # Their shapes
@@ -260,10 +276,40 @@ async def echo(n: int = 0): return f'echo {n}'
 for part, shape in cells():
     f, path = shaped(part, shape), f'/{part}/{shape}/{{how}}/{{key}}'
     match part:
-        case 'source' | 'object': app.get(path, name=f'{part}-{shape}')(f)
+        case 'source' | 'object' | 'page': app.get(path, name=f'{part}-{shape}')(f)
         case 'conn': app.ws(path, conn=f, disconn=PARTS['disconn'].coroutine)(echo)
         case 'handler': app.ws(path, disconn=PARTS['disconn'].coroutine)(f)
         case 'disconn': app.ws(path, conn=PARTS['conn'].coroutine, disconn=f)(echo)
+
+
+# Other ways in which a page in parts comes to its client
+
+class Streamed(Exception): "Its handler answers with a page in parts"
+
+write = PARTS['page'].async_generator
+router, inner, guarded = APIRouter(), FastHTML(secret_key='x'), FastHTML(secret_key='x')
+router.get('/pages/router/{how}/{key}')(write)
+router.to_app(app)
+inner.get('/{how}/{key}')(write)
+app.mount('/pages/mount', inner)
+guarded.get('/{how}/{key}')(lambda key, how: 'behind')
+
+
+def of_path(req): return write(*reversed(req.scope['path'].split('/')[-2:]))
+
+
+async def refusing(req): return StreamingResponse(of_path(req))
+
+
+async def fails(key: str, how: str): raise Streamed
+
+app.mount('/pages/guard_of_mount', guarded, before=refusing)
+app.get('/pages/guard/{how}/{key}', before=refusing)(lambda key, how: 'behind')
+app.get('/pages/error/{how}/{key}')(fails)
+app.exception_handlers[Streamed] = lambda req, exc: StreamingResponse(of_path(req), 200)
+app.get('/pages/response/{how}/{key}')(lambda key, how: StreamingResponse(write(key, how)))
+app.get('/pages/background/{how}/{key}')(
+    lambda key, how: StreamingResponse(write(key, how), background=BackgroundTask(note, key, 'background')))
 
 
 # What clients meet besides
@@ -439,6 +485,13 @@ async def state(mark: str, full: bool = False):
                       loops=sum(isinstance(o, asyncio.AbstractEventLoop) for o in gc.get_objects()))
     note('', 'mark', mark=mark)
     return found
+
+
+@app.get('/end/{key}/{why}')
+async def end(key: str, why: str):
+    "As a log-out, a look at the guards or the age of a connection does"
+    for connection in app.lifecycle.connections:
+        if connection.scope['path'].endswith(f'/{key}'): connection.end(why)
 
 
 @app.get('/gate/{key}/{what}')

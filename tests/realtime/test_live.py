@@ -1,6 +1,7 @@
 """Live regions over HTTP: who gets what, and what is refused. The browser is in `browser/test_live.py`."""
 import asyncio
 import base64
+import http.client
 import json
 import math
 import re
@@ -14,6 +15,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -98,6 +100,11 @@ def shop(**options):
 
     @app.get('/staff/events')
     def events(): return EventStream(app.channel('news'))
+
+    @app.get('/staff/parts')
+    async def parts():
+        yield Div('first')
+        await asyncio.sleep(3600)
 
     @app.get('/later')
     async def later(): return Titled('x', late(id=1))
@@ -347,17 +354,18 @@ def test_a_page_whose_person_has_gone_is_ended_at_the_next_look():
 
 
 def open_all(visitor, served):
-    "A page, a plain stream and a socket of one person; each with what waits for its end"
+    "A page, a plain stream, a socket and a page in parts of one person"
     page = visitor.request('POST', '/_live', dict(has=visitor.rows('/staff')))
     events = visitor.request('GET', '/staff/events')
     socket = connect(served.ws_url + '/staff/chat', additional_headers={'Cookie': visitor.cookie}).__enter__()
     socket.send('{"msg": "hello"}')
     assert socket.recv() == 'hello'
     Stream(page).until('live/checked')
-    return page, events, socket
+    return page, events, socket, visitor.request('GET', '/staff/parts')
 
 
-def ended(page, events, socket):
+def ended(page, events, socket, parts):
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)): parts.read()   # it does not look complete
     assert Stream(page).rest()[-1][0] == 'shutdown'
     assert Stream(events).rest()[-1][0] == 'shutdown'
     with pytest.raises(ConnectionClosed) as e: socket.recv(DEADLINE)
@@ -376,7 +384,7 @@ def test_forget_ends_streams_sockets_and_pages_of_one_person(app, served):
     his[2].send('{"msg": "still"}')
     assert his[2].recv() == 'still'
     his[2].close()
-    for response in his[:2]: response.close()
+    for response in (his[0], his[1], his[3]): response.close()
 
 
 def slow_shop(**options):
@@ -414,6 +422,14 @@ def slow_shop(**options):
         await work()
         await stream.send('first')
         return stream
+    @app.get('/staff/parts')
+    async def of_parts():
+        await work()
+        yield 'first'
+    @app.get('/staff/parts_later')
+    async def of_parts_later():
+        await work()
+        return StreamingResponse(words())
     @app.get('/staff/guarded', before=work)
     def guarded(): return EventStream(app.state.news)
     @app.ws('/staff/socket', before=work, channels=[app.state.news])
@@ -429,13 +445,13 @@ def ends_at_once(how, visitor, served):
     "Open it; returns when it has ended"
     if how != 'socket':
         response = visitor.request('POST', '/_live', dict(has=visitor.known)) if how == 'page' else visitor.request('GET', f'/staff/{how}')
-        return Stream(response).rest()[-1][0]
+        return response.status if 'parts' in how else Stream(response).rest()[-1][0]
     with connect(served.ws_url + '/staff/socket', additional_headers={'Cookie': visitor.cookie}) as ws:
         with pytest.raises(ConnectionClosed) as e: ws.recv(DEADLINE)
         return e.value.rcvd.code
 
 
-@pytest.mark.parametrize('how', 'channel channels thread source sent guarded page socket'.split())
+@pytest.mark.parametrize('how', 'channel channels thread source sent guarded page parts parts_later socket'.split())
 def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
     app = slow_shop()
     with serve(app) as served, ThreadPoolExecutor(1) as pool:
@@ -450,7 +466,7 @@ def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
         served.call(lambda: app.regions.here().topics.start(app.forget('ann')))
         served.call(lambda: None)
         app.state.go.set()
-        assert opening.result() == (1012 if how == 'socket' else 'shutdown')
+        assert opening.result() == (1012 if how == 'socket' else 503 if 'parts' in how else 'shutdown')
         back = ann.request('GET', '/staff/channel')   # she was let in afterwards
         wait_until(lambda: len(app.state.news) == 1)  # this thread may have the headers before
         app.state.news.publish_sync('hello', 'greeting')
@@ -498,7 +514,7 @@ def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path, path)
     with serve(app) as served:
         visitor = Visitor(served)
         visitor.get('/login?user=ann')
-        _, events, socket = open_all(visitor, served)
+        _, events, socket, parts = open_all(visitor, served)
         here, = app.regions.loops.values()
         for _ in range(2):   # guards are asked again, and nothing is ended
             before = dict(here.connections)
@@ -507,6 +523,7 @@ def test_what_is_open_ends_when_a_session_on_the_server_has_gone(tmp_path, path)
         socket.send('{"msg": "there"}')
         assert socket.recv() == 'there'
         visitor.get(path)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)): parts.read()
         assert Stream(events).rest()[-1][0] == 'shutdown'
         with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
 

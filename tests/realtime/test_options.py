@@ -320,7 +320,8 @@ def test_publish_in_a_script_is_a_coroutine():
 
 # The age of a connection
 
-AGED = {'channel': 'http', 'source': 'http', 'object': 'http', 'socket': 'websocket', 'conn': 'websocket', 'busy': 'websocket'}
+AGED = {'channel': 'http', 'source': 'http', 'object': 'http', 'parts': 'http',
+        'socket': 'websocket', 'conn': 'websocket', 'busy': 'websocket'}
 
 def aged_app(codes):
     app = FastHTML(secret_key='x', limits=Limits(age=1000))
@@ -338,6 +339,11 @@ def aged_app(codes):
     async def in_object():
         stream = EventStream()
         while await stream.send('still here'): await asyncio.sleep(100)
+    @app.get('/parts')
+    async def parts():
+        while True:
+            yield 'still here'
+            await asyncio.sleep(100)
     async def conn(send):
         while True:
             await send('still here')
@@ -369,6 +375,7 @@ def test_a_connection_ends_at_its_age_so_that_the_client_reconnects(kind):
     assert max(seconds) - min(seconds) > 50
     for client in clients:
         if AGED[kind] == 'websocket': assert [m.get('code') for m in client.sent if m['type'] == 'websocket.close'] == [1012]
+        elif kind == 'parts': assert client.sent[-1]['more_body']   # it does not look complete
         else:
             events = parse_events(client.body.decode())
             assert not {e.event for e in events} & {'close', 'shutdown', 'failed'}

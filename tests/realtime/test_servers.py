@@ -53,6 +53,20 @@ class WithoutState:
         return getattr(self._protocol, name)
 
 
+class OtherFlow(uvicorn.protocols.http.httptools_impl.FlowControl):
+    "uvicorn's flow control under another name for what it knows"
+    is_paused = False
+    def pause_reading(self):
+        self.is_paused = True
+        self._transport.pause_reading()
+    def resume_reading(self):
+        self.is_paused = False
+        self._transport.resume_reading()
+    def __getattribute__(self, name):
+        if name == 'read_paused': raise AttributeError(f'no {name}', name=name, obj=self)
+        return super().__getattribute__(name)
+
+
 # What is renamed: module, pattern, replacement, and what the log names (None: nothing is lost that a stream or socket needs)
 ROWS = {
     'as it is': (SANSIO, 'class WebSocketsSansIOProtocol', 'class WebSocketsSansIOProtocol', None),
@@ -64,12 +78,18 @@ ROWS = {
     'queue': (SANSIO, r'\bself\.queue\b', 'self.messages', '`queue`'),
     'read_paused': (SANSIO, r'\bread_paused\b', 'is_paused', '`read_paused`'),
     'close_sent': (SANSIO, r'\bself\.close_sent\b', 'self.has_closed', None),
+    'handle_ping': (SANSIO, r'\bhandle_ping\b', 'on_ping', '`handle_ping`'),
+    'handle_cont': (SANSIO, r'\bhandle_cont\b', 'on_fragment', '`handle_cont`'),
+    'frames': (SANSIO, r'\bself\.frames\b', 'self.parts', '`frames`'),
     'conn.state': (SANSIO, r'self\.conn = ServerProtocol\(', 'self.conn = WithoutState_(', '`state`'),
     'send of streams is a function': (HTTPTOOLS, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),
     'send of streams is a function (h11)': (H11, r'self\.receive, self\.send\b', 'self.receive, (lambda m: self.send(m))', '`send`'),
     'transport of streams': (HTTPTOOLS, r'\bself\.transport\b', 'self.connection_transport', '`transport`'),
     'flow': (HTTPTOOLS, r'\bself\.flow\b', 'self.flow_control', '`flow`'),
     'chunked_encoding': (HTTPTOOLS, r'\bself\.chunked_encoding\b', 'self.is_chunked', '`chunked_encoding`'),
+    'pipeline': (HTTPTOOLS, r'\bself\.pipeline\b', 'self.waiting', '`pipeline`'),
+    'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', '`on_response`'),
+    'read_paused of the flow': (HTTPTOOLS, r'self\.flow = FlowControl\(transport\)', 'self.flow = OtherFlow_(transport)', '`read_paused`'),
     'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
     'lifespan of the server': (SERVER, r'\bself\.lifespan\b', 'self.life', None),
     'on_tick': (SERVER, r'\bon_tick\b', 'on_beat', '`Server.on_tick`'),
@@ -128,6 +148,7 @@ def served(app, row):
     made = changed(module, pattern, replacement)
     made.WithoutState_ = lambda *args, **kwargs: WithoutState(
         uvicorn.protocols.websockets.websockets_sansio_impl.ServerProtocol(*args, **kwargs))
+    made.OtherFlow_ = OtherFlow
     config = uvicorn.Config(app, host='127.0.0.1', port=0, log_level='warning', http='h11' if module == H11 else 'httptools')
     config.load()
     if module == SANSIO:
