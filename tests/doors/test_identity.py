@@ -23,7 +23,7 @@ from starlette.websockets import WebSocketDisconnect
 from fasthtml.app.app import FastHTML
 from fasthtml.app.oauth import Info, OAuth, WebClient
 from fasthtml.common import P
-from fasthtml.http.sessions import SessionStore, SqliteSessions, encode_session
+from fasthtml.http.sessions import AtomicStore, SessionStore, SqliteSessions, encode_session
 from fasthtml.testing import AsyncClient, Client
 from support import DEADLINE
 
@@ -252,7 +252,7 @@ class Away(SqliteSessions):
     def __init__(self, path, broken):
         super().__init__(path)
         self.broken, self.calls = broken, []
-        for name in ('load', 'save', 'drop'): setattr(self, name, self._failing(name, getattr(super(), name)))
+        for name in ('load', 'save', 'drop', 'update', 'take', 'copy'): setattr(self, name, self._failing(name, getattr(super(), name)))
 
     def _failing(self, name, method):
         async def call(*args):
@@ -347,7 +347,7 @@ def test_what_needs_its_session_gets_503_and_the_log_says_why(path, tmp_path, ca
     assert with_cookie(app).get('/nothing').status_code == 200
 
 
-@pytest.mark.parametrize('path, broken', [('/writes', 'save'), ('/renews', 'drop')])
+@pytest.mark.parametrize('path, broken', [('/writes', 'update'), ('/renews', 'take')])
 def test_what_cannot_be_written_is_503_too(path, broken, tmp_path):
     store = Away(tmp_path/'s.db', set())
     app = shop(store, tmp_path)
@@ -372,8 +372,8 @@ def test_a_socket_that_needs_its_session_is_closed(path, tmp_path):
 
 
 def test_every_method_of_a_store_is_in_the_table():
-    methods = {n for n, f in vars(SessionStore).items() if inspect.iscoroutinefunction(f)}
-    assert methods == {'load', 'save', 'drop', 'close'}
+    methods = {n for n, f in (vars(SessionStore) | vars(AtomicStore)).items() if inspect.iscoroutinefunction(f)}
+    assert methods == {'load', 'save', 'drop', 'close', 'update', 'take', 'copy'}
 
 
 

@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import json
+import operator
 import os
 import sqlite3
 import stat
@@ -304,6 +305,11 @@ def valkey():
         server.stop()
 
 
+class FourMethods:
+    "A store as a program may write it"
+    def __init__(self, store): self.load, self.save, self.drop, self.close = store.load, store.save, store.drop, store.close
+
+
 @pytest.fixture(params=['sqlite', 'redis'])
 def make_store(request, tmp_path):
     if request.param == 'redis':
@@ -313,7 +319,7 @@ def make_store(request, tmp_path):
     stores = []
     def make(**kw):
         stores.append(SqliteSessions(tmp_path/'s.db', **kw))
-        return stores[-1]
+        return stores[-1] if request.param == 'sqlite' else FourMethods(stores[-1])
     yield make
     for s in stores: anyio.run(s.close)
 
@@ -370,42 +376,182 @@ async def test_requests_at_the_same_time_do_not_undo_each_other(make_store):
         assert (await client.get('/look')).json() == {'n': 1, 'a': 1, 'b': 1}
 
 
-def writes(session): session['own'] = 1
-def writes_and_renews(session): session.update(own=1), session.renew()
-def only_renews(session): session.renew()
-def changes_within(session): session['todos'].append(1), session.renew()
+def nested(session, user): user['seen'] += 1
+def assigned(session, user): session['user'] = {**user, 'seen': 5}
+def updated(session, user): session.update(user={**user, 'seen': 5})
+def merged(session, user): operator.ior(session, {'user': {**user, 'seen': 5}})
+def popped_and_assigned(session, user): session['user'] = {**(session.pop('user', None) or user), 'seen': 5}
+def popped_and_set_by_default(session, user):
+    session.pop('user', None)
+    session.setdefault('user', {**user, 'seen': 5})
+def cleared_and_set_again(session, user):
+    everything = {**session, 'user': {**user, 'seen': 5}}
+    session.clear()
+    session.update(everything)
+def nothing(session, user): pass
+
+CHANGES = [nested, assigned, updated, merged, popped_and_assigned, popped_and_set_by_default, cleared_and_set_again, nothing]
+
+def by_clear(session): session.clear()
+def by_pop(session):
+    session.pop('user')
+    session['theirs'] = 1
+def by_del_and_renew(session):
+    del session['user']
+    session.renew()
+def by_pop_before_another_login(session): by_pop(session)
+
+OUT = [by_clear, by_pop, by_del_and_renew, by_pop_before_another_login]
+UNDER_WAY = ['request', 'request that renews', 'request that saves', 'stream', 'socket']
 
 
-@pytest.mark.parametrize('late', [writes, writes_and_renews, only_renews, changes_within])
-@pytest.mark.parametrize('out', ['/clear', '/out'])
-async def test_what_a_logout_has_ended_does_not_come_back_with_a_request_that_was_under_way(make_store, out, late):
-    "A new id, as another login gives it, keeps what that request has written itself"
-    go, inside = anyio.Event(), anyio.Event()
-    async def slowly(request):
+def way_of(app, kind, work):
+    "A request, stream or socket: `work` is called with the session, and the response is given"
+    async def request(request):
+        await work(request.session)
+        if 'renews' in kind: request.session.renew()
+        return JSONResponse({})
+    async def stream(request):
         dict(request.session)
+        async def body():
+            yield b'a'
+            await work(request.session)
+        return StreamingResponse(body())
+    async def socket(ws):
+        await ws.accept()
+        async for _ in ws.iter_text(): await work(ws.session)
+    route = {'stream': Route('/way', stream), 'socket': WebSocketRoute('/way', socket)}.get(kind, Route('/way', request))
+    app.app.routes.insert(0, route)
+    async def run(cookie):
+        if kind != 'socket':
+            return (await AsyncClient(app).get('/way', headers={'cookie': cookie})).headers.get_list('set-cookie')
+        inbox = asyncio.Queue()
+        messages = {'type': 'websocket.receive', 'text': 'hi'}, {'type': 'websocket.receive', 'text': 'again'}
+        for message in ({'type': 'websocket.connect'}, *messages, {'type': 'websocket.disconnect', 'code': 1000}): await inbox.put(message)
+        scope = {'type': 'websocket', 'path': '/way', 'raw_path': b'/way', 'query_string': b'', 'scheme': 'ws', 'subprotocols': [],
+                 'headers': [(b'cookie', cookie.encode())], 'state': {}}
+        async def send(message): pass
+        await app(scope, inbox.get, send)
+        return []
+    return run
+
+
+@pytest.mark.parametrize('kind', UNDER_WAY)
+@pytest.mark.parametrize('out', OUT)
+@pytest.mark.parametrize('change', CHANGES)
+@pytest.mark.parametrize('make_store', ['sqlite', 'redis', 'four methods'], indirect=True)
+async def test_what_a_logout_has_ended_does_not_come_back_with_a_request_that_was_under_way(make_store, change, out, kind):
+    "Each change is tried twice, and what the request has added itself is kept, and what others have added"
+    store = make_store()
+    tells_logins_apart = hasattr(store, 'update')
+    inside, go = anyio.Event(), anyio.Event()
+    held = []
+    async def work(session):
+        if not held: held.append(session['user'])
         inside.set()
         await go.wait()
-        late(request.session)
+        change(session, held[0])
+        if kind == 'request that saves':
+            await session.save()
+            change(session, held[0])
+        session['own'] = 1
+    def sign_in(request):
+        request.session.update(user={'name': request.query_params['name'], 'seen': 0}, lang='en')
         return JSONResponse({})
-    def leave(request):
-        del request.session['user']
-        request.session.renew()
+    def sign_out(request):
+        out(request.session)
         return JSONResponse({})
-    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/slow', slowly), Route('/out', leave)]), store=make_store())
-    async with AsyncClient(app) as client, anyio.create_task_group() as tg:
-        for path in ('/login', '/append'): await client.get(path)
-        old, answers = {'cookie': f'session={client.cookies["session"]}'}, []
-        async def ask(): answers.append(await AsyncClient(app).get('/slow', headers=old))
-        tg.start_soon(ask)
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/in', sign_in), Route('/end', sign_out)]), store=store)
+    run = way_of(app, kind, work)
+    async with AsyncClient(app) as client:
+        await client.get('/in?name=ann')
+        old = f'session={client.cookies["session"]}'
+        late = asyncio.ensure_future(run(old))
         await inside.wait()
-        await client.get(out)
+        await AsyncClient(app).get('/end', headers={'cookie': old})
+        if out is by_pop_before_another_login: await AsyncClient(app).get('/in?name=bob', headers={'cookie': old})
         go.set()
-        while not answers: await anyio.sleep(0.01)
-        made = [o.partition(';')[0] for o in answers[0].headers.get_list('set-cookie')]
-        for cookie in (old['cookie'], *made):
+        made = [cookie.partition(';')[0] for cookie in await late]
+        user = {'name': 'bob', 'seen': 0} if out is by_pop_before_another_login else None
+        if user and not tells_logins_apart: return
+        alive = out in (by_pop, by_pop_before_another_login)
+        for cookie in {old, *made}:
             found = (await AsyncClient(app).get('/look', headers={'cookie': cookie})).json()
-            assert 'user' not in found
-            if cookie in made and late is writes_and_renews: assert found == {'own': 1}
+            if cookie == old and (not alive or kind == 'request that renews'): assert found == {}
+            elif not alive: assert found == {'own': 1}
+            else: assert found == {'own': 1, 'lang': 'en', 'theirs': 1} | ({'user': user} if user else {})
+
+
+async def test_of_two_changes_the_last_one_counts_and_taking_away_counts_always(make_store):
+    app = SessionMiddleware(Starlette(routes=ROUTES), store=make_store())
+    both, go = anyio.Event(), anyio.Event()
+    waiting = []
+    async def work(session):
+        place = len(waiting)
+        waiting.append(dict(session))
+        if place: both.set()
+        await go.wait()
+        session['user'] = f'changed by {place}'
+        if place: session.pop('gone')
+        else: session['gone'] += 1
+    run = way_of(app, 'request', work)
+    async with AsyncClient(app) as client:
+        for path in ('/put?k=gone&v=1', '/login'): await client.get(path)
+        cookie = f'session={client.cookies["session"]}'
+        app.app.routes.append(Route('/one', lambda request: JSONResponse({})))
+        found = [asyncio.ensure_future(run(cookie)) for _ in range(2)]
+        await both.wait()
+        go.set()
+        await asyncio.gather(*found, return_exceptions=True)
+        left = (await client.get('/look')).json()
+        assert left['user'].startswith('changed by') and 'gone' not in left
+
+
+@pytest.mark.parametrize('out', ['/clear', '/end'])
+async def test_a_session_that_gets_the_name_of_a_new_key_does_not_come_back_after_a_logout(make_store, out):
+    "A request has found the session by the old key when another one ends it"
+    store, found_it, go = make_store(), anyio.Event(), anyio.Event()
+    class Slow(FourMethods):
+        update, take, copy = store.update, store.take, store.copy
+        def __init__(self):
+            super().__init__(store)
+            self.first, load = True, store.load
+            async def slow(id):
+                found = await load(id)
+                if found and self.first:
+                    self.first = False
+                    found_it.set()
+                    await go.wait()
+                return found
+            self.load = slow
+    def end(request):
+        del request.session['user']
+        return JSONResponse({})
+    def app_of(key, store): return SessionMiddleware(Starlette(routes=[*ROUTES, Route('/end', end)]), key, store=store)
+    before, slow, quick = (app_of(key, one) for key, one in (('old', store), (['old', 'new'], Slow()), (['old', 'new'], store)))
+    async with AsyncClient(before) as client:
+        for path in ('/login', '/append'): await client.get(path)
+        headers = {'cookie': f'session={client.cookies["session"]}'}
+        late = asyncio.ensure_future(AsyncClient(slow).get('/look', headers=headers))
+        await found_it.wait()
+        await AsyncClient(quick).get(out, headers=headers)
+        go.set()
+        assert 'user' not in (await late).json()
+        for app in (before, slow, quick): assert 'user' not in (await AsyncClient(app).get('/look', headers=headers)).json()
+
+
+@pytest.mark.parametrize('name', ['', '\0', '\0#', '\0-user', '\0\0', 'ü', '__proto__'])
+def test_an_entry_may_have_any_name(make_store, name):
+    def write(request):
+        request.session.update({name: 1, 'user': 2})
+        return JSONResponse({})
+    def change(request):
+        request.session[name] += 1
+        return JSONResponse({})
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/write', write), Route('/change', change)]), store=make_store())
+    client = TestClient(app)
+    for path in ('/write', '/change'): client.get(path)
+    assert client.get('/look').json() == {name: 2, 'user': 2}
 
 
 def test_with_a_store_late_changes_and_sockets_are_kept(make_store, caplog):
@@ -431,14 +577,14 @@ def test_with_a_store_late_changes_and_sockets_are_kept(make_store, caplog):
 async def test_a_write_that_is_cut_off_is_kept_and_the_next_comes_after_it(make_store):
     "A server cancels the task of a socket while what it changed is on its way to the store"
     store, gate, began, inbox = make_store(), anyio.Event(), anyio.Event(), asyncio.Queue()
-    save, written = store.save, []
-    async def save_slowly(id, changed, removed, max_age):
+    update, written = store.update, []
+    async def update_slowly(id, changed, *rest):
         written.append(list(changed))
         if 'said' in changed:
             began.set()
             await gate.wait()
-        await save(id, changed, removed, max_age)
-    store.save = save_slowly
+        return await update(id, changed, *rest)
+    store.update = update_slowly
     async def on_socket(ws):
         await ws.accept()
         try:
