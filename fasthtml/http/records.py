@@ -13,7 +13,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, reduce
@@ -33,6 +33,14 @@ from .texts import Text
 def spellings(name: str) -> tuple[str, ...]:
     "The keys under which a client may send `name`"
     return (name, name.replace('_', '-')) if '_' in name else (name,)
+
+def _keys_apart(
+    read: Mapping[str, Iterable[str]],  # Field → what it is called, the first first
+    more: Mapping[str, Iterable[str]],  # Field → other spellings that are accepted
+) -> dict[str, tuple[str, ...]]:
+    "Field → its keys. What one field is called is no other spelling of another one"
+    taken = {k for keys in read.values() for k in keys}
+    return {n: tuple(dict.fromkeys((*keys, *(k for k in more[n] if k not in taken)))) for n, keys in read.items()}
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -199,15 +207,23 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     "A cast for a class of Python's own kinds"
     hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(cls, localns).items()}
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
+    called = _attrs_names(cls)
+    hints = {called.get(n, n): h for n, h in hints.items()}
     needed, row = _required(cls, hints), _is_row(cls)
-    kinds = {n: hints.get(n, str) for n in needed}
-    members = tuple(_member(n, spellings(n), cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
+    kinds, attribute = {n: hints.get(n, str) for n in needed}, {n: n for n in needed} | {alias: n for n, alias in called.items()}
+    keys = _keys_apart({n: (n,) for n in needed}, {n: (*spellings(n), attribute[n]) for n in needed})
+    members = tuple(_member(n, keys[n], cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
-    def draft(values): return cls(**{n: None for n, required in needed.items() if required} | values)
-    extra = _extra_of(getattr(cls, '__pydantic_config__', {})) if dataclasses.is_dataclass(cls) else {}
-    return record_cast(Record(cls, members, lambda values: cls(**values), draft, **extra))
+    def draft(values):
+        try: return cls(**{n: None for n, required in needed.items() if required} | values)
+        except Exception: return SimpleNamespace(**{attribute[n]: v for n, v in values.items()})  # which a form reads
+    return record_cast(Record(cls, members, lambda values: cls(**values), draft))
+
+def _attrs_names(cls: type) -> dict[str, str]:
+    "Attribute → parameter of the constructor, for a class of attrs"
+    return {a.name: getattr(a, 'alias', None) or a.name.lstrip('_') for a in getattr(cls, '__attrs_attrs__', ()) if a.init}
 
 def _extra_of(config: Mapping[str, Any]) -> dict[str, bool]:
     "What a configuration of pydantic says of fields that a record does not have"
@@ -268,7 +284,8 @@ _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of
     'greater_than_equal': ('at_least', 'ge'), 'less_than': ('below', 'lt'), 'less_than_equal': ('at_most', 'le'),
     'multiple_of': ('multiple_of', 'multiple_of'), 'decimal_max_digits': ('max_digits', 'max_digits'),
     'decimal_whole_digits': ('max_digits', 'whole_digits'), 'decimal_max_places': ('decimal_places', 'decimal_places'),
-    'extra_forbidden': ('no_other', ''), 'json_invalid': ('json', ''), 'json_type': ('json', '')})
+    **dict.fromkeys(('extra_forbidden', 'unexpected_keyword_argument'), ('no_other', '')),
+    'json_invalid': ('json', ''), 'json_type': ('json', '')})
 
 def _pydantic_text(error: Mapping) -> str:
     "What pydantic expected, in our words"
@@ -318,7 +335,8 @@ class _Blanks:
         if kind is tuple and args and args[-1] is not ...: return _same
         if kind in _collections: return self.items(args[0]) if args else _same
         if kind in _mappings and args: return self.values(self.of(args[1]))
-        if isinstance(kind, type) and (hasattr(kind, 'model_fields') or kind not in scalars and is_record(kind)): return self.record(kind)
+        if not isinstance(kind, type): return _same
+        if _pydantic_fields(kind) is not None or kind not in scalars and is_record(kind): return self.record(kind)
         return _same
 
     def own(self, ann: Any) -> Cast:
@@ -353,37 +371,73 @@ class _Blanks:
 
     def fields(self, cls: type) -> Iterator[tuple[str, tuple]]:
         "Key → cast of its own, what cleans its value, whether it is required"
-        if hasattr(cls, 'model_fields'):
-            found = [((i.alias, i.validation_alias, name), i.annotation, i.is_required()) for name, i in cls.model_fields.items()]
+        if (model := _pydantic_fields(cls)) is not None:
+            read = {name: _pydantic_keys(cls, name, i)[0] for name, i in model.items()}
+            found = [(read[name], i.annotation, i.is_required()) for name, i in model.items()]
         else:
             hints = type_hints(cls)
-            found = [((name,), hints[name], required) for name, required in _required(cls, hints).items() if name in hints]
+            struct = getattr(cls, '__struct_fields__', ()), getattr(cls, '__struct_encode_fields__', ())
+            called, needed = dict(zip(*struct, strict=True)), _required(cls, hints)
+            found = [((called.get(name, name),), hints[name], required) for name, required in needed.items() if name in hints]
         for keys, ann, required in found:
             made = self.own(ann), self.of(ann), required
-            yield from ((key, made) for key in keys if isinstance(key, str))
+            yield from ((key, made) for key in keys)
 
 _nothing = object()
 
 # %% ../../nbs/api/http/11_records.ipynb #2d33d298
+def _pydantic_fields(cls: type) -> dict[str, Any] | None:
+    "Fields of a model or a dataclass of pydantic that can be sent; None for another class"
+    if hasattr(cls, 'model_fields'): return dict(cls.model_fields)
+    found = getattr(cls, '__pydantic_fields__', None) if dataclasses.is_dataclass(cls) else None
+    if found is None or not {f.name for f in dataclasses.fields(cls)} <= found.keys(): return None   # a plain dataclass on top of one
+    return {name: i for name, i in found.items() if i.init is not False}
+
+def _pydantic_config(cls: type) -> Mapping[str, Any]: return getattr(cls, 'model_config', None) or getattr(cls, '__pydantic_config__', {})
+
+def _pydantic_keys(cls: type, name: str, info: Any) -> tuple[list[str], dict[str, bool]]:
+    "The keys that pydantic reads for a field, and those in which its AliasPaths begin, with whether a list is there"
+    config, alias = _pydantic_config(cls), info.validation_alias or info.alias
+    choices = [] if alias is None or config.get('validate_by_alias') is False else getattr(alias, 'choices', [alias])
+    keys = [o for o in choices if isinstance(o, str)]
+    if not choices or config.get('validate_by_name') or config.get('populate_by_name'): keys.append(name)
+    paths = [o.path for o in choices if not isinstance(o, str)]
+    return keys, {o[0]: len(o) > 1 and isinstance(o[1], int) for o in paths}
+
 def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
-    "A pydantic model as a record: values go to pydantic as they came, except for those that say nothing"
-    def member(name, info):
-        keys = dict.fromkeys(k for k in (info.alias, info.validation_alias, *spellings(name)) if isinstance(k, str))
-        try: own = cast(info.annotation)
-        except TypeError: own = any_cast            # a type that only pydantic knows
-        else: wanted[info.alias or name] = own.expected
-        many = _many(info.annotation)
-        raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many,
-                                  choices=own.choices, fit=own.fit if own.many == many else None)
-        if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
-        elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
+    "A pydantic model as a record: values go to pydantic as they came, under keys that it reads, except for those that say nothing"
+    fields = _pydantic_fields(cls)
+    read = {name: _pydantic_keys(cls, name, i) for name, i in fields.items()}
+    more = {n: (i.alias or n, *spellings(n)) for n, i in fields.items()}
+    keys = _keys_apart({n: o[0] for n, o in read.items()}, more)
+    wanted, blanks, members = {}, _Blanks(cast), {}
+    for name, info in fields.items():
+        own, raw = _as_it_came(info, cast, blanks)
         ann = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-        return Member(info.alias or name, tuple(keys), raw, False, info.is_required(), info.is_required() and is_box(own), ann)
-    wanted, blanks = {}, _Blanks(cast)
-    members = tuple(member(n, i) for n, i in cls.model_fields.items())
-    extra = _extra_of(cls.model_config)
+        required, (called, begins) = info.is_required(), read[name]
+        for key in called[:1]:
+            members[key] = Member(key, keys[name], raw, False, required, required and is_box(own), ann)
+            if own is not any_cast: wanted[key] = own.expected
+        for root, listed in begins.items():
+            whole = dataclasses.replace(any_cast, many=listed, whole=not listed, blank=own.blank)
+            members.setdefault(root, Member(root, (root,), whole, False, ann=ann))
+    extra = _extra_of(_pydantic_config(cls))
     extra['passes'] = any(extra.values())       # pydantic says that they are forbidden, with all other mistakes
-    return record_cast(Record(cls, members, _pydantic(cls, wanted).fn, lambda values: cls.model_construct(**values), **extra))
+    def draft(values):
+        if hasattr(cls, 'model_construct'): return cls.model_construct(**values)
+        return SimpleNamespace(**{n: values.get(o[0][0]) if o[0] else None for n, o in read.items()})
+    return record_cast(Record(cls, tuple(members.values()), _pydantic(cls, wanted).fn, draft, **extra))
+
+def _as_it_came(info: Any, cast: Callable[[Any], Cast], blanks: _Blanks) -> tuple[Cast, Cast]:
+    "Our cast for a field of pydantic, and one that leaves the value to pydantic, except for what says nothing"
+    try: own = cast(info.annotation)
+    except TypeError: own = any_cast            # a type that only pydantic knows
+    many = _many(info.annotation)
+    raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many,
+                              choices=own.choices, fit=own.fit if own.many == many else None)
+    if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
+    elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
+    return own, raw
 
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
@@ -413,11 +467,9 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
 def _struct(cls: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
     "A msgspec Struct as a record"
     import msgspec
-    hints = type_hints(cls, localns)
-    def member(f):
-        keys = tuple(dict.fromkeys((f.encode_name, *spellings(f.name))))
-        return _member(f.name, keys, cast(hints[f.name]), f.required, hints[f.name])
-    members = tuple(map(member, msgspec.structs.fields(cls)))
+    hints, fields = type_hints(cls, localns), msgspec.structs.fields(cls)
+    keys = _keys_apart({f.name: (f.encode_name,) for f in fields}, {f.name: spellings(f.name) for f in fields})
+    members = tuple(_member(f.name, keys[f.name], cast(hints[f.name]), f.required, hints[f.name]) for f in fields)
     empty = {m.name: None for m in members if m.required}
     config, tag = cls.__struct_config__, _tag_of(cls)
     if tag and tag.path in {m.name for m in members}: tag = None
@@ -468,7 +520,7 @@ class _Maker:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
-        if hasattr(cls, 'model_fields'): return self.once(cls, lambda: _pydantic_model(cls, self.cast))
+        if _pydantic_fields(cls) is not None: return self.once(cls, lambda: _pydantic_model(cls, self.cast))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
