@@ -100,7 +100,7 @@ class Server:
         mark = f'mark-{next(_keys)}'
         found = json.loads(self.get(f'/state?mark={mark}&full={full}'))
         found['tasks'] = [name for name in found['tasks'] if not THEIRS.match(name)]
-        wait_until(lambda: any(said.get('mark') == mark for said in self.notes.all('')[-3:]), PATIENCE, mark)
+        wait_until(lambda: any(said.get('mark') == mark for said in self.notes.all('')[-50:]), PATIENCE, mark)
         return found
 
     def until_idle(self, full: bool = False) -> dict:

@@ -345,9 +345,10 @@ def hold_requests(
     most: int = 64,  # Requests that may wait while more are read
 ) -> None:
     "Bound what a client can make uvicorn keep by requests that it sends before it has got an answer"
+    try:   # each request comes here, so it is one look
+        if type(send.__self__.flow.resume_reading) is _Pipeline: return   # this connection has had a request before
+    except AttributeError: pass
     cycle = protocol_of(send)
-    flow = getattr(cycle, 'flow', None)
-    if type(getattr(flow, 'resume_reading', None)) is _Pipeline: return   # this connection has had a request before
     server, _, name = type(cycle).__module__.rpartition('.')
     if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
     try:

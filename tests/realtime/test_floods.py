@@ -58,10 +58,10 @@ FLOODS = {
     'small chunks that no one reads': (GET % b'/endless/texts' + b'Transfer-Encoding: chunked\r\n' + HOST, b'1\r\na\r\n' * 10_000, 6*MB),
 }
 FLOODS_OF_HTTP2 = {   # Without TLS, as behind a proxy
-    'pings': (H2, h2(6, bytes(8)) * 1000, 10*MB),
-    'settings': (H2, h2(4) * 1000, 10*MB),
-    'window updates': (H2, h2(8, b'\0\0\0\1') * 1000, 10*MB),
-    'frames of no known kind': (H2, h2(0xbb, b'x'*100) * 1000, 10*MB),
+    'pings': (H2, h2(6, bytes(8)) * 1000, 4*MB),
+    'settings': (H2, h2(4) * 1000, 4*MB),
+    'window updates': (H2, h2(8, b'\0\0\0\1') * 1000, 4*MB),
+    'frames of no known kind': (H2, h2(0xbb, b'x'*100) * 1000, 4*MB),
 }
 HTTP2 = 'hypercorn', 'granian'
 # SECURITY.md names them: servers that give us no way to hold them
