@@ -14,9 +14,12 @@
   const $ = (sel, root = document) => root.querySelector(sel);
   const $$ = (sel, root = document) => Array.from(root.querySelectorAll(sel));
 
+  const getScript = Object.getOwnPropertyDescriptor(Document.prototype, 'currentScript').get;
+  const currentScript = () => getScript.call(document);   // `<img name="currentScript">` would answer for `document.currentScript`
+
   let waited = null;   // the script whose code waited for the document: for `me()` in it
   function domReadyExecute(f) {
-    const script = document.currentScript;
+    const script = currentScript();
     const run = () => {
       waited = script;
       try { f(); } finally { waited = null; }
@@ -129,7 +132,7 @@
   }
 
   function find(x, root, all) {
-    const script = document.currentScript || waited;
+    const script = currentScript() || waited;
     const heard = globalThis.event?.currentTarget;   // in a listener, up to its first `await`
     if (x == null) return list(script ? script.parentElement : heard instanceof Element ? heard : document.body);
     if (x === '-' || x === 'prev' || x === 'previous') return list(script && script.previousElementSibling);

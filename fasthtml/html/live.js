@@ -25,13 +25,25 @@
   'use strict';
   if (globalThis.fasthtmlLive) return;   // a page swapped in by htmx may load us again
 
-  const KEY = 'data-live-key', root = document.documentElement, us = document.currentScript;
+  // An element with a name answers for what the document has: `<img name="currentScript">` (WHATWG HTML, 3.1.7). A visitor may have
+  // written it, so an object that stands there is passed over, and what the document has is looked up in its class.
+  const members = new Map();
+  const doc = new Proxy({}, {get(_, name) {
+    for (let o = Document.prototype; !members.has(name); o = Object.getPrototypeOf(o))
+      if (Object.hasOwn(o, name)) members.set(name, Object.getOwnPropertyDescriptor(o, name));
+    const {get, value} = members.get(name);
+    if (!get) return value.bind(document);
+    const own = Object.getOwnPropertyDescriptor(document, name);   // a test may say that the page is hidden
+    return own && Object(own.value) !== own.value ? document[name] : get.call(document);
+  }});
+
+  const KEY = 'data-live-key', root = doc.documentElement, us = doc.currentScript;
   const nonce = us && us.nonce;
   let url = (us && us.dataset.url) || '/_live';
   const live = globalThis.fasthtmlLive = {url, move, state: '', opened: 0, sets: 0, polls: 0, applied: 0, dropped: 0, moves: 0, trouble: []};
   const emit = (el, name, detail) => el.dispatchEvent(new CustomEvent('live:' + name, {bubbles: true, detail}));
   const bySelector = key => `[${KEY}="${CSS.escape(key)}"]`;
-  const regions = (among = document) => [...among.querySelectorAll(`[${KEY}]`)];
+  const regions = (among = doc) => [...among.querySelectorAll(`[${KEY}]`)];
   const keyOf = el => el.getAttribute(KEY);
 
   // ---- The state of the page
@@ -47,7 +59,7 @@
   }
 
   function showOffline() {
-    for (const el of document.querySelectorAll('[data-live-offline]')) el.hidden = live.state === 'true';
+    for (const el of doc.querySelectorAll('[data-live-offline]')) el.hidden = live.state === 'true';
   }
 
   // ---- Base trees: what the server sent last, and which node of the page stands for which of its nodes
@@ -70,7 +82,7 @@
     !/^(foreignObject|desc|title|annotation-xml|m[inos]|mtext)$/.test(el.localName);
 
   function stubFor(key, parent) {
-    const stub = document.createElementNS(isForeign(parent) ? parent.namespaceURI : root.namespaceURI, 'template');
+    const stub = doc.createElementNS(isForeign(parent) ? parent.namespaceURI : root.namespaceURI, 'template');
     stub.setAttribute(KEY, key);
     return stub;
   }
@@ -142,13 +154,13 @@
 
   function isOpenSelect(el) {
     try { return el.matches('select:open') || el.querySelector('select:open') !== null; }
-    catch { return el.localName === 'select' && el === document.activeElement; }
+    catch { return el.localName === 'select' && el === doc.activeElement; }
   }
 
   const writable = 'input:not([type=button],[type=submit],[type=checkbox],[type=radio]),textarea,select';
   function isOwn(node) {
     if (node.nodeType !== 1) return false;
-    const focus = document.activeElement, inside = holds(node, focus), wrote = [...written.keys()].some(el => node.contains(el) && !busy.has(el));
+    const focus = doc.activeElement, inside = holds(node, focus), wrote = [...written.keys()].some(el => node.contains(el) && !busy.has(el));
     return fieldsOf(node).some(el => isDirty(el) && !busy.has(el)) || holds(node, composing) || wrote ||
       inside && (node.isContentEditable || focus.matches(writable)) || node.querySelector('dialog[open]') !== null;
   }
@@ -254,7 +266,7 @@
     if (isText(mine)) {
       const wanted = stays ? value : mine.defaultValue;
       if (mine.value !== wanted) mine.value = wanted;
-      if (mine === document.activeElement && from !== null && mine.selectionStart !== null) mine.setSelectionRange(from, to);
+      if (mine === doc.activeElement && from !== null && mine.selectionStart !== null) mine.setSelectionRange(from, to);
       if (dirty && changed && value !== mine.defaultValue) mark('value');
     } else if (isTick(mine)) {
       mine.checked = stays ? checked : mine.defaultChecked;
@@ -310,7 +322,7 @@
       return;
     }
     if (mine.hasAttribute('data-live-keep')) return void shown.set(theirs, mine);
-    const editing = mine.isContentEditable && holds(mine, document.activeElement);
+    const editing = mine.isContentEditable && holds(mine, doc.activeElement);
     if (busy.has(mine) || composing === mine || editing || mine.localName === 'select' && isOpenSelect(mine)) return hold(base, theirs, run);
     if (written.has(mine)) {
       const now = mine.cloneNode(true);
@@ -340,7 +352,7 @@
   // A script that was parsed with the drawing does not run, so it is made anew. Under a policy those of the program get the nonce
   function copyOf(theirs, deep) {
     const isScript = theirs.localName === 'script' && theirs.namespaceURI === root.namespaceURI;
-    const made = isScript ? document.createElement('script') : document.importNode(theirs, deep);
+    const made = isScript ? doc.createElement('script') : doc.importNode(theirs, deep);
     if (isScript) for (const {name, value} of theirs.attributes) made.setAttribute(name, value);
     if (nonce && theirs.nodeType === 1 && theirs.hasAttribute('data-live-own')) made.nonce = nonce;
     return made;
@@ -445,7 +457,7 @@
 
   // The longest run of nodes that are in order already, and that the node with the focus is part of
   function inOrder(wanted, at) {
-    const focused = wanted.findIndex(node => node.nodeType === 1 && holds(node, document.activeElement));
+    const focused = wanted.findIndex(node => node.nodeType === 1 && holds(node, doc.activeElement));
     const fits = i => at[i] >= 0 && (focused < 0 || at[focused] < 0 || i === focused || (i < focused) === (at[i] < at[focused]));
     const tails = [], previous = [], stay = new Set();
     at.forEach((position, i) => {
@@ -512,7 +524,7 @@
 
   // null: a browser makes something else of it, as of a <p> with a <div> inside, so a part of it would not be shown
   function parseDrawing(html, parent) {
-    const parsed = document.createElement('template'), container = isForeign(parent) && (parent.namespaceURI.endsWith('svg') ? '<svg>' : '<math>');
+    const parsed = doc.createElement('template'), container = isForeign(parent) && (parent.namespaceURI.endsWith('svg') ? '<svg>' : '<math>');
     parsed.innerHTML = (container || '') + html;
     const isOne = ({childNodes}) => [...childNodes].filter(node => node.nodeType !== 3 || node.data.trim()).length === 1;
     const around = container ? parsed.content.firstElementChild : parsed.content;
@@ -562,23 +574,23 @@
       clearConflicts();
     }, 30);
   }
-  for (const name of ['focusout', 'change', 'compositionend', 'reset', 'toggle']) document.addEventListener(name, again, true);
-  document.addEventListener('input', ({target}) => {
+  for (const name of ['focusout', 'change', 'compositionend', 'reset', 'toggle']) doc.addEventListener(name, again, true);
+  doc.addEventListener('input', ({target}) => {
     saved.delete(target);
     for (const el of written.keys()) if (!el.isConnected) written.delete(el);
     if (target.isContentEditable && target.closest(`[${KEY}]`)) written.set(target, ++strokes);
   }, true);
-  document.addEventListener('compositionstart', event => { composing = event.target; }, true);
-  document.addEventListener('compositionend', () => { composing = null; }, true);
+  doc.addEventListener('compositionstart', event => { composing = event.target; }, true);
+  doc.addEventListener('compositionend', () => { composing = null; }, true);
 
   let pressTimer = 0, strokes = 0;
   const release = () => { if (pressed) { pressed = null; again(); } };
-  document.addEventListener('pointerdown', event => {
+  doc.addEventListener('pointerdown', event => {
     pressed = event.target;
     clearTimeout(pressTimer);
     pressTimer = setTimeout(release, 1000);
   }, true);
-  for (const name of ['pointerup', 'pointercancel', 'click']) document.addEventListener(name, () => setTimeout(release), true);
+  for (const name of ['pointerup', 'pointercancel', 'click']) doc.addEventListener(name, () => setTimeout(release), true);
 
   // ---- The visitor's own requests. htmx 2 tells them by detail.elt, htmx 4 by detail.ctx
 
@@ -599,7 +611,7 @@
     try {
       if (asked === 'this') return [from];
       if (asked.startsWith('closest ')) return [el.closest(asked.slice(8))].filter(Boolean);
-      return asked ? [...document.querySelectorAll(asked)] : [];
+      return asked ? [...doc.querySelectorAll(asked)] : [];
     } catch { return []; }
   }
 
@@ -655,9 +667,9 @@
     }
     again();
   }
-  document.addEventListener('htmx:config:request', requestIsMade);
-  for (const name of ['htmx:beforeSend', 'htmx:before:request']) document.addEventListener(name, requestBegins);
-  for (const name of ['htmx:afterRequest', 'htmx:finally:request']) document.addEventListener(name, requestEnds);
+  doc.addEventListener('htmx:config:request', requestIsMade);
+  for (const name of ['htmx:beforeSend', 'htmx:before:request']) doc.addEventListener(name, requestBegins);
+  for (const name of ['htmx:afterRequest', 'htmx:finally:request']) doc.addEventListener(name, requestEnds);
 
   // ---- What the page shows, as it is asked for
 
@@ -841,7 +853,7 @@
   // Where streams are held back: the same comparison, again and again. A page that is true is answered when something has
   // changed. One that nobody looks at holds no connection, and does not know between two answers
   async function poll(asked, retryKey) {
-    const me = new AbortController(), begun = performance.now(), unseen = () => document.hidden || resting;
+    const me = new AbortController(), begun = performance.now(), unseen = () => doc.hidden || resting;
     const hold = live.state === 'true' && !unseen();
     clearTimeout(waiting);
     if (line) line.abort();
@@ -943,7 +955,7 @@
   }
 
   function show(key, head, html) {
-    const copies = [...document.querySelectorAll(bySelector(key))];
+    const copies = [...doc.querySelectorAll(bySelector(key))];
     if (head.state) {
       for (const el of copies) if (head.state === 'true') el.removeAttribute('data-live'); else el.dataset.live = head.state;
       return;
@@ -1015,7 +1027,7 @@
     } catch { if (!stopped && !waiting) open(); }
   }
 
-  document.addEventListener('click', event => {
+  doc.addEventListener('click', event => {
     const button = event.target.closest && event.target.closest('[data-live-retry]');
     if (button && polling) poll(rows(), button.dataset.liveRetry);
     else if (button && page) change([], [], {retry: button.dataset.liveRetry});
@@ -1035,11 +1047,11 @@
   const carried = new Map();    // number -> what an element has asked for, and where its events go
   let riding = new Set();       // numbers that the stream in use has been asked for
   let numbers = 0;
-  const mostStreams = 20, folderOf = () => new URL(url, document.baseURI).href.slice(0, -'_live'.length);
+  const mostStreams = 20, folderOf = () => new URL(url, doc.baseURI).href.slice(0, -'_live'.length);
   const wanted = ([number, {address, headers}]) => [number, address, headers];
 
   function canCarry(address) {
-    const to = new URL(address, document.baseURI), fits = to.origin === location.origin && to.href.startsWith(folderOf());
+    const to = new URL(address, doc.baseURI), fits = to.origin === location.origin && to.href.startsWith(folderOf());
     return fits && !polling && !stopped && carried.size < mostStreams && regions().length > 0;
   }
 
@@ -1048,7 +1060,7 @@
 
   // `to` has begin(), event(event), end() and refuse()
   function carry(address, headers, to) {
-    const {href} = new URL(address, document.baseURI), [path] = href.slice(folderOf().length - 1).split('#');
+    const {href} = new URL(address, doc.baseURI), [path] = href.slice(folderOf().length - 1).split('#');
     carried.set(++numbers, {address: path, headers, to, events: new Events()});
     later();
     return numbers;
@@ -1098,9 +1110,9 @@
 
   // Our EventSource for htmx 2 asks with `Accept: text/event-stream`. htmx 4 asks so for everything, so its elements are asked
   const streams = new Set();
-  document.addEventListener('htmx:before:request', ({detail: {ctx}}) => {
+  doc.addEventListener('htmx:before:request', ({detail: {ctx}}) => {
     const el = ctx && ctx.sourceElement, connect = el && el.getAttribute && (el.getAttribute('hx-sse:connect') || el.getAttribute('sse-connect'));
-    const path = address => new URL(address, document.baseURI).pathname;
+    const path = address => new URL(address, doc.baseURI).pathname;
     if (connect && path(connect) === path(ctx.request.action)) streams.add(ctx.request.action);
   });
 
@@ -1116,10 +1128,10 @@
   // seconds, and when another tab is told of a change in a region that they show, too
 
   const mostLines = 4, ownName = Math.random().toString(36), tabs = new Map();   // name of another tab -> since when it is hidden
-  let crowd = null, hiddenAt = document.hidden ? Date.now() : Infinity, resting = false, cameBy = 0, restTimer = 0;
+  let crowd = null, hiddenAt = doc.hidden ? Date.now() : Infinity, resting = false, cameBy = 0, restTimer = 0;
 
   const isLimited = () => {   // HTTP/2 and 3 have one connection for all
-    const [loaded] = performance.getEntriesByType('navigation'), near = new URL(url, document.baseURI).origin === location.origin;
+    const [loaded] = performance.getEntriesByType('navigation'), near = new URL(url, doc.baseURI).origin === location.origin;
     return !(near && loaded && /^h[23]/.test(loaded.nextHopProtocol));
   };
   const tell = (key, ask) => { if (crowd) crowd.postMessage({name: ownName, since: line || resting ? hiddenAt : 0, ask, key}); };
@@ -1130,7 +1142,7 @@
   function meet(ask) {
     if (!crowd && (!ask || !isLimited() || !globalThis.BroadcastChannel)) return;
     if (!crowd) {
-      crowd = new BroadcastChannel('fasthtml live ' + new URL(url, document.baseURI).origin);
+      crowd = new BroadcastChannel('fasthtml live ' + new URL(url, doc.baseURI).origin);
       crowd.onmessage = ({data}) => hear(data);
     }
     if (ask) tabs.clear();
@@ -1141,7 +1153,7 @@
   function hear({name, since, ask, key}) {
     if (since) tabs.set(name, since); else tabs.delete(name);
     if (ask) tell();
-    if (key && resting && waiting && document.querySelector(bySelector(key))) {
+    if (key && resting && waiting && doc.querySelector(bySelector(key))) {
       clearTimeout(waiting);
       waiting = setTimeout(open, Math.max(0, cameBy + 1000 - performance.now()));
     } else makeRoom();
@@ -1194,10 +1206,10 @@
     open();
   };
   addEventListener('online', () => { bark(); tryNow(); });
-  document.addEventListener('visibilitychange', () => {
-    hiddenAt = document.hidden ? Date.now() : Infinity;
-    if (document.hidden && polling && line) open();
-    if (document.hidden) return meet();
+  doc.addEventListener('visibilitychange', () => {
+    hiddenAt = doc.hidden ? Date.now() : Infinity;
+    if (doc.hidden && polling && line) open();
+    if (doc.hidden) return meet();
     bark();
     tryNow();
     meet(true);
@@ -1218,8 +1230,8 @@
     open();
   }
   addEventListener('pagehide', putAway);
-  document.addEventListener('freeze', putAway);
-  document.addEventListener('resume', takeOut);
+  doc.addEventListener('freeze', putAway);
+  doc.addEventListener('resume', takeOut);
   addEventListener('pageshow', event => { if (event.persisted) takeOut(); });
 
   function start() {
@@ -1228,6 +1240,6 @@
     say('stale');
     setTimeout(open);   // htmx comes first, with the streams that elements ask for
   }
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
+  if (doc.readyState === 'loading') doc.addEventListener('DOMContentLoaded', start);
   else start();
 })();

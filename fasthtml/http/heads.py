@@ -122,6 +122,7 @@ def ext_hdrs(
 policy_js = '''(() => {
 const mine = document.currentScript && document.currentScript.nonce;
 if (!mine) return;
+const all = document.querySelectorAll.bind(document);   // now: an element named so, in the body, would answer later
 if (window.htmx && htmx.config) htmx.config.inlineStyleNonce = mine;   // its own style sheet
 const nonceOf = policy => (/script-src[^;]*'nonce-([\\w-]+)'/.exec(policy || '') || [])[1];
 function own(text, policy, url) {
@@ -142,7 +143,7 @@ const response = detail.ctx && detail.ctx.response;
 if (response) detail.ctx.text = own(detail.ctx.text, response.headers.get('Content-Security-Policy'), response.raw.url);
 }, true);
 function spend() {   // one that has not run, as data or an empty one, would run what a morph makes of it
-for (const script of document.querySelectorAll('script'))
+for (const script of all('script'))
 if (!script.src || script.noModule || (script.type && !/javascript|module/i.test(script.type))) script.nonce = '';
 }
 addEventListener('DOMContentLoaded', () => {

@@ -1,14 +1,15 @@
 """Live regions in Chromium, with both versions of htmx: an open page is up to date, and what the visitor does is not touched."""
+import re
 import threading
 import time
 
 import pytest
 
-from fasthtml.common import Div
+from fasthtml.common import Div, FastHTML, Input, P, Safe, Title
 from fasthtml.realtime.regions import draw_html
 from live_kit import Site
 from proxy_kit import Proxy
-from support import DEADLINE
+from support import DEADLINE, ROOT, serve
 
 WATCH = """selector => {
     window.saw = []
@@ -921,3 +922,30 @@ def test_many_tabs_of_one_browser_leave_each_other_connections(site, visit, new_
     site.items[2] = ['late']
     site.cart.changed_sync(id=2)
     for tab in left: has(tab, 'h2', 'Cart 2: 1')
+
+
+# What live.js asks of the document
+MEMBERS = sorted(set(re.findall(r'\bdoc\.(\w+)', (ROOT/'fasthtml/html/live.js').read_text())))
+
+
+@pytest.mark.parametrize('csp', [False, True])
+def test_an_element_with_a_name_does_not_answer_for_the_document(page, csp):
+    "The stream went to the address of `<img name=currentScript data-url=...>`, or ended, if a visitor may write HTML without scripts"
+    app, counts = FastHTML(secret_key='k', htmx=False, csp=csp), dict.fromkeys(MEMBERS, 0)
+    @app.live
+    def count(name: str): return P(f'{counts[name]}', Input(name='note'), id='count')
+    @app.get('/')
+    def home(name: str): return Title('x'), Safe(f'<img name="{name}" data-url="/elsewhere">'), count(name)
+    @app.post('/more')
+    async def more(name: str):
+        counts[name] += 1
+        await count.changed()
+    assert {'currentScript', 'baseURI', 'querySelectorAll', 'documentElement'} <= set(MEMBERS)
+    with serve(app) as server:
+        for name in MEMBERS:
+            page.goto(f'{server.url}/?name={name}')
+            page.wait_for_function("fasthtmlLive.state === 'true'")
+            assert page.evaluate('fasthtmlLive.url') == '/_live', name
+            page.request.post(f'{server.url}/more', form={'name': name})
+            page.locator('#count', has_text='1').wait_for()
+        page.problems.clear()

@@ -117,6 +117,25 @@ def test_a_script_of_ours_that_has_not_run_does_not_become_theirs_in_a_morph(pag
         page.problems.clear()
 
 
+@pytest.mark.parametrize('name', ['querySelectorAll', 'currentScript', 'readyState'])
+def test_nor_where_an_element_answers_for_what_the_document_has(page, name):
+    "`<img name=querySelectorAll>` did, so what takes nonces away failed each time"
+    app = FastHTML(csp=True, htmx=4, secret_key='x')
+    def code(name, n): return f"{{\"n\": {n}}}" if name == 'json' else None
+    def idle(): return [Script(code(name, n), id=f"{name}-{n}", **IDLE[name]) for name in IDLE for n in range(5)]
+    swapped = dict(id='out', hx_get='/over', hx_trigger='go', hx_target='this', hx_swap='innerMorph')
+    def home(): return Safe(f'<img name="{name}">'), Div(idle(), **swapped)
+    app.get('/', name='home')(home)
+    app.get('/over', name='over')(lambda: (Safe(''.join(OVER)), P('over', cls='arrived')))
+    with serve(app) as server:
+        page.goto(server.url)
+        page.evaluate("document.getElementById('out').dispatchEvent(new Event('go'))")
+        page.wait_for_selector('.arrived')
+        page.evaluate('() => new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))')
+        assert page.evaluate('window.injected') is None
+        page.problems.clear()
+
+
 @pytest.mark.parametrize('way', ['events', 'ws'])
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_a_smuggled_script_does_not_run_in_what_is_pushed(page, htmx, way):
