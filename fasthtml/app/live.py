@@ -39,6 +39,7 @@ from ..html.element import FT, links
 from ..html.tags import Div
 from ..http.handlers import Endpoint
 from ..http.heads import Rooted, slim_js
+from ..http.limits import person_of
 from ..http.params import make_plan
 from ..http.requests import BadJson, aside, parse_json
 from ..http.responses import ReadyResponse
@@ -51,7 +52,7 @@ from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
 from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, page_address, read_address
-from ..realtime.regions import Signer, name_of, person_of, read_path
+from ..realtime.regions import Signer, name_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.tasks import Rounds
 from ..realtime.topics import Asked, Pacing

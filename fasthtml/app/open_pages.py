@@ -23,6 +23,7 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111011
 from ..html.element import links
+from ..http.limits import id_of, person_of
 from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import current_texts
@@ -30,7 +31,7 @@ from ..http.threads import in_thread, threads_of
 from ..realtime.carried import Carried, WantedStream
 from ..realtime.connections import Connection
 from ..realtime.permission import Verdict, ask_again, outermost_app
-from ..realtime.regions import Drawing, id_of, name_of, person_of
+from ..realtime.regions import Drawing, name_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
 from ..realtime.tasks import Rounds, retrieve

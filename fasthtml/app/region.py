@@ -22,13 +22,14 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
 from ..html.element import FT
+from ..http.limits import one_person, person_of
 from ..http.responses import current_exchange
 from ..http.security import host_header
 from ..http.texts import Text
 from ..http.threads import answered, decided, ran
 from ..realtime.connections import current_connection
 from ..realtime.permission import outermost_app, page_address
-from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html, one_person, person_of
+from ..realtime.regions import Awaited, Drawing, Shown, Signature, as_json, draw_html
 from ..realtime.servers import running_loop
 from ..realtime.topics import Pacing
 

@@ -529,7 +529,8 @@ async def leave(self: _Keeper) -> None:
     self.lose(found.lost, changed)
     for name, text in found.values.items():
         added = name not in before and name not in session
-        if added or name in session and name not in changed and before.get(name, text) != text: dict.update(session, {name: json.loads(text)})
+        other = name in session and name not in changed and before.get(name, text) != text
+        if added or other: dict.update(session, {name: json.loads(text)})
     self.id, self.saved, self.known = '', {}, {}
 
 # %% ../../nbs/api/http/11_sessions.ipynb #5ba6769b
@@ -684,13 +685,15 @@ def _load(self: SqliteSessions, db: 'sqlite3.Connection', id: str) -> Stored | N
     life = db.execute('select expires from session_life where id=?', [id]).fetchone()
     left = life[0] - self.clock() if life else 0
     if left <= 0: return None
-    return Stored(dict(db.execute('select key, value from session_value where id=?', [id])), left, max(_removals(db, id).values(), default=0))
+    values = dict(db.execute('select key, value from session_value where id=?', [id]))
+    return Stored(values, left, max(_removals(db, id).values(), default=0))
 
 def _removals(db: 'sqlite3.Connection', id: str) -> dict[str, int]:
     return dict(db.execute('select key, n from session_removal where id=?', [id]))
 
 @patch
-def _write(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int) -> int:
+def _write(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str],
+           max_age: int) -> int:
     now, n = self.clock(), max(_removals(db, id).values(), default=0) + bool(removed)
     db.execute('insert or replace into session_life values(?, ?)', [id, now + max_age])
     db.executemany('insert or replace into session_value values(?, ?, ?)', [(id, k, v) for k, v in changed.items()])
@@ -705,19 +708,24 @@ def _write(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Map
 def _drop(self: SqliteSessions, db: 'sqlite3.Connection', id: str) -> None:
     for table in ('session_life', 'session_value', 'session_removal'): db.execute(f'delete from {table} where id=?', [id])
 
+def _lost(db: 'sqlite3.Connection', id: str, found: Stored, known: Mapping[str, int]) -> list[str]:
+    gone = _removals(db, id)
+    return [k for k, n in known.items() if k not in found.values or gone.get(k, 0) > n]
+
 @patch
 def _update(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int,
             known: Mapping[str, int]) -> Outcome | None:
-    found, gone = self._load(db, id), _removals(db, id)
+    found = self._load(db, id)
     if found is None: return None
-    lost = [k for k, mark in known.items() if k not in found.values or gone.get(k, 0) > mark]
+    lost = _lost(db, id, found, known)
     return Outcome(self._write(db, id, {k: v for k, v in changed.items() if k not in lost}, removed, max_age), lost)
 
 @patch
 def _take(self: SqliteSessions, db: 'sqlite3.Connection', id: str, known: Mapping[str, int]) -> Outcome | None:
-    found, gone = self._load(db, id), _removals(db, id)
+    found = self._load(db, id)
+    lost = _lost(db, id, found, known) if found else []
     self._drop(db, id)
-    return found and Outcome(found.removals, [k for k, mark in known.items() if k not in found.values or gone.get(k, 0) > mark], found.values)
+    return found and Outcome(found.removals, lost, found.values)
 
 @patch
 def _copy(self: SqliteSessions, db: 'sqlite3.Connection', old: str, new: str) -> None:
@@ -807,8 +815,8 @@ class RedisSessions:
             fields, left = await pipe.hgetall(self.prefix + id).pttl(self.prefix + id).execute()
         return Stored(_entries(fields), left/1000, int(fields.get('\0#', 0))) if left > 0 else None
 
-    async def _run(self, what: str, id: str, changed: Mapping[str, str] = MappingProxyType({}), removed: Sequence[str] = (), max_age: int = 0,
-                   known: Mapping[str, int] = MappingProxyType({})) -> Outcome | None:
+    async def _run(self, what: str, id: str, changed: Mapping[str, str] = MappingProxyType({}), removed: Sequence[str] = (),
+                   max_age: int = 0, known: Mapping[str, int] = MappingProxyType({})) -> Outcome | None:
         "Run the script"
         args: list[Any] = [what, max_age]
         for table in known, changed: args += [len(table), *(part for name, value in table.items() for part in (_field(name), value))]

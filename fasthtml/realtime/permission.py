@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #0046282e
 from ..http.handlers import answers, inner_path, run_before
+from ..http.limits import escaped, unescaped
 from ..http.responses import ReadyResponse
 from ..http.routing import AppRouter
 from ..http.sources import Source
@@ -49,9 +50,10 @@ def page_address(
     guarded: bool, # Are there guards, which may read the query?
 ) -> str | None:   # None: too long to travel with every region
     "A page, as its guards know it: its method, unless it is GET; its path; and its query after NUL"
-    method, path, query = method_of(scope), inner_path(scope).replace('\0', '\1'), scope.get('query_string', b'') if guarded else b''
+    method, path, query = method_of(scope), escaped(inner_path(scope)), scope.get('query_string', b'') if guarded else b''
     if len(query) > longest_query: return None
-    return (f'{method} ' if method != 'GET' else '') + path + ('\0' + query.decode('latin-1') if query else '')
+    is_plain = method == 'GET' and path.startswith('/')
+    return ('' if is_plain else f'{method} ') + path + ('\0' + query.decode('latin-1') if query else '')
 
 def read_address(
     address: str, # Of a page
@@ -59,7 +61,7 @@ def read_address(
     "What `page_address` has written"
     where, _, query = address.partition('\0')
     method, _, path = ('GET', '', where) if where.startswith('/') else where.partition(' ')
-    return PageAddress(path, query.encode('latin-1', 'replace'), method)
+    return PageAddress(unescaped(path), query.encode('latin-1', 'replace'), method)
 
 _of_a_body = frozenset({b'content-length', b'content-type', b'transfer-encoding'})
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['of_a_request', 'open_holes', 'own_mark', 'not_within', 'as_json', 'canonical_json', 'refuse_parameter', 'Signature',
-           'name_of', 'fits', 'person_of', 'id_of', 'one_person', 'Signer', 'read_path', 'Holes', 'stub', 'with_nonce',
-           'Drawing', 'draw_html', 'with_attributes', 'Shown', 'Awaited', 'Splice', 'splice', 'apply_splice']
+           'name_of', 'fits', 'Signer', 'read_path', 'Holes', 'stub', 'with_nonce', 'Drawing', 'draw_html',
+           'with_attributes', 'Shown', 'Awaited', 'Splice', 'splice', 'apply_splice']
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #b1151db3
 import base64
@@ -134,37 +134,6 @@ def fits(
     if not named: return True
     has = json.loads(key[len(name):])
     return all(n in has and has[n] == value for n, value in named.items())
-
-# %% ../../nbs/api/realtime/26_regions.ipynb #49ea9e17
-def person_of(
-    auth: Any, # What guards have put into `scope['auth']`; None for a stranger
-) -> str:      # '' for a stranger
-    "A text for the person, the same in every process"
-    if auth is None or auth == '': return ''
-    if isinstance(auth, str | int | float): return str(auth).replace('\0', ' ')
-    own = auth.get('id') if isinstance(auth, Mapping) else getattr(auth, 'id', None)
-    kind = '' if isinstance(auth, Mapping | list | tuple) else f'\0{type(auth).__module__}.{type(auth).__qualname__}'
-    if own is not None: return str(own).replace('\0', ' ') + kind
-    has_text = type(auth).__repr__ is not object.__repr__ or type(auth).__str__ is not object.__str__
-    try: text = canonical_json(as_json(auth)) if has_text else ' at 0x'
-    except (TypeError, ValueError): text = ' at 0x'
-    if ' at 0x' in text:
-        raise TypeError(f"`auth` is {type(auth).__name__} object, which has no `id` and cannot be written as JSON, so other processes "
-                        "would not recognise the person. Let the guard put a name or number into scope['auth'], or give the class an `id`.")
-    return text + kind
-
-def id_of(
-    person: str, # As `person_of` gives it
-) -> str:
-    "Its id alone, for what may concern more persons than are meant: those whom `forget` ends come back"
-    return person.partition('\0')[0]
-
-def one_person(
-    a: str, # As `person_of` gives them
-    b: str,
-) -> bool:
-    "Is it the same one? A guard may know a number, and a handler the row"
-    return a == b or id_of(a) == id_of(b) and '\0' not in min(a, b, key=len)
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #b38c0a45
 def _base64(data: bytes) -> str: return base64.urlsafe_b64encode(data).decode().rstrip('=')

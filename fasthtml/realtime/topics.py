@@ -21,10 +21,11 @@ from typing import Any, Protocol
 from fastcore.basics import patch
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #33fc7144
+from ..http.limits import id_of
 from ..http.security import one_line as log_line
 from .connections import check_seconds
 from .lifecycle import check_wait
-from .regions import Drawing, fits, id_of, name_of, splice
+from .regions import Drawing, fits, name_of, splice
 from .wire import sse_message, to_bytes
 
 # %% ../../nbs/api/realtime/27_topics.ipynb #8c300300

@@ -1,18 +1,28 @@
 """Open sockets are counted for every way to register one, and a refused one is told to come back later."""
 import asyncio
 import http.client
+import json
+import os
 import re
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, fields
-from random import random
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field, fields
+from random import random, sample
 from types import SimpleNamespace
 from typing import NamedTuple
 from uuid import UUID
 
+import attrs
+import msgspec
+import pydantic
 import pytest
+import sqlalchemy.orm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -23,10 +33,10 @@ from websockets.sync.client import connect
 
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, EventStream, Limits, P
-from fasthtml.http.limits import Admissions, mark_of, open_file_limit, total_of
+from fasthtml.http.limits import Admissions, id_of, mark_of, open_file_limit, person_of, total_of
 from fasthtml.realtime.channels import Channel
 from fasthtml.testing import Client
-from support import serve, wait_until
+from support import DEADLINE, serve, wait_until
 
 
 async def on(msg: str): return msg
@@ -201,12 +211,124 @@ class Slots:
     def __init__(self, id): self.id = id
 
 
-PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 'object without id': Bare, 'slots': Slots,
+class Mapped:
+    "As SQLAlchemy makes them: an object of its own beside the columns"
+    def __init__(self, id, seen): self.id, self.seen, self._sa_instance_state = id, seen, object()
+class Named:
+    def __init__(self, name): self.name, self.seen = name, random()
+    def __str__(self): return self.name
+@dataclass
+class Seen:
+    name: str
+    seen: float = field(compare=False)
+@dataclass
+class Roles:
+    name: str
+    roles: set
+@attrs.define
+class InAttrs:
+    name: str
+    roles: set
+class InPydantic(pydantic.BaseModel): name: str
+class InMsgspec(msgspec.Struct): name: str
+
+
+def row_of(column, n):
+    with closing(sqlite3.connect(':memory:')) as db:
+        db.row_factory = sqlite3.Row
+        return db.execute(f'select ? as {column}, 1 as admin', [n]).fetchone()
+
+def shuffled(letters): return sample(letters, len(letters))
+def in_any_order(n): return {key: n for key in shuffled(['name', 'email', 'by'])}
+
+
+class Prefs:
+    def __init__(self): self.theme = 'dark'
+class Slim:
+    __slots__ = ('email',)
+    def __init__(self, email): self.email = email
+@dataclass
+class WithPrefs:
+    name: str
+    prefs: Prefs = field(default_factory=Prefs)
+class ById:
+    def id(self): return 7
+
+
+class Nobody:
+    def __bool__(self): return False
+    def __str__(self): return 'nobody'
+
+
+PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 'slots': Slots,
           'record': lambda n: Account(int(n), random()), 'mapping': lambda n: {'id': n, 'seen': random()},
           'mapping without id': lambda n: {'name': n}, 'tuple': lambda n: ('google', n), 'named tuple': lambda n: Pair('google', n),
           'namespace': lambda n: SimpleNamespace(id=n, seen=random()), 'uuid': lambda n: UUID(int=int(n)),
-          'name and row': lambda n: ('google', Row(int(n), random())), 'list of an object': lambda n: [Bare(n)],
-          'mapping of an object': lambda n: {'user': Bare(n), 'by': 'google'}}
+          'name and row': lambda n: ('google', Row(int(n), random())), 'list of an object': lambda n: [Row(n, random())],
+          'mapping of an object': lambda n: {'user': Row(n, random()), 'by': 'google'}, 'row of SQLite': lambda n: row_of('id', n),
+          'row of SQLite without id': lambda n: row_of('email', n), 'text of its own': Named,
+          'uncompared fields': lambda n: Seen(n, random()),
+          'set': lambda n: {*shuffled('abc'), n}, 'mapping of sets': lambda n: {'name': n, 'roles': frozenset(shuffled('abc'))},
+          'record with a set': lambda n: Roles(n, {*shuffled('abc')}),
+          'sets in sets': lambda n: {frozenset(shuffled('abc')), frozenset([n])},
+          'bytes': lambda n: n.encode(), 'attrs': lambda n: InAttrs(n, {*shuffled('abc')}), 'pydantic': lambda n: InPydantic(name=n),
+          'msgspec': lambda n: InMsgspec(n), 'SQLAlchemy with id': lambda n: Mapped(n, random()), 'keys in any order': in_any_order}
+
+
+def sqlalchemy_user():
+    base = sqlalchemy.orm.declarative_base()
+    columns = {'email': sqlalchemy.Column(sqlalchemy.String, primary_key=True)}
+    return type('User', (base,), {'__tablename__': 'users', **columns})(email='a@x')
+
+
+NAMELESS = {'object': lambda: Bare('bob'), 'slots': lambda: Slim('a@x'), 'record of an object': lambda: WithPrefs('bob'),
+            'mapping of an object': lambda: {'user': Bare('bob')}, 'tuple of a record': lambda: (WithPrefs('b'),),
+            'set of an object': lambda: {Prefs()}, 'text with an address': lambda: SimpleNamespace(name='b', prefs=print.__call__),
+            'function': lambda: row_of, 'id is a method': ById, 'id is an object': lambda: SimpleNamespace(id=Prefs()),
+            'SQLAlchemy without id': sqlalchemy_user, 'scopes of Starlette': lambda: AuthCredentials(['authenticated'])}
+
+
+@pytest.mark.parametrize('kind', NAMELESS)
+@pytest.mark.parametrize('ask', [person_of, lambda auth: Admissions(Limits(per_person=1)).admit({'auth': auth})], ids=['region', 'limit'])
+def test_what_cannot_name_a_person_is_an_error_that_says_what_to_do(kind, ask):
+    "What it is does not matter, but that the next request or another process would not know it again"
+    with pytest.raises(TypeError, match='known by an attribute `id`|give the class an `id`'): ask(NAMELESS[kind]())
+
+
+@pytest.mark.parametrize('nobody', [None, False, '', {}, [], (), set(), Nobody()], ids=str)
+def test_a_stranger_is_no_person(nobody): assert person_of(nobody) == ''
+
+
+def test_a_person_is_the_same_in_processes_with_other_hashes():
+    code = '''if True:
+        from dataclasses import dataclass
+        from fasthtml.http.limits import mark_of, person_of
+        @dataclass
+        class Roles: name: str; roles: set
+        roles = {'admin', 'editor', 'reader', 'writer'}
+        for person in Roles('bob', roles), {'name': 'bob', 'roles': frozenset(roles)}, [roles], {frozenset(roles), 'bob'}:
+            print(mark_of('person', person_of(person)))
+    '''
+    said = {subprocess.run([sys.executable, '-c', code], env=os.environ | {'PYTHONHASHSEED': str(seed)}, capture_output=True, text=True,
+                           check=True, timeout=DEADLINE).stdout for seed in (1, 2, 3)}
+    assert len(said) == 1
+
+
+ids = st.one_of(st.text(alphabet='ab\0\1\\ ./', max_size=4), st.sampled_from(['["mapping", []]', '\1c[]', '\0', 'a\0builtins.set']))
+values = st.recursive(st.one_of(ids, st.integers(0, 2), st.none(), st.booleans(), st.floats(0, 1)),
+                      lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(ids, inner, max_size=2)), max_leaves=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(values, values)
+def test_no_two_persons_have_one_text(one, other):
+    "Plain values by their text (7 is '7'), what has an id by the id"
+    def said(value):
+        if isinstance(value, dict) and value.get('id') is not None: value = value['id']
+        if isinstance(value, str | int | float): return str(value) if value is not False else ''
+        return value and json.dumps(value, sort_keys=True) + '!' or ''
+    assert (person_of(one) == person_of(other)) == (said(one) == said(other))
+    if isinstance(one, str) and one: assert person_of(one) == id_of(person_of(SimpleNamespace(id=one)))
 
 
 @pytest.mark.parametrize('by', ['auth', 'person='])
@@ -238,8 +360,9 @@ def test_who_has_the_same_id_in_a_class_of_the_same_name_elsewhere_is_another_pe
     "And so is who calls themselves as that is written"
     here, elsewhere = (type('User', (SimpleNamespace,), {'__module__': module})(id=7) for module in ('shop', 'admin'))
     gate = Admissions(Limits(per_person=1))
-    for person in (here, elsewhere, 'User 7', 'shop.User 7', str(('shop', 'User', '7')), 7, '7', {'id': 7}):
+    for person in (here, elsewhere, 'User 7', 'shop.User 7', str(('shop', 'User', '7')), '7\0shop.User', '7 shop.User', 7):
         assert not gate.admit({'auth': person}), person
+    assert gate.admit({'auth': '7'}) and gate.admit({'auth': {'id': 7}})
     assert gate.admit({'auth': type(here)(id=7, name='as of now')})
 
 
