@@ -10,13 +10,15 @@ import collections.abc
 import dataclasses
 import dis
 import inspect
+import math
+import re
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, reduce
+from functools import cache, lru_cache, reduce
 from itertools import islice
 from numbers import Number
 from types import SimpleNamespace
@@ -173,13 +175,17 @@ def is_record(cls: type) -> bool:
     return any(inspect.get_annotations(k) for k in cls.__mro__)
 
 # %% ../../nbs/api/http/11_records.ipynb #f8525553
+def _is_typed_dict(cls: type) -> bool:
+    "True for a TypedDict, also that of `typing_extensions`, which is another one before Python 3.12"
+    return issubclass(cls, dict) and hasattr(cls, '__required_keys__')
+
 def _is_row(cls: type) -> bool:
     "True for a row of a fastlite table, whose constructor takes any keyword"
     return dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
 
 def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
     "Field → whether the constructor needs it"
-    if typing.is_typeddict(cls):    # string annotations hide NotRequired from `__required_keys__`
+    if _is_typed_dict(cls):     # string annotations hide NotRequired from `__required_keys__`
         said = {typing.Required: True, typing.NotRequired: False}
         return {n: said.get(typing.get_origin(h), n in cls.__required_keys__) for n, h in hints.items()}
     if issubclass(cls, (SimpleNamespace, dict)): return {n: not hasattr(cls, n) for n in hints}
@@ -213,6 +219,7 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     kinds, attribute = {n: hints.get(n, str) for n in needed}, {n: n for n in needed} | {alias: n for n, alias in called.items()}
     keys = _keys_apart({n: (n,) for n in needed}, {n: (*spellings(n), attribute[n]) for n in needed})
     members = tuple(_member(n, keys[n], cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
+    if hasattr(cls, '__pydantic_validator__'): members = tuple(_shallow(m, kinds[m.name]) for m in members)
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
@@ -235,9 +242,26 @@ def _pydantic(annotation: Any, wanted: Mapping[str, str] = {}) -> Cast:
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
     def check(value):
+        if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
         try: return adapter.validate_python(value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
+
+_MAX_WAYS = 16 * 1024 * 1024    # characters of the ways to all values in one
+_MAX_ERRORS = 20_000            # of pydantic, which it makes all at once
+
+def _ways(value: Any) -> int:
+    "How long the ways to all values in it are together: pydantic writes one down for each error, with all keys in it"
+    total, left = 0, [(value, 0)]
+    while left and total <= _MAX_WAYS:
+        part, way = left.pop()
+        steps = part.items() if isinstance(part, Mapping) else (('', v) for v in part)
+        for k, v in steps:
+            total += (here := way + len(k))
+            if isinstance(v, (Mapping, list)): left.append((v, here))
+    return total
+
+_MAX_WAY = 300  # characters of the way to a mistake that are shown
 
 def _way_to(loc: tuple, value: Any, missing: bool) -> str:
     "Where in `value` an error is; pydantic also names the members of a union, which are not in what was sent"
@@ -246,14 +270,15 @@ def _way_to(loc: tuple, value: Any, missing: bool) -> str:
         index = isinstance(step, int) and isinstance(value, list | tuple)
         inside = step < len(value) if index else isinstance(value, Mapping) and step in value
         if not inside and not (missing and i == len(loc) - 1): continue
-        name = f'[{step}]' if isinstance(step, int) else str(step)
-        path = join_path(path, name) if path else name
+        name = f'[{step}]' if isinstance(step, int) else short_key(str(step))
+        if len(path) < _MAX_WAY: path = join_path(path, name) if path else name
         value = value[step] if inside else None
     return path
 
 def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[Fault]:
     "pydantic's list of errors in our words, one for each place"
     found: dict[str, tuple[list[str], str | None]] = {}
+    if error.error_count() > _MAX_ERRORS: return [Fault('', Text('another'), describe_value(value))]
     for e in error.errors(include_url=False)[:MAX_FAULTS]:
         missing = e['type'] == 'missing'
         path = _way_to(e['loc'], value, missing)
@@ -299,7 +324,7 @@ def _pydantic_text(error: Mapping) -> str:
     if isinstance(cause, BadValue): return cause.faults[0].expected
     if cause is None and 'email' in error['msg']: return Text('email')
     if kind in ('value_error', 'assertion_error'): said = _own_words(cause)
-    else: said = '' if kind in _pydantic_types() else error['msg']
+    else: said = '' if kind in _pydantic_types() or ctx and _is_of_library(kind, len(sys.modules)) else error['msg']
     return Text('own', message=said) if said else Text('another')
 
 @cache
@@ -307,6 +332,21 @@ def _pydantic_types() -> frozenset[str]:
     "Types of errors that are pydantic's, and not the program's own"
     from pydantic_core.core_schema import ErrorType
     return frozenset(typing.get_args(ErrorType))
+
+@lru_cache(maxsize=256)
+def _is_of_library(
+    kind: str,      # Of a `PydanticCustomError`
+    modules: int,   # That are loaded now; others may come
+) -> bool:
+    "Does an installed package raise such errors? What they quote may be the text of a Python error"
+    raised = re.compile(rf"PydanticCustomError\(\s*['\"]{re.escape(kind)}['\"]")
+    for module in list(sys.modules.values()):
+        names = getattr(module, '__dict__', {})
+        if not is_library(names.get('__file__') or '') or not {'PydanticCustomError', 'pydantic_core'} & names.keys(): continue
+        try: source = inspect.getsource(module)
+        except (OSError, TypeError): continue
+        if raised.search(source): return True
+    return kind in ('base64_decode', 'import_error')     # also where there are no sources
 
 def _own_words(error: Any) -> str:
     "The message of an exception, if a `raise` or `assert` of the program itself made it; else ''"
@@ -316,6 +356,88 @@ def _own_words(error: Any) -> str:
     code = at.tb_frame.f_code
     raised = dis.opname[code.co_code[at.tb_lasti]] == 'RAISE_VARARGS'
     return str(error) if raised and not is_library(code.co_filename) else ''
+
+# %% ../../nbs/api/http/11_records.ipynb #d4b10b02
+_MAX_TRIES = 5000   # of pydantic, at the members of unions in one value
+
+def _tries_much(ann: Any) -> tuple[int, bool] | None:
+    "For unions in an annotation that pydantic would search in at each level again: their members, and whether it takes objects instead"
+    found = list(_unions(ann))
+    classes = {o for c in _classes_in(ann) for o in (c, *_reached(c))}
+    inner = [u for c in classes for f in _fields_of(c) for u in _unions(f)]
+    hidden = any(len(members) > 1 for members, _ in found)      # what is in a union is not cleaned
+    members = max((_again(m) for m, tagged in (*found, *(inner if hidden else ())) if not tagged), default=0)
+    if members < 2: return None
+    plain = any(c in _reached(c) for c in classes if _is_typed_dict(c) or hasattr(c, '_fields'))
+    return members, not (plain or any(tagged for _, tagged in found))
+
+def _shallow_only(members: int) -> Callable[[Any], Any]:
+    "Refuses a value with more levels than pydantic can search in"
+    most = int(math.log(_MAX_TRIES, members))
+    def shallow(value):
+        if _levels(value) > most: raise BadValue(faults=[Fault('', Text('own', message=Text('json_depth', limit=most)), None)])
+        return value
+    return shallow
+
+def _shallow(m: Member, ann: Any) -> Member:
+    "A field of a dataclass whose constructor is pydantic's: it looks again into what is no object"
+    search = _tries_much(ann)
+    if search is None or search[1]: return m
+    check, fn = _shallow_only(search[0]), m.cast.fn
+    return dataclasses.replace(m, cast=dataclasses.replace(m.cast, fn=lambda v: fn(check(v))))
+
+def _with_tag(info: Any) -> Any:
+    "The annotation of a field of pydantic, with its discriminator"
+    return Annotated[info.annotation, info] if info.discriminator else info.annotation
+
+def _parts(ann: Any) -> tuple:
+    "What an annotation is made of"
+    if hasattr(ann, '__supertype__'): return (ann.__supertype__,)
+    if type(ann).__name__ == 'TypeAliasType': return (ann.__value__,)
+    return typing.get_args(ann)[:1] if typing.get_origin(ann) is Annotated else typing.get_args(ann)
+
+def _unions(ann: Any, tagged: bool = False, seen: tuple = ()) -> Iterator[tuple[list, bool]]:
+    "Unions and fixed tuples in an annotation: the members, and whether a discriminator says which is meant"
+    if any(ann is o for o in seen): return
+    origin = typing.get_origin(ann)
+    members = [a for a in _parts(ann) if a is not types.NoneType]
+    if origin in (Union, types.UnionType) or origin is tuple and ... not in members: yield members, tagged or origin is tuple
+    notes = typing.get_args(ann)[1:] if origin is Annotated else ()
+    for a in members: yield from _unions(a, any(getattr(n, 'discriminator', None) for n in notes), (*seen, ann))
+
+def _classes_in(ann: Any, seen: tuple = ()) -> Iterator[type]:
+    "Classes with fields that an annotation names"
+    if any(ann is o for o in seen): return
+    is_class = isinstance(ann, type) and not typing.get_args(ann) and ann not in scalars
+    if is_class and (_pydantic_fields(ann) is not None or is_record(ann)): yield ann
+    for a in _parts(ann): yield from _classes_in(a, (*seen, ann))
+
+def _fields_of(cls: type) -> list:
+    "The annotations of its fields"
+    if (model := _pydantic_fields(cls)) is not None: return [_with_tag(i) for i in model.values()]
+    try: return list(type_hints(cls).values())
+    except TypeError: return []
+
+def _reached(cls: type) -> set[type]:
+    "The classes in its fields, in theirs, and so on"
+    found, new = set(), [cls]
+    while new:
+        classes = {c for f in _fields_of(new.pop()) for c in _classes_in(f)} - found
+        found |= classes
+        new += classes
+    return found
+
+def _again(members: list) -> int:
+    "How many members of a union contain themselves"
+    return sum(any(c in _reached(c) for c in _classes_in(m)) for m in members)
+
+def _levels(value: Any) -> int:
+    "How many objects stand in each other"
+    most, level = 0, [value]
+    while level:
+        level = [c for v in level for c in (v.values() if isinstance(v, Mapping) else v if isinstance(v, list) else ())]
+        most += any(isinstance(v, Mapping) for v in level)
+    return most + isinstance(value, Mapping)
 
 # %% ../../nbs/api/http/11_records.ipynb #a0771ceb
 def _same(value: Any) -> Any: return value
@@ -327,17 +449,25 @@ class _Blanks:
     def of(self, ann: Any) -> Callable[[Any], Any]: # `_same` if nothing is inside
         "By the form of an annotation"
         origin, args = typing.get_origin(ann), typing.get_args(ann)
+        if (search := _tries_much(ann)) is not None: return self.searched(ann, *search)
         if origin is Annotated: return self.of(args[0])
         if origin in (Union, types.UnionType):
             rest = [a for a in args if a is not types.NoneType]
             return self.of(rest[0]) if len(rest) == 1 else _same
         kind = origin or ann
         if kind is tuple and args and args[-1] is not ...: return _same
+        if getattr(kind, '__pydantic_root_model__', False): return self.of(_fields_of(kind)[0])
         if kind in _collections: return self.items(args[0]) if args else _same
         if kind in _mappings and args: return self.values(self.of(args[1]))
         if not isinstance(kind, type): return _same
         if _pydantic_fields(kind) is not None or kind not in scalars and is_record(kind): return self.record(kind)
         return _same
+
+    def searched(self, ann: Any, members: int, convertible: bool) -> Callable[[Any], Any]:
+        "For unions of types that contain themselves, in which pydantic would try each member again at each level"
+        try: cast = self.cast(typing.get_args(ann)[0] if typing.get_origin(ann) is Annotated else ann)
+        except TypeError: convertible = False   # a type that only pydantic knows
+        return cast.of if convertible else _shallow_only(members)
 
     def own(self, ann: Any) -> Cast:
         try: return self.cast(ann)
@@ -348,18 +478,19 @@ class _Blanks:
         def one(value): return None if not own.blank and is_blank(value) else inner(value)
         def clean(values):
             if not isinstance(values, list | tuple): return values
-            return [one(v) for v in values if own.blank or own.optional or not is_blank(v)]
+            given = ((f'[{i}]', v) for i, v in enumerate(values) if own.blank or own.optional or not is_blank(v))
+            return [v for _, v in _in_places(given, lambda _, v: one(v))]
         return clean
 
     def values(self, inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda obj: {k: inner(v) for k, v in obj.items()} if isinstance(obj, Mapping) else obj
+        return lambda obj: dict(_in_places(obj.items(), lambda _, v: inner(v))) if isinstance(obj, Mapping) else obj
 
     def record(self, cls: type) -> Callable[[Any], Any]:
         known: dict[str, tuple] = {}
         def clean(obj):
             if not isinstance(obj, Mapping): return obj
             if not known: known.update(self.fields(cls))   # now, and not before: a type may contain itself
-            found = ((k, self.field(v, *known.get(k, (any_cast, _same, False)))) for k, v in obj.items())
+            found = _in_places(obj.items(), lambda k, v: self.field(v, *known.get(k, (any_cast, _same, False))))
             return {k: v for k, v in found if v is not _nothing}
         return clean
 
@@ -373,7 +504,7 @@ class _Blanks:
         "Key → cast of its own, what cleans its value, whether it is required"
         if (model := _pydantic_fields(cls)) is not None:
             read = {name: _pydantic_keys(cls, name, i)[0] for name, i in model.items()}
-            found = [(read[name], i.annotation, i.is_required()) for name, i in model.items()]
+            found = [(read[name], _with_tag(i), i.is_required()) for name, i in model.items()]
         else:
             hints = type_hints(cls)
             struct = getattr(cls, '__struct_fields__', ()), getattr(cls, '__struct_encode_fields__', ())
@@ -382,6 +513,16 @@ class _Blanks:
         for keys, ann, required in found:
             made = self.own(ann), self.of(ann), required
             yield from ((key, made) for key in keys)
+
+def _in_places(pairs: Iterable[tuple[str, Any]], convert: Callable[[str, Any], Any]) -> list[tuple[str, Any]]:
+    "Converted values; BadValue says where each of those is that could not be"
+    out, faults = [], []
+    for k, v in pairs:
+        try: out.append((k, convert(k, v)))
+        except BadValue as e: faults += e.within(short_key(k))
+        if len(faults) >= MAX_FAULTS: break
+    if faults: raise BadValue(faults=faults)
+    return out
 
 _nothing = object()
 
@@ -392,6 +533,12 @@ def _pydantic_fields(cls: type) -> dict[str, Any] | None:
     found = getattr(cls, '__pydantic_fields__', None) if dataclasses.is_dataclass(cls) else None
     if found is None or not {f.name for f in dataclasses.fields(cls)} <= found.keys(): return None   # a plain dataclass on top of one
     return {name: i for name, i in found.items() if i.init is not False}
+
+def _rebuild(cls: Any) -> None:
+    "Look up classes that came later than the one that names them"
+    from pydantic.dataclasses import rebuild_dataclass
+    if hasattr(cls, 'model_rebuild'): cls.model_rebuild(raise_errors=False)
+    else: rebuild_dataclass(cls, raise_errors=False)
 
 def _pydantic_config(cls: type) -> Mapping[str, Any]: return getattr(cls, 'model_config', None) or getattr(cls, '__pydantic_config__', {})
 
@@ -406,6 +553,7 @@ def _pydantic_keys(cls: type, name: str, info: Any) -> tuple[list[str], dict[str
 
 def _pydantic_model(cls: Any, cast: Callable[[Any], Cast]) -> Cast:
     "A pydantic model as a record: values go to pydantic as they came, under keys that it reads, except for those that say nothing"
+    _rebuild(cls)
     fields = _pydantic_fields(cls)
     read = {name: _pydantic_keys(cls, name, i) for name, i in fields.items()}
     more = {n: (i.alias or n, *spellings(n)) for n, i in fields.items()}
@@ -436,13 +584,14 @@ def _as_it_came(info: Any, cast: Callable[[Any], Cast], blanks: _Blanks) -> tupl
     raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many,
                               choices=own.choices, fit=own.fit if own.many == many else None)
     if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
-    elif (inner := blanks.of(info.annotation)) is not _same: raw = dataclasses.replace(raw, fn=inner)
+    elif (inner := blanks.of(_with_tag(info))) is not _same: raw = dataclasses.replace(raw, fn=inner)
     return own, raw
 
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
     origin = typing.get_origin(annotation)
     if origin in (Union, types.UnionType, Annotated): return any(map(_many, typing.get_args(annotation)))
+    if getattr(annotation, '__pydantic_root_model__', False): return _many(_fields_of(annotation)[0])
     return (origin or annotation) in _collections
 
 # %% ../../nbs/api/http/11_records.ipynb #09f6a3c1
@@ -520,6 +669,7 @@ class _Maker:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
+        if getattr(cls, '__pydantic_root_model__', False): return self.root(cls)
         if _pydantic_fields(cls) is not None: return self.once(cls, lambda: _pydantic_model(cls, self.cast))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
@@ -536,6 +686,17 @@ class _Maker:
         self.records[cls] = cast = make()
         return cast
 
+    def root(self, cls: Any) -> Cast:
+        "A `RootModel` is made of the value that it holds"
+        if cls in self.records: return _pydantic(cls)
+        _rebuild(cls)
+        self.records[cls] = None
+        try: inner = self.cast(_fields_of(cls)[0])
+        except TypeError: inner = any_cast      # a type that only pydantic knows
+        finally: del self.records[cls]
+        check, clean = _pydantic(cls).fn, _Blanks(self.cast).of(cls)
+        return dataclasses.replace(inner, fn=lambda v: check(clean(v)), record=None, choices={}, tag=None)
+
     def annotated(self, ann: Any, args: tuple) -> Cast:
         "`Annotated`: constraints of pydantic and msgspec are theirs to check, other notes are for other readers"
         homes = {type(a).__module__.partition('.')[0] for a in args[1:]}
@@ -545,7 +706,7 @@ class _Maker:
         if 'msgspec' in homes: check = _msgspec(ann, inner).fn
         elif homes & {'pydantic', 'annotated_types'}: check = _pydantic(ann).fn
         if check is None: return inner
-        clean = _Blanks(self.cast).of(args[0])
+        clean = _Blanks(self.cast).of(ann if 'msgspec' not in homes else args[0])
         return dataclasses.replace(inner, fn=check if clean is _same else lambda v: check(clean(v)), record=None)
 
 # %% ../../nbs/api/http/11_records.ipynb #bf71a4c2

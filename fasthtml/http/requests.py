@@ -309,7 +309,7 @@ class Body:
     raw: bytes = b''                                                # As it came; empty for multipart
     kind: str = 'none'                                              # none, form, multipart, json, other
     json: Any = None                                                # The parsed JSON, if it was JSON
-    size: int = 0                                                   # Bytes of text in a multipart form
+    size: int = 0                                                   # Bytes of texts and files in a multipart form
 
     @property
     def data(self) -> dict[str, Any]:
@@ -329,7 +329,7 @@ class Body:
 
     @property
     def weight(self) -> int:
-        "Bytes of text whose conversion takes time"
+        "Bytes whose conversion takes time: a parameter of type `bytes` reads a file whole"
         return max(len(self.raw), self.size) if self.kind != 'other' else 0
 
     def close(self) -> None:
@@ -637,7 +637,7 @@ class _FormParser(MultiPartParser):
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
-    if request._form is not None: return Body(group(request._form.multi_items()), b'', 'multipart')
+    if request._form is not None: return _form_body(request._form)
     kind = _header(request.scope, b'content-type')
     _charset_of(kind)
     part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
@@ -653,7 +653,11 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
         await form.close()
         raise HTTPException(400, Text('form_malformed'))
     request._form, request.streamed = form, True
-    return Body(group(form.multi_items()), b'', 'multipart', size=parser.text_size)
+    return _form_body(form)
+
+def _form_body(form: FormData) -> Body:
+    size = sum(len(v) if isinstance(v, str) else v.size or 0 for _, v in form.multi_items())
+    return Body(group(form.multi_items()), b'', 'multipart', size=size)
 
 # %% ../../nbs/api/http/10_requests.ipynb #3d505df8
 class FrameBody(Body):

@@ -5,10 +5,15 @@ Judged without a clock: by the status, by the thread that does the work, and by 
 import asyncio
 import base64
 import contextlib
+import dataclasses
+import functools
 import json
+import tempfile
 import threading
 
+import msgspec
 import pytest
+from starlette import formparsers
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -229,3 +234,67 @@ def test_others_have_their_turn_while_parts_are_sent(what, where, part):
         await request
     with contextlib.suppress(ZeroDivisionError): asyncio.run(main())   # a crash is raised again, for the log
     assert len(made) == 3000 and most < 100
+
+
+class Kept(tempfile.SpooledTemporaryFile):
+    "Notes which threads read it whole"
+    readers: list = []
+    def read(self, *size):
+        if not size: self.readers.append(threading.get_ident())
+        return super().read(*size)
+
+
+def a_file(file: bytes): return len(file)
+def maybe_a_file(file: bytes | None = None): return len(file)
+def files(file: list[bytes]): return len(file[0])
+def a_file_and_errors(file: bytes, errors): return len(file)
+
+
+@dataclasses.dataclass
+class Upload:
+    title: str
+    file: bytes
+
+
+class Struct(msgspec.Struct):
+    file: bytes
+    more: list[bytes] = []
+
+
+class Built:
+    def __init__(self, size): self.size = size
+    @classmethod
+    def __from_request__(cls, file: bytes): return cls(len(file))
+
+
+class Awaited(Built):
+    @classmethod
+    async def __from_request__(cls, file: bytes): return cls(len(file))
+
+
+def in_record(cls, size):
+    def f(o): return size(o)
+    f.__annotations__ = {'o': cls}
+    return f
+
+
+TAKERS = {'parameter': a_file, 'optional': maybe_a_file, 'list': files, 'with errors': a_file_and_errors,
+          'record': in_record(Upload, lambda o: len(o.file)), 'struct': in_record(Struct, lambda o: len(o.file)),
+          'built': in_record(Built, lambda o: o.size), 'awaited': in_record(Awaited, lambda o: o.size)}
+
+
+@pytest.mark.parametrize('kind', [True, False], ids=['async', 'plain'])
+@pytest.mark.parametrize('guarded', [True, False], ids=['read by a guard', 'read for it'])
+@pytest.mark.parametrize('name', TAKERS)
+def test_an_upload_is_read_whole_in_a_thread(name, guarded, kind, monkeypatch):
+    monkeypatch.setattr(formparsers, 'SpooledTemporaryFile', Kept)
+    loops, Kept.readers = [], []
+    async def guard(req):
+        loops.append(threading.get_ident())
+        if guarded: await req.form()
+    app, f = FastHTML(secret_key='k', before=guard), TAKERS[name]
+    async def g(*args, **kwargs): return f(*args, **kwargs)
+    app.post('/f')(functools.wraps(f)(g) if kind else f)
+    answer = TestClient(app).post('/f', data={'title': 'x'}, files={'file': ('a.bin', b'x' * 300_000)})
+    assert answer.status_code == 200 and '300000' in answer.text
+    assert Kept.readers and not set(Kept.readers) & set(loops)

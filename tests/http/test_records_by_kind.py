@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple, Optional, TypedDict, Union
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union
 
 import attrs
 import msgspec
@@ -341,3 +341,57 @@ def test_what_a_constructor_refuses_inside_others(cls, place):
     assert by_json(app, sent({'x': 1})) == 'ok' and len(got) == 1
     errors = by_json(app, sent({'x': 7}))
     assert errors != 'ok' and len(got) == 1 and (cls in (Model, Checked) or TEXT not in json.dumps(errors))
+
+
+# A RootModel is made of the value that it holds
+
+class Numbers(pydantic.RootModel[list[int]]): pass
+class Number(pydantic.RootModel[int]): pass
+class Names(pydantic.RootModel[dict[str, int]]): pass
+class Shelf(pydantic.BaseModel): root: Numbers
+
+
+@dataclass
+class Room: root: Numbers
+
+
+ROOTS = [   # annotation, a body that is right, the value, one that is wrong and where
+    (Numbers, [1, '2'], Numbers([1, 2]), [1, 'x'], 'r[1]'), (Numbers, {'r': [1]}, Numbers([1]), {'r': {'a': 1}}, 'r[0]'),
+    (Number, {'r': '5'}, Number(5), {'r': 'x'}, 'r'), (Names, {'r': {'a': '1'}}, Names({'a': 1}), {'r': {'a': 'x'}}, 'r.a'),
+    (list[Number], {'r': [1, 2]}, [Number(1), Number(2)], {'r': [1, 'x']}, 'r'), (Numbers | None, {'r': [1]}, Numbers([1]), {'r': ['x']}, 'r[0]'),
+    (Shelf, {'root': [1]}, Shelf(root=Numbers([1])), {'root': ['x']}, 'root[0]'), (Room, {'root': [1]}, Room(Numbers([1])), {'root': ['x']}, 'root[0]'),
+    (Room, {'root': 1}, Room(Numbers([1])), {'root': 'x'}, 'root[0]')]
+
+
+@pytest.mark.parametrize('kind, right, value, wrong, path', ROOTS, ids=lambda o: str(o)[:30])
+def test_a_root_model_is_made_of_the_value_it_holds(kind, right, value, wrong, path):
+    got = []
+    def f(r):
+        got.append(r)
+        return 'ok'
+    f.__annotations__ = {'r': kind}
+    app = FastHTML(secret_key='k')
+    app.post('/f')(f)
+    assert by_json(app, right) == 'ok' and got == [value]
+    assert [o['field'] for o in by_json(app, wrong)] == [path]
+    if isinstance(right, dict) and not isinstance(next(iter(right.values())), dict):
+        assert TestClient(app).post('/f', data=right).text == 'ok' and got[-1] == value
+
+
+# One long key is not repeated for each mistake
+
+DEEP = dict[str, dict[str, int]]
+
+
+@pytest.mark.parametrize('kind', [DEEP, list[DEEP], Annotated[DEEP, pydantic.Field(min_length=0)]], ids=str)
+@pytest.mark.parametrize('holder', [None, *KINDS, *with_config(extra='forbid')], ids=name_of)
+@pytest.mark.parametrize('size', [1000, 50_000, 1_900_000])
+def test_a_long_key_is_shown_short(kind, holder, size):
+    app, _ = served(holder('Holder', {'d': (kind, None)}) if holder else kind)
+    value = {'K' * size: {f'a{i}': 'x' for i in range(20)}}
+    if kind == list[DEEP]: value = [value]
+    body = {'d': value, 'E' * 20_000: 1} if holder else {'x': value}
+    for accept in 'application/json', 'text/html':
+        answer = TestClient(app).post('/f', json=body, headers={'accept': accept, 'hx-request': 'true'})
+        assert answer.status_code == 400 and len(answer.content) < 12_000
+    if size < 500_000: assert len(by_frame(app, body)) < 12_000
