@@ -23,6 +23,7 @@ from starlette.types import Scope
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
 from ..html.element import FT
 from ..http.limits import one_person, person_of
+from ..http.params import refuse_sources
 from ..http.responses import current_exchange
 from ..http.security import host_header
 from ..http.texts import Text
@@ -73,6 +74,7 @@ class Region:
         self.qualname: str = getattr(fn, '__qualname__', None) or getattr(function_of(fn), '__qualname__', '')
         self.retry: Callable[[str], None] | None = None   # Called when a page asks for work to be tried again
         self.asked = tuple(inspect.signature(guard).parameters) if guard else ()
+        if guard: refuse_sources(guard, f'The guard of the region {name!r}')
         if unknown := [p for p in self.asked if p != 'auth' and p not in self.signature.casts]:
             raise TypeError(f'The guard of the region {name!r} takes {unknown[0]!r}, which is no parameter of the region. '
                             f'It may take: {", ".join(["auth", *self.signature.casts])}.')

@@ -33,8 +33,9 @@ from ..html.element import FT, ft, to_html
 from ..html.htmx import HttpHeader
 from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names, send_response
 from .pages import shows_itself
-from .params import BadInput, Source, make_plan
+from .params import BadInput, Source, make_plan, parameters_of
 from .requests import Request, query_fields, wants_json
+from .sources import annotation_parts
 from .hints import is_library, note_name
 from .responses import JSONResponse, check_status, respond_to, with_headers
 from .pages import using_nonce
@@ -49,7 +50,8 @@ def exc_param(
 ) -> str|None: # Name of the parameter that receives the exception
     "The parameter that takes the exception: found by its type, by its name, else the second one"
     params = list(inspect.signature(fn).parameters.values())
-    typed = [p.name for p in params if isinstance(p.annotation, type) and issubclass(p.annotation, BaseException)]
+    kinds = {name: [o for o, whole in annotation_parts(ann) if whole] for name, (ann, _) in parameters_of(fn).items()}
+    typed = [name for name, found in kinds.items() if any(isinstance(o, type) and issubclass(o, BaseException) for o in found)]
     named = [p.name for p in params if p.name in _exc_names]
     second = [p.name for p in params[1:2] if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return next(iter(typed + named + second), None)

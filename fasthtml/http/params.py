@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Getter', 'special_names', 'FieldError', 'Errors', 'BadInput', 'from_form', 'special_name', 'special_class', 'Plan',
-           'where', 'make_plan']
+           'where', 'parameters_of', 'refuse_sources', 'make_plan']
 
 # %% ../../nbs/api/http/12_params.ipynb #57e93e80
 import copy
@@ -175,14 +175,21 @@ class _RecordGetter:
         found = self.finds[member.name](src)
         return ('',) if found is None and member.box and 'body' in self.places[member.name][1] and from_form(src) else found
 
-def _data_getter(name: str, cast: Cast, make: Callable[[], Any] | None) -> Getter:
-    "All that was sent, for a parameter annotated with `dict`; `make` gives what stands for nothing"
+_all_of: Mapping[str, Callable[[Source], Mapping[str, Any]]] = MappingProxyType({
+    '': lambda src: src.data, 'path': lambda src: src.path, 'query': lambda src: Body(src.query).data,
+    'body': lambda src: src.body.data if src.body else {}, 'cookie': lambda src: src.cookies, 'header': lambda src: src.headers,
+})
+
+def _data_getter(name: str, cast: Cast, make: Callable[[], Any] | None, source: str) -> Getter:
+    "All that was sent, or all of one source, for a parameter annotated with `dict`; `make` gives what stands for nothing"
+    take = _all_of[source]
     def get(src):
-        if not src.data and make: return make()
-        is_array = src.body and isinstance(src.body.json, list)
-        if is_array: raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
-        try: return cast(src.data)
-        except BadValue as e: raise _Refused(_errors_of(e, name, 'body')) from e
+        if source in ('', 'body') and src.body and isinstance(src.body.json, list):
+            raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
+        data = dict(take(src))
+        if not data and make: return make()
+        try: return cast(data)
+        except BadValue as e: raise _Refused(_errors_of(e, name, source or 'body')) from e
     return get
 
 # %% ../../nbs/api/http/12_params.ipynb #07788f57
@@ -413,25 +420,28 @@ def _getter(p: _Param) -> Getter:
     records: dict[type, Cast] = {}
     try: cast = make_cast(p.ann, _locals_around(plan.fn), records)
     except TypeError as e: raise TypeError(f'{p}: {e}') from e
-    record, optional = cast.record if marker is None and not cast.many else None, cast.optional
+    every, optional = marker is None or marker.name is None, cast.optional     # a source without a name has all fields
+    record = cast.record if every and not cast.many else None
     _refuse_pins(p, record, records)
     if p.default is None: cast = _or_none(cast)
     if cast.optional and p.default is _MISSING: p.default = None
-    if record: return _record_getter(p, record)
+    if record: return _record_getter(p, record, marker)
     sources = _sources(p, cast, marker)
     plan.needs_body |= 'body' in sources
-    if marker is None and _is_mapping(bare):
-        plan.asks_all = True
-        return _data_getter(p.name, cast, _maker(p.default) if optional else None)
+    if every and _is_mapping(bare):
+        plan.asks_all |= 'query' in sources
+        return _data_getter(p.name, cast, _maker(p.default) if optional else None, marker.source if marker else '')
     keys = (marker.name,) if marker and marker.name else spellings(p.name)
     if 'query' in sources: plan.asks.update(keys)
     return _field_getter(p.name, cast, p.default, keys, sources)
 
-def _record_getter(p: _Param, record: Record) -> _RecordGetter:
-    "The getter of a record; a pinned field has its own source"
+def _record_getter(p: _Param, record: Record, pinned: SourceMarker | None) -> _RecordGetter:
+    "The getter of a record; a pinned field has its own source, and `pinned` is the source of all others"
     places = {}
     for m in record.members:
-        marker = _marker(m.ann, f'{record.cls.__qualname__}.{m.name}')
+        marker = _marker(m.ann, f'{record.cls.__qualname__}.{m.name}') or pinned
+        if pinned and marker.source != pinned.source:
+            raise TypeError(f'{p} has the source {pinned}, and {record.cls.__qualname__}.{m.name} has {marker}. Leave one of them out.')
         sources = (marker.source,) if marker else SAID
         keys = (marker.name,) if marker and marker.name else m.keys
         if sources == ('header',) and not marker.name: keys = (m.keys[0].replace('_', '-'),)
@@ -477,8 +487,10 @@ def _marker(
     return whole[0] if whole else None
 
 # %% ../../nbs/api/http/12_params.ipynb #7c82a927
-def _taken(call: Any) -> dict[str, tuple[Any, Any]]:
-    "Parameter → annotation and default, of a class or function that makes a value"
+def parameters_of(
+    call: Any,  # A function, a class, or another object that can be called
+) -> dict[str, tuple[Any, Any]]:
+    "Parameter → its annotation, with strings resolved, and its default"
     try: parameters = inspect.signature(call).parameters
     except (ValueError, TypeError): return {}
     fn, taken = call.__init__ if isinstance(call, type) else call, {}
@@ -486,6 +498,16 @@ def _taken(call: Any) -> dict[str, tuple[Any, Any]]:
         try: taken[name] = _resolve(fn, name, p.annotation), p.default
         except TypeError: taken[name] = Any, p.default      # a name for the type checker alone
     return taken
+
+def refuse_sources(
+    fn: Callable,   # A function that gets its arguments from the program
+    where: str,     # Which one, for messages
+) -> None:
+    "TypeError for a parameter with a source, which would not be read"
+    for name, (ann, default) in parameters_of(fn).items():
+        if marker := default if isinstance(default, SourceMarker) else next(iter(sum(pins(ann), [])), None):
+            raise TypeError(f'{where}: `{name}` has the source {marker}, but the program gives the arguments here. '
+                            'Read it in the handler, and pass it on.')
 
 def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast]) -> None:
     "TypeError for a source that would not be obeyed. The request has the fields of `record`; those of other records are in a value"
@@ -506,7 +528,7 @@ def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast])
     made = dict.fromkeys(o for ann in (p.ann, *(m.ann for r in all_of for m in r.members)) for o, _ in annotation_parts(ann)
                          if isinstance(o, type) or inspect.isroutine(o))
     for call in made:
-        for name, (ann, default) in _taken(call).items():
+        for name, (ann, default) in parameters_of(call).items():
             if isinstance(default, SourceMarker): raise TypeError(_as_default(name, default, f'{p}: `{name}` of {call.__qualname__}'))
             if lost := [m for m in (*pins(ann)[0], *pins(ann)[1]) if m not in kept.get(call, ())]:
                 raise TypeError(f'{p}: `{name}` of {call.__qualname__} has the source {lost[0]}, but it gets a part of a value. Give the '

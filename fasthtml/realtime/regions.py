@@ -24,9 +24,11 @@ from typing import Any, NamedTuple
 from ..html.element import FT, csp_nonce, esc, fence, nonced, to_html, to_node
 from ..http.casts import BadValue
 from ..http.pages import using_nonce
-from ..http.params import special_names
+from ..http.params import parameters_of, refuse_sources, special_class, special_names
 from ..http.records import make_cast, type_hints
 from ..http.responses import as_plain
+from ..http.sessions import Session
+from ..http.sources import bare_type
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #8634c0be
 def _plain_member(value: Any) -> Any:
@@ -52,13 +54,15 @@ of_a_request = frozenset([*special_names, 'req', 'sess', 'send']) - {'auth'}   #
 def refuse_parameter(
     region: str,            # Name of the region
     p: inspect.Parameter,   # One of its parameters
+    kind: Any,              # Its annotation, with strings resolved
 ) -> None:
     "TypeError for a parameter that a region cannot have"
     if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
         raise TypeError(f'The region {region!r} takes {p}. Name every parameter: a region is found again by its arguments.')
     unannotated = p.annotation is p.empty
-    kind = p.annotation if isinstance(p.annotation, str) else getattr(p.annotation, '__name__', '')
-    if (p.name in of_a_request and unannotated) or kind in ('Request', 'Session', 'HTTPConnection', 'WebSocket', 'HtmxHeaders'):
+    kind = bare_type(kind)
+    whole = isinstance(kind, type) and (issubclass(kind, Session) or special_class('-', kind) is not None)
+    if (p.name in of_a_request and unannotated) or whole:
         raise TypeError(f"The region {region!r} asks for {p.name!r}, which belongs to one request; a region is also drawn when there is "
                         f"none. Take what it needs as a parameter, as in {region}(id=...), or take `auth` for a region of each person.")
 
@@ -80,7 +84,9 @@ class Signature:
     ):
         self.name, self.signature = name, inspect.signature(fn)
         parameters = self.signature.parameters
-        for p in parameters.values(): refuse_parameter(name, p)
+        refuse_sources(fn, f'The region {name!r}')
+        known = parameters_of(fn)
+        for p in parameters.values(): refuse_parameter(name, p, known[p.name][0])
         self.personal = 'auth' in parameters
         target = fn
         while inner := getattr(target, 'func', None) or getattr(target, '__wrapped__', None): target = inner

@@ -129,7 +129,8 @@ LINKED = {
     'item: Space | None = None': 'n=2', 'item: Attrs | None = None': 'n=2', 'item: Pinned': 'm=2', 'item: Pinned | None = None': 'm=2',
     'page: Built': 'n=2', 'page: Built | None = None': 'n=2', 'page: Annotated[Built, "a note"]': 'n=2',
     'page: ByRequest | None = None': 'x=2',
-    'all_of: dict': 'x=2', 'all_of: dict | None = None': 'x=2', 'all_of: dict[str, str]': 'x=2',
+    'item: Annotated[Item, query]': 'n=2', 'item: Annotated[Item, query] | None = None': 'n=2',
+    'all_of: Annotated[dict, query]': 'x=2', 'all_of: dict': 'x=2', 'all_of: dict | None = None': 'x=2', 'all_of: dict[str, str]': 'x=2',
     'all_of: dict[str, int] | None = None': 'x=2',
     'all_of: "dict[str, str]"': 'x=2', 'all_of: Mapping[str, str]': 'x=2', 'all_of: Mapping[str, str] | None = None': 'x=2',
     'all_of: Annotated[dict[str, str] | None, "a note"] = None': 'x=2', 'all_of: SimpleNamespace': 'x=2',
@@ -208,7 +209,9 @@ def test_whatever_the_annotation_a_link_that_fills_it_runs_nothing(parameters, s
 # A query cannot fill these
 NOT_LINKED = ['n: Annotated[int, form] = 0', 'n: Annotated[int, form] | None = None', 'n: "Annotated[str, header] | None" = None',
               'n: Annotated[str, cookie] = ""',
-              'session', 'req: Request', 'req: "Request | None"', 'item: Posted', 'item: Posted | None = None', 'n=1']
+              'item: Annotated[Item, form]', 'item: Annotated[Item, cookie] | None = None',
+              'all_of: Annotated[dict, form]', 'session', 'req: Request', 'req: "Request | None"',
+              'item: Posted', 'item: Posted | None = None', 'n=1']
 MORE_KINDS = '''
 from starlette.requests import Request
 from fasthtml.http.sources import cookie, form, header

@@ -3,6 +3,7 @@
 `KINDS` are the ways to write a pin, `PLACES` the functions and records that have it; each is tried as it stands and in a module
 that begins with `from __future__ import annotations`. What cannot be obeyed is in `REFUSED`: an error at registration.
 """
+import dataclasses
 import functools
 import sys
 import types
@@ -20,7 +21,7 @@ from starlette.testclient import TestClient
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, Response
 from fasthtml.http.params import make_plan
-from fasthtml.http.sources import cookie, form, header, query
+from fasthtml.http.sources import cookie, form, header, path, query
 
 MARKS = {'header': header('x-user'), 'cookie': cookie('user'), 'query': query('user'), 'form': form('user')}
 KINDS = ['Annotated[str, MARK]', 'Annotated[str, MARK] | None', 'None | Annotated[str, MARK]', 'Optional[Annotated[str, MARK]]',
@@ -246,7 +247,8 @@ class ByDefaultStruct(msgspec.Struct):
 
 INSIDE = [list[Pinned], dict[str, Pinned], Pinned | Other, Outer, list[Outer], OuterModel, OuterOfModel, list[PinnedModel], Tree, Deps,
           Deps | None,
-          Given, Written, parsed, typing.Annotated[Pinned, form], ByDefault, ByDefaultModel, ByDefaultNamespace, ByDefaultTuple,
+          Given, Written, parsed, typing.Annotated[Pinned, form], typing.Annotated[Pinned, form('r')], ByDefault, ByDefaultModel,
+          ByDefaultNamespace, ByDefaultTuple,
           ByDefaultAttrs, ByDefaultStruct, list[ByDefault], header('x-user'), list[header('x-user')]]
 
 
@@ -271,3 +273,76 @@ def test_an_alias_that_contains_itself_is_walked_once():
     from fasthtml.http.sources import pins
     Json = typing_extensions.TypeAliasType('Json', 'dict[str, Json] | str')
     assert pins(Json) == ([], [])
+
+
+# A source round a record, or round everything, has all of its fields
+
+class Model(pydantic.BaseModel):
+    who: str | None = None
+    tags: list[str] = []
+
+
+@dataclass
+class Record:
+    who: str | None = None
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+ALL_OF = {'Record': Record, 'Record or None': Record | None, 'model': Model, 'dict': dict, 'mapping': typing.Mapping[str, typing.Any],
+          'dict or None': dict | None}
+
+
+@pytest.mark.parametrize('kind', ALL_OF)
+@pytest.mark.parametrize('source', ['query', 'form', 'cookie', 'header', 'path'])
+@pytest.mark.parametrize('place', ['route', 'socket'])
+def test_a_source_round_a_record_or_a_dict_has_all_of_its_fields(kind, source, place):
+    mark = {'query': query, 'form': form, 'cookie': cookie, 'header': header, 'path': path}[source]
+    def f(r): return str((r.get('who') if isinstance(r, typing.Mapping) else r.who) if r is not None else None)
+    f.__annotations__ = {'r': typing.Annotated[ALL_OF[kind], mark]}
+    app, pattern = FastHTML(secret_key='k'), '/{who}' if source == 'path' else ''
+    app.route('/x' + pattern, methods=['GET', 'POST'])(f)
+    app.ws('/ws' + pattern)(f)
+    client = TestClient(app)
+    def ask(**said):
+        url = ('/x' if place == 'route' else '/ws') + (f'/{said["path"]}' if source == 'path' else '')
+        url += f'?who={said["query"]}' if 'query' in said else ''
+        headers = {k: v for k, v in (('who', said.get('header')), ('Cookie', f'who={said["cookie"]}' if 'cookie' in said else None)) if v}
+        body = {'who': said['form']} if 'form' in said else {}
+        if place == 'route': return client.post(url, data=body, headers=headers).text
+        with client.websocket_connect(url, headers=headers) as ws:
+            ws.send_json(body)
+            return ws.receive_text()
+    places = {o: f'from {o}' for o in ('query', 'form', 'cookie', 'header')} | ({'path': 'from path'} if source == 'path' else {})
+    assert ask(**places) == f'from {source}'
+    if source != 'path': assert ask(**{o: v for o, v in places.items() if o != source}) == 'None'
+
+
+@pytest.mark.parametrize('kind', [Pinned, PinnedModel, Pinned | None], ids=str)
+def test_two_sources_for_a_field_of_a_record_are_an_error(kind):
+    def f(r): ...
+    f.__annotations__ = {'r': typing.Annotated[kind, form]}
+    with pytest.raises(TypeError, match=r"`r` in .* has the source form, and Pinned.*who has header\('x-user'\)"): make_plan(f)
+    f.__annotations__ = {'r': typing.Annotated[kind, header]}
+    make_plan(f)
+
+
+# Functions that get their arguments from the program read no source
+
+PROGRAMS = {
+    'region': ('def f(who: KIND = None): return P(who)', lambda app, f: app.live(f)),
+    'region of a partial': ('def g(a, who: KIND = None): return P(who)\nf = functools.partial(g, a=1)',
+                            lambda app, f: app.live(f, name='f')),
+    'guard of a region': ('def f(auth, who: KIND = None): return True',
+                          lambda app, f: app.live(lambda who, auth=None: 'x', name='r', guard=f)),
+    'work': ('async def f(say, who: KIND = None): pass', lambda app, f: app.work(f)),
+}
+
+
+@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
+@pytest.mark.parametrize('place', PROGRAMS)
+@pytest.mark.parametrize('kind', [*KINDS, *REFUSED])
+def test_a_source_where_the_program_gives_the_arguments_is_an_error(kind, place, strings, monkeypatch):
+    text, register = PROGRAMS[place]
+    monkeypatch.setitem(PLACES, place, text)
+    with pytest.raises(TypeError, match=r"`who` has the source (header\('x-user'\)|query\('user'\))"):
+        register(FastHTML(secret_key='k'), written(place, kind, header('x-user'), strings, other=query('user')))

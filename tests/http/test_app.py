@@ -254,6 +254,19 @@ def test_exception_handlers_take_injected_parameters_in_any_order():
     assert seen['session']['a'] == 1 and isinstance(seen['exc'], Odd) and (seen['q'], seen['target']) == ('1', 't')
 
 
+@pytest.mark.parametrize('kind', ['KeyError', '"KeyError"', 'KeyError | ValueError', '"KeyError | ValueError"',
+                                  'Annotated[KeyError, "a note"]', 'Own'])
+def test_exception_handlers_are_given_the_exception_by_its_type_however_that_is_written(kind):
+    for strings in ('', 'from __future__ import annotations\n'):
+        names = {'__name__': __name__}
+        text = f'from typing import Annotated, NewType\nOwn = NewType("Own", KeyError)\ndef f(what: {kind}, req): return repr(what)'
+        exec(compile(strings + text, __file__, 'exec', dont_inherit=True), names)
+        app = FastHTML(secret_key='k', exception_handlers={KeyError: names['f']})
+        @app.get('/')
+        def fail(): raise KeyError('here')
+        assert TestClient(app, raise_server_exceptions=False).get('/').text == "KeyError('here')"
+
+
 def test_exception_handlers_may_want_nothing_or_any_return_value():
     app = new_app(exception_handlers={Odd: lambda: Redirect('/login'), 403: lambda req, e: {'error': e.detail}})
     @app.get('/odd')

@@ -3,9 +3,10 @@ import asyncio
 import functools
 import sys
 import threading
+import types
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pytest
 from starlette.applications import Starlette
@@ -114,6 +115,37 @@ class Nameless:
     (Nameless(), 'no name of its own'), (P('x'), 'takes a function'), ('cart', 'takes a function'), (7, 'takes a function')])
 def test_what_cannot_be_a_region_is_told_at_once(fn, says):
     with pytest.raises(TypeError, match=says): FastHTML(secret_key='k').live(fn)
+
+
+OF_A_REQUEST = ['Request', 'Request | None', 'None | Request', '"Request"', '"Request | None"', 'Optional["Request"]',
+                'Annotated[Request, "a note"]',
+                'Annotated[Request | None, "a note"] | None', 'NewRequest', 'NewRequest | None', 'OwnRequest', 'WebSocket',
+                'HTTPConnection', 'Session', '"Session | None"', 'HtmxHeaders | None', 'FastHTML']
+
+
+@pytest.mark.parametrize('strings', ['', 'from __future__ import annotations\n'], ids=['objects', 'strings'])
+@pytest.mark.parametrize('kind', OF_A_REQUEST)
+def test_what_belongs_to_one_request_is_known_by_its_type_however_that_is_written(kind, strings):
+    module = types.ModuleType('regions_for_a_test')
+    exec(compile(f"""{strings}
+from typing import Annotated, NewType, Optional
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+from fasthtml.app.app import FastHTML
+from fasthtml.html.htmx import HtmxHeaders
+from fasthtml.http.requests import Request
+from fasthtml.http.sessions import Session
+NewRequest = NewType('NewRequest', Request)
+class OwnRequest(Request): pass
+def region(it: {kind} = None): return ''
+""", __file__, 'exec', dont_inherit=True), vars(module))
+    with pytest.raises(TypeError, match='belongs to one request'): FastHTML(secret_key='k').live(module.region)
+
+
+def test_a_typed_dict_is_no_session():
+    class Options(TypedDict): n: int
+    def region(options: Options, session: dict, s: Options | None = None): return P(options['n'])
+    FastHTML(secret_key='k').live(region)
 
 
 async def writes(id: int, say): await say(f'done {id}')
