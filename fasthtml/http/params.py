@@ -511,26 +511,28 @@ def refuse_sources(
 
 def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast]) -> None:
     "TypeError for a source that would not be obeyed. The request has the fields of `record`; those of other records are in a value"
-    names, all_of = _locals_around(p.plan.fn), [c.record for c in records.values() if c]
+    all_of = [c.record for c in records.values() if c]
+    said = {r.cls: {m.name: sum(pins(m.ann), []) for m in r.members} for r in all_of}
     inside = {r.cls for r in all_of if r is not record}
-    if record and any(pins(m.ann)[0] for m in record.members):
-        again: dict[type, Cast] = {}
+    if record and any(said[record.cls].values()):
+        names, again = _locals_around(p.plan.fn), {}
         for m in record.members: make_cast(m.ann, names, again)
         inside |= again.keys()      # with the record itself, if it contains itself
     for r in all_of:
         for m in r.members:
-            for marker in (*pins(m.ann)[0], *pins(m.ann)[1]) if r.cls in inside else ():
+            for marker in said[r.cls][m.name] if r.cls in inside else ():
                 raise TypeError(f'{p}: {r.cls.__qualname__}.{m.name} has the source {marker}, but it is inside another value. Take it as a '
                                 f'parameter of the handler: `{m.name}: Annotated[..., {marker}]`.')
             if isinstance(default := getattr(r.cls, m.name, None), SourceMarker):
                 raise TypeError(_as_default(m.name, default, f'{p}: {r.cls.__qualname__}.{m.name}'))
-    kept = {r.cls: {marker for m in r.members for found in pins(m.ann) for marker in found} for r in all_of}
-    made = dict.fromkeys(o for ann in (p.ann, *(m.ann for r in all_of for m in r.members)) for o, _ in annotation_parts(ann)
-                         if isinstance(o, type) or inspect.isroutine(o))
+    kept = {cls: set(sum(found.values(), [])) for cls, found in said.items()}
+    anns = [p.ann, *(m.ann for r in all_of for m in r.members)]
+    made = dict.fromkeys(o for ann in anns for o, _ in annotation_parts(ann) if isinstance(o, type) or inspect.isroutine(o))
     for call in made:
+        if call in scalars or call.__module__ == 'builtins': continue
         for name, (ann, default) in parameters_of(call).items():
             if isinstance(default, SourceMarker): raise TypeError(_as_default(name, default, f'{p}: `{name}` of {call.__qualname__}'))
-            if lost := [m for m in (*pins(ann)[0], *pins(ann)[1]) if m not in kept.get(call, ())]:
+            if lost := [m for m in sum(pins(ann), []) if m not in kept.get(call, ())]:
                 raise TypeError(f'{p}: `{name}` of {call.__qualname__} has the source {lost[0]}, but it gets a part of a value. Give the '
                                 f'class a `__from_request__` with this parameter, or take it as a parameter of the handler.')
 

@@ -153,6 +153,7 @@ def pins(
     annotation: Any,                # With its strings resolved
 ) -> tuple[list[SourceMarker], list[SourceMarker]]:
     "The markers that an annotation has for the whole value, and those that it has for parts, without repetition"
+    if type(annotation) is type: return [], []      # most are plain classes
     found: dict[bool, dict[SourceMarker, None]] = {True: {}, False: {}}
     for ann, whole in annotation_parts(annotation):
         if isinstance(ann, SourceMarker): found[False][ann] = None      # where a type belongs
@@ -168,7 +169,6 @@ def bare_type(
         inside = [o for o in inside if o is not types.NoneType]
         if not same or len(inside) != 1 or inside[0] is None: return annotation
         annotation = inside[0]
-
 
 # %% ../../nbs/api/http/11_sources.ipynb #39303cd5
 Find = Callable[[Source], Sequence | None]  # all values of a field; () if it was said to be empty, None if it did not come
