@@ -662,7 +662,10 @@ class Behind:
         inside = scope.get('root_path', '')
         if self.root is not None: scope['root_path'] = self.root   # guards see the app that is theirs, not the mount
         try:
-            if scope['type'] == 'websocket': code, replayed = await socket_refusal(scope, self.site, self.before, self.origins), receive
+            if 'fasthtml.ask' in scope and scope['type'] == 'websocket':   # an open socket is asked about: it is counted already
+                refused = self.before and answers(await run_before(self.before, Source(Connection(scope)), self.site))
+                code, replayed = 1008 if refused else 0, receive
+            elif scope['type'] == 'websocket': code, replayed = await socket_refusal(scope, self.site, self.before, self.origins), receive
             else:
                 code, replayed = 0, Replayed(receive)
                 if await self.answered(scope, replayed.read, send): return

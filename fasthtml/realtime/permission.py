@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # %% ../../nbs/api/realtime/28_permission.ipynb #0046282e
 from ..http.handlers import answers, inner_path, run_before
 from ..http.limits import escaped, unescaped
+from ..http.requests import Connection
 from ..http.responses import ReadyResponse
 from ..http.routing import AppRouter
 from ..http.sources import Source
@@ -69,16 +70,20 @@ def page_scope(
     scope: Scope,       # Of a request
     path: str,          # Of a page, without the prefix of a mount or proxy
     query: bytes = b'', # Of its address
+    method: str = 'GET', # As `method_of` gives it
 ) -> Scope:             # The same request, as it would ask for that page
-    "The scope of a GET for another path with the same headers"
+    "The scope of a request for another path with the same headers, and without a body"
     full = scope.get('root_path', '') + path
     headers = [(name, value) for name, value in scope['headers'] if name not in _of_a_body]
-    own = {key: value for key, value in scope.items() if key not in ('route', 'endpoint', 'path_params')}
-    return own | dict(type='http', method='GET', path=full, raw_path=quote(full).encode(), query_string=query, headers=headers)
+    own = {key: value for key, value in scope.items() if key not in ('route', 'endpoint', 'path_params', 'method', 'subprotocols')}
+    is_safe = scope.get('scheme') in ('https', 'wss')
+    if method == 'SOCKET': own |= dict(type='websocket', scheme='wss' if is_safe else 'ws', subprotocols=[])
+    else: own |= dict(type='http', scheme='https' if is_safe else 'http', method=method)
+    return own | dict(path=full, raw_path=quote(full).encode(), query_string=query, headers=headers)
 
 def find_route(
     app: Any,      # The FastHTML app
-    scope: Scope,  # Of a question, which is a GET; it learns the parts of the path
+    scope: Scope,  # Of a question; it learns the parts of the path
     method: str,   # Of the request that it is about, as `method_of` gives it
 ) -> tuple[Any, ASGIApp | None]: # The route, and what answers there; None if the path leads nowhere
     "Where the app's router leads a request"
@@ -92,6 +97,7 @@ def find_route(
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #a2a4f6d3
 async def _no_body() -> Message: return {'type': 'http.request', 'body': b'', 'more_body': False}
+async def _handshake() -> Message: return {'type': 'websocket.connect'}
 
 async def ask_guards(
     app: Any,            # The FastHTML app
@@ -101,21 +107,24 @@ async def ask_guards(
     method: str = 'GET', # Of the request that it came with
 ) -> Verdict:
     "Ask the guards that stand before a page. An error of a guard that is not a refusal is raised"
-    asked = page_scope(scope, path, query)
+    asked = page_scope(scope, path, query, method) | {'fasthtml.again': True}
     route, _ = find_route(app, asked, method)
     return await _ask((*app.site.before, *getattr(getattr(route, 'app', None), 'before', ())), asked, app)
 
+def _failed(e: Exception) -> bool: return not isinstance(e, HTTPException) or e.status_code >= 500 or e.status_code == 429
+
 async def _ask(before: Iterable[Any], asked: Scope, app: Any) -> Verdict:
     "What some guards say to a request"
-    try: answer = await run_before(before, Source(scope=asked, receive=_no_body), app.site)
+    source = Source(Connection(asked)) if asked['type'] == 'websocket' else Source(scope=asked, receive=_no_body)
+    try: answer = await run_before(before, source, app.site)
     except HTTPException as e:
-        if e.status_code >= 500 or e.status_code == 429: raise
+        if _failed(e): raise
         return Verdict(refused=True)
     return Verdict(refused=True) if answers(answer) else Verdict(asked.get('auth'))
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client state headers extensions'.split())
-_asked = 'type method path raw_path query_string headers'.split()   # of a question
+_asked = 'type scheme method subprotocols path raw_path query_string headers fasthtml.again'.split()   # of a question
 
 async def _silent(message: Message) -> None: "This response is not read"
 
@@ -142,7 +151,8 @@ class _Question:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         "In place of the routes of each app on the way"
         try: await self.ask(scope['app'], scope, receive, send)
-        except Exception as e: self.found = e
+        except Exception as e: self.found = e if _failed(e) else Verdict(refused=True)
+        if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1000})
         await ReadyResponse(204, [], b'')(scope, receive, send)
 
     async def ask(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,8 +174,9 @@ async def ask_again(
     where = PageAddress(inner_path(scope), scope.get('query_string', b''), method_of(scope)) if page is None else read_address(page)
     outermost, said = outermost_app(scope), Verdict(scope.get('auth'))
     if outermost is not None:
-        question, asked = _Question(app, where), page_scope(scope, where.path, where.query)
-        await outermost.middleware_stack(as_it_came(scope) | {k: asked[k] for k in _asked} | {'fasthtml.ask': question}, _no_body, _silent)
+        question, asked = _Question(app, where), page_scope(scope, where.path, where.query, where.method) | {'fasthtml.again': True}
+        own = as_it_came(scope) | {k: asked[k] for k in _asked if k in asked} | {'fasthtml.ask': question}
+        await outermost.middleware_stack(own, _handshake if own['type'] == 'websocket' else _no_body, _silent)
         if isinstance(question.found, Exception): raise question.found
         if question.reached or question.found.refused: return question.found
     return await ask_guards(app, scope, *where) if hasattr(app, 'site') else said   # an app of another kind is around it, or it is one

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import threading
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route
@@ -1065,6 +1067,68 @@ def test_the_guards_that_are_asked_again_are_those_of_the_route_that_was_reached
         assert {name: stream.rest()[-1][0] for name, stream in streams.items()} == dict.fromkeys(streams, 'shutdown')
         for socket in sockets:
             with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
+
+
+def by_method(app_guard=None, route_guard=None):
+    "Pages, streams and sockets that came by several methods"
+    app = FastHTML(secret_key='k', recheck=0.4, exts=(), before=app_guard)
+    news = app.channel('news')
+    @app.live
+    def clock(): return Div('noon')
+    for method in 'get', 'post', 'put', 'delete':
+        app.route(f'/page/{method}', methods=method, before=route_guard)(lambda: clock())
+        app.route(f'/events/{method}', methods=method, before=route_guard)(lambda: EventStream(news))
+    @app.ws('/chat', before=route_guard)
+    async def chat(msg: str): return clock()
+    return app
+
+
+def mounted(inner, **options):
+    app = FastHTML(secret_key='k', recheck=0.4)
+    app.mount('/in', inner, **options)
+    return app
+
+
+WHOSE_GUARD = {
+    'of the app': ('', lambda gate: by_method(gate)), 'of the route': ('', lambda gate: by_method(None, gate)),
+    'of the app around it': ('/in', lambda gate: around(by_method(), before=gate)),
+    'of the mount': ('/in', lambda gate: mounted(by_method(), before=gate)),
+    'of a mounted app': ('/in', lambda gate: mounted(by_method(gate))),
+}
+
+
+@pytest.mark.parametrize('refuse', [lambda: Response('writers only', 403), HTTPException(403)], ids=['answers', 'raises'])
+@pytest.mark.parametrize('whose', WHOSE_GUARD)
+def test_guards_are_asked_again_by_the_method_that_a_connection_came_with(whose, refuse):
+    "A guard that lets all read and some write does not take a POST or a handshake for a GET"
+    prefix, make = WHOSE_GUARD[whose]
+    seen, writers = defaultdict(Counter), {'ann'}
+    def guard(req):
+        seen[req.url.path][req.scope['type'], req.scope.get('method'), req.url.scheme] += 1
+        if '/_live' in req.url.path: return None
+        if (req.scope['type'], req.scope.get('method')) == ('http', 'GET') or writers: return None
+        if callable(refuse): return refuse()
+        raise refuse
+    with serve(make(guard)) as served, connect(f'{served.ws_url}{prefix}/chat') as socket:
+        visitor = Visitor(served)
+        methods = 'get', 'post', 'put', 'delete'
+        pages = {m: visitor.rows_in(visitor.request(m.upper(), f'{prefix}/page/{m}').read().decode()) for m in methods}
+        streams = {m: Stream(visitor.request(m.upper(), f'{prefix}/events/{m}')) for m in methods}
+        socket.send('{"msg": "clock"}')
+        pages['socket'] = visitor.rows_in(socket.recv())
+        def poll(rows): return visitor.request('POST', f'{prefix}/_live', dict(has=rows, poll=True))
+        for name, rows in pages.items():
+            answer = poll(rows)
+            assert answer.status == 200 and 'lost' not in answer.read().decode(), name
+        asked = [f'{prefix}/events/{m}' for m in streams] + [f'{prefix}/chat']
+        wait_until(lambda: all(seen[path].total() > 3 for path in asked))
+        ways = {path: list(found) for path, found in seen.items() if '/_live' not in path}
+        assert ways == {**{f'{prefix}/{kind}/{m}': [('http', m.upper(), 'http')] for m in streams for kind in ('page', 'events')},
+                        f'{prefix}/chat': [('websocket', None, 'ws')]}
+        writers.clear()
+        assert {name: poll(rows).status for name, rows in pages.items()} == {**dict.fromkeys(pages, 403), 'get': 200}
+        for name in 'post', 'put', 'delete': assert streams[name].rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed): socket.recv(DEADLINE)
 
 
 def test_a_guard_that_goes_by_the_host_is_asked_again_with_it():
