@@ -30,7 +30,7 @@ from ..http.pages import using_nonce
 from ..http.responses import current_exchange
 from ..http.security import one_line as log_line
 from ..http.texts import Text, say
-from ..realtime.leases import BrokerError, Lease
+from ..realtime.leases import BrokerError, Lease, own_key
 from ..realtime.regions import Holes, Shown, Splice, apply_splice, open_holes, splice
 from ..realtime.servers import running_loop
 from ..realtime.tasks import Rounds
@@ -308,7 +308,7 @@ async def _give(self: Work, lease: Lease) -> None:
 @patch
 async def _take_lease(self: Work, run: Run) -> Lease | None:
     "The lease; None: another process holds it, and says how far it is"
-    while (lease := await self.regions.app.site.hub.broker.lease(f'work:{run.key}', hold)) is None:
+    while (lease := await self.regions.app.site.hub.broker.lease(own_key(f'work:{run.key}'), hold)) is None:
         if not self.regions.is_shared or await self._learns(run): return None
     return lease
 
@@ -332,7 +332,7 @@ async def _was_done(self: Work, run: Run) -> bool:
 
 @patch
 async def _mark(self: Work, run: Run, seconds: float) -> Lease | None:
-    return await self.regions.app.site.hub.broker.lease(f'work done:{run.key}', seconds)
+    return await self.regions.app.site.hub.broker.lease(own_key(f'work done:{run.key}'), seconds)
 
 # %% ../../nbs/api/app/32_work.ipynb #7f47a455
 @patch
@@ -417,7 +417,7 @@ async def _ask_lease(self: Work, run: Run) -> None:
     broker, known = self.regions.app.site.hub.broker, (run.id, run.number)
     if not hasattr(broker, 'lease'): return
     with suppress(BrokerError):
-        lease = await broker.lease(f'work:{run.key}', 1.0)
+        lease = await broker.lease(own_key(f'work:{run.key}'), 1.0)
         if lease is None: return
         await lease.release()
         if (run.id, run.number) != known or run.task: return    # it has ended, or begun again, meanwhile

@@ -7,14 +7,16 @@ __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
            'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line',
-           'without_password', 'check_address']
+           'without_password', 'check_address', 'private_folder']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
 import os
 import re
+import stat
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from types import MappingProxyType
 from numbers import Number
@@ -424,3 +426,18 @@ def check_address(
         return address
     raise ValueError(f'{option}={without_password(address)!r} cannot be read: after // come user:password@, host and port. '
                      'In a password, percent-encode what is no letter or digit: / is %2F, @ is %40, # is %23, ? is %3F.')
+
+# %% ../../nbs/api/http/10_security.ipynb #35b69043
+def private_folder(
+    path: str | os.PathLike[str],  # What it is called
+) -> str:                          # The same; PermissionError if others can read it, or write there
+    "Make a folder that belongs to this user alone, or check the one that is there"
+    path = os.fspath(path)
+    with suppress(FileExistsError): os.mkdir(path, 0o700)
+    found, around = os.lstat(path), os.stat(os.path.dirname(path) or '.')
+    if not stat.S_ISDIR(found.st_mode): raise PermissionError(f'{path} is no folder')
+    if not hasattr(os, 'getuid'): return path
+    if found.st_uid != os.getuid() or found.st_mode & 0o077: raise PermissionError(f'{path} is open to other users')
+    if around.st_mode & 0o022 and not around.st_mode & stat.S_ISVTX and around.st_uid != os.getuid():
+        raise PermissionError(f'other users can replace {path}')
+    return path

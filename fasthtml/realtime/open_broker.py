@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 # %% ../../nbs/api/realtime/27_open_broker.ipynb #cde5f107
-from ..http.security import check_address, without_password
+from ..http.security import check_address, private_folder, without_password
 from .channels import Broker, MemoryBroker
 from .entries import name_in_log
 
@@ -123,11 +123,8 @@ def share_channels(
     "Let several processes of an app share channels, if it names no broker"
     if count < 2 or not hasattr(app, 'site') or not isinstance(app.site.hub.broker, DefaultBroker): return ''
     folder = os.path.join(tempfile.gettempdir(), f'fasthtml-{os.getuid()}' if hasattr(os, 'getuid') else 'fasthtml')
-    try: os.makedirs(folder, 0o700, exist_ok=True)
-    except OSError as e: return f'Channels reach one process each: {folder} cannot be made ({e.strerror}). Set $FASTHTML_BROKER.'
-    found = os.stat(folder)
-    if hasattr(os, 'getuid') and (found.st_uid != os.getuid() or found.st_mode & 0o077):
-        return f'Channels reach one process each: {folder} is open to other users. Set $FASTHTML_BROKER.'
+    try: private_folder(folder)
+    except OSError as e: return f'Channels reach one process each: {e}. Set $FASTHTML_BROKER.'
     path = os.path.join(folder, f'{app_prefix(app.secret_key, app.site.hub.app_name.program)}.db')
     os.environ['FASTHTML_BROKER'] = f'sqlite:{path}'
     return f'{count} processes share their channels in {path} ($FASTHTML_BROKER or broker= choose another broker)'

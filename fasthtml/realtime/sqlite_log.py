@@ -14,6 +14,7 @@ import secrets
 import select
 import socket
 import sqlite3
+import stat
 import struct
 import tempfile
 import threading
@@ -25,6 +26,7 @@ from typing import Any
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #85b4b9b5
 from fastcore.basics import patch
 
+from ..http.security import private_folder
 from .broker import LogBroker
 from .entries import Away, End, Kept, LogBatch, LogEntry, LogName, Place, Replaced, foreign, quoted, wire_name
 from .leases import BrokerError
@@ -51,10 +53,8 @@ class Bell:
     "A socket of this process, in a folder that all processes of one file share"
     def __init__(self, path: str): # Of the file
         digest = hashlib.sha1(os.path.realpath(path).encode()).hexdigest()[:16]
-        self.folder = os.path.join(tempfile.gettempdir(), f'fh-{os.getuid()}-{digest}')  # short: a socket's path has 107 bytes
-        os.makedirs(self.folder, 0o700, exist_ok=True)
-        found = os.stat(self.folder)
-        if found.st_uid != os.getuid() or found.st_mode & 0o077: raise PermissionError(f'{self.folder} is not ours alone')
+        folder = os.path.join(tempfile.gettempdir(), f'fh-{os.getuid()}-{digest}')  # short: a socket's path has 107 bytes
+        self.folder = private_folder(folder)
         self.mine = os.path.join(self.folder, f'{os.getpid()}-{secrets.token_hex(3)}')
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
@@ -88,8 +88,8 @@ def wake(self: Bell, peer: str) -> None:
     try: self.socket.sendto(b'!', peer)
     except BlockingIOError: pass  # it has enough to wake up for
     except (ConnectionRefusedError, FileNotFoundError):
-        try: os.unlink(peer)  # its process was killed
-        except OSError: pass
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.lstat(peer).st_mode): os.unlink(peer)  # its process was killed
     except OSError: pass
 
 @patch

@@ -1,5 +1,7 @@
 """No name that a program or a client gives leads to a channel of the library: what processes tell each other is not read or forged."""
+import asyncio
 import json
+import threading
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -8,6 +10,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from fasthtml.common import Div, EventStream, FastHTML
+from support import DEADLINE
 
 
 def site():
@@ -55,3 +58,22 @@ def test_a_client_that_names_one_gets_another(spell):
 
 def test_a_program_cannot_name_one():
     with pytest.raises(ValueError, match='is no name for a channel of yours'): FastHTML(secret_key='k').channel('\udc00live')
+
+
+@pytest.mark.parametrize('name', ['work:job{}', 'work done:job{}', '~work:job{}', '\ufffdwork:job{}'])
+def test_a_lease_that_a_client_names_is_none_of_the_library(name):
+    app, ran = FastHTML(secret_key='k'), threading.Event()
+    @app.work
+    async def job(say): ran.set()
+    @app.post('/lock')
+    async def lock(doc: str): return str(bool(await app.site.hub.broker.lease(doc, 3600)))
+    app.get('/go')(lambda: job.start())
+    with TestClient(app, base_url='http://localhost') as client:
+        assert client.post('/lock', data={'doc': name}).text == 'True'
+        client.get('/go')
+        assert ran.wait(DEADLINE)
+
+
+def test_a_program_cannot_name_a_lease_of_the_library():
+    broker = FastHTML(secret_key='k').site.hub.broker
+    with pytest.raises(ValueError, match='is no name for a lease of yours'): asyncio.run(broker.lease('\udc00work:job{}', 1))

@@ -1,12 +1,15 @@
 """Channels of many processes on a log, when processes, servers and files die: C2 without gap or duplicate, C3 every loss told once."""
 import asyncio
 import json
+import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import sys
+import tempfile
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -15,9 +18,13 @@ import pytest
 from websockets.asyncio.client import connect
 
 from channel_kit import Client, numbers, texts
+from fasthtml.common import FastHTML
+from fasthtml.http import security
+from fasthtml.realtime import sqlite_log
 from fasthtml.realtime.entries import LogEntry, Place, backoff, pack, parse_place
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError, NotSent
+from fasthtml.realtime.open_broker import share_channels
 from fasthtml.realtime.redis_log import redis_broker
 from fasthtml.realtime.shards import Reader, Shard
 from fasthtml.realtime.sqlite_log import sqlite_broker
@@ -554,6 +561,77 @@ async def test_a_message_while_the_broker_is_away_is_answered_and_the_socket_sta
                 assert list(json.loads(await ws.recv())) == [answer]
             own_valkey.start()
             while not await delivered(): pass
+
+
+@pytest.fixture
+def short():
+    "A folder with a short path, as a socket needs it"
+    with tempfile.TemporaryDirectory(prefix='b') as folder: yield Path(folder)
+
+
+def is_link(folder, elsewhere): folder.symlink_to(elsewhere)
+def is_dangling_link(folder, elsewhere): folder.symlink_to(elsewhere/'no such')
+def is_file(folder, elsewhere): folder.write_text('')
+def is_open(folder, elsewhere):
+    folder.mkdir()
+    folder.chmod(0o777)
+def is_anothers(folder, elsewhere):
+    folder.mkdir(0o700)
+    return folder
+def is_replaceable(folder, elsewhere):
+    folder.parent.chmod(0o777)
+    return folder.parent
+
+
+class OsWhere:
+    "`os`, where a path belongs to another user"
+    def __init__(self, place): self.place = place
+    def __getattr__(self, name): return getattr(os, name)
+    def lstat(self, path): return self.of_another(os.lstat(path), path)
+    def stat(self, path): return self.of_another(os.stat(path), path)
+    def of_another(self, found, path):
+        return os.stat_result([*found[:4], found.st_uid + 1, *found[5:10]]) if str(path) == str(self.place) else found
+
+
+def by_bell(temp):
+    bell = sqlite_log._bell(str(temp/'app.db'))
+    if not bell: return None
+    bell.ring()
+    bell.close()
+    return bell.folder
+
+def by_workers(temp):
+    said = share_channels(FastHTML(secret_key='k'), 2)
+    return None if said.startswith('Channels reach one process each') else said.partition('channels in ')[2].split()[0]
+
+
+@pytest.mark.parametrize('made', [is_link, is_dangling_link, is_file, is_open, is_anothers, is_replaceable])
+@pytest.mark.parametrize('use', [by_bell, by_workers])
+def test_what_another_user_has_put_in_place_of_a_folder_is_not_used(use, made, short, monkeypatch):
+    "The names are known to all users of the machine"
+    temp, elsewhere = short/'temp', short/'else'
+    temp.mkdir(), elsewhere.mkdir(0o700)
+    elsewhere.joinpath('precious').write_text('kept')
+    monkeypatch.setattr(tempfile, 'tempdir', str(temp))
+    monkeypatch.setenv('FASTHTML_BROKER', '')
+    found = use(temp)
+    folder = next(temp.iterdir()) if use is by_bell else Path(found).parent
+    shutil.rmtree(folder)
+    monkeypatch.setenv('FASTHTML_BROKER', '')
+    monkeypatch.setattr(security, 'os', OsWhere(made(folder, elsewhere)))
+    assert use(temp) is None and os.environ['FASTHTML_BROKER'] == ''
+    assert elsewhere.joinpath('precious').read_text() == 'kept'
+
+
+def test_a_bell_removes_sockets_alone(short, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(short))
+    dead, bell = sqlite_log.Bell(str(short/'app.db')), sqlite_log.Bell(str(short/'app.db'))
+    dead.socket.close()
+    file = Path(bell.folder, 'file')
+    file.write_text('kept')
+    bell.ring()
+    assert file.read_text() == 'kept' and not os.path.exists(dead.mine)
+    bell.close()
 
 
 WORKERS = {

@@ -8,6 +8,7 @@ import pytest
 from fasthtml.app import work as module
 from fasthtml.common import B, Beforeware, FastHTML, P
 from fasthtml.realtime.channels import Channel
+from fasthtml.realtime.leases import own_key
 from support import serve, wait_until
 from visitor_kit import Visitor, guard
 
@@ -188,7 +189,7 @@ def test_an_owner_that_is_silent_tells_who_asks_and_that_it_is_there(two, monkey
 def test_who_asks_while_another_looks_whether_the_owner_is_there_begins_then(two, monkeypatch):
     monkeypatch.setattr(module, 'patience', 0.1)
     for visitor in two.visitors: visitor.get('/look')
-    lease = two.wait(0, two.apps[0].site.hub.broker.lease(f'work:{KEY}', 60))
+    lease = two.wait(0, two.apps[0].site.hub.broker.lease(own_key(f'work:{KEY}'), 60))
     two.visitors[1].get('/start')
     wait_until(lambda: two.run(1).task)
     two.wait(0, lease.release())
@@ -353,3 +354,11 @@ def test_a_program_starts_it_when_there_is_no_user_to_ask_about():
     with serve(app) as served:
         served.call(answer.start)
         wait_until(lambda: runs)
+
+
+def test_a_lease_by_a_name_that_a_visitor_chose_keeps_no_work_from_running(two):
+    "A program may take leases by any text: the library has names of its own"
+    for name in f'work:{KEY}', f'work done:{KEY}': assert two.wait(0, two.apps[0].site.hub.broker.lease(name, 60))
+    two.begin(1)
+    two.say(1, 'said')
+    for i in 0, 1: two.shows(i, 'said')
