@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 # %% ../../nbs/api/realtime/23_hub.ipynb #20c6e7c3
 from .channels import Broker, Channel, MemoryBroker
 from .entries import check_owner
-from .leases import own_mark
+from .leases import library_mark
 from .lifecycle import check_wait
 from .mailbox import WhenFull, policies
 
@@ -45,12 +45,12 @@ class Hub:
         keep: float | None = None,    # Seconds without use after which the history may be forgotten; None: never
     ) -> Channel:
         "Get or make a channel"
-        if name.startswith(own_mark): raise ValueError(f'{name!r} is no name for a channel of yours.')
+        if name.startswith(library_mark): raise ValueError(f'{name!r} is no name for a channel of yours.')
         return self._channel(name, history, when_full, keep)
 
     def own(self, name: str, when_full: WhenFull | None = None) -> Channel:
         "A channel through which processes talk to each other: no name that a program or a client gives leads to it"
-        return self._channel(own_mark + name, None, when_full, None)
+        return self._channel(library_mark + name, None, when_full, None)
 
     def _channel(self, name: str, history: int | None, when_full: WhenFull | None, keep: float | None) -> Channel:
         if when_full not in (None, *policies):
