@@ -176,9 +176,10 @@ def parsed_date(
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AssertionError, RecursionError)
 
 class Fit(NamedTuple):
-    "How well a value fits a type, by the names and choices in it; a union asks before it converts"
-    differ: int = 0     # Choices that are others, and fields that are refused
+    "How well a value fits a type, by the names, choices and kinds in it; a union asks before it converts"
+    differ: int = 0     # Choices that are others, fields that are refused, several values for one
     used: int = 0       # Fields that have a place
+    odd: int = 0        # Numbers, texts, lists, yes and no in the place of another of these
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -277,13 +278,12 @@ def _of(cast: Cast, value: Any) -> tuple:
     "A key for a type and a place: a list that was made around the same values is the same"
     return getattr(cast.record, 'cls', cast.record) or id(cast), tuple(map(id, value)) if isinstance(value, list) else id(value)
 
-def _rank(fit: Fit | None) -> tuple: return (1,) if fit is None else (0, fit.differ, -fit.used)
+def _rank(fit: Fit | None) -> tuple: return (1,) if fit is None else (0, fit.differ, -fit.used, fit.odd)
 
 def _sum_of(fits: Iterable[Fit | None], used: int) -> Fit:
     "All together; what has another shape differs"
-    differ = 0
-    for f in fits: differ, used = differ + (f.differ if f else 1), used + (f.used if f else 0)
-    return Fit(differ, used)
+    found = [f or Fit(1) for f in fits]
+    return Fit(sum(f.differ for f in found), used + sum(f.used for f in found), sum(f.odd for f in found))
 
 class _Search:
     "What is known of the parts of one value, while the unions in it look for their members. It holds the values, whose ids are keys"

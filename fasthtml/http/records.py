@@ -140,21 +140,23 @@ def record_cast(
     def fit(obj):
         if type(obj) is record.cls: return Fit(0, len(record.members))
         if not isinstance(obj, Mapping): return None
-        differ, used = len(record.rest(obj)) if record.strict else 0, 0
-        for m in record.members:
-            found = _values_in(obj, m)
-            if found is None: continue
-            inner, used = _fit_in(m.cast, found), used + 1
-            differ, used = differ + inner.differ, used + inner.used
-        return Fit(differ, used)
+        inner = [_fit_in(m.cast, obj, m) for m in record.members if _values_in(obj, m) is not None]
+        refused = len(record.rest(obj)) if record.strict else 0
+        return Fit(refused + sum(f.differ for f in inner), len(inner) + sum(f.used for f in inner), sum(f.odd for f in inner))
     return Cast(fill, Text('object'), record=record, fit=fit, tag=tag)
 
-def _fit_in(cast: Cast, found: list) -> Fit:
-    "How well the values of a field fit it"
+_kinds: Mapping[str, type] = types.MappingProxyType({scalars[t].expected: t for t in (str, int, float, bool)})
+
+def _fit_in(cast: Cast, obj: Mapping, m: Member) -> Fit:
+    "How well the value of a field fits it"
+    found, sent = _values_in(obj, m), next(obj[k] for k in m.keys if obj.get(k) is not None or m.cast.whole and k in obj)
     if not found: return Fit()
     value = found if cast.many else found[-1]
+    several = isinstance(sent, list) and not cast.whole
+    if several != cast.many: return Fit(int(len(found) > 1 and not cast.many), 0, 1)
     if cast.choices: return Fit() if isinstance(value, list) or is_blank(value) or choice_key(value) in cast.choices else Fit(1)
-    return Fit() if cast.fit is None else fit_of(cast, value) or Fit(1)
+    if cast.fit is None: return Fit(odd=int(not cast.many and _kinds.get(cast.expected, type(value)) is not type(value)))
+    return fit_of(cast, value) or Fit(1)
 
 # %% ../../nbs/api/http/11_records.ipynb #a6dd0635
 def type_hints(
@@ -581,8 +583,8 @@ def _as_it_came(info: Any, cast: Callable[[Any], Cast], blanks: _Blanks) -> tupl
     try: own = cast(info.annotation)
     except TypeError: own = any_cast            # a type that only pydantic knows
     many = _many(info.annotation)
-    raw = dataclasses.replace(any_cast, many=many, blank=own.blank, optional=own.optional, whole=own.whole and not many,
-                              choices=own.choices, fit=own.fit if own.many == many else None)
+    raw = dataclasses.replace(any_cast, expected=own.expected, many=many, blank=own.blank, optional=own.optional,
+                              whole=own.whole and not many, choices=own.choices, fit=own.fit if own.many == many else None)
     if own.expected == scalars[bool].expected: raw = dataclasses.replace(raw, fn=lambda v: False if is_blank(v) else v)
     elif (inner := blanks.of(_with_tag(info))) is not _same: raw = dataclasses.replace(raw, fn=inner)
     return own, raw

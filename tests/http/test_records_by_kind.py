@@ -6,8 +6,9 @@ Kinds of records x places in which one stands x ways to send it.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
+from random import Random
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union, get_args
 
 import attrs
 import msgspec
@@ -395,3 +396,41 @@ def test_a_long_key_is_shown_short(kind, holder, size):
         answer = TestClient(app).post('/f', json=body, headers={'accept': accept, 'hx-request': 'true'})
         assert answer.status_code == 400 and len(answer.content) < 12_000
     if size < 500_000: assert len(by_frame(app, body)) < 12_000
+
+
+# pydantic is the judge of which member is meant
+
+def a_model(random, number, depth=0):
+    fields = {}
+    for name in random.sample('abcde', random.randint(1, 3)):
+        kind = random.choice([int, str, bool, list[int]])
+        if not depth and random.random() < 0.4:
+            inner = [a_model(random, number * 10 + i, 1) for i in range(3)]
+            kind = random.choice([inner[0], Union[inner[1], inner[2]]])
+        fields[name] = (kind | None, None) if random.random() < 0.7 else (kind, ...)
+    return pydantic.create_model(f'M{number}', **fields)
+
+
+def a_value(random, kind):
+    members = [o for o in get_args(kind) if o is not type(None)]
+    plain = {int: random.randint(0, 5), str: 'text', bool: True, list[int]: [1, 2]}
+    if kind in plain: return plain[kind]
+    if members: return a_value(random, random.choice(members))
+    sent = {n: a_value(random, i.annotation) for n, i in kind.model_fields.items() if i.is_required() or random.random() < 0.7}
+    return sent | ({'other': 1} if random.random() < 0.2 else {})
+
+
+def checked(read, value):
+    try: return read(value)
+    except (BadValue, pydantic.ValidationError): return 'refused'
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_the_member_is_the_one_that_pydantic_takes(seed):
+    random = Random(seed)
+    for _ in range(20):
+        models = [a_model(random, i) for i in range(random.randint(2, 3))]
+        union, value = Union[tuple(models)], a_value(random, random.choice(models))
+        for kind, sent in (union, value), (list[union], [value]), (Optional[union], value), (dict[str, union], {'k': value}):
+            ours, theirs = checked(make_cast(kind), sent), checked(pydantic.TypeAdapter(kind).validate_python, sent)
+            assert repr(ours) == repr(theirs), (sent, [m.model_fields for m in models])
