@@ -530,6 +530,9 @@ def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast])
     made = dict.fromkeys(o for ann in anns for o, _ in annotation_parts(ann) if isinstance(o, type) or inspect.isroutine(o))
     for call in made:
         if call in scalars or call.__module__ == 'builtins': continue
+        if hasattr(call, '__from_request__') and call is not bare_type(p.ann):
+            warn_caller(f'{p}: {call.__qualname__} has a `__from_request__`, which is not called inside another value: it is made of what '
+                        'the client sends. Take it as a parameter of the handler if it says who the client is.')
         for name, (ann, default) in parameters_of(call).items():
             if isinstance(default, SourceMarker): raise TypeError(_as_default(name, default, f'{p}: `{name}` of {call.__qualname__}'))
             if lost := [m for m in sum(pins(ann), []) if m not in kept.get(call, ())]:

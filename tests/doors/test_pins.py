@@ -8,6 +8,7 @@ import functools
 import sys
 import types
 import typing
+import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -273,6 +274,29 @@ def test_an_alias_that_contains_itself_is_walked_once():
     from fasthtml.http.sources import pins
     Json = typing_extensions.TypeAliasType('Json', 'dict[str, Json] | str')
     assert pins(Json) == ([], [])
+
+
+class Visitor:
+    def __init__(self, name): self.name = name
+    @classmethod
+    def __from_request__(cls, who: typing.Annotated[str, header('x-user')]): return cls(who)
+
+
+@dataclass
+class HasVisitor:
+    by: Visitor = None
+
+
+@pytest.mark.parametrize(('kind', 'warns'), [(Visitor, False), (Visitor | None, False), (typing.Annotated[Visitor, 'a note'], False),
+    (typing.Annotated[Visitor, header('x-user')], False), (list[Visitor], True), (HasVisitor, True), (HasVisitor | None, True),
+    (dict[str, Visitor], True), (Visitor | Other, True), (list[HasVisitor], True)], ids=str)
+def test_a_class_that_reads_the_request_says_when_it_is_made_of_what_a_client_sends(kind, warns):
+    def f(r): ...
+    f.__annotations__ = {'r': kind}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        make_plan(f)
+    assert any('Visitor has a `__from_request__`' in str(w.message) for w in caught) == warns
 
 
 # A source round a record, or round everything, has all of its fields
