@@ -365,10 +365,10 @@ _MAX_TRIES = 5000   # of pydantic, at the members of unions in one value
 def _tries_much(ann: Any) -> tuple[int, bool] | None:
     "For unions in an annotation that pydantic would search in at each level again: their members, and whether it takes objects instead"
     found = list(_unions(ann))
-    classes = {o for c in _classes_in(ann) for o in (c, *_reached(c))}
-    inner = [u for c in classes for f in _fields_of(c) for u in _unions(f)]
-    hidden = any(len(members) > 1 for members, _ in found)      # what is in a union is not cleaned
-    members = max((_again(m) for m, tagged in (*found, *(inner if hidden else ())) if not tagged), default=0)
+    if not any(len(members) > 1 for members, _ in found): return None
+    classes = {o for c in _classes_in(ann) for o in (c, *_reached(c))}      # what is in a union is not cleaned
+    found_in = [u for c in classes for f in _fields_of(c) for u in _unions(f)]
+    members = max((_again(m) for m, tagged in (*found, *found_in) if not tagged), default=0)
     if members < 2: return None
     plain = any(c in _reached(c) for c in classes if _is_typed_dict(c) or hasattr(c, '_fields'))
     return members, not (plain or any(tagged for _, tagged in found))
