@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..html.element import esc
 from .wire import RESYNC, Message, Notice, field_line, sse_message, to_bytes
 
 # %% ../../nbs/api/realtime/22_feeds.ipynb #3008223b
@@ -79,7 +78,7 @@ class Branch:
     def lost(self, notice: Notice) -> None:
         "Messages are missing that cannot be had any more (C3)"
         self.feed.places[self.name] = notice.id
-        self.feed.stream.mailbox.put_now(self.feed.id_line() + to_bytes(sse_message(esc(self.name), RESYNC)))
+        self.feed.stream.mailbox.put_now(self.feed.id_line() + to_bytes(sse_message(self.name.replace('<', '&lt;'), RESYNC)))
 
     def give_up(self) -> None:
         "The client is too far behind"

@@ -944,7 +944,7 @@ def test_an_element_with_a_name_does_not_answer_for_the_document(page, csp):
     with serve(app) as server:
         for name in MEMBERS:
             page.goto(f'{server.url}/?name={name}')
-            page.wait_for_function("fasthtmlLive.state === 'true'")
+            page.locator('html[data-live=true]').wait_for()
             assert page.evaluate('fasthtmlLive.url') == '/_live', name
             page.request.post(f'{server.url}/more', form={'name': name})
             page.locator('#count', has_text='1').wait_for()
