@@ -453,7 +453,7 @@ class Endpoint:
         except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             # A task that the program has begun may keep the exchange for long; the next request of a pipeline begins in our context
-            exchange.send = exchange.stream = exchange.task = None
+            exchange.send = exchange.stream = exchange.ready = exchange.task = None
             current_exchange.set(outer)   # a token would be one object more while the request waits
             if exchange.source is not None and exchange.source.body is not None: exchange.source.body.close()
 
