@@ -63,17 +63,18 @@ _never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-
     sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal s3db sl3 wal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
     htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go
     rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako jinja j2 sqlitedb sdb mdf ldf
-    frm ibd dbf fdb lmdb ldb properties config asp aspx jsp cgi pl lua cs jar war class bak1 bak2""".split())
+    frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2""".split())
 _shown_as_text = frozenset('py pyi ipynb sh bash php rb go rs java c h tf lua cs pl mako jinja j2'.split())   # `main.py.txt`
 _secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*
     |id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json
     |composer\.json|requirements.*\.txt|kubeconfig.*|token\.json|passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|env|_?netrc|pgpass.*
     |sesskey|authorized_keys|cookies\.txt
     |(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)""", re.I | re.X)
-_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods odt doc docx rtf md rst'.split()) | {''}
+_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods'.split()) | {''}
 _secret_words = re.compile(r"""(?:.*secrets?|(?:.*[^a-z])?(?:passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault
     |(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?))(?:[^a-z].*)?
-    |(?:keys?|tokens?|jwt|(?:local|app|prod|dev)?[^a-z]?settings|(?:.*[^a-z])?env)(?:[^a-z].*)?""", re.I | re.X)
+    |(?:jwt|(?:local|app|prod|dev)[^a-z]?settings|(?:.*[^a-z])?env)(?:[^a-z].*)?""", re.I | re.X)
+_root_words = re.compile(r'(?:keys?|tokens?|settings)\.[a-z]+', re.I)   # below that they may be of a design or of a language
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'
@@ -95,8 +96,10 @@ def is_for_web(
     first, file = name.partition('/')[0], name.rpartition('/')[2]
     ext, inner = (name.rpartition('.')[2].lower() if '.' in name else '' for name in (file, _packed.sub('', file)))
     if len(file) > 255 or _secret.fullmatch(file): return False   # no file system has longer names
-    if inner in _data and first != '.well-known' and _secret_words.fullmatch(_packed.sub('', file)): return False
     if named and file.lower().endswith(named.lower()): return True
+    plain = _packed.sub('', file)
+    if inner in _data and first != '.well-known' and _secret_words.fullmatch(plain): return False
+    if inner in _data and '/' not in name and _root_words.fullmatch(plain): return False
     if ext in _never or inner in _never: return False
     if inner == 'txt' and file.count('.') > 1 and file.lower().split('.')[-2] in _never - _shown_as_text: return False
     return not project or first == '.well-known' or bool(_loaded.fullmatch(ext))

@@ -274,7 +274,7 @@ def _value(name: str, v: Any) -> Any:
 _url_attrs = frozenset("""href src action formaction data poster background cite ping manifest from to values by xlink:href longdesc
     codebase classid archive profile usemap icon lowsrc dynsrc attributionsrc srcset imagesrcset hx-get hx-post hx-put hx-patch hx-delete
     hx-query hx-action hx-push-url hx-replace-url hx-location sse-connect ws-connect hx-sse hx-ws""".split())
-_fetched = frozenset('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-location sse-connect hx-sse'.split())   # swapped in
+_fetched = frozenset('hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-location sse-connect hx-sse action formaction'.split())
 _code_attrs = frozenset('hx-vals hx-headers hx-request hx-confirm'.split())   # htmx runs their text if it begins with `js:`
 _script_url = r'[\s\x00-\x20\ufeff]*(?:' + r'[\t\n\r]*'.join('javascript:') + '|js:)'
 _is_script_url = re.compile(_script_url, re.I).match

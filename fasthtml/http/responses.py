@@ -92,14 +92,14 @@ class JSONResponse(JSONResponseOrig):
     "JSON of anything: dates, decimals, UUIDs, sets, dataclasses and models included"
     def render(self, content: Any) -> bytes: return to_json(content)
 
-_is_json = re.compile(rb'(application|text)/([^\s;]*\+)?json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.I).fullmatch
-_depends_on_bytes = frozenset({b'content-encoding', b'content-range', b'content-digest', b'digest', b'etag', b'repr-digest', b'signature'})
+_is_json = re.compile(rb'\s*(application|text)/(x-|[^\s;]*\+)?json\s*(?!.*charset\s*=\s*"?utf-?(16|32))(;.*)?', re.I | re.S).fullmatch
+_depends_on_bytes = re.compile(rb'content-encoding|content-range|content-md5|etag|.*(digest|signature|hmac).*', re.I).fullmatch
 
 def inert_response(response: Response) -> Response:
     "A ready response; if it is JSON, without `<`"
     body, headers = getattr(response, 'body', b''), getattr(response, 'raw_headers', ())
-    if type(body) is not bytes or b'<' not in body or not any(k == b'content-type' and _is_json(v) for k, v in headers): return response
-    if any(k in _depends_on_bytes for k, _ in headers): return response
+    if not isinstance(body, bytes | memoryview) or not any(k == b'content-type' and _is_json(v) for k, v in headers): return response
+    if b'<' not in (body := bytes(body)) or any(_depends_on_bytes(k) for k, _ in headers): return response
     response = own_copy(response)
     response.body = body.replace(b'<', b'\\u003c')
     put_header(response.raw_headers, HttpHeader('content-length', len(response.body)))

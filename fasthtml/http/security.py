@@ -15,11 +15,12 @@ import os
 import re
 import stat
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from types import MappingProxyType
-from numbers import Number
+from decimal import Decimal
+from operator import index
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -354,7 +355,8 @@ class _Failure(traceback.TracebackException):
 
 def _on_its_lines(made: traceback.TracebackException) -> None:
     made.__class__ = _Failure   # those within are made by Python, of its own class
-    if isinstance(made.__notes__, list): made.__notes__ = [_words(note) for note in made.__notes__]
+    notes = made.__notes__
+    if isinstance(notes, Sequence) and not isinstance(notes, str): made.__notes__ = [_words(note) for note in notes]
     for frame in made.stack or (): frame.filename, frame.name = shown(frame.filename), shown(frame.name)
 
 def failure_text(
@@ -378,13 +380,17 @@ class _Value:
     def __init__(self, of: Any): self.of = of
     def __str__(self) -> str: return _words(self.of)
     def __repr__(self) -> str: return _words(self.of, repr)
+    def __index__(self) -> int: return index(self.of)     # `%x`
+    def __int__(self) -> int: return int(self.of)         # `%d`
+    def __float__(self) -> float: return float(self.of)   # `%.1f`
 
 class _Values(dict):
     "A mapping that is the only value of a line: as a whole, or one by one (`%(name)s`)"
     def __repr__(self) -> str: return shown(super().__repr__())
 
 def _escaped(value: Any) -> Any:
-    return value if value is None or isinstance(value, Number) else shown(value) if type(value) is str else _Value(value)
+    if value is None or type(value) in (int, float, bool, Decimal): return value
+    return shown(value) if type(value) is str else _Value(value)
 
 class _OneLine(logging.Filter):
     "Escapes control characters in the values of a record, and in what its error says"

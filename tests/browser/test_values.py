@@ -118,6 +118,9 @@ ASKING = {'hx-get': dict(hx_get=DATA), 'hx-post': dict(hx_post=DATA), 'hx-put': 
           'sse-connect': dict(hx_ext='sse', sse_connect=EVENTS, sse_swap='message'),
           'data-sse-connect': {'data-hx-ext': 'sse', 'data-sse-connect': EVENTS, 'data-sse-swap': 'message'},
           'hx-sse': {'hx-sse:connect': EVENTS}}
+BOOSTED = {'formaction': lambda: Form(Button('b', id='go', formaction=DATA), action='/page'),
+           'formaction of a post': lambda: Form(Button('b', id='go', formaction=DATA), action='/page', method='post'),
+           'action': lambda: Form(Button('b', id='go'), Input(name='action'), action=DATA), 'link': lambda: A('b', id='go', href=DATA)}
 
 
 @pytest.mark.parametrize('htmx', [2, 4])
@@ -133,6 +136,22 @@ def test_an_address_that_holds_html_brings_none_of_it(htmx, page):
             page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done, 50)) }")
             assert page.evaluate('window.hit') is None, how
             page.problems.clear()
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_an_address_that_holds_html_brings_none_of_it_by_a_boost(htmx, page):
+    app = FastHTML(htmx=htmx, secret_key='k')
+    boost = {'hx_boost' if htmx == 2 else 'hx_boost_inherited': 'true'}
+    app.route('/page', methods=['get', 'post'], name='page')(lambda: P('page'))
+    @app.get('/')
+    def index(how: str): return Div(BOOSTED[how](), **boost)
+    with served(app) as server:
+        for how in BOOSTED:
+            page.goto(f'{server.url}/?how={how}')
+            page.evaluate("document.getElementById('go').click()")
+            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done, 50)) }")
+            assert page.evaluate('window.hit') is None, how
+        page.problems.clear()
 
 
 # What htmx may do with `HX-Location`: go there, or read options. htmx 4 reads them in its own notation too, wherever a text holds a `path:`

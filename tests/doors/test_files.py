@@ -24,10 +24,12 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     passwords.txt Password.csv passwd shadow netrc pgpass.conf env sesskey authorized_keys cookies.txt old.s3db core.duckdb.wal
     secrets my_secret.txt mysecret.json secret_key.txt api_key.txt apikey.json private_key.json private.key.txt key.txt keys.json
     tokens.json jwt.json settings.json settings.yaml local_settings.json appsettings.json config.yml config.yaml application.yml web.config
-    app.properties passwords.yml htpasswd.txt credentials.yaml env.json prod.env.txt dump.sql.txt users.db.txt vault.yml gcp-key.json
+    passwords.yml htpasswd.txt credentials.yaml env.json prod.env.txt dump.sql.txt users.db.txt vault.yml gcp-key.json
     data.sqlitedb data.mdf data.lmdb page.asp page.aspx page.jsp page.cgi page.pl app.jar Deep/API-Keys.TXT'''.split()
 LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
-    config.json settings.html key.png sitemap.xml main.py.txt'''.split()   # and are none
+    config.json settings.html key.png sitemap.xml main.py.txt locales/en/settings.json
+    design/tokens.json translations/keys.json
+    jwt.md aws.md deploy-aws.md vault.md encryption-key.md'''.split()   # and are none
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program

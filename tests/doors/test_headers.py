@@ -483,6 +483,10 @@ def grouped(): raise ExceptionGroup('group' + FORGED, [ValueError('one' + FORGED
 def ends_a_line(): raise ValueError('it said' + FORGED + '\n')
 def begins_a_line(): raise ValueError('\n' + FORGED + '\n')
 def in_groups(): raise ExceptionGroup('group', [KeyError(FORGED), ExceptionGroup('in' + FORGED, [OSError(FORGED + '\n')])])
+def noted_oddly():
+    error = OSError('x')
+    error.__notes__ = ('note' + FORGED, 'b')
+    raise error
 def noted_in_a_group():
     error = OSError('x')
     error.add_note('note' + FORGED + '\n')
@@ -504,7 +508,8 @@ def is_a_part_of_another():
 
 
 @pytest.mark.parametrize('fail', [
-    chained, noted, grouped, ends_a_line, begins_a_line, in_groups, noted_in_a_group, about_syntax, of_a_file, in_a_file, of_a_class,
+    chained, noted, grouped, ends_a_line, begins_a_line, in_groups, noted_in_a_group, noted_oddly, about_syntax,
+    of_a_file, in_a_file, of_a_class,
     says_something_else_each_time, is_a_part_of_another])
 def test_what_an_error_says_forges_no_line(fail, caplog):
     for name, log in loggers():
@@ -533,7 +538,14 @@ def test_the_text_of_any_value_stays_on_its_line(value, form, caplog):
         assert text.splitlines() == [text] and 'all is lost' in text, name
 
 
-@pytest.mark.parametrize(('form', 'values'), [('%d', (3,)), ('%5.1f', (Decimal('2.5'),)), ('%d of %s', (True, None)), ('%g', (1e9,))])
+class Size(str):
+    def __index__(self): return 17
+    def __int__(self): return 17
+    def __float__(self): return 1.5
+
+
+@pytest.mark.parametrize(('form', 'values'), [
+    ('%x', (Size('x'),)), ('%.1f', (Size('x'),)), ('%d', (3,)), ('%5.1f', (Decimal('2.5'),)), ('%d of %s', (True, None)), ('%g', (1e9,))])
 def test_numbers_of_a_line_are_written_as_it_says(form, values, caplog):
     for name, log in loggers():
         caplog.clear()
