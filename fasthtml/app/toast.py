@@ -66,7 +66,10 @@ def take_toasts(
     duration: int = 5000,   # Milliseconds, for those that do not say
 ) -> list[FT]:
     "The messages that wait"
-    waiting = sess.pop(sk, None) or ()
+    waiting = sess.get(sk) or ()
+    if not waiting: return []
+    if getattr(sess, 'stored', False): sess[sk] = []   # were it taken away, what a slower request adds to it would be lost
+    else: del sess[sk]
     return [Toast(text, typ, dismiss, duration if own is None else own) for text, typ, dismiss, own in waiting]
 
 # %% ../../nbs/api/app/36_toast.ipynb #cdb3bd61

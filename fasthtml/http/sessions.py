@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, update_wrapper
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -210,6 +211,11 @@ class Session(dict):
     @property
     def touched(self) -> bool: return self._source is None
 
+    @property
+    def stored(self) -> bool:
+        "Whether a store keeps it, which writes each entry for itself"
+        return self._save is not None
+
     def mark_accessed(self) -> None:
         "Fetch the content, if that was not done (`request.session` calls this)"
         if self._source is None: return
@@ -350,6 +356,10 @@ def store_key(
 _patience = 5.0  # seconds a store may take
 
 # %% ../../nbs/api/http/11_sessions.ipynb #7d47e4f1
+def _in_one_step(store: SessionStore) -> bool:
+    "Has it the methods of `AtomicStore`? A store that is a dict has an `update` and a `copy`, too"
+    return all(iscoroutinefunction(getattr(store, name, None)) for name in ('update', 'take', 'copy'))
+
 class _InSteps:
     "A store that does not do it in one step"
     def __init__(self, store: SessionStore):
@@ -377,12 +387,13 @@ class _InSteps:
 class _Keeper:
     "Brings one session and its store together"
     def __init__(self, store: SessionStore, cookie: SessionCookie, id: str, signing: Signing):
-        self.store: Any = store if hasattr(store, 'update') else _InSteps(store)
+        self.store: Any = store if _in_one_step(store) else _InSteps(store)
         self.cookie, self.id, self.signing = cookie.name, id, signing
         self.max_age = cookie.max_age or 14*_day
         self.saved: dict[str, str] = {}
         self.known: dict[str, int] = {}   # Entries that were loaded or written here → removals in the session at that time
         self.is_new = False               # The id is, so nothing is in the store
+        self.gone: dict[str, str] = {}    # Entries that others have taken away → what was lost here, which is not written again
         self.barred: set[str] = set()     # Entries of a session that others have ended: they do not get into a new one
         self.left, self.asked, self.away, self.loop = 0.0, not id, False, asyncio.get_running_loop()
         self.session = Session(self.read, cookie.name)
@@ -425,7 +436,7 @@ class _Keeper:
             self.id, self.session._late = '', self.no_id
             return
         self.saved, self.left = found.values, found.seconds_left
-        self.known = dict.fromkeys(found.values, found.removals)
+        self.known = dict.fromkeys(found.values, getattr(found, 'removals', 0))
 
     def read(self) -> str:
         "The content as JSON text; waits for the store, if `fetch` was not called"
@@ -448,6 +459,9 @@ async def save(self: _Keeper) -> None:
     if not (self.id and self.session.touched) or self.away: return
     if self.writing: await self.ask(asyncio.shield(self.writing))
     now = {k: _text(v) for k, v in self.session.items()}
+    again = [k for k, v in now.items() if self.gone.get(k) == v]
+    self.lose(again, again)
+    for k in again: del now[k]
     changed = {k: v for k, v in now.items() if self.saved.get(k) != v}
     removed = [k for k in self.saved if k not in now]
     if not (self.id and (changed or removed)): return
@@ -457,7 +471,7 @@ async def save(self: _Keeper) -> None:
     await self.ask(asyncio.shield(self.writing))
 
 @patch
-async def _write(self: _Keeper, changed: Mapping[str, str], removed: Sequence[str]) -> None:
+async def _write(self: _Keeper, changed: dict[str, str], removed: Sequence[str]) -> None:
     if self.is_new:
         await self.store.save(self.key, changed, removed, self.max_age)
         self.is_new, self.known = False, dict.fromkeys(changed, 0)
@@ -467,7 +481,9 @@ async def _write(self: _Keeper, changed: Mapping[str, str], removed: Sequence[st
     if done is None: return self.ended(changed)
     for name in self.names[1:] if removed else ():   # processes that do not know the new key yet look there
         await self.store.update(name, {}, removed, self.max_age, {})
-    self.lose([k for k in changed if k in done.lost], changed)
+    lost = {k: v for k, v in changed.items() if k in done.lost}
+    self.lose(lost, changed)
+    self.gone |= lost   # a login that a variable holds stays out; anything else is a new entry
     self.known |= {k: done.removals for k in changed if k not in done.lost}
     for k in removed:
         if k not in done.lost: self.known.pop(k, None)   # it may be made again
@@ -478,6 +494,7 @@ def lose(self: _Keeper, names: Iterable[str], changed: Iterable[str]) -> None:
     for name in names:
         dict.pop(self.session, name, None)
         self.saved.pop(name, None)
+        self.known.pop(name, None)
         if name in changed:
             log.warning('A change to session[%r] is lost: another request has taken the entry away, as a logout does.', name)
 

@@ -11,8 +11,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections import UserDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import httpx2
@@ -480,6 +482,79 @@ async def test_what_a_logout_has_ended_does_not_come_back_with_a_request_that_wa
             if cookie == old and (not alive or kind == 'request that renews'): assert found == {}
             elif not alive: assert found == {'own': 1}
             else: assert found == {'own': 1, 'lang': 'en', 'theirs': 1} | ({'user': user} if user else {})
+
+
+class Found(NamedTuple):
+    values: dict
+    seconds_left: float
+
+
+class KeptByProgram:
+    "A store as a program may write it, over a mapping of its own"
+    def __init__(self): self.kept = {}
+    async def load(self, id): return Found(dict(self.kept[id]), 1e6) if id in self.kept else None
+    async def save(self, id, changed, removed, max_age):
+        self.kept[id] = {k: v for k, v in {**self.kept.get(id, {}), **changed}.items() if k not in removed}
+    async def drop(self, id): self.kept.pop(id, None)
+    async def close(self): pass
+
+
+class IsDict(KeptByProgram, dict):
+    def __init__(self): self.kept = self
+    def __bool__(self): return True
+
+
+class IsUserDict(KeptByProgram, UserDict):
+    "A MutableMapping"
+    def __init__(self):
+        UserDict.__init__(self)
+        self.kept = self.data
+    def __bool__(self): return True
+
+
+class UpdatesOnly(KeptByProgram):
+    "Its `update` is something else"
+    async def update(self, everything): raise AssertionError('not for sessions')
+
+
+@pytest.mark.parametrize('kind', [KeptByProgram, IsDict, IsUserDict, UpdatesOnly])
+def test_a_store_of_a_program_needs_four_methods_and_gives_values_and_seconds(kind):
+    client = visitor(store=kind())
+    assert [client.get('/count').json()['n'] for _ in range(3)] == [1, 2, 3]
+    client.get('/login')
+    assert client.get('/look').json() == {'n': 3, 'user': 'ann'}
+    client.get('/clear')
+    assert client.get('/look').json() == {}
+
+
+@pytest.mark.parametrize('make_store', ['sqlite', 'redis', 'four methods'], indirect=True)
+@pytest.mark.parametrize('kind', ['socket', 'stream', 'request that saves'])
+async def test_after_a_loss_an_entry_can_be_made_anew(make_store, kind, caplog):
+    "A cart that a checkout takes away, while a socket is open; what was lost itself stays lost"
+    inside, go = anyio.Event(), anyio.Event()
+    async def work(session):
+        session.get('cart', [])
+        inside.set()
+        await go.wait()
+        for what in 'lost', 'lost', 'new', 'newer':
+            session['cart'] = [*session.get('cart', []), what] if what != 'lost' else ['old', 'lost']
+            await session.save()
+    def fill(request):
+        request.session.update(cart=['old'], user='ann')
+        return JSONResponse({})
+    def check_out(request): return JSONResponse(request.session.pop('cart'))
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/fill', fill), Route('/out', check_out)]), store=make_store())
+    run = way_of(app, kind, work)
+    async with AsyncClient(app) as client:
+        await client.get('/fill')
+        late = asyncio.ensure_future(run(f'session={client.cookies["session"]}'))
+        await inside.wait()
+        assert (await client.get('/out')).json() == ['old']
+        go.set()
+        await late
+        found = (await client.get('/look')).json()
+        assert found == {'user': 'ann', 'cart': ['new', 'newer']}
+        assert caplog.text.count("session['cart'] is lost") >= 2
 
 
 async def test_of_two_changes_the_last_one_counts_and_taking_away_counts_always(make_store):

@@ -1,4 +1,6 @@
 """Toasts: on which answers they appear, and on which they wait."""
+import asyncio
+
 import pytest
 from starlette.responses import HTMLResponse
 
@@ -6,7 +8,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.toast import add_toast, setup_toasts
 from fasthtml.html.tags import P, Title
 from fasthtml.http.responses import FtResponse, Redirect
-from fasthtml.testing import Client
+from fasthtml.testing import AsyncClient, Client
 
 CARRY = {
     'element': lambda: P('content'),
@@ -80,3 +82,36 @@ def test_several_messages_keep_their_order_and_kinds():
 def test_an_unknown_kind_is_a_clear_error():
     with pytest.raises(ValueError, match='info, success, warning, error'):
         add_toast({}, 'x', 'fatal')
+
+
+async def test_a_message_that_a_slower_request_adds_is_shown_after_all(tmp_path):
+    "It has read the session when a message waited, and adds its own when a page has shown that one"
+    app = FastHTML(secret_key='a key for this test only', sess_store=f'sqlite:///{tmp_path}/s.db')
+    setup_toasts(app)
+    began, go = asyncio.Event(), asyncio.Event()
+
+    @app.get('/first')
+    def first(session):
+        add_toast(session, 'first')
+        return Redirect('/page')
+
+    @app.get('/slow')
+    async def slow(session):
+        dict(session)
+        began.set()
+        await go.wait()
+        add_toast(session, 'payment failed')
+        return Redirect('/page')
+
+    @app.get('/page')
+    def page(): return P('The page')
+    async with AsyncClient(app) as client:
+        await client.get('/first', follow_redirects=False)
+        late = asyncio.ensure_future(client.get('/slow', follow_redirects=False))
+        await began.wait()
+        shown = (await client.get('/page')).text
+        assert 'first' in shown and 'payment failed' not in shown
+        go.set()
+        await late
+        assert 'payment failed' in (await client.get('/page')).text
+        assert 'fh-toast"' not in (await client.get('/page')).text
