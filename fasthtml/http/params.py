@@ -145,15 +145,18 @@ class _RecordGetter:
     default: Any
     places: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]  # Field → its keys, and the sources that have them
     finds: dict[str, Callable] = field(init=False)
+    tells: list[Callable] = field(init=False)   # Of the fields without which the default holds: headers and cookies come with any request
     others: frozenset[str] = frozenset()    # Fields of the handler's other parameters
 
     @property
     def keys(self) -> frozenset[str]: return self.record.keys
 
-    def __post_init__(self): self.finds = {m.name: make_find(*self.places[m.name], m.cast.whole) for m in self.record.members}
+    def __post_init__(self):
+        self.finds = {m.name: make_find(*self.places[m.name], m.cast.whole) for m in self.record.members}
+        self.tells = [f for n, f in self.finds.items() if {'query', 'body'}.intersection(self.places[n][1])] or [*self.finds.values()]
 
     def __call__(self, src: Source) -> Any:
-        if self.default is not _MISSING and not any(f(src) for f in self.finds.values()): return self.default
+        if self.default is not _MISSING and not any(f(src) for f in self.tells): return self.default
         try: return self.record.build(lambda m: self.find(m, src), self.rest(src))
         except BadValue as e: raise _Refused([self.error(f, src) for f in e.faults]) from e
 
@@ -428,7 +431,7 @@ def _getter(p: _Param) -> Getter:
     if record: return _record_getter(p, record, marker)
     sources = _sources(p, cast, marker)
     plan.needs_body |= 'body' in sources
-    if every and _is_mapping(bare):
+    if every and _is_mapping(bare) and (marker or not optional):    # `dict | None` is the field of its name
         plan.asks_all |= 'query' in sources
         return _data_getter(p.name, cast, _maker(p.default) if optional else None, marker.source if marker else '')
     keys = (marker.name,) if marker and marker.name else spellings(p.name)

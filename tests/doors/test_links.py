@@ -130,10 +130,9 @@ LINKED = {
     'page: Built': 'n=2', 'page: Built | None = None': 'n=2', 'page: Annotated[Built, "a note"]': 'n=2',
     'page: ByRequest | None = None': 'x=2',
     'item: Annotated[Item, query]': 'n=2', 'item: Annotated[Item, query] | None = None': 'n=2',
-    'all_of: Annotated[dict, query]': 'x=2', 'all_of: dict': 'x=2', 'all_of: dict | None = None': 'x=2', 'all_of: dict[str, str]': 'x=2',
-    'all_of: dict[str, int] | None = None': 'x=2',
-    'all_of: "dict[str, str]"': 'x=2', 'all_of: Mapping[str, str]': 'x=2', 'all_of: Mapping[str, str] | None = None': 'x=2',
-    'all_of: Annotated[dict[str, str] | None, "a note"] = None': 'x=2', 'all_of: SimpleNamespace': 'x=2',
+    'all_of: Annotated[dict, query]': 'x=2', 'all_of: dict': 'x=2', 'all_of: dict[str, str]': 'x=2',
+    'all_of: "dict[str, str]"': 'x=2', 'all_of: Mapping[str, str]': 'x=2', 'all_of: Annotated[dict, "a note"]': 'x=2',
+    'all_of: Annotated[dict | None, query] = None': 'x=2', 'all_of: SimpleNamespace': 'x=2',
     'all_of: SimpleNamespace | None = None': 'x=2', 'all_of: "Anything"': 'x=2', 'data': 'x=2', 'all_of: dict[str, int], n: int = 0': 'x=2',
 }
 KINDS_OF_LINKED = '''
@@ -166,11 +165,14 @@ class ByRequest:
 '''
 
 
-def handler_with(parameters, strings):
+def handler_giving(parameters, strings): return handler_with(parameters, strings, 'return repr(f)')
+
+
+def handler_with(parameters, strings, ending='return "done"'):
     module = types.ModuleType('handlers_for_a_test')
     vars(module)['DONE'] = DONE
     sys.modules[module.__name__] = module
-    text = f'{KINDS_OF_LINKED}\ndef run({parameters}):\n    DONE.append(2)\n    return "done"\n'
+    text = f'{KINDS_OF_LINKED}\ndef run({parameters}):\n    DONE.append(2)\n    {ending}\n'
     exec(compile(('from __future__ import annotations\n' if strings else '') + text, __file__, 'exec', dont_inherit=True), vars(module))
     return module.run
 
@@ -204,6 +206,29 @@ def test_whatever_the_annotation_a_link_that_fills_it_runs_nothing(parameters, s
         assert client.get(f'/x?{LINKED[parameters]}').status_code == 200 and DONE == [2], way
         page = client.get('/x?utm_source=news', headers=CROSS).status_code
         assert page == 403 if LINKED[parameters] == 'x=2' else page in (200, 400), way
+
+
+# An optional mapping is the field of its name; a query may name it
+FIELDS = ['f: dict | None = None', 'f: Optional[dict] = None', 'f: dict[str, int] | None = None', 'f: Mapping[str, int] | None = None',
+          'f: Mapping | None', 'f: Annotated[dict[str, int] | None, "a note"] = None', 'f: Annotated[dict, "a note"] | None = None',
+          'f: Optional[Annotated[Mapping[str, Any], "a note"]]', 'f: "dict | None" = None',
+          'id: int = 0, *, f: dict[str, Any] | None = None']
+
+
+@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
+@pytest.mark.parametrize('parameters', FIELDS)
+def test_an_optional_mapping_is_the_field_of_its_name_and_a_link_may_not_name_it(parameters, strings):
+    app = FastHTML(secret_key='k')
+    f = handler_with(parameters, strings)
+    app.route('/x')(f)
+    app.post('/y')(handler_giving(parameters, strings))
+    client = client_of(app)
+    DONE.clear()
+    assert client.get('/x?f=2', headers=CROSS).status_code == 403 and not DONE
+    assert client.get('/x?utm_source=news', headers=CROSS).status_code == 200 and DONE == [2]
+    assert client.post('/y', json={'id': 1, 'f': {'x': 2}}).text == "{'x': 2}"
+    for sent in {'id': 1}, {'id': 1, 'f': None}, {}: assert client.post('/y', json=sent).text == 'None'
+    assert client.post('/y', data={'id': 1}).text == 'None'
 
 
 # A query cannot fill these

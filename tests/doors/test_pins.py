@@ -341,6 +341,48 @@ def test_a_source_round_a_record_or_a_dict_has_all_of_its_fields(kind, source, p
     if source != 'path': assert ask(**{o: v for o, v in places.items() if o != source}) == 'None'
 
 
+# A header and a cookie come with any request, so they say nothing of an optional record
+class FoundInModel(pydantic.BaseModel):
+    q: str = ''
+    agent: typing.Annotated[str, header('User-Agent')] = ''
+    lang: typing.Annotated[str | None, cookie] = None
+
+
+@dataclass
+class Found:
+    q: str = ''
+    agent: typing.Annotated[str, header('User-Agent')] = ''
+    lang: typing.Annotated[str | None, cookie] = None
+
+
+@dataclass
+class FoundHere:
+    "The path is there at each request, too"
+    q: str = ''
+    shop: typing.Annotated[str, path] = ''
+    page: typing.Annotated[int, query] = 0
+
+
+@dataclass
+class Agent:
+    agent: typing.Annotated[str, header('User-Agent')] = ''
+
+
+@pytest.mark.parametrize(('kind', 'said', 'made'), [
+    (Found, '', False), (Found, '?q=a', True), (Found, '?lang=de', False), (FoundInModel, '', False), (FoundInModel, '?q=a', True),
+    (FoundHere, '', False), (FoundHere, '?page=2', True), (FoundHere, '?q=a', True), (Agent, '', True),
+    (typing.Annotated[Record, header], '', False), (typing.Annotated[Record, query], '?who=a', True)], ids=str)
+@pytest.mark.parametrize('default', [None, 'missing', 'other'])
+def test_an_optional_record_is_its_default_where_only_its_headers_came(kind, said, made, default):
+    other = object()
+    def f(r): return 'default' if r is (other if default == 'other' else None) else type(r).__name__
+    f.__annotations__ = {'r': kind | None}
+    if default != 'missing': f.__defaults__ = (other if default == 'other' else None,)
+    app = FastHTML(secret_key='k')
+    app.get('/{shop}')(f)
+    assert (TestClient(app, cookies={'lang': 'fr'}).get('/tea' + said).text != 'default') == made
+
+
 @pytest.mark.parametrize('kind', [Pinned, PinnedModel, Pinned | None], ids=str)
 def test_two_sources_for_a_field_of_a_record_are_an_error(kind):
     def f(r): ...
