@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'Limits', 'open_file_limit', 'total_of', 'network_of', 'escaped', 'unescaped', 'person_of', 'id_of',
-           'one_person', 'user_of', 'Admissions', 'mark_of', 'Pace']
+           'one_person', 'auth_in', 'user_of', 'Admissions', 'mark_of', 'Pace']
 
 # %% ../../nbs/api/http/10_limits.ipynb #a87a4c89
 import dataclasses
@@ -73,6 +73,23 @@ def network_of(
     if address.ipv4_mapped: return str(address.ipv4_mapped)
     return str(ip_network((address, 64), strict=False))
 
+# %% ../../nbs/api/http/10_limits.ipynb #3d9ab1e6
+_of_user = ('is_authenticated', 'identity', 'display_name')
+
+def _said_by(user: Any, name: str) -> Any:
+    "What a user of Starlette says of itself; None if its class leaves that out"
+    try: said = getattr(user, name)
+    except NotImplementedError: return None
+    return None if callable(said) else said
+
+def _is_user(value: Any) -> bool:
+    "Is it a `BaseUser` of Starlette, or like one?"
+    return all(hasattr(type(value), name) for name in _of_user)
+
+def _login_of(value: Any) -> Any:
+    "What a user of Starlette is known by; None for another object"
+    return (_said_by(value, 'identity') or _said_by(value, 'display_name') or None) if _is_user(value) else None
+
 # %% ../../nbs/api/http/10_limits.ipynb #c1bbc25f
 _address = re.compile(r'\bat 0x[0-9a-fA-F]{4,}')
 _numbers_and_text = str | int | float
@@ -103,6 +120,7 @@ def _id_in(value: Any) -> Any:
     if isinstance(value, list | set | frozenset | bytes) or type(value) is tuple: return None
     own = next((held for key, held in _pairs(value) or () if key == 'id'), None)
     if own is None and not isinstance(value, Mapping): own = getattr(value, 'id', None)
+    if own is None: own = _login_of(value)
     if callable(own): raise TypeError(f'`id` of {type(value).__name__} is a method. A person is known by an attribute `id`.')
     return own
 
@@ -146,6 +164,7 @@ def person_of(
     "A text for the person, the same in every process; TypeError for what names nobody"
     if auth is None or auth is False: return ''
     if isinstance(auth, _numbers_and_text): return escaped(str(auth))
+    if _is_user(auth) and _said_by(auth, 'is_authenticated') is False: return ''
     own = _id_in(auth)
     may_be_empty = isinstance(auth, Mapping | list | tuple | set | frozenset) or hasattr(type(auth), '__bool__')
     if own is None and may_be_empty and not auth: return ''
@@ -168,12 +187,20 @@ def one_person(
     "Is it the same one? A guard may know a number, and a handler the row"
     return a == b or id_of(a) == id_of(b) and '\0' not in min(a, b, key=len)
 
+def auth_in(
+    scope: Mapping[str, Any], # ASGI scope
+) -> Any:                     # None for a stranger
+    "What says who it is: `scope['auth']`, or the user where Starlette's AuthenticationMiddleware has put its scopes there"
+    from starlette.authentication import AuthCredentials
+    auth = scope.get('auth')
+    return scope['user'] if isinstance(auth, AuthCredentials) and 'user' in scope else auth
+
 def user_of(
     scope: Mapping[str, Any], # ASGI scope
     limits: Limits,           # Whose `person` may say it
 ) -> Hashable:                # None for a stranger
     "Who is logged in"
-    return person_of(known_at_once(limits.person, limits.person(scope)) if limits.person else scope.get('auth')) or None
+    return person_of(known_at_once(limits.person, limits.person(scope)) if limits.person else auth_in(scope)) or None
 
 # %% ../../nbs/api/http/10_limits.ipynb #2f154ed0
 def _admission(scope: dict[str, Any]) -> tuple | None:

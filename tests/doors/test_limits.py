@@ -22,8 +22,10 @@ import sqlalchemy.orm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
-from starlette.authentication import AuthCredentials
+from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser, SimpleUser, UnauthenticatedUser
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -329,6 +331,68 @@ def test_no_two_persons_have_one_text(one, other):
         return value and json.dumps(value, sort_keys=True) + '!' or ''
     assert (person_of(one) == person_of(other)) == (said(one) == said(other))
     if isinstance(one, str) and one: assert person_of(one) == id_of(person_of(SimpleNamespace(id=one)))
+
+
+class ByName(BaseUser):
+    "`identity` is left out"
+    is_authenticated = True
+    def __init__(self, name): self.name = name
+    @property
+    def display_name(self): return self.name
+class ByIdentity(ByName):
+    "Two may be called the same"
+    display_name = 'Ann'
+    @property
+    def identity(self): return self.name
+class LikeOne:
+    is_authenticated, display_name = True, 'Ann'
+    def __init__(self, name): self.identity_, self.seen = name, random()
+    @property
+    def identity(self): return self.identity_
+class WithoutWord(ByName):
+    "`is_authenticated` is left out, too: `requires` asks for scopes alone"
+    is_authenticated = BaseUser.is_authenticated
+class NotYet(ByIdentity): is_authenticated = False
+
+
+USERS = {'SimpleUser': SimpleUser, 'display_name': ByName, 'identity': ByIdentity, 'like one': LikeOne, 'no is_authenticated': WithoutWord,
+         'text': str, 'record': lambda n: Account(int(n), random())}
+STRANGERS = {'nobody': lambda n: UnauthenticatedUser(), 'not yet': NotYet, 'None': lambda n: None}
+
+
+def behind_starlette(make, **limits):
+    "An app whose streams and sockets are behind the AuthenticationMiddleware of Starlette"
+    class Backend(AuthenticationBackend):
+        async def authenticate(self, conn): return AuthCredentials(['authenticated']), make(conn.headers['x-name'])
+    app = FastHTML(secret_key='k', limits=Limits(**limits), middleware=[Middleware(AuthenticationMiddleware, backend=Backend())])
+    news = app.channel('news')
+    app.get('/')(lambda: EventStream(news))
+    @app.ws('/ws')
+    async def ws(msg: str, send): await send(msg)
+    return Client(app)
+
+
+@pytest.mark.parametrize('by', ['auth', 'person='])
+@pytest.mark.parametrize('kind', USERS | STRANGERS)
+def test_behind_the_middleware_of_starlette_its_user_is_the_person(kind, by):
+    known = kind in USERS
+    client = behind_starlette((USERS | STRANGERS)[kind], per_person=1, person=None if by == 'auth' else lambda scope: scope['user'])
+    with client.sse('/', headers={'X-Name': '1'}):
+        if known:
+            with pytest.raises(AssertionError, match='got 503'), client.sse('/', headers={'X-Name': '1'}): pass
+        else:
+            with client.sse('/', headers={'X-Name': '1'}): pass
+        with client.sse('/', headers={'X-Name': '2'}): pass
+        with client.ws('/ws', headers={'X-Name': '3'}) as ws:
+            ws.send({'msg': 'hi'})
+            assert ws.receive() == 'hi'
+
+
+@pytest.mark.parametrize('kind', ['SimpleUser', 'display_name', 'identity', 'like one'])
+def test_a_user_of_starlette_that_a_guard_gives_is_a_person(kind):
+    assert person_of(USERS[kind]('1')) == person_of(USERS[kind]('1')) != person_of(USERS[kind]('2'))
+    assert id_of(person_of(USERS[kind]('bob'))) == 'bob'
+    assert person_of((STRANGERS['nobody'])('1')) == person_of(NotYet('1')) == ''
 
 
 @pytest.mark.parametrize('by', ['auth', 'person='])
