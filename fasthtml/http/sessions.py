@@ -624,7 +624,8 @@ class SessionMiddleware:
 # %% ../../nbs/api/http/11_sessions.ipynb #9bc4dac7
 _tables = """create table if not exists session_life(id text primary key, expires real not null) without rowid;
 create table if not exists session_value(id text, key text, value text not null, primary key(id, key)) without rowid;
-create table if not exists session_removal(id text, key text, n integer not null, primary key(id, key)) without rowid;"""
+create table if not exists session_birth(id text, key text, n integer not null, primary key(id, key)) without rowid;
+create table if not exists session_removals(id text primary key, n integer not null) without rowid;"""
 
 def make_private(
     path: str | os.PathLike, # A file that holds secrets
@@ -703,19 +704,24 @@ def _load(self: SqliteSessions, db: 'sqlite3.Connection', id: str) -> Stored | N
     left = life[0] - self.clock() if life else 0
     if left <= 0: return None
     values = dict(db.execute('select key, value from session_value where id=?', [id]))
-    return Stored(values, left, max(_removals(db, id).values(), default=0))
+    return Stored(values, left, _removals(db, id))
 
-def _removals(db: 'sqlite3.Connection', id: str) -> dict[str, int]:
-    return dict(db.execute('select key, n from session_removal where id=?', [id]))
+def _removals(db: 'sqlite3.Connection', id: str) -> int:
+    found = db.execute('select n from session_removals where id=?', [id]).fetchone()
+    return found[0] if found else 0
 
 @patch
 def _write(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str],
            max_age: int) -> int:
-    now, n = self.clock(), max(_removals(db, id).values(), default=0) + bool(removed)
+    now, n = self.clock(), _removals(db, id) + bool(removed)
     db.execute('insert or replace into session_life values(?, ?)', [id, now + max_age])
+    if n:
+        old = {k for k, in db.execute('select key from session_value where id=?', [id])}
+        db.executemany('insert or replace into session_birth values(?, ?, ?)', [(id, k, n) for k in changed if k not in old])
     db.executemany('insert or replace into session_value values(?, ?, ?)', [(id, k, v) for k, v in changed.items()])
-    db.executemany('delete from session_value where id=? and key=?', [(id, k) for k in removed])
-    db.executemany('insert or replace into session_removal values(?, ?, ?)', [(id, k, n) for k in removed])
+    for table in ('session_value', 'session_birth'):
+        db.executemany(f'delete from {table} where id=? and key=?', [(id, k) for k in removed])
+    if removed: db.execute('insert or replace into session_removals values(?, ?)', [id, n])
     if now >= self._next_sweep:
         self._next_sweep = now + 60
         for old, in db.execute('select id from session_life where expires < ?', [now]).fetchall(): self._drop(db, old)
@@ -723,11 +729,12 @@ def _write(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Map
 
 @patch
 def _drop(self: SqliteSessions, db: 'sqlite3.Connection', id: str) -> None:
-    for table in ('session_life', 'session_value', 'session_removal'): db.execute(f'delete from {table} where id=?', [id])
+    for table in ('session_life', 'session_value', 'session_birth', 'session_removals'):
+        db.execute(f'delete from {table} where id=?', [id])
 
 def _lost(db: 'sqlite3.Connection', id: str, found: Stored, known: Mapping[str, int]) -> list[str]:
-    gone = _removals(db, id)
-    return [k for k, n in known.items() if k not in found.values or gone.get(k, 0) > n]
+    born = dict(db.execute('select key, n from session_birth where id=?', [id])) if found.removals else {}
+    return [k for k, n in known.items() if k not in found.values or born.get(k, 0) > n]
 
 @patch
 def _update(self: SqliteSessions, db: 'sqlite3.Connection', id: str, changed: Mapping[str, str], removed: Sequence[str], max_age: int,
@@ -750,7 +757,8 @@ def _copy(self: SqliteSessions, db: 'sqlite3.Connection', old: str, new: str) ->
     if found is None or self._load(db, new): return
     self._drop(db, new)
     db.execute('insert into session_life values(?, ?)', [new, self.clock() + found.seconds_left])
-    for table in ('session_value', 'session_removal'):
+    if found.removals: db.execute('insert into session_removals values(?, ?)', [new, found.removals])
+    for table in ('session_value', 'session_birth'):
         db.execute(f'insert into {table} select ?, key, {"value" if table == "session_value" else "n"} from {table} where id=?', [new, old])
 
 # %% ../../nbs/api/http/11_sessions.ipynb #ba03138f
@@ -773,8 +781,8 @@ local n, lost, is_lost = tonumber(redis.call('hget', key, '\0#')) or 0, {}, {}
 for i = 1, tonumber(value()) do
     local name = value()
     local mark = tonumber(value())
-    local gone = tonumber(redis.call('hget', key, '\0-' .. name)) or 0
-    if gone > mark or redis.call('hexists', key, name) == 0 then lost[#lost + 1] = name; is_lost[name] = true end
+    local born = tonumber(redis.call('hget', key, '\0-' .. name)) or 0
+    if born > mark or redis.call('hexists', key, name) == 0 then lost[#lost + 1] = name; is_lost[name] = true end
 end
 if what == 'take' then
     local all = redis.call('hgetall', key)
@@ -785,7 +793,7 @@ redis.call('hsetnx', key, '', '')
 for i = 1, tonumber(value()) do
     local name = value()
     local text = value()
-    if not is_lost[name] then redis.call('hset', key, name, text) end
+    if not is_lost[name] and redis.call('hset', key, name, text) == 1 and n > 0 then redis.call('hset', key, '\0-' .. name, n) end
 end
 local removed = tonumber(value())
 if removed > 0 then
@@ -794,8 +802,7 @@ if removed > 0 then
 end
 for i = 1, removed do
     local name = value()
-    redis.call('hdel', key, name)
-    redis.call('hset', key, '\0-' .. name, n)
+    redis.call('hdel', key, name, '\0-' .. name)
 end
 redis.call('expire', key, age)
 return {n, lost, {}}

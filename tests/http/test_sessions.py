@@ -557,6 +557,69 @@ async def test_after_a_loss_an_entry_can_be_made_anew(make_store, kind, caplog):
         assert caplog.text.count("session['cart'] is lost") >= 2
 
 
+@pytest.mark.parametrize('make_store', ['sqlite', 'redis'], indirect=True)
+async def test_what_is_kept_of_a_session_is_no_more_than_its_entries(make_store, tmp_path):
+    "Also when each request takes an entry away and makes one with another name, as a form's own token"
+    store = make_store()
+    def once(request):
+        n = int(request.query_params['n'])
+        request.session.pop(f'form {n - 1}', None)
+        request.session[f'form {n}'] = 'token'
+        return JSONResponse(list(request.session))
+    async def rows():
+        if isinstance(store, RedisSessions):
+            [key] = await store.client.keys(f'{store.prefix}*')
+            return await store.client.hlen(key)
+        with sqlite3.connect(tmp_path/'s.db') as db:
+            tables = [name for name, in db.execute("select name from sqlite_master where type='table'")]
+            return sum(db.execute(f'select count(*) from {name}').fetchone()[0] for name in tables)
+    app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/once', once)]), store=store)
+    kept = []
+    async with AsyncClient(app) as client:
+        for n in range(40):
+            assert (await client.get(f'/once?n={n}')).json() == [f'form {n}']
+            kept.append(await rows())
+    assert max(kept) == kept[-1] == 4, kept   # the life, the number of removals, the entry and its birth
+
+
+@pytest.mark.parametrize('make_store', ['sqlite', 'redis'], indirect=True)
+async def test_entries_go_by_their_births(make_store):
+    "Every way to know an entry, against what others did since; the names are made, taken away and made again"
+    store = make_store()
+    await store.save('s', {'a': '1', 'b': '1'}, (), 60)
+    assert (await store.update('s', {'a': '2', 'b': '2'}, (), 60, {'a': 0, 'b': 0})) == (0, [], {})
+    assert (await store.update('s', {'c': '1'}, ['a'], 60, {'a': 0})).removals == 1
+    assert (await store.update('s', {'a': '3', 'b': '3'}, (), 60, {'a': 0, 'b': 0})).lost == ['a']   # not there
+    assert (await store.update('s', {'a': 'new'}, (), 60, {})).lost == []
+    assert (await store.update('s', {'a': '4', 'b': '4', 'c': '4'}, (), 60, {'a': 0, 'b': 0, 'c': 1})).lost == ['a']   # another one
+    assert (await store.update('s', {'a': 'newer'}, (), 60, {'a': 1})).lost == []
+    assert (await store.update('s', {'a': 'by one who does not know it'}, (), 60, {})).lost == []
+    assert (await store.update('s', {}, ['c'], 60, {'c': 1})).removals == 2
+    assert (await store.update('s', {'a': '5'}, (), 60, {'a': 1})).lost == []   # what was taken away was something else
+    await store.copy('s', 't')
+    for id in 's', 't':
+        assert (await store.load(id)).removals == 2
+        assert (await store.take(id, {'a': 0, 'b': 0, 'c': 1})) == (2, ['a', 'c'], {'a': '5', 'b': '4'})
+        assert await store.load(id) is None
+    await store.save('s', {'a': '1'}, (), 60)
+    assert (await store.take('s', {'a': 0})) == (0, [], {'a': '1'})   # nothing is left of the one before
+
+
+async def test_a_session_of_before_births_is_read(tmp_path):
+    with sqlite3.connect(tmp_path/'s.db') as db:
+        db.executescript("""create table session_life(id text primary key, expires real not null) without rowid;
+            create table session_value(id text, key text, value text not null, primary key(id, key)) without rowid;""")
+        db.execute('insert into session_life values(?, ?)', ['s', time.time() + 60])
+        db.execute('insert into session_value values(?, ?, ?)', ['s', 'user', '"ann"'])
+    store = SqliteSessions(tmp_path/'s.db')
+    found = await store.load('s')
+    assert (found.values, found.removals) == ({'user': '"ann"'}, 0)
+    assert (await store.update('s', {'user': '"bob"'}, (), 60, {'user': 0})).lost == []
+    await store.update('s', {}, ['user'], 60, {'user': 0})
+    assert (await store.update('s', {'user': '"ann"'}, (), 60, {'user': 0})).lost == ['user']
+    await store.close()
+
+
 async def test_of_two_changes_the_last_one_counts_and_taking_away_counts_always(make_store):
     app = SessionMiddleware(Starlette(routes=ROUTES), store=make_store())
     both, go = anyio.Event(), anyio.Event()
