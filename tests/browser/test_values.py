@@ -157,6 +157,7 @@ def test_an_address_that_holds_html_brings_none_of_it_by_a_boost(htmx, page):
 # What htmx may do with `HX-Location`: go there, or read options. htmx 4 reads them in its own notation too, wherever a text holds a `path:`
 CODE = 'js:window.hit=1'
 LOCATIONS = [
+    json.dumps({'path': [CODE]}), json.dumps({'path': [DATA], 'target': '#out'}), json.dumps({'path': [[DATA]], 'target': '#out'}),
     DATA, f'path:{DATA}', json.dumps({'path': DATA, 'target': '#out'}), json.dumps({'path': ' ' + DATA, 'target': '#out'}),
     CODE, 'javascript:window.hit=1', f'path:{CODE}', f'/page,path:{CODE}', f'/page path:{CODE}', f"/page,path:'{CODE}'",
     f"/page,'path':{CODE}", f'/page,"path":"{CODE}"', """/page,path:'"\\u006as:window.hit=1"'""", f'/page::path:{CODE}',
