@@ -37,7 +37,7 @@ from .params import Plan, Source, make_plan
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
                                     for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
-from .responses import ApiReturn, Exchange, FtResponse, current_exchange, own_copy, respond_to, speaks
+from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text
@@ -413,12 +413,6 @@ def response_class(plan: Plan) -> type[Response]|None:
     cls = plan.returns
     return cls if isinstance(cls, type) and issubclass(cls, Response) and cls is not Response else None
 
-def _of_loop(result: Any) -> bool:
-    "Does the event loop have to look at it?"
-    if type(result) is FT: return False
-    if isinstance(result, FtResponse): return _of_loop(result.content)
-    return any(hasattr(o, '__await__') or speaks(o) for o in (result if type(result) is tuple else (result,)))
-
 # %% ../../nbs/api/http/14_handlers.ipynb #b40e5810
 class Endpoint:
     "The ASGI app of one route"
@@ -453,7 +447,7 @@ class Endpoint:
         except* ClientDisconnect: pass   # while the program read the body, perhaps in a task group
         finally:
             # A task that the program has begun may keep the exchange for long; the next request of a pipeline begins in our context
-            exchange.send = exchange.stream = exchange.ready = exchange.task = None
+            exchange.send = exchange.stream = exchange.task = None
             current_exchange.set(outer)   # a token would be one object more while the request waits
             if exchange.source is not None and exchange.source.body is not None: exchange.source.body.close()
 
@@ -466,24 +460,13 @@ class Endpoint:
         source = None if simple else source_of(exchange, site)
         if before: result = await run_before((*site.before, *self.before), source, site)
         if not before or not answers(result):
-            run = _collected if after else self.in_thread
-            if simple: result = await threads_of(exchange.loop).run(run, (self.fn, (), {}), {})
-            else: result = await invoke(self.fn, plan, source, site, run)
-            if exchange.ready is not None: return exchange.ready
-            if inspect.isawaitable(result): result = await result
-            status = self.status(exchange)
+            if not simple: result = await invoke(self.fn, plan, source, site)
+            else:
+                result = await threads_of(exchange.loop).run(_collected, (self.fn, (), {}), {})
+                if inspect.isawaitable(result): result = await result
+            if plan.needs_errors and source.errors and not _is_htmx2(exchange.scope): status = 422
         for o in (*site.after, *self.after) if after else (): result = await _after(guard(o, site), result, source, site)
         return self.respond(result, exchange, status)
-
-    def in_thread(self, fn: Callable, args: list, kwargs: dict) -> Any:
-        "Call a plain handler, and make the response as well, if nothing of it is left to the event loop"
-        result, exchange = _collected(fn, args, kwargs), current_exchange.get()
-        if not _of_loop(result): exchange.ready = self.respond(result, exchange, self.status(exchange))
-        return result
-
-    def status(self, exchange: Exchange) -> int:
-        "Of a response whose handler has run: 422 if bad input was reported to it"
-        return 422 if self.plan.needs_errors and exchange.source.errors and not _is_htmx2(exchange.scope) else 200
 
     def respond(self, result: Any, exchange: Exchange, status: int = 200) -> Any:
         "The response for `result`, in the page that functions of this request may have changed"

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'current_exchange', 'as_plain', 'json_text', 'inert', 'to_json', 'JSONResponse', 'inert_response',
            'header_bytes', 'put_header', 'cookie', 'Redirect', 'check_status', 'FtResponse', 'ApiReturn', 'Exchange',
-           'Returned', 'Json', 'both_tasks', 'awaited', 'split', 'speaks', 'ReadyResponse', 'fragment_asked',
-           'is_full_page', 'HtmlStream', 'respond_to', 'own_copy', 'with_policy', 'UnderPolicy', 'with_headers',
-           'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
+           'Returned', 'Json', 'both_tasks', 'awaited', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page',
+           'HtmlStream', 'respond_to', 'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple',
+           'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -213,7 +213,6 @@ class Exchange:
     source: Any = None                           # What the request carries (`Source`), once it was asked for
     stream: Any = None                           # A stream that started the response by itself
     config: Any = None                           # The app's settings (`Site`)
-    ready: Any = None                            # The response, if the thread of a plain handler has made it
 
     def receive_beside(self) -> Receive:
         "ASGI receive for code that waits until the client has left, while the program may still read the body"
@@ -297,11 +296,11 @@ def split(
     "Sort a returned value into content, headers, background work, response and status"
     if isinstance(result, FT): return Returned([result])
     if isinstance(result, HTTPException): raise result   # also one that shows itself
-    if speaks(result): return _spoken(result, scope)
+    if _speaks(result): return _spoken(result, scope)
     reply, nodes = Returned(), []
     for o in flatten(result) if is_collection(result) or hasattr(type(result), '__ft__') else [result]:
         if isinstance(o, HTTPException): raise o   # what was meant is its status
-        if speaks(o): _join(reply, nodes, _spoken(o, scope))
+        if _speaks(o): _join(reply, nodes, _spoken(o, scope))
         elif o is not None and not _aside(o, reply): nodes.append(o)
     if len(nodes) > 1 and type(nodes[-1]) is int and 400 <= nodes[-1] < 600 and isinstance(nodes[0], FT): _hint_status(nodes[-1])
     reply.content = _content(result, nodes)
@@ -311,7 +310,7 @@ def split(
     return reply
 
 # %% ../../nbs/api/http/12_responses.ipynb #ef9dd658
-def speaks(o: Any) -> bool:
+def _speaks(o: Any) -> bool:
     "Does `o` stand for another value?"
     return isinstance(o, FtResponse) or (hasattr(type(o), '__response__') and not isinstance(o, Redirect))
 

@@ -5,25 +5,22 @@ import functools
 import gc
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
-from dataclasses import dataclass
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 import pytest
 import uvloop
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from fasthtml.common import Div, FastHTML, FtResponse, HttpHeader, Meta, P, Span, Title, Titled, cookie
+from fasthtml.common import Div, FastHTML, P
 from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, in_turn, threads_of
 from support import DEADLINE, ROOT, wait_until
 
@@ -482,102 +479,6 @@ def test_handlers_of_every_kind_answer(run):
     client = TestClient(app)
     assert [client.get(f'/{path}', headers={'hx-request': 'true'}).text for path in ('plain', 'gen', 'partial', 'anyio')] == \
         ['plain', 'ab', 'partial', 'from the loop']
-
-
-# Where a response is made
-
-def here(): return 'thread' if threading.current_thread().name == 'fasthtml' else 'loop'
-async def at_once(value): return value
-
-
-class Shown:
-    def __ft__(self): return Span(here())
-
-
-class Data:
-    def model_dump(self, **_): return {'where': here()}
-
-
-class Answer:
-    def __response__(self, req): return P(here())
-
-
-@dataclass
-class Shape:
-    get: object
-
-    def method(self): return self.get()
-
-
-def wrapped(get):
-    @functools.wraps(get)
-    def inner(*args, **kwargs): return get(*args, **kwargs)
-    return inner
-
-
-def as_partial(get): return functools.partial(lambda get: get(), get)
-def as_lambda(get): return lambda: get()
-def as_method(get): return Shape(get).method
-def as_object(get): return type('Handler', (), {'__call__': lambda self: get(), '__name__': 'handler'})()
-
-
-def with_parameter(get):
-    def handler(n: int = 1): return get()
-    return handler
-
-
-def with_session(get):
-    def handler(session, hdrs): return get()
-    return handler
-
-
-def with_errors(get):
-    def handler(errors, n: int = 1): return get()
-    return handler
-
-
-VALUES = {'element': lambda: Div(Shown()), 'page': lambda: Titled('x', Shown()), 'tuple': lambda: (Title('x'), P(Shown())),
-          'list': lambda: [Shown(), Shown()], 'object': lambda: Shown(), 'data': lambda: Data(), 'list of data': lambda: [Data()],
-          'with header': lambda: (P(Shown()), HttpHeader('X-A', 'b')), 'with cookie': lambda: (P(Shown()), cookie('a', 'b')),
-          'with status': lambda: FtResponse(P(Shown()), 201), 'with work': lambda: (P(Shown()), BackgroundTask(lambda: None)),
-          'generator': lambda: (Shown() for _ in range(2))}
-SHAPES = [as_lambda, as_partial, wrapped, as_method, as_object, with_parameter, with_session, with_errors]
-OPTIONS = dict(before=lambda: None), dict(csp=True), dict(hdrs=[Meta(name='a')]), dict(htmx=4)
-OF_THE_LOOP = {'awaitable': lambda: at_once(Div(Shown())), 'says itself': lambda: Answer(),
-    'says itself with a status': lambda: FtResponse(Answer(), 201), 'says itself in a tuple': lambda: (Answer(), P('x'))}
-
-
-def where(handler, **options):
-    app = FastHTML(secret_key='x', **options)
-    app.route('/', name='where')(handler)
-    said = set(re.findall('thread|loop', TestClient(app).get('/').text))
-    assert len(said) == 1, said
-    return said.pop()
-
-
-@pytest.mark.parametrize('shape', SHAPES)
-@pytest.mark.parametrize('value', VALUES)
-def test_what_a_plain_handler_returns_is_made_into_a_response_in_its_thread(value, shape):
-    "A page of ten thousand rows, or an `__ft__` that asks a database, kept everybody waiting while it was rendered"
-    assert where(shape(VALUES[value])) == 'thread'
-
-
-@pytest.mark.parametrize('value', VALUES)
-@pytest.mark.parametrize('options', OPTIONS, ids=lambda o: next(iter(o)))
-def test_it_is_so_with_guards_policies_and_heads(value, options): assert where(VALUES[value], **options) == 'thread'
-
-
-@pytest.mark.parametrize('shape', SHAPES)
-@pytest.mark.parametrize('value', OF_THE_LOOP)
-def test_what_the_loop_has_to_look_at_is_left_to_it(value, shape): assert where(shape(OF_THE_LOOP[value])) == 'loop'
-
-
-@pytest.mark.parametrize('value', VALUES)
-def test_after_functions_come_between(value):
-    "They get what the handler returned"
-    seen = []
-    assert where(VALUES[value], after=lambda resp: seen.append(resp)) == 'loop'
-    assert len(seen) == 1
 
 
 def test_a_page_that_cannot_be_rendered_is_an_error_of_its_request(caplog):
