@@ -177,6 +177,12 @@ class Process:
         except AssertionError as e:
             raise AssertionError(f'{e}\nprinted so far:\n{self.output}') from None
 
+    def wait_listening(self, deadline: float = 3*DEADLINE) -> None:
+        "Wait until it takes connections, which with a reloader is after all that it prints"
+        def listens():
+            with socket.socket() as client: return client.connect_ex(('127.0.0.1', self.port)) == 0
+        wait_until(listens, deadline, 'the server to listen')
+
     def signal(self, number: int = signal.SIGTERM) -> None: self.popen.send_signal(number)
 
     def wait(self, deadline: float = DEADLINE) -> int:

@@ -156,7 +156,8 @@ def serve(
     alone = count == workers == 1 and not reload and appname is None
     if alone and app in caller.f_globals and _is_over(caller): target = caller.f_globals[app]
     if reload and find_spec('watchfiles'): kwargs.setdefault('reload_includes', _watched_files(caller.f_globals.get(app)))
-    with answering_to(host, hosts, os.environ), given('FASTHTML_SAID', said_keys(), os.environ):
+    fresh = given('PYTHONDONTWRITEBYTECODE', '1' if reload else None, os.environ)   # two versions within a second may have one size
+    with answering_to(host, hosts, os.environ), given('FASTHTML_SAID', said_keys(), os.environ), fresh:
         if said := share_channels(caller.f_globals.get(app), max(count, workers)): print(said)
         options = dict(kwargs, host=host, reload=reload)
         with _imported_once(caller.f_globals if appname is None and isinstance(target, str) else {}, options):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'dev_path', 'Hint', 'Hints', 'warning_text', 'follow_warnings', 'forgotten_return', 'result_hints',
            'attribute_hint', 'address_parts', 'link_hint', 'version_hints', 'page_hints', 'extension_hints',
-           'with_script', 'Dev', 'Looked', 'Broken', 'dev_app']
+           'with_script', 'Dev', 'Looked', 'Broken', 'program_files', 'forget_bytecode', 'dev_app']
 
 # %% ../../nbs/api/workshop/43_dev.ipynb #cf8f6060
 import ast
@@ -22,9 +22,11 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from contextlib import suppress
 from difflib import get_close_matches
 from html.parser import HTMLParser
 from importlib.resources import files
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -532,6 +534,24 @@ class Broken:
                 await send({'type': f'lifespan.{word}.complete'})
         else: await send({'type': 'websocket.close', 'code': 1012})
 
+# %% ../../nbs/api/workshop/43_dev.ipynb #ba2f71fc
+def program_files(
+    error: BaseException | None = None, # Why it could not be imported
+) -> set[str]:
+    "The program's source files that were imported, or ran until the error"
+    loaded = (getattr(module, '__file__', None) for module in list(sys.modules.values()))
+    ran = (frame.filename for frame in traceback.extract_tb(error.__traceback__)) if error else ()
+    return {file for file in (*loaded, *ran) if file and file.endswith('.py') and not is_library(file)}
+
+def forget_bytecode(
+    files: Iterable[str], # Source files
+) -> None:
+    "Remove the bytecode that Python could take for that of the next version"
+    for file in files:
+        cached = Path(cache_from_source(file))
+        with suppress(OSError):
+            if int(cached.stat().st_mtime) <= int(os.stat(file).st_mtime) + 1: cached.unlink()
+
 # %% ../../nbs/api/workshop/43_dev.ipynb #c5edfd08
 def dev_app() -> ASGIApp:
     "The app that `fasthtml dev` serves: the one that $FASTHTML_DEV names, or the page that says why there is none"
@@ -542,4 +562,5 @@ def dev_app() -> ASGIApp:
     except BaseException as e:
         print(e if isinstance(e, _plain) else ''.join(traceback.format_exception(e)), file=sys.stderr)
         app = Broken(e)
+    forget_bytecode(program_files(getattr(app, 'error', None)))
     return named_hosts(Dev(app, hints), getattr(app, 'hosts', []), getattr(app, 'any_host', ()))

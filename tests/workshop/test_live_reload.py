@@ -18,7 +18,7 @@ def get(): return P('first version', id='version')
 def test_a_page_follows_a_change_of_the_program(page, tmp_path):
     command = [sys.executable, '-m', 'uvicorn', 'app:app', '--reload', '--reload-delay', '0.1', '--port', '0']
     with serve_process(PROGRAM, tmp_path, command=command) as server:
-        server.wait_line('Application startup complete')
+        server.wait_listening()
         page.goto(server.url)
         page.wait_for_selector('#version:has-text("first version")')
         (tmp_path/'app.py').write_text(PROGRAM.replace('first version', 'second version'))

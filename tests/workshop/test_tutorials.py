@@ -190,7 +190,7 @@ def test_each_step_of_a_tutorial_works_with_the_documented_install(tutorial, hea
     (tmp_path/'main.py').write_text(program(tutorial, heading))
     env = {'NOT_INSTALLED': ' '.join(not_installed(DOCUMENTED)), 'PYTHONPATH': os.pathsep.join([str(tmp_path/'front'), str(ROOT)])}
     with serve_process('', tmp_path, command=[sys.executable, 'main.py'], env=env) as server:
-        server.wait_line('Application startup complete')
+        server.wait_listening()
         page.goto(server.url)
         STEPS[tutorial][heading](page, server.url)
         assert 'arning' not in server.output and 'was answered by' not in server.output, server.output
