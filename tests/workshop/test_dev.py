@@ -281,7 +281,8 @@ def shown(url):
     except httpx.TransportError: return ''  # it starts again
 
 
-SAME_LENGTH = PROGRAM.format('one'), PROGRAM.format('two'), 'raise SystemExit("six")'.ljust(len(PROGRAM.format('one'))), PROGRAM.format('ten')
+SAME_LENGTH = [PROGRAM.format('one'), PROGRAM.format('two'), 'raise SystemExit("six")', PROGRAM.format('ten')]
+SAME_LENGTH = [source.ljust(len(SAME_LENGTH[0])) for source in SAME_LENGTH]
 
 
 @pytest.mark.parametrize('command', [['-m', 'fasthtml', 'dev', 'app:app', '--port', '0'], ['app.py']], ids=['dev', 'serve'])
