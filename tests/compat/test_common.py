@@ -78,6 +78,12 @@ def test_ours_win_over_others_of_the_same_name(common):
     assert common['cookie'] is fasthtml.http.responses.cookie and common['JSONResponse'] is fasthtml.http.responses.JSONResponse
 
 
+def test_stores_are_still_found_in_the_module_of_sessions():
+    from fasthtml.http import session_stores, sessions
+    names = 'AtomicStore Outcome RedisSessions SessionStore SqliteSessions Stored make_private session_store'.split()
+    assert [n for n in names if getattr(sessions, n, None) is not getattr(session_stores, n)] == []
+
+
 def test_what_moved_says_where():
     with pytest.raises(ImportError, match='from fasthtml.pico import Card'): exec('from fasthtml.common import Card')
     with pytest.raises(ImportError, match='from fastlite import database'): exec('from fasthtml.common import database')

@@ -337,6 +337,18 @@ def test_a_store_keeps_sessions_and_the_cookie_only_an_id(make_store):
     assert 'set-cookie' not in visitor(store=make_store()).get('/look').headers
 
 
+def test_the_error_of_what_json_cannot_say_names_the_entry_and_leaves_the_store_as_it_was(make_store):
+    def keep(request):
+        request.session['when'] = time.gmtime
+        if 'renew' in request.query_params: request.session.renew()
+        return JSONResponse({})
+    client = TestClient(SessionMiddleware(Starlette(routes=[*ROUTES, Route('/keep', keep)]), store=make_store()))
+    client.get('/count')
+    for path in '/keep', '/keep?renew':
+        with pytest.raises(TypeError, match=r"what JSON can say.*It is session\['when'\]"): client.get(path)
+    assert client.get('/look').json() == {'n': 1}
+
+
 def test_a_forged_or_forgotten_id_opens_nothing(make_store):
     client, store = visitor(store=make_store()), make_store()
     client.get('/count')
