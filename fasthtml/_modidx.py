@@ -3936,6 +3936,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.stop_listening': ( 'api/realtime/servers.html#stop_listening',
                                                                                          'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers.user_around': ( 'api/realtime/servers.html#user_around',
+                                                                                      'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.uvicorn_config': ( 'api/realtime/servers.html#uvicorn_config',
                                                                                          'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.uvicorn_server': ( 'api/realtime/servers.html#uvicorn_server',

@@ -38,7 +38,7 @@ from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import AppName, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
-from ..realtime.servers import ServerConnection, hold_frames, hold_requests, send_with_room
+from ..realtime.servers import ServerConnection, hold_frames, hold_requests, send_with_room, user_around
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket
 from ..http.errors import error_views, foreign_page, http_error, only_ours, with_layers
@@ -620,9 +620,9 @@ class Serving(Hooks, Starlette):
 
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
-        server = scope['fasthtml.server'] = ServerConnection(receive, send, self.lifecycle, self.site.limits, scope.get('root_path', ''))
+        known = self.lifecycle, self.site.limits, scope.get('root_path', ''), user_around(scope)
         (hold_frames if scope['type'] == 'websocket' else hold_requests)(send)
-        return server
+        return scope.setdefault('fasthtml.server', ServerConnection(receive, send, *known))
 
     def _enter_mounted(self, outer: Any, scope: Scope) -> None:
         "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"

@@ -23,7 +23,7 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111011
 from ..html.element import links
-from ..http.limits import id_of, person_of
+from ..http.limits import auth_in, id_of, person_of
 from ..http.security import host_header
 from ..http.security import one_line as log_line
 from ..http.texts import current_texts
@@ -284,7 +284,7 @@ def leave(self: LoopRegions, stay: tuple[Any, Present]) -> None:
     stay[0].leave(stay[1])
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111015
-def _person(connection: Connection) -> str: return _person_of(connection.scope.get('auth'))
+def _person(connection: Connection) -> str: return _person_of(auth_in(connection.scope))
 
 def _person_of(auth: Any) -> str:
     try: return person_of(auth)

@@ -22,7 +22,7 @@ from starlette.types import Scope
 
 # %% ../../nbs/api/app/30_region.ipynb #f0110f10
 from ..html.element import FT
-from ..http.limits import one_person, person_of
+from ..http.limits import auth_in, one_person, person_of
 from ..http.params import refuse_sources
 from ..http.responses import current_exchange
 from ..http.security import host_header
@@ -139,7 +139,7 @@ def scope_in_use() -> Scope | None:
 @patch
 def _draw_now(self: Region, args: tuple, kwargs: dict[str, Any]) -> Any:
     exchange, scope = current_exchange.get(), scope_in_use()
-    arguments, auth = self.signature.bind(args, kwargs, scope.get('auth') if scope else None)
+    arguments, auth = self.signature.bind(args, kwargs, auth_in(scope) if scope else None)
     key = self.signature.key(arguments)
     if drawing_for.get() is not None: return Awaited(key) if self.is_async else Shown(key)
     if exchange is not None and exchange.config is not self.regions.app.site:
@@ -176,7 +176,7 @@ def _signed(self: Region, drawing: Drawing, key: str, auth: Any, named: bool) ->
     owner = person_of(auth)
     regions.doubt(key, owner if self.signature.personal else '', drawing.hash)
     if scope is None: return Shown(key, drawing, has=drawing.hash)
-    asker = person_of(scope.get('auth'))
+    asker = person_of(auth_in(scope))
     if named and not one_person(owner, asker): asker = owner
     guarded = regions.app.site.before or getattr(getattr(scope.get('route'), 'app', None), 'before', ())
     page = page_address(scope, bool(guarded) or outermost_app(scope) is not regions.app)   # apps around it have guards, perhaps

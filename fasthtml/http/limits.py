@@ -191,9 +191,12 @@ def auth_in(
     scope: Mapping[str, Any], # ASGI scope
 ) -> Any:                     # None for a stranger
     "What says who it is: `scope['auth']`, or the user where Starlette's AuthenticationMiddleware has put its scopes there"
-    from starlette.authentication import AuthCredentials
     auth = scope.get('auth')
-    return scope['user'] if isinstance(auth, AuthCredentials) and 'user' in scope else auth
+    if auth is None or 'user' not in scope: return auth
+    from starlette.authentication import AuthCredentials
+    if not isinstance(auth, AuthCredentials): return auth
+    user = scope['user']
+    return None if _is_user(user) and _said_by(user, 'is_authenticated') is False else user
 
 def user_of(
     scope: Mapping[str, Any], # ASGI scope

@@ -63,10 +63,12 @@ def stream_scope(
 ) -> Scope:
     "The scope of the request for a stream"
     path, _, query = wanted.address.partition('?')
+    server = server_of(scope)
     kept = {key: value for key, value in scope.items() if key != 'auth' and not key.startswith('fasthtml.')}
+    if server is not None: kept |= server.around
     own = page_scope(kept, unquote(path))
     if outermost_app(scope) not in (None, scope.get('app')):   # it goes the way of any other request
-        own = as_it_came(scope) | {key: own[key] for key in ('method', 'path', 'headers')}
+        own = as_it_came(scope) | server.around | {key: own[key] for key in ('method', 'path', 'headers')}
     headers = [(n, v) for n, v in own['headers'] if n != b'accept' and not _may_be_said.fullmatch(n.decode('latin-1'))]
     headers.append((b'accept', b'text/event-stream'))
     headers += [(n.encode(), v.encode('latin-1', 'replace')) for n, v in wanted.headers.items() if _may_be_said.fullmatch(n)]
@@ -123,7 +125,7 @@ class Carried:
     ) -> Scope:
         "The scope of its request"
         own, server = stream_scope(scope, wanted), server_of(scope)
-        given = (server.lifecycle, server.limits, server.root) if server else ()
+        given = (server.lifecycle, server.limits, server.root, server.around) if server else ()
         return own | {'fasthtml.server': ServerConnection(self.receive, self.send, *given)}
 
     async def run(self,

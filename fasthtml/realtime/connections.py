@@ -25,6 +25,7 @@ from fastcore.basics import patch
 from starlette.types import Scope, Send
 
 # %% ../../nbs/api/realtime/22_connections.ipynb #14b63565
+from ..http.limits import auth_in
 from .lifecycle import has_looked
 from .mailbox import Mailbox
 from .servers import (abort, chunk_writer, frame_writer, has_ended, lifecycle_of, running_loop, server_of,
@@ -120,7 +121,7 @@ class Connection:
     ):
         for name, value in ('slow', slow), ('heartbeat', heartbeat): check_seconds(name, value)
         own = step_send(scope)
-        self.scope, self.encode, self.info, self.reads, self.loop = scope, encode, scope.get('auth'), reads, asyncio.get_running_loop()
+        self.scope, self.encode, self.info, self.reads, self.loop = scope, encode, auth_in(scope), reads, asyncio.get_running_loop()
         self.lifecycle, self.channels = lifecycle_of(scope), ()   # `channels`: what it has subscribed to
         self.mailbox = Mailbox(own or send, wrap, max_pending=max_pending, join=join, fast=own is not None, stall=slow or 1e9,
                                on_close=self._box_closed, write=frame_writer(own) if reads else chunk_writer(own))

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #0046282e
 from ..http.handlers import answers, inner_path, run_before
-from ..http.limits import escaped, unescaped
+from ..http.limits import auth_in, escaped, unescaped
 from ..http.requests import Connection
 from ..http.responses import ReadyResponse
 from ..http.routing import AppRouter
@@ -120,7 +120,7 @@ async def _ask(before: Iterable[Any], asked: Scope, app: Any) -> Verdict:
     except HTTPException as e:
         if _failed(e): raise
         return Verdict(refused=True)
-    return Verdict(refused=True) if answers(answer) else Verdict(asked.get('auth'))
+    return Verdict(refused=True) if answers(answer) else Verdict(auth_in(asked))
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client state headers extensions'.split())
@@ -172,10 +172,11 @@ async def ask_again(
     "What the guards of a connection say now, those of the apps around its own included"
     app = scope['app']
     where = PageAddress(inner_path(scope), scope.get('query_string', b''), method_of(scope)) if page is None else read_address(page)
-    outermost, said = outermost_app(scope), Verdict(scope.get('auth'))
+    outermost, said = outermost_app(scope), Verdict(auth_in(scope))
     if outermost is not None:
         question, asked = _Question(app, where), page_scope(scope, where.path, where.query, where.method) | {'fasthtml.again': True}
         own = as_it_came(scope) | {k: asked[k] for k in _asked if k in asked} | {'fasthtml.ask': question}
+        if page is not None: own |= server_of(scope).around   # a page comes through the layers around the app at each `recheck`
         await outermost.middleware_stack(own, _handshake if own['type'] == 'websocket' else _no_body, _silent)
         if isinstance(question.found, Exception): raise question.found
         if question.reached or question.found.refused: return question.found

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/realtime/25_ws.ipynb #a47da5c0
 from ..http.handlers import Site, guard, socket_refusal
+from ..http.limits import auth_in
 from ..http.params import Source
 from ..http.requests import DEF_MAXFRAME
 from ..http.routing import SocketRoute
@@ -86,7 +87,7 @@ class SocketEndpoint:
         scope = socket.scope
         try:
             refused = await socket_refusal(scope, self.site, (*self.site.before, *self.before), self.origins, source, last=True)
-            socket.connection.info = scope.get('auth')  # a guard has said who it is
+            socket.connection.info = auth_in(scope)  # a guard has said who it is
             offered = scope.get('subprotocols') or ()
             await socket.accept(next((name for name in self.subprotocols if name in offered), None))
             if refused: await socket.close(refused)

@@ -39,6 +39,7 @@ from fasthtml.http.limits import Admissions, id_of, mark_of, open_file_limit, pe
 from fasthtml.realtime.channels import Channel
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
+from visitor_kit import Stream, Visitor
 
 
 async def on(msg: str): return msg
@@ -393,6 +394,70 @@ def test_a_user_of_starlette_that_a_guard_gives_is_a_person(kind):
     assert person_of(USERS[kind]('1')) == person_of(USERS[kind]('1')) != person_of(USERS[kind]('2'))
     assert id_of(person_of(USERS[kind]('bob'))) == 'bob'
     assert person_of((STRANGERS['nobody'])('1')) == person_of(NotYet('1')) == ''
+
+
+def regions_behind_starlette(make, place):
+    "Regions, a stream and a socket behind the AuthenticationMiddleware of Starlette"
+    class Backend(AuthenticationBackend):
+        async def authenticate(self, conn): return AuthCredentials(['authenticated']), make(conn.headers['x-name'])
+    layers = [Middleware(AuthenticationMiddleware, backend=Backend())]
+    app = FastHTML(secret_key='k', middleware=layers if place == 'its own' else [])
+    app.state.n, app.state.hall = 0, app.channel('hall', presence=lambda auth: id_of(person_of(auth)) or None)
+    @app.live
+    def account(auth): return P(f'{id_of(person_of(auth))}: {app.state.n}')
+    @app.live(guard=lambda auth: auth is not None)
+    def members(): return P(f'members: {app.state.n}')
+    app.state.account = account
+    app.get('/')(lambda: account())
+    app.get('/members')(lambda: members())
+    app.get('/events')(lambda: EventStream(app.state.hall))
+    @app.ws('/ws')
+    async def ws(msg: str): return msg
+    if place == 'its own': return app, app
+    if place == 'of the app around it':
+        outer = FastHTML(secret_key='k', middleware=layers)
+        outer.mount('/in', app)
+        return app, outer
+    return app, Starlette(routes=[Mount('/in', app)], middleware=layers)
+
+
+@pytest.mark.parametrize('place', ['its own', 'of the app around it', 'of Starlette around it'])
+@pytest.mark.parametrize('kind', USERS | STRANGERS)
+def test_behind_the_middleware_of_starlette_its_user_is_the_person_of_regions_changes_and_forget(kind, place):
+    known, make = kind in USERS, (USERS | STRANGERS)[kind]
+    app, outer = regions_behind_starlette(make, place)
+    prefix = '' if place == 'its own' else '/in'
+    with serve(outer) as served, ExitStack() as stack:
+        visitor, ann, bob = Visitor(served, prefix), {'X-Name': '1'}, {'X-Name': '2'}
+        def ask(path, who):
+            response = visitor.request('GET', path, **who)
+            return response.status, response.read().decode()
+        assert ask('/members', ann)[0] == (200 if known else 403)
+        pages = {}
+        for name, who in ('1', ann), ('2', bob):
+            status, text = ask('/', who)
+            assert status == 200 and (f'{name}: 0' if known else '>: 0') in text
+            about = dict(has=visitor.rows_in(text), streams=[[1, '/events', {}]] if name == '2' else [])
+            response = visitor.request('POST', '/_live', about, **who)
+            pages[name] = Stream(stack.enter_context(closing(response)))
+            pages[name].until('live/checked')
+        wait_until(lambda: len(app.state.hall) == 1)
+        assert app.state.hall.people() == (['2'] if known else [])   # by the stream that the page carries
+        events = Stream(stack.enter_context(closing(visitor.request('GET', '/events', **ann))))
+        wait_until(lambda: len(app.state.hall) == 2)
+        assert app.state.hall.people() == (['2', '1'] if known else [])
+        socket = stack.enter_context(connect(served.ws_url + prefix + '/ws', additional_headers=ann))
+        app.state.n = 1
+        app.state.account.changed_sync(auth=make('1'))
+        assert f'{"1" if known else ""}: 1' in pages['1'].until('account{}')[-1][2]
+        if not known: return
+        served.call(lambda: app.regions.here().topics.start(app.forget(make('1'))))
+        assert pages['1'].rest()[-1][0] == events.rest()[-1][0] == 'shutdown'
+        with pytest.raises(ConnectionClosed) as e: socket.recv(DEADLINE)
+        assert e.value.rcvd.code == 1012
+        app.state.n = 2
+        app.state.account.changed_sync()
+        assert '2: 2' in pages['2'].until('account{}')[-1][2]   # one that changed for another person alone was not drawn
 
 
 @pytest.mark.parametrize('by', ['auth', 'person='])
