@@ -14,9 +14,11 @@ import logging
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from starlette.datastructures import Headers
@@ -59,26 +61,62 @@ def safe_file(
     return found if found and found.is_file() else None
 
 # %% ../../nbs/api/app/31_static.ipynb #8d867762
+_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods'.split()) | {''}
 _never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-wal db-shm db-journal sqlite-wal sqlite-shm
     sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal s3db sl3 wal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
     htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go
     rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako jinja j2 sqlitedb sdb mdf ldf
     frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2""".split())
 _shown_as_text = frozenset('py pyi ipynb sh bash php rb go rs java c h tf lua cs pl mako jinja j2'.split())   # `main.py.txt`
-_secret = re.compile(r"""client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*
-    |id_(?:rsa|dsa|ecdsa|ed25519).*|.*~|dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json
-    |composer\.json|requirements.*\.txt|kubeconfig.*|token\.json|passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|env|_?netrc|pgpass.*
-    |sesskey|authorized_keys|cookies\.txt
-    |(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)""", re.I | re.X)
-_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods'.split()) | {''}
-_secret_words = re.compile(r"""(?:.*secrets?|(?:.*[^a-z])?(?:passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault
-    |(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?))(?:[^a-z].*)?
-    |(?:jwt|(?:local|app|prod|dev)[^a-z]?settings|(?:.*[^a-z])?env)(?:[^a-z].*)?""", re.I | re.X)
-_root_words = re.compile(r'(?:keys?|tokens?|settings)\.[a-z]+', re.I)   # below that they may be of a design or of a language
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'
 
+# %% ../../nbs/api/app/31_static.ipynb #50c4147d
+_places: Mapping[str, str] = MappingProxyType({
+    'name': '{}',                                   # All of it
+    'word': r'(?:.*[^a-z])?(?:{})(?:[^a-z].*)?',    # A word in the name of a data file
+    'first': r'(?:{})(?:[^a-z].*)?',                # The first word of it
+    'top': r'(?:{})\.[a-z]+'})                      # Its only word, and it lies in no folder
+
+class _SecretNames(NamedTuple):
+    "Files that no visitor may have"
+    what: str       # Is in them
+    place: str      # In the name, or of the file
+    pattern: str    # Of that part of the name
+    examples: str   # One for each alternative of the pattern
+
+_secret_names = (
+    _SecretNames('logins of programs', 'name',
+                 r'client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*|token\.json',
+                 'client_secret_1.apps.json credentials.html secrets.md service-account.pdf my-firebase-adminsdk-1.json token.json'),
+    _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys|sesskey', 'id_rsa.pub authorized_keys sesskey'),
+    _SecretNames('passwords', 'name', r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|_?netrc|pgpass.*|cookies\.txt',
+                 '.well-known/passwords.csv passwd shadow _netrc pgpass.html cookies.txt'),
+    _SecretNames('settings', 'name', r'env|kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)',
+                 'env kubeconfig.html shop.config.yml'),
+    _SecretNames('how a program is made', 'name',
+                 r'dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json|composer\.json|requirements.*\.txt',
+                 'Dockerfile.html Makefile docker-compose.md compose.yml package-lock.json composer.json requirements-dev.txt'),
+    _SecretNames('copies of an editor', 'name', r'.*~', 'site.css~'),
+    _SecretNames('secrets', 'first', r'.*secrets?', 'mysecret.json'),
+    _SecretNames('passwords', 'word', r'passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault',
+                 'old-passwords.xml htpasswd.txt my-htaccess.txt passphrase.csv my_credentials.yaml vault.yml'),
+    _SecretNames('keys', 'word',
+                 r'(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?',
+                 'my-gcp-key.json API-Keys.TXT'),
+    _SecretNames('settings', 'word', 'env', 'prod-env.txt'),
+    _SecretNames('settings', 'first', r'jwt|(?:local|app|prod|dev)[^a-z]?settings', 'jwt.json appsettings.json'),
+    _SecretNames('keys and settings; in a folder they may be of a design or of a language', 'top', r'keys?|tokens?|settings',
+                 'key.txt tokens.json settings.json'),
+)
+
+@cache
+def _secret(place: str) -> re.Pattern:
+    "The names of all rows for a place"
+    return re.compile('|'.join(_places[place].format(row.pattern) for row in _secret_names if row.place == place), re.I)
+
+# %% ../../nbs/api/app/31_static.ipynb #f269755a
 def is_project(
     folder: str | os.PathLike, # That is to be served
 ) -> bool:
@@ -95,11 +133,12 @@ def is_for_web(
     "May any visitor have this file?"
     first, file = name.partition('/')[0], name.rpartition('/')[2]
     ext, inner = (name.rpartition('.')[2].lower() if '.' in name else '' for name in (file, _packed.sub('', file)))
-    if len(file) > 255 or _secret.fullmatch(file): return False   # no file system has longer names
+    if len(file) > 255 or _secret('name').fullmatch(file): return False   # no file system has longer names
     if named and file.lower().endswith(named.lower()): return True
-    plain = _packed.sub('', file)
-    if inner in _data and first != '.well-known' and _secret_words.fullmatch(plain): return False
-    if inner in _data and '/' not in name and _root_words.fullmatch(plain): return False
+    if inner in _data:
+        plain = _packed.sub('', file)
+        if first != '.well-known' and any(_secret(place).fullmatch(plain) for place in ('word', 'first')): return False
+        if '/' not in name and _secret('top').fullmatch(plain): return False
     if ext in _never or inner in _never: return False
     if inner == 'txt' and file.count('.') > 1 and file.lower().split('.')[-2] in _never - _shown_as_text: return False
     return not project or first == '.well-known' or bool(_loaded.fullmatch(ext))

@@ -97,6 +97,25 @@ def test_an_extension_that_the_program_names_is_served_but_no_secret(folders):
     assert client.get('/source/main.py').text == 'main.py'
 
 
+@pytest.fixture
+def rows(monkeypatch):
+    "Sets the rows of the table of secret names"
+    def keep(table):
+        monkeypatch.setattr(static, '_secret_names', table)
+        static._secret.cache_clear()
+    yield keep
+    static._secret.cache_clear()
+
+
+@pytest.mark.parametrize('row', static._secret_names, ids=lambda row: row.examples.split()[0])
+def test_each_row_of_the_names_of_secrets_refuses_its_examples_and_no_other_rule_does(row, rows):
+    "Names that are secret as a whole are so also where the program has named their extension"
+    def allowed(): return [name for name in row.examples.split() if is_for_web(name, named=name if row.place == 'name' else '')]
+    assert allowed() == []
+    rows([other for other in static._secret_names if other is not row])
+    assert allowed() == row.examples.split()
+
+
 def test_a_link_does_not_change_what_a_file_is(folders):
     (folders/'public'/'harmless.css').symlink_to(folders/'public'/'app.db')
     for how in WAYS: assert serve(how, folders/'public').get('/harmless.css').status_code == 404, how
