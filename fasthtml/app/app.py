@@ -720,7 +720,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address
         broker: Any = None,                      # Carries channels between processes: 'redis://...', 'sqlite:...'; else $FASTHTML_BROKER
-        broker_prefix: str|None = None,          # Name of the app in the broker; else made from its key and its mount
+        broker_prefix: str|None = None,          # Its name there, else made of key and mount; needed if mounted and imported alone
         grace: float = 5.0,                      # Seconds for open connections to end at shutdown
         drain_delay: float = 0.0,                # Seconds of serving on after a signal, so that load balancers notice (`app.health`)
         drain_spread: float = 0.0,               # Seconds over which open connections are then closed, one after the other
