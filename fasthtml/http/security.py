@@ -374,6 +374,14 @@ def failure_text(
     return '\n'.join(map(shown, text.split('\n')))
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46403
+class _Text(str):
+    "A text that stands in a line of the log: as it is (`%s`) or quoted (`%r`, in a mapping), on one line and escaped once"
+    def __new__(cls, of: str):
+        self = super().__new__(cls, shown(of))
+        self.of = of
+        return self
+    def __repr__(self) -> str: return shown(repr(self.of))
+
 class _Value:
     "An object that stands in a line of the log: its text is on one line"
     __slots__ = ('of',)
@@ -390,7 +398,8 @@ class _Values(dict):
 
 def _escaped(value: Any) -> Any:
     if value is None or type(value) in (int, float, bool, Decimal): return value
-    return shown(value) if type(value) is str else _Value(value)
+    if type(value) is str: return _Text(value) if _controls.search(value) else value
+    return _Value(value)
 
 class _OneLine(logging.Filter):
     "Escapes control characters in the values of a record, and in what its error says"

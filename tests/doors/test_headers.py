@@ -538,6 +538,24 @@ def test_the_text_of_any_value_stays_on_its_line(value, form, caplog):
         assert text.splitlines() == [text] and 'all is lost' in text, name
 
 
+@pytest.mark.parametrize(('value', 'plain', 'quoted'), [
+    ('a\nb', r'a\nb', r"'a\nb'"), ('C:\\new', r'C:\new', r"'C:\\new'"),
+    ('\x1b[2J', r'\x1b[2J', r"'\x1b[2J'"), ('\u202e', r'\u202e', r"'\u202e'"),
+    (type('Name', (str,), {})('a\nb'), r'a\nb', r"'a\nb'"), (['a\nb'], r"['a\nb']", r"['a\nb']"),
+    ({'a\n': 'b\n'}, r"{'a\n': 'b\n'}", r"{'a\n': 'b\n'}")])
+def test_what_is_escaped_is_escaped_once(value, plain, quoted, caplog):
+    "As a text is written by `str` with its line ends escaped, or as `repr` writes it"
+    lines = [('%s', value, plain), ('%s %s', (value, 1), f'{plain} 1'), ('%r %s', (value, 1), f'{quoted} 1'),
+             ('%(v)s', {'v': value}, plain), ('%(v)r', {'v': value}, quoted),
+             ('%s', {'v': value}, f"{{'v': {quoted}}}"), ('%r', {'v': value}, f"{{'v': {quoted}}}"),
+             ('%s %s', ({'v': value}, 1), f"{{'v': {quoted}}} 1")]
+    for name, log in loggers():
+        for form, args, said in lines:
+            caplog.clear()
+            log.error(form, *args if isinstance(args, tuple) else (args,))
+            assert caplog.records[0].getMessage() == said, (name, form)
+
+
 class Size(str):
     def __index__(self): return 17
     def __int__(self): return 17
