@@ -1663,7 +1663,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.http.records._in_places': ('api/http/records.html#_in_places', 'fasthtml/http/records.py'),
                                        'fasthtml.http.records._is_of_library': ( 'api/http/records.html#_is_of_library',
                                                                                  'fasthtml/http/records.py'),
-                                       'fasthtml.http.records._is_row': ('api/http/records.html#_is_row', 'fasthtml/http/records.py'),
                                        'fasthtml.http.records._is_typed_dict': ( 'api/http/records.html#_is_typed_dict',
                                                                                  'fasthtml/http/records.py'),
                                        'fasthtml.http.records._keys_apart': ( 'api/http/records.html#_keys_apart',

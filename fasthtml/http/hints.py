@@ -227,6 +227,7 @@ def part_hint(
     parts: Collection[str],  # Names in its path
 ) -> str: # What to write instead; '' if nothing is wrong
     "Is a part of the path spelt otherwise than the parameter that should have it?"
+    if not parts: return ''
     try: params = inspect.signature(fn).parameters
     except (TypeError, ValueError): return ''
     needed = [k for k, p in params.items() if p.default is p.empty and p.annotation is not p.empty and k not in parts]

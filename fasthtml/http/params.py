@@ -272,10 +272,10 @@ def special_class(
 ) -> str | None:        # The special value it asks for, or None
     "Which special value an annotation means"
     cls = get_origin(ann) or ann
-    if not isinstance(cls, type): return None
+    if not isinstance(cls, type) or cls in scalars: return None
     if found := next((special for c, special in _classes if issubclass(cls, c)), None): return found
     if name == 'errors' and cls in (dict, Mapping): return 'errors'
-    if not issubclass(cls, (dict, Mapping)) or not 'session'.startswith(name.lower()): return None
+    if not 'session'.startswith(name.lower()) or not issubclass(cls, (dict, Mapping)): return None
     return 'session' if len(name) > 3 or cls not in (dict, Mapping) else None      # `s: dict` is all the data
 
 # %% ../../nbs/api/http/12_params.ipynb #695a0df4
@@ -379,6 +379,7 @@ def _locals_around(fn: Callable) -> dict[str, Any]:
 
 def _resolve(fn: Callable, name: str, ann: Any) -> Any:
     "An annotation with its strings resolved"
+    if type(ann) is type: return ann    # most are plain classes
     home = getattr(_innermost(fn), '__globals__', {})
     holder = SimpleNamespace(__annotations__={name: ann}, __globals__=home, __qualname__=f'`{name}` of {where(fn)}')
     try: return type_hints(holder)[name]
@@ -408,7 +409,7 @@ def _getter(p: _Param) -> Getter:
     low, plan = p.name.lower(), p.plan
     if isinstance(p.default, SourceMarker): raise TypeError(_as_default(p.name, p.default, str(p)))
     if p.ann is _MISSING or p.ann in (None, type(None)): return _bare(p)
-    bare, marker = bare_type(p.ann), _marker(p.ann, str(p))
+    bare, marker = bare_type(p.ann), _marker(p.ann, p)
     if marker is None:
         if low in p.extra and not (low == 'send' and bare in scalars): return _special(p, low)
         if special := special_class(p.name, bare): return _special(p, special)
@@ -477,7 +478,7 @@ def _as_default(name: str, marker: SourceMarker, where: str) -> str:
 
 def _marker(
     ann: Any,       # Of a parameter, or of a field of a record
-    where: str,     # Whose it is, for messages
+    where: object,  # Whose it is, for messages
 ) -> SourceMarker | None:
     "The source that an annotation pins; TypeError for two sources, or for one of a part of the value"
     whole, parts = pins(ann)
@@ -514,6 +515,7 @@ def refuse_sources(
 
 def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast]) -> None:
     "TypeError for a source that would not be obeyed. The request has the fields of `record`; those of other records are in a value"
+    if type(p.ann) is type and p.ann in scalars: return     # has no parts
     all_of = [c.record for c in records.values() if c]
     said = {r.cls: {m.name: sum(pins(m.ann), []) for m in r.members} for r in all_of}
     inside = {r.cls for r in all_of if r is not record}

@@ -181,26 +181,23 @@ def _is_typed_dict(cls: type) -> bool:
     "True for a TypedDict, also that of `typing_extensions`, which is another one before Python 3.12"
     return issubclass(cls, dict) and hasattr(cls, '__required_keys__')
 
-def _is_row(cls: type) -> bool:
-    "True for a row of a fastlite table, whose constructor takes any keyword"
-    return dataclasses.is_dataclass(cls) and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
-
-def _required(cls: type, hints: dict[str, Any]) -> dict[str, bool]:
-    "Field → whether the constructor needs it"
+def _required(cls: type, hints: dict[str, Any]) -> tuple[dict[str, bool], bool]:
+    "Field → whether the constructor needs it; and whether the class is a row of a fastlite table"
     if _is_typed_dict(cls):     # string annotations hide NotRequired from `__required_keys__`
         said = {typing.Required: True, typing.NotRequired: False}
-        return {n: said.get(typing.get_origin(h), n in cls.__required_keys__) for n, h in hints.items()}
-    if issubclass(cls, (SimpleNamespace, dict)): return {n: not hasattr(cls, n) for n in hints}
+        return {n: said.get(typing.get_origin(h), n in cls.__required_keys__) for n, h in hints.items()}, False
+    if issubclass(cls, (SimpleNamespace, dict)): return {n: not hasattr(cls, n) for n in hints}, False
     if cls.__init__ is object.__init__ and cls.__new__ is object.__new__:
         raise TypeError(f'{cls.__qualname__} has annotations but no constructor that takes them. Decorate it with @dataclass.')
     params = inspect.signature(cls).parameters
-    if _is_row(cls):
-        return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in params.values())
+    if takes_any and dataclasses.is_dataclass(cls):
+        return {f.name: f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(cls) if f.init}, True
     fields = {n: p.default is p.empty for n, p in params.items() if n in hints or hasattr(cls, '_fields')}
-    if not fields and any(p.kind is p.VAR_KEYWORD for p in params.values()):    # models of SQLAlchemy
+    if takes_any and not fields:    # models of SQLAlchemy
         raise TypeError(f'The constructor of {cls.__qualname__} does not say which fields it takes, so none would be filled. '
                         'Take a @dataclass with the fields that may be sent, or give the class a `__from_request__`.')
-    return fields
+    return fields, False
 
 def is_box(
     cast: Cast, # Of a field
@@ -217,7 +214,7 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
     called = _attrs_names(cls)
     hints = {called.get(n, n): h for n, h in hints.items()}
-    needed, row = _required(cls, hints), _is_row(cls)
+    needed, row = _required(cls, hints)
     kinds, attribute = {n: hints.get(n, str) for n in needed}, {n: n for n in needed} | {alias: n for n, alias in called.items()}
     keys = _keys_apart({n: (n,) for n in needed}, {n: (*spellings(n), attribute[n]) for n in needed})
     members = tuple(_member(n, keys[n], cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
@@ -510,7 +507,7 @@ class _Blanks:
         else:
             hints = type_hints(cls)
             struct = getattr(cls, '__struct_fields__', ()), getattr(cls, '__struct_encode_fields__', ())
-            called, needed = dict(zip(*struct, strict=True)), _required(cls, hints)
+            called, (needed, _) = dict(zip(*struct, strict=True)), _required(cls, hints)
             found = [((called.get(name, name),), hints[name], required) for name, required in needed.items() if name in hints]
         for keys, ann, required in found:
             made = self.own(ann), self.of(ann), required

@@ -56,8 +56,9 @@ def infer_route(
     if methods is None: methods = (verb,) if path is not None and verb in all_meths else get_and_post
     elif isinstance(methods, str): methods = (methods,)
     for method in methods:
+        if method.lower() in all_meths: continue
         near = get_close_matches(method.lower(), all_meths, 1, 0.65)
-        if near and method.lower() not in all_meths: warn_caller(f'{method!r} is a rare method. Did you mean {near[0]!r}?')
+        if near: warn_caller(f'{method!r} is a rare method. Did you mean {near[0]!r}?')
     if path is None: path = '/' if own == 'index' else f'/{own}'
     return RouteSpec(fn, path, methods if methods is get_and_post else tuple(m.upper() for m in methods), name or own)
 
