@@ -1653,6 +1653,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.http.records._again': ('api/http/records.html#_again', 'fasthtml/http/records.py'),
                                        'fasthtml.http.records._as_it_came': ( 'api/http/records.html#_as_it_came',
                                                                               'fasthtml/http/records.py'),
+                                       'fasthtml.http.records._as_it_is': ('api/http/records.html#_as_it_is', 'fasthtml/http/records.py'),
                                        'fasthtml.http.records._attrs_names': ( 'api/http/records.html#_attrs_names',
                                                                                'fasthtml/http/records.py'),
                                        'fasthtml.http.records._classes_in': ( 'api/http/records.html#_classes_in',

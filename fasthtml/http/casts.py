@@ -90,6 +90,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 _MAX_DIGITS = 400   # of a number, on either side of the point; a float has at most 309 and 324
+_infinite = re.compile(r'[+-]?(inf|infinity|s?nan\d*)', re.I)   # what Decimal and float take for a number, too
 
 def _digits(value: Any) -> Any:
     "A number, or text that may be one; ValueError if no number is written so"
@@ -102,8 +103,12 @@ def _digits(value: Any) -> Any:
 def short_number(
     value: Any,  # Text or a number, for a class of numbers that is not ours
 ) -> Any:        # The same
-    "ValueError for a number with too many digits, also by its exponent"
-    exponent = _digits(value).lower().rpartition('e')[2].strip() if isinstance(value, str) else ''
+    "ValueError for what is no number, and for one with too many digits, also by its exponent"
+    if not isinstance(_digits(value), str):
+        if isinstance(value, float) and not math.isfinite(value): raise ValueError
+        return value
+    if _infinite.fullmatch(value.strip()): raise ValueError
+    exponent = value.lower().rpartition('e')[2].strip()
     if exponent.lstrip('+-').isdigit() and abs(int(exponent)) >= _MAX_DIGITS and 'e' in value.lower(): raise ValueError
     return value
 

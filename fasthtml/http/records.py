@@ -17,6 +17,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache, reduce
 from itertools import islice
@@ -638,6 +639,11 @@ _collections: Mapping[Any, Callable] = types.MappingProxyType({
     collections.abc.Iterable: list, collections.abc.Collection: list, collections.abc.Set: set})
 _mappings = (dict, Mapping, collections.abc.MutableMapping)
 
+def _as_it_is(cls: type) -> type | None:
+    "The number or text of which a class is another name, since it has no constructor of its own"
+    base = next((b for b in (int, float, Decimal, str) if issubclass(cls, b)), None)
+    return base if base and cls.__new__ is base.__new__ and cls.__init__ is base.__init__ else None
+
 class _Maker:
     "One walk over an annotation; it remembers records, since a type may contain itself"
     def __init__(self, localns: Mapping | None): self.localns, self.records = localns, {}
@@ -658,7 +664,7 @@ class _Maker:
         if kind is tuple and args and args[-1] is not ...: return tuple_cast([self.cast(a) for a in args])
         if kind in _collections: return list_cast(_collections[kind], self.cast(args[0]) if args else any_cast)
         if kind in _mappings: return dict_cast(*map(self.cast, args or (str, Any)))
-        if isinstance(kind, type) and not inspect.isabstract(kind): return self.of_class(kind)
+        if isinstance(kind, type) and not inspect.isabstract(kind) and kind is not Number: return self.of_class(kind)
         if ann is parsed_date: return Cast(ann, Text('datetime'))
         if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))
         raise TypeError(f'No value from a request can become {ann!r}. '
@@ -673,6 +679,8 @@ class _Maker:
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return _pydantic(cls)
         if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: _struct(cls, self.cast, self.localns))
         if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
+        if (base := _as_it_is(cls)) is not None:
+            return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
         return Cast(lambda v: v if isinstance(v, cls) else cls(given(v)), Text('valid', name=cls.__name__), blank=issubclass(cls, str))
 

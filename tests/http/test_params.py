@@ -4,6 +4,7 @@ import asyncio
 import functools
 import inspect
 import json
+import numbers
 import sys
 import typing
 from collections import namedtuple
@@ -745,6 +746,41 @@ def test_text_that_does_not_fit_is_400_with_field_expected_and_got(annotation, t
     for request in ({'url': '/', 'params': {'x': text}}, {'data': {'x': text}}, {'json': {'x': text}}):
         ((expected, got),) = Called(f).errors(**request).values()
         assert expected and (got is None or len(got) < 80)
+
+
+class Age(int): "Another name for `int`"
+class Price(float): pass
+class Amount(Decimal): pass
+class Nick(str): pass
+class Cents(int):
+    def __new__(cls, text): return super().__new__(cls, int(Decimal(text) * 100))
+class Money(numbers.Number):
+    def __init__(self, amount): self.amount = Decimal(amount)
+    def __eq__(self, other): return type(other) is Money and self.amount == other.amount
+    def __hash__(self): return hash(self.amount)
+
+
+NUMBERS = {Age: (['5', 5, 5.0], ['1.5', 1.5, 'nan']), Price: (['1.5', 1.5, 5], ['nan', '-inf', '1e999']),
+           Amount: (['1.5', 1.5, 5], ['NaN', 'sNaN12', 'Infinity']), Nick: (['a', 5], []),
+           Cents: (['12.5', 12.5, 5], ['x', 'nan']), Money: (['12.5', 12.5, 5], ['x', 'NaN', 'inf', '-Infinity', '1e999'])}
+
+
+@pytest.mark.parametrize('kind', NUMBERS)
+def test_a_class_of_numbers_or_texts_of_the_program_takes_what_is_one(kind):
+    def f(x: kind): return x
+    fine, wrong = NUMBERS[kind]
+    for value in fine:
+        got = Called(f).value(json={'x': value})
+        assert type(got) is kind and got == kind(value)
+    for value in [*wrong, True, {}, {'a': 1}, [], [[]]]:
+        if not isinstance(value, str) or kind is not Nick: assert Called(f).errors(json={'x': value}), value
+    for value in (o for o in wrong if isinstance(o, str)): assert Called(f).errors(data={'x': value}), value
+
+
+@pytest.mark.parametrize('kind', [numbers.Number, numbers.Real, numbers.Integral])
+def test_what_is_only_a_kind_of_number_is_told_when_a_handler_is_registered(kind):
+    def f(x: kind): return x
+    with pytest.raises(TypeError, match='No value from a request can become'): make_plan(f)
 
 
 JSON = [
