@@ -123,6 +123,14 @@ BOOSTED = {'formaction': lambda: Form(Button('b', id='go', formaction=DATA), act
            'action': lambda: Form(Button('b', id='go'), Input(name='action'), action=DATA), 'link': lambda: A('b', id='go', href=DATA)}
 
 
+def hit(page, address, press, ms=50):
+    "Whether code of a visitor has run after `press` on a page"
+    page.goto(address)
+    press()
+    page.evaluate(f"async () => {{ await fetch('/beside'); await new Promise(done => setTimeout(done, {ms})) }}")
+    return page.evaluate('window.hit') is not None
+
+
 @pytest.mark.parametrize('htmx', [2, 4])
 def test_an_address_that_holds_html_brings_none_of_it(htmx, page):
     app = FastHTML(htmx=htmx, exts='sse', secret_key='k')
@@ -130,12 +138,8 @@ def test_an_address_that_holds_html_brings_none_of_it(htmx, page):
     def index(how: str):
         return Button('b', id='go', hx_target='#out', hx_swap='innerHTML', hx_trigger='click, load', **ASKING[how]), P('nothing', id='out')
     with served(app) as server:
-        for how in ASKING:
-            page.goto(f'{server.url}/?how={how}')
-            page.click('#go')
-            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done, 50)) }")
-            assert page.evaluate('window.hit') is None, how
-            page.problems.clear()
+        for how in ASKING: assert not hit(page, f'{server.url}/?how={how}', lambda: page.click('#go')), how
+        page.problems.clear()
 
 
 @pytest.mark.parametrize('htmx', [2, 4])
@@ -146,11 +150,8 @@ def test_an_address_that_holds_html_brings_none_of_it_by_a_boost(htmx, page):
     @app.get('/')
     def index(how: str): return Div(BOOSTED[how](), **boost)
     with served(app) as server:
-        for how in BOOSTED:
-            page.goto(f'{server.url}/?how={how}')
-            page.evaluate("document.getElementById('go').click()")
-            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done, 50)) }")
-            assert page.evaluate('window.hit') is None, how
+        def click(): page.evaluate("document.getElementById('go').click()")
+        for how in BOOSTED: assert not hit(page, f'{server.url}/?how={how}', click), how
         page.problems.clear()
 
 
@@ -181,9 +182,7 @@ def test_a_place_to_go_to_runs_nothing_whatever_htmx_reads_in_it(htmx, page):
     # What is sent alike need not be driven twice
     ways = [(how, n) for how in GIVEN for n in range(len(LOCATIONS))]
     sent = {Client(app).get(go.to(how=how, n=n)).headers['HX-Location']: (how, n) for how, n in ways}
+    def click():
+        with page.expect_response(lambda response: '/go?' in response.url): page.click('#go')
     with served(app) as server:
-        for how, n in sent.values():
-            page.goto(f'{server.url}/?how={how}&n={n}')
-            with page.expect_response(lambda response: '/go?' in response.url): page.click('#go')
-            page.evaluate("async () => { await fetch('/beside'); await new Promise(done => setTimeout(done)) }")
-            assert page.evaluate('window.hit') is None, (how, LOCATIONS[n][:60])
+        for how, n in sent.values(): assert not hit(page, f'{server.url}/?how={how}&n={n}', click, 0), (how, LOCATIONS[n][:60])
