@@ -19,7 +19,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
 from enum import Enum
@@ -95,10 +95,23 @@ class JSONResponse(JSONResponseOrig):
 _is_json = re.compile(rb'\s*(application|text)/(x-|[^\s;]*\+)?json\s*(?!.*charset\s*=\s*"?utf-?(16|32))(;.*)?', re.I | re.S).fullmatch
 _depends_on_bytes = re.compile(rb'content-encoding|content-range|content-md5|etag|.*(digest|signature|hmac).*', re.I).fullmatch
 
+class _InertParts:
+    "Parts of JSON, without `<`"
+    def __init__(self, parts: AsyncIterable): self.parts = aiter(parts)
+    def __aiter__(self) -> '_InertParts': return self
+    async def __anext__(self) -> str|bytes:
+        part = await anext(self.parts)
+        return part.replace('<', r'\u003c') if isinstance(part, str) else bytes(part).replace(b'<', rb'\u003c')
+    async def aclose(self) -> None:
+        if close := getattr(self.parts, 'aclose', None): await close()
+
 def inert_response(response: Response) -> Response:
     "A ready response; if it is JSON, without `<`"
     body, headers = getattr(response, 'body', b''), getattr(response, 'raw_headers', ())
     if not isinstance(body, bytes | memoryview) or not any(k == b'content-type' and _is_json(v) for k, v in headers): return response
+    if isinstance(response, StreamingResponse) and not any(_depends_on_bytes(k) for k, _ in headers):
+        response.body_iterator = _InertParts(response.body_iterator)
+        response.raw_headers[:] = [header for header in headers if header[0] != b'content-length']
     if b'<' not in (body := bytes(body)) or any(_depends_on_bytes(k) for k, _ in headers): return response
     response = own_copy(response)
     response.body = body.replace(b'<', b'\\u003c')

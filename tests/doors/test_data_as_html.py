@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 import starlette.responses
 from selectolax.lexbor import LexborHTMLParser
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.testclient import TestClient
 
 from fasthtml.common import EventStream, FastHTML, FtResponse, HTTPException, HttpHeader, JSONResponse, P, sse_message
@@ -172,6 +172,13 @@ RESPONSES = {
     'FtResponse': lambda: FtResponse(DATA, cls=JSONResponse), 'api': lambda api: api(P('x'), **{'said': SAID}), 'an error': fails,
     'an exception': lambda: HTTPException(418, SAID), 'bad input': asks_a_number,
 }
+PIECES = [o.encode() for o in re.findall('.{1,7}', json.dumps(DATA))]
+async def awaited():
+    for piece in PIECES: yield piece
+class Iterable:
+    def __aiter__(self): return awaited()
+IN_PARTS = {'a generator': lambda: (o for o in PIECES), 'texts': lambda: [o.decode() for o in PIECES],
+            'views': lambda: map(memoryview, PIECES), 'an async generator': awaited, 'an async iterable': Iterable}
 
 
 @pytest.mark.parametrize('how', RESPONSES)
@@ -182,6 +189,21 @@ def test_no_data_of_a_response_is_markup(how):
     assert 'json' in answer.headers['content-type'] and '<' not in answer.text
     assert int(answer.headers['content-length']) == len(answer.content)
     assert SAID[:40] in json.dumps(answer.json())
+
+
+@pytest.mark.parametrize('kind', IN_PARTS)
+@pytest.mark.parametrize('whose', ['handler', 'route', 'guard', 'exception handler'])
+@pytest.mark.parametrize('length', [False, True])
+def test_no_data_of_a_response_in_parts_is_markup(kind, whose, length):
+    def sends():
+        headers = {'Content-Length': str(sum(map(len, PIECES)))} if length else {}
+        return StreamingResponse(IN_PARTS[kind](), 418, headers, 'application/json')
+    app = FastHTML(secret_key='k', before=sends if whose == 'guard' else None, exception_handlers={404: lambda req, exc: sends()})
+    app.get('/x')(lambda: (sends(), HttpHeader('X-A', 'b')) if whose == 'handler' else 'x')
+    if whose == 'route': app.get('/y', before=sends)(lambda: 'x')
+    path = {'route': '/y', 'exception handler': '/none'}.get(whose, '/x')
+    answer = Client(app).get(path, headers={'HX-Request': 'true'})
+    assert answer.status_code == 418 and answer.json() == DATA and '<' not in answer.text
 
 
 @pytest.mark.parametrize('header', 'ETag Content-Digest Content-Encoding Content-Type Content-MD5 X-Hub-Signature-256 X-HMAC'.split())
