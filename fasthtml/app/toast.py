@@ -141,7 +141,8 @@ button.fh-toast-dismiss:focus-visible {outline: 2px solid #fff}
 
 js: Any = '''
 (() => {
-  const box = () => document.getElementById('fh-toast-container');
+  // In the head, where no element with a name (`<img name="getElementById">` of a visitor) answers for the document yet
+  const byId = document.getElementById.bind(document), all = document.querySelectorAll.bind(document);
   const start = toast => {
     if (toast.fhStarted) return;
     toast.fhStarted = true;
@@ -152,22 +153,22 @@ js: Any = '''
     toast.addEventListener('mouseleave', () => { timer = setTimeout(() => toast.remove(), duration); });
   };
   const collect = () => {
-    const target = box();
+    const target = byId('fh-toast-container');
     if (!target) return;
-    for (const group of document.querySelectorAll('[data-fh-toasts]')) {
+    for (const group of all('[data-fh-toasts]')) {
       if (group !== target) { target.append(...group.children); group.remove(); }
     }
     for (const toast of target.querySelectorAll('.fh-toast')) start(toast);
   };
   const ready = () => {
     collect();
-    new MutationObserver(collect).observe(document.body, {childList: true, subtree: true});
-    document.body.addEventListener('click', e => {
+    new MutationObserver(collect).observe(document, {childList: true, subtree: true});
+    addEventListener('click', e => {
       const button = e.target.closest && e.target.closest('.fh-toast-dismiss');
       if (button) button.closest('.fh-toast').remove();
     });
   };
-  document.readyState === 'loading' ? document.addEventListener('DOMContentLoaded', ready) : ready();
+  document.readyState === 'loading' ? addEventListener('DOMContentLoaded', ready) : ready();
 })();
 '''
 

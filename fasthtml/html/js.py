@@ -98,6 +98,9 @@ for (const name of {to_js(_event_names(eventname))}) document.body.addEventListe
 }});''')
 
 # %% ../../nbs/api/html/08_js.ipynb #a5b42e91
+# `<img name="currentScript">` of a visitor would answer for `document.currentScript`
+_this_script = "Object.getOwnPropertyDescriptor(Document.prototype, 'currentScript').get.call(document)"
+
 def run_js(
     js: str,                   # Code; `{name}` takes a value, `{{` and `}}` are braces
     id: str | None = None,     # id of the script; the name of the calling function if missing
@@ -109,7 +112,7 @@ def run_js(
     except (KeyError, ValueError, IndexError) as e:
         raise ValueError(f'run_js could not fill {js!r} ({type(e).__name__}: {e}). Give a value for each {{name}}, and write '
                          'braces of the code itself double: {{ }}.') from None
-    return Div(Script(f'document.currentScript.remove();\n{code}', id=id), hx_swap_oob='beforeend:body')
+    return Div(Script(f'{_this_script}.remove();\n{code}', id=id), hx_swap_oob='beforeend:body')
 
 # %% ../../nbs/api/html/08_js.ipynb #2994f3e9
 def light_media(

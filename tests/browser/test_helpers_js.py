@@ -7,7 +7,9 @@ import json
 import pytest
 
 from fasthtml.app.app import FastHTML
+from fasthtml.app.toast import add_toast, setup_toasts
 from fasthtml.html.composed import CheckboxX, Form, Script
+from fasthtml.html.element import Safe
 from fasthtml.html.forms import fill_form, mark_errors
 from fasthtml.html.js import (
     AnyNow,
@@ -164,6 +166,32 @@ def test_run_js_runs_on_every_answer_and_leaves_nothing(show, options):
         until(page, f"document.body.dataset.said == {json.dumps(text)}.repeat({n})")
     assert page.evaluate("$$('body script').length") == 0
     assert not page.problems
+
+
+@pytest.mark.parametrize('options', VERSIONS)
+@pytest.mark.parametrize('hidden', ['<img name="currentScript">', '<form name="currentScript"><input name="remove"></form>'])
+def test_run_js_runs_and_leaves_nothing_where_an_element_of_a_visitor_answers_for_the_document(show, options, hidden):
+    page = show({'/': lambda: (Button('go', hx_get='/say', hx_target='#out'), Div(id='out'), Div(Safe(hidden), id='by')),
+                 '/say': lambda: (P('answer'), run_js("fasthtmlHelpers.$('#by').dataset.said = 'yes';"))}, **options)
+    page.click('button')
+    until(page, "fasthtmlHelpers.$('#by').dataset.said == 'yes'")
+    assert page.evaluate("$$('body script').length") == 0 and page.evaluate("$('#by').children.length") == 1
+    assert not page.problems
+
+
+@pytest.mark.parametrize('name', 'addEventListener body createElement currentScript getElementById querySelectorAll readyState'.split())
+def test_toasts_come_and_go_where_an_element_of_a_visitor_answers_for_the_document(page, name):
+    app = FastHTML(secret_key='k', canonical=False, htmx=False)
+    setup_toasts(app, duration=0)
+    @app.get('/')
+    def home(session):
+        add_toast(session, 'saved')
+        return Div(Safe(f'<form name="{name}"><input name="call"></form>'))
+    with serve(app) as server:
+        page.goto(server.url)
+        page.click('#fh-toast-container .fh-toast-dismiss')
+        page.wait_for_selector('.fh-toast', state='detached')
+        page.goto('about:blank')
 
 
 @pytest.mark.parametrize('options', KINDS)
