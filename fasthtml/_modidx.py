@@ -2216,6 +2216,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'fasthtml.http.security._Values': ('api/http/security.html#_values', 'fasthtml/http/security.py'),
                                         'fasthtml.http.security._Values.__repr__': ( 'api/http/security.html#_values.__repr__',
                                                                                      'fasthtml/http/security.py'),
+                                        'fasthtml.http.security._check_own_scripts': ( 'api/http/security.html#_check_own_scripts',
+                                                                                       'fasthtml/http/security.py'),
                                         'fasthtml.http.security._escaped': ('api/http/security.html#_escaped', 'fasthtml/http/security.py'),
                                         'fasthtml.http.security._on_its_lines': ( 'api/http/security.html#_on_its_lines',
                                                                                   'fasthtml/http/security.py'),

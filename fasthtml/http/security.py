@@ -252,6 +252,15 @@ _directives = frozenset('''default-src script-src script-src-elem script-src-att
     block-all-mixed-content'''.split())
 _quoted = re.compile(r"(?:self|none|unsafe-\w+|strict-dynamic|report-sample|wasm-unsafe-eval|nonce-\S+|sha(?:256|384|512)-\S+)", re.I)
 
+def _check_own_scripts(policy: Mapping[str, Any]) -> None:
+    "ValueError for a policy under which scripts with the nonce do not run"
+    said = {name: value if isinstance(value, str) else ' '.join(value) for name, value in policy.items() if value is not None}
+    name = next((o for o in ('script-src-elem', 'script-src', 'default-src') if o in said), None)   # the first of them counts
+    needed = {'sandbox': 'allow-scripts'} | ({name: "'nonce-{nonce}'"} if name else {})
+    for name, word in needed.items():
+        if name in said and word.strip("'") not in said[name]:
+            raise ValueError(f'{name}: without {word} the scripts of our own pages do not run. Add it.')
+
 def check_policy(
     csp: Any, # What a program gives: True, or directives
 ) -> Mapping[str, Any]: # Its directives
@@ -267,9 +276,7 @@ def check_policy(
         for word in ' '.join(words).split():
             if not word.isascii(): raise ValueError(f'{directive}: {word} is not ASCII: write hosts as `xn--...`, letters as `%..`.')
             if _quoted.fullmatch(word): raise ValueError(f'{directive}: the word {word} is written in quotes of its own: "\'{word}\'".')
-    scripts = csp.get('script-src', csp.get('script_src', '{nonce}'))
-    if scripts is not None and '{nonce}' not in ' '.join([scripts] if isinstance(scripts, str) else scripts):
-        raise ValueError("script-src: without 'nonce-{nonce}' the scripts of our own pages do not run. Add it.")
+    _check_own_scripts({**_policy, **{str(name).replace('_', '-'): value for name, value in csp.items()}})
     csp_header('x', **{str(k): v for k, v in csp.items()})
     return csp
 

@@ -395,6 +395,20 @@ def test_a_wrong_directive_is_told_when_the_app_is_made(name):
     with pytest.raises(ValueError, match=name.replace('_', '.')): FastHTML(csp={name: WRONG_DIRECTIVES[name]})
 
 
+@pytest.mark.parametrize('csp', [
+    {'script-src': None}, {'script_src': None}, {'script-src': None, 'default-src': "'none'"}, {'script-src-elem': "'self'"},
+    {'script_src_elem': ["'self'", 'https:']}, {'script-src': None, 'script-src-elem': "'self'"}, {'sandbox': ''},
+    {'sandbox': 'allow-forms allow-same-origin'}], ids=str)
+def test_a_policy_under_which_scripts_of_our_own_pages_do_not_run_is_told(csp):
+    with pytest.raises(ValueError, match='scripts of our own pages do not run'): FastHTML(csp=csp)
+
+
+@pytest.mark.parametrize('csp', [
+    {'script-src': None, 'default-src': "'self' 'nonce-{nonce}'"}, {'script-src': None, 'script-src-elem': "'nonce-{nonce}'"},
+    {'script-src': None, 'default-src': None}, {'sandbox': 'allow-scripts allow-forms'}, {'script-src-attr': "'none'"}], ids=str)
+def test_a_policy_under_which_they_run_is_taken(csp): FastHTML(csp=csp)
+
+
 @pytest.mark.parametrize('wrong', WRONG)
 def test_a_policy_of_another_type_is_told(wrong):
     with pytest.raises(TypeError, match=WRONG[wrong]): FastHTML(csp=wrong)
