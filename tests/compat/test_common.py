@@ -78,10 +78,14 @@ def test_ours_win_over_others_of_the_same_name(common):
     assert common['cookie'] is fasthtml.http.responses.cookie and common['JSONResponse'] is fasthtml.http.responses.JSONResponse
 
 
-def test_stores_are_still_found_in_the_module_of_sessions():
-    from fasthtml.http import session_stores, sessions
-    names = 'AtomicStore Outcome RedisSessions SessionStore SqliteSessions Stored make_private session_store'.split()
-    assert [n for n in names if getattr(sessions, n, None) is not getattr(session_stores, n)] == []
+@pytest.mark.parametrize('old, new, names', [
+    ('sessions', 'session_stores',
+     'AtomicStore Outcome RedisSessions SessionStore SqliteSessions Stored make_private session_store'),
+    ('records', 'record_fields', 'FieldFinder Member Record is_box is_record record_cast spellings type_hints')])
+def test_names_are_still_found_in_the_module_that_had_them(old, new, names):
+    from importlib import import_module
+    before, now = import_module(f'fasthtml.http.{old}'), import_module(f'fasthtml.http.{new}')
+    assert [n for n in names.split() if getattr(before, n, None) is not getattr(now, n)] == []
 
 
 def test_what_moved_says_where():
