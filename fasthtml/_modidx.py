@@ -669,6 +669,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._classes': ( 'api/html/attributes.html#_classes',
                                                                                  'fasthtml/html/attributes.py'),
+                                          'fasthtml.html.attributes._html_value': ( 'api/html/attributes.html#_html_value',
+                                                                                    'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._json_of_value': ( 'api/html/attributes.html#_json_of_value',
                                                                                        'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._kind_of': ( 'api/html/attributes.html#_kind_of',

@@ -10,6 +10,7 @@ __all__ = ['NotStr', 'Safe', 'attrmap', 'attrmap_x', 'check_name', 'refuse_unfin
 import functools, json, re
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
+from html import unescape
 from itertools import chain, islice
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
@@ -31,10 +32,9 @@ class Safe(str):
     __slots__ = ()
     def __html__(self) -> str: return str(self)
     def _repr_html_(self) -> str: return str(self)
-    def __add__(self, other: str) -> str:
+    def __add__(self, other: Any) -> str:
         "HTML and HTML is HTML; HTML and text is text, and will be escaped"
-        res = str(self) + str(other)
-        return Safe(res) if hasattr(other, '__html__') else res
+        return Safe(str(self) + str(other.__html__())) if hasattr(type(other), '__html__') else str(self) + str(other)
 
 NotStr = Safe   # the name that older programs use
 
@@ -310,6 +310,12 @@ def safe_url(
     return ';'.join('unsafe:' + o for o in _url_parts(plain, v.strip()))
 
 # %% ../../nbs/api/html/00_attributes.ipynb #c5de376f
+def _html_value(name: str, v: Any) -> str:
+    "The HTML of an object as the value of an attribute; inert if it would run, as only `Safe` says that this is meant"
+    html = str(v.__html__())
+    if not isinstance(v, Safe) and runs_as_script(name, text := unescape(html)): html = esc(safe_url(name, text))
+    return html.replace('"', '&#34;')
+
 def _attr(prefix: str, v: Any) -> str:
     "The attribute with text `prefix` before its value, for a value of any type"
     if v is True or v is False: return _bool_attr(prefix, v)
@@ -319,7 +325,7 @@ def _attr(prefix: str, v: Any) -> str:
     if v is None: return ''
     if type(v) is bool: return _bool_attr(prefix, v)
     if hasattr(v, '__url__'): v = v.__url__()   # a route
-    if hasattr(type(v), '__html__'): return prefix + str(v.__html__()).replace('"', '&#34;') + '"'
+    if hasattr(type(v), '__html__'): return prefix + _html_value(prefix[1:-2], v) + '"'
     return f'{prefix}{esc(str.__str__(v) if isinstance(v, str) else str(v))}"'
 
 # %% ../../nbs/api/html/00_attributes.ipynb #7878ad1a

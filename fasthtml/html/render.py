@@ -84,7 +84,8 @@ def dict2xml(
     escape: bool = True,     # Escape text?
 ) -> Safe:                   # XML
     "`d` as XML"
-    if not isinstance(d, Mapping): return Safe(_text(str(d)) if escape and not hasattr(type(d), '__html__') else str(d))
+    if hasattr(type(d), '__html__'): return Safe(d.__html__())
+    if not isinstance(d, Mapping): return Safe(_text(str(d)) if escape else str(d))
     many = [(k, v) for k, vs in d.items() for v in (vs if isinstance(vs, (list, tuple)) else [vs])]
     return Safe(''.join([f'<{check_name(str(k), "element")}>{dict2xml(v, escape)}</{k}>' for k, v in many]))
 

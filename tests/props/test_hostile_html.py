@@ -1,15 +1,20 @@
 "R3: hostile names, values and children never create an element, attribute or script that was not asked for."
+import json
 import logging
 import pathlib
+from html import escape
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from fasthtml.app.work import said_html
 from fasthtml.html.element import FT, Safe, ft, tag_factory, to_html
-from fasthtml.html.render import dict2xml, showtags, to_xml
+from fasthtml.html.fragments import with_rows
+from fasthtml.html.render import dict2xml, iter_chunks, showtags, to_xml
 from fasthtml.html.tags import A, Div, Form, Iframe, P, Script, Style
+from fasthtml.http.responses import json_text
 from trees import PARSERS, by_lexbor
 
 anything = st.text(max_size=15) | st.sampled_from([
@@ -54,6 +59,51 @@ class Shouts:
     "An object that is not marked as HTML"
     def __init__(self, s): self.s = s
     def __str__(self): return self.s
+
+
+class Named:
+    "Its text, for logs, is the name; its HTML, for pages, is the escaped one"
+    def __init__(self, name): self.name = name
+    def __str__(self): return self.name
+    def __html__(self): return f'<b>{escape(self.name)}</b>'
+
+
+HOSTILE = '<script>alert(1)</script>'
+AS_HTML = {   # each place that asks an object for its HTML
+    'child': lambda o: to_html(P(o)),
+    'alone': lambda o: to_html(o),
+    'in pieces': lambda o: ''.join(iter_chunks(P(o))),
+    'indented': lambda o: to_xml(P(o)),
+    'in a list': lambda o: to_html(P([o])),
+    'added to HTML': lambda o: to_html(P(Safe('<hr>') + o)),
+    'added twice': lambda o: to_html(P(Safe('<hr>') + o + o)),
+    'XML': lambda o: dict2xml({'a': o}),
+    'XML, several': lambda o: dict2xml({'a': [o, {'b': o}]}),
+    'XML, HTML meant': lambda o: dict2xml({'a': o}, escape=False),
+    'a field of JSON': lambda o: json.loads(json_text({'a': o}))['a'],
+    'said by work': lambda o: said_html(o, 'n'),
+    'rows of a table': lambda o: to_html(with_rows([o])),
+}
+AS_TEXT = {   # and those where it is no HTML, whatever it says of itself
+    'an attribute': lambda o: to_html(P(title=o)),
+    'a list in an attribute': lambda o: to_html(P(title=[o])),
+    'a class': lambda o: to_html(P(cls={o: True})),
+    'values of htmx': lambda o: to_html(P(hx_vals={'a': o})),
+    'after a text': lambda o: to_html(P('x' + Safe('<hr>'), f'{o}' + Safe('<hr>'))),
+    'joined': lambda o: to_html(P(Safe(', ').join([f'{o}', f'{o}']))),
+    'formatted': lambda o: to_html(P(Safe('{}').format(o), Safe('%s') % o, Safe('-').replace('-', f'{o}'))),
+    'shown': lambda o: showtags(o),
+}
+
+
+@pytest.mark.parametrize('make', [Named, lambda name: Div('t', id=name)])
+@pytest.mark.parametrize('place', [*AS_HTML, *AS_TEXT])
+def test_an_object_with_html_is_its_html_never_its_text(place, make):
+    "R3: the text of an element with an id is that id, as in a selector"
+    if place in AS_HTML:
+        made = AS_HTML[place](make(HOSTILE))
+        assert HOSTILE not in made and make(HOSTILE).__html__() in made.replace('\n', '')
+    else: assert HOSTILE not in AS_TEXT[place](make(HOSTILE))
 
 
 class SubStr(str): pass

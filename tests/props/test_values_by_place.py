@@ -7,6 +7,7 @@ import re
 
 import pytest
 import turbohtml
+from markupsafe import Markup
 from selectolax.lexbor import LexborHTMLParser
 
 from fasthtml.app.app import FastHTML
@@ -310,8 +311,15 @@ def test_addresses_that_would_run_are_inert_unless_safe(name, caplog):
         def __str__(self):
             return self.s
 
+    class Html(Text):
+        __str__ = object.__str__
+
+        def __html__(self):
+            return self.s
+
     for script in SCRIPTS:
-        for value in script, Text(script):
+        references = ''.join(f'&#{ord(c)};' for c in script)
+        for value in script, Text(script), Markup.escape(script), Html(script), Html(references), Html('&NewLine;' + script):
             for render in RENDERERS:
                 got = attributes(render(ft('x-y', **{name: value})))[name.lower()]
                 assert not any(
@@ -331,9 +339,17 @@ DATA = 'data:text/html,<b>', ' DATA:text/event-stream,data: x', 'da\nta:,x', '\x
 @pytest.mark.parametrize('value', DATA)
 def test_data_that_htmx_would_swap_in_is_inert(name, value, caplog):
     "htmx 4 asks with `fetch`, and our event source of htmx 2 as well, which take it for an address of the same site"
-    for render in RENDERERS: assert attributes(render(ft('x-y', **{name: value})))[name.lower()].startswith('unsafe:')
+    for given in value, Markup.escape(value):
+        for render in RENDERERS: assert attributes(render(ft('x-y', **{name: given})))[name.lower()].startswith('unsafe:')
     assert 'was made inert' in caplog.text
     assert attributes(to_html(ft('x-y', **{name: Safe('data:,x')})))[name.lower()] == 'data:,x'
+
+
+@pytest.mark.parametrize('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
+def test_html_of_another_library_stays_as_it_is_where_nothing_would_run(name, caplog):
+    for html in '/a?b=1&amp;c', '/?a=1&copy=2', 'js:x' if name == 'title' else '&#47;':
+        assert to_html(ft('x-y', **{name: Markup(html)})) == f'<x-y {name}="{html}"></x-y>'
+    assert not caplog.text
 
 
 @pytest.mark.parametrize('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
