@@ -2,6 +2,7 @@
 import json
 import logging
 import pathlib
+from contextvars import copy_context
 from html import escape
 
 import pytest
@@ -81,7 +82,7 @@ AS_HTML = {   # each place that asks an object for its HTML
     'XML, several': lambda o: dict2xml({'a': [o, {'b': o}]}),
     'XML, HTML meant': lambda o: dict2xml({'a': o}, escape=False),
     'a field of JSON': lambda o: json.loads(json_text({'a': o}))['a'],
-    'said by work': lambda o: said_html(o, 'n'),
+    'said by work': lambda o: copy_context().run(said_html, o, 'n'),
     'rows of a table': lambda o: to_html(with_rows([o])),
 }
 AS_TEXT = {   # and those where it is no HTML, whatever it says of itself
