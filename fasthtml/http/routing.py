@@ -170,9 +170,11 @@ class HostRoute(HttpRoute):
         super().__init__(path, app, host=host, methods=methods, endpoint=endpoint, **kwargs)
 
 # %% ../../nbs/api/http/13_routing.ipynb #be5deaa0
-def _rank(place: int, route: Any) -> tuple:
+def _rank(place: int, route: Any, taken: Collection[str] = ()) -> tuple:
     "Sort key: hosts, others, last resorts; the latter by how much of the path they fix, then the newest first"
-    if getattr(route, 'last', False): return 2, -len(_fixed_start(route)), -place
+    if getattr(route, 'last', False):
+        is_page = _literal(route) and route.path not in taken   # only patterns of the program would hide it
+        return (0, -1, place) if is_page else (2, -len(_fixed_start(route)), -place)
     return (0 if getattr(route, 'host_pattern', None) else 1), 0, place
 
 def _known(route: Any) -> bool:
@@ -202,7 +204,9 @@ def _sure(route: Any) -> bool:
 class RouteTable:
     "Routes in the order of matching, with a short way to those that can match a path"
     def __init__(self, routes: Iterable[Any]):
-        self.order = [r for _, r in sorted(enumerate(routes), key=lambda pair: _rank(*pair))]
+        routes = list(routes)
+        taken = {r.path for r in routes if _known(r) and not isinstance(r, Mount) and not getattr(r, 'last', False)}
+        self.order = [r for _, r in sorted(enumerate(routes), key=lambda pair: _rank(*pair, taken))]
         starts = [(_fixed_start(r), r) for r in self.order]
         self.exact = {p: [r for start, r in starts if p.startswith(start) and _may_match(r, p)]
                       for p in {r.path for r in self.order if _literal(r)}}

@@ -5,12 +5,14 @@ import contextlib
 import gzip
 import http.client
 import inspect
+import itertools
 import json
 import logging
 import socket
 import ssl
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -311,6 +313,31 @@ def test_strangers_of_htmx_leave_the_page_and_others_are_redirected():
     fragment = client.hx.get('/')
     assert (fragment.status_code, fragment.headers['hx-redirect'], fragment.text) == (200, '/login', '')
     assert client.get('/login').status_code == 200
+
+
+ANYTHING = {'a pattern': lambda app: app.get('/{rest:path}')(lambda rest: 'anything'),
+            'one part': lambda app: app.get('/{page}')(lambda page: 'anything'),
+            'of any method': lambda app: app.route('/{rest:path}')(lambda rest: 'anything'),
+            "Starlette's": lambda app: app.routes.append(Route('/{rest:path}', PlainTextResponse('anything'))),
+            'a mount': lambda app: app.mount('/', PlainTextResponse('anything'))}
+OWN = {'a handler': lambda app: app.get('/login')(lambda: 'our own'), "Starlette's": lambda app: app.routes.append(
+           Route('/login', PlainTextResponse('our own')))}
+
+
+@pytest.mark.parametrize('order', itertools.permutations(['OAuth', 'anything', 'our own']), ids=' '.join)
+@pytest.mark.parametrize(('anything', 'own'), [*itertools.product(ANYTHING, ['none']), *itertools.product(['a pattern', 'none'], OWN)])
+def test_a_pattern_does_not_hide_the_login_page_and_a_page_of_the_program_does(order, anything, own):
+    app = FastHTML(secret_key='k')
+    make = {'OAuth': lambda: Door(app, GitHubAppClient('shop', 'kept secret')), 'anything': lambda: ANYTHING.get(anything, bool)(app),
+            'our own': lambda: OWN.get(own, bool)(app)}
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for step in order: make[step]()
+    client = Client(app, HOME)
+    hidden = own != 'none' and anything != 'none' and order.index('anything') < order.index('our own')   # a warning says so
+    assert ('our own' in client.get('/login').text) == (own != 'none' and not hidden)
+    if own == 'none': assert 'github.com' in client.get('/login').text and 'anything' not in client.get('/error').text
+    assert client.get('/other').status_code in (303, 404)
 
 
 def test_open_paths_and_the_programs_own_pages(recwarn):
