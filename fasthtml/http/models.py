@@ -367,7 +367,7 @@ def pydantic_model(
         ann = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         required, (called, begins) = info.is_required(), read[name]
         for key in called[:1]:
-            members[key] = Member(key, keys[name], raw, False, required, required and is_box(own), ann)
+            members[key] = Member(key, keys[name], raw, False, required, required and is_box(own), ann, required and own.optional)
             if own is not any_cast: wanted[key] = own.expected
         for root, listed in begins.items():
             whole = dataclasses.replace(any_cast, many=listed, whole=not listed, blank=own.blank)

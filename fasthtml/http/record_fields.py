@@ -46,6 +46,7 @@ class Member:
     clears: bool = False        # '' is None, although there is a default: a row of a table keeps its old value without it
     box: bool = False           # Yes or no, and a form in which it is missing says no
     ann: Any = Any              # As the class says it, its strings resolved
+    null: bool = False          # null in JSON is None, and not nothing
 
     def take(self, found: Sequence | None) -> tuple[bool, Any]:
         "Whether the field is there, and its value converted; BadValue if it does not fit, or is missing"
@@ -53,6 +54,7 @@ class Member:
         blank = bool(found) and cast.nothing(found)
         if not blank and (found or cast.many and isinstance(found, list)): return True, cast(found if cast.many else found[-1])
         if blank and self.clears and (cast.optional or cast.many): return True, None if cast.optional else cast([])
+        if self.null and found == (): return True, None
         if not self.required: return False, None
         if cast.optional: return True, None
         if cast.many: return True, cast([])
@@ -118,7 +120,7 @@ def _values_in(obj: Mapping, m: Member) -> list | None:
     for k in m.keys:
         v = obj.get(k)
         if v is not None or m.cast.whole and k in obj: return v if isinstance(v, list) and not m.cast.whole else [v]
-    return None
+    return () if m.null and any(k in obj for k in m.keys) else None
 
 def record_cast(
     record: Record,
@@ -141,8 +143,8 @@ _kinds: Mapping[str, type] = types.MappingProxyType({scalars[t].expected: t for 
 
 def _fit_in(cast: Cast, obj: Mapping, m: Member) -> Fit:
     "How well the value of a field fits it"
-    found, sent = _values_in(obj, m), next(obj[k] for k in m.keys if obj.get(k) is not None or m.cast.whole and k in obj)
-    if not found: return Fit()
+    if not (found := _values_in(obj, m)): return Fit()
+    sent = next(obj[k] for k in m.keys if obj.get(k) is not None or m.cast.whole and k in obj)
     value = found if cast.many else found[-1]
     several = isinstance(sent, list) and not cast.whole
     if several != cast.many: return Fit(int(len(found) > 1 and not cast.many), 0, 1)

@@ -748,6 +748,36 @@ def test_text_that_does_not_fit_is_400_with_field_expected_and_got(annotation, t
         assert expected and (got is None or len(got) < 80)
 
 
+class Nullable(pydantic.BaseModel):
+    a: int | None
+    b: int | None = 5
+class NullableList(pydantic.BaseModel): a: list[int] | None
+class NullableAlias(pydantic.BaseModel): a: Annotated[int | None, pydantic.Field(alias='an-a', ge=1)]
+@pydantic.dataclasses.dataclass
+class NullableData: a: int | None
+class Holds(pydantic.BaseModel): inner: Nullable
+@dataclass
+class HoldsToo: inner: Nullable | None = None
+
+
+@pytest.mark.parametrize('kind, sent, fine', [
+    (Nullable, {'a': None}, True), (Nullable, {'a': 5}, True), (Nullable, {}, False), (Nullable, {'b': 1}, False),
+    (Nullable, {'a': 'x'}, False),     (NullableList, {'a': None}, True), (NullableList, {'a': [1]}, True),
+    (NullableAlias, {'an-a': None}, True), (NullableAlias, {'an-a': 0}, False),
+    (NullableData, {'a': None}, True), (NullableData, {}, False), (Holds, {'inner': {'a': None}}, True), (Holds, {'inner': {}}, False),
+    (HoldsToo, {'inner': {'a': None}}, True), (list[Nullable], [{'a': None}], True), (list[Nullable], [{}], False),
+    (list[Nullable | Holds], [{'a': None}], True)], ids=str)
+def test_null_is_a_value_of_a_required_optional_field_of_pydantic(kind, sent, fine):
+    "pydantic is the judge"
+    def f(x: kind): return x
+    request = {'json': {'x': sent} if isinstance(sent, list) else sent}
+    try: expected = pydantic.TypeAdapter(kind).validate_python(sent)
+    except pydantic.ValidationError: expected = None
+    assert (expected is not None) == fine
+    if fine: assert Called(f).value(**request) == expected
+    else: assert Called(f).errors(**request)
+
+
 class Age(int): "Another name for `int`"
 class Price(float): pass
 class Amount(Decimal): pass
