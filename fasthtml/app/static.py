@@ -77,6 +77,7 @@ _places: Mapping[str, str] = MappingProxyType({
     'name': '{}',                                   # All of it
     'word': r'(?:.*[^a-z])?(?:{})(?:[^a-z].*)?',    # A word in the name of a data file
     'first': r'(?:{})(?:[^a-z].*)?',                # The first word of it
+    'last': r'.*[^a-z](?:{})\.[a-z]+',              # The last one, directly before the ending
     'top': r'(?:{})\.[a-z]+'})                      # Its only word, and it lies in no folder
 
 class _SecretNames(NamedTuple):
@@ -89,22 +90,26 @@ class _SecretNames(NamedTuple):
 _secret_names = (
     _SecretNames('logins of programs', 'name',
                  r'client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*|token\.json',
-                 'client_secret_1.apps.json credentials.html secrets.md service-account.pdf my-firebase-adminsdk-1.json token.json'),
-    _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys|sesskey', 'id_rsa.pub authorized_keys sesskey'),
-    _SecretNames('passwords', 'name', r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|_?netrc|pgpass.*|cookies\.txt',
-                 '.well-known/passwords.csv passwd shadow _netrc pgpass.html cookies.txt'),
-    _SecretNames('settings', 'name', r'env|kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)',
-                 'env kubeconfig.html shop.config.yml'),
+                 'client_secret_1.html credentials.html secrets.md service-account.pdf my-firebase-adminsdk-1.json deep/token.json'),
+    _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys|sesskey|(?:secring|private)\.(?:asc|gpg|pgp)',
+                 'id_rsa.pub authorized_keys sesskey private.asc'),
+    _SecretNames('passwords', 'name', r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|_?netrc(?:\..*)?|pgpass.*|cookies\.txt',
+                 '.well-known/passwords.csv .well-known/passwd shadow _netrc.html pgpass.html cookies.txt'),
+    _SecretNames('settings', 'name',
+                 r'env|kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)|database\.ya?ml',
+                 '.well-known/env kubeconfig.html shop.config.yml database.yml'),
     _SecretNames('how a program is made', 'name',
                  r'dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json|composer\.json|requirements.*\.txt',
                  'Dockerfile.html Makefile docker-compose.md compose.yml package-lock.json composer.json requirements-dev.txt'),
-    _SecretNames('copies of an editor', 'name', r'.*~', 'site.css~'),
+    _SecretNames('what was typed, and copies of an editor', 'name', r'(?:ba|z|k)?sh_history.*|.*~', 'bash_history.html site.css~'),
     _SecretNames('secrets', 'first', r'.*secrets?', 'mysecret.json'),
     _SecretNames('passwords', 'word', r'passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault',
                  'old-passwords.xml htpasswd.txt my-htaccess.txt passphrase.csv my_credentials.yaml vault.yml'),
     _SecretNames('keys', 'word',
                  r'(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?',
-                 'my-gcp-key.json API-Keys.TXT'),
+                 'my-gcp.json API-Keys.TXT'),
+    _SecretNames('keys; several are more often of a design or of a language', 'last', r'(?<!public.)key|token',
+                 'stripe_key.txt github-token.json'),
     _SecretNames('settings', 'word', 'env', 'prod-env.txt'),
     _SecretNames('settings', 'first', r'jwt|(?:local|app|prod|dev)[^a-z]?settings', 'jwt.json appsettings.json'),
     _SecretNames('keys and settings; in a folder they may be of a design or of a language', 'top', r'keys?|tokens?|settings',
@@ -134,14 +139,15 @@ def is_for_web(
     first, file = name.partition('/')[0], name.rpartition('/')[2]
     ext, inner = (name.rpartition('.')[2].lower() if '.' in name else '' for name in (file, _packed.sub('', file)))
     if len(file) > 255 or _secret('name').fullmatch(file): return False   # no file system has longer names
-    if named and file.lower().endswith(named.lower()): return True
     if inner in _data:
         plain = _packed.sub('', file)
-        if first != '.well-known' and any(_secret(place).fullmatch(plain) for place in ('word', 'first')): return False
+        if first != '.well-known' and any(_secret(place).fullmatch(plain) for place in ('word', 'first', 'last')): return False
         if '/' not in name and _secret('top').fullmatch(plain): return False
-    if ext in _never or inner in _never: return False
-    if inner == 'txt' and file.count('.') > 1 and file.lower().split('.')[-2] in _never - _shown_as_text: return False
-    return not project or first == '.well-known' or bool(_loaded.fullmatch(ext))
+    meant = {o for o in named.lower().split('.') if o and file.lower().endswith(named.lower())}
+    never = _never - meant
+    if ext in never or inner in never: return False
+    if inner == 'txt' and file.count('.') > 1 and file.lower().split('.')[-2] in never - _shown_as_text: return False
+    return not project or bool(meant) or first == '.well-known' or bool(_loaded.fullmatch(ext))
 
 # %% ../../nbs/api/app/31_static.ipynb #1b57b2e5
 @lru_cache(4096)

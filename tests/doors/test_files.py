@@ -25,11 +25,15 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     secrets my_secret.txt mysecret.json secret_key.txt api_key.txt apikey.json private_key.json private.key.txt key.txt keys.json
     tokens.json jwt.json settings.json settings.yaml local_settings.json appsettings.json config.yml config.yaml application.yml web.config
     passwords.yml htpasswd.txt credentials.yaml env.json prod.env.txt dump.sql.txt users.db.txt vault.yml gcp-key.json
-    data.sqlitedb data.mdf data.lmdb page.asp page.aspx page.jsp page.cgi page.pl app.jar Deep/API-Keys.TXT'''.split()
+    data.sqlitedb data.mdf data.lmdb page.asp page.aspx page.jsp page.cgi page.pl app.jar Deep/API-Keys.TXT
+    my_passwords.txt api_keys.txt aws_credentials.txt aws_credentials.json jwt_secret.txt users.db.gz
+    stripe_key.txt deep/github_token.txt oauth-token.json private.asc secring.gpg netrc.txt bash_history.txt database.yml'''.split()
 LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
     config.json settings.html key.png sitemap.xml main.py.txt locales/en/settings.json
     design/tokens.json translations/keys.json
-    jwt.md aws.md deploy-aws.md vault.md encryption-key.md'''.split()   # and are none
+    jwt.md aws.md deploy-aws.md vault.md encryption-key.md
+    public_key.txt tokens.css design_tokens.json i18n-keys.json keynote.json hockey.txt
+    turnkey.csv token-list.json database.xml'''.split()   # and are none
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program
@@ -88,6 +92,28 @@ def test_every_way_to_serve_files_is_in_the_table():
     assert methods | classes <= known
 
 
+def own_extensions(app, folder):
+    from fasthtml.http.paths import reg_re_param
+    reg_re_param('docx', 'txt|json|yml|yaml|csv|md|zip|gz|xz|html|xml|pdf')
+    app.static_route_exts(static_path=folder, exts='docx')
+
+
+def named_extensions(app, folder):
+    for ext in 'txt json yml yaml csv md zip gz xz html xml pdf'.split(): app.static_route(f'.{ext}', static_path=folder)
+
+
+@pytest.mark.parametrize('name_them', [own_extensions, named_extensions])
+@pytest.mark.parametrize('folder', ['project', 'public'])
+def test_an_extension_that_the_program_names_opens_no_name_of_a_secret(name_them, folder, folders):
+    "It is a rule about extensions that is lifted, and only that"
+    app = FastHTML(secret_key='k')
+    name_them(app, folders/folder)
+    client = TestClient(app)
+    assert served(client, NEVER) == set()
+    assert served(client, DOCUMENTS) == set(DOCUMENTS)
+    assert served(client, LIKE_SECRETS) == {name for name in LIKE_SECRETS if not name.endswith(('.png', '.css'))}
+
+
 def test_an_extension_that_the_program_names_is_served_but_no_secret(folders):
     app = FastHTML(secret_key='k')
     app.static_route('.json', static_path='.')
@@ -109,8 +135,8 @@ def rows(monkeypatch):
 
 @pytest.mark.parametrize('row', static._secret_names, ids=lambda row: row.examples.split()[0])
 def test_each_row_of_the_names_of_secrets_refuses_its_examples_and_no_other_rule_does(row, rows):
-    "Names that are secret as a whole are so also where the program has named their extension"
-    def allowed(): return [name for name in row.examples.split() if is_for_web(name, named=name if row.place == 'name' else '')]
+    "Also where the program has named their extension"
+    def allowed(): return [name for name in row.examples.split() if is_for_web(name, named=name)]
     assert allowed() == []
     rows([other for other in static._secret_names if other is not row])
     assert allowed() == row.examples.split()
@@ -119,6 +145,13 @@ def test_each_row_of_the_names_of_secrets_refuses_its_examples_and_no_other_rule
 def test_a_link_does_not_change_what_a_file_is(folders):
     (folders/'public'/'harmless.css').symlink_to(folders/'public'/'app.db')
     for how in WAYS: assert serve(how, folders/'public').get('/harmless.css').status_code == 404, how
+
+
+@pytest.mark.parametrize('name, named, allowed', [
+    ('dump.sql.gz', '.gz', False), ('dump.sql.gz', '.sql.gz', True), ('dump.sql', '.sql', True), ('dump.sql.txt', '.txt', False),
+    ('main.py.gz', '.py', False), ('DATA.DB', '.db', True), ('cert.pem', '.pem', True), ('api_key.txt', '.key.txt', False)])
+def test_a_named_extension_is_that_of_the_file_and_not_of_what_is_packed_in_it(name, named, allowed):
+    assert is_for_web(name, project=True, named=named) == allowed
 
 
 def test_the_case_of_a_name_does_not_matter():
