@@ -33,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
 from .open_pages import LoopRegions, OpenPage, PageStream, PollPage
-from .region import Region, function_of, name_checked
+from .region import Region, function_of, name_checked, scope_in_use
 from ..html.composed import Script
 from ..html.element import FT, links
 from ..html.tags import Div
@@ -46,6 +46,7 @@ from ..http.responses import ReadyResponse
 from ..http.routing import HttpRoute
 from ..http.security import host_header
 from ..http.security import one_line as log_line
+from ..http.sessions import Session
 from ..http.texts import Text, current_texts, say
 from ..http.threads import answer_of, answered, decided
 from ..realtime.carried import most_streams, read_streams
@@ -452,6 +453,8 @@ class Live:
         auth: Any, # Who: the value that guards put into `scope['auth']`
     ) -> None:
         "End the open streams, sockets and regions of a person, in every process. They come back, and guards are asked who they are"
+        session = (scope_in_use() or {}).get('session')
+        if isinstance(session, Session): await session.save()   # a logout reaches the store before the person comes back
         await self.regions.forget(person_of(auth))
 
 def Offline(

@@ -554,6 +554,7 @@ def _resolved(address: str, prefix: str | Callable[[], str], resolve: Resolve | 
     "A plain address, and who is to be asked for the server"
     scheme, _, rest = address.replace('valkey', 'redis', 1).partition('://')
     if '+' not in scheme: return f'{scheme}://{rest}', resolve
+    rest, mark, options = rest.partition('?')   # of redis-py, as `password=`
     user, at, place = rest.rpartition('@')
     hosts, _, path = place.partition('/')
     base, _, kind = scheme.partition('+')
@@ -561,9 +562,11 @@ def _resolved(address: str, prefix: str | Callable[[], str], resolve: Resolve | 
     elif kind == 'sentinel' and path: found = split_hosts(hosts, 26379)
     else: raise ValueError('Write redis+sentinel://host1,host2/master/0 or redis+cluster://host1,host2.')
     plain = f'{base}://{user}{at}{found[0][0]}:{found[0][1]}'
-    if kind == 'cluster': return plain, resolve or cluster_node(found, lambda: f'{{{quoted(prefix)}}}', **_login(plain))
+    if kind == 'cluster':
+        plain += mark + options
+        return plain, resolve or cluster_node(found, lambda: f'{{{quoted(prefix)}}}', **_login(plain))
     master, _, number = path.partition('/')
-    return f'{plain}/{number or 0}', resolve or sentinel_master(found, master)
+    return f'{plain}/{number or 0}{mark}{options}', resolve or sentinel_master(found, master)
 
 def _login(address: str) -> dict[str, Any]:
     "User and password of an address"

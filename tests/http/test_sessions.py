@@ -952,3 +952,37 @@ def test_what_is_equal_in_python_and_another_value_in_json_is_a_change():
     assert session['n'] == 1 and not session.changed()
     session['n'] = True
     assert session.changed()
+
+
+LOGOUTS = {
+    'clear': lambda session: session.clear(),
+    'pop': lambda session: session.pop('user'),
+    'renewed': lambda session: (session.clear(), session.renew(), session.update(said='bye')),
+}
+
+@pytest.mark.parametrize('how', LOGOUTS)
+@pytest.mark.parametrize('place', ['app', 'mounted'])
+async def test_who_comes_back_when_forget_has_ended_a_stream_is_logged_out(how, place, tmp_path):
+    "A copied cookie, used again before the response of the logout has started, which may take its time"
+    app = FastHTML(secret_key=KEY, sess_store=f'sqlite:///{tmp_path}/sessions.db')
+    inner = app if place == 'app' else FastHTML(secret_key=KEY)
+    answers = []
+
+    @inner.get('/login')
+    def login(session): session['user'], session['theme'] = 'ann', 'dark'
+    @inner.get('/me')
+    def me(session): return {'user': session.get('user', 'nobody')}
+    @inner.post('/logout')
+    async def logout(session):
+        LOGOUTS[how](session)
+        await inner.forget('ann')
+        answers.append((await other.get(f'{prefix}/me')).json()['user'])
+
+    prefix = '' if place == 'app' else '/inner'
+    if prefix: app.mount(prefix, inner)
+    async with AsyncClient(app) as client, AsyncClient(app) as other:
+        await client.get(f'{prefix}/login')
+        other.cookies.update(client.cookies)
+        assert (await other.get(f'{prefix}/me')).json() == {'user': 'ann'}
+        await client.post(f'{prefix}/logout')
+    assert answers == ['nobody']

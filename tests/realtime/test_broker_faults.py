@@ -22,6 +22,7 @@ from fasthtml.realtime.entries import Away, LogBatch, PendingMessage, nowhere
 from fasthtml.realtime.hub import Hub
 from fasthtml.realtime.leases import BrokerError
 from fasthtml.realtime.open_broker import open_broker
+from fasthtml.realtime.redis_log import _resolved
 from fasthtml.realtime.sqlite_log import SqliteLog
 from fasthtml.realtime.wire import RESYNC
 from law_kit import Proxy
@@ -342,7 +343,8 @@ async def test_an_error_names_host_and_cause_and_never_a_password(own_valkey, ch
 SECRET = 's3' + 'cret'   # not as such in the lines of a traceback
 WRONG = ['redis://:{}/x@host:6379/0', 'redis://:{}#x@host', 'redis://:{}?x@host', 'redis://:x/{}@host', 'redis://ada:{}/@host', 'redis://:{}',
          'redis:/:{}@host', ':{}@host', 'ada:{}@host', '//:{}@host', 'rediss://:{}@[::1', 'redis://:{}\u2100@host', 'mongo://ada:{}@host', 'http://:{}@host/?password={}',
-         'redis+sentinel://:{}/x@one:1,two:2/main', 'redis://host:{}/0', 'redis://:{}@two@host:x']
+         'redis+sentinel://:{}/x@one:1,two:2/main', 'redis+cluster://host:x?password={}', 'redis+sentinel://host?password={}',
+         'redis://host:{}/0', 'redis://:{}@two@host:x']
 RIGHT = ['redis://:{}@host:6379/0', 'rediss://ada:{}@[::1]:6379', 'unix://:{}@/tmp/a.sock', 'redis://host/0?password={}', 'redis://:{}%2Fx@host',
          'redis://b\xfccher.example:1',
          'unix:///tmp/a@b.sock']
@@ -360,6 +362,18 @@ def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_pas
 @pytest.mark.parametrize('option', ['broker', 'sess_store'])
 @pytest.mark.parametrize('address', RIGHT)
 def test_any_other_address_is_taken(address, option): FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
+
+
+@pytest.mark.parametrize('address, plain', [
+    ('redis+cluster://127.0.0.1:1?password={}', 'redis://127.0.0.1:1?password={}'),
+    ('redis+sentinel://127.0.0.1:1/main?password={}', 'redis://127.0.0.1:1/0?password={}'),
+    ('redis+sentinel://127.0.0.1:1/main/2?username=ada&password={}', 'redis://127.0.0.1:1/2?username=ada&password={}')])
+def test_options_of_an_address_are_no_part_of_a_host_or_a_master(address, plain):
+    "Whose names errors quote"
+    found, resolve = _resolved(address.replace('{}', SECRET), 'app', None)
+    assert found == plain.replace('{}', SECRET)
+    with pytest.raises(Exception) as e: resolve()       # nothing listens there
+    assert SECRET not in ''.join(traceback.format_exception(e.value))
 
 
 async def test_a_client_of_ones_own_and_the_environment_are_brokers_too(own_valkey, channel, monkeypatch):
