@@ -9,6 +9,7 @@ __all__ = ['log', 'Limits', 'open_file_limit', 'total_of', 'network_of', 'escape
 # %% ../../nbs/api/http/10_limits.ipynb #a87a4c89
 import dataclasses
 import hashlib
+import inspect
 import json
 import logging
 import math
@@ -16,10 +17,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from functools import cached_property
+from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 # %% ../../nbs/api/http/10_limits.ipynb #ff5a0ae5
 from .threads import known_at_once
@@ -97,8 +102,9 @@ _numbers_and_text = str | int | float
 def _kind_of(value: Any) -> str: return f'{type(value).__module__}.{type(value).__qualname__}'
 
 def _refused(value: Any) -> TypeError:
-    return TypeError(f"An object of the class {type(value).__name__} has no `id` and no text of its own, so another request or process "
-                     "would not recognise the person. Let the guard put a name or number into scope['auth'], or give the class an `id`.")
+    return TypeError(f"An object of the class {type(value).__name__} has no `id` and no parts that tell who it is, so another request "
+                     "or process would not recognise the person. Let the guard put a name or number into scope['auth'], "
+                     "or give the class an `id`.")
 
 def _pairs(value: Any) -> list[tuple[Any, Any]] | None:
     "What a mapping, or a row that is like one, holds"
@@ -106,11 +112,21 @@ def _pairs(value: Any) -> list[tuple[Any, Any]] | None:
     is_row = hasattr(type(value), 'keys') and hasattr(type(value), '__getitem__')   # what `dict` takes: sqlite3.Row
     return [(key, value[key]) for key in value.keys()] if is_row else None
 
+def _held(value: Any) -> dict[str, Any]:
+    "The attributes of an object, by name, without those that it remembers of itself"
+    state = object.__getstate__(value)
+    parts = state if isinstance(state, tuple) else (state,)   # `__dict__`, `__slots__`
+    return {k: v for part in parts for k, v in (part or {}).items() if not isinstance(getattr(type(value), k, None), cached_property)}
+
 def _fields(value: Any) -> Iterable[str] | None:
-    "Names of the fields of a record that count"
+    "Names of the fields of a record that count; a subclass without fields of its own may have plain attributes"
     kind: Any = type(value)
-    if dataclasses.is_dataclass(kind): return [f.name for f in dataclasses.fields(kind) if f.compare]
-    if hasattr(kind, '__attrs_attrs__'): return [a.name for a in kind.__attrs_attrs__ if a.eq]
+    if dataclasses.is_dataclass(kind):
+        own = '__dataclass_fields__' in vars(kind)
+        return [f.name for f in dataclasses.fields(kind) if f.compare] + ([] if own else [*_held(value).keys() - kind.__dataclass_fields__])
+    if hasattr(kind, '__attrs_attrs__'):
+        names = [a.name for a in kind.__attrs_attrs__]
+        return [a.name for a in kind.__attrs_attrs__ if a.eq] + ([] if '__attrs_attrs__' in vars(kind) else [*_held(value).keys() - names])
     if hasattr(kind, 'model_fields'): return [*kind.model_fields, *(getattr(value, 'model_extra', None) or ())]
     if hasattr(kind, '__struct_fields__'): return kind.__struct_fields__
     return [*vars(value)] if isinstance(value, SimpleNamespace) else None
@@ -124,30 +140,42 @@ def _id_in(value: Any) -> Any:
     if callable(own): raise TypeError(f'`id` of {type(value).__name__} is a method. A person is known by an attribute `id`.')
     return own
 
+_values = UUID, PurePath, date, time, timedelta, Decimal   # their text is their value
+
+def _plain_text(value: Any) -> str:
+    "The text of a text or a number, whatever its class shows instead"
+    if isinstance(value, str): return str.__str__(value)
+    return str(value) if isinstance(value, bool) else (int if isinstance(value, int) else float).__repr__(value)
+
 def _text_of(value: Any) -> str | None:
-    "The text of an object that has one of its own, and no parts; None for others"
+    "The text of a value that is its text; None for what has parts. What an object shows to people does not tell who it is"
     kind = type(value)
     if isinstance(value, list | tuple | set | frozenset | bytes): return None
     if _pairs(value) is not None or _fields(value) is not None or _id_in(value) is not None: return None
     if isinstance(value, Enum): return value.name
-    if kind.__repr__ is object.__repr__ and kind.__str__ is object.__str__: raise _refused(value)
-    text = str(value)
-    if _address.search(text): raise _refused(value)
+    if isinstance(value, _values): return str(value)
+    from starlette.authentication import AuthCredentials
+    if isinstance(value, type | AuthCredentials) or inspect.isroutine(value): raise _refused(value)
+    if _held(value): return None
+    in_c = kind.__eq__ is not object.__eq__ and kind.__hash__ not in (None, object.__hash__)   # a value that holds nothing for Python
+    if not in_c or _address.search(text := str(value)): raise _refused(value)
     return text
 
-def _parts(value: Any, depth: int = 0) -> Any:
-    "A value as JSON has it: the same in every process, and no two values have the same"
+def _parts(value: Any, depth: int = 0, within: bool = False) -> Any:
+    "A value as JSON has it: the same in every process, and no two values have the same. Objects in objects (`within`) have no end"
     if isinstance(value, _numbers_and_text | None): return value
     if depth > 20: raise _refused(value)
+    def part(o: Any) -> Any: return _parts(o, depth + 1, within)
     kind = _kind_of(value)
-    if (own := _id_in(value)) is not None: return [kind, 'id', _parts(own, depth + 1)]
+    if (own := _id_in(value)) is not None: return [kind, 'id', part(own)]
     if isinstance(value, bytes): return ['bytes', value.hex()]
-    if (pairs := _pairs(value)) is not None:
-        return ['mapping', sorted(([_parts(k, depth + 1), _parts(v, depth + 1)] for k, v in pairs), key=json.dumps)]
-    if isinstance(value, set | frozenset): return ['set', sorted((_parts(o, depth + 1) for o in value), key=json.dumps)]
-    if (names := _fields(value)) is not None: return [kind, [[name, _parts(getattr(value, name), depth + 1)] for name in sorted(names)]]
-    if isinstance(value, list | tuple): return [kind if type(value) not in (list, tuple) else 'list', [_parts(o, depth + 1) for o in value]]
-    return [kind, 'text', _text_of(value)]
+    if (pairs := _pairs(value)) is not None: return ['mapping', sorted(([part(k), part(v)] for k, v in pairs), key=json.dumps)]
+    if isinstance(value, set | frozenset): return ['set', sorted(map(part, value), key=json.dumps)]
+    if (names := _fields(value)) is not None: return [kind, [[name, part(getattr(value, name))] for name in sorted(names)]]
+    if isinstance(value, list | tuple): return [kind if type(value) not in (list, tuple) else 'list', [*map(part, value)]]
+    if (text := _text_of(value)) is not None: return [kind, 'text', text]
+    if within: raise _refused(value)
+    return [kind, sorted([name, _parts(held, depth + 1, True)] for name, held in _held(value).items())]
 
 # %% ../../nbs/api/http/10_limits.ipynb #9eb9e4e2
 def escaped(text: str) -> str:
@@ -163,7 +191,7 @@ def person_of(
 ) -> str:      # '' for a stranger
     "A text for the person, the same in every process; TypeError for what names nobody"
     if auth is None or auth is False: return ''
-    if isinstance(auth, _numbers_and_text): return escaped(str(auth))
+    if isinstance(auth, _numbers_and_text): return escaped(_plain_text(auth))
     if _is_user(auth) and _said_by(auth, 'is_authenticated') is False: return ''
     own = _id_in(auth)
     may_be_empty = isinstance(auth, Mapping | list | tuple | set | frozenset) or hasattr(type(auth), '__bool__')
@@ -171,7 +199,7 @@ def person_of(
     plain = isinstance(auth, Mapping) or type(auth) in (list, tuple) or (_pairs(auth) is not None and _fields(auth) is None)
     kind = '' if plain else f'\0{_kind_of(auth)}'
     said = auth if own is None else own
-    text = str(said) if isinstance(said, _numbers_and_text) else _text_of(said)
+    text = _plain_text(said) if isinstance(said, _numbers_and_text) else _text_of(said)
     return (f'\1c{json.dumps(_parts(said))}' if text is None else escaped(text)) + kind
 
 def id_of(

@@ -9,6 +9,12 @@ import subprocess
 import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, fields
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
 from random import random, sample
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -218,8 +224,22 @@ class Mapped:
     "As SQLAlchemy makes them: an object of its own beside the columns"
     def __init__(self, id, seen): self.id, self.seen, self._sa_instance_state = id, seen, object()
 class Named:
-    def __init__(self, name): self.name, self.seen = name, random()
-    def __str__(self): return self.name
+    "Its text is what its owner wants to be called"
+    def __init__(self, email): self.email = email
+    def __str__(self): return 'Ann'
+    @cached_property
+    def seen(self): return random()
+class Shown(Named):
+    def __repr__(self): return 'User(Ann)'
+class NamedSlots:
+    __slots__ = ('__email',)
+    def __init__(self, email): self.__email = email
+    def __str__(self): return 'Ann'
+class Masked(str):
+    def __str__(self): return '***'
+class MaskedNumber(int):
+    def __str__(self): return '***'
+    __repr__ = __str__
 @dataclass
 class Seen:
     name: str
@@ -228,11 +248,27 @@ class Seen:
 class Roles:
     name: str
     roles: set
+@dataclass
+class Titled:
+    title: str
+class Widened(Titled):
+    def __init__(self, email):
+        super().__init__('Dr')
+        self.email = email
+    def __str__(self): return 'Ann'
 @attrs.define
 class InAttrs:
     name: str
     roles: set
 class InPydantic(pydantic.BaseModel): name: str
+class InAttrsWidened(InAttrs):
+    def __init__(self, email):
+        super().__init__('Ann', set())
+        self.email = email
+class Hidden(pydantic.BaseModel): key: pydantic.SecretStr
+def looked_at(user):
+    str(user.seen)
+    return user
 class InMsgspec(msgspec.Struct): name: str
 
 
@@ -263,6 +299,10 @@ class Nobody:
     def __str__(self): return 'nobody'
 
 
+Kinds = Enum('Kinds', 'a1 a2 a3')
+Words = Enum('Words', {'a1': 'x', 'a2': 'y', 'a3': 'z'}, type=str)
+
+
 PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 'slots': Slots,
           'record': lambda n: Account(int(n), random()), 'mapping': lambda n: {'id': n, 'seen': random()},
           'mapping without id': lambda n: {'name': n}, 'tuple': lambda n: ('google', n), 'named tuple': lambda n: Pair('google', n),
@@ -270,6 +310,15 @@ PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 's
           'name and row': lambda n: ('google', Row(int(n), random())), 'list of an object': lambda n: [Row(n, random())],
           'mapping of an object': lambda n: {'user': Row(n, random()), 'by': 'google'}, 'row of SQLite': lambda n: row_of('id', n),
           'row of SQLite without id': lambda n: row_of('email', n), 'text of its own': Named,
+          'repr of its own': Shown, 'slots with a text': NamedSlots, 'list of texts': lambda n: [Named(n)],
+          'object': Bare, 'slots, no id': Slim,
+          'remembers what it was asked': lambda n: looked_at(Named(n)) if random() < .5 else Named(n),
+          'masked text': Masked, 'masked number': lambda n: MaskedNumber(int(n)), 'masked id': lambda n: {'id': Masked(n)},
+          'secret': pydantic.SecretStr, 'id is a secret': lambda n: SimpleNamespace(id=pydantic.SecretStr(n), seen=random()),
+          'secret in a model': lambda n: Hidden(key=n), 'secret in a mapping': lambda n: {'key': pydantic.SecretBytes(n.encode())},
+          'attributes of a subclass': Widened, 'attributes of a subclass, attrs': InAttrsWidened,
+          'date': lambda n: date(2026, 1, int(n)), 'path': Path, 'decimal': Decimal, 'enum': lambda n: Kinds['a' + n],
+          'address': lambda n: ip_address(int(n)), 'enum of texts': lambda n: Words['a' + n],
           'uncompared fields': lambda n: Seen(n, random()),
           'set': lambda n: {*shuffled('abc'), n}, 'mapping of sets': lambda n: {'name': n, 'roles': frozenset(shuffled('abc'))},
           'record with a set': lambda n: Roles(n, {*shuffled('abc')}),
@@ -284,10 +333,11 @@ def sqlalchemy_user():
     return type('User', (base,), {'__tablename__': 'users', **columns})(email='a@x')
 
 
-NAMELESS = {'object': lambda: Bare('bob'), 'slots': lambda: Slim('a@x'), 'record of an object': lambda: WithPrefs('bob'),
-            'mapping of an object': lambda: {'user': Bare('bob')}, 'tuple of a record': lambda: (WithPrefs('b'),),
-            'set of an object': lambda: {Prefs()}, 'text with an address': lambda: SimpleNamespace(name='b', prefs=print.__call__),
-            'function': lambda: row_of, 'id is a method': ById, 'id is an object': lambda: SimpleNamespace(id=Prefs()),
+NAMELESS = {'nothing': object, 'holds nothing': type('Empty', (), {'__str__': lambda self: 'Ann'}),
+            'object in an object': lambda: Bare(Bare('bob')), 'in a list': lambda: Bare([Prefs()]),
+            'text with an address': lambda: SimpleNamespace(name='b', prefs=print.__call__),
+            'function': lambda: row_of, 'class': lambda: Bare, 'id is a method': ById,
+            'id is nothing': lambda: SimpleNamespace(id=object()),
             'SQLAlchemy without id': sqlalchemy_user, 'scopes of Starlette': lambda: AuthCredentials(['authenticated'])}
 
 
@@ -296,6 +346,12 @@ NAMELESS = {'object': lambda: Bare('bob'), 'slots': lambda: Slim('a@x'), 'record
 def test_what_cannot_name_a_person_is_an_error_that_says_what_to_do(kind, ask):
     "What it is does not matter, but that the next request or another process would not know it again"
     with pytest.raises(TypeError, match='known by an attribute `id`|give the class an `id`'): ask(NAMELESS[kind]())
+
+
+@pytest.mark.parametrize('kind', PEOPLE)
+def test_no_two_persons_are_one_and_each_is_the_same_whatever_its_text(kind):
+    said = {n: {person_of(PEOPLE[kind](n)) for _ in range(5)} for n in '12'}
+    assert [len(o) for o in said.values()] == [1, 1] and said['1'] != said['2']
 
 
 @pytest.mark.parametrize('nobody', [None, False, '', {}, [], (), set(), Nobody()], ids=str)
