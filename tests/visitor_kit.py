@@ -17,12 +17,14 @@ def guard(request, session):
 
 class Visitor:
     "A browser without a screen: keeps cookies, reads pages, and opens their streams"
-    def __init__(self, served, prefix=''): self.port, self.prefix, self.cookie = served.port, prefix, ''
+    def __init__(self, served, prefix='', **headers):
+        self.port, self.prefix, self.cookie, self.headers = served.port, prefix, '', headers
 
     def request(self, method, path, body=None, **headers):
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request(method, self.prefix + path, data, {'Cookie': self.cookie, 'Content-Type': 'application/json'} | headers)
+        headers = {'Cookie': self.cookie, 'Content-Type': 'application/json'} | self.headers | headers
+        connection.request(method, self.prefix + path, data, headers)
         response = connection.getresponse()
         if cookie := response.headers.get('set-cookie'): self.cookie = cookie.split(';')[0]
         return response

@@ -52,7 +52,7 @@ from ..http.threads import answer_of, answered, decided
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
-from ..realtime.permission import Verdict, ask_again, ask_guards, outermost_app, page_address, read_address
+from ..realtime.permission import Verdict, ask_again, ask_guards, of_this_place, outermost_app, page_address, read_address
 from ..realtime.regions import Signer, name_of, read_path
 from ..realtime.servers import running_loop
 from ..realtime.tasks import Rounds
@@ -308,11 +308,11 @@ async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
 # %% ../../nbs/api/app/31_live.ipynb #e5e50244
 @patch
 async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[str, Verdict]:
-    "What the guards of some pages say"
+    "What the guards of some pages say. A page of another mount is not known here"
     guarded = any(getattr(layer.cls, 'is_guard', False) for layer in self.app.user_middleware)   # basic authentication
     alone, said = outermost_app(scope) in (None, self.app) and not guarded, {}
-    for path in paths:   # guards of the apps around this one know the page by its path, too
-        said[path] = await (ask_guards(self.app, scope, *read_address(path)) if alone else ask_again(scope, path))
+    for path, where in of_this_place(scope, paths).items():   # guards of the apps around this one know the page by its path, too
+        said[path] = await (ask_guards(self.app, scope, *where[:3]) if alone else ask_again(scope, path))
         if not len(said) % 10: await asyncio.sleep(0)   # others have their turn
     return said
 
@@ -346,7 +346,8 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     data, asked, paths = await self.read_page(scope, receive)
     wanted, verdicts = read_streams(data), await self.verdicts(scope, paths)
     if not self.has_page(asked, verdicts, host_header(scope)):   # it shows nothing: may it have the streams, or anything of the app?
-        others = await self.verdicts(scope, [stream.page for stream in wanted] or [page_address(scope, True) or '/_live'])
+        pages = [stream.page(scope) for stream in wanted]
+        others = await self.verdicts(scope, pages or [page_address(scope, True) or page_address(scope, False)])
         if any(said and all(v.refused for v in said.values()) for said in (verdicts, others)): raise HTTPException(403, Text('not_for_you'))
     about = self.here(), asked, verdicts, self.here().where(links.get()), data.get('visit') is True
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
@@ -368,7 +369,7 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
     data, asked, paths = await self.read_page(scope, receive)
     dropped, wanted, over = data.get('drop', []), read_streams(data), data.get('end', [])
     page = self.here().pages.get(str(data.get('page')))
-    if page is None or page.host != host_header(scope): return await Response('', 409)(scope, receive, send)
+    if page is None or not page.is_at(scope): return await Response('', 409)(scope, receive, send)
     if len({*paths, *page.verdicts}) > most_addresses:   # it has come far: a new stream asks only for what it shows now
         page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
@@ -380,8 +381,8 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
         return await Response('', 409)(scope, receive, send)
     page.verdicts |= found
     page.is_now(known[0])
-    page.here.was_asked(page)
     await self.ask_region_guards(page)
+    page.here.was_asked(page)   # an error of a guard is no answer
     if page.closed: return await Response('', 409)(scope, receive, send)   # it has gone while its guards were asked
     if isinstance(dropped, list): page.remove(key for key in dropped if isinstance(key, str))
     if asked: page.all.start(page.add(asked), page.place)

@@ -30,7 +30,7 @@ from ..http.texts import current_texts
 from ..http.threads import in_thread, threads_of
 from ..realtime.carried import Carried, WantedStream
 from ..realtime.connections import Connection
-from ..realtime.permission import Verdict, ask_again, outermost_app
+from ..realtime.permission import Verdict, ask_again, outermost_app, prefix_of
 from ..realtime.regions import Drawing, name_of
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
@@ -64,6 +64,10 @@ class OpenPage(Viewer):
     def host(self) -> str:
         "Under which its stream was opened: guards may ask for it"
         return host_header(self.connection.scope)
+
+    def is_at(self, scope: Scope) -> bool:
+        "Does a request come to the same host and mount as its stream? Guards may ask for both"
+        return host_header(scope) == self.host and prefix_of(scope) == prefix_of(self.connection.scope)
 
     def leave(self) -> None:
         "Its stream has ended"
@@ -181,6 +185,7 @@ class LoopRegions:
         self.pages: dict[str, OpenPage] = {}
         self.people: dict[str, list] = {}   # person → [auth, how many pages]
         self.connections: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # When the guards of each were asked
+        self.failing: WeakKeyDictionary[Connection, Rounds] = WeakKeyDictionary()  # Their guards have raised an exception
         self.guests: WeakSet[Connection] = WeakSet()   # Of apps that are mounted in this one, and ask their own guards
         self.forgotten: dict[str, float] = {}   # Person → when, on the monotonic clock, for a while
         self.timer: asyncio.TimerHandle | None = None
@@ -356,9 +361,13 @@ def _ask_page(self: LoopRegions, page: OpenPage, now: float) -> None:
 @patch
 async def _ask_about(self: LoopRegions, connection: Connection) -> None:
     "End a connection that its guards would not let in any more, or that would belong to another user"
-    with Rounds(f'Asking the guards of {connection.scope["path"]!r} again'):
+    asking = self.failing.pop(connection, None) or Rounds(f'Asking the guards of {connection.scope["path"]!r} again')
+    is_second = asking.failed
+    with asking:
         verdict = await ask_again(connection.scope)
         if verdict.refused or _person_of(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
+    if asking.failed and is_second: connection.end('recheck', 1012, 'who are you?')   # an error is no yes
+    elif asking.failed: self.failing[connection] = asking
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #28cad23c
 @patch

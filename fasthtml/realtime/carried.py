@@ -37,11 +37,13 @@ class WantedStream(NamedTuple):
     address: str             # Path and query, below the app
     headers: dict[str, str]  # Of the request
 
-    @property
-    def page(self) -> str:
+    def page(self,
+        scope: Scope, # Of the request with which the page asks
+    ) -> str:
         "The address, as guards know a page"
         path, _, query = self.address.partition('?')
-        return page_address({'path': unquote(path), 'query_string': query[:longest_query].encode('latin-1')}, True)
+        own = dict(method='GET', path=scope.get('root_path', '') + unquote(path), query_string=query[:longest_query].encode('latin-1'))
+        return page_address(scope | own, True)
 
 def read_streams(
     data: dict[str, Any], # The body of a request
@@ -125,7 +127,7 @@ class Carried:
     ) -> Scope:
         "The scope of its request"
         own, server = stream_scope(scope, wanted), server_of(scope)
-        given = (server.lifecycle, server.limits, server.root, server.around) if server else ()
+        given = (server.lifecycle, server.limits, server.root, server.around, server.way) if server else ()
         return own | {'fasthtml.server': ServerConnection(self.receive, self.send, *given)}
 
     async def run(self,
