@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..html.composed import A, Titled
 from ..http.errors import ForeignLink
 from ..http.handlers import Beforeware, MiddlewareBase, answers, inner_path
+from ..http.hints import log_once
 from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient,  # noqa: F401
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
                                     redir_url, url_match)
@@ -34,7 +35,7 @@ from ..http.requests import Request, read_body
 from ..http.paths import add_query
 from ..http.requests import parse_json
 from ..http.responses import FtResponse, Redirect
-from ..http.security import foreign_link, local_target, one_line
+from ..http.security import foreign_link, is_local_target, local_target, one_line
 from ..http.texts import Text, say
 from ..http.threads import answer_of, decided
 from ..html.tags import P
@@ -72,25 +73,30 @@ class Login:
 
     def _realm(self, scope: Scope) -> str: return f"{self.realm} {scope.get('root_path', '')}".rstrip()
 
+    def _opening(self, root: str) -> list[str]:
+        "The names of its logins, and of others of the same app, which open the same"
+        friends = [o for o in self.app.logins if o is not self and not (self.named or o.named)]
+        return [o._realm({'root_path': root}) for o in (self, *friends)]
+
     def grant(self,
         session: dict,          # The visitor's session, or one for a test client
         ident: Any,             # Who it is
         root: str = '',         # Where the app is mounted
     ) -> dict:                  # The session
-        "Note that this login has let the user in"
+        "Note that this login has let the user in, and nobody else into the same app"
+        own, *others = self._opening(root)
         session['auth'] = ident
-        session[_grants] = {**(session.get(_grants) or {}), self._realm({'root_path': root}): ident}
+        session[_grants] = {k: v for k, v in (session.get(_grants) or {}).items() if k not in others} | {own: ident}
         return session
 
     def granted(self, session: dict, root: str = '') -> Any:
         "Whom this login has let in, or another one of the same app; None if that was elsewhere, or if no user is logged in"
         grants = session.get(_grants) or {}
         if session.get('auth') not in grants.values(): return None   # the program has logged the user out, or in as another one
-        friends = [self, *(o for o in self.app.logins if not (self.named or o.named))]
-        return next((found for o in friends if (found := grants.get(o._realm({'root_path': root})))), None)
+        return next((found for name in self._opening(root) if (found := grants.get(name))), None)
 
     def check_invalid(self, req: HTTPConnection, session: dict, auth: Any) -> Any:
-        "Called at every request of a user who is logged in; a result is the response"
+        "Called at every request of a user who is logged in: a response stands for the page; True asks for a login, False for nothing"
         return False
 
     def logout(self, session: dict) -> Any:
@@ -130,16 +136,29 @@ class Login:
 # %% ../../nbs/api/app/35_oauth.ipynb #7d3cf850
 class LoginPages(Login):
     "What the visitor sees around a login"
+    async def to_login(self, session: dict) -> Any:
+        "What `redir_login` responds; the login page where it forgets to"
+        result = decided(self.redir_login, await answer_of(self.redir_login, session), page=True)
+        if answers(result) and result is not True: return result
+        log_once(f'{self.redir_login.__qualname__} gave {result!r}, which is no response, so the visitor is sent to the login page. '
+                 "It may lack a `return`: `return Redirect('/login')`.")
+        return Redirect(self.pages['login'])
+
+    async def found_invalid(self, req: HTTPConnection, session: dict, auth: Any) -> Any:
+        "What `check_invalid` gives: a response, True, or None if it finds nothing"
+        if type(self).check_invalid is Login.check_invalid: return None
+        result = decided(self.check_invalid, await answer_of(self.check_invalid, req, session, auth), page=True)
+        return result if answers(result) else None
+
     async def leave(self, req: HTTPConnection, session: dict) -> Any:
         "Log out of this app, in every window; logins of other apps in the same session stay. A link of another site does not do it"
         if req.scope['method'] in ('GET', 'HEAD') and foreign_link(req.scope, self.app.site.trusted): raise ForeignLink('oauth_leave')
         who = self.granted(session, req.scope.get('root_path', ''))
-        ident, realm = session.pop('auth', None), self._realm(req.scope)
-        gone = {realm, *(o._realm(req.scope) for o in self.app.logins if not (self.named or o.named))}
+        ident, gone = session.pop('auth', None), self._opening(req.scope.get('root_path', ''))
         left = {k: v for k, v in (session.pop(_grants, None) or {}).items() if k not in gone}
         if left: session.update({_grants: left, 'auth': ident if ident in left.values() else [*left.values()][-1]})
         if hasattr(session, 'renew'): session.renew()
-        answer = await answer_of(self.logout, session)
+        answer = await (self.to_login(session) if type(self).logout is Login.logout else answer_of(self.logout, session))
         if who is not None: await self.app.forget(who)
         return answer
 
@@ -196,12 +215,11 @@ class OAuth(LoginPages):
     async def guard(self, req: HTTPConnection, session: dict) -> Any:
         "Let in who is logged in"
         auth = req.scope['auth'] = self.granted(session, req.scope.get('root_path', ''))
-        if auth:
-            same = type(self).check_invalid is Login.check_invalid
-            return None if same else await answer_of(self.check_invalid, req, session, auth)
+        if auth and (found := await self.found_invalid(req, session, auth)) is not True: return found
+        req.scope['auth'] = None
         if req.scope['type'] == 'websocket' or 'text/event-stream' in req.headers.get('accept', ''): return Response('Not logged in', 401)
         if page := wanted_page(req): session['oauth_next'] = page
-        return await answer_of(self.redir_login, session)
+        return await self.to_login(session)
 
     async def answer(self, req: HTTPConnection, session: dict) -> Any:
         "The visitor comes back from the provider"
@@ -218,7 +236,7 @@ class OAuth(LoginPages):
         if isinstance(result, Response | FtResponse) and result.status_code >= 400: return result   # it refuses in its own words
         if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))
-            return await answer_of(self.redir_login, session)
+            return await self.to_login(session)
         session.pop(_key, None)
         self.grant(session, ident, req.scope.get('root_path', ''))
         req.scope['auth'] = ident
@@ -245,16 +263,17 @@ class PostedAnswer(MiddlewareBase):
     def __init__(self, app: ASGIApp, path: str): self.app, self.path = app, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope['type'] != 'http' or scope['method'] != 'POST' or inner_path(scope) != self.path:
-            return await self.app(scope, receive, send)
+        is_posted = scope['type'] == 'http' and scope['method'] == 'POST' and inner_path(scope) == self.path
+        path = quote(scope['path']) if is_posted else ''   # it stands in two headers
+        if not is_local_target(path): return await self.app(scope, receive, send)
         try: body = await read_body(Request(scope, receive), max_body_size=64*1024, max_fields=20)
         except HTTPException as e: return await PlainTextResponse(e.detail, e.status_code)(scope, receive, send)
         fields = {k: v[-1] for k, v in body.fields.items() if v and isinstance(v[-1], str)}
-        response = RedirectResponse(add_query(scope['path'], {k: fields[k] for k in _answer_fields if k in fields}), 303)
+        response = RedirectResponse(add_query(path, {k: fields[k] for k in _answer_fields if k in fields}), 303)
         user = quote(fields.get('user', ''))
         if user and len(user) < 2000:
             secure = scope['scheme'] == 'https'
-            response.set_cookie(_user_cookie, user, max_age=60, path=scope['path'], httponly=True, samesite='lax', secure=secure)
+            response.set_cookie(_user_cookie, user, max_age=60, path=path, httponly=True, samesite='lax', secure=secure)
         await response(scope, receive, send)
 
 # %% ../../nbs/api/app/35_oauth.ipynb #13c33e1e

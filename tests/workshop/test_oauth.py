@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urljoin, urlsplit
 
 import httpx2
 import jwt
@@ -32,7 +32,7 @@ from starlette.responses import (
     Response,
     StreamingResponse,
 )
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -43,6 +43,7 @@ from fasthtml.app.oauth import (
     Auth0AppClient,
     GitHubAppClient,
     GoogleAppClient,
+    Info,
     OAuth,
     OAuthError,
     OpenIDClient,
@@ -364,6 +365,78 @@ def test_check_invalid_is_asked_each_time_and_logout_forgets():
     assert client.get('/').headers['location'] == '/login'
     client.get('/logout')
     assert 'auth' not in client.session
+
+
+def _says(value):
+    "A method that gives `value`, as each kind of function does"
+    async def later(self, *given): return value
+    return {'plain': lambda self, *given: value, 'async': later}
+
+
+class Alone(WebClient):
+    "A client whose provider is a function"
+    base_url = 'https://id.example/auth'
+    def parse_response(self, code, redirect_uri, **kw): return {'access_token': code}
+    def get_info(self, token=None): return Info(sub=token['access_token'])
+
+
+class Welcome(OAuth):
+    "Lets in everybody"
+    def get_auth(self, info, ident, session, state): return self.enter(session)
+
+
+NO_RESPONSE = [None, '', False, True, [], {}]
+
+
+@pytest.mark.parametrize('kind', ['plain', 'async'])
+@pytest.mark.parametrize('value', NO_RESPONSE, ids=repr)
+def test_a_redirect_to_the_login_that_is_forgotten_lets_nobody_in(value, kind, caplog):
+    "Neither into a page nor into a socket, after a logout, or after `get_auth` has refused"
+    forgetful = type('Forgetful', (Door,), {'redir_login': _says(value)[kind], 'get_auth': lambda *given: None})
+    client = Client(shop(Alone('shop'), forgetful), HOME, headers=HTML)
+    assert [client.get(path).headers.get('location') for path in ('/', '/room')] == ['/login', '/login']
+    assert client.get('/news', headers={'accept': 'text/event-stream'}).status_code == 401
+    assert client.get('/login').status_code == 200
+    state = parse_qs(urlsplit(client.get('/login').one('a').attrs['href']).query)['state'][0]
+    assert client.get(f'/redirect?code=ada&state={state}').headers['location'] == '/login'
+    client.session = {'auth': 'ada'}
+    assert 'ada' in client.get('/').text
+    assert client.get('/logout').headers['location'] == '/login' and 'auth' not in client.session
+    assert sum('return Redirect' in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize('kind', ['plain', 'async'])
+@pytest.mark.parametrize(('value', 'seen'), [*((value, 'home of ada') for value in NO_RESPONSE if value is not True),
+                                             (True, '/login'), (P('first confirm'), 'first confirm')], ids=str)
+def test_what_check_invalid_gives_lets_in_or_not(value, seen, kind):
+    client = Client(shop(Named('shop'), type('Asked', (Door,), {'check_invalid': _says(value)[kind]})), HOME, session={'auth': 'ada'})
+    answer = client.get('/')
+    assert answer.status_code in (200, 303) and seen in answer.text + answer.headers.get('location', '')
+    if value is True: assert client.get('/news', headers={'accept': 'text/event-stream'}).status_code == 401
+
+
+def test_check_invalid_of_the_base_class_may_be_asked():
+    class Asks(Door):
+        def check_invalid(self, req, session, auth): return super().check_invalid(req, session, auth)
+    assert 'home of ada' in Client(shop(Named('shop'), Asks), HOME, session={'auth': 'ada'}).get('/').text
+
+
+@pytest.mark.parametrize('named', [False, True], ids=['', 'realm='])
+@pytest.mark.parametrize('order', [('ada', 'bob'), ('bob', 'ada')], ids=' '.join)
+def test_the_last_login_in_a_browser_is_the_one_that_counts(order, named):
+    "Of two logins of one app, in whatever order they were made and used"
+    app = FastHTML(secret_key='k')
+    app.get('/')(lambda auth, session: P(f'{auth} {session["auth"]}'))
+    for name in ('ada', 'bob'):
+        Welcome(app, Alone(name), skip='/ada|/bob|/(in|out)-.*', redir_path=f'/{name}', login_path=f'/in-{name}', logout_path=f'/out-{name}',
+                realm='both' if named else None)
+    client = Client(app, HOME)
+    for name in (*order, order[0]):
+        state = parse_qs(urlsplit(client.get(f'/in-{name}').one('a').attrs['href']).query)['state'][0]
+        client.get(f'/{name}?code={name}&state={state}')
+        assert client.get('/').one('p').text == f'{name} {name}'
+    client.get(f'/out-{order[1]}')
+    assert client.get('/').status_code == 303 and 'oauth_granted' not in client.session
 
 
 CROSS = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
@@ -734,6 +807,47 @@ def test_only_the_answers_own_path_may_be_posted_from_elsewhere():
     assert cookie.startswith('oauth_user=') and 'HttpOnly' in cookie and 'Max-Age=60' in cookie
     assert client.get('/redirect?code=c&state=x').headers['location'] == '/error'
     assert client.session['auth'] == 'ada'
+
+
+TENANTS = ['/a', '/a; Domain=example.com; Max-Age=9;x', '/a"b', '/a\rX: y', '/a b', '/\u20ac', '/a%3Bb', '//evil.example', '/\\evil.example']
+
+
+@pytest.mark.parametrize('tenant', TENANTS, ids=ascii)
+def test_the_path_of_a_posted_answer_begins_no_other_attribute_of_its_cookie(tenant):
+    "The path belongs to whom posts it, below a mount with a parameter. Neither cookie nor redirect leaves it"
+    site = Starlette(routes=[Mount('/{tenant:path}', shop(AppleAppClient('shop', 'key', 'team', 'pem')))])
+    sent = asyncio.run(post_raw(site, f'{tenant}/redirect', b'state=x&code=c&user=%7B%7D'))
+    headers = {name.decode(): value.decode('latin-1') for name, value in sent[0]['headers']}
+    if tenant.startswith('//'):      # an address of another site
+        assert sent[0]['status'] == 405 and not {'location', 'set-cookie'} & set(headers)
+        return
+    [path] = [o for o in headers['set-cookie'].split('; ') if o.lower().startswith('path=')]
+    assert sorted(o.partition('=')[0].lower() for o in headers['set-cookie'].split('; ')) == COOKIE
+    assert unquote(path.partition('=')[2]) == f'{tenant}/redirect'
+    assert urlsplit(headers['location']).path == path.partition('=')[2]
+
+
+COOKIE = ['httponly', 'max-age', 'oauth_user', 'path', 'samesite']
+
+
+async def post_raw(app, path, body):
+    "Post to a path that an HTTP client would tidy up"
+    sent = []
+    scope = {'type': 'http', 'method': 'POST', 'path': path, 'raw_path': quote(path).encode(), 'query_string': b'', 'root_path': '',
+             'headers': [(b'host', b'localhost'), (b'content-type', b'application/x-www-form-urlencoded')], 'server': ('localhost', 80),
+             'client': ('127.0.0.1', 1), 'scheme': 'http', 'http_version': '1.1', 'asgi': {'version': '3.0'}}
+    async def receive(): return {'type': 'http.request', 'body': body, 'more_body': False}
+    async def send(message): sent.append(message)
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize(('trusted', 'status'), [((), 403), (['https://appleid.apple.com'], 303)], ids=['', 'trusted_origins='])
+def test_a_posted_answer_of_a_mounted_app_needs_the_trust_of_the_app_around_it(trusted, status):
+    site = FastHTML(secret_key='x' * 32, trusted_origins=trusted)
+    site.mount('/shop', shop(AppleAppClient('shop', 'key', 'team', 'pem')))
+    cross = {'origin': 'https://appleid.apple.com', 'sec-fetch-site': 'cross-site'}
+    assert Client(site, HOME).post('/shop/redirect', headers=cross, data={'state': 'x', 'code': 'c'}).status_code == status
 
 
 @pytest.mark.parametrize('body', [dict(content=b'x' * 70_000), dict(content=b'&' * 500), dict(files={'a': b'b'}),
