@@ -83,7 +83,7 @@ class Login:
         ident: Any,             # Who it is
         root: str = '',         # Where the app is mounted
     ) -> dict:                  # The session
-        "Note that this login has let the user in, and nobody else into the same app"
+        "Note that this login has let the user in; they take the place of another user of the same app"
         own, *others = self._opening(root)
         session['auth'] = ident
         session[_grants] = {k: v for k, v in (session.get(_grants) or {}).items() if k not in others} | {own: ident}
