@@ -428,8 +428,8 @@ def test_the_last_login_in_a_browser_is_the_one_that_counts(order, named):
     app = FastHTML(secret_key='k')
     app.get('/')(lambda auth, session: P(f'{auth} {session["auth"]}'))
     for name in ('ada', 'bob'):
-        Welcome(app, Alone(name), skip='/ada|/bob|/(in|out)-.*', redir_path=f'/{name}', login_path=f'/in-{name}', logout_path=f'/out-{name}',
-                realm='both' if named else None)
+        Welcome(app, Alone(name), skip='/ada|/bob|/(in|out)-.*', redir_path=f'/{name}', login_path=f'/in-{name}',
+                logout_path=f'/out-{name}', realm='both' if named else None)
     client = Client(app, HOME)
     for name in (*order, order[0]):
         state = parse_qs(urlsplit(client.get(f'/in-{name}').one('a').attrs['href']).query)['state'][0]
@@ -809,7 +809,8 @@ def test_only_the_answers_own_path_may_be_posted_from_elsewhere():
     assert client.session['auth'] == 'ada'
 
 
-TENANTS = ['/a', '/a; Domain=example.com; Max-Age=9;x', '/a"b', '/a\rX: y', '/a b', '/\u20ac', '/a%3Bb', '//evil.example', '/\\evil.example']
+TENANTS = ['/a', '/a; Domain=example.com; Max-Age=9;x', '/a"b', '/a\rX: y', '/a b', '/\u20ac', '/a%3Bb', '//evil.example',
+           '/\\evil.example']
 
 
 @pytest.mark.parametrize('tenant', TENANTS, ids=ascii)
