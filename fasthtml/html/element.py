@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from fasthtml.html.attributes import (
     _attr, _classes, _drawing, _final, _holds_script_url, _learn, _link_attrs, _prefix, _svg_names, _value, _written, attrmap_x,
-    check_name, refuse_unfinished, safe_url, selector_of,
+    check_name, client_text, is_client_data, refuse_unfinished, safe_url, selector_of,
 )
 from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc
 from .attributes import plain_json as plain_json
@@ -148,7 +148,7 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
                 todo += [(it, direct), (bounded(x), direct and type(x) is tuple)]
                 if len(todo) > 2 * _deepest: raise ValueError(_endless)
                 break
-            elif isinstance(x, Mapping) and not any(hasattr(type(x), o) for o in _drawing):
+            elif isinstance(x, Mapping) and not is_client_data(x) and not any(hasattr(type(x), o) for o in _drawing):
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 if wrong := [k for k in x if not isinstance(k, str)]:
                     raise TypeError(f"A dict among the children gives attributes, whose names are text; got {wrong[0]!r} in {str(x)[:60]}.")
@@ -718,6 +718,7 @@ def _other(c: Any) -> Any:
     if is_raw_text(cls): return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
+    if isinstance(c, Mapping) and is_client_data(c): return esc(client_text(c))
     if isinstance(c, Mapping) and not _figure(c):
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
     if _is_group(c): return c

@@ -22,6 +22,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from ..html.attributes import ClientDict
 from .texts import Text
 
 # %% ../../nbs/api/http/10_casts.ipynb #b84a0689
@@ -406,6 +407,6 @@ def dict_cast(key: Cast, value: Cast) -> Cast:
     "An object whose keys and values have one type each"
     def each(obj):
         if not isinstance(obj, Mapping): raise ValueError
-        return {key(k): value.of(v) for k, v in obj.items()}
+        return ClientDict({key(k): value.of(v) for k, v in obj.items()})
     def fit(obj): return _sum_of((fit_of(value, v) for v in obj.values()), len(obj)) if isinstance(obj, Mapping) else None
     return Cast(each, Text('object'), fit=fit if value.fit else None)

@@ -20,6 +20,7 @@ from functools import cache, lru_cache, reduce
 from types import SimpleNamespace
 from typing import Annotated, Any, Union
 
+from ..html.attributes import ClientDict
 from .casts import (
     MAX_FAULTS, BadValue, Cast, Fault, any_cast, describe_value, either, is_blank, join_path, literal_cast, scalars, short_key)
 from .hints import is_library
@@ -38,7 +39,7 @@ def pydantic_cast(
     adapter = TypeAdapter(annotation)
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        try: return adapter.validate_python(value)
+        try: return _as_sent(adapter.validate_python(value))
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
 
@@ -82,6 +83,20 @@ def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[
     return [Fault(path, either(expected), got) for path, (expected, got) in found.items()]
 
 
+
+# %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
+def _as_sent(value: Any) -> Any:
+    "What pydantic has made, with a `ClientDict` for each dict in it, as they were before"
+    kind = type(value)
+    if kind is dict: return ClientDict({k: v if type(v) in scalars else _as_sent(v) for k, v in value.items()})
+    if kind is tuple: return tuple(map(_as_sent, value))
+    if kind is list: parts, inside = value, enumerate(value)
+    elif hasattr(kind, '__pydantic_fields__') and hasattr(value, '__dict__'): parts, inside = (own := value.__dict__), own.items()
+    else: return value
+    for k, v in inside:
+        if type(v) not in scalars: parts[k] = _as_sent(v)
+    if getattr(value, '__pydantic_extra__', None): object.__setattr__(value, '__pydantic_extra__', _as_sent(value.__pydantic_extra__))
+    return value
 
 # %% ../../nbs/api/http/12_models.ipynb #131ef112
 _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`
@@ -414,7 +429,7 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
     limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
     def check(value):
-        try: return msgspec.convert(value, annotation, strict=False)
+        try: return _as_sent(msgspec.convert(value, annotation, strict=False))
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own
             raise BadValue(limits, value) from e

@@ -17,11 +17,12 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, get_origin
 
 from starlette.applications import Starlette
-from starlette.datastructures import FormData, State
+from starlette.datastructures import FormData, State, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from .casts import BadValue, Cast, Fault, is_blank, join_path, scalars
+from .casts import MAX_FAULTS, BadValue, Cast, Fault, is_blank, join_path, scalars, short_key
+from ..html.attributes import ClientDict
 from ..html.element import FT, ft
 from ..html.htmx import HtmxHeaders
 from .paths import warn_caller
@@ -190,7 +191,7 @@ def _data_getter(name: str, cast: Cast, make: Callable[[], Any] | None, source: 
     def get(src):
         if source in ('', 'body') and src.body and isinstance(src.body.json, list):
             raise _Refused([FieldError(name, 'body', Text('object'), Text('got_list'))])
-        data = dict(take(src))
+        data = ClientDict(take(src))
         if not data and make: return make()
         try: return cast(data)
         except BadValue as e: raise _Refused(_errors_of(e, name, source or 'body')) from e
@@ -239,6 +240,17 @@ def _last_event_id(src: Source) -> str | None:
     found = src.header('last-event-id', b'last-event-id')
     return found[-1] if found else None
 
+def _form_data(src: Source) -> FormData:
+    "The form, which has texts and files alone: of JSON, what a `str` takes"
+    pairs, faults = [], []
+    for name, values in src.body.fields.items() if src.body else ():
+        for v in values:
+            try: pairs.append((name, v if isinstance(v, UploadFile) else scalars[str](v)))
+            except BadValue as e: faults += _errors_of(e, short_key(name), 'body')
+        if len(faults) >= MAX_FAULTS: break
+    if faults: raise _Refused(faults[:MAX_FAULTS])
+    return FormData(pairs)
+
 _specials: Mapping[str, Getter] = MappingProxyType({
     'request': lambda src: src.conn, 'ws': lambda src: src.conn, 'session': lambda src: src.conn.session,
     'scope': lambda src: src.scope, 'auth': lambda src: src.scope.get('auth'),
@@ -250,8 +262,7 @@ _supplied = frozenset(('api', 'hdrs', 'ftrs', 'htmlkw', 'bodykw'))      # the ca
 _classes = ((HtmxHeaders, 'htmx'), (Starlette, 'app'), (HTTPConnection, 'request'), (State, 'state'), (Errors, 'errors'))
 _wholes: dict[type, Getter] = {   # classes that hold whatever came
     SimpleNamespace: lambda src: SimpleNamespace(**src.data),
-    FormData: lambda src: FormData([(k, o) for k, v in (src.body.data if src.body else {}).items()
-                                    for o in (v if isinstance(v, list) else [v])]),
+    FormData: _form_data,
 }
 special_names = (*_specials, *sorted(_supplied))
 _mistaken = {'session': 'the session', 'request': 'the request', 'ws': 'the socket', 'auth': 'what a guard has found out',

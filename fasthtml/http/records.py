@@ -17,12 +17,14 @@ from numbers import Number
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TypeVar, Union
 
+from ..html.attributes import ClientDict
 from .casts import (
     Cast, any_cast, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number, tuple_cast, union_cast)
 from .models import (
     annotated_cast, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
-from .record_fields import (
-    Record, constructor_needs, is_record, keys_apart, list_kinds, make_member, mapping_kinds, record_cast, spellings, type_hints)
+from fasthtml.http.record_fields import (
+    Record, constructor_needs, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds, record_cast, spellings,
+    type_hints)
 from .texts import Text
 
 # %% ../../nbs/api/http/13_records.ipynb #58218b40
@@ -42,7 +44,8 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     if hasattr(cls, '__pydantic_validator__'): members = tuple(map(shallow, members))
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
-        return record_cast(Record(cls, members, lambda values: cls(**defaults | values), lambda values: cls(**defaults | values)))
+        made = ClientDict if is_typed_dict(cls) else cls
+        return record_cast(Record(cls, members, lambda values: made(**defaults | values), lambda values: made(**defaults | values)))
     def draft(values):
         try: return cls(**{n: None for n, required in needed.items() if required} | values)
         except Exception: return SimpleNamespace(**{attribute[n]: v for n, v in values.items()})  # which a form reads

@@ -32,6 +32,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.routing import NoMatchFound
 from starlette.types import Message, Receive
 
+from ..html.attributes import ClientDict
 from ..html.htmx import HtmxHeaders
 from .threads import in_turn
 from .texts import Text
@@ -290,7 +291,7 @@ def parse_cookies(
     "The cookies of a request; HTTPException 431 if there are too many"
     if len(text) > _MAX_COOKIE_BYTES or text.count(';') >= _MAX_COOKIES:
         raise HTTPException(431, Text('cookies', n=_MAX_COOKIES, limit=_MAX_COOKIE_BYTES))
-    out = {}
+    out = ClientDict()
     for pair in text.split(';'):
         name, sign, value = pair.partition('=')
         if not sign: name, value = '', name
@@ -315,7 +316,7 @@ class Body:
     def data(self) -> dict[str, Any]:
         "One value per field; a list where there are several"
         if isinstance(self.json, dict): return self.json
-        return {k: v[0] if len(v) == 1 else list(v) for k, v in self.fields.items()}
+        return ClientDict({k: v[0] if len(v) == 1 else list(v) for k, v in self.fields.items()})
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -425,7 +426,7 @@ def _whole(digits: str) -> int:
 class _Careful(json.JSONDecoder):
     "A decoder in Python, for one text: it counts values and levels, and other threads run meanwhile"
     def __init__(self):
-        super().__init__(parse_constant=_no_constant, parse_int=_whole)
+        super().__init__(object_hook=ClientDict, parse_constant=_no_constant, parse_int=_whole)
         self.values = self.depth = 0
         self.parse_string, self.parse_array, self.parse_object = self.one_string, self.one_array, self.one_object
         self.scan_once = json.scanner.py_make_scanner(self)
@@ -464,7 +465,7 @@ class _Careful(json.JSONDecoder):
         return one
 
 # %% ../../nbs/api/http/10_requests.ipynb #94ff9907
-_scan = json.JSONDecoder(parse_constant=_no_constant).scan_once  # `json.loads` would make a decoder each time
+_scan = json.JSONDecoder(object_hook=ClientDict, parse_constant=_no_constant).scan_once  # `json.loads` would make a decoder each time
 _many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
 
 def _loads(text: str) -> Any:
@@ -514,7 +515,7 @@ def _flat(obj: Mapping) -> Mapping:
     "What betas of htmx 4 nested in `body` or `values` comes after flat names"
     if 'body' not in obj and 'values' not in obj: return obj
     parts = [obj[k] for k in ('body', 'values') if isinstance(obj.get(k), dict)]
-    return {k: v for part in (*parts, obj) for k, v in part.items()}
+    return ClientDict({k: v for part in (*parts, obj) for k, v in part.items()})
 
 def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     "An array is the list of a field's values; a tuple holds the only one, or none for null"
@@ -668,8 +669,8 @@ class FrameBody(Body):
     ):
         try: obj = _loads(text)
         except (ValueError, RecursionError): obj = parse_json(text) or None   # raises, with a reason, unless there is nothing
-        if type(obj) is not dict: raise BadJson(Text('message_object'))
-        key = 'HEADERS' if type(obj.get('HEADERS')) is dict else 'headers' if type(obj.get('headers')) is dict else ''
+        if not isinstance(obj, dict): raise BadJson(Text('message_object'))
+        key = next((k for k in ('HEADERS', 'headers') if isinstance(obj.get(k), dict)), '')
         self._found, self._said = None, obj.pop(key) if key else _EMPTY
         if 'body' in obj or 'values' in obj: obj = _flat(obj)
         self.raw, self.kind, self.json, self.size, self.fields = text.encode(), 'json', obj, 0, (fields := {})

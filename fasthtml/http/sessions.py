@@ -31,6 +31,7 @@ from starlette.datastructures import MutableHeaders, Secret
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..html.attributes import client_json
 from .requests import parse_cookies
 from .security import is_token, one_line
 from .session_stores import SessionStore, Stored, atomic, session_store, warn_if_shared
@@ -160,7 +161,7 @@ def decode_session(
     cookie: str | None = 'session_', # Name of the cookie; None: as Starlette's own middleware signs
 ) -> dict:                           # The session; empty if the signature is wrong or too old
     "Read a session cookie"
-    return json.loads(Signing(secret_key, cookie).open(value, max_age)[0] or '{}')
+    return client_json(Signing(secret_key, cookie).open(value, max_age)[0] or '{}')
 
 # %% ../../nbs/api/http/12_sessions.ipynb #313877b4
 class Session(dict):
@@ -189,7 +190,7 @@ class Session(dict):
         if self._source is None: return
         source, self._source = self._source, None
         self._before = source()
-        if self._before: dict.update(self, json.loads(self._before))
+        if self._before: dict.update(self, client_json(self._before))
 
     def changed(self) -> bool:
         "Whether it differs from what came in"
@@ -489,7 +490,7 @@ async def leave(self: _Keeper, now: Mapping[str, str]) -> None:
     for name, text in found.values.items():
         added = name not in before and name not in session
         other = name in session and name not in changed and before.get(name, text) != text
-        if added or other: dict.update(session, {name: json.loads(text)})
+        if added or other: dict.update(session, {name: client_json(text)})
     self.forget('')
 
 # %% ../../nbs/api/http/12_sessions.ipynb #5ba6769b

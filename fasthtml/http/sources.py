@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from ..html.attributes import ClientDict
 from .requests import Body, Request, parse_cookies, query_fields
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
@@ -101,7 +102,7 @@ class Source:
     @property
     def data(self) -> dict[str, Any]:
         "Everything that was sent: the query, over it the body, over it the path"
-        out = {k: v[0] if len(v) == 1 else list(v) for k, v in self.query.items()}
+        out = ClientDict({k: v[0] if len(v) == 1 else list(v) for k, v in self.query.items()})
         if self.body: out.update(self.body.data)
         out.update(self.path)
         return out

@@ -23,6 +23,7 @@ from typing import Any
 # %% ../../nbs/api/realtime/24_presence.ipynb #d330dd3b
 from fastcore.basics import patch
 
+from ..html.attributes import client_json
 from ..html.element import esc
 from ..http.responses import inert, json_text
 from .channels import Channel, MemoryBroker
@@ -263,7 +264,7 @@ def _due(self: Presence, now: float) -> list[tuple]:
 @patch
 def deliver(self: Presence, message: Message, channel: Channel) -> bool:
     "A record has come"
-    try: record = json.loads(message.text)
+    try: record = client_json(message.text)
     except ValueError: return True
     self._silent.pop(record['by'], None)
     if record['by'] == self.me:

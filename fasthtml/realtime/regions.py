@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #8dbc0099
+from ..html.attributes import client_json
 from ..html.element import FT, csp_nonce, esc, fence, nonced, to_html, to_node
 from ..http.casts import BadValue
 from ..http.pages import using_nonce
@@ -40,7 +41,7 @@ def as_json(
     value: Any, # An argument of a region: a number, text, date, Enum, dataclass ...
 ) -> Any:       # The same as JSON has it: text, numbers, lists and mappings
     "An argument in the form in which it travels"
-    return json.loads(json.dumps(value, default=_plain_member, allow_nan=False))
+    return client_json(json.dumps(value, default=_plain_member, allow_nan=False))
 
 def canonical_json(
     value: Any, # What `as_json` gives
@@ -123,7 +124,7 @@ class Signature:
 
     def arguments(self, key: str) -> dict[str, Any]:
         "The arguments that a key was made of"
-        return self.convert(json.loads(key[len(self.name):]))
+        return self.convert(client_json(key[len(self.name):]))
 
 def name_of(key: str) -> str:
     "The name of the region that a key belongs to"

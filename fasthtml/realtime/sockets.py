@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #ec9f722f
+from ..html.attributes import client_json
 from ..http.requests import Connection as Request
 from .connections import Connection, from_elsewhere
 from .servers import is_gone
@@ -103,7 +104,7 @@ class Socket(Request, WebSocket):
     conn_is_there: asyncio.Event | None = None    # Set when a plain `conn` has returned or sent something
     own_close: tuple[int, str] | None = None      # What we have closed with, or are closing
     closing: asyncio.Future | None = None         # Done when the program's `ws.close()` returns
-    receive_text, receive_bytes, receive_json = map(_reading, (WebSocket.receive_text, WebSocket.receive_bytes, WebSocket.receive_json))
+    receive_text, receive_bytes = map(_reading, (WebSocket.receive_text, WebSocket.receive_bytes))
     def __init__(self,
         scope: Scope,
         receive: Receive,
@@ -115,6 +116,13 @@ class Socket(Request, WebSocket):
         for name in '_receive', '_send': vars(self).pop(name, None)   # the class has them: no object need know itself
         self.connection = Connection(scope, send, encode_frame, _frame, slow=slow, max_pending=max_pending, reads=True)
         self.from_server, self._to_server = receive, send
+
+    async def receive_json(self,
+        mode: str = 'text', # Kind of message; else 'binary'
+    ) -> Any:
+        "The next message as JSON"
+        if mode not in ('text', 'binary'): raise RuntimeError(f"mode={mode!r} is no kind of message. Write 'text' or 'binary'.")
+        return client_json(await self.receive_text() if mode == 'text' else (await self.receive_bytes()).decode())
 
     @property
     def info(self) -> Any:

@@ -186,3 +186,25 @@ def test_a_place_to_go_to_runs_nothing_whatever_htmx_reads_in_it(htmx, page):
         with page.expect_response(lambda response: '/go?' in response.url): page.click('#go')
     with served(app) as server:
         for how, n in sent.values(): assert not hit(page, f'{server.url}/?how={how}&n={n}', click, 0), (how, LOCATIONS[n][:60])
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_an_object_that_a_visitor_has_stored_is_text_and_does_nothing(htmx, page):
+    sent = {'onfocus': 'window.hit = 1', 'autofocus': True, 'tabindex': '0', 'hx-post': '/promote', 'hx-trigger': 'load'}
+    app, book, promoted = FastHTML(htmx=htmx, secret_key='k'), [], []
+
+    @app.post('/sign')
+    def sign(data): book.append(data['text'])
+
+    @app.get('/')
+    def home(): return Titled('Guest book', Ul(*[Li(B(text)) for text in book]))
+
+    @app.post('/promote')
+    def promote(): promoted.append(1)
+
+    @app.get('/beside')
+    def beside(): return 'x'
+    Client(app).post('/sign', json={'text': sent})
+    with served(app) as server:
+        assert not hit(page, server.url, lambda: None) and not promoted
+        assert json.loads(page.inner_text('b')) == sent

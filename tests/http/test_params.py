@@ -35,6 +35,7 @@ from starlette.testclient import TestClient
 from typing_extensions import TypeAliasType
 
 from fasthtml.common import FastHTML
+from fasthtml.html.attributes import ClientDict
 from fasthtml.html.htmx import HtmxHeaders
 from fasthtml.http.casts import BadValue
 from fasthtml.http.params import (
@@ -141,7 +142,7 @@ class PointMapping(dict):
 
 RECORDS = [
     (Point, Point(1)),
-    (PointDict, {'x': 1}),
+    (PointDict, ClientDict(x=1)),
     (PointTuple, PointTuple(1)),
     (PointSpace, PointSpace(x=1, y=5)),
     (PointModel, PointModel(x=1)),
@@ -831,7 +832,7 @@ JSON = [
     (Decimal, 1.5, Decimal('1.5')),
     (Optional[int], None, None),  # noqa: UP045
     (list[int | None], [1, None], [1, None]),
-    (Any, {'a': 1}, {'a': 1}),
+    (Any, {'a': 1}, ClientDict(a=1)),
     (Level, 2, Level.high),
     (Literal[1, 'a'], 1, 1),
 ]

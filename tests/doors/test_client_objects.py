@@ -1,0 +1,413 @@
+"""An object that a client sent is never taken for attributes, whichever way it came in and wherever an element gets it.
+
+`WAYS` is every way in which a handler gets what a client sent; `SINKS` every place of an element that takes children. Each value of each
+way is shown in each place, and an HTML5 parser finds the text of it, and no attribute that the client has named.
+"""
+import copy
+import json
+import pickle
+from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
+from typing import Annotated, Any, TypedDict
+from urllib.parse import urlencode
+
+import msgspec
+import pydantic
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from starlette.datastructures import FormData
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import RedirectResponse
+
+from fasthtml.common import (
+    AX,
+    FT,
+    H1,
+    A,
+    CheckboxX,
+    Div,
+    FastHTML,
+    Form,
+    Fragment,
+    HxPartial,
+    Input,
+    Label,
+    Li,
+    Option,
+    P,
+    Script,
+    Select,
+    Table,
+    Td,
+    Textarea,
+    Titled,
+    Tr,
+    Ul,
+    fill_form,
+    ft,
+    ft_hx,
+    to_xml,
+)
+from fasthtml.html.attributes import ClientDict
+from fasthtml.html.render import iter_chunks
+from fasthtml.pico import Grid
+from fasthtml.realtime.regions import Signature
+from fasthtml.testing import Client
+
+RUNS = 'alert(1)'
+EVIL = {'onfocus': RUNS, 'autofocus': True, 'tabindex': '0', 'style': 'position:fixed', 'href': '/evil', 'hx-post': '/evil', 'id': 'evil'}
+NAMES = EVIL.keys() - {'href', 'id'}
+SENT = {'title': EVIL, 'tags': [EVIL], 'text': json.dumps({'deep': EVIL})}
+
+WAYS = {}
+
+
+def way(f):
+    "`f(app, keep)` adds the handler `/x`, which gives `keep` what it got"
+    WAYS[f.__name__] = f
+    return f
+
+
+@way
+def all_data(app, keep):
+    @app.post('/x')
+    def x(data): keep(data, data['title'], *data['tags'])
+
+
+@way
+def a_dict(app, keep):
+    @app.post('/x')
+    def x(d: dict): keep(d, d['title'], d.copy(), d | {'more': 1}, {'more': 1} | d, *d['tags'])
+
+
+@way
+def copies(app, keep):
+    @app.post('/x')
+    def x(data): keep(copy.copy(data), copy.deepcopy(data)['title'], pickle.loads(pickle.dumps(data))['title'], {**data}['title'])
+
+
+@way
+def a_dict_of_anything(app, keep):
+    @app.post('/x')
+    def x(d: dict[str, Any]): keep(d, d['title'], *d['tags'])
+
+
+@way
+def a_dict_of_lists(app, keep):
+    @app.post('/x')
+    def x(d: dict[str, list]): keep(d, *d['tags'])
+
+
+@way
+def a_namespace(app, keep):
+    @app.post('/x')
+    def x(o: SimpleNamespace): keep(o.title, *o.tags)
+
+
+@way
+def anything(app, keep):
+    @app.post('/x')
+    def x(title: Any, tags: object): keep(title, *tags)
+
+
+@way
+def a_list(app, keep):
+    @app.post('/x')
+    def x(tags: list, title: list[Any]): keep(*tags, *title)
+
+
+@way
+def a_field_that_is_a_dict(app, keep):
+    @app.post('/x')
+    def x(title: dict | None, tags: list[dict]): keep(title, *tags)
+
+
+@way
+def one_of_two(app, keep):
+    @app.post('/x')
+    def x(title: str | dict): keep(title)
+
+
+@way
+def a_dataclass(app, keep):
+    @dataclass
+    class Note:
+        title: object = None
+        tags: list = field(default_factory=list)
+
+    @app.post('/x')
+    def x(note: Note): keep(note.title, *note.tags, asdict(note)['title'])
+
+
+@way
+def a_typed_dict(app, keep):
+    class Focus(TypedDict):
+        onfocus: str
+
+    @app.post('/x')
+    def x(tags: list[Focus]): keep(*tags)
+
+
+@way
+def a_model(app, keep):
+    class Note(pydantic.BaseModel):
+        title: Any
+        tags: list[dict]
+        text: pydantic.Json
+
+    @app.post('/x')
+    def x(note: Note): keep(note.title, *note.tags, note.text['deep'])
+
+
+@way
+def a_model_of_objects(app, keep):
+    class Note(pydantic.BaseModel, extra='allow'):
+        title: dict[str, Any]
+        tags: tuple[pydantic.JsonValue, ...]
+
+    @app.post('/x')
+    def x(note: Note): keep(note.title, *note.tags, note.text, note.model_extra)
+
+
+@way
+def a_root_model(app, keep):
+    class Titles(pydantic.RootModel[dict[str, Any]]): pass
+
+    @app.post('/x')
+    def x(title: Titles): keep(title.root)
+
+
+@way
+def a_struct(app, keep):
+    class Note(msgspec.Struct):
+        title: dict
+        tags: Annotated[list[dict], msgspec.Meta(min_length=1)]
+
+    @app.post('/x')
+    def x(note: Note): keep(note.title, *note.tags)
+
+
+@way
+def the_request(app, keep):
+    @app.post('/x')
+    async def x(request):
+        sent = await request.json()
+        keep(sent, sent['title'], *sent['tags'])
+
+
+@way
+def a_request_of_starlette(app, keep):
+    @app.post('/x')
+    async def x(req: StarletteRequest): keep((await req.json())['title'])
+
+
+@way
+def a_guard(app, keep):
+    async def guard(req): keep((await req.json())['title'])
+
+    @app.post('/x', before=guard)
+    def x(): return 'ok'
+
+
+@way
+def the_session(app, keep):
+    @app.post('/x')
+    def x(session, data):
+        session['title'] = data['title']
+        return RedirectResponse('/y', 303)
+
+    @app.get('/y')
+    def y(session): keep(session['title'])
+
+
+
+@way
+def a_frame(app, keep):
+    @app.ws('/ws')
+    def on(data):
+        keep(data, data['title'], *data['tags'])
+        return P('done')
+
+
+@way
+def a_parameter_of_a_frame(app, keep):
+    @app.ws('/ws')
+    def on(title: Any, tags: list):
+        keep(title, *tags)
+        return P('done')
+
+
+@way
+def a_frame_that_is_read(app, keep):
+    @app.ws('/ws')
+    async def on(ws):
+        keep((await ws.receive_json())['title'])
+        return P('done')
+
+
+@way
+def a_form_of_starlette(app, keep):
+    @app.post('/x')
+    async def x(request):
+        keep(request.query_params, request.cookies, await request.form())
+
+    return dict(form=True)
+
+
+@way
+def names_of_a_form(app, keep):
+    @app.post('/x')
+    def x(data, form: FormData, d: dict): keep(data, form, d)
+
+    return dict(form=True)
+
+
+FORM = {'onfocus': RUNS, 'tabindex': '0', 'style': 'position:fixed', 'hx-post': '/evil'}
+
+
+def got_by(name):
+    "What a handler of this way has got"
+    got = []
+    app = FastHTML(secret_key='k' * 32)
+    options = WAYS[name](app, lambda *values: got.extend(values)) or {}
+    client = Client(app)
+    if options.get('form'):
+        client.cookies.set('onfocus', RUNS)
+        client.post('/x?' + urlencode(FORM), data=FORM)
+    elif 'frame' not in name:
+        client.post('/x', json=SENT)
+        if 'session' in name: client.get('/y')
+    else:
+        with client.ws('/ws') as ws:
+            for _ in range(1 + ('read' in name)): ws.send(SENT)
+            ws.receive()
+    return got
+
+
+SINKS = {
+    'element': lambda v: P(v),
+    'beside text': lambda v: P('You wrote: ', v),
+    'beside attributes': lambda v: A(v, href='/safe', hx_get='/x'),
+    'named': lambda v: Label(v, id='label'),
+    'field': lambda v: Textarea(v, name='t'),
+    'choice': lambda v: Select(Option(v)),
+    'script': lambda v: Script(v),
+    'list': lambda v: Ul([Li('a'), v]),
+    'tuple': lambda v: Div((v, v)),
+    'generator': lambda v: Div(o for o in [v]),
+    'map': lambda v: Ul(map(Li, [v])),
+    'map of several': lambda v: Ul(*map(Li, ['a', v])),
+    'ft': lambda v: ft('x-y', v),
+    'ft_hx': lambda v: ft_hx('div', v, hx_get='/x'),
+    'FT': lambda v: FT('div', (v,)),
+    'call': lambda v: Div(cls='x')(v),
+    'set': lambda v: Div('a').set(v),
+    'item': lambda v: replaced(Div('a'), v),
+    'children': lambda v: with_children(Div('a'), v),
+    'Fragment': lambda v: Fragment(v, Div('a')),
+    'Titled': lambda v: Titled('Page', v),
+    'title': lambda v: Titled(v),
+    'AX': lambda v: AX(v, '/x'),
+    'CheckboxX': lambda v: CheckboxX(label=v),
+    'HxPartial': lambda v: HxPartial(v, hx_target='#a'),
+    'Grid': lambda v: Grid(v, 'a'),
+    'table': lambda v: Table(Tr(Td(v))),
+    'copy': lambda v: copy.deepcopy(Div(P(v))),
+    'fill_form': lambda v: fill_form(Form(P(v), Input(name='a')), {}),
+    'alone': lambda v: (H1('a'), v),
+    'out of band': lambda v: (P('a'), Tr(Td(v), hx_swap_oob='true', id='row')),
+}
+
+
+def replaced(el, v):
+    el[0] = v
+    return el
+
+
+def with_children(el, v):
+    el.children = [v]
+    return el
+
+
+def check(html, value, where):
+    tree = LexborHTMLParser(html)
+    names = {k for node in tree.css('*') for k in node.attributes}
+    assert not names & NAMES, (where, html)
+    assert not tree.css('[href="/evil"], [id=evil]'), (where, html)
+    assert RUNS in ''.join(node.text(deep=False) for node in tree.css('*')) or 'partial' in where and RUNS in html, (where, html)
+
+
+@pytest.mark.parametrize('name', WAYS)
+def test_what_a_client_sent_is_text_in_every_place_of_an_element(name):
+    got = got_by(name)
+    assert got
+    for value in got:
+        for where, sink in SINKS.items():
+            page = sink(value)
+            shown = page if isinstance(page, tuple) else (page,)
+            for html in (to_xml(page), to_xml(page, indent=False), ''.join(iter_chunks(*shown))): check(html, value, (where, value))
+
+
+@pytest.mark.parametrize('argument', [False, True], ids=['kept by the program', 'as an argument'])
+def test_a_region_shows_it_as_text(argument):
+    app, kept = FastHTML(secret_key='k' * 32), []
+
+    @app.live
+    def notes(title: Any = None): return Ul(*[Li(title or o) for o in kept])
+
+    @app.post('/x')
+    def x(data): kept.append(data['title'])
+
+    @app.get('/')
+    def home(): return Titled('Notes', notes(title=kept[0]) if argument else notes())
+    client = Client(app)
+    client.post('/x', json=SENT)
+    check(client.get('/').text, kept[0], 'region')
+
+
+def test_the_argument_of_a_region_is_text_after_each_journey():
+    def region(options: dict): ...
+    signature = Signature(region, 'region')
+    values, _ = signature.bind((), {'options': EVIL})
+    for options in (values['options'], signature.arguments(signature.key(values))['options']): check(to_xml(P(options)), options, 'region')
+
+
+def test_what_a_program_writes_is_still_attributes():
+    assert to_xml(Div({'@click': 'go()'}, 'a'), indent=False) == '<div @click="go()">a</div>'
+    assert to_xml(Div(**ClientDict(title='a')), indent=False) == '<div title="a"></div>'
+    with pytest.raises(TypeError, match='not content'): to_xml({'a': 1})
+
+
+def test_an_object_is_data_for_all_others():
+    app = FastHTML(secret_key='k' * 32)
+
+    @app.post('/x')
+    def x(data): return data['title']
+
+    @app.post('/xs')
+    def xs(data): return data['tags']
+    client = Client(app)
+    assert client.post('/x', json=SENT).json() == EVIL and client.post('/xs', json=SENT).json() == [EVIL]
+    value = got_by('all_data')[1]
+    assert isinstance(value, dict) and value == EVIL and repr(value) == repr(EVIL) and json.dumps(value) == json.dumps(EVIL)
+    assert json.loads(msgspec.json.encode(value)) == json.loads(pydantic.TypeAdapter(Any).dump_json(value)) == EVIL
+    assert msgspec.convert(value, dict[str, Any]) == pydantic.TypeAdapter(dict[str, Any]).validate_python(value) == EVIL
+    for same in (copy.copy(value), copy.deepcopy(value), value.copy(), pickle.loads(pickle.dumps(value))):
+        assert type(same) is ClientDict and same == EVIL
+
+
+def test_what_json_cannot_say_is_text_too():
+    value = ClientDict({(1, 2): object, 'a': b'\xff'})
+    assert 'object' in to_xml(P(value))
+
+
+@pytest.mark.parametrize('sent, status', [
+    ({'a': 'x', 'b': ['y', 1.5], 'c': None}, 200), *[({'a': o}, 400) for o in ({'x': 1}, [{'x': 1}], [['x']], True)]])
+def test_a_form_has_texts_and_files_only(sent, status):
+    app, got = FastHTML(secret_key='k' * 32), []
+
+    @app.post('/x')
+    def x(form: FormData): got.extend(form.multi_items())
+    response = Client(app).post('/x', json=sent)
+    assert response.status_code == status
+    assert got == ([('a', 'x'), ('b', 'y'), ('b', '1.5')] if status == 200 else [])
