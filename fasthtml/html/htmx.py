@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['hx_attrs_4only', 'hx_attrs', 'js_evts', 'hx_evts_4only', 'hx_evts', 'js_evt_attrs', 'hx_evt_attrs', 'evt_attrs',
-           'Swap', 'hx_attrs_annotations', 'hx_attrs_only', 'hx_evts_only', 'htmx_hdrs', 'htmx_resps', 'assets',
-           'htmx_exts', 'HtmxHeaders', 'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders', 'Asset',
-           'UnknownName', 'AssetUrl', 'asset_url', 'Extensions']
+           'Swap', 'hx_attrs_annotations', 'hx_attrs_only', 'hx_evts_only', 'longest_header', 'htmx_hdrs', 'htmx_resps',
+           'assets', 'htmx_exts', 'HtmxHeaders', 'wants_fragment', 'safe_address', 'HttpHeader', 'HtmxResponseHeaders',
+           'Asset', 'UnknownName', 'AssetUrl', 'asset_url', 'Extensions']
 
 # %% ../../nbs/api/html/02_htmx.ipynb #b6d9467a
 import difflib, functools, json, re
@@ -111,8 +111,11 @@ class HtmxHeaders:
             res.trigger = res.trigger or _id_of(res.source)
         return res
 
+longest_header = 16 * 1024   # Characters of what is decoded; a longer header is as if it had not come
+
 def _header(headers: Mapping[str, str], name: str) -> str | None:
     v = headers.get(name.lower())
+    if v and len(v) > longest_header: return None
     return unquote(v) if v and f'{name}-URI-AutoEncoded'.lower() in headers else v
 
 def _id_of(v: str | None) -> str | None:

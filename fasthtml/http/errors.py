@@ -224,7 +224,7 @@ class ErrorTable:
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)
-            await send_response(response, scope, receive, send, count=False)
+            await send_response(response, scope, receive, send, is_error=True)
         finally: scope.pop('fasthtml.source', None)
         if getattr(exc, 'answered', False): exc.__traceback__ = None   # kept in a module, it would collect the frames of every request
         exc.answered = True   # the first time it keeps them, for a program that reports it later
@@ -306,7 +306,7 @@ class ServerErrors(ServerErrorMiddleware):
             if scope.get('http_version', '2')[0] == '1': sent.add = adder([*self.headers, _last])   # the server will get it, and close
             if not sent.started:
                 response = await self.response_to(StarletteRequest(scope), exc)
-                await send_response(response, scope, receive, sent, count=False)
+                await send_response(response, scope, receive, sent, is_error=True)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

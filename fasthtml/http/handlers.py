@@ -27,7 +27,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.middleware import Middleware
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/http/15_handlers.ipynb #ced22f7d
@@ -40,7 +40,7 @@ from .pages import PageConfig, as_list, is_data
 from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
 from .routing import route_path
 from .security import one_line, origin_refusal
-from .texts import Text
+from .texts import Text, say
 from .threads import in_thread, threads_of
 
 # %% ../../nbs/api/http/15_handlers.ipynb #bb491e8e
@@ -524,14 +524,16 @@ async def send_parts(
     scope: Scope,
     receive: Receive, # Says when the client leaves
     send: Send,
-    count: bool = True # May limits refuse it?
+    is_error: bool = False # Nothing answers for it if limits refuse it
 ) -> None:
     "A page in parts may last as long as its client: it is one of the app's connections"
     server = scope.get('fasthtml.server')
-    limits = server and count and server.limits
+    limits = server and server.limits
     if limits and (reason := limits.admit(scope)):
         log.warning('%s: refused a page in parts, since %s', scope['path'], reason)
-        raise HTTPException(503, Text('too_many_connections'), {'Retry-After': '5'})
+        said, headers = Text('too_many_connections'), {'Retry-After': '5'}
+        if is_error: return await PlainTextResponse(say(said), 503, headers)(scope, receive, send)
+        raise HTTPException(503, said, headers)
     try:
         if scope['method'] == 'HEAD': await response(scope, receive, _ends_with_head(send))
         elif server and server.lifecycle: await server.lifecycle.send_parts(response, scope, receive, send)   # of `realtime.parts`
@@ -546,7 +548,7 @@ async def send_response(
     scope: Scope,
     receive: Receive,
     send: Send,
-    count: bool = True # May limits refuse a page in parts?
+    is_error: bool = False # Is it of an exception handler?
 ) -> None:
     "Send a response that no handler has returned"
     if not isinstance(response, StreamingResponse): return await response(scope, receive, send)
@@ -554,7 +556,7 @@ async def send_response(
     if task is not None:
         response = own_copy(response)
         response.background = None
-    await send_parts(response, scope, for_leaving(scope, receive), send, count)
+    await send_parts(response, scope, for_leaving(scope, receive), send, is_error)
     if task is not None: await task()
 
 class _HeadSent(Exception): "Nothing follows the head of a response to HEAD"

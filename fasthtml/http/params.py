@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 from .casts import MAX_FAULTS, BadValue, Cast, Fault, is_blank, join_path, scalars, short_key
 from ..html.attributes import ClientDict
 from ..html.element import FT, ft
-from ..html.htmx import HtmxHeaders
+from ..html.htmx import HtmxHeaders, longest_header
 from .paths import warn_caller
 from .texts import Text, say
 from .record_fields import Member, Record, is_box, spellings, type_hints
@@ -238,7 +238,7 @@ def _errors(src: Source) -> Errors:
 
 def _last_event_id(src: Source) -> str | None:
     found = src.header('last-event-id', b'last-event-id')
-    return found[-1] if found else None
+    return found[-1] if found and len(found[-1]) <= longest_header else None
 
 def _form_data(src: Source) -> FormData:
     "The form, which has texts and files alone: of JSON, what a `str` takes"

@@ -398,11 +398,13 @@ async def add(self: Viewer, asked: Iterable[Asked]) -> None:
     for one in asked: (rooted if one.token else inner).append(one)
     if self.inner: self.inner -= {one.key for one in rooted}
     await self._take(rooted)
-    while inner and (found := [one for one in inner if one.key in self.inside()]):
-        inner = [one for one in inner if one not in found]
+    while inner and (there := self.inside()) and (found := [one for one in inner if one.key in there]):
+        inner = [one for one in inner if one.key not in there]
         self._let_in(one.key for one in found)
         await self._take(found)
-    for one in inner: self.deny(one.key)
+    for n, one in enumerate(inner, 1):
+        self.deny(one.key)
+        if not n % 50: await asyncio.sleep(0)   # others have their turn
     renewed, self.renewed = self.renewed, None
     self.tell('checked', renew=renewed or {})
 

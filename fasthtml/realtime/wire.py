@@ -24,7 +24,7 @@ from starlette.responses import Response
 # %% ../../nbs/api/realtime/21_wire.ipynb #4558529d
 from ..html.element import FT, Fragment, fixed_parts, refuse_unfinished, to_html, to_node
 from ..html.fragments import fit_together, for_frames, parsed_apart, with_rows
-from ..html.htmx import HttpHeader
+from ..html.htmx import HttpHeader, longest_header
 from ..http.pages import shows_itself
 from ..http.responses import Redirect, inert, json_text
 from .servers import KEPT, SharedFrame
@@ -257,7 +257,8 @@ def encodable(
 def utf8(
     value: str, # Of a header, as ASGI servers decode it
 ) -> str:
-    "A header's value that was sent in UTF-8, as browsers send `Last-Event-ID`"
+    "A header's value that was sent in UTF-8, as browsers send `Last-Event-ID`; '?' if it is longer than any id of ours"
+    if len(value) > longest_header: return '?'
     try: return value.encode('latin-1').decode()
     except UnicodeError: return value
 

@@ -29,6 +29,8 @@ from fasthtml.html.tags import Div, P
 from fasthtml.http import requests
 from fasthtml.http.responses import HttpHeader
 from fasthtml.http.routers import APIRouter
+from fasthtml.realtime.sse import EventStream
+from fasthtml.testing import AsyncClient
 
 JSON, MULTI = 'application/json', 'multipart/form-data; boundary=B'
 PART = b'--B\r\nContent-Disposition: form-data; name="f"'
@@ -114,8 +116,9 @@ def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkey
     assert len(readers) == 2 and not set(readers) & set(loops)
 
 
-def test_others_have_their_turn_while_a_page_asks_for_many_regions(app):
-    body = json.dumps({'poll': 1, 'has': [[f'region?n={i}', 'a.Lw.c', ''] for i in range(2000)]}).encode()
+@pytest.mark.parametrize('token', ['a.Lw.c', ''], ids=['token', 'none'])
+def test_others_have_their_turn_while_a_page_asks_for_many_regions(app, token):
+    body = json.dumps({'poll': 1, 'has': [[f'region?n={i}', token, ''] for i in range(2000)]}).encode()
     messages = [{'type': 'http.request', 'body': body}]
     async def receive(): return messages.pop() if messages else await asyncio.get_running_loop().create_future()
     async def send(message): sent.append(message)
@@ -130,6 +133,36 @@ def test_others_have_their_turn_while_a_page_asks_for_many_regions(app):
         await asked
     asyncio.run(main())
     assert sent[0]['status'] == 200 and turns > 40
+
+
+LONG_HEADERS = {'HX-Current-URL': ('/htmx', 'http://a/' + '%41' * 6000), 'Last-Event-ID': ('/resumed', 'a~1-1.' * 3000)}
+
+@pytest.mark.parametrize('name', LONG_HEADERS)
+def test_a_long_header_of_htmx_or_a_stream_is_as_if_it_had_not_come(name):
+    app = FastHTML(secret_key='k')
+    @app.get('/htmx')
+    def asked(htmx, request): return f'{htmx.current_url} {request.htmx.current_url}'
+    @app.get('/resumed')
+    def resumed(last_event_id): return f'{last_event_id} None'
+    path, value = LONG_HEADERS[name]
+    client, more = TestClient(app), {'HX-Request': 'true', 'HX-Current-URL-URI-AutoEncoded': 'true'}
+    assert client.get(path, headers={name: value[:999], **more}).text[:9] in ('http://aA', 'http://a/', 'a~1-1.a~1')
+    assert client.get(path, headers={name: value, **more}).text == 'None None'
+
+
+@pytest.mark.parametrize('names', ['a', 'ab'])
+def test_a_stream_that_resumes_after_a_long_id_begins_anew(names):
+    app, parsed = FastHTML(secret_key='k'), []
+    channels = [app.channel(name, history=5) for name in names]
+    app.get('/events')(lambda: EventStream(*channels))
+    async def main():
+        client = AsyncClient(app)
+        async with client.stream('GET', '/events', headers={'Last-Event-ID': '1-1.' * 5000}) as stream:
+            async for piece in stream:
+                parsed.append(piece.count(b'event: resync'))
+                if sum(parsed) == len(names): return
+    asyncio.run(main())
+    assert sum(parsed) == len(names)
 
 
 def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app):

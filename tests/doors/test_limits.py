@@ -141,6 +141,12 @@ def parts_inside():
     app.get('/s')(parts)
     return app
 
+def failing(app, error):
+    app.get('/s')(lambda: 1 / 0)
+    app.exception_handler(error)(lambda req, exc: chunks())
+    return app
+
+
 STREAMS = {
     'app.get': (lambda app: app.get('/s')(follow), '/s'), 'plain': (lambda app: app.get('/s')(follow_plain), '/s'),
     'post': (lambda app: app.route('/s')(follow), '/s'), 'APIRouter': (stream_routed, '/s'),
@@ -151,7 +157,11 @@ STREAMS = {
     'a page in parts': (lambda app: app.get('/s')(parts), '/s'),
     'a page in parts of a mount': (lambda app: app.mount('/in', parts_inside()), '/in/s'),
     'StreamingResponse': (lambda app: app.get('/s')(lambda: chunks()), '/s'),
-    'StreamingResponse and work after it': (lambda app: app.get('/s')(lambda: chunks(background=BackgroundTask(lambda: None))), '/s')}
+    'StreamingResponse and work after it': (lambda app: app.get('/s')(lambda: chunks(background=BackgroundTask(lambda: None))), '/s'),
+    'of a guard': (lambda app: app.get('/s', before=lambda: chunks())(follow), '/s'),
+    'of an exception handler': (lambda app: failing(app, ZeroDivisionError), '/s'),
+    'of the last exception handler': (lambda app: failing(app, 404), '/nowhere'),
+    'of an exception handler of a mount': (lambda app: app.mount('/in', failing(FastHTML(secret_key='k'), ZeroDivisionError)), '/in/s')}
 
 
 def opened(url, path):
