@@ -2627,6 +2627,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.http.threads._do': ('api/http/threads.html#_do', 'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads._end_all': ('api/http/threads.html#_end_all', 'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads._no_stop': ('api/http/threads.html#_no_stop', 'fasthtml/http/threads.py'),
+                                       'fasthtml.http.threads._says': ('api/http/threads.html#_says', 'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads._taken_out': ('api/http/threads.html#_taken_out', 'fasthtml/http/threads.py'),
                                        'fasthtml.http.threads._until_loop_ends': ( 'api/http/threads.html#_until_loop_ends',
                                                                                    'fasthtml/http/threads.py'),

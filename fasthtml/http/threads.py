@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future as Later
 from contextlib import contextmanager
 from contextvars import Context, copy_context
+from pathlib import PurePath
 from threading import Lock, Thread, current_thread, local
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
@@ -25,6 +26,8 @@ from starlette.responses import Response
 # %% ../../nbs/api/http/09_threads.ipynb #0885fb46
 from anyio.lowlevel import current_token
 from anyio.to_thread import current_default_thread_limiter
+
+from ..html.element import FT
 
 # %% ../../nbs/api/http/09_threads.ipynb #f553752d
 class Workers:
@@ -225,7 +228,22 @@ def ran(
     raise TypeError(f'{getattr(f, "__qualname__", f)} has a `yield`, so calling it runs nothing of it. Write `return` instead. '
                     'Only `lifespan=` takes a function with a `yield`.')
 
-_iterators = '__next__', '__anext__'
+_by_itself = '__bool__', '__len__', 'keys'   # says yes or no by itself: a number, a text, a collection, a row
+_record = '__dataclass_fields__', '__attrs_attrs__', 'model_fields', '__struct_fields__'
+_unread = '__next__', '__anext__', '__response__'
+_not_done = '__call__', '__iter__', '__enter__', '__aenter__', 'status_code'   # not called, read, entered or sent
+_running = frozenset('builtins _thread threading asyncio.locks multiprocessing.pool subprocess'.split())   # of Python, and no values
+
+def _says(x: Any) -> bool:
+    "Does the truth of `x` mean anything? That of a value does, and of an object that holds what is known of a user"
+    kind = type(x)
+    if isinstance(x, (type, Later, BaseException, Response, FT)) or inspect.isroutine(x): return False
+    if isinstance(x, (list, tuple)): return not any(isinstance(o, FT) for o in x)   # elements are what a page returns
+    if x is NotImplemented or any(hasattr(kind, o) for o in _unread): return False
+    if any(hasattr(kind, o) for o in _by_itself) or isinstance(x, PurePath): return True   # one can be entered in Python 3.11
+    if hasattr(kind, 'get') and hasattr(kind, 'ready'): return False   # what a pool of threads or processes, or a queue, will know
+    if any(hasattr(kind, o) for o in _record) or hasattr(x, 'id'): return True
+    return not any(hasattr(x, o) for o in _not_done) and (kind.__eq__ is not object.__eq__ or kind.__module__ not in _running)
 
 def decided(
     f: Callable,   # A check of the program
@@ -234,8 +252,8 @@ def decided(
 ) -> Any:          # The same; TypeError for what is true whatever it would say
     "Make sure that what a check gave says yes or no"
     kind = type(result)
-    unsaid = inspect.isroutine(result) or isinstance(result, (Later, BaseException)) or any(hasattr(kind, o) for o in _iterators)
-    if not unsaid and (page or not (isinstance(result, Response) or hasattr(kind, '__response__'))): return result
+    is_page = isinstance(result, (Response, FT, list, tuple)) or hasattr(kind, '__response__')
+    if page and is_page or inspect.isawaitable(result) or _says(result): return result
     raise TypeError(f'{getattr(f, "__qualname__", f)} gave a {kind.__name__}, which is as good as True, whatever it would say. Return '
                     'what it says: call a function, `any(...)` of an iterator, `.fetchone()` of a cursor, `.result()` of a future. '
                     'Raise an exception, and return False instead of a response that refuses.')

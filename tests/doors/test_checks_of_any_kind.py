@@ -3,14 +3,34 @@
 A coroutine that is not awaited, and a generator that has not begun, are as good as True: the check was never made. `CHECKS` holds
 every place where what a function of the program says lets a client in; `kinds` makes the kinds of function it may be.
 """
+import contextlib
+import dataclasses
 import functools
 import inspect
 import logging
+import re
 import sqlite3
+import subprocess
+import threading
+import weakref
 from base64 import b64encode
+from collections import UserDict, namedtuple
 from concurrent.futures import Future
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from multiprocessing.pool import ApplyResult
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
+import attrs
+import httpx
+import msgspec
+import pydantic
 import pytest
+import sqlalchemy.orm
+from starlette.authentication import SimpleUser
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,8 +39,9 @@ from starlette.responses import JSONResponse, Response
 from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
 from fasthtml.app.oauth import OAuth
 from fasthtml.app.oauth_clients import WebClient
-from fasthtml.common import Beforeware, FastHTML, FtResponse, HttpHeader, P, Redirect
+from fasthtml.common import Beforeware, FastHTML, FtResponse, HttpHeader, P, Redirect, Safe, Titled
 from fasthtml.http.limits import Limits
+from fasthtml.http.threads import decided
 from fasthtml.testing.client import Client, Closed
 
 
@@ -140,10 +161,27 @@ UNDECIDED = {'iterator': lambda: filter(None, []), 'cursor': lambda: sqlite3.con
              'function': lambda: len, 'method': lambda: 'ann'.isupper, 'own function': lambda: (lambda: False),
              'async iterator': lambda: aiter(Never()), 'future of a thread pool': Future, 'exception': lambda: HTTPException(403),
              'exception of Python': PermissionError, 'response that refuses': lambda: Response('no', 403),
-             'json that refuses': lambda: JSONResponse({'detail': 'no'}, 401)}
-ONLY_YES_OR_NO = {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let a user in
+             'json that refuses': lambda: JSONResponse({'detail': 'no'}, 401),
+             'context manager': lambda: contextlib.contextmanager(yes)(),
+             'result of a pool': lambda: ApplyResult(SimpleNamespace(_cache={}), None, None),
+             'async context manager': lambda: contextlib.asynccontextmanager(aiter)(Never()),
+             'partial': lambda: functools.partial(bool),
+             'object that can be called': lambda: kinds(bool)['object'], 'class': lambda: PermissionError, 'own class': lambda: Never,
+             'weak reference': lambda: weakref.ref(Never), 'property': lambda: property(bool), 'thread': threading.Thread,
+             'lock': threading.Lock, 'event': threading.Event, 'not implemented': lambda: NotImplemented, 'ellipsis': lambda: ...,
+             'group of exceptions': lambda: ExceptionGroup('x', [ValueError()]), 'process': lambda: subprocess.CompletedProcess([], 1),
+             'httpx': lambda: httpx.Response(403), 'query that was not run': lambda: sqlalchemy.select(sqlalchemy.text('1')),
+             'what only iterates': lambda: Iterated()}
+PAGES = {'element': lambda: P('no'), 'elements': lambda: Titled('No'), 'list of elements': lambda: [P('no')]}   # also of a login
+ONLY_YES_OR_NO = PAGES | {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let a user in
 
 
+
+def yes(): yield True
+
+
+class Iterated:
+    def __iter__(self): return iter([False])
 class Never:
     def __aiter__(self): return self
     async def __anext__(self): raise StopAsyncIteration
@@ -164,6 +202,65 @@ def test_a_response_is_no_answer_to_a_question_of_yes_or_no(what, check, caplog)
     "A guard of an app refuses by a response, so a check that is written like one would let everybody in"
     caplog.set_level(logging.CRITICAL)
     assert not CHECKS[check](lambda auth: ONLY_YES_OR_NO[what](), 'ann')
+
+
+class User:
+    def __init__(self): self.name = 'ann'
+class Callable(User):
+    id = 7
+    def __call__(self): return False
+class DictLike(User):
+    def get(self, key): return key
+    def ready(self): return False
+    def keys(self): return ['name']
+    def __getitem__(self, key): return 'ann'
+@dataclasses.dataclass
+class Record:
+    status_code: int = 3
+    def __call__(self): return False
+class Shown(User):
+    def __ft__(self): return P(self.name)
+    def __html__(self): return self.name
+class Truth(User):
+    def __bool__(self): return True
+    def __enter__(self): return self
+class Model(pydantic.BaseModel): name: str = 'ann'
+class Slim(msgspec.Struct): name: str = 'ann'
+class Mapped(sqlalchemy.orm.DeclarativeBase): pass
+class Row(Mapped):
+    __tablename__ = 'users'
+    email: sqlalchemy.orm.Mapped[str] = sqlalchemy.orm.mapped_column(primary_key=True)
+
+
+def row_of_sqlite():
+    with contextlib.closing(sqlite3.connect(':memory:')) as db:
+        db.row_factory = sqlite3.Row
+        return db.execute('select 1').fetchone()
+
+
+def row_of_sqlalchemy():
+    with sqlalchemy.create_engine('sqlite://').connect() as db: return db.execute(sqlalchemy.text('select 1 as get, 2 as ready')).one()
+
+
+YES = {'number': lambda: 7, 'float': lambda: .5, 'text': lambda: 'ann', 'HTML': lambda: Safe('ann'), 'bytes': lambda: b'x',
+       'mapping': lambda: {'get': 1, 'ready': 0}, 'list': lambda: ['ann'], 'set': lambda: {1}, 'named tuple': lambda: Pair('a', 1),
+       'user': User, 'user that can be called': Callable, 'like a mapping': DictLike, 'record': Record, 'drawn': Shown, 'truth': Truth,
+       'pydantic': Model, 'msgspec': Slim, 'SQLAlchemy': lambda: Row(email='a'), 'row of sqlite3': row_of_sqlite,
+       'row of SQLAlchemy': row_of_sqlalchemy, 'match': lambda: re.match('a', 'a'), 'date': datetime.now, 'uuid': uuid4, 'path': Path,
+       'decimal': lambda: Decimal(1), 'namespace': lambda: SimpleNamespace(name='a', get=1), 'enum': lambda: Pairs.a,
+       'user of Starlette': lambda: SimpleUser('ann'), 'user dict': lambda: UserDict(a=1), 'attrs': lambda: attrs.make_class('A', ['a'])(1)}
+Pair = namedtuple('Pair', 'name role')
+Pairs = Enum('Pairs', 'a b')
+
+
+@pytest.mark.parametrize('what', YES)
+def test_what_holds_something_is_a_yes(what):
+    found = YES[what]()
+    assert decided(len, found) is found
+
+
+@pytest.mark.parametrize('no', [False, None, 0, '', {}, [], (), Decimal(0)], ids=repr)
+def test_what_holds_nothing_is_a_no(no): assert not decided(len, no)
 
 
 WELCOMES = {'response': lambda: Response('in'), 'redirect': lambda: Redirect('/'), 'element': lambda: P('in'), 'true': lambda: True,
