@@ -68,9 +68,10 @@ from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle
-from ..realtime.lifespan import check_started, note_places
+from ..realtime.lifespan import Lifespan, check_started, note_places
 from ..realtime import parts as _parts   # noqa: F401  pages in parts are connections
 from .live import Live, Regions
+from .region import current_scope
 from .work import Working
 
 # %% ../../nbs/api/app/33_app.ipynb #9e3037df
@@ -584,6 +585,16 @@ def env_hosts() -> list[str]:
     "The names that $FASTHTML_HOSTS gives"
     return [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
 
+def _enter_mounted(
+    lifespan: Lifespan, # Of an app
+    outer: Any,         # The app around it
+    scope: Scope        # Of a request for the inner one
+) -> None:
+    "What its own lifespan has yielded, or a warning that it did not run"
+    scope['fasthtml.wrapped'] = True
+    check_started(lifespan, outer, scope.get('root_path', ''))
+    if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
+
 # %% ../../nbs/api/app/33_app.ipynb #e84d908c
 class Serving(Hooks, Starlette):
     "An ASGI app with our lifecycle, router and error responses"
@@ -604,10 +615,12 @@ class Serving(Hooks, Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         outer, scope['app'] = scope.get('app'), self
-        if outer is not None and outer is not self: self._enter_mounted(outer, scope)
+        if outer is not None and outer is not self: _enter_mounted(self.lifecycle.lifespan, outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         token = current_texts.set(languages.texts(scope['headers'])) if (languages := self.site.languages) is not None else None
         server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None
+        around = current_scope.get()
+        current_scope.set(scope)
         try:
             try: await self.middleware_stack(scope, receive, send if server is None else send_with_room(scope, send))
             except BaseException as e:
@@ -615,6 +628,7 @@ class Serving(Hooks, Starlette):
                 failure = e
             if server and server.on_return: await server.resume(failure)  # a stream or socket, when everything within has returned
         finally:
+            current_scope.set(around)
             if token: current_texts.reset(token)
             if server: del scope['fasthtml.server']
 
@@ -623,12 +637,6 @@ class Serving(Hooks, Starlette):
         known = self.lifecycle, self.site.limits, scope.get('root_path', ''), user_around(scope), way_around(scope)
         (hold_frames if scope['type'] == 'websocket' else hold_requests)(send)
         return scope.setdefault('fasthtml.server', ServerConnection(receive, send, *known))
-
-    def _enter_mounted(self, outer: Any, scope: Scope) -> None:
-        "A request for this app as part of another one: what its own lifespan has yielded, or a warning that it did not run"
-        lifespan, scope['fasthtml.wrapped'] = self.lifecycle.lifespan, True
-        check_started(lifespan, outer, scope.get('root_path', ''))
-        if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
     def build_middleware_stack(self) -> ASGIApp:
         "Server errors, the user's middleware, the session, exceptions, the router"

@@ -19,17 +19,19 @@ from secrets import token_hex
 from typing import Any, overload
 
 from fastcore.basics import patch
+from starlette.exceptions import HTTPException
 
 # %% ../../nbs/api/app/32_work.ipynb #09580ffc
 from .live import Regions
 from .open_pages import SignalReader, Where
-from .region import Region, function_of, scope_in_use
+from .region import Region, drawing_for, function_of, scope_in_use
 from ..html.element import FT, csp_nonce, esc, fence, links, to_html
 from ..html.tags import Button, Div
 from ..http.pages import using_nonce
 from ..http.responses import current_exchange
 from ..http.security import one_line as log_line
 from ..http.texts import Text, say
+from ..http.threads import answered, decided
 from ..realtime.leases import BrokerError, Lease, own_key
 from ..realtime.regions import Holes, Shown, Splice, apply_splice, open_holes, splice
 from ..realtime.servers import running_loop
@@ -137,7 +139,8 @@ class Work:
     def start(self, *args: Any, **kwargs: Any) -> Any:
         "Run it, unless it runs or is done; the element that shows it, if the guard lets the user see it"
         key = self.key(*args, **kwargs)
-        if self.region.guard and scope_in_use() is None: shown = Shown(key)   # a program without users: there is no user to ask about
+        if self.region.guard and drawing_for.get(): shown = self._in_drawing(key)
+        elif self.region.guard and scope_in_use() is None: shown = Shown(key)   # the program itself: there is no user to ask about
         else: shown = self.region(*args, **kwargs)
         if inspect.iscoroutine(shown): return self._start_with(shown, key)
         self._start(key)
@@ -158,6 +161,27 @@ class Work:
         "Return when it has ended, if it runs in this process"
         run = self.runs.get(self.key(*args, **kwargs))
         if run and run.task: await asyncio.wait([run.task])
+
+# %% ../../nbs/api/app/32_work.ipynb #c41d0b53
+@patch
+def _in_drawing(self: Work, key: str) -> Any:
+    "Where it is shown in the region that is drawn, if that region's user may see it; may be a coroutine"
+    region, auth = drawing_for.get()
+    allowed = self.region.may_see(self.region.signature.arguments(key), auth)
+    if not inspect.isawaitable(allowed): return self._place(key, region, allowed)
+    place = self._place_later(key, region, allowed)
+    return place if running_loop() else asyncio.run(place)
+
+@patch
+async def _place_later(self: Work, key: str, region: Region, allowed: Any) -> Shown:
+    return self._place(key, region, decided(self.region.guard, await answered(self.region.guard, allowed)))
+
+@patch
+def _place(self: Work, key: str, region: Region, allowed: bool) -> Shown:
+    if allowed: return Shown(key)
+    if region.signature.personal: raise HTTPException(403, Text('not_for_you'))
+    raise RuntimeError(f'The region {region.name!r} is drawn once for all pages that show it, and the guard of {self.__name__!r} '
+                       f'does not let it start without a user. Start it in a handler, or let the region take `auth`.')
 
 # %% ../../nbs/api/app/32_work.ipynb #7f97e9e7
 @patch

@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from fasthtml.app import work as module
-from fasthtml.common import B, Beforeware, FastHTML, P
+from fasthtml.common import B, FastHTML, P
 from fasthtml.realtime.channels import Channel
 from fasthtml.realtime.leases import own_key
 from support import serve, wait_until
-from visitor_kit import Visitor, guard
+from visitor_kit import Visitor
 
 KEY = 'answer{"question":1}'
 
@@ -319,41 +319,6 @@ def test_what_begins_while_the_app_ends_is_waited_for():
             return waited
         assert asyncio.run_coroutine_threadsafe(ends(), next(iter(app.regions.loops))).result()
     assert [run.state for run in runs.values()] == ['done', 'done']
-
-
-@pytest.mark.parametrize('kind', ['plain', 'async'])
-def test_who_may_not_see_it_does_not_start_it(kind):
-    app, runs = FastHTML(secret_key='k', before=Beforeware(guard)), []
-    def plain(auth): return auth == 'ann'
-    async def later(auth): return auth == 'ann'
-
-    @app.work(guard=plain if kind == 'plain' else later)
-    async def answer(say): runs.append(1)
-
-    @app.get('/start')
-    async def start():
-        shown = answer.start()
-        return await shown if asyncio.iscoroutine(shown) else shown
-
-    @app.get('/login')
-    def login(session): session['user'] = 'ann'
-
-    with serve(app) as served:
-        visitor = Visitor(served)
-        assert visitor.request('GET', '/start').status == 403 and not answer.runs
-        visitor.get('/login')
-        assert visitor.request('GET', '/start').status == 200
-        wait_until(lambda: runs and not answer.runs['answer{}'].task)
-
-
-def test_a_program_starts_it_when_there_is_no_user_to_ask_about():
-    app, runs = FastHTML(secret_key='k'), []
-
-    @app.work(guard=lambda auth: auth == 'ann')
-    async def answer(say): runs.append(1)
-    with serve(app) as served:
-        served.call(answer.start)
-        wait_until(lambda: runs)
 
 
 def test_a_lease_by_a_name_that_a_visitor_chose_keeps_no_work_from_running(two):
