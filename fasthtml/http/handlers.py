@@ -501,24 +501,7 @@ def _is_htmx2(scope: Scope) -> bool:
     names = {name for name, _ in scope['headers']}
     return b'hx-request' in names and not names & {b'hx-source', b'hx-request-type'}
 
-# %% ../../nbs/api/http/15_handlers.ipynb #6ff5987f
-def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
-    "Send the response, then do its background work; or let a started stream end itself"
-    scope, receive, send, stream = exchange.scope, exchange.receive, exchange.send, exchange.stream
-    if stream is not None and response is not stream:
-        body = getattr(response, 'body', b'')
-        if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
-                             len(body), scope['path'])
-        return _end_stream(stream, response)
-    exchange.stream = response   # no other one can start a response from now on
-    if response.background is not None: return _finish_later(exchange, response)
-    if isinstance(response, StreamingResponse): return _send_parts(exchange, response)
-    return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
-
-def _send_parts(exchange: Exchange, response: StreamingResponse) -> Awaitable[None]:
-    exchange.receive = exchange.receive_beside()
-    return send_parts(response, exchange.scope, exchange.receive, exchange.send)
-
+# %% ../../nbs/api/http/15_handlers.ipynb #cc575ceb
 async def send_parts(
     response: StreamingResponse, # Without background work
     scope: Scope,
@@ -569,6 +552,24 @@ def _ends_with_head(send: Send) -> Send:
         await send({'type': 'http.response.body', 'body': b''})
         raise _HeadSent
     return send_head
+
+# %% ../../nbs/api/http/15_handlers.ipynb #62855bd9
+def _finish(exchange: Exchange, response: Any) -> Awaitable[None]:
+    "Send the response, then do its background work; or let a started stream end itself"
+    scope, receive, send, stream = exchange.scope, exchange.receive, exchange.send, exchange.stream
+    if stream is not None and response is not stream:
+        body = getattr(response, 'body', b'')
+        if body: log.warning('A handler sent events and then returned %d bytes of content, which cannot be sent any more: %s',
+                             len(body), scope['path'])
+        return _end_stream(stream, response)
+    exchange.stream = response   # no other one can start a response from now on
+    if response.background is not None: return _finish_later(exchange, response)
+    if isinstance(response, StreamingResponse): return _send_parts(exchange, response)
+    return getattr(response, 'hand_over', response)(scope, receive, send)  # one frame less that waits
+
+def _send_parts(exchange: Exchange, response: StreamingResponse) -> Awaitable[None]:
+    exchange.receive = exchange.receive_beside()
+    return send_parts(response, exchange.scope, exchange.receive, exchange.send)
 
 async def _end_stream(stream: Any, response: Any) -> None:
     "End a stream that the handler has not returned, then do the background work of both"

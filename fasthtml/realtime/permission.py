@@ -25,7 +25,7 @@ from ..http.routing import AppRouter
 from ..http.sources import Source
 from .servers import server_of
 
-# %% ../../nbs/api/realtime/28_permission.ipynb #a6892810
+# %% ../../nbs/api/realtime/28_permission.ipynb #6f458f00
 @dataclass(frozen=True, slots=True)
 class Verdict:
     "What the guards of a page decide about a user"
@@ -83,6 +83,7 @@ def of_this_place(
     prefix = prefix_of(scope)
     return {page: where for page in pages if (where := read_address(page)).prefix == prefix}
 
+# %% ../../nbs/api/realtime/28_permission.ipynb #58749099
 _of_a_body = frozenset({b'content-length', b'content-type', b'transfer-encoding'})
 
 def page_scope(
