@@ -445,6 +445,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/app/open_pages.py'),
                                          'fasthtml.app.open_pages._clean_context': ( 'api/app/open_pages.html#_clean_context',
                                                                                      'fasthtml/app/open_pages.py'),
+                                         'fasthtml.app.open_pages._names': ('api/app/open_pages.html#_names', 'fasthtml/app/open_pages.py'),
                                          'fasthtml.app.open_pages._person': ( 'api/app/open_pages.html#_person',
                                                                               'fasthtml/app/open_pages.py'),
                                          'fasthtml.app.open_pages._person_of': ( 'api/app/open_pages.html#_person_of',

@@ -353,6 +353,7 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
     page = PollPage(*about, hold=hold, retry=data.get('retry')) if data.get('poll') else OpenPage(*about)
     if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
+    if logins := {one for said in verdicts.values() for one in said.logins}: scope['fasthtml.logins'] = tuple(logins)
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 
 # %% ../../nbs/api/app/31_live.ipynb #d6689244

@@ -215,6 +215,7 @@ class OAuth(LoginPages):
     async def guard(self, req: HTTPConnection, session: dict) -> Any:
         "Let in who is logged in"
         auth = req.scope['auth'] = self.granted(session, req.scope.get('root_path', ''))
+        if auth: req.scope['fasthtml.logins'] = *req.scope.get('fasthtml.logins', ()), auth   # a guard behind this one may change `auth`
         if auth and (found := await self.found_invalid(req, session, auth)) is not True: return found
         req.scope['auth'] = None
         if req.scope['type'] == 'websocket' or 'text/event-stream' in req.headers.get('accept', ''): return Response('Not logged in', 401)

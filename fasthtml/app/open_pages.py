@@ -240,13 +240,13 @@ class LoopRegions:
         self.forgotten[person] = now    # the newest is the last
         while self.forgotten[oldest := next(iter(self.forgotten))] < now - remembered: del self.forgotten[oldest]
         pages = [page.connection for page in self.pages.values()]
-        for connection in [c for c in [*pages, *self.connections, *self.guests] if id_of(_person(c)) == person]:
+        for connection in [c for c in [*pages, *self.connections, *self.guests] if person in _names(c)]:
             with self.looks: connection.end('recheck', 1012, 'who are you?')
 
     def is_late(self, connection: Connection) -> bool:
         "Was its person forgotten after its guards had let it in, while its handler worked?"
-        when, server = self.forgotten.get(id_of(_person(connection))), server_of(connection.scope)
-        return when is not None and (server is None or server.born < when)
+        times, server = [self.forgotten[one] for one in _names(connection) if one in self.forgotten], server_of(connection.scope)
+        return bool(times) and (server is None or server.born < max(times))
 
     def close(self) -> None:
         "The app ends"
@@ -290,6 +290,10 @@ def leave(self: LoopRegions, stay: tuple[Any, Present]) -> None:
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111015
 def _person(connection: Connection) -> str: return _person_of(auth_in(connection.scope))
+
+def _names(connection: Connection) -> list[str]:
+    "By which `forget` knows its person: what guards say, and their logins by `OAuth`"
+    return [id_of(one) for one in (_person(connection), *map(_person_of, connection.scope.get('fasthtml.logins', ())))]
 
 def _person_of(auth: Any) -> str:
     try: return person_of(auth)

@@ -31,6 +31,7 @@ class Verdict:
     "What the guards of a page decide about a user"
     auth: Any = None      # Who it is: `scope['auth']`; None if a guard has refused, whatever it has noted before
     refused: bool = False # A guard has answered instead of the page
+    logins: tuple = ()    # Who has logged in, where a guard behind `OAuth` puts another value into `auth`
 
 class PageAddress(NamedTuple):
     "Where a page came from, as its guards know it"
@@ -140,7 +141,7 @@ async def _ask(before: Iterable[Any], asked: Scope, app: Any) -> Verdict:
     except HTTPException as e:
         if _failed(e): raise
         return Verdict(refused=True)
-    return Verdict(refused=True) if answers(answer) else Verdict(auth_in(asked))
+    return Verdict(refused=True) if answers(answer) else Verdict(auth_in(asked), logins=asked.get('fasthtml.logins', ()))
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client state headers extensions'.split())

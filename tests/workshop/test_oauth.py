@@ -53,8 +53,9 @@ from fasthtml.app.oauth import (
 from fasthtml.app.openid import ProviderCall, half_hash, talk, talk_async, trusted
 from fasthtml.html.composed import A, Form
 from fasthtml.html.tags import Button, Div, P, Span
+from fasthtml.http.handlers import Beforeware
 from fasthtml.realtime.sse import EventStream
-from fasthtml.testing import Client
+from fasthtml.testing import Client, Closed
 from support import DEADLINE, NODE_MODULES, missing, serve, serve_process
 
 SCRIPT = Path(__file__).with_name('openid_provider.mjs')
@@ -462,6 +463,55 @@ def test_a_logout_ends_what_the_person_has_open():
     with Client(app, HOME, session={'auth': 'ada'}) as client, client.sse('/follow') as events:
         client.get('/logout')
         assert events.next().event == 'shutdown'
+
+
+OWN_USERS = {'ada': 12, 'bob': 13}
+FOLLOWED = {'stream': '/follow', 'mounted stream': '/in/follow'}
+
+
+def open_one(client, way, who):
+    "Open something as a user"
+    client.session = {'auth': who}
+    if way == 'socket': return client.ws('/talk')
+    if way != 'regions': return client.sse(FOLLOWED[way])
+    [region] = client.get('/board').select('[data-live-key]')
+    page = {'has': [[region.attrs['data-live-key'], region.attrs['data-live-token'], region.attrs['data-live-has']]]}
+    return client.sse('/_live', method='POST', json=page)
+
+
+def what_comes(events):
+    "The next event that is for the user"
+    return next(one.event for one in iter(lambda: events.next(DEADLINE), None) if one.event not in ('live/hello', 'live/checked'))
+
+
+@pytest.mark.parametrize('way', [*FOLLOWED, 'socket', 'regions'])
+def test_a_logout_ends_what_belongs_to_a_user_of_the_programs_own(way):
+    "A guard behind `OAuth` puts the program's own user into `auth`. What others have open stays"
+    app, inner = shop(GitHubAppClient('shop', 'kept secret')), FastHTML(secret_key='x' * 32)
+    def user(req): req.scope['auth'] = OWN_USERS[req.scope['auth']]
+    app.before.append(Beforeware(user, skip=['/login', '/logout', '/redirect', '/error']))
+    app.mount('/in', inner)
+    news = {one: one.channel('news') for one in (app, inner)}
+    for one in (app, inner): one.get('/follow')(lambda one=one: EventStream(news[one]))
+    app.state.n = 0
+    @app.live
+    def board(auth): return P(f'{app.state.n} of {auth}')
+    app.get('/board')(lambda: board())
+    with Client(app, HOME) as client, contextlib.ExitStack() as stack:
+        his, hers = (stack.enter_context(open_one(client, way, who)) for who in ('bob', 'ada'))
+        if way == 'regions': assert [one.next(DEADLINE).event for one in (his, hers)] == ['live/hello', 'live/hello']   # they are open
+        client.get('/logout')
+        if way == 'socket':
+            with pytest.raises(Closed) as end: hers.receive(DEADLINE)
+            assert end.value.code == 1012
+            his.send({})
+            assert '13 spoke' in str(his.receive(DEADLINE))
+            return
+        assert what_comes(hers) == 'shutdown'
+        for channel in news.values(): client.run(channel.publish('hello', 'greeting'))
+        app.state.n = 1
+        client.run(board.changed())
+        assert what_comes(his) in ('greeting', 'board')
 
 
 def test_mounted_apps_stay_below_their_prefix():
