@@ -33,6 +33,7 @@ class Verdict:
     refused: bool = False # A guard has answered instead of the page
     logins: tuple = ()    # Who has logged in, where a guard behind `OAuth` puts another value into `auth`
 
+# %% ../../nbs/api/realtime/28_permission.ipynb #a6892811
 class PageAddress(NamedTuple):
     "Where a page came from, as its guards know it"
     path: str           # Without the prefix of a mount or proxy
