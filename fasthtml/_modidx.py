@@ -1637,6 +1637,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.params._form_data': ('api/http/params.html#_form_data', 'fasthtml/http/params.py'),
                                       'fasthtml.http.params._getter': ('api/http/params.html#_getter', 'fasthtml/http/params.py'),
                                       'fasthtml.http.params._given': ('api/http/params.html#_given', 'fasthtml/http/params.py'),
+                                      'fasthtml.http.params._held_by': ('api/http/params.html#_held_by', 'fasthtml/http/params.py'),
                                       'fasthtml.http.params._innermost': ('api/http/params.html#_innermost', 'fasthtml/http/params.py'),
                                       'fasthtml.http.params._is_mapping': ('api/http/params.html#_is_mapping', 'fasthtml/http/params.py'),
                                       'fasthtml.http.params._keys_of': ('api/http/params.html#_keys_of', 'fasthtml/http/params.py'),

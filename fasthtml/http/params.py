@@ -11,10 +11,10 @@ import copy
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData, State, UploadFile
@@ -525,6 +525,13 @@ def refuse_sources(
             raise TypeError(f'{where}: `{name}` has the source {marker}, but the program gives the arguments here. '
                             'Read it in the handler, and pass it on.')
 
+def _held_by(cls: Any) -> Iterator[Any]:
+    "Annotations of what a class holds beside its fields: the arguments of its bases, and the value of a `RootModel`"
+    yield from getattr(cls, '__orig_bases__', ())
+    if getattr(cls, '__pydantic_root_model__', False):
+        root = cls.model_fields['root']
+        yield Annotated[(root.annotation, *root.metadata)] if root.metadata else root.annotation
+
 def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast]) -> None:
     "TypeError for a source that would not be obeyed. The request has the fields of `record`; those of other records are in a value"
     if type(p.ann) is type and p.ann in scalars: return     # has no parts
@@ -550,6 +557,9 @@ def _refuse_pins(p: _Param, record: Record | None, records: Mapping[type, Cast])
         if hasattr(call, '__from_request__') and call is not bare_type(p.ann):
             warn_caller(f'{p}: {call.__qualname__} has a `__from_request__`, which is not called inside another value: it is made of what '
                         'the client sends. Take it as a parameter of the handler if it says who the client is.')
+        if held := [m for ann in _held_by(call) for m in sum(pins(ann), [])]:
+            raise TypeError(f'{p}: the value that {call.__qualname__} holds has the source {held[0]}, which is not read there. Take it as '
+                            f'a parameter of the handler: `value: Annotated[..., {held[0]}]`.')
         for name, (ann, default) in parameters_of(call).items():
             if isinstance(default, SourceMarker): raise TypeError(_as_default(name, default, f'{p}: `{name}` of {call.__qualname__}'))
             if lost := [m for m in sum(pins(ann), []) if m not in kept.get(call, ())]:

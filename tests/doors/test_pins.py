@@ -246,7 +246,24 @@ class ByDefaultStruct(msgspec.Struct):
     who: str = header('x-user')
 
 
-INSIDE = [list[Pinned], dict[str, Pinned], Pinned | Other, Outer, list[Outer], OuterModel, OuterOfModel, list[PinnedModel], Tree, Deps,
+class RootOf(pydantic.RootModel[typing.Annotated[str, header('x-user')]]): pass
+
+
+class RootField(pydantic.RootModel):
+    root: typing.Annotated[str, header('x-user')]
+
+
+class RootOfMany(pydantic.RootModel[list[typing.Annotated[str, header('x-user')]]]): pass
+
+
+class ListOf(list[typing.Annotated[str, header('x-user')]]): pass
+
+
+class DictOf(dict[str, typing.Annotated[str, header('x-user')]]): pass
+
+
+INSIDE = [RootOf, RootField, RootOfMany, RootOf | None, list[RootField], dict[str, RootOf], ListOf, DictOf,
+          list[Pinned], dict[str, Pinned], Pinned | Other, Outer, list[Outer], OuterModel, OuterOfModel, list[PinnedModel], Tree, Deps,
           Deps | None,
           Given, Written, parsed, typing.Annotated[Pinned, form], typing.Annotated[Pinned, form('r')], ByDefault, ByDefaultModel,
           ByDefaultNamespace, ByDefaultTuple,
