@@ -1,9 +1,10 @@
 #!/usr/bin/env python
 """Compare realtime servers: `python bench/realtime.py [measures] [--rounds 3] [--peers ours,starlette,...]`
 
-Each server runs in a process of its own on core 0, one at a time, and the clients in this process on core 1. The clients are bare
+Each server runs in a process of its own on core 0, and only one is asked at a time; and the clients in this process on core 1. The clients are bare
 asyncio protocols that count one marker byte for each message, so they are not what is measured. In a round every peer is measured once, one after
 the other, and a ratio is taken within the round: on a shared machine rates move by a factor of two within minutes, ratios much less.
+Rounds of echoes are short, ten for each of the others, with all servers up; the quartiles say how sure their median ratio is.
 CPU is the server's own, user and system. python-fasthtml, whose package has our name, gets an environment of its own in bench/.venv-upstream.
 """
 import sys
@@ -21,7 +22,7 @@ import signal
 import statistics
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -88,8 +89,9 @@ class Server:
 
     @property
     def cpu(self) -> float:
-        t = self.process.cpu_times()
-        return t.user + t.system
+        "Seconds of CPU so far, of all threads"
+        tasks = Path(f'/proc/{self.popen.pid}/task').glob('*/schedstat')
+        return sum(int(task.read_text().split()[0]) for task in tasks)/1e9
 
     @property
     def rss(self) -> int: return self.process.memory_full_info().uss
@@ -124,9 +126,14 @@ class Client(asyncio.Protocol):
             self.count += n
             self.load.count += n
             if self.load.latencies is not None: self.load.note(data)
-            if self.answer: self.transport.write(self.answer)
+            if self.answer: self.ask()
             if self.load.count >= self.load.goal: self.load.reach()
         self.tail = (self.tail + data)[-200:]
+
+    def ask(self):
+        if self.load.left <= 0: return
+        self.load.left -= 1
+        self.transport.write(self.answer)
 
     def connection_lost(self, exc):
         self.lost = True
@@ -152,7 +159,7 @@ class Load:
     "Many clients of one server"
     def __init__(self, server: Server):
         self.server, self.clients, self.opened, self.count, self.lost = server, [], 0, 0, 0
-        self.goal, self.reached, self.latencies = 1 << 62, asyncio.Event(), None
+        self.goal, self.reached, self.latencies, self.left = 1 << 62, asyncio.Event(), None, 0
 
     async def connect(self, n: int, request: bytes, answer: bytes = b'', batch: int = 50) -> None:
         loop = asyncio.get_running_loop()
@@ -218,20 +225,23 @@ async def fanout_elements(server): return await fanout(server, path='/queues', c
 async def broadcast(server): return await fanout(server, path='/room', channel='room', request=websocket)
 async def broadcast_sends(server): return await fanout(server, path='/sends', channel='sends', request=websocket)
 
-async def echo(server, clients=32, seconds=3.0, path='/echo'):
-    load = Load(server)
-    text = frame(json.dumps({'msg': 'hello ^', 'HEADERS': {'HX-Request': 'true', 'HX-Trigger': 'form', 'HX-Target': 'form', 'HX-Current-URL': 'http://localhost/'}}))
-    await load.connect(clients, websocket(path), text)
-    for client in load.clients: client.transport.write(text)
-    await asyncio.sleep(.5)
-    cpu, count, begin = server.cpu, load.count, time.perf_counter()
-    await asyncio.sleep(seconds)
-    n, elapsed = load.count - count, time.perf_counter() - begin
-    figures = {'rate': n/elapsed, 'cpu_us': (server.cpu - cpu)/n*1e6}
-    load.close()
-    return figures
+ECHOES = {'echo': '/echo', 'echo_send': '/echo_send'}
 
-async def echo_send(server): return await echo(server, path='/echo_send')
+async def echoes(path: str, servers: dict[str, Server], rounds: int, clients=32, n=3000) -> dict[str, list[dict[str, float]]]:
+    "Peer → figures of each of many short rounds, in which every peer answers `n` messages, one peer after the other"
+    text = frame(json.dumps({'msg': 'hello ^', 'HEADERS': {'HX-Request': 'true', 'HX-Trigger': 'form', 'HX-Target': 'form', 'HX-Current-URL': 'http://localhost/'}}))
+    figures = {peer: [] for peer in servers}
+    for i in range(rounds + 1):
+        for peer, server in servers.items():
+            load = Load(server)
+            await load.connect(clients, websocket(path), text)
+            def start(load=load):
+                load.left = n
+                for client in load.clients: client.ask()
+            seconds, cpu = await load.run(n, start)
+            if i: figures[peer].append({'rate': n/seconds, 'cpu_us': cpu/n*1e6})   # the first warms up
+            load.close()
+    return figures
 
 async def idle(server, request, clients=1000):
     warm = Load(server)
@@ -302,6 +312,12 @@ def run(measure: str, peer: str) -> dict[str, float]:
     function = by_send if measure == 'object' else globals()[measure]
     with serving(peer) as server: return uvloop.run(function(server))
 
+def run_echoes(measure: str, peers: list[str], rounds: int) -> dict[str, list[dict[str, float]]]:
+    "All peers at once, since the speed of a core that others share changes within seconds"
+    with ExitStack() as stack:
+        servers = {peer: stack.enter_context(serving(peer)) for peer in peers}
+        return uvloop.run(echoes(ECHOES[measure], servers, rounds))
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('measures', nargs='*', default=MEASURES, help=f'some of {" ".join(HAS)}')
@@ -316,8 +332,10 @@ def main() -> None:
     for measure in a.measures:
         peers = [p for p in a.peers.split(',') if p in HAS[measure].split()]
         rounds = 1 if measure.startswith(('stalled', 'sigterm')) else a.rounds
-        for _ in range(rounds):
-            for peer in peers: figures.setdefault(measure, {}).setdefault(peer, []).append(run(measure, peer))
+        if measure in ECHOES: figures[measure] = run_echoes(measure, peers, 10 * rounds)
+        else: figures[measure] = {peer: [] for peer in peers}
+        for _ in range(0 if measure in ECHOES else rounds):
+            for peer in peers: figures[measure][peer].append(run(measure, peer))
         report(measure, figures[measure])
     if a.json: Path(a.json).write_text(json.dumps(figures, indent=1))
 
@@ -331,7 +349,7 @@ def report(measure: str, peers: dict[str, list[dict]]) -> None:
             values = [figures[key] for figures in rounds]
             text = f'{key} {statistics.median(values):,.2f}'
             if base and peer != 'starlette' and key in ('rate', 'cpu_us', 'kib'):
-                text += f' (x {ratio(values, base, key):.2f})'
+                text += f' (x {in_words(values, base, key)})'
             cells.append(text)
         print(f'  {peer:14}' + '  '.join(f'{cell:28}' for cell in cells), flush=True)
     if not (base and 'ours' in peers): return
@@ -342,6 +360,12 @@ def report(measure: str, peers: dict[str, list[dict]]) -> None:
 
 def ratio(values: list[float], base: list[dict], key: str) -> float:
     return statistics.median(v/b[key] for v, b in zip(values, base, strict=True))
+
+def in_words(values: list[float], base: list[dict], key: str) -> str:
+    "The median ratio, with its quartiles if there are rounds enough"
+    if len(values) < 10: return f'{ratio(values, base, key):.2f}'
+    low, middle, high = statistics.quantiles((v/b[key] for v, b in zip(values, base, strict=True)), n=4)
+    return f'{middle:.2f}, {low:.2f} to {high:.2f}'
 
 
 if __name__ == '__main__':

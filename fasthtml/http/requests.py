@@ -670,7 +670,7 @@ class FrameBody(Body):
         try: obj = _loads(text)
         except (ValueError, RecursionError): obj = parse_json(text) or None   # raises, with a reason, unless there is nothing
         if not isinstance(obj, dict): raise BadJson(Text('message_object'))
-        key = next((k for k in ('HEADERS', 'headers') if isinstance(obj.get(k), dict)), '')
+        key = 'HEADERS' if isinstance(obj.get('HEADERS'), dict) else 'headers' if isinstance(obj.get('headers'), dict) else ''
         self._found, self._said = None, obj.pop(key) if key else _EMPTY
         if 'body' in obj or 'values' in obj: obj = _flat(obj)
         self.raw, self.kind, self.json, self.size, self.fields = text.encode(), 'json', obj, 0, (fields := {})
