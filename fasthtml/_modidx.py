@@ -4296,6 +4296,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                'fasthtml/realtime/sqlite_log.py'),
                                               'fasthtml.realtime.sqlite_log._alone': ( 'api/realtime/sqlite_log.html#_alone',
                                                                                        'fasthtml/realtime/sqlite_log.py'),
+                                              'fasthtml.realtime.sqlite_log._around_forks': ( 'api/realtime/sqlite_log.html#_around_forks',
+                                                                                              'fasthtml/realtime/sqlite_log.py'),
                                               'fasthtml.realtime.sqlite_log._bell': ( 'api/realtime/sqlite_log.html#_bell',
                                                                                       'fasthtml/realtime/sqlite_log.py'),
                                               'fasthtml.realtime.sqlite_log._end_of': ( 'api/realtime/sqlite_log.html#_end_of',

@@ -1,4 +1,5 @@
 "Fixtures that every test may ask for."
+import gc
 import os
 import re
 
@@ -22,6 +23,12 @@ settings.load_profile('any machine')
 
 
 os.environ.setdefault('FASTHTML_TEST_TIMEOUT', str(DEADLINE))   # seconds that a test client waits; only used up by a failure
+
+
+def pytest_collection_finish(session) -> None:
+    "Thousands of tests are there to the end: the garbage collector need not look at them each time"
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

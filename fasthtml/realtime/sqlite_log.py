@@ -19,6 +19,7 @@ import struct
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -264,6 +265,7 @@ class SqliteLog:
         self.synchronous, self.backstop, self.me, self._since_prune = synchronous, backstop, '', 0
         self._name, self._bell, self._mark, self._woken = b'', None, None, False
         self._files()
+        if hasattr(os, 'register_at_fork'): _around_forks(weakref.ref(self))
 
     def _files(self) -> None:
         family: list[SqliteFile] = []
@@ -290,6 +292,17 @@ class SqliteLog:
         "Begins the names of channels"
         if not self._name: self._name = f'{quoted(self.prefix)}:'.encode()
         return self._name
+
+# %% ../../nbs/api/realtime/26_sqlite_log.ipynb #f0a7c512
+def _around_forks(log_of: 'weakref.ref[SqliteLog]') -> None:
+    "Close the connections before a fork"
+    def call(f: Callable) -> Callable: return lambda: None if (log := log_of()) is None else f(log)
+    def rest(log: SqliteLog) -> None:
+        for file in log.reader.family: file.lock.acquire()   # a transaction ends first
+        for file in log.reader.family: file.close()
+    def go_on(log: SqliteLog) -> None:
+        for file in log.reader.family: file.lock.release()
+    os.register_at_fork(before=call(rest), after_in_parent=call(go_on), after_in_child=call(SqliteLog._files))
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #f5c4b7fb
 def _bell(path: str) -> Bell | None:

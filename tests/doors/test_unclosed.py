@@ -152,7 +152,7 @@ def look(page, kind, way):
 def test_what_is_left_open_takes_nothing_and_what_is_not_stops_nothing(page, htmx, kinds):
     with serve(make_app(htmx)) as server:
         for kind in kinds:
-            for way in ('page', 'parts', 'whole'):
+            for way in ('page', 'parts', 'whole') if htmx == 4 else ():   # the page alone, before any script of htmx
                 page.goto(f'{server.url}/{way}/{kind}')
                 look(page, kind, way)
             page.goto(f'{server.url}/home/{kind}')

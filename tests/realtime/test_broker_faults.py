@@ -275,6 +275,53 @@ async def test_the_children_of_a_fork_publish_and_the_parent_goes_on(address, ch
     await until(lambda: client.texts == ['parent 0', 'child 0', 'child 1', 'parent 1'])
 
 
+@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')
+async def test_a_child_of_a_fork_gets_no_open_connection_to_the_file(tmp_path, channel):
+    "SQLite in the child would go by locks that its parent has"
+    here, own = await channel(f'sqlite:{tmp_path}/a.db'), {f'{tmp_path}/a.db{end}' for end in ('', '-wal', '-shm')}
+    await here.publish('opened')
+    def opened(pid): return own & {os.path.realpath(o) for o in Path(f'/proc/{pid}/fd').iterdir()}
+    assert opened('self')
+    go, ready = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(go, 1)
+        os._exit(0)
+    found = opened(child)
+    os.write(ready, b'x')
+    await asyncio.to_thread(os.waitpid, child, 0)
+    for fd in go, ready: os.close(fd)
+    assert found == set() and await here.publish('afterwards')
+
+
+@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')
+async def test_a_fork_in_the_middle_of_work_loses_nothing(tmp_path, channel):
+    "Threads of the parent publish and look while it forks; each child publishes"
+    here, client = await channel(f'sqlite:{tmp_path}/a.db', history=1000), Client()
+    here.join(client)
+    over, sent = threading.Event(), []
+    def publish():
+        while not over.is_set(): sent.append(here.publish_sync('parent'))
+    def look():
+        while not over.is_set(): here.broker.log.look()
+    threads = [threading.Thread(target=f, daemon=True) for f in (publish, look, look)]
+    for thread in threads: thread.start()
+    failed = []
+    for n in range(15):
+        child = os.fork()
+        if child == 0:
+            try: here.publish_sync(f'child {n}')
+            except BaseException: os._exit(1)
+            os._exit(0)
+        if (await asyncio.to_thread(os.waitpid, child, 0))[1]: failed.append(n)
+    over.set()
+    for thread in threads: await asyncio.to_thread(thread.join)
+    await here.publish('end')
+    await until(lambda: client.texts[-1:] == ['end'])
+    assert failed == [] and RESYNC not in client.texts and client.texts.count('parent') == len(sent)
+    assert [text for text in client.texts if text.startswith('child')] == [f'child {n}' for n in range(15)]
+
+
 FULL = '''
 import asyncio, resource, signal, sys
 sys.path[:0] = sys.argv[2:]
