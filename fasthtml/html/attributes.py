@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NotStr', 'client_json', 'Safe', 'attrmap', 'attrmap_x', 'check_name', 'refuse_unfinished', 'valmap', 'selector_of',
-           'bounded', 'plain_json', 'ClientDict', 'is_client_data', 'client_text', 'runs_as_script', 'safe_url']
+           'bounded', 'plain_json', 'ClientDict', 'client_text', 'runs_as_script', 'safe_url']
 
 # %% ../../nbs/api/html/00_attributes.ipynb #0e47e6d9
 import functools, json, re
@@ -272,7 +272,7 @@ def _value(name: str, v: Any) -> Any:
 
 # %% ../../nbs/api/html/00_attributes.ipynb #5d1c7a02
 class ClientDict(dict):
-    "An object that a client sent: a dict, which is never taken for the attributes of an element. Its copies stay what it is"
+    "An object that a client sent. Only a plain `dict` gives attributes to an element; this one does not, and its copies stay what it is"
     __slots__ = ()
     def copy(self) -> 'ClientDict': return type(self)(self)
     def __or__(self, other: Any) -> Any: return ClientDict({**self, **other}) if isinstance(other, dict) else NotImplemented
@@ -280,14 +280,8 @@ class ClientDict(dict):
 
 client_json = json.JSONDecoder(object_hook=ClientDict).decode   # as `json.loads`, for text that holds what a client sent
 
-def is_client_data(
-    x: Any, # A mapping
-) -> bool:
-    "Did a client choose its names?"
-    return isinstance(x, ClientDict) or hasattr(type(x), 'getlist')
-
 def client_text(
-    x: Any, # What a client sent
+    x: Any, # A mapping
 ) -> str:   # As JSON, where it can be said so
     "The text of a mapping that is shown as content"
     try: return json.dumps(x, ensure_ascii=False, default=plain_json)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from fasthtml.html.attributes import (
     _attr, _classes, _drawing, _final, _holds_script_url, _learn, _link_attrs, _prefix, _svg_names, _value, _written, attrmap_x,
-    check_name, client_text, is_client_data, refuse_unfinished, safe_url, selector_of,
+    check_name, client_text, refuse_unfinished, safe_url, selector_of,
 )
 from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc
 from .attributes import plain_json as plain_json
@@ -121,6 +121,7 @@ def _final_attrs(written: Mapping) -> _Attrs:
 
 # %% ../../nbs/api/html/01_element.ipynb #f53bffb9
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
+_written_mappings = dict, _Attrs   # any other may have names that a client chose
 def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
     return any(o.__name__ == 'NotStr' and o.__module__ == 'fastcore.basics' for o in k.__mro__)
@@ -148,7 +149,7 @@ def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:
                 todo += [(it, direct), (bounded(x), direct and type(x) is tuple)]
                 if len(todo) > 2 * _deepest: raise ValueError(_endless)
                 break
-            elif isinstance(x, Mapping) and not is_client_data(x) and not any(hasattr(type(x), o) for o in _drawing):
+            elif type(x) in _written_mappings:
                 if not direct: raise TypeError(f"A list of children holds a dict: {str(x)[:60]}. Make an element of each.")
                 if wrong := [k for k in x if not isinstance(k, str)]:
                     raise TypeError(f"A dict among the children gives attributes, whose names are text; got {wrong[0]!r} in {str(x)[:60]}.")
@@ -718,11 +719,11 @@ def _other(c: Any) -> Any:
     if is_raw_text(cls): return str(c)
     if isinstance(c, str): return esc(str.__str__(c))   # the text itself, also of an Enum with texts
     if isinstance(c, (bytes, bytearray)): return esc(bytes(c).decode('utf-8', 'replace'))
-    if isinstance(c, Mapping) and is_client_data(c): return esc(client_text(c))
-    if isinstance(c, Mapping) and not _figure(c):
+    if type(c) in _written_mappings:
         raise TypeError(f"A dict is not content: {str(c)[:60]}. Make an element of it; as a child of an element it adds attributes.")
     if _is_group(c): return c
     if figure := _figure(c): return figure
+    if isinstance(c, Mapping): return esc(client_text(c))
     refuse_unfinished(c, 'the content of a page')
     return esc(str(c))
 

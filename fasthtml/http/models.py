@@ -7,6 +7,7 @@ __all__ = ['pydantic_cast', 'shallow', 'fields_of_model', 'pydantic_model', 'str
            'annotated_cast']
 
 # %% ../../nbs/api/http/12_models.ipynb #5c1a0e08
+import collections
 import dataclasses
 import dis
 import inspect
@@ -15,8 +16,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, lru_cache, reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import cache, lru_cache, partial, reduce
 from types import SimpleNamespace
 from typing import Annotated, Any, Union
 
@@ -86,17 +87,46 @@ def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[
 
 # %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
 def _as_sent(value: Any) -> Any:
-    "What pydantic has made, with a `ClientDict` for each dict in it, as they were before"
-    kind = type(value)
-    if kind is dict: return ClientDict({k: v if type(v) in scalars else _as_sent(v) for k, v in value.items()})
-    if kind is tuple: return tuple(map(_as_sent, value))
-    if kind is list: parts, inside = value, enumerate(value)
-    elif hasattr(kind, '__pydantic_fields__') and hasattr(value, '__dict__'): parts, inside = (own := value.__dict__), own.items()
-    else: return value
-    for k, v in inside:
-        if type(v) not in scalars: parts[k] = _as_sent(v)
-    if getattr(value, '__pydantic_extra__', None): object.__setattr__(value, '__pydantic_extra__', _as_sent(value.__pydantic_extra__))
-    return value
+    "What pydantic or msgspec has made, with a `ClientDict` for each dict in it, as they were before"
+    return _Made().of(value)
+
+class _Made:
+    "One walk over what was made; objects that hold each other are met once"
+    def __init__(self): self.met: set[int] = set()
+
+    def of(self, value: Any) -> Any:
+        "The same, or what stands in its place"
+        kind = type(value)
+        if kind in scalars or id(value) in self.met: return value
+        if kind is dict: return ClientDict({k: self.of(v) for k, v in value.items()})
+        if kind is tuple: return tuple(map(self.of, value))
+        if hasattr(kind, '__next__'): return map(self.of, value)   # an `Iterable`, which is read later
+        if isinstance(value, tuple): return kind._make(map(self.of, value)) if hasattr(kind, '_make') else value
+        self.met.add(id(value))
+        if isinstance(value, (list, collections.deque)): self.put(value.__setitem__, enumerate(value))
+        elif isinstance(value, MutableMapping): self.put(value.__setitem__, list(value.items()))
+        elif hasattr(kind, '__struct_fields__'): self.put(partial(_set_in_struct, value), self.members(value, kind.__struct_fields__))
+        else: self.put(partial(object.__setattr__, value), self.members(value, _names_in(kind, value)))
+        return value
+
+    def members(self, value: Any, names: Iterable[str]) -> list[tuple[str, Any]]:
+        "Names and values of its fields"
+        return [(n, getattr(value, n)) for n in names if hasattr(value, n)]
+
+    def put(self, put: Callable[[Any, Any], Any], members: Iterable[tuple[Any, Any]]) -> None:
+        "Change what has to be"
+        for k, v in members:
+            if type(v) not in scalars and (new := self.of(v)) is not v: put(k, new)
+
+def _names_in(kind: type, value: Any) -> Iterable[str]:
+    "Fields of an object of pydantic, attrs, or a dataclass"
+    if hasattr(kind, '__pydantic_fields__'): return (*getattr(value, '__dict__', ()), '__pydantic_extra__')
+    return (*getattr(kind, '__dataclass_fields__', ()), *(a.name for a in getattr(kind, '__attrs_attrs__', ())))
+
+def _set_in_struct(value: Any, name: str, new: Any) -> None:
+    "Also in one that is frozen"
+    import msgspec
+    msgspec.structs.force_setattr(value, name, new)
 
 # %% ../../nbs/api/http/12_models.ipynb #131ef112
 _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`
@@ -252,6 +282,14 @@ def _levels(value: Any) -> int:
         most += any(isinstance(v, Mapping) for v in level)
     return most + isinstance(value, Mapping)
 
+# %% ../../nbs/api/http/12_models.ipynb #a0771cea
+def _found_in(cls: type, hints: Mapping[str, Any]) -> list[tuple[tuple[str, ...], Any, bool]]:
+    "Keys, annotation, and whether it is required, of each field of a Struct or a record of Python's own"
+    if not hasattr(cls, '__struct_fields__'):
+        return [((name,), hints[name], required) for name, required in constructor_needs(cls, hints)[0].items() if name in hints]
+    import msgspec
+    return [((f.encode_name,), hints[f.name], f.required) for f in msgspec.structs.fields(cls)]
+
 # %% ../../nbs/api/http/12_models.ipynb #a0771ceb
 def _same(value: Any) -> Any: return value
 
@@ -318,11 +356,7 @@ class _Blanks:
         if (model := fields_of_model(cls)) is not None:
             read = {name: _pydantic_keys(cls, name, i)[0] for name, i in model.items()}
             found = [(read[name], _with_tag(i), i.is_required()) for name, i in model.items()]
-        else:
-            hints = type_hints(cls)
-            struct = getattr(cls, '__struct_fields__', ()), getattr(cls, '__struct_encode_fields__', ())
-            called, (needed, _) = dict(zip(*struct, strict=True)), constructor_needs(cls, hints)
-            found = [((called.get(name, name),), hints[name], required) for name, required in needed.items() if name in hints]
+        else: found = _found_in(cls, type_hints(cls))
         for keys, ann, required in found:
             made = self.own(ann), self.of(ann), required
             yield from ((key, made) for key in keys)

@@ -218,5 +218,6 @@ def make_member(
 # %% ../../nbs/api/http/11_record_fields.ipynb #5c1a0f0b
 list_kinds: Mapping[Any, Callable] = types.MappingProxyType({
     list: list, set: set, frozenset: frozenset, tuple: tuple, collections.abc.Sequence: list,
-    collections.abc.Iterable: list, collections.abc.Collection: list, collections.abc.Set: set})
+    collections.abc.Iterable: list, collections.abc.Collection: list, collections.abc.Set: set, collections.abc.MutableSet: set,
+    collections.abc.MutableSequence: list, collections.deque: collections.deque})
 mapping_kinds = (dict, Mapping, collections.abc.MutableMapping)

@@ -31,7 +31,7 @@ from starlette.datastructures import MutableHeaders, Secret
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..html.attributes import client_json
+from ..html.attributes import ClientDict, client_json
 from .requests import parse_cookies
 from .security import is_token, one_line
 from .session_stores import SessionStore, Stored, atomic, session_store, warn_if_shared
@@ -185,6 +185,13 @@ class Session(dict):
         "Whether a store keeps it, which writes each entry for itself"
         return self._save is not None
 
+    def copy(self) -> ClientDict:
+        "What it holds now"
+        return ClientDict(self.items())
+
+    def __or__(self, other: Any) -> ClientDict: return self.copy() | other
+    def __ror__(self, other: Any) -> ClientDict: return other | self.copy()
+
     def mark_accessed(self) -> None:
         "Fetch the content, if that was not done (`request.session` calls this)"
         if self._source is None: return
@@ -214,7 +221,7 @@ def _touching(name: str, writes: bool) -> Callable:
         return do(self, *args, **kwargs)
     return update_wrapper(method, do)
 
-_reads = '__getitem__ __contains__ __iter__ __len__ __eq__ __ne__ __repr__ __or__ __ror__ __reversed__ get keys values items copy'
+_reads = '__getitem__ __contains__ __iter__ __len__ __eq__ __ne__ __repr__ __reversed__ get keys values items'
 _writes = '__setitem__ __delitem__ __ior__ pop popitem setdefault update clear'
 for _name in _reads.split(): setattr(Session, _name, _touching(_name, False))
 for _name in _writes.split(): setattr(Session, _name, _touching(_name, True))

@@ -6,11 +6,14 @@ way is shown in each place, and an HTML5 parser finds the text of it, and no att
 import copy
 import json
 import pickle
+from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from types import SimpleNamespace
-from typing import Annotated, Any, TypedDict
+from types import MappingProxyType, SimpleNamespace
+from typing import Annotated, Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
+import attrs
 import msgspec
 import pydantic
 import pytest
@@ -187,6 +190,105 @@ def a_struct(app, keep):
     def x(note: Note): keep(note.title, *note.tags)
 
 
+@dataclass
+class Held:
+    title: Any
+    tags: list
+
+
+@dataclass(slots=True, frozen=True)
+class HeldSlots:
+    title: dict
+
+
+class HeldTuple(NamedTuple):
+    title: Any = None
+    tags: list = []
+
+
+@attrs.frozen
+class HeldAttrs:
+    title: Any
+
+
+class HeldStruct(msgspec.Struct, frozen=True):
+    title: Any
+
+
+class HeldModel(pydantic.BaseModel):
+    title: Any
+    tags: list
+
+
+ONE, SEVERAL = {'title': EVIL, 'tags': [EVIL]}, [{'title': EVIL, 'tags': [EVIL]}] * 2
+MEMBERS = {   # annotation → what is sent for it
+    Held: ONE, HeldSlots: ONE, HeldModel: ONE, dict[str, HeldModel]: {'a': ONE}, list[Held]: SEVERAL, tuple[Held, ...]: SEVERAL,
+    dict[str, Held]: {'a': ONE}, HeldTuple: [EVIL, [EVIL]], OrderedDict[str, dict]: {'a': EVIL}, defaultdict[str, dict]: {'a': EVIL},
+    deque[dict]: SEVERAL, Iterable[dict]: SEVERAL, Mapping[str, Any]: ONE, list[dict]: SEVERAL, pydantic.Json: json.dumps(ONE),
+    pydantic.Json[Held]: json.dumps(ONE)}
+OF_MSGSPEC = {list[Held]: SEVERAL, list[HeldTuple]: [[EVIL, [EVIL]]], list[HeldAttrs]: SEVERAL, list[HeldStruct]: SEVERAL,
+              list[dict]: SEVERAL}
+MAPPINGS = [OrderedDict, defaultdict, UserDict, ChainMap, MappingProxyType, Counter, type('Prefs', (dict,), {})]
+
+
+def mappings_in(value):
+    "Every mapping that is held somewhere"
+    if isinstance(value, Mapping): return [value, *(o for v in value.values() for o in mappings_in(v))]
+    if isinstance(value, str | bool | None): return []
+    if hasattr(value, 'title'): return mappings_in([value.title, getattr(value, 'tags', None)])
+    if hasattr(value, 'member'): return mappings_in(value.member)
+    return [o for v in value for o in mappings_in(v)]
+
+
+def posted(annotation, sent):
+    "What a handler got as `o`"
+    app, got = FastHTML(secret_key='k' * 32), []
+    def x(o): got.append(o)
+    x.__annotations__['o'] = annotation
+    app.post('/x')(x)
+    response = Client(app).post('/x', json=sent)
+    assert response.status_code == 200, response.text
+    return mappings_in(got[0])
+
+
+def check_held(found):
+    assert any(RUNS in str(value) for value in found)
+    for value in found: assert LexborHTMLParser(to_xml(P(value))).css_first('p').attributes == {}, (type(value), value)
+
+
+@pytest.mark.parametrize('member', MEMBERS, ids=str)
+def test_what_a_model_of_pydantic_holds_is_text_too(member):
+    check_held(posted(pydantic.create_model('Note', member=(member, ...)), {'member': MEMBERS[member]}))
+
+
+@pytest.mark.parametrize('member', OF_MSGSPEC, ids=str)
+def test_what_a_struct_of_msgspec_holds_is_text_too(member):
+    note = msgspec.defstruct('Note', [('member', Annotated[member, msgspec.Meta(min_length=1)])], frozen=True)
+    check_held(posted(note, {'member': OF_MSGSPEC[member]}))
+
+
+@pytest.mark.parametrize('kind', MAPPINGS, ids=lambda kind: kind.__name__)
+def test_a_mapping_of_any_class_has_all_that_was_sent_and_is_text(kind):
+    found = posted(kind, ONE)
+    assert type(found[0]) is kind and dict(found[0]) == ONE
+    check_held(found)
+
+
+def test_objects_that_hold_each_other_are_taken_as_they_are():
+    class Note(pydantic.BaseModel):
+        title: Any
+        parts: list[Any]
+        @pydantic.model_validator(mode='after')
+        def close(self):
+            self.parts += [self, self.parts]
+            return self
+    app, got = FastHTML(secret_key='k' * 32), []
+    @app.post('/x')
+    def x(note: Note): got.append(note)
+    Client(app).post('/x', json={'title': EVIL, 'parts': [EVIL]})
+    check_held([got[0].title, got[0].parts[0]])
+
+
 @way
 def the_request(app, keep):
     @app.post('/x')
@@ -220,6 +322,13 @@ def the_session(app, keep):
     def y(session): keep(session['title'])
 
 
+@way
+def a_session_with_names_of_the_client(app, keep):
+    @app.post('/x')
+    def x(session, data): session.update(data['title'])
+
+    @app.get('/y')
+    def y(session): keep(session, session.copy())
 
 @way
 def a_frame(app, keep):
