@@ -45,7 +45,7 @@ def pydantic_cast(
     return Cast(check, Text('another'))
 
 _MAX_WAYS = 16 * 1024 * 1024    # characters of the ways to all values in one
-_MAX_ERRORS = 20_000            # of pydantic, which it makes all at once
+_MAX_ERRORS = 2000              # of pydantic, which it makes all at once and holds Python's lock meanwhile
 
 def _ways(value: Any) -> int:
     "How long the ways to all values in it are together: pydantic writes one down for each error, with all keys in it"

@@ -427,6 +427,7 @@ def one_line(
 # %% ../../nbs/api/http/10_security.ipynb #9f6f8177
 _host = r'(?:\[[\da-fA-F:.]+\]|[^:@/?#,\[\]\s]*)(?::\d{1,5})?'
 _hosts = re.compile(f'{_host}(?:,{_host})*')
+_secret_option = re.compile(r'(?<=[?&#;])([^=&#;]*(?:user|pass|pwd|secret|token|auth|key)[^=&#;]*)=[^&#;]*', re.I)
 
 def without_password(
     address: str, # As the program has written it, and perhaps wrong
@@ -435,7 +436,7 @@ def without_password(
     scheme, rest = re.fullmatch(r'([a-zA-Z][\w+.-]*:/*)?(.*)', address.strip(), re.S).groups('')
     _, at, rest = rest.rpartition('@')
     if not at and not re.fullmatch(f'{_hosts.pattern}([/?].*)?', rest, re.S): at, rest = '***', ''
-    return scheme + at.replace('@', '***@') + re.sub('(?<=[?&])(username|password)=[^&]*', r'\1=***', rest)
+    return scheme + at.replace('@', '***@') + _secret_option.sub(r'\1=***', rest)
 
 def check_address(
     address: str, # `redis://user:password@host:6379/0`

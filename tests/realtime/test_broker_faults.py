@@ -17,6 +17,7 @@ import pytest
 
 from channel_kit import Client, texts
 from fasthtml.app.app import FastHTML
+from fasthtml.http.security import without_password
 from fasthtml.realtime import sqlite_log
 from fasthtml.realtime.entries import Away, LogBatch, PendingMessage, nowhere
 from fasthtml.realtime.hub import Hub
@@ -404,6 +405,16 @@ def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_pas
     with pytest.raises(ValueError, match='cannot be read|is no address|Unknown session store') as e:
         FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
     assert SECRET not in ''.join(traceback.format_exception(e.value))
+
+
+@pytest.mark.parametrize('before', ['?', '?a=1&', '#', '?a=1;'])
+@pytest.mark.parametrize('option', ['password', 'PASSWORD', 'pass', 'pwd', 'sentinel_password', 'ssl_password', 'ssl-keyfile-password',
+                                    'username', 'auth_token'])
+def test_no_option_of_an_address_is_shown_with_its_secret(option, before):
+    shown = without_password(f'redis+sentinel://host/m{before}{option}={SECRET}&b=2')
+    assert SECRET not in shown and 'host/m' in shown and shown.endswith('&b=2')
+    with pytest.raises(ValueError) as e: FastHTML(secret_key='k', sess_store=f'redis+sentinel://host/m{before}{option}={SECRET}')
+    assert SECRET not in str(e.value)
 
 
 @pytest.mark.parametrize('option', ['broker', 'sess_store'])
