@@ -68,7 +68,7 @@ from .operations import Operated
 from .static import SafeStatic, StaticRoutes, asset_handler, is_project
 from ..realtime.ws import setup_ws, ws_route
 from ..realtime.lifecycle import Lifecycle
-from ..realtime.lifespan import Lifespan, check_started, note_places
+from ..realtime.lifespan import check_started, note_places
 from ..realtime import parts as _parts   # noqa: F401  pages in parts are connections
 from .live import Live, Regions
 from .region import current_scope
@@ -586,12 +586,13 @@ def env_hosts() -> list[str]:
     return [o.strip() for o in os.environ.get('FASTHTML_HOSTS', '').split(',') if o.strip()]
 
 def _enter_mounted(
-    lifespan: Lifespan, # Of an app
-    outer: Any,         # The app around it
-    scope: Scope        # Of a request for the inner one
+    app: 'Serving', # The inner one
+    outer: Any,     # The app around it
+    scope: Scope    # Of a request for the inner one
 ) -> None:
-    "What its own lifespan has yielded, or a warning that it did not run"
-    scope['fasthtml.wrapped'] = True
+    "Note that it is on the way; what its own lifespan has yielded, or a warning that it did not run"
+    lifespan = app.lifecycle.lifespan
+    scope['fasthtml.wrapped'], scope['fasthtml.mounted'] = True, (*scope.get('fasthtml.mounted', ()), app)
     check_started(lifespan, outer, scope.get('root_path', ''))
     if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 
@@ -615,7 +616,7 @@ class Serving(Hooks, Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] == 'lifespan': return await self.lifecycle.run(super().__call__, scope, receive, send)
         outer, scope['app'] = scope.get('app'), self
-        if outer is not None and outer is not self: _enter_mounted(self.lifecycle.lifespan, outer, scope)
+        if outer is not None and outer is not self: _enter_mounted(self, outer, scope)
         if self.middleware_stack is None: self.middleware_stack = self.build_middleware_stack()
         token = current_texts.set(languages.texts(scope['headers'])) if (languages := self.site.languages) is not None else None
         server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None

@@ -123,9 +123,7 @@ class Regions:
 @patch
 def opened(self: Regions, connection: Connection) -> None:
     "A stream or socket of this app, or of one that is mounted in it, has opened"
-    inner = getattr(connection.scope.get('app'), 'regions', self)
-    inner.here().watch(connection)
-    if inner is not self: self.here().watch(connection)
+    for app in dict.fromkeys((self.app, *connection.scope.get('fasthtml.mounted', ()))): app.regions.here().watch(connection)
 
 @patch
 async def listen(self: Regions) -> None:
@@ -141,6 +139,7 @@ async def close(self: Regions) -> None:
 @patch
 async def forget(self: Regions, person: str) -> None:
     "End what a person has open, in every loop of every process"
+    self.here()   # also what opens first, and late
     if self.is_shared: await self.publish(dict(forget=person))
     else: self.everywhere(lambda here: here.forget(person))
 

@@ -443,21 +443,36 @@ def slow_shop(**options):
     return app
 
 
+# Whose `forget` it is -> how many apps are around that of the handler
+WHOSE = {'own': 0, 'outer': 1, 'middle': 2}
+
+
+def mounted_for(inner, whose, **options):
+    "The prefix, whose `forget` it is, and what is served"
+    apps = [inner]
+    for _ in range(WHOSE[whose]):
+        apps.append(FastHTML(secret_key='k', **options))
+        apps[-1].mount('/in', apps[-2])
+    return '/in' * WHOSE[whose], apps[min(1, len(apps) - 1)], apps[-1]
+
+
 def ends_at_once(how, visitor, served):
     "Open it; returns when it has ended"
     if how != 'socket':
         response = visitor.request('POST', '/_live', dict(has=visitor.known)) if how == 'page' else visitor.request('GET', f'/staff/{how}')
         return response.status if 'parts' in how else Stream(response).rest()[-1][0]
-    with connect(served.ws_url + '/staff/socket', additional_headers={'Cookie': visitor.cookie}) as ws:
+    with connect(f'{served.ws_url}{visitor.prefix}/staff/socket', additional_headers={'Cookie': visitor.cookie}) as ws:
         with pytest.raises(ConnectionClosed) as e: ws.recv(DEADLINE)
         return e.value.rcvd.code
 
 
+@pytest.mark.parametrize('whose', WHOSE)
 @pytest.mark.parametrize('how', 'channel channels thread source sent guarded page parts parts_later socket'.split())
-def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
+def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how, whose):
     app = slow_shop()
-    with serve(app) as served, ThreadPoolExecutor(1) as pool:
-        ann = Visitor(served)
+    prefix, forgetful, site = mounted_for(app, whose)
+    with serve(site) as served, ThreadPoolExecutor(1) as pool:
+        ann = Visitor(served, prefix)
         ann.get('/login?user=ann')
         app.state.go.set()
         ann.known = ann.rows('/staff/page')
@@ -465,7 +480,7 @@ def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
         app.state.inside.clear()
         opening = pool.submit(ends_at_once, how, ann, served)
         assert app.state.inside.wait(DEADLINE)
-        served.call(lambda: app.regions.here().topics.start(app.forget('ann')))
+        served.call(lambda: asyncio.ensure_future(forgetful.forget('ann')))
         served.call(lambda: None)
         app.state.go.set()
         assert opening.result() == (1012 if how == 'socket' else 503 if 'parts' in how else 'shutdown')
@@ -476,12 +491,15 @@ def test_what_opens_for_somebody_who_was_forgotten_meanwhile_ends_at_once(how):
         back.close()
 
 
+@pytest.mark.parametrize('whose', WHOSE)
 @pytest.mark.parametrize('how', ['channel', 'source', 'page', 'socket'])
-def test_a_process_with_nothing_open_hears_who_is_forgotten(how, tmp_path):
+def test_a_process_with_nothing_open_hears_who_is_forgotten(how, whose, tmp_path):
     "The handler was let in here; meanwhile another process has logged its person out"
-    apps = [slow_shop(broker=f'sqlite:{tmp_path}/a.db') for _ in range(2)]
-    with serve(apps[0]) as here, serve(apps[1]) as there, ThreadPoolExecutor(1) as pool:
-        ann = Visitor(here)
+    shared = dict(broker=f'sqlite:{tmp_path}/a.db')
+    apps = [slow_shop(**shared) for _ in range(2)]
+    (prefix, ours, site), (_, theirs, other) = (mounted_for(app, whose, **shared) for app in apps)
+    with serve(site) as here, serve(other) as there, ThreadPoolExecutor(1) as pool:
+        ann = Visitor(here, prefix)
         ann.get('/login?user=ann')
         apps[0].state.go.set()
         ann.known = ann.rows('/staff/page')
@@ -489,8 +507,8 @@ def test_a_process_with_nothing_open_hears_who_is_forgotten(how, tmp_path):
         apps[0].state.inside.clear()
         opening = pool.submit(ends_at_once, how, ann, here)
         assert apps[0].state.inside.wait(DEADLINE)
-        there.call(lambda: apps[1].regions.here().topics.start(apps[1].forget('ann')))
-        assert wait_until(lambda: apps[0].regions.loops and 'ann' in next(iter(apps[0].regions.loops.values())).forgotten)
+        there.call(lambda: asyncio.ensure_future(theirs.forget('ann')))
+        assert wait_until(lambda: ours.regions.loops and 'ann' in next(iter(ours.regions.loops.values())).forgotten)
         apps[0].state.go.set()
         assert opening.result() == (1012 if how == 'socket' else 'shutdown')
 

@@ -191,6 +191,11 @@ LAYERS = {
     'a host of Starlette': ('', 'staff.example', lambda inner: Starlette(routes=[Host('{area}.example', inner)])),
     'Starlette in a mount': ('/staff/in', '', lambda inner: site_of(Starlette(routes=[Mount('/in', inner)]))),
     'a mount in Starlette in a mount': ('/x/staff/in', '', lambda inner: site_of(Starlette(routes=[Mount('/{area}/in', inner)]), '/x')),
+    'three mounts': ('/staff/in/deep', '', lambda inner: site_of(site_of(site_of(inner, '/deep'), '/in'))),
+    'Starlette in two mounts': ('/staff/in/deep', '', lambda inner: site_of(site_of(Starlette(routes=[Mount('/deep', inner)]), '/in'))),
+    'Starlette between three apps': (
+        '/staff/in/deep', '', lambda inner: site_of(Starlette(routes=[Mount('/in', site_of(inner, '/deep'))]))),
+    'a host between mounts': ('/in/deep', 'staff.example', lambda inner: site_of(hosts_of(site_of(inner, '/deep')), '/in')),
 }
 WHOSE = {
     'app': lambda guard, wrap: wrap(plans_of(before=guard)),
@@ -237,6 +242,32 @@ def test_a_guard_that_is_asked_again_gets_the_parts_that_layers_around_its_app_h
         assert_ended(*opened)
         assert visitor.request('POST', '/_live/set', dict(page=page.page, has=[])).status in (403, 409)
         assert visitor.request('POST', '/_live', dict(has=rows)).status == 403
+
+
+def apps_in(app):
+    "The FastHTML apps on the way to the innermost one, and that one"
+    if isinstance(app, FastHTML): yield app
+    for route in getattr(app, 'routes', ()): yield from apps_in(getattr(route, 'app', None))
+
+
+def forget_ann(served, app):
+    "As a handler of the app does"
+    served.call(lambda: asyncio.ensure_future(app.forget('ann')))
+
+
+@pytest.mark.parametrize('layers', LAYERS)
+def test_every_app_on_the_way_can_end_what_a_person_has_open(layers):
+    prefix, host, wrap = LAYERS[layers]
+    def known(req): req.scope['auth'] = 'ann'
+    site = wrap(plans_of(before=known))
+    with serve(site) as served, ExitStack() as stack:
+        for app in apps_in(site):
+            visitor, *opened = all_open(served, prefix, host, stack)
+            page = stack.enter_context(visitor.stream(visitor.rows('/plans')))
+            page.until('live/checked')
+            forget_ann(served, app)
+            assert_ended(*opened)
+            assert page.rest()[-1][0] == 'shutdown'
 
 
 # A guard that fails when it is asked again has not said yes
