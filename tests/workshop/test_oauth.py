@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import contextlib
+import functools
 import gzip
 import http.client
 import inspect
@@ -406,14 +407,40 @@ def test_a_redirect_to_the_login_that_is_forgotten_lets_nobody_in(value, kind, c
     assert sum('return Redirect' in record.message for record in caplog.records) == 1
 
 
+def on_the_class(name, f): return type('Asked', (Door,), {name: f})
+
+
+def before_init(name, f):
+    def init(self, *args, **kw):
+        setattr(self, name, functools.partial(f, self))
+        Door.__init__(self, *args, **kw)
+    return type('Asked', (Door,), {'__init__': init})
+
+
+def after_init(name, f):
+    def init(self, *args, **kw):
+        Door.__init__(self, *args, **kw)
+        setattr(self, name, functools.partial(f, self))
+    return type('Asked', (Door,), {'__init__': init})
+
+
+@pytest.mark.parametrize('given', [on_the_class, before_init, after_init])
 @pytest.mark.parametrize('kind', ['plain', 'async'])
 @pytest.mark.parametrize(('value', 'seen'), [*((value, 'home of ada') for value in NO_RESPONSE if value is not True),
                                              (True, '/login'), (P('first confirm'), 'first confirm')], ids=str)
-def test_what_check_invalid_gives_lets_in_or_not(value, seen, kind):
-    client = Client(shop(Named('shop'), type('Asked', (Door,), {'check_invalid': _says(value)[kind]})), HOME, session={'auth': 'ada'})
+def test_what_check_invalid_gives_lets_in_or_not(value, seen, kind, given):
+    client = Client(shop(Named('shop'), given('check_invalid', _says(value)[kind])), HOME, session={'auth': 'ada'})
     answer = client.get('/')
     assert answer.status_code in (200, 303) and seen in answer.text + answer.headers.get('location', '')
     if value is True: assert client.get('/news', headers={'accept': 'text/event-stream'}).status_code == 401
+
+
+@pytest.mark.parametrize('given', [on_the_class, before_init, after_init])
+def test_what_else_a_program_says_of_a_login_is_used_wherever_it_is_given(given):
+    answers = {'logout': lambda self, session: P('bye'), 'login_link': lambda self, req: '/own'}
+    for name, seen in ('logout', 'bye'), ('login_link', 'href="/own"'):
+        client = Client(shop(Named('shop'), given(name, answers[name])), HOME, session={'auth': 'ada'})
+        assert seen in client.get('/logout' if name == 'logout' else '/login').text
 
 
 def test_check_invalid_of_the_base_class_may_be_asked():
