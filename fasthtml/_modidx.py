@@ -1326,6 +1326,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/http/handlers.py'),
                                         'fasthtml.http.handlers.fill_specials': ( 'api/http/handlers.html#fill_specials',
                                                                                   'fasthtml/http/handlers.py'),
+                                        'fasthtml.http.handlers.gave_nothing': ( 'api/http/handlers.html#gave_nothing',
+                                                                                 'fasthtml/http/handlers.py'),
                                         'fasthtml.http.handlers.guard': ('api/http/handlers.html#guard', 'fasthtml/http/handlers.py'),
                                         'fasthtml.http.handlers.inner_path': ( 'api/http/handlers.html#inner_path',
                                                                                'fasthtml/http/handlers.py'),

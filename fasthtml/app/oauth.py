@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # %% ../../nbs/api/app/35_oauth.ipynb #74f130d9
 from ..html.composed import A, Titled
 from ..http.errors import ForeignLink
-from ..http.handlers import Beforeware, MiddlewareBase, answers, inner_path
+from ..http.handlers import Beforeware, MiddlewareBase, answers, gave_nothing, inner_path
 from ..http.hints import log_once
 from .oauth_clients import (AppleAppClient, Auth0AppClient, DiscordAppClient, GitHubAppClient, GoogleAppClient,  # noqa: F401
                                     HuggingFaceClient, Info, OpenIDClient, WebClient, _AppClient, get_host, http_patterns, load_creds,
@@ -149,7 +149,7 @@ class LoginPages(Login):
     "What the visitor sees around a login"
     async def to_login(self, session: dict) -> Any:
         "What `redir_login` responds; the login page where it forgets to"
-        result = decided(self.redir_login, await answer_of(self.redir_login, session), page=True)
+        result = decided(self.redir_login, await answer_of(self.redir_login, session), page=FtResponse)
         if answers(result) and result is not True: return result
         name = getattr(self.redir_login, '__qualname__', 'redir_login')
         log_once(f'{name} gave {result!r}, which is no response, so the visitor is sent to the login page. '
@@ -159,8 +159,10 @@ class LoginPages(Login):
     async def found_invalid(self, req: HTTPConnection, session: dict, auth: Any) -> Any:
         "What `check_invalid` gives: a response, True, or None if it finds nothing"
         if not self._own('check_invalid'): return None
-        result = decided(self.check_invalid, await answer_of(self.check_invalid, req, session, auth), page=True)
-        return result if answers(result) else None
+        result = decided(self.check_invalid, await answer_of(self.check_invalid, req, session, auth), page=FtResponse)
+        if answers(result): return result
+        gave_nothing(self.check_invalid, result)
+        return None
 
     async def leave(self, req: HTTPConnection, session: dict) -> Any:
         "Log out of this app, in every window; logins of other apps in the same session stay. A link of another site does not do it"
@@ -246,7 +248,7 @@ class OAuth(LoginPages):
             log.warning('A login failed. %s', e)
             session['oauth_error'] = told(e)
             return Redirect(self.pages['error'])
-        result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']), page=True)
+        result = decided(self.get_auth, await answer_of(self.get_auth, info, ident, session, kept['remember']), page=FtResponse)
         if isinstance(result, Response | FtResponse) and result.status_code >= 400: return result   # it refuses in its own words
         if not answers(result):
             session['oauth_error'] = told(OAuthError('access_denied', ''))

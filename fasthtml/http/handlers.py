@@ -6,9 +6,9 @@
 __all__ = ['prepared_names', 'log', 'Beforeware', 'until_disconnect', 'cancel_on_disconnect', 'add_sig_param', 'into',
            'MiddlewareBase', 'Site', 'skip_patterns', 'is_skipped', 'Guard', 'guard', 'opened_by_ending', 'LinkFields',
            'link_fields', 'call', 'fill_specials', 'fetch_session', 'invoke', 'own_lists', 'with_injects', 'answers',
-           'inner_path', 'run_before', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint', 'source_of',
-           'own_page', 'send_parts', 'send_response', 'socket_refusal', 'refuse_socket', 'Replayed', 'Behind',
-           'Guarded']
+           'inner_path', 'run_before', 'gave_nothing', 'note_guarded', 'is_guarded', 'response_class', 'Endpoint',
+           'source_of', 'own_page', 'send_parts', 'send_response', 'socket_refusal', 'refuse_socket', 'Replayed',
+           'Behind', 'Guarded']
 
 # %% ../../nbs/api/http/15_handlers.ipynb #ada1d282
 import asyncio
@@ -386,10 +386,20 @@ async def run_before(
             while inspect.isawaitable(result): result = await result
             if isinstance(result, bool): raise TypeError(_no_answer(ready.fn, result))
             if answers(result): return result
+            gave_nothing(ready.fn, result)
         note_guarded(source.scope)
     return None
 
-def _no_answer(fn: Callable, result: bool) -> str:
+_plain = str | bytes | int | float | list | tuple | set | frozenset | Mapping | None
+
+def gave_nothing(
+    fn: Callable, # A guard
+    result: Any   # What it gave, and is no answer
+) -> None:
+    "TypeError for an object that counts as False and is no empty value of Python: it may be a refusal of another library"
+    if not isinstance(result, _plain): raise TypeError(_no_answer(fn, f'a {type(result).__name__}'))
+
+def _no_answer(fn: Callable, result: Any) -> str:
     return (f'The guard {getattr(fn, "__qualname__", fn)} gave {result}. None lets a request through; what refuses it is a response, as '
             "Redirect('/login') or Response('Not for you', 403). A check of yes or no is a guard so: "
             '`if not allowed(session): return Redirect(...)`.')

@@ -231,8 +231,9 @@ def ran(
 _by_itself = '__bool__', '__len__', 'keys'   # says yes or no by itself: a number, a text, a collection, a row
 _record = '__dataclass_fields__', '__attrs_attrs__', 'model_fields', '__struct_fields__'
 _unread = '__next__', '__anext__', '__response__'
-_not_done = '__call__', '__iter__', '__enter__', '__aenter__', 'status_code'   # not called, read, entered or sent
-_running = frozenset('builtins _thread threading asyncio.locks multiprocessing.pool subprocess'.split())   # of Python, and no values
+_elsewhere = 'status_code', 'headers', '__clause_element__'   # a response or request of any library, a column or condition of a query
+_not_done = '__call__', '__iter__', '__enter__', '__aenter__'   # not called, read or entered
+_running = frozenset('builtins _thread threading asyncio multiprocessing subprocess'.split())   # of Python, and no values
 
 def _says(x: Any) -> bool:
     "Does the truth of `x` mean anything? That of a value does, and of an object that holds what is known of a user"
@@ -240,20 +241,22 @@ def _says(x: Any) -> bool:
     if isinstance(x, (type, Later, BaseException, Response, FT)) or inspect.isroutine(x): return False
     if isinstance(x, (list, tuple)): return not any(isinstance(o, FT) for o in x)   # elements are what a page returns
     if x is NotImplemented or any(hasattr(kind, o) for o in _unread): return False
+    if not hasattr(kind, 'keys') and any(hasattr(x, o) for o in _elsewhere): return False
     if any(hasattr(kind, o) for o in _by_itself) or isinstance(x, PurePath): return True   # one can be entered in Python 3.11
     if hasattr(kind, 'get') and hasattr(kind, 'ready'): return False   # what a pool of threads or processes, or a queue, will know
-    if any(hasattr(kind, o) for o in _record) or hasattr(x, 'id'): return True
-    return not any(hasattr(x, o) for o in _not_done) and (kind.__eq__ is not object.__eq__ or kind.__module__ not in _running)
+    if any(hasattr(kind, o) for o in _record) or hasattr(x, 'id') and not callable(x): return True
+    of_python = kind.__module__.partition('.')[0] in _running
+    return not any(hasattr(x, o) for o in _not_done) and (kind.__eq__ is not object.__eq__ or not of_python)
 
 def decided(
     f: Callable,   # A check of the program
     result: Any,   # What it gave
-    page: bool = False, # May it give a response as well?
+    page: type | None = None, # If it may give a response as well: a class of pages that are no `Response`
 ) -> Any:          # The same; TypeError for what is true whatever it would say
     "Make sure that what a check gave says yes or no"
     kind = type(result)
-    is_page = isinstance(result, (Response, FT, list, tuple)) or hasattr(kind, '__response__')
-    if page and is_page or inspect.isawaitable(result) or _says(result): return result
+    is_page = page and (isinstance(result, (Response, FT, list, tuple, page)) or hasattr(kind, '__response__'))
+    if is_page or inspect.isawaitable(result) or _says(result): return result
     raise TypeError(f'{getattr(f, "__qualname__", f)} gave a {kind.__name__}, which is as good as True, whatever it would say. Return '
                     'what it says: call a function, `any(...)` of an iterator, `.fetchone()` of a cursor, `.result()` of a future. '
                     'Raise an exception, and return False instead of a response that refuses.')

@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from multiprocessing import Process
 from multiprocessing.pool import ApplyResult
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ import httpx
 import msgspec
 import pydantic
 import pytest
+import requests
 import sqlalchemy.orm
 from starlette.authentication import SimpleUser
 from starlette.background import BackgroundTask, BackgroundTasks
@@ -171,7 +173,11 @@ UNDECIDED = {'iterator': lambda: filter(None, []), 'cursor': lambda: sqlite3.con
              'lock': threading.Lock, 'event': threading.Event, 'not implemented': lambda: NotImplemented, 'ellipsis': lambda: ...,
              'group of exceptions': lambda: ExceptionGroup('x', [ValueError()]), 'process': lambda: subprocess.CompletedProcess([], 1),
              'httpx': lambda: httpx.Response(403), 'query that was not run': lambda: sqlalchemy.select(sqlalchemy.text('1')),
-             'what only iterates': lambda: Iterated()}
+             'what only iterates': lambda: Iterated(), 'requests': lambda: said_by_requests(200), 'response with a field': lambda: Said(),
+             'request that was not sent': lambda: httpx.Request('GET', 'http://x'), 'of requests': lambda: requests.Request('GET', 'http://x'),
+             'prepared': lambda: requests.Request('GET', 'http://x').prepare(), 'process that was not started': Process,
+             'ready element that refuses': lambda: FtResponse(P('no'), status_code=403),
+             'column': lambda: Row.email, 'condition': lambda: Row.email != 'a', 'id of what was not called': lambda: Callable()}
 PAGES = {'element': lambda: P('no'), 'elements': lambda: Titled('No'), 'list of elements': lambda: [P('no')]}   # also of a login
 ONLY_YES_OR_NO = PAGES | {'redirect': lambda: Redirect('/login'), 'response': lambda: Response('no')}   # a login gives one to let a user in
 
@@ -207,6 +213,7 @@ def test_a_response_is_no_answer_to_a_question_of_yes_or_no(what, check, caplog)
 class User:
     def __init__(self): self.name = 'ann'
 class Callable(User):
+    "Not called"
     id = 7
     def __call__(self): return False
 class DictLike(User):
@@ -214,9 +221,11 @@ class DictLike(User):
     def ready(self): return False
     def keys(self): return ['name']
     def __getitem__(self, key): return 'ann'
+@attrs.define
+class Said: status_code: int = 403   # as a client of an OpenAPI service gives it
 @dataclasses.dataclass
 class Record:
-    status_code: int = 3
+    n: int = 3
     def __call__(self): return False
 class Shown(User):
     def __ft__(self): return P(self.name)
@@ -232,6 +241,13 @@ class Row(Mapped):
     email: sqlalchemy.orm.Mapped[str] = sqlalchemy.orm.mapped_column(primary_key=True)
 
 
+def said_by_requests(status):
+    "True for 200, False for 401, whatever the service says in its JSON"
+    response = requests.Response()
+    response.status_code = status
+    return response
+
+
 def row_of_sqlite():
     with contextlib.closing(sqlite3.connect(':memory:')) as db:
         db.row_factory = sqlite3.Row
@@ -244,7 +260,7 @@ def row_of_sqlalchemy():
 
 YES = {'number': lambda: 7, 'float': lambda: .5, 'text': lambda: 'ann', 'HTML': lambda: Safe('ann'), 'bytes': lambda: b'x',
        'mapping': lambda: {'get': 1, 'ready': 0}, 'list': lambda: ['ann'], 'set': lambda: {1}, 'named tuple': lambda: Pair('a', 1),
-       'user': User, 'user that can be called': Callable, 'like a mapping': DictLike, 'record': Record, 'drawn': Shown, 'truth': Truth,
+       'user': User, 'like a mapping': DictLike, 'record': Record, 'drawn': Shown, 'truth': Truth,
        'pydantic': Model, 'msgspec': Slim, 'SQLAlchemy': lambda: Row(email='a'), 'row of sqlite3': row_of_sqlite,
        'row of SQLAlchemy': row_of_sqlalchemy, 'match': lambda: re.match('a', 'a'), 'date': datetime.now, 'uuid': uuid4, 'path': Path,
        'decimal': lambda: Decimal(1), 'namespace': lambda: SimpleNamespace(name='a', get=1), 'enum': lambda: Pairs.a,
@@ -329,14 +345,32 @@ def test_what_a_guard_of_an_app_returns_is_obeyed_whatever_kind_of_function_it_i
         with pytest.raises((Closed, TypeError)), client.ws('/ws') as socket: socket.receive()
 
 
+class Refusal:
+    "What another library gives"
+    def __bool__(self): return False
+class NoRows:
+    def __len__(self): return 0
+
+
+YES_OR_NO = {'True': lambda: True, 'False': lambda: False, 'a Response': lambda: said_by_requests(401), 'a Refusal': Refusal,
+             'a NoRows': NoRows}
+
+
 @pytest.mark.parametrize('guarded', GUARDS)
-@pytest.mark.parametrize('said', [True, False])
+@pytest.mark.parametrize('said', YES_OR_NO)
 def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, caplog):
     "False would let strangers in, and True would refuse users"
-    app = guarded(lambda auth: said)
+    app = guarded(lambda auth: YES_OR_NO[said]())
     if not app.routes: app.get('/')(lambda: P('SECRET'))
     with Client(app, raise_errors=False) as client: assert 'SECRET' not in client.get('/').text
     with pytest.raises(TypeError, match=f'gave {said}. None lets a request through'), Client(app) as client: client.get('/')
+
+
+@pytest.mark.parametrize('nothing', [None, '', b'', 0, 0., (), [], {}, set(), UserDict()], ids=repr)
+def test_a_guard_that_gives_nothing_lets_a_request_through(nothing):
+    app = FastHTML(secret_key='k', before=lambda: nothing)
+    app.get('/')(lambda: P('SECRET'))
+    assert 'SECRET' in Client(app).get('/').text
 
 
 @pytest.mark.parametrize('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])

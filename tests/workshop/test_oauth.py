@@ -435,6 +435,12 @@ def test_what_check_invalid_gives_lets_in_or_not(value, seen, kind, given):
     if value is True: assert client.get('/news', headers={'accept': 'text/event-stream'}).status_code == 401
 
 
+def test_check_invalid_that_gives_a_refusal_of_another_library_lets_nobody_in():
+    refusal = type('Refusal', (), {'__bool__': lambda self: False})()
+    client = Client(shop(Named('shop'), type('Asked', (Door,), {'check_invalid': lambda *given: refusal})), HOME, session={'auth': 'ada'})
+    with pytest.raises(TypeError, match='gave a Refusal. None lets'): client.get('/')
+
+
 @pytest.mark.parametrize('given', [on_the_class, before_init, after_init])
 def test_what_else_a_program_says_of_a_login_is_used_wherever_it_is_given(given):
     answers = {'logout': lambda self, session: P('bye'), 'login_link': lambda self, req: '/own'}
