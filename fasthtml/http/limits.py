@@ -14,6 +14,7 @@ import json
 import logging
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -97,7 +98,6 @@ def _login_of(value: Any) -> Any:
 
 # %% ../../nbs/api/http/10_limits.ipynb #c1bbc25f
 _address = re.compile(r'\bat 0x[0-9a-fA-F]{4,}')
-_numbers_and_text = str | int | float
 
 def _kind_of(value: Any) -> str: return f'{type(value).__module__}.{type(value).__qualname__}'
 
@@ -119,17 +119,24 @@ def _held(value: Any) -> dict[str, Any]:
     return {k: v for part in parts for k, v in (part or {}).items() if not isinstance(getattr(type(value), k, None), cached_property)}
 
 def _fields(value: Any) -> Iterable[str] | None:
-    "Names of the fields of a record that count; a subclass without fields of its own may have plain attributes"
+    "Names of the fields of a record that count"
     kind: Any = type(value)
-    if dataclasses.is_dataclass(kind):
-        own = '__dataclass_fields__' in vars(kind)
-        return [f.name for f in dataclasses.fields(kind) if f.compare] + ([] if own else [*_held(value).keys() - kind.__dataclass_fields__])
-    if hasattr(kind, '__attrs_attrs__'):
-        names = [a.name for a in kind.__attrs_attrs__]
-        return [a.name for a in kind.__attrs_attrs__ if a.eq] + ([] if '__attrs_attrs__' in vars(kind) else [*_held(value).keys() - names])
+    if dataclasses.is_dataclass(kind): return [f.name for f in dataclasses.fields(kind) if f.compare]
+    if hasattr(kind, '__attrs_attrs__'): return [a.name for a in kind.__attrs_attrs__ if a.eq]
     if hasattr(kind, 'model_fields'): return [*kind.model_fields, *(getattr(value, 'model_extra', None) or ())]
     if hasattr(kind, '__struct_fields__'): return kind.__struct_fields__
     return [*vars(value)] if isinstance(value, SimpleNamespace) else None
+
+def _beside(value: Any) -> dict[str, Any]:
+    "What an object of a class that is not Python's own holds beside its value or its fields"
+    kind: Any = type(value)
+    of_python = kind.__module__.partition('.')[0] in sys.stdlib_module_names
+    if isinstance(value, Enum) or of_python and getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind: return {}
+    known = {'_sa_instance_state', *(_fields(value) or ()), *getattr(kind, '__dataclass_fields__', ())}
+    for cls in (o for o in kind.__mro__ if '__attrs_attrs__' in vars(o)):   # slots are fields, or what it remembers
+        known |= {*(a.name for a in cls.__attrs_attrs__), *vars(cls).get('__slots__', ())}
+    held = {k: v for k, v in _held(value).items() if not k.startswith('__pydantic_')} | (getattr(value, '__pydantic_private__', None) or {})
+    return {k: v for k, v in held.items() if k not in known and not (isinstance(v, Mapping) and v == value)}
 
 def _id_in(value: Any) -> Any:
     "The id of a person; None if there is none"
@@ -140,7 +147,13 @@ def _id_in(value: Any) -> Any:
     if callable(own): raise TypeError(f'`id` of {type(value).__name__} is a method. A person is known by an attribute `id`.')
     return own
 
+# %% ../../nbs/api/http/10_limits.ipynb #c1bbc260
+_plain = str, int, float, bool
 _values = UUID, PurePath, date, time, timedelta, Decimal   # their text is their value
+
+def _is_plain(value: Any) -> bool:
+    "Is it a text or a number and nothing else?"
+    return type(value) in _plain or isinstance(value, str | int | float) and not _beside(value)
 
 def _plain_text(value: Any) -> str:
     "The text of a text or a number, whatever its class shows instead"
@@ -163,19 +176,29 @@ def _text_of(value: Any) -> str | None:
 
 def _parts(value: Any, depth: int = 0, within: bool = False) -> Any:
     "A value as JSON has it: the same in every process, and no two values have the same. Objects in objects (`within`) have no end"
-    if isinstance(value, _numbers_and_text | None): return value
+    if value is None or _is_plain(value): return value
     if depth > 20: raise _refused(value)
     def part(o: Any) -> Any: return _parts(o, depth + 1, within)
     kind = _kind_of(value)
     if (own := _id_in(value)) is not None: return [kind, 'id', part(own)]
+    def attributes(held: dict[str, Any]) -> list: return sorted([name, _parts(o, depth + 1, True)] for name, o in held.items())
+    whole = _whole(value, kind, part)
+    if whole is None:
+        if within: raise _refused(value)
+        return [kind, attributes(_held(value))]
+    more = attributes(_beside(value))
+    if depth == 0 and not more and whole == [kind, []]: raise _refused(value)
+    return [kind, 'and', whole, more] if more else whole
+
+def _whole(value: Any, kind: str, part: Callable[[Any], Any]) -> Any:
+    "A value as JSON has it; None for an object that is known by its attributes alone"
+    if isinstance(value, str | int | float): return _plain_text(value)
     if isinstance(value, bytes): return ['bytes', value.hex()]
     if (pairs := _pairs(value)) is not None: return ['mapping', sorted(([part(k), part(v)] for k, v in pairs), key=json.dumps)]
     if isinstance(value, set | frozenset): return ['set', sorted(map(part, value), key=json.dumps)]
     if (names := _fields(value)) is not None: return [kind, [[name, part(getattr(value, name))] for name in sorted(names)]]
     if isinstance(value, list | tuple): return [kind if type(value) not in (list, tuple) else 'list', [*map(part, value)]]
-    if (text := _text_of(value)) is not None: return [kind, 'text', text]
-    if within: raise _refused(value)
-    return [kind, sorted([name, _parts(held, depth + 1, True)] for name, held in _held(value).items())]
+    return None if (text := _text_of(value)) is None else [kind, 'text', text]
 
 # %% ../../nbs/api/http/10_limits.ipynb #9eb9e4e2
 def escaped(text: str) -> str:
@@ -191,15 +214,15 @@ def person_of(
 ) -> str:      # '' for a stranger
     "A text for the person, the same in every process; TypeError for what names nobody"
     if auth is None or auth is False: return ''
-    if isinstance(auth, _numbers_and_text): return escaped(_plain_text(auth))
+    if type(auth) in _plain or _is_plain(auth): return escaped(_plain_text(auth))
     if _is_user(auth) and _said_by(auth, 'is_authenticated') is False: return ''
     own = _id_in(auth)
-    may_be_empty = isinstance(auth, Mapping | list | tuple | set | frozenset) or hasattr(type(auth), '__bool__')
+    may_be_empty = isinstance(auth, str | Mapping | list | tuple | set | frozenset) or hasattr(type(auth), '__bool__')
     if own is None and may_be_empty and not auth: return ''
     plain = isinstance(auth, Mapping) or type(auth) in (list, tuple) or (_pairs(auth) is not None and _fields(auth) is None)
     kind = '' if plain else f'\0{_kind_of(auth)}'
     said = auth if own is None else own
-    text = _plain_text(said) if isinstance(said, _numbers_and_text) else _text_of(said)
+    text = _plain_text(said) if _is_plain(said) else _text_of(said)
     return (f'\1c{json.dumps(_parts(said))}' if text is None else escaped(text)) + kind
 
 def id_of(

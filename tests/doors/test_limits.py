@@ -7,8 +7,10 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections import UserDict
+from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import InitVar, dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -282,6 +284,52 @@ def looked_at(user):
 class InMsgspec(msgspec.Struct): name: str
 
 
+def of_tenant(base, *fixed):
+    "What makes an object of a subclass of `base`, which holds more than its value"
+    def make(n):
+        user = type('OfTenant', (base,), {'looked': cached_property(lambda self: random())})(*fixed)
+        user.tenant = n
+        return looked_up(user)
+    return make
+def looked_up(user):
+    if random() < .5: str(user.looked)
+    return user
+def with_tenant(user, n, name='tenant'):
+    "As a guard does it"
+    setattr(user, name, n)
+    return user
+
+
+@attrs.define
+class Looked:
+    "A record in slots, which remembers what it was asked"
+    name: str
+    @cached_property
+    def looked(self): return random()
+class Own(Mapping):
+    def __init__(self, name): self.name = name
+    def __getitem__(self, key): return {'role': 'user'}[key]
+    def __iter__(self): return iter(['role'])
+    def __len__(self): return 1
+class Private(pydantic.BaseModel):
+    name: str
+    _tenant: str = pydantic.PrivateAttr('')
+class Open(msgspec.Struct, dict=True): name: str
+class Uncompared(msgspec.Struct): pass
+@attrs.define(slots=False)
+class InDict: name: str
+@dataclass
+class OfOrm:
+    name: str
+    def __post_init__(self): self._sa_instance_state = object()
+@dataclass
+class Uncounted:
+    name: str = field(compare=False)
+@dataclass
+class Forgotten:
+    name: InitVar[str]
+
+
 def row_of(column, n):
     with closing(sqlite3.connect(':memory:')) as db:
         db.row_factory = sqlite3.Row
@@ -334,6 +382,16 @@ PEOPLE = {'text': str, 'number': int, 'row': lambda n: Row(int(n), random()), 's
           'record with a set': lambda n: Roles(n, {*shuffled('abc')}),
           'sets in sets': lambda n: {frozenset(shuffled('abc')), frozenset([n])},
           'bytes': lambda n: n.encode(), 'attrs': lambda n: InAttrs(n, {*shuffled('abc')}), 'pydantic': lambda n: InPydantic(name=n),
+          **{f'{base.__name__} and more': of_tenant(base, value) for base, value in {
+              str: 'ann', int: 7, float: .5, bytes: b'ann', list: [1], tuple: (1,), set: {1}, dict: {'name': 'ann'},
+              UserDict: {'name': 'ann'}}.items()},
+          'id is a text and more': lambda n: SimpleNamespace(id=of_tenant(str, 'ann')(n)),
+          'text and more in a list': lambda n: ['google', of_tenant(str, 'ann')(n)],
+          'text and slots': lambda n: with_tenant(type('Slotted', (str,), {'__slots__': ('tenant',)})('ann'), n),
+          'mapping of its own': Own, 'private attribute': lambda n: with_tenant(Private(name='ann'), n, '_tenant'),
+          'dataclass and more': lambda n: with_tenant(Titled('Dr'), n),
+          'attrs and more': lambda n: with_tenant(InDict('ann'), n), 'msgspec and more': lambda n: with_tenant(Open('ann'), n),
+          'attrs that remembers': lambda n: looked_up(Looked(n)), 'dataclass of SQLAlchemy': OfOrm,
           'msgspec': lambda n: InMsgspec(n), 'SQLAlchemy with id': lambda n: Mapped(n, random()), 'keys in any order': in_any_order}
 
 
@@ -348,6 +406,8 @@ NAMELESS = {'nothing': object, 'holds nothing': type('Empty', (), {'__str__': la
             'text with an address': lambda: SimpleNamespace(name='b', prefs=print.__call__),
             'function': lambda: row_of, 'class': lambda: Bare, 'id is a method': ById,
             'id is nothing': lambda: SimpleNamespace(id=object()),
+            'record without fields': Uncompared, 'record of uncompared fields': lambda: Uncounted('ann'),
+            'record that keeps nothing': lambda: Forgotten('ann'), 'empty namespace': SimpleNamespace,
             'SQLAlchemy without id': sqlalchemy_user, 'scopes of Starlette': lambda: AuthCredentials(['authenticated'])}
 
 
