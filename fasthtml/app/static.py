@@ -66,7 +66,8 @@ _never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-
     sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal s3db sl3 wal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
     htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go
     rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako jinja j2 sqlitedb sdb mdf ldf
-    frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2""".split())
+    frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2
+    keytab pk8 pkcs8 pkcs12 agekey pgpass kubeconfig cnf pyw pyz inc phps dmp bson hprof tfplan copy""".split())
 _shown_as_text = frozenset('py pyi ipynb sh bash php rb go rs java c h tf lua cs pl mako jinja j2'.split())   # `main.py.txt`
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
@@ -91,29 +92,39 @@ _secret_names = (
     _SecretNames('logins of programs', 'name',
                  r'client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*|token\.json',
                  'client_secret_1.html credentials.html secrets.md service-account.pdf my-firebase-adminsdk-1.json deep/token.json'),
-    _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys|sesskey|(?:secring|private)\.(?:asc|gpg|pgp)',
-                 'id_rsa.pub authorized_keys sesskey private.asc'),
-    _SecretNames('passwords', 'name', r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|shadow|_?netrc(?:\..*)?|pgpass.*|cookies\.txt',
-                 '.well-known/passwords.csv .well-known/passwd shadow _netrc.html pgpass.html cookies.txt'),
+    _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys\d*|sesskey|(?:secring|private)\.(?:asc|gpg|pgp)',
+                 'id_rsa.pub authorized_keys2 sesskey private.asc'),
+    _SecretNames('passwords', 'name',
+                 r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|g?shadow|_?netrc(?:\..*)?|pgpass.*|cookies\.txt|tomcat-users\.xml',
+                 '.well-known/passwords.csv .well-known/passwd gshadow _netrc.html pgpass.html cookies.txt tomcat-users.xml'),
     _SecretNames('settings', 'name',
-                 r'env|kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml)|database\.ya?ml',
-                 '.well-known/env kubeconfig.html shop.config.yml database.yml'),
+                 r'env(?:\.local)?|.*kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml|properties)|'
+                 r'database\.ya?ml|(?:docker[-_]?(?:cfg|config)|(?:pypi|npm)rc).*',
+                 '.well-known/env env.local my-kubeconfig.html shop.config.yml application.properties database.yml docker-config.json '
+                 'npmrc.txt'),
     _SecretNames('how a program is made', 'name',
                  r'dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json|composer\.json|requirements.*\.txt',
                  'Dockerfile.html Makefile docker-compose.md compose.yml package-lock.json composer.json requirements-dev.txt'),
-    _SecretNames('what was typed, and copies of an editor', 'name', r'(?:ba|z|k)?sh_history.*|.*~', 'bash_history.html site.css~'),
+    _SecretNames('backups', 'name', r'(?:.*[^a-z])?backups?(?:[^a-z.][^.]*)?(?:\.tar)?\.(?:zip|tar|tgz|gz|bz2|xz|zst|7z|rar)',
+                 'site-backup-2.tar.gz'),
+    _SecretNames('what was typed, and copies of an editor', 'name',
+                 r'(?:(?:ba|z|k)?sh|python|node_repl|mysql|psql|sqlite|rediscli)_history.*|.*~',
+                 'bash_history.html psql_history.txt site.css~'),
     _SecretNames('secrets', 'first', r'.*secrets?', 'mysecret.json'),
-    _SecretNames('passwords', 'word', r'passwords?|(?:ht)?passwd|htaccess|passphrases?|credentials?|vault',
-                 'old-passwords.xml htpasswd.txt my-htaccess.txt passphrase.csv my_credentials.yaml vault.yml'),
+    _SecretNames('passwords', 'word', r'[a-z]*passwords?(?:list)?|(?:ht)?passwd|pwds?|logins|htaccess|passphrases?|cred(?:ential)?s?|vault',
+                 'mypasswords.xml passwordlist.txt htpasswd.txt pwd.txt logins.csv my-htaccess.txt passphrase.csv my_credentials.yaml '
+                 'creds.json vault.yml'),
     _SecretNames('keys', 'word',
-                 r'(?:aws|gcp|azure)(?:[^a-z]?keys?)?|(?:api|secret|private|access|signing|encryption|master|ssh)[^a-z]?keys?',
-                 'my-gcp.json API-Keys.TXT'),
+                 r'(?:aws|gcp|azure)(?:[^a-z]?keys?)?|keystore|token[^a-z]?cache|connection[^a-z]?strings?|(?:api|secret|priv|private|access|refresh|'
+                 r'signing|encryption|master|root|recovery|host|rsa|ssh)[^a-z]?(?:key|token)s?',
+                 'my-gcp.json keystore.json msal_token_cache.json connectionStrings.json API-Keys.TXT accessTokens.json ssh_host_rsa_key'),
     _SecretNames('keys; several are more often of a design or of a language', 'last', r'(?<!public.)key|token',
                  'stripe_key.txt github-token.json'),
     _SecretNames('settings', 'word', 'env', 'prod-env.txt'),
-    _SecretNames('settings', 'first', r'jwt|(?:local|app|prod|dev)[^a-z]?settings', 'jwt.json appsettings.json'),
-    _SecretNames('keys and settings; in a folder they may be of a design or of a language', 'top', r'keys?|tokens?|settings',
-                 'key.txt tokens.json settings.json'),
+    _SecretNames('settings', 'first', r'jwt|(?:local|app|prod|dev)[^a-z]?settings|settings[^a-z](?:local|prod|dev)',
+                 'jwt.json appsettings.json settings.local.json'),
+    _SecretNames('keys and settings; in a folder they may be of a design or of a language', 'top',
+                 r'keys?|tokens?|settings|private', 'key.txt tokens.json settings.json private.txt'),
 )
 
 @cache

@@ -27,13 +27,21 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     passwords.yml htpasswd.txt credentials.yaml env.json prod.env.txt dump.sql.txt users.db.txt vault.yml gcp-key.json
     data.sqlitedb data.mdf data.lmdb page.asp page.aspx page.jsp page.cgi page.pl app.jar Deep/API-Keys.TXT
     my_passwords.txt api_keys.txt aws_credentials.txt aws_credentials.json jwt_secret.txt users.db.gz
-    stripe_key.txt deep/github_token.txt oauth-token.json private.asc secring.gpg netrc.txt bash_history.txt database.yml'''.split()
+    stripe_key.txt deep/github_token.txt oauth-token.json private.asc secring.gpg netrc.txt bash_history.txt database.yml
+    ssh_host_rsa_key dropbear_rsa_host_key ssh_host_key host.keytab server.pk8 server.pkcs8 server.pkcs12 privkey1.txt private.txt
+    rsakey.txt my.agekey authorized_keys2 keystore.json rootkey.csv recoverykey.txt mypasswords.txt MyPasswords.csv passwordlist.txt gshadow
+    creds.json creds.txt logins.csv pwd.txt my.pgpass tomcat-users.xml apitoken.txt accesstoken.txt accessTokens.json refreshtoken.txt
+    msal_token_cache.json admin.kubeconfig admin-kubeconfig.yaml pypirc dockercfg docker-config.json my.cnf application.properties
+    connectionstrings.json settings.local.json env.local npmrc.txt python_history.txt mysql_history.txt psql_history.txt main.pyw main.pyz
+    x.inc info.phps dump.dmp users.bson users.db.copy backup.zip site-backup.zip backup.tgz backup.tar.gz heap.hprof x.tfplan'''.split()
 LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
     config.json settings.html key.png sitemap.xml main.py.txt locales/en/settings.json
     design/tokens.json translations/keys.json
     jwt.md aws.md deploy-aws.md vault.md encryption-key.md
     public_key.txt tokens.css design_tokens.json i18n-keys.json keynote.json hockey.txt
-    turnkey.csv token-list.json database.xml'''.split()   # and are none
+    turnkey.csv token-list.json database.xml
+    keyboard.js passwords.html secret-garden.jpg backup.css press-kit.zip backup-guide.txt backups.html sacred.txt order_history.json
+    private-beaches.json host.json login.json access.json database.json root.xml'''.split()   # and are none
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program
@@ -111,7 +119,7 @@ def test_an_extension_that_the_program_names_opens_no_name_of_a_secret(name_them
     client = TestClient(app)
     assert served(client, NEVER) == set()
     assert served(client, DOCUMENTS) == set(DOCUMENTS)
-    assert served(client, LIKE_SECRETS) == {name for name in LIKE_SECRETS if not name.endswith(('.png', '.css'))}
+    assert served(client, LIKE_SECRETS) == {name for name in LIKE_SECRETS if not name.endswith(('.png', '.css', '.jpg', '.js'))}
 
 
 def test_an_extension_that_the_program_names_is_served_but_no_secret(folders):
