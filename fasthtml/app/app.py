@@ -433,6 +433,7 @@ class SiteRouter(AppRouter):
 
     def find(self, scope: Scope) -> ASGIApp:
         "The app that handles it; if it does not call the app's guards itself, behind them"
+        if holder := current_scope.get(): holder[0] = scope   # perhaps a copy that middleware has made: the guards write into this one
         if ask := scope.get('fasthtml.ask'): return ask   # a question of our own, see `ask_again`
         if scope.get('method', 'GET') not in _safe_methods and not scope.get('fasthtml.same_origin'): self.check(scope)
         outer, root = scope.get('route'), scope.get('root_path', '')
@@ -621,7 +622,7 @@ class Serving(Hooks, Starlette):
         token = current_texts.set(languages.texts(scope['headers'])) if (languages := self.site.languages) is not None else None
         server, failure = None if 'fasthtml.server' in scope else self._server_side(scope, receive, send), None
         around = current_scope.get()
-        current_scope.set(scope)
+        current_scope.set([scope])
         try:
             try: await self.middleware_stack(scope, receive, send if server is None else send_with_room(scope, send))
             except BaseException as e:

@@ -36,7 +36,7 @@ from ..realtime.topics import Pacing
 
 # %% ../../nbs/api/app/30_region.ipynb #ff085dd2
 drawing_for: ContextVar[tuple['Region', Any] | None] = ContextVar('drawing_for', default=None)  # Region drawn for open pages; its user
-current_scope: ContextVar[Scope | None] = ContextVar('current_scope', default=None)   # Of what the app responds to
+current_scope: ContextVar[list[Scope] | None] = ContextVar('current_scope', default=None)   # Of the request, as the router got it
 
 def function_of(
     fn: Callable, # A function, a partial, an object that is called
@@ -134,7 +134,8 @@ def scope_in_use() -> Scope | None:
     "The scope of the request, stream or socket whose code is running: a handler's as its guards have left it, else the app's"
     exchange, connection = current_exchange.get(), current_connection.get()
     if exchange is not None: return exchange.scope
-    return connection.scope if connection is not None else current_scope.get()
+    if connection is not None: return connection.scope
+    return holder[0] if (holder := current_scope.get()) else None
 
 # %% ../../nbs/api/app/30_region.ipynb #df69e092
 @patch

@@ -49,6 +49,12 @@ class Middleware:
         if scope['path'] == '/middleware': await self.state.attempt('/middleware')
 
 
+class Copying:
+    "Gives the app a scope of its own, as basic authentication does"
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send): await self.app({**scope}, receive, send)
+
+
 class Attempts:
     "Starts work at a place, and notes that it has been tried"
     def __init__(self): self.tried, self.start = [], None
@@ -178,10 +184,11 @@ def site(kind):
         return response
     app.add_middleware(Middleware, state=state)
     app.add_middleware(BaseHTTPMiddleware, dispatch=base)
+    if kind == 'copying': app.add_middleware(Copying)
 
     def plain_guard(auth): return auth == 'ann'
     async def later(auth): return auth == 'ann'
-    @app.work(guard=plain_guard if kind == 'plain' else later)
+    @app.work(guard=later if kind == 'async' else plain_guard)
     async def export(place: str, say): await say(f'of {place}')
     state.start = export.start
 
@@ -241,7 +248,7 @@ class Site:
         return 'data-work=""' not in self.shown(place)
 
 
-@pytest.fixture(scope='module', params=['plain', 'async'])
+@pytest.fixture(scope='module', params=['plain', 'async', 'copying'])
 def kind(request): return request.param
 
 
