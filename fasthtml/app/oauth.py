@@ -207,7 +207,7 @@ class OAuth(LoginPages):
         redir_method: str = 'get',                      # 'post': the answer comes as a form
         *,
         base_url: str | None = None,                    # Our own address, `https://app.example`, if `Host` does not say it
-        realm: str | None = None,                       # Apps with the same realm, below the same path, share logins; by default this app alone
+        realm: str | None = None,                       # Apps with the same realm at the same path share logins; by default this app alone
     ):
         if not self._own('get_auth'):
             raise TypeError('Say who may come in: subclass OAuth and define get_auth(self, info, ident, session, state).')
