@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.datastructures import Secret
+from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware as StarletteSessions
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -960,29 +961,62 @@ LOGOUTS = {
     'renewed': lambda session: (session.clear(), session.renew(), session.update(said='bye')),
 }
 
+class Copies:
+    "As basic authentication does: what is within writes into a scope that is not the app's"
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send): await self.app({**scope}, receive, send)
+
+def outer_place(app, logout, **options):
+    "Where a handler is"
+    app.post('/logout')(logout)
+    return app, ''
+
+def mounted_place(app, logout, **options):
+    inner = FastHTML(secret_key=KEY, **options)
+    app.mount('/inner', inner)
+    inner.post('/logout')(logout)
+    return inner, '/inner'
+
+def starlette_place(app, logout, **options):
+    async def route(request): return JSONResponse(await logout(request.session))
+    app.router.routes.append(Route('/logout', route, methods=['POST']))
+    return app, ''
+
+def starlette_mount_place(app, logout, **options):
+    async def route(request): return JSONResponse(await logout(request.session))
+    app.mount('/of', Starlette(routes=[Route('/logout', route, methods=['POST'])]))
+    return app, ''
+
+def handler_of_exceptions_place(app, logout, **options):
+    @app.post('/logout')
+    def fails(): raise LookupError
+    @app.exception_handler(LookupError)
+    async def handled(session, exc): return JSONResponse(await logout(session))
+    return app, ''
+
+PLACES = outer_place, mounted_place, starlette_place, starlette_mount_place, handler_of_exceptions_place
+
 @pytest.mark.parametrize('how', LOGOUTS)
-@pytest.mark.parametrize('place', ['app', 'mounted'])
-async def test_who_comes_back_when_forget_has_ended_a_stream_is_logged_out(how, place, tmp_path):
+@pytest.mark.parametrize('place', PLACES)
+@pytest.mark.parametrize('layers', [[], [Middleware(Copies)]], ids=['', 'behind a copy'])
+async def test_who_comes_back_when_forget_has_ended_a_stream_is_logged_out(how, place, layers, tmp_path):
     "A copied cookie, used again before the response of the logout has started, which may take its time"
-    app = FastHTML(secret_key=KEY, sess_store=f'sqlite:///{tmp_path}/sessions.db')
-    inner = app if place == 'app' else FastHTML(secret_key=KEY)
+    app = FastHTML(secret_key=KEY, sess_store=f'sqlite:///{tmp_path}/sessions.db', middleware=layers)
     answers = []
+
+    async def logout(session):
+        LOGOUTS[how](session)
+        await inner.forget('ann')
+        answers.append((await other.get(f'{prefix}/me')).json()['user'])
+    inner, prefix = place(app, logout, middleware=layers)
 
     @inner.get('/login')
     def login(session): session['user'], session['theme'] = 'ann', 'dark'
     @inner.get('/me')
     def me(session): return {'user': session.get('user', 'nobody')}
-    @inner.post('/logout')
-    async def logout(session):
-        LOGOUTS[how](session)
-        await inner.forget('ann')
-        answers.append((await other.get(f'{prefix}/me')).json()['user'])
-
-    prefix = '' if place == 'app' else '/inner'
-    if prefix: app.mount(prefix, inner)
     async with AsyncClient(app) as client, AsyncClient(app) as other:
         await client.get(f'{prefix}/login')
         other.cookies.update(client.cookies)
         assert (await other.get(f'{prefix}/me')).json() == {'user': 'ann'}
-        await client.post(f'{prefix}/logout')
+        await client.post(f"{'/of' if place is starlette_mount_place else prefix}/logout")
     assert answers == ['nobody']

@@ -24,7 +24,7 @@ from visitor_kit import Visitor
 PLACES = {
     '/handler': True, '/plain_handler': True, '/guard': True, '/parameter': True, '/after': True,
     '/starlette': True, '/plain_starlette': True, '/mounted/async': True, '/mounted/plain': True,
-    '/raises': True, '/plain_raises': True, '/status': True, '/no/such/address': False,
+    '/raises': True, '/plain_raises': True, '/status': True, '/crash': True, '/no/such/address': False,
     '/middleware': True, '/base_middleware': True, '/before_guards': False,
     '/to_thread': True, '/thread_with_context': True, '/task': True,
     '/background': True, '/response_background': True, '/streaming': True, '/events': True,
@@ -35,6 +35,7 @@ PLACES = {
 
 class Boom(Exception): pass
 class PlainBoom(Exception): pass
+class Crash(Exception): pass
 
 
 def gate(request): request.scope['auth'] = request.query_params.get('u')
@@ -97,6 +98,8 @@ def add_routes(app, state):
     def plain_raises(): raise PlainBoom
     @app.get('/status')
     def status(): raise HTTPException(418)
+    @app.get('/crash')
+    def crash(): raise Crash
     for path in '/middleware', '/base_middleware', '/before_guards':
         app.get(path)(lambda: P(''))
 
@@ -184,7 +187,8 @@ def site(kind):
         return response
     app.add_middleware(Middleware, state=state)
     app.add_middleware(BaseHTTPMiddleware, dispatch=base)
-    if kind == 'copying': app.add_middleware(Copying)
+    if kind.startswith('copying'): app.add_middleware(Copying)
+    if kind == 'copying, in a task': app.add_middleware(BaseHTTPMiddleware, dispatch=base)
 
     def plain_guard(auth): return auth == 'ann'
     async def later(auth): return auth == 'ann'
@@ -204,6 +208,8 @@ def site(kind):
     async def teapot(req, exc): return await state.attempt('/status')
     @app.exception_handler(404)
     async def missing(req, exc): return await state.attempt('/no/such/address')
+    @app.exception_handler(500)
+    async def crashed(req, exc): return await state.attempt('/crash') if isinstance(exc, Crash) else P('')
     add_routes(app, state)
     add_beside(app, state)
     add_sockets(app, state)
@@ -248,7 +254,7 @@ class Site:
         return 'data-work=""' not in self.shown(place)
 
 
-@pytest.fixture(scope='module', params=['plain', 'async', 'copying'])
+@pytest.fixture(scope='module', params=['plain', 'async', 'copying', 'copying, in a task'])
 def kind(request): return request.param
 
 
