@@ -390,14 +390,14 @@ async def run_before(
         note_guarded(source.scope)
     return None
 
-_plain = str | bytes | int | float | list | tuple | set | frozenset | Mapping | None
+_of_python = str | bytes | int | float | list | tuple | set | frozenset | Mapping | None
 
 def gave_nothing(
     fn: Callable, # A guard
     result: Any   # What it gave, and is no answer
 ) -> None:
     "TypeError for an object that counts as False and is no empty value of Python: it may be a refusal of another library"
-    if not isinstance(result, _plain): raise TypeError(_no_answer(fn, f'a {type(result).__name__}'))
+    if not isinstance(result, _of_python): raise TypeError(_no_answer(fn, f'a {type(result).__name__}'))
 
 def _no_answer(fn: Callable, result: Any) -> str:
     return (f'The guard {getattr(fn, "__qualname__", fn)} gave {result}. None lets a request through; what refuses it is a response, as '
