@@ -83,10 +83,14 @@ class OpenPage(Viewer):
         super().unwatch(topic)
         self.here.departed(self, topic)
 
+    def place_for(self, person: str) -> Hashable:
+        "Guards know a person by host, too"
+        return self.here.where(self.place.place, self.host) if person else self.place
+
     def is_now(self, auth: Any) -> None:
         "What guards know of its person by now"
         self.auth = auth
-        if entry := self.here.people.get(self.person): entry[0] = auth
+        if entry := self.here.people.get((self.person, self.place_for(self.person))): entry[0] = auth
 
     def carry(self, wanted: Iterable[WantedStream], scope: Scope) -> None:
         "Elements of the page ask for these streams"
@@ -183,7 +187,7 @@ class LoopRegions:
         self.regions, self.loop = regions, asyncio.get_running_loop()
         self.topics = Topics(self._draw, regions.pacing, _clean_context, regions.next_seq, regions.epoch)
         self.pages: dict[str, OpenPage] = {}
-        self.people: dict[str, list] = {}   # person → [auth, how many pages]
+        self.people: dict[tuple[str, Hashable], list] = {}   # person and place → [auth, how many pages]
         self.connections: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # When the guards of each were asked
         self.failing: WeakKeyDictionary[Connection, Rounds] = WeakKeyDictionary()  # Their guards have raised an exception
         self.guests: WeakSet[Connection] = WeakSet()   # Of apps that are mounted in this one, and ask their own guards
@@ -195,16 +199,16 @@ class LoopRegions:
         self.lingering: set[tuple[Any, Present]] = set()   # Of pages that poll
         self.reader, self.looks = SignalReader(self.take_signal), Rounds('A look at an open connection')
 
-    def where(self, place: Any) -> 'Where':
-        "What drawings depend on; one object for all pages of a place and language"
-        found = Where(place)
+    def where(self, place: Any, host: str = '') -> 'Where':
+        "What drawings depend on; one object for all pages of a place and language, and host if it is for one person"
+        found = Where(place, host)
         if len(self.places) > 1000: self.places.clear()   # a prefix may hold parameters
         return self.places.setdefault(found, found)
 
     async def _draw(self, key: str, person: str, place: Hashable, seq: int) -> Drawing:
         name = name_of(key)
         region = self.regions.table[name]
-        auth = await self.auth_of(key, person) if region.signature.personal else None
+        auth = await self.auth_of(key, person, place) if region.signature.personal else None
         return await region.draw(key, auth, seq, self.slots.setdefault(name, Slots()).run)
 
     def opened(self, page: OpenPage) -> None:
@@ -214,7 +218,7 @@ class LoopRegions:
             self.topics.changed_all()   # a drawing that was begun for a page that has gone may have missed a change
         self.connections.pop(page.connection, None)   # it asks again by itself
         self.pages[page.name] = page
-        entry = self.people.setdefault(page.person, [None, 0])
+        entry = self.people.setdefault((page.person, page.place_for(page.person)), [None, 0])
         entry[:] = page.auth, entry[1] + 1
         page.signed = self.loop.time()
         self.was_asked(page)
@@ -222,8 +226,9 @@ class LoopRegions:
     def closed(self, page: OpenPage) -> None:
         "Forget a page"
         if self.pages.pop(page.name, None) is None: return
-        self.people[page.person][1] -= 1
-        if not self.people[page.person][1]: del self.people[page.person]
+        entry = self.people[whose := (page.person, page.place_for(page.person))]
+        entry[1] -= 1
+        if not entry[1]: del self.people[whose]
         if not self.pages and not self.regions.is_shared: self.regions.signals.leave(self.reader)
 
     def take_signal(self, signal: dict | None) -> None:
@@ -300,11 +305,11 @@ def _person_of(auth: Any) -> str:
     except TypeError: return ''   # it does not tell one person from another
 
 class Where:
-    "What a drawing depends on: the routers that a request went through, what precedes their paths, and the language"
+    "What a drawing depends on: the routers that a request went through, what precedes their paths, language, and host if it is said"
     __slots__ = ('place', 'same', 'texts')
-    def __init__(self, place: Any):
+    def __init__(self, place: Any, host: str = ''):
         self.place, self.texts = place, current_texts.get()
-        self.same = [(id(self.texts), '')]
+        self.same = [(id(self.texts), host)]
         while place is not None:
             self.same.append((id(place.router), place.root))
             place = place.outer
@@ -331,7 +336,7 @@ def watch(self: LoopRegions, connection: Connection) -> None:
     "Note a stream or socket that has opened"
     if self.regions.is_shared and not self.reader.channels: self.regions.signals.join(self.reader)
     if self.is_late(connection): return connection.end('recheck', 1012, 'who are you?')
-    if connection.scope.get('app', self.regions.app) is not self.regions.app: return self.guests.add(connection)
+    if getattr(connection.scope.get('app'), 'regions', self.regions) is not self.regions: return self.guests.add(connection)
     self.connections[connection] = self.loop.time()
     if self.regions.recheck and self.timer is None: self._look_later()
 
@@ -375,15 +380,17 @@ async def _ask_about(self: LoopRegions, connection: Connection) -> None:
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #28cad23c
 @patch
-async def auth_of(self: LoopRegions, key: str, person: str) -> Any:
+async def auth_of(self: LoopRegions, key: str, person: str, place: Hashable) -> Any:
     "`auth` for a drawing. A row or an object may hold what was so when the page came, so guards are asked for the present one"
-    auth = self.people.get(person, [person or None])[0]
+    auth = self.people.get((person, place), [person or None])[0]
     if auth is None or isinstance(auth, str | int | float): return auth
-    topics = [topic for topic in self.topics.find(name_of(key), {}, key, person) if topic.id[1] == person]
-    page = next((page for topic in topics for page in topic.viewers), None)
-    path = next(iter(page.verdicts), None) if page else None
-    if path is None: return auth     # not followed yet: its guards have run just now
-    verdict = await ask_again(page.connection.scope, path)
-    if verdict.refused or person_of(verdict.auth) != person: page.connection.end('recheck')
-    else: page.is_now(verdict.auth)
-    return page.auth
+    topics = [topic for topic in self.topics.find(name_of(key), {}, key, person) if topic.id == (key, person, place)]
+    pages = [page for topic in topics for page in topic.viewers if page.verdicts]
+    if not pages: return auth     # not followed yet: its guards have run just now
+    for page in pages:
+        verdict = await ask_again(page.connection.scope, next(iter(page.verdicts)))
+        if not verdict.refused and person_of(verdict.auth) == person:
+            page.is_now(verdict.auth)
+            return verdict.auth
+        page.connection.end('recheck')
+    return None

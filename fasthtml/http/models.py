@@ -100,7 +100,7 @@ class _Made:
         if kind in scalars or id(value) in self.met: return value
         if kind is dict: return ClientDict({k: self.of(v) for k, v in value.items()})
         if kind is tuple: return tuple(map(self.of, value))
-        if hasattr(kind, '__next__'): return map(self.of, value)   # an `Iterable`, which is read later
+        if hasattr(kind, '__next__'): return map(_as_sent, value)   # an `Iterable`, which is read later
         if isinstance(value, tuple): return kind._make(map(self.of, value)) if hasattr(kind, '_make') else value
         self.met.add(id(value))
         if isinstance(value, (list, collections.deque)): self.put(value.__setitem__, enumerate(value))

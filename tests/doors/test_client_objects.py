@@ -224,8 +224,8 @@ ONE, SEVERAL = {'title': EVIL, 'tags': [EVIL]}, [{'title': EVIL, 'tags': [EVIL]}
 MEMBERS = {   # annotation → what is sent for it
     Held: ONE, HeldSlots: ONE, HeldModel: ONE, dict[str, HeldModel]: {'a': ONE}, list[Held]: SEVERAL, tuple[Held, ...]: SEVERAL,
     dict[str, Held]: {'a': ONE}, HeldTuple: [EVIL, [EVIL]], OrderedDict[str, dict]: {'a': EVIL}, defaultdict[str, dict]: {'a': EVIL},
-    deque[dict]: SEVERAL, Iterable[dict]: SEVERAL, Mapping[str, Any]: ONE, list[dict]: SEVERAL, pydantic.Json: json.dumps(ONE),
-    pydantic.Json[Held]: json.dumps(ONE)}
+    deque[dict]: SEVERAL, Iterable[dict]: SEVERAL, Iterable[list[dict]]: [[EVIL]] * 9, Iterable[Held]: SEVERAL * 5,
+    Mapping[str, Any]: ONE, list[dict]: SEVERAL, pydantic.Json: json.dumps(ONE), pydantic.Json[Held]: json.dumps(ONE)}
 OF_MSGSPEC = {list[Held]: SEVERAL, list[HeldTuple]: [[EVIL, [EVIL]]], list[HeldAttrs]: SEVERAL, list[HeldStruct]: SEVERAL,
               list[dict]: SEVERAL}
 MAPPINGS = [OrderedDict, defaultdict, UserDict, ChainMap, MappingProxyType, Counter, type('Prefs', (dict,), {})]
