@@ -60,7 +60,7 @@ from ..http.pages import PageConfig, as_list, check_canonical, noop_body
 from ..http.routes import Route, RouteSpec, Verbs, decorate, get_and_post, give_to, route_specs, typed, typed_socket
 from ..http.routes import wrap_route
 from ..http.routing import AppRouter, HttpRoute, add_route
-from ..http.limits import Limits
+from ..http.limits import Limits, auth_in
 from ..http.security import careful_headers, check_origins, foreign_link, host_allowed, host_header, host_name, one_line
 from ..http.security import origin_refusal
 from ..http.sessions import SessionMiddleware, check_cookie, check_key, decode_session, get_key, session_store
@@ -591,9 +591,11 @@ def _enter_mounted(
     outer: Any,     # The app around it
     scope: Scope    # Of a request for the inner one
 ) -> None:
-    "Note that it is on the way; what its own lifespan has yielded, or a warning that it did not run"
+    "Note that it is on the way, and who came; what its own lifespan has yielded, or a warning that it did not run"
     lifespan = app.lifecycle.lifespan
     scope['fasthtml.wrapped'], scope['fasthtml.mounted'] = True, (*scope.get('fasthtml.mounted', ()), app)
+    if (auth := auth_in(scope)) is not None:   # guards of the inner one may know the person by another name
+        scope['fasthtml.logins'] = *scope.get('fasthtml.logins', ()), auth
     check_started(lifespan, outer, scope.get('root_path', ''))
     if state := lifespan.states.get(asyncio.get_running_loop()): scope['state'] = {**scope.get('state', {}), **state}
 

@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .open_pages import LoopRegions, OpenPage, PageStream, PollPage
+from .open_pages import LoopRegions, OpenPage, PageStream, PollPage, _person_of
 from .region import Region, function_of, name_checked, scope_in_use
 from ..html.composed import Script
 from ..html.element import FT, links
@@ -352,7 +352,8 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
     page = PollPage(*about, hold=hold, retry=data.get('retry')) if data.get('poll') else OpenPage(*about)
     if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
-    if logins := {one for said in verdicts.values() for one in said.logins}: scope['fasthtml.logins'] = tuple(logins)
+    logins = {_person_of(one): one for said in verdicts.values() for one in said.logins}
+    if logins: scope['fasthtml.logins'] = tuple(logins.values())
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 
 # %% ../../nbs/api/app/31_live.ipynb #d6689244

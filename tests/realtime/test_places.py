@@ -250,9 +250,9 @@ def apps_in(app):
     for route in getattr(app, 'routes', ()): yield from apps_in(getattr(route, 'app', None))
 
 
-def forget_ann(served, app):
+def forget(served, app, person):
     "As a handler of the app does"
-    served.call(lambda: asyncio.ensure_future(app.forget('ann')))
+    served.call(lambda: asyncio.ensure_future(app.forget(person)))
 
 
 @pytest.mark.parametrize('layers', LAYERS)
@@ -265,7 +265,26 @@ def test_every_app_on_the_way_can_end_what_a_person_has_open(layers):
             visitor, *opened = all_open(served, prefix, host, stack)
             page = stack.enter_context(visitor.stream(visitor.rows('/plans')))
             page.until('live/checked')
-            forget_ann(served, app)
+            forget(served, app, 'ann')
+            assert_ended(*opened)
+            assert page.rest()[-1][0] == 'shutdown'
+
+
+@pytest.mark.parametrize('inside', [True, False], ids=['', 'Starlette between'])
+def test_an_app_ends_what_is_open_by_the_name_that_its_own_guards_know(inside):
+    "A guard of a mounted app may know the person by another one"
+    def outer(req): req.scope['auth'] = 'ann'
+    def middle(req): req.scope['auth'] = {'id': 'member 3'}
+    def inner(req): req.scope['auth'] = 'guest'
+    own = plans_of(before=inner)
+    site = site_of(site_of(own if inside else Starlette(routes=[Mount('/', own)]), '/in', before=middle), before=outer)
+    apps = list(apps_in(site))
+    with serve(site) as served, ExitStack() as stack:
+        for app, name in zip(apps, ['ann', {'id': 'member 3'}, 'guest']):
+            visitor, *opened = all_open(served, '/staff/in', '', stack)
+            page = stack.enter_context(visitor.stream(visitor.rows('/plans')))
+            page.until('live/checked')
+            forget(served, app, name)
             assert_ended(*opened)
             assert page.rest()[-1][0] == 'shutdown'
 
