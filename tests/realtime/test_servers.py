@@ -249,7 +249,7 @@ ALLOWED = {
     ('lifecycle.py', 'timeout_graceful_shutdown'),  # an option of uvicorn's `Config`, which `servers` found
 }
 # Private by their names only: documented functions of the standard library, and fields of other kinds of objects
-DOCUMENTED = {'_getframe', '_current_frames', '_exit', '_replace', '_fields', '_repr_mimebundle_', '_repr_html_'}
+DOCUMENTED = {'_getframe', '_current_frames', '_exit', '_replace', '_fields', '_make', '_repr_mimebundle_', '_repr_html_'}
 
 
 def attributes(path):
