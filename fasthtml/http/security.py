@@ -7,7 +7,7 @@ __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
            'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line',
-           'without_password', 'check_address', 'private_folder']
+           'without_password', 'check_address', 'around_forks', 'private_folder']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import traceback
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -449,6 +450,19 @@ def check_address(
         return address
     raise ValueError(f'{option}={without_password(address)!r} cannot be read: after // come user:password@, host and port. '
                      'In a password, percent-encode what is no letter or digit: / is %2F, @ is %40, # is %23, ? is %3F.')
+
+# %% ../../nbs/api/http/10_security.ipynb #f0a7c521
+def around_forks(
+    owner: Any,                       # Which is not kept alive
+    before: Callable[[Any], Any],     # Called with it in the parent, before a fork
+    in_parent: Callable[[Any], Any],  # Called with it afterwards
+    in_child: Callable[[Any], Any],   # Called with it in the child
+) -> None:
+    "Have something done around each fork of the process"
+    if not hasattr(os, 'register_at_fork'): return
+    found = weakref.ref(owner)
+    def call(f: Callable) -> Callable: return lambda: None if (o := found()) is None else f(o)
+    os.register_at_fork(before=call(before), after_in_parent=call(in_parent), after_in_child=call(in_child))
 
 # %% ../../nbs/api/http/10_security.ipynb #35b69043
 def private_folder(

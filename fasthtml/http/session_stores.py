@@ -17,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING: import sqlite3
 
 from fastcore.basics import patch
 
 from ..html.extras import optional
-from .security import check_address, one_line, without_password
+from .security import around_forks, check_address, one_line, without_password
 
 # %% ../../nbs/api/http/11_session_stores.ipynb #39f52632
 log = one_line(logging.getLogger('fasthtml.http.sessions'))   # one logger for all that concerns sessions
@@ -125,7 +125,7 @@ class SqliteSessions:
     ):
         self.path, self.clock, self._db, self._next_sweep = path, clock, None, 0.0
         self._begin()
-        if hasattr(os, 'register_at_fork'): _around_forks(ref(self))
+        around_forks(self, SqliteSessions._rest, lambda store: store._gate.release(), SqliteSessions._begin)
 
     def _begin(self) -> None:
         "In this process"
@@ -241,14 +241,11 @@ def _copy(self: SqliteSessions, db: 'sqlite3.Connection', old: str, new: str) ->
     db.execute('insert into session_birth select ?, key, n from session_birth where id=?', [new, old])
 
 # %% ../../nbs/api/http/11_session_stores.ipynb #ba03138f
-def _around_forks(store_of: 'ref[SqliteSessions]') -> None:
-    "Close the file before a fork, and give the child a thread of its own"
-    def call(f: Callable) -> Callable: return lambda: None if (store := store_of()) is None else f(store)
-    def rest(store: SqliteSessions) -> None:
-        store._gate.acquire()   # a transaction ends first
-        if str(store.path) != ':memory:': store._let_go()
-    os.register_at_fork(before=call(rest), after_in_parent=call(lambda store: store._gate.release()),
-                        after_in_child=call(SqliteSessions._begin))
+@patch
+def _rest(self: SqliteSessions) -> None:
+    "Close the file before a fork. The child begins with a thread of its own"
+    self._gate.acquire()   # a transaction ends first
+    if str(self.path) != ':memory:': self._let_go()
 
 # %% ../../nbs/api/http/11_session_stores.ipynb #9dc99f37
 _redis_script = r"""

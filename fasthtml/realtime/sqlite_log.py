@@ -19,7 +19,6 @@ import struct
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #85b4b9b5
 from fastcore.basics import patch
 
-from ..http.security import private_folder
+from ..http.security import around_forks, private_folder
 from .broker import LogBroker
 from .entries import Away, End, Kept, LogBatch, LogEntry, LogName, Place, Replaced, foreign, quoted, wire_name
 from .leases import BrokerError
@@ -265,7 +264,7 @@ class SqliteLog:
         self.synchronous, self.backstop, self.me, self._since_prune = synchronous, backstop, '', 0
         self._name, self._bell, self._mark, self._woken = b'', None, None, False
         self._files()
-        if hasattr(os, 'register_at_fork'): _around_forks(weakref.ref(self))
+        around_forks(self, SqliteLog._rest, SqliteLog._go_on, SqliteLog._files)
 
     def _files(self) -> None:
         family: list[SqliteFile] = []
@@ -294,15 +293,16 @@ class SqliteLog:
         return self._name
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #f0a7c512
-def _around_forks(log_of: 'weakref.ref[SqliteLog]') -> None:
+@patch
+def _rest(self: SqliteLog) -> None:
     "Close the connections before a fork"
-    def call(f: Callable) -> Callable: return lambda: None if (log := log_of()) is None else f(log)
-    def rest(log: SqliteLog) -> None:
-        for file in log.reader.family: file.lock.acquire()   # a transaction ends first
-        for file in log.reader.family: file.close()
-    def go_on(log: SqliteLog) -> None:
-        for file in log.reader.family: file.lock.release()
-    os.register_at_fork(before=call(rest), after_in_parent=call(go_on), after_in_child=call(SqliteLog._files))
+    self._resting = self.reader.family   # another thread may open others meanwhile
+    for file in self._resting: file.lock.acquire()   # a transaction ends first
+    for file in self._resting: file.close()
+
+@patch
+def _go_on(self: SqliteLog) -> None:
+    for file in self._resting: file.lock.release()
 
 # %% ../../nbs/api/realtime/26_sqlite_log.ipynb #f5c4b7fb
 def _bell(path: str) -> Bell | None:

@@ -259,6 +259,16 @@ async def test_writers_that_are_killed_lose_and_double_nothing_that_was_confirme
         assert os.listdir(bell.folder) == [Path(bell.mine).name], 'sockets of killed processes are removed'
 
 
+async def child_publishes(channel, text):
+    "How a child of a fork ended that has published something"
+    child = os.fork()
+    if child == 0:
+        try: channel.publish_sync(text)
+        except BaseException: os._exit(1)
+        os._exit(0)
+    return (await asyncio.to_thread(os.waitpid, child, 0))[1]
+
+
 @pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')
 @pytest.mark.parametrize('address', KINDS, indirect=True)
 async def test_the_children_of_a_fork_publish_and_the_parent_goes_on(address, channel):
@@ -266,12 +276,7 @@ async def test_the_children_of_a_fork_publish_and_the_parent_goes_on(address, ch
     here.join(client)
     await here.publish('parent 0')
     for n in range(2):
-        child = os.fork()
-        if child == 0:
-            try: here.publish_sync(f'child {n}')
-            except BaseException: os._exit(1)
-            os._exit(0)
-        assert (await asyncio.to_thread(os.waitpid, child, 0))[1] == 0
+        assert await child_publishes(here, f'child {n}') == 0
     await here.publish('parent 1')
     await until(lambda: client.texts == ['parent 0', 'child 0', 'child 1', 'parent 1'])
 
@@ -309,12 +314,7 @@ async def test_a_fork_in_the_middle_of_work_loses_nothing(tmp_path, channel):
     for thread in threads: thread.start()
     failed = []
     for n in range(15):
-        child = os.fork()
-        if child == 0:
-            try: here.publish_sync(f'child {n}')
-            except BaseException: os._exit(1)
-            os._exit(0)
-        if (await asyncio.to_thread(os.waitpid, child, 0))[1]: failed.append(n)
+        if await child_publishes(here, f'child {n}'): failed.append(n)
     over.set()
     for thread in threads: await asyncio.to_thread(thread.join)
     await here.publish('end')
