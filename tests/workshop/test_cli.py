@@ -6,19 +6,27 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
 from fasthtml.workshop.check import check_program
+from fork_kit import Forks
 from support import NODE_MODULES, missing, wait_until
 
 COMMAND = [sys.executable, '-m', 'fasthtml']
 TEMPLATES = ['basic', 'data', 'live']
 
 
-def run(*words, cwd: Path, stdin: str = '', **env) -> subprocess.CompletedProcess:
-    return subprocess.run([*COMMAND, *words], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=60, env=os.environ | env)
+@pytest.fixture(scope='module')
+def forks():
+    with closing(Forks('pytest', 'fasthtml.common', 'fasthtml.testing', 'fasthtml.workshop.cli', 'uvicorn')) as forks: yield forks
+
+
+@pytest.fixture
+def run(forks):
+    "The command with these words in a folder"
+    return lambda *words, cwd, stdin='': forks.run(['-m', 'fasthtml', *words], cwd, stdin)
 
 
 def free_port() -> int:
@@ -35,7 +43,7 @@ def answer(port: int) -> str | None:
 
 
 @pytest.fixture(params=TEMPLATES)
-def made(request, tmp_path):
+def made(request, tmp_path, run):
     "A new app of each template"
     result = run('new', 'tea-time', '--template', request.param, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -43,15 +51,14 @@ def made(request, tmp_path):
     return tmp_path/'tea-time'
 
 
-def test_a_new_app_passes_its_own_tests(made):
-    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
-    result = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=200)
+def test_a_new_app_passes_its_own_tests(made, forks):
+    result = forks.run(['-m', 'pytest', '-q', '-p', 'no:cacheprovider'], made)
     assert result.returncode == 0, result.stdout[-3000:]
     assert re.search(r'\d passed', result.stdout)
 
 
 @pytest.mark.parametrize('command', [['dev'], ['run', '--workers', '2']], ids=['dev', 'run'])
-def test_a_new_app_is_served_and_stops_when_told(tmp_path, command):
+def test_a_new_app_is_served_and_stops_when_told(tmp_path, command, run):
     run('new', 'tea-time', cwd=tmp_path)
     made = tmp_path/'tea-time'
     port = free_port()
@@ -69,7 +76,7 @@ def test_a_new_app_is_served_and_stops_when_told(tmp_path, command):
         process.wait()
 
 
-def test_routes_of_a_new_app(tmp_path):
+def test_routes_of_a_new_app(tmp_path, run):
     run('new', 'tea-time', cwd=tmp_path)
     result = run('routes', cwd=tmp_path/'tea-time')
     assert result.returncode == 0, result.stderr
@@ -77,7 +84,7 @@ def test_routes_of_a_new_app(tmp_path):
     assert re.search(r'^GET HEAD +/ +\S+ +main\.py:\d+$', result.stdout, re.M)
 
 
-def test_html_becomes_python_that_gives_it_back(tmp_path):
+def test_html_becomes_python_that_gives_it_back(tmp_path, run):
     result = run('html2ft', '-', cwd=tmp_path, stdin='<ul class="a b"><li>1 &lt; 2</li></ul>')
     assert result.returncode == 0, result.stderr
     names = {}
@@ -85,7 +92,7 @@ def test_html_becomes_python_that_gives_it_back(tmp_path):
     assert names['to_xml'](eval(result.stdout, names), indent=False) == '<ul class="a b"><li>1 &lt; 2</li></ul>'
 
 
-def test_assets_are_fetched_checked_and_served(tmp_path):
+def test_assets_are_fetched_checked_and_served(tmp_path, run, forks):
     if not NODE_MODULES.is_dir():
         missing('the pinned JavaScript', 'run `npm ci`')
     result = run('assets', 'ws', 'pico', cwd=tmp_path)
@@ -96,7 +103,8 @@ def test_assets_are_fetched_checked_and_served(tmp_path):
     code = 'from fasthtml.testing import Client; from fasthtml.common import FastHTML\n' \
            'import re; app = FastHTML(exts="ws", assets="local"); app.get("/")(lambda: "x")\n' \
            f'print(Client(app).get("/_assets/{files[0].relative_to(tmp_path/"assets")}").status_code)'
-    served = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    (tmp_path/'ask.py').write_text(code)
+    served = forks.run(['ask.py'], tmp_path)
     assert served.stdout.strip() == '200', served.stderr
 
 
@@ -110,7 +118,7 @@ def test_assets_are_fetched_checked_and_served(tmp_path):
     (['assets', 'htmx'], 'Did you mean'),
     (['html2ft', 'nowhere.html'], 'Cannot read nowhere.html'),
 ])
-def test_misuse_is_one_line_that_helps(tmp_path, words, expected):
+def test_misuse_is_one_line_that_helps(tmp_path, words, expected, run):
     result = run(*words, cwd=tmp_path)
     assert result.returncode == 2
     assert expected in result.stderr
@@ -118,38 +126,38 @@ def test_misuse_is_one_line_that_helps(tmp_path, words, expected):
 
 
 @pytest.mark.parametrize('package, extra', [('redis', 'redis'), ('turbohtml', 'html')])
-def test_a_missing_package_is_one_line_that_names_its_extra(tmp_path, package, extra):
+def test_a_missing_package_is_one_line_that_names_its_extra(tmp_path, package, extra, run):
     (tmp_path/'main.py').write_text(f"import sys\nsys.modules['{package}'] = None\nfrom {package} import anything\n")
     result = run('routes', cwd=tmp_path)
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1
     assert f"main imports {package}" in result.stderr and f"pip install 'fasthtml[{extra}]'" in result.stderr
 
 
-def test_a_mistake_in_the_app_shows_the_users_line(tmp_path):
+def test_a_mistake_in_the_app_shows_the_users_line(tmp_path, run):
     (tmp_path/'main.py').write_text('import nothing_like_this\n')
     result = run('routes', cwd=tmp_path)
     assert result.returncode == 1
     assert 'main.py", line 1' in result.stderr and 'nothing_like_this' in result.stderr
 
 
-def test_the_guide_is_in_the_package(tmp_path):
+def test_the_guide_is_in_the_package(tmp_path, run):
     result = run('docs', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith('# ') and 'EventStream' in result.stdout
 
 
-def test_help_names_every_command(tmp_path):
+def test_help_names_every_command(tmp_path, run):
     result = run('--help', cwd=tmp_path)
     assert result.returncode == 0
     assert all(f'\n    {name}' in result.stdout for name in 'new dev run check routes assets html2ft docs'.split())
 
 
-def test_the_version_is_that_of_the_package(tmp_path):
+def test_the_version_is_that_of_the_package(tmp_path, run):
     import fasthtml
     assert run('--version', cwd=tmp_path).stdout.strip() == f'fasthtml {fasthtml.__version__}'
 
 
-def test_a_name_with_spaces_is_a_folder_and_a_title(tmp_path):
+def test_a_name_with_spaces_is_a_folder_and_a_title(tmp_path, run):
     result = run('new', 'Tea Time', '-t', 'data', cwd=tmp_path)
     assert result.returncode == 0 and "cd 'Tea Time'" in result.stdout and 'fasthtml[db]' in result.stdout
     assert 'Tea time' in (tmp_path/'Tea Time'/'main.py').read_text() and 'fasthtml[db]' in (tmp_path/'Tea Time'/'README.md').read_text()
@@ -157,12 +165,10 @@ def test_a_name_with_spaces_is_a_folder_and_a_title(tmp_path):
 
 SERVED = {
     'a socket file': (['--uds', 'web.sock'], 'web.sock'),
-    'a root path': (['--root-path', '/shop'], ''),
-    'a log level': (['--log-level', 'debug'], ''),
-    'no access log': (['--no-access-log'], ''),
-    'limits': (['--limit-concurrency', '50', '--backlog', '10', '--limit-max-requests', '100'], ''),
-    'timeouts': (['--timeout-keep-alive', '3', '--timeout-graceful-shutdown', '2'], ''),
-    'headers': (['--header', 'X-Tea:green', '--header', 'X-Cake:yes', '--no-server-header'], ''),
+    'what has no effect on another': (
+        ['--root-path', '/shop', '--log-level', 'debug', '--no-access-log', '--limit-concurrency', '50', '--backlog', '10',
+         '--limit-max-requests', '100', '--timeout-keep-alive', '3', '--timeout-graceful-shutdown', '2',
+         '--header', 'X-Tea:green', '--header', 'X-Cake:yes', '--no-server-header'], ''),
     'an option before the app': (['--log-level', 'info', 'main:app'], ''),
 }
 
@@ -194,14 +200,14 @@ def test_run_takes_what_uvicorn_takes(tmp_path, options):
     assert 'Traceback' not in output
 
 
-def test_an_option_that_nobody_knows_is_an_error(tmp_path):
+def test_an_option_that_nobody_knows_is_an_error(tmp_path, run):
     (tmp_path/'main.py').write_text('from fasthtml.common import *\napp, rt = fast_app(secret_key="k")\n')
     result = run('run', '--nonsense', cwd=tmp_path)
     assert result.returncode == 2 and '--nonsense' in result.stderr
     assert all(option in run('run', '--help', cwd=tmp_path).stdout for option in ('--uds', '--fd', '--ssl-certfile', '--limit-concurrency'))
 
 
-def test_routes_are_in_the_order_in_which_people_wrote_them(tmp_path):
+def test_routes_are_in_the_order_in_which_people_wrote_them(tmp_path, run):
     (tmp_path/'main.py').write_text('''
 from fasthtml.common import *
 app, rt = fast_app(secret_key='k', live=True, assets='local')
@@ -239,7 +245,7 @@ serve()
 """
 
 
-def test_check_names_each_place_with_its_line_and_its_mend(tmp_path):
+def test_check_names_each_place_with_its_line_and_its_mend(tmp_path, run):
     (tmp_path/'old.py').write_text(CHECKED)
     result = run('check', 'old.py', cwd=tmp_path)
     said = {int(line.split(':')[1]): [] for line in result.stdout.splitlines() if ':' in line}
@@ -252,7 +258,7 @@ def test_check_names_each_place_with_its_line_and_its_mend(tmp_path):
     assert result.returncode == 1 and 'Traceback' not in result.stderr
 
 
-def test_check_runs_the_registration(tmp_path):
+def test_check_runs_the_registration(tmp_path, run):
     "What is refused or logged when the program runs, at its line; and a program that is right"
     program = CHECKED.replace('from fasthtml.nothing import x\n', '')
     program = program.replace("None, None, (), (), None, None, None, False, False, 'title', ", '')

@@ -5,10 +5,8 @@ import socket
 from html import unescape
 
 import httpx2
-import nbformat
 import pytest
 import websockets.sync.client
-from nbclient import NotebookClient
 from starlette.responses import HTMLResponse
 from websockets.exceptions import ConnectionClosed
 
@@ -16,7 +14,8 @@ from fasthtml.app.app import FastHTML
 from fasthtml.html.tags import B, Div, P
 from fasthtml.realtime.sse import EventStream
 from fasthtml.workshop.jupyter import HTMX, JupyUvi, JupyUviAsync, show, ws_client
-from support import DEADLINE, SseClient, serve
+from fork_kit import KERNEL, Forks
+from support import SseClient, serve
 
 FOREIGN, LOCAL = 'https://evil.example', 'http://localhost:8888'
 
@@ -212,9 +211,8 @@ server.stop()
 ''']
 
 
-def test_cells_are_clients_and_an_interrupt_stops_a_cell_but_not_the_server():
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    NotebookClient(notebook, timeout=3*DEADLINE, startup_timeout=2*DEADLINE, kernel_name='python3').execute()
+def test_cells_are_clients_and_an_interrupt_stops_a_cell_but_not_the_server(tmp_path):
+    with contextlib.closing(Forks(*KERNEL)) as forks: forks.cells(CELLS, tmp_path)
 
 
 def test_regions_of_cells_are_followed_from_the_page_of_the_notebook(server):

@@ -1,11 +1,12 @@
 """JupyterLab in Chromium: a notebook that serves an app, used as a person uses it."""
+import importlib.util
+import json
 import os
 import socket
 import subprocess
 import sys
 from contextlib import closing
 
-import nbformat
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -65,11 +66,13 @@ CELLS = SETUP, APP, REGION, SERVE, SHOWN, ALONE, CHANGE, STOP
 @pytest.fixture
 def lab(tmp_path):
     "JupyterLab on an empty folder, with settings of its own"
-    if subprocess.run([sys.executable, '-c', 'import jupyterlab'], capture_output=True).returncode:
+    if not importlib.util.find_spec('jupyterlab'):
         missing('JupyterLab', 'install it: `pip install jupyterlab`')
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    notebook.metadata['kernelspec'] = {'name': 'python3', 'display_name': 'Python 3 (ipykernel)', 'language': 'python'}
-    nbformat.write(notebook, tmp_path/'app.ipynb')
+    empty = dict(cell_type='code', metadata={}, outputs=[], execution_count=None)
+    cells = [empty | dict(id=f'cell{n}', source=source) for n, source in enumerate(CELLS)]
+    kernel = {'name': 'python3', 'display_name': 'Python 3 (ipykernel)', 'language': 'python'}
+    notebook = dict(cells=cells, metadata={'kernelspec': kernel}, nbformat=4, nbformat_minor=5)
+    (tmp_path/'app.ipynb').write_text(json.dumps(notebook), encoding='utf-8')
     with closing(socket.create_server(('127.0.0.1', 0))) as listener:
         port = listener.getsockname()[1]
     folders = {name: str(tmp_path/'home'/name) for name in

@@ -1,0 +1,103 @@
+"""Python programs and Jupyter kernels as processes of their own that start at once.
+
+The start of a program is mostly imports. So one process has done them, and is forked for each program, which it then runs
+as `python` would: its words, folder, environment and standard streams are its own.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from queue import Empty
+from tempfile import TemporaryDirectory
+
+from support import DEADLINE, ROOT
+
+PARENT = '''
+import gc, importlib, json, os, runpy, sys
+for name in sys.argv[1:]: importlib.import_module(name)
+gc.collect()
+gc.freeze()
+for line in sys.stdin:
+    words, folder, env, streams = json.loads(line)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    for number, file in enumerate(streams): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
+    sys.stdin = open(0)
+    os.chdir(folder)
+    os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
+    sys.argv, sys.path[0] = words[words[0] == '-m':], ''
+    if words[0] == '-m': runpy.run_module(words[1], run_name='__main__', alter_sys=True)
+    else: runpy.run_path(words[0], run_name='__main__')
+    break
+'''
+# What a kernel imports when it begins
+KERNEL = ['IPython.core.completerlib', 'IPython.core.debugger', 'IPython.core.oinspect', 'IPython.extensions.storemagic',
+          'ipykernel.debugger', 'ipykernel.kernelapp', 'psutil', 'tornado.platform.asyncio']
+
+
+class Forks:
+    "Runs programs one after the other, each in a process that has imported `modules`"
+
+    def __init__(self, *modules: str):
+        self.modules = modules
+        self.parent: subprocess.Popen | None = None
+
+    def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str]) -> None:
+        "Begin a program; `streams` are the files that it has for its input, output and errors"
+        if self.parent is None:
+            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+            own = os.environ | {'PYTHONPATH': path, 'PYDEVD_DISABLE_FILE_VALIDATION': '1'}   # else the debugger of a kernel warns
+            self.parent = subprocess.Popen([sys.executable, '-c', PARENT, *self.modules], env=own, text=True, start_new_session=True,
+                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.parent.stdin.write(json.dumps([words, str(folder), env, [*streams]]) + '\n')
+        self.parent.stdin.flush()
+
+    def end(self) -> int:
+        "Wait for the end of the program; its exit code"
+        return int(self.parent.stdout.readline())
+
+    def run(self, words: list[str], folder: Path, stdin: str = '', **env: str) -> subprocess.CompletedProcess:
+        "A whole program, as `subprocess.run` has it"
+        with TemporaryDirectory() as own:
+            streams = [Path(own)/name for name in ('in', 'out', 'err')]
+            streams[0].write_text(stdin, encoding='utf-8')
+            self.start(words, folder, env, map(str, streams))
+            return subprocess.CompletedProcess(words, self.end(), *(file.read_text(encoding='utf-8') for file in streams[1:]))
+
+    def cells(self, sources: list[str], folder: Path) -> None:
+        """Cells in a new kernel; an `AssertionError` with the traceback of the first that fails.
+
+        They are sent together, as *Run All* of JupyterLab sends them: after an error none runs.
+        """
+        from jupyter_client.blocking import BlockingKernelClient
+        from jupyter_client.connect import write_connection_file
+        with TemporaryDirectory() as own:
+            file, _ = write_connection_file(f'{own}/kernel.json', transport='ipc', ip=f'{own}/kernel')
+            client = BlockingKernelClient(connection_file=file)
+            client.load_connection_file()
+            self.start(['-m', 'ipykernel_launcher', '-f', file, '--HistoryManager.enabled=False'], folder, {}, [os.devnull]*2)
+            client.start_channels(iopub=False, stdin=False, hb=False)
+            try:
+                for source in sources: client.execute(source, allow_stdin=False)
+                for source in sources:
+                    try: said = client.get_shell_msg(timeout=3*DEADLINE)['content']
+                    except Empty: raise AssertionError(f'the kernel has ended, or is not done with\n{source}') from None
+                    assert said['status'] == 'ok', source + '\n\n' + re.sub('\x1b.*?m', '', '\n'.join(said.get('traceback', [])))
+                client.shutdown()
+                assert self.end() == 0
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                client.stop_channels()
+
+    def close(self) -> None:
+        if self.parent is None: return
+        os.killpg(self.parent.pid, signal.SIGKILL)
+        self.parent.communicate()
+        self.parent = None
