@@ -19,12 +19,12 @@ from uuid import UUID
 
 import msgspec
 import pydantic
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 from starlette.datastructures import UploadFile
 
+from client_kit import run
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft
 from fasthtml.http.params import cookie, header, make_plan
@@ -338,7 +338,7 @@ def app_of(handler, path='/', bare=False):
     return Called(handler, path, bare=bare, max_body_size=50_000).app
 
 
-def ask(app, method, path, query, headers, body):
+async def ask(app, method, path, query, headers, body):
     "One ASGI exchange, by hand; the whole response"
     sent, pieces = [], [body[:7], body[7:]]
     scope = {
@@ -366,7 +366,7 @@ def ask(app, method, path, query, headers, body):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     return sent[0]['status'], dict(sent[0]['headers']), b''.join(m.get('body', b'') for m in sent[1:])
 
 
@@ -381,8 +381,22 @@ def check(answer):
 
 
 MANY = settings(
-    max_examples=int(os.environ.get('FUZZ_EXAMPLES', 60)), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get('FUZZ_EXAMPLES', 80)), deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def of_each(handlers, try_one):
+    "Each example is tried with every handler: to make one up costs more than to send it"
+
+    async def all_of_them():
+        for handler in handlers:
+            try:
+                await try_one(handler)
+            except Exception as e:
+                e.add_note(f'of the handler {getattr(handler, "__name__", handler)}')
+                raise
+
+    run(all_of_them())
 
 
 def flat(obj):
@@ -393,7 +407,22 @@ def flat(obj):
     ]
 
 
-@pytest.mark.parametrize('handler, good', handlers().items(), ids=lambda f: getattr(f, '__name__', ''))
+def written(handler, sent, how):
+    "What carries it: the query, the body and its type"
+    fields = '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode()
+    if how == 'json':
+        return b'', json.dumps(sent).encode(), 'application/json'
+    if how == 'form':
+        return b'', fields, 'application/x-www-form-urlencoded'
+    if how == 'query':
+        return fields, b'', ''
+    more = [('a"; filename="f', 'A'), ('b"; filename="<xss>', 'B')] if handler.__name__ == 'files' else []
+    parts = [
+        f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in [*flat(sent), *more]
+    ]
+    return b'', ''.join([*parts, '--B--\r\n']).encode(), 'multipart/form-data; boundary=B'
+
+
 @MANY
 @given(
     broken=st.dictionaries(names, leaves | jsons, max_size=2),
@@ -401,42 +430,25 @@ def flat(obj):
     how=st.sampled_from(['json', 'form', 'query', 'multipart']),
     browser=st.booleans(),
 )
-def test_almost_good_requests_give_no_500_and_no_unescaped_echo(handler, good, broken, dropped, how, browser):
-    app, query, content, kind = app_of(handler), b'', b'', ''
-    sent = {k: v for k, v in (good | broken).items() if k not in dropped}
-    if how == 'json':
-        kind, content = 'application/json', json.dumps(sent).encode()
-    if how == 'form':
-        kind, content = (
-            'application/x-www-form-urlencoded',
-            '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode(),
-        )
-    if how == 'query':
-        query = '&'.join(f'{quote_plus(k)}={quote_plus(v)}' for k, v in flat(sent)).encode()
-    if how == 'multipart':
-        kind = 'multipart/form-data; boundary=B'
-        parts = (
-            [*flat(sent), ('a"; filename="f', 'A'), ('b"; filename="<xss>', 'B')]
-            if handler.__name__ == 'files'
-            else flat(sent)
-        )
-        content = (
-            b''.join(f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in parts)
-            + b'--B--\r\n'
-        )
-    headers = [
-        (b'content-type', kind.encode()),
-        (b'a', b'1'),
-        (b'cookie', b'b=2'),
-        (b'user-agent', b'<xss>'),
-        *([(b'accept', b'text/html')] if browser else []),
-    ]
-    status = check(ask(app, 'POST', '/', query, headers, content))
-    if not broken and not dropped and how == 'json' and good:
-        assert status in (200, 422)
+@example(broken={}, dropped=set(), how='json', browser=False)
+def test_almost_good_requests_give_no_500_and_no_unescaped_echo(broken, dropped, how, browser):
+    async def almost_good(handler):
+        good = handlers()[handler]
+        query, content, kind = written(handler, {k: v for k, v in (good | broken).items() if k not in dropped}, how)
+        headers = [
+            (b'content-type', kind.encode()),
+            (b'a', b'1'),
+            (b'cookie', b'b=2'),
+            (b'user-agent', b'<xss>'),
+            *([(b'accept', b'text/html')] if browser else []),
+        ]
+        status = check(await ask(app_of(handler), 'POST', '/', query, headers, content))
+        if not broken and not dropped and how == 'json' and good:
+            assert status in (200, 422)
+
+    of_each(handlers(), almost_good)
 
 
-@pytest.mark.parametrize('handler', handlers(), ids=lambda f: f.__name__)
 @MANY
 @given(
     method=st.sampled_from(['GET', 'POST', 'PUT', 'DELETE']),
@@ -446,8 +458,7 @@ def test_almost_good_requests_give_no_500_and_no_unescaped_echo(handler, good, b
     cookie=cookies | st.none(),
     browser=st.booleans(),
 )
-def test_no_request_gives_a_500_or_an_unescaped_echo(handler, method, query, body, headers, cookie, browser):
-    app = app_of(handler)
+def test_no_request_gives_a_500_or_an_unescaped_echo(method, query, body, headers, cookie, browser):
     kind, content = body
     headers = [
         *headers,
@@ -455,14 +466,20 @@ def test_no_request_gives_a_500_or_an_unescaped_echo(handler, method, query, bod
         *([(b'cookie', cookie)] if cookie else []),
         *([(b'accept', b'text/html')] if browser else []),
     ]
-    check(ask(app, method, '/', query, headers, content))
+
+    async def anything(handler):
+        check(await ask(app_of(handler), method, '/', query, headers, content))
+
+    of_each(handlers(), anything)
 
 
-@pytest.mark.parametrize('handler', in_path(), ids=lambda f: f.__name__)
 @MANY
 @given(a=texts, b=texts, query=raw_query)
-def test_no_path_gives_a_500_or_an_unescaped_echo(handler, a, b, query):
-    check(ask(app_of(handler, '/{a}/{b}'), 'GET', f'/{a}/{b}', query, [(b'accept', b'text/html')], b''))
+def test_no_path_gives_a_500_or_an_unescaped_echo(a, b, query):
+    async def any_path(handler):
+        check(await ask(app_of(handler, '/{a}/{b}'), 'GET', f'/{a}/{b}', query, [(b'accept', b'text/html')], b''))
+
+    of_each(in_path(), any_path)
 
 
 @MANY
@@ -507,7 +524,7 @@ def socket_app():
     return app, names
 
 
-def talk(app, path, text):
+async def talk(app, path, text):
     "One WebSocket connection with one message; what the app sent. A second message that is no object makes it close"
     sent, closed = [], asyncio.Event()
     inbox = [{'type': 'websocket.connect'}, *({'type': 'websocket.receive', 'text': t} for t in (text, '5'))]
@@ -536,30 +553,38 @@ def talk(app, path, text):
         if message['type'] == 'websocket.close':
             closed.set()
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     return sent
 
 
-@pytest.mark.parametrize('name', socket_app()[1])
 @MANY
 @given(
     text=jsons.map(json.dumps)
     | st.text()
     | st.dictionaries(names, leaves | jsons, max_size=4).map(lambda d: json.dumps(d | {'HEADERS': {'HX-Request': 'true'}}))
 )
-def test_no_message_breaks_a_socket_or_comes_back_unescaped(name, text):
-    sent = talk(socket_app()[0], f'/{name}', text)
-    assert sent[0]['type'] == 'websocket.accept' and sent[-1]['code'] == 1003
-    for message in sent[1:-1]:
-        assert not LexborHTMLParser(message.get('text', '')).css('xss')
+def test_no_message_breaks_a_socket_or_comes_back_unescaped(text):
+    app, names = socket_app()
+
+    async def any_message(name):
+        sent = await talk(app, f'/{name}', text)
+        assert sent[0]['type'] == 'websocket.accept' and sent[-1]['code'] == 1003
+        for message in sent[1:-1]:
+            assert not LexborHTMLParser(message.get('text', '')).css('xss')
+
+    of_each(names, any_message)
 
 
-@pytest.mark.parametrize('name', socket_app()[1])
-def test_a_good_message_is_answered(name):
+def test_a_good_message_is_answered():
     "Else the test above would hold of a socket that says nothing"
-    good = next(good for handler, good in handlers().items() if handler.__name__ == name)
-    assert [m['type'] for m in talk(socket_app()[0], f'/{name}', json.dumps(good))] == [
-        'websocket.accept',
-        *(['websocket.send'] if name != 'pinned' else []),
-        'websocket.close',
-    ]
+    app, names = socket_app()
+    goods = {handler.__name__: good for handler, good in handlers().items()}
+
+    async def a_good_message(name):
+        assert [m['type'] for m in await talk(app, f'/{name}', json.dumps(goods[name]))] == [
+            'websocket.accept',
+            *(['websocket.send'] if name != 'pinned' else []),
+            'websocket.close',
+        ]
+
+    of_each(names, a_good_message)
