@@ -7,8 +7,8 @@ import types
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, P, fast_app
 
@@ -96,7 +96,7 @@ def test_every_way_to_register_without_methods_is_in_the_table():
     assert found == {'FastHTML.route', 'FastHTML.add_route', 'APIRouter.route', 'APIRouter.__call__'}
 
 
-def client_of(app): return TestClient(app, raise_server_exceptions=True)
+def client_of(app): return DirectClient(app, raise_server_exceptions=True)
 
 
 @pytest.mark.parametrize('how', WAYS)
@@ -168,12 +168,23 @@ class ByRequest:
 def handler_giving(parameters, strings): return handler_with(parameters, strings, 'return repr(f)')
 
 
-def handler_with(parameters, strings, ending='return "done"'):
-    module = types.ModuleType('handlers_for_a_test')
+@functools.cache
+def kinds_of_linked(text, strings):
+    "A module with these kinds, which stays: strings in classes are looked up there"
+    module = types.ModuleType(f'handlers_for_a_test_{len(text)}_{strings}')
     vars(module)['DONE'] = DONE
     sys.modules[module.__name__] = module
-    text = f'{KINDS_OF_LINKED}\ndef run({parameters}):\n    DONE.append(2)\n    {ending}\n'
+    run_in(module, text, strings)
+    return module
+
+
+def run_in(module, text, strings):
     exec(compile(('from __future__ import annotations\n' if strings else '') + text, __file__, 'exec', dont_inherit=True), vars(module))
+
+
+def handler_with(parameters, strings, ending='return "done"'):
+    module = kinds_of_linked(KINDS_OF_LINKED, strings)
+    run_in(module, f'def run({parameters}):\n    DONE.append(2)\n    {ending}\n', strings)
     return module.run
 
 
