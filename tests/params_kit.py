@@ -6,8 +6,8 @@ import inspect
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.html.element import ft, to_html
 from fasthtml.http.params import BadInput, Source, make_plan
@@ -59,7 +59,7 @@ class Called:
             self.app = FastHTML(secret_key='for tests', **limits)
             self.app.route(path, methods=METHODS, name='shown')(shown)
         self.app.state.name = 'the app'
-        self.client = TestClient(self.app)
+        self.client = DirectClient(self.app)
 
     def __call__(self, url='/', method=None, **request):
         if method is None:

@@ -15,9 +15,9 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.static import SafeStatic
@@ -212,7 +212,7 @@ def make_app(register, folder=None, **options):
     return app
 
 
-def client_of(app, **options): return TestClient(app, follow_redirects=False, **options)
+def client_of(app, **options): return DirectClient(app, follow_redirects=False, **options)
 
 
 def as_ann(app, **options):
@@ -507,7 +507,7 @@ def test_a_header_that_is_there_twice_lets_no_other_origin_in(kind, order):
     def sell(to: str = ''): done.append(1)
     @app.ws('/talk')
     async def talk(to: str): done.append(1)
-    headers, client = DOUBLED[kind][::order], TestClient(app)
+    headers, client = DOUBLED[kind][::order], DirectClient(app)
     assert client.post('/buy', headers=headers).status_code == 403
     if kind.startswith('site'): assert client.get('/sell?to=x', headers=headers).status_code == 403
     if kind != 'site':   # browsers send an origin with every handshake

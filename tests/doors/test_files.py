@@ -4,8 +4,8 @@ import inspect
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app import static
 from fasthtml.app.app import FastHTML
 from fasthtml.app.auth import user_pwd_auth
@@ -72,10 +72,10 @@ def folders(tmp_path, monkeypatch):
 
 
 def serve(how, folder):
-    if how == 'fast_app': return TestClient(fast_app(secret_key='k', static_path=folder)[0])
+    if how == 'fast_app': return DirectClient(fast_app(secret_key='k', static_path=folder)[0])
     app = FastHTML(secret_key='k')
     WAYS[how](app, folder)
-    return TestClient(app)
+    return DirectClient(app)
 
 
 def served(client, names): return {name for name in names if client.get(f'/{name}').status_code == 200}
@@ -116,7 +116,7 @@ def test_an_extension_that_the_program_names_opens_no_name_of_a_secret(name_them
     "It is a rule about extensions that is lifted, and only that"
     app = FastHTML(secret_key='k')
     name_them(app, folders/folder)
-    client = TestClient(app)
+    client = DirectClient(app)
     assert served(client, NEVER) == set()
     assert served(client, DOCUMENTS) == set(DOCUMENTS)
     assert served(client, LIKE_SECRETS) == {name for name in LIKE_SECRETS if not name.endswith(('.png', '.css', '.jpg', '.js'))}
@@ -126,7 +126,7 @@ def test_an_extension_that_the_program_names_is_served_but_no_secret(folders):
     app = FastHTML(secret_key='k')
     app.static_route('.json', static_path='.')
     app.static_route('.py', prefix='/source', static_path='.')
-    client = TestClient(app)
+    client = DirectClient(app)
     assert served(client, ['data.json', 'client_secret.json', 'package.json', 'main.py']) == {'data.json'}
     assert client.get('/source/main.py').text == 'main.py'
 
@@ -197,7 +197,7 @@ def kept(app, how, folder, prefix):
     WAYS[how](app, folder)
     if prefix == '/in': outer.mount('/in', app)
     if prefix == '/mounted': outer.mount('/mounted', Starlette(routes=[Mount('/', app=app)]))
-    client = TestClient(outer, headers={'Authorization': 'Basic YW5uOng='})
+    client = DirectClient(outer, headers={'Authorization': 'Basic YW5uOng='})
     first, second = (client.get(f'{prefix}/site.css{v}') for v in ('', f'?v={file_version(file)}'))
     third = client.get(f'{prefix}/site.css?v={file_version(file)}', headers={'If-None-Match': second.headers['etag']})
     assert (first.status_code, second.status_code, third.status_code) == (200, 200, 304)
@@ -225,7 +225,7 @@ AROUND = {
 def test_so_is_a_file_of_an_app_that_stands_behind_basic_authentication(how, around, folders):
     app, file = FastHTML(secret_key='k'), folders/'public'/'site.css'
     WAYS[how](app, folders/'public')
-    client = TestClient(AROUND[around](user_pwd_auth(ann='x'), app))
+    client = DirectClient(AROUND[around](user_pwd_auth(ann='x'), app))
     assert client.get('/site.css').status_code == 401
     told = client.get(f'/site.css?v={file_version(file)}', headers={'Authorization': 'Basic YW5uOng='}).headers['cache-control']
     assert 'private' in told and 'public' not in told
@@ -239,5 +239,5 @@ def test_so_is_a_file_behind_a_guard_of_its_mount_or_route(how, folders):
         files = SafeStatic(directory=folders/'public')
         @app.get('/{name}', before=PASSED)
         async def file(req, name: str): return await files.get_response(name, req.scope)
-    told = TestClient(app).get(f"/site.css?v={file_version(folders/'public'/'site.css')}").headers['cache-control']
+    told = DirectClient(app).get(f"/site.css?v={file_version(folders/'public'/'site.css')}").headers['cache-control']
     assert told == 'private, max-age=31536000, immutable'

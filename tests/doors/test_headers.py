@@ -25,9 +25,9 @@ from starlette.responses import (
 )
 from starlette.routing import Host, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.testclient import TestClient
 
 import fasthtml
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.logs import JsonLines
 from fasthtml.app.static import SafeStatic
@@ -58,7 +58,7 @@ RUNS = ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\tscript:alert(1)', 
 def app_with(handler, **options):
     app = FastHTML(secret_key='k', **options)
     app.get('/x')(handler)
-    return TestClient(app, follow_redirects=False, raise_server_exceptions=False)
+    return DirectClient(app, follow_redirects=False, raise_server_exceptions=False)
 
 
 def raise_(exc): raise exc
@@ -241,7 +241,7 @@ def everything(tmp_path, **options):
     add('/refused', lambda: raise_(HTTPException(418, 'tea')))
     @app.get('/number')
     def number(n: int): return P(n)
-    return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+    return DirectClient(app, raise_server_exceptions=False, follow_redirects=False)
 
 
 PATHS = '''/page /guarded /json /text /html /ft /redirect /stream /chunks /events /file /crash /refused /number?n=x /no-such-page /raw
@@ -268,7 +268,7 @@ def test_other_methods_and_refusals_carry_them_too(tmp_path):
     for method, path, headers in (('HEAD', '/page', {}), ('DELETE', '/page', {}), ('POST', '/page', cross), ('OPTIONS', '/page', {})):
         assert client.request(method, path, headers=headers).headers['x-frame-options'] == 'SAMEORIGIN', method
     app = FastHTML(secret_key='k', secure_headers=True, hosts=['a.example'])
-    assert TestClient(app).get('/').headers['x-frame-options'] == 'SAMEORIGIN'
+    assert DirectClient(app).get('/').headers['x-frame-options'] == 'SAMEORIGIN'
 
 
 def test_careful_headers_can_be_changed_and_are_off_without_a_word():
@@ -299,7 +299,7 @@ def test_a_304_does_not_take_the_policy_from_the_page_that_a_browser_has_kept(op
     app.get('/typed')(lambda: HTMLResponse('', 304))
     app.get('/content')(lambda: FtResponse('', 304))
     app.get('/raised')(lambda: raise_(HTTPException(304)))
-    client, said = TestClient(app, follow_redirects=False), {'csp', 'secure_headers'} & options.keys()
+    client, said = DirectClient(app, follow_redirects=False), {'csp', 'secure_headers'} & options.keys()
     kept = '/file /static/a.html /static/a.svg /files/a.html /safe/a.html /safe/a.svg'.split()
     for path in (*kept, *'/other/ /starlette /ready /typed /content /raised'.split()):
         if path in kept:
@@ -320,7 +320,7 @@ def test_another_kind_of_app_may_bring_its_own_policy(before):
     inner = FastHTML(secret_key='k')
     inner.get('/')(lambda: Script('1'))
     app.mount('/in', inner)
-    client = TestClient(app)
+    client = DirectClient(app)
     for path in ('/own', '/m/own'): assert client.get(path).headers.get_list('content-security-policy') == ["default-src 'none'"]
     assert 'content-security-policy' not in client.get('/in/').headers
 
@@ -589,7 +589,7 @@ def test_elements_that_a_socket_cannot_send_forge_no_line(caplog):
     app = FastHTML(secret_key='k')
     @app.ws('/ws')
     async def ws(msg: str): return Div(msg, id='out'), HtmxResponseHeaders(trigger='saved')
-    with TestClient(app).websocket_connect('/ws') as s:
+    with DirectClient(app).websocket_connect('/ws') as s:
         s.send_json({'msg': 'x' + FORGED})
         s.receive_text()
     assert caplog.records and all('\n' not in r.getMessage() for r in caplog.records)
@@ -623,7 +623,7 @@ def test_a_path_with_line_ends_stays_on_its_line(caplog):
     app = FastHTML(secret_key='k')
     @app.ws('/ws/{x:path}')
     async def ws(x: str, n: int): return P('x')
-    client = TestClient(app)
+    client = DirectClient(app)
     try:
         with client.websocket_connect('/ws/a%0aforged', headers={'Origin': 'https://evil.example'}) as s: s.receive_text()
     except Exception: pass

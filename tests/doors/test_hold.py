@@ -20,8 +20,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app import live, static
 from fasthtml.app.app import FastHTML
 from fasthtml.app.static import SafeStatic
@@ -64,8 +64,8 @@ def app(tmp_path):
 @pytest.mark.parametrize('query, status', [(MANY, 400), (LONG, 414)])
 def test_a_query_has_so_many_fields_by_whatever_reads_it(app, path, query, status):
     foreign = {'Sec-Fetch-Site': 'cross-site'} if path == '/link' else {}
-    assert TestClient(app).get(f'{path}?{query}', headers=foreign).status_code == status
-    assert TestClient(app).get(f'{path}?a=1').status_code == 200
+    assert DirectClient(app).get(f'{path}?{query}', headers=foreign).status_code == status
+    assert DirectClient(app).get(f'{path}?a=1').status_code == 200
 
 
 FORMS = {   # body, content type, status
@@ -81,7 +81,7 @@ FORMS = {   # body, content type, status
 def test_what_stands_around_the_fields_of_a_form_counts(app, path, name):
     body, kind, status = FORMS[name]
     if (path, name) == ('/form', 'a plain form'): body = body.replace(b'; filename="a;b;c"', b'')
-    assert TestClient(app).post(path, content=body, headers={'Content-Type': kind}).status_code == status
+    assert DirectClient(app).post(path, content=body, headers={'Content-Type': kind}).status_code == status
 
 
 @pytest.mark.parametrize('path', ['/a.css', '/mounted/a.css'])
@@ -94,9 +94,9 @@ def test_a_file_is_read_for_its_version_in_a_thread(app, path, monkeypatch):
     async def watched(scope, receive, send):
         loops.append(threading.get_ident())
         await app(scope, receive, send)
-    answer = TestClient(watched).get(path + '?v=00000000')
+    answer = DirectClient(watched).get(path + '?v=00000000')
     assert answer.headers['cache-control'] == 'no-cache' and readers and not set(readers) & set(loops)
-    assert TestClient(app).get(path + '?' + 'v=1&' * 3000).status_code == 200
+    assert DirectClient(app).get(path + '?' + 'v=1&' * 3000).status_code == 200
 
 
 @pytest.mark.parametrize('path', ['/_live', '/_live/set'])
@@ -112,7 +112,7 @@ def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkey
         loops.append(threading.get_ident())
         await app(scope, receive, send)
     said = {'poll': 1, 'has': [[f'region?n={i}', '', ''] for i in range(1000)]}
-    assert TestClient(watched).post(path, json=said).status_code in (200, 409)
+    assert DirectClient(watched).post(path, json=said).status_code in (200, 409)
     assert len(readers) == 2 and not set(readers) & set(loops)
 
 
@@ -145,7 +145,7 @@ def test_a_long_header_of_htmx_or_a_stream_is_as_if_it_had_not_come(name):
     @app.get('/resumed')
     def resumed(last_event_id): return f'{last_event_id} None'
     path, value = LONG_HEADERS[name]
-    client, more = TestClient(app), {'HX-Request': 'true', 'HX-Current-URL-URI-AutoEncoded': 'true'}
+    client, more = DirectClient(app), {'HX-Request': 'true', 'HX-Current-URL-URI-AutoEncoded': 'true'}
     assert client.get(path, headers={name: value[:999], **more}).text[:9] in ('http://aA', 'http://a/', 'a~1-1.a~1')
     assert client.get(path, headers={name: value, **more}).text == 'None None'
 
@@ -193,7 +193,7 @@ def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app)
     ['region\nevent: x', '', ''], ['region\0', '', ''], ['region\ud800', '', ''], ['region', 'f.\u00e9.c', ''],
     ['region', 'a.' * 500, '\udfff']])
 def test_an_odd_key_or_token_is_no_failure(app, row):
-    sent = TestClient(app).post('/_live', content=json.dumps({'poll': 1, 'has': [row]}))
+    sent = DirectClient(app).post('/_live', content=json.dumps({'poll': 1, 'has': [row]}))
     assert sent.status_code in (200, 400)
     if sent.status_code == 200: assert '"state": "lost"' in sent.text
 
@@ -328,6 +328,6 @@ def test_an_upload_is_read_whole_in_a_thread(name, guarded, kind, monkeypatch):
     app, f = FastHTML(secret_key='k', before=guard), TAKERS[name]
     async def g(*args, **kwargs): return f(*args, **kwargs)
     app.post('/f')(functools.wraps(f)(g) if kind else f)
-    answer = TestClient(app).post('/f', data={'title': 'x'}, files={'file': ('a.bin', b'x' * 300_000)})
+    answer = DirectClient(app).post('/f', data={'title': 'x'}, files={'file': ('a.bin', b'x' * 300_000)})
     assert answer.status_code == 200 and '300000' in answer.text
     assert Kept.readers and not set(Kept.readers) & set(loops)

@@ -6,9 +6,9 @@ import re
 import sys
 
 import pytest
-from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from client_kit import DirectClient
 from fasthtml.app import fastapp
 from fasthtml.app.app import FastHTML
 from fasthtml.app.fastapp import answering_to
@@ -109,7 +109,7 @@ def test_an_app_may_have_names_of_its_own_for_requests_and_sockets(monkeypatch):
     app.get('/')(lambda: P('at home'))
     @app.ws('/ws')
     async def ws(msg: str): return P(msg)
-    client = TestClient(app)
+    client = DirectClient(app)
     for host, status in (('shop.example', 200), ('www.shop.example:8443', 200), ('evilshop.example', 421), ('localhost', 421)):
         assert client.get('/', headers={'host': host}).status_code == status, host
     with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect('/ws', headers={'host': 'evil.example'}) as socket:
@@ -122,7 +122,7 @@ def test_without_names_any_host_is_answered(monkeypatch):
     monkeypatch.delenv('FASTHTML_HOSTS', raising=False)
     app = FastHTML(secret_key='k')
     app.get('/')(lambda: P('at home'))
-    assert TestClient(app).get('/', headers={'host': 'any.example'}).status_code == 200
+    assert DirectClient(app).get('/', headers={'host': 'any.example'}).status_code == 200
 
 
 # What `fasthtml dev` adds to an app
@@ -137,7 +137,7 @@ def developed(monkeypatch, app=None, hosts='local'):
     monkeypatch.setattr(dev, 'load_app', load)
     monkeypatch.setenv('FASTHTML_DEV', 'main:app')
     monkeypatch.setenv('FASTHTML_HOSTS', hosts)
-    return TestClient(dev.dev_app(), raise_server_exceptions=False)
+    return DirectClient(dev.dev_app(), raise_server_exceptions=False)
 
 
 def small_app(**options):
@@ -203,7 +203,7 @@ OUTSIDE = ['evil.example', 'app.evil.example:8000', '10.0.0.7.evil.example', 'ev
 
 @pytest.mark.parametrize('host', [*INSIDE, *OUTSIDE])
 def test_under_any_name_a_health_check_says_how_it_is_and_nothing_more(host):
-    client = TestClient(checked(), headers={'host': host})
+    client = DirectClient(checked(), headers={'host': host})
     assert [client.get(path).status_code for path in ('/healthz', '/readyz')] == [200, 503]
     assert client.head('/healthz').status_code == 200
     inside = host in INSIDE
@@ -224,12 +224,12 @@ def test_under_any_name_a_health_check_says_how_it_is_and_nothing_more(host):
 def test_without_hosts_metrics_are_for_inside_names_too():
     app = FastHTML(secret_key='k')
     app.metrics()
-    for host in INSIDE[1:]: assert TestClient(app).get('/metrics', headers={'host': host}).status_code == 200, host
-    for host in OUTSIDE: assert TestClient(app).get('/metrics', headers={'host': host}).status_code == 404, host
+    for host in INSIDE[1:]: assert DirectClient(app).get('/metrics', headers={'host': host}).status_code == 200, host
+    for host in OUTSIDE: assert DirectClient(app).get('/metrics', headers={'host': host}).status_code == 404, host
 
 
 def test_a_prefix_of_a_proxy_does_not_hide_a_health_check():
-    client = TestClient(checked(), root_path='/shop')
+    client = DirectClient(checked(), root_path='/shop')
     assert client.get('/shop/healthz', headers={'host': '10.0.0.7'}).status_code == 200
     assert client.get('/shop/x', headers={'host': '10.0.0.7'}).status_code == 421
 

@@ -17,9 +17,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.oauth import Info, OAuth, WebClient
 from fasthtml.common import P
@@ -227,22 +227,22 @@ def reader(**options):
 
 @pytest.mark.parametrize('what', FOREIGN)
 def test_a_session_is_what_was_signed_for_this_cookie(what):
-    assert TestClient(reader()).get('/', headers={'cookie': f'session_={FOREIGN[what]}'}).text == 'nobody'
+    assert DirectClient(reader()).get('/', headers={'cookie': f'session_={FOREIGN[what]}'}).text == 'nobody'
     good = encode_session({'user': 'ann'}, 'k')
-    assert TestClient(reader()).get('/', headers={'cookie': f'session_={good}'}).text == 'ann'
+    assert DirectClient(reader()).get('/', headers={'cookie': f'session_={good}'}).text == 'ann'
 
 
 def test_an_id_of_the_store_opens_nothing_in_another_cookie(tmp_path):
     store = f'sqlite:///{tmp_path}/s.db'
     client = Client(reader(sess_store=store), session={'user': 'ann'})
     assert client.get('/').text == 'ann'
-    other = TestClient(reader(sess_store=store, session_cookie='shop'))
+    other = DirectClient(reader(sess_store=store, session_cookie='shop'))
     assert other.get('/', headers={'cookie': f'shop={client.cookies["session_"]}'}).text == 'nobody'
 
 
 def test_starlettes_middleware_signs_as_it_always_did():
     app = reader(sess_cls=StarletteSessions)
-    assert TestClient(app).get('/', headers={'cookie': f'session_={signed({"user": "ann"})}'}).text == 'ann'
+    assert DirectClient(app).get('/', headers={'cookie': f'session_={signed({"user": "ann"})}'}).text == 'ann'
     assert Client(app, session={'user': 'ann'}).get('/').text == 'ann'
     assert app.decode_session(signed({'user': 'ann'})) == {'user': 'ann'}
 
@@ -340,7 +340,7 @@ WITHOUT = '/nothing /text /headers /files/a.txt /mount/a.txt /no-such-page'.spli
 WITH = '''/by_name /by_request /by_request_sync /by_connection /by_scope /by_class /by_async_class /starlette /routes/x'''.split()
 
 
-def with_cookie(app): return TestClient(app, headers={'cookie': 'session_=some-id'}, follow_redirects=False)
+def with_cookie(app): return DirectClient(app, headers={'cookie': 'session_=some-id'}, follow_redirects=False)
 
 
 @pytest.mark.parametrize('path', WITHOUT)

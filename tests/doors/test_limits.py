@@ -36,11 +36,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, EventStream, Limits, P
 from fasthtml.http.limits import Admissions, id_of, mark_of, open_file_limit, person_of, total_of
@@ -94,7 +94,7 @@ def test_one_socket_too_many_is_closed_with_1013_until_another_has_ended(how, ca
     app = FastHTML(secret_key='k', limits=Limits(total=2))
     register, path = WAYS[how]
     register(app)
-    client = TestClient(app)
+    client = DirectClient(app)
     for _ in range(2):
         with ExitStack() as stack:
             for _ in range(2): stack.enter_context(client.websocket_connect(path))
@@ -604,7 +604,7 @@ def test_people_are_counted_after_the_guard_has_said_who_they_are():
     def guard(req): req.scope['auth'] = req.query_params['who']
     app = FastHTML(secret_key='k', before=guard, limits=Limits(per_person=1))
     app.ws('/s')(on)
-    client = TestClient(app)
+    client = DirectClient(app)
     with client.websocket_connect('/s?who=ann'):
         assert refused(client, '/s?who=ann') == 1013
         with client.websocket_connect('/s?who=bob'): assert app.site.limits.open == 2

@@ -6,8 +6,8 @@ import pytest
 from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.auth import BasicAuthMiddleware
 from fasthtml.app.static import SafeStatic
@@ -58,7 +58,7 @@ def test_an_address_that_would_run_is_inert_whatever_object_it_is(name):
     app, address = FastHTML(secret_key='k'), URL('JavaScript:alert(1)')
     app.get('/beside')(lambda: ('text', HttpHeader(name, address)))
     app.get('/within')(lambda: FtResponse('text', headers={name: address}))
-    client = TestClient(app, follow_redirects=False)
+    client = DirectClient(app, follow_redirects=False)
     for path in ('/beside', '/within'): assert client.get(path).headers[name] == 'unsafe:JavaScript:alert(1)'
 
 

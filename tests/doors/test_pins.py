@@ -9,7 +9,6 @@ import sys
 import types
 import typing
 import warnings
-from contextlib import closing
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -18,10 +17,10 @@ import msgspec
 import pydantic
 import pytest
 import typing_extensions
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
-from fasthtml.common import APIRouter, Client, Response
+from fasthtml.common import APIRouter, Response
 from fasthtml.http.params import make_plan
 from fasthtml.http.sources import cookie, form, header, path, query
 
@@ -121,7 +120,7 @@ def ask(app, source, silent):
     request = {place: dict(values) for place, values in SAID.values()}
     if silent: request[SAID[source][0]] = SILENT[SAID[source][0]]
     cookies = '; '.join(f'{k}={v}' for k, v in request.pop('cookies').items())
-    with closing(Client(app)) as client: return client.post('/pay', **request | {'headers': request['headers'] | {'Cookie': cookies}}).text
+    return DirectClient(app).post('/pay', **request | {'headers': request['headers'] | {'Cookie': cookies}}).text
 
 
 def say(f, source, silent):
@@ -133,7 +132,7 @@ def say(f, source, silent):
     cookies = '; '.join(f'{k}={v}' for k, v in said['cookies'].items())
     url = '/ws?' + '&'.join(f'{k}={v}' for k, v in said['params'].items())
     frame = said['data'] | {'HEADERS': {'X-User': 'attacker', 'Cookie': 'user=attacker'}}
-    with TestClient(app).websocket_connect(url, headers=said['headers'] | {'Cookie': cookies}) as ws:
+    with DirectClient(app).websocket_connect(url, headers=said['headers'] | {'Cookie': cookies}) as ws:
         ws.send_json(frame)
         return ws.receive_text()
 
@@ -344,7 +343,7 @@ def test_a_source_round_a_record_or_a_dict_has_all_of_its_fields(kind, source, p
     app, pattern = FastHTML(secret_key='k'), '/{who}' if source == 'path' else ''
     app.route('/x' + pattern, methods=['GET', 'POST'])(f)
     app.ws('/ws' + pattern)(f)
-    client = TestClient(app)
+    client = DirectClient(app)
     def ask(**said):
         url = ('/x' if place == 'route' else '/ws') + (f'/{said["path"]}' if source == 'path' else '')
         url += f'?who={said["query"]}' if 'query' in said else ''
@@ -398,7 +397,7 @@ def test_an_optional_record_is_its_default_where_only_its_headers_came(kind, sai
     if default != 'missing': f.__defaults__ = (other if default == 'other' else None,)
     app = FastHTML(secret_key='k')
     app.get('/{shop}')(f)
-    assert (TestClient(app, cookies={'lang': 'fr'}).get('/tea' + said).text != 'default') == made
+    assert (DirectClient(app, cookies={'lang': 'fr'}).get('/tea' + said).text != 'default') == made
 
 
 @pytest.mark.parametrize('kind', [Pinned, PinnedModel, Pinned | None], ids=str)

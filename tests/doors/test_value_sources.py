@@ -12,8 +12,8 @@ import msgspec
 import pydantic
 import pytest
 from starlette.datastructures import UploadFile
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http import sources
 from fasthtml.http.params import cookie, form, header, path, query
@@ -107,7 +107,7 @@ def served(fn, where='/pay'):
     app = FastHTML(secret_key='k')
     app.route(where, methods=['GET', 'POST', 'PUT', 'DELETE'])(fn)
     app.ws('/ws' + where.removeprefix('/pay'))(fn)
-    return TestClient(app)
+    return DirectClient(app)
 
 
 def ask(client, url='/pay?to=attacker', **request):
@@ -256,7 +256,7 @@ def test_a_form_that_was_cut_off_is_no_form_with_fewer_fields(read):
     "A program that builds its own requests may lose the end; a default, or the address, would stand in for what is missing"
     app = FastHTML(secret_key='k')
     app.post('/x')(read)
-    client, head = TestClient(app, raise_server_exceptions=False), b'Content-Disposition: form-data; name='
+    client, head = DirectClient(app, raise_server_exceptions=False), b'Content-Disposition: form-data; name='
     whole = b'--B\r\n' + head + b'"f"; filename="n.txt"\r\n\r\nsome\r\n--B\r\n' + head + b'"a"\r\n\r\nx\r\n--B--'
     def send(body): return client.post('/x?a=other', content=body, headers={'content-type': 'multipart/form-data; boundary=B'})
     cut = {n: send(whole[:n]).status_code for n in range(8, len(whole))}

@@ -13,8 +13,8 @@ import pydantic.dataclasses
 import pytest
 from pydantic import AliasChoices, AliasGenerator, AliasPath, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 
 T = TypeVar('T')
@@ -184,7 +184,7 @@ def served(kind):
     app = FastHTML(secret_key='k')
     app.route('/x', methods=['GET', 'POST'])(take)
     app.ws('/ws')(take)
-    return TestClient(app, headers={'Accept': 'application/json'})
+    return DirectClient(app, headers={'Accept': 'application/json'})
 
 
 def said(send, refused=None):
@@ -248,7 +248,7 @@ def test_a_form_that_is_shown_again_has_the_values_by_attribute(cls):
     app.post('/x')(again)
     sent, attribute = {Required: ('mail', 'e'), PydanticDataclassInit: ('m', 'e'), AttrsRequired: ('n', '_n')}[cls]
     MADE.clear()
-    TestClient(app).post('/x', data={sent: 'many'})
+    DirectClient(app).post('/x', data={sent: 'many'})
     assert getattr(MADE[0], attribute) == 'many'
 
 

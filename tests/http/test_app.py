@@ -22,6 +22,7 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
 import fasthtml
+from client_kit import DirectClient
 from fasthtml.common import *
 from fasthtml.http.hints import is_library
 from support import raw_connection
@@ -34,7 +35,7 @@ EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
 def new_app(**options): return FastHTML(**{'secret_key': 'test', **options})
 
 
-def client(app, **kw): return TestClient(app, follow_redirects=False, **kw)
+def client(app, **kw): return DirectClient(app, follow_redirects=False, **kw)
 
 
 def scripts(app): return [n.attributes.get('src') for n in LexborHTMLParser(client(app).get('/').text).css('head > script[src]')]
@@ -121,7 +122,7 @@ def test_local_assets_follow_a_mount_and_a_proxy(tmp_path):
     outer = Starlette()
     outer.mount('/sub', sub)
     assert '"/sub/_assets/htmx' in client(outer).get('/sub/').text
-    assert '"/proxy/_assets/htmx' in TestClient(sub, root_path='/proxy').get('/').text
+    assert '"/proxy/_assets/htmx' in DirectClient(sub, root_path='/proxy').get('/').text
 
 
 # ---------------------------------------------------------------- policy
@@ -264,7 +265,7 @@ def test_exception_handlers_are_given_the_exception_by_its_type_however_that_is_
         app = FastHTML(secret_key='k', exception_handlers={KeyError: names['f']})
         @app.get('/')
         def fail(): raise KeyError('here')
-        assert TestClient(app, raise_server_exceptions=False).get('/').text == "KeyError('here')"
+        assert DirectClient(app, raise_server_exceptions=False).get('/').text == "KeyError('here')"
 
 
 def test_exception_handlers_may_want_nothing_or_any_return_value():
@@ -399,7 +400,7 @@ def test_startup_lifespan_and_shutdown_in_order():
     async def late(): seen.append('late')
     @app.get('/')
     async def home(request): return P(request.state.db)
-    with client(app) as c: assert c.get('/', headers=HX).text == '<p>open</p>'
+    with TestClient(app, follow_redirects=False) as c: assert c.get('/', headers=HX).text == '<p>open</p>'
     assert seen == ['startup', 'late', 'life begins', 'life ends', 'shutdown']
 
 
@@ -412,7 +413,7 @@ def test_lifespan_as_a_context_manager_and_set_later():
         seen.append('down')
     app = with_home()
     app.set_lifespan(life)
-    with client(app): pass
+    with TestClient(app, follow_redirects=False): pass
     assert seen == ['up', 'down']
 
 
@@ -472,7 +473,7 @@ def test_middleware_runs_outside_the_session_in_the_order_given():
             conn = await MiddlewareBase.__call__(self, scope, receive, send)
             if conn: await self._app(scope, receive, send)
     app = with_home(middleware=[Middleware(Note, 'a'), Middleware(Old, 'old'), Middleware(Note, name='b')])
-    with client(app) as c: c.get('/')
+    with TestClient(app, follow_redirects=False) as c: c.get('/')
     assert seen == [('a', False), ('b', False)]
 
 
@@ -581,7 +582,7 @@ def test_setup_ws_sends_to_everybody():
     send = app.setup_ws()
     @app.post('/say')
     async def say(): await send(Div('hello', id='a'))
-    with client(app) as c, c.websocket_connect('/ws') as one, c.websocket_connect('/ws') as two:
+    with TestClient(app, follow_redirects=False) as c, c.websocket_connect('/ws') as one, c.websocket_connect('/ws') as two:
         c.post('/say')
         assert [LexborHTMLParser(ws.receive_text()).css_first('#a').text() for ws in (one, two)] == ['hello', 'hello']
 
@@ -837,7 +838,7 @@ def test_an_exception_keeps_its_traceback_for_a_program_that_reports_it_later_bu
     def own(): raise ValueError('own')
     @app.get('/shared')
     def share(): raise shared
-    client = TestClient(app)
+    client = DirectClient(app)
     for _ in range(5):
         client.get('/own')
         client.get('/shared')
@@ -874,7 +875,7 @@ def test_sys_exit_fails_one_request(path, status):
     app.get('/task')(lambda: ('x', BackgroundTask(exits)))
     app.get('/task-of-a-stream')(lambda: EventStream(['x'], background=BackgroundTask(exits)))
     app.router.routes += [StarletteRoute('/theirs', exits), WebSocketRoute('/socket', exits)]
-    client = TestClient(app, raise_server_exceptions=False)
+    client = DirectClient(app, raise_server_exceptions=False)
     if status: assert client.get(path).status_code == status
     else:
         with pytest.raises(RuntimeError, match='sys.exit'), client.websocket_connect(path): pass
@@ -889,7 +890,7 @@ def test_guards_may_lack_a_hash_and_those_of_redefined_routes_are_forgotten():
     for _ in range(50):
         @app.get('/x', before=lambda req: None)
         def x(): return 'a'
-    assert TestClient(app).get('/x').text == 'a' and seen == ['/x']
+    assert DirectClient(app).get('/x').text == 'a' and seen == ['/x']
     assert len(app.site.prepared) == 1
 
 
@@ -971,5 +972,5 @@ def test_what_fails_after_a_response_costs_the_next_request_nothing(caplog):
         connection.close()
     lines = [r for r in caplog.records if r.getMessage().startswith('After the response of GET /')]
     assert len(lines) == 2 * len(AFTERWARDS) and all(str(r.exc_info[1]) == 'too late' for r in lines)
-    for client in TestClient(app), Client(app):   # a test fails
+    for client in DirectClient(app), Client(app):   # a test fails
         with pytest.raises(RuntimeError, match='too late'): client.get('/elements?plain=1')

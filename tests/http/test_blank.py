@@ -17,9 +17,8 @@ from uuid import UUID
 import msgspec
 import pydantic
 import pytest
-from anyio.from_thread import start_blocking_portal
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.fastapp import fast_app
 
@@ -80,25 +79,11 @@ def by_json(client, x): return client.post('/f', json={'x': x}, headers=PLAIN)
 CARRIERS = [by_form, by_multipart, by_query, by_json]
 
 
-shared = []
-
-
-@pytest.fixture(autouse=True, scope='module')
-def portal():
-    "One event loop in one thread for all clients; by itself Starlette's client starts one for each request"
-    with start_blocking_portal() as started:
-        shared.append(started)
-        yield
-    shared.clear()
-
-
-def served(f) -> TestClient:
+def served(f) -> DirectClient:
     app = FastHTML(secret_key='k')
     app.route('/f')(f)
     app.ws('/ws', on_error=lambda errors: 'refused ' + ' '.join(f'{k}: {e}' for k, e in errors.items()))(f)
-    client = TestClient(app)
-    client.portal = shared[0]
-    return client
+    return DirectClient(app)
 
 
 def by_frame(client, x):
@@ -227,7 +212,7 @@ def test_blank_inside_nested_json():
     def f(lines: list[Line]): return f'{lines}'
     app = FastHTML(secret_key='k')
     app.post('/f')(f)
-    said = TestClient(app).post('/f', json={'lines': [{'item': '', 'qty': '', 'due': ''}]}, headers=PLAIN).text
+    said = DirectClient(app).post('/f', json={'lines': [{'item': '', 'qty': '', 'due': ''}]}, headers=PLAIN).text
     assert said == "[Line(item='', qty=1, due=None)]"
 
 
@@ -241,7 +226,7 @@ def table():
     save.__annotations__ = {'item': Item}
     app.post('/f')(save)
     app.ws('/ws')(save)
-    return TestClient(app), items
+    return DirectClient(app), items
 
 
 def rows(items): return [tuple(r.values()) for r in items.db.q('select title, done, n, price, due, at, maybe from items')]
@@ -297,7 +282,7 @@ def test_an_older_table_is_read_like_a_new_one(tmp_path):
     for _ in range(2):
         app, rt, items, Item = fast_app(tmp_path/'a.db', **columns, secret_key='k')
         app.post('/f')(adding(items, Item))
-        TestClient(app).post('/f', data={'title': 'A', 'done': ''}, headers=PLAIN)
+        DirectClient(app).post('/f', data={'title': 'A', 'done': ''}, headers=PLAIN)
     assert [r['done'] for r in items.db.q('select done from items')] == [0, 0]
 
 

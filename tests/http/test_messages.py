@@ -12,8 +12,8 @@ import msgspec
 import pydantic
 import pydantic_core
 import pytest
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.casts import BadValue
 from fasthtml.http.params import FieldError
@@ -95,7 +95,7 @@ def in_a_struct(kind):
 def refusal(f, **request):
     app = FastHTML(secret_key='k')
     app.post('/f')(f)
-    return TestClient(app).post('/f', headers={'accept': 'application/json'}, **request)
+    return DirectClient(app).post('/f', headers={'accept': 'application/json'}, **request)
 
 
 TABLE = [(held, *case) for held in (parameter, in_pydantic) for case in CASES] + \
@@ -109,7 +109,7 @@ def test_bad_input_is_described_in_our_words(held, kind, sent, key, words):
     error, = response.json()['errors']
     assert (error['field'], error['expected']) == ('x', words)
     if key: assert key in TEXTS and words == TEXTS[key].format(**kept(words, key))
-    page = TestClient(served(held(kind))).post('/f', data={'x': sent}, headers={'hx-request': 'true'}).text
+    page = DirectClient(served(held(kind))).post('/f', data={'x': sent}, headers={'hx-request': 'true'}).text
     assert not PROGRAMMERS.search(page.partition('<ul>')[2]), page
 
 
@@ -214,5 +214,5 @@ def test_a_refused_request_has_a_text_of_the_table(key):
         return ''
     app = FastHTML(secret_key='k', exception_handlers={s: keep for s in (400, 413, 415)})
     app.post('/f')(parameter(int))
-    TestClient(app).post('/f', **WHOLE[key])
+    DirectClient(app).post('/f', **WHOLE[key])
     assert [t.key for t in seen] == [key]

@@ -34,6 +34,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.testclient import TestClient
 from typing_extensions import TypeAliasType
 
+from client_kit import DirectClient
 from fasthtml.common import FastHTML
 from fasthtml.html.attributes import ClientDict
 from fasthtml.html.htmx import HtmxHeaders
@@ -211,9 +212,9 @@ def test_body_type_named_like_the_session_is_the_session():
         await called.app(scope, receive, send)
 
     called = Called(f, bare=True)
-    from starlette.testclient import TestClient
 
-    called.client = TestClient(app)
+
+    called.client = DirectClient(app)
     assert called.value() is True
 
 
@@ -1200,7 +1201,7 @@ def test_a_compressed_body_is_415_where_its_fields_are_wanted(kind, content, rea
 
     app = FastHTML(secret_key='for tests')
     app.post('/')(dict(parameter=parameter, form=form, json=json)[reads])
-    reply = TestClient(app).post('/', content=content, headers={'content-type': kind, 'content-encoding': coding})
+    reply = DirectClient(app).post('/', content=content, headers={'content-type': kind, 'content-encoding': coding})
     is_other = reads == 'json' and 'json' not in kind   # no JSON: a 400 where it is not compressed
     assert reply.status_code == (400 if is_other and status == 200 else status)
     assert reply.headers.get('accept-encoding') == ('identity' if status == 415 else None)
@@ -1473,7 +1474,7 @@ def test_urlencoded_fields_are_read_as_the_standard_library_reads_them(raw):
 
 def test_a_function_as_an_annotation_makes_the_value():
     "`now: parsed_date` in upstream's documents; what it refuses with ValueError is a 400"
-    from starlette.testclient import TestClient
+
 
     from fasthtml.common import FastHTML, parsed_date
     def even(text: str) -> int:
@@ -1482,7 +1483,7 @@ def test_a_function_as_an_annotation_makes_the_value():
     app = FastHTML(secret_key='x')
     @app.get('/when')
     def when(now: parsed_date, n: even = 0, many: list[even] = ()): return f'{now:%d.%m.%y} {n} {many}'
-    client = TestClient(app)
+    client = DirectClient(app)
     assert client.get('/when?now=2026-01-02 03:04&n=4&many=2&many=4').text == '02.01.26 4 [2, 4]'
     refused = client.get('/when?now=soon&n=3', headers={'Accept': 'application/json'})
     said = {error['field']: error['expected'] for error in refused.json()['errors']}
@@ -1491,7 +1492,7 @@ def test_a_function_as_an_annotation_makes_the_value():
 
 def test_no_request_inspects_a_signature(monkeypatch):
     "P1: from the first request on, once the app has started; for pages, forms, streams and sockets"
-    from starlette.testclient import TestClient
+
 
     from fasthtml.common import EventStream, FastHTML
     app = FastHTML(secret_key='x', before=lambda req, session: None)
@@ -1531,7 +1532,7 @@ def test_no_request_inspects_a_signature(monkeypatch):
 
 
 def test_a_parameter_that_takes_anything_loses_nothing_of_json():
-    from starlette.testclient import TestClient
+
 
     from fasthtml.common import FastHTML
     app, wrong = FastHTML(secret_key='k'), []
@@ -1549,7 +1550,7 @@ def test_a_parameter_that_takes_anything_loses_nothing_of_json():
         for f, key, kind in ((alone, 'a_b', ann), (row, 'o', Row), (typed, 'o', Typed), (model, 'o', Model), (inner, 'rows', list[Row])):
             f.__annotations__[key] = kind
             app.post(f'/{f.__name__}/{name}')(f)
-    client = TestClient(app)
+    client = DirectClient(app)
     for name in anything:
         for how in 'alone', 'row', 'typed', 'model', 'inner':
             for value in ([1, 2], [1], [], [[1]], {'a': [1]}, 3, 'x', False, None):

@@ -15,8 +15,8 @@ from uuid import UUID
 import httpx2
 import pytest
 from selectolax.lexbor import LexborHTMLParser
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.common import *
 from fasthtml.http.params import BadInput, FieldError
 from fasthtml.http.responses import Json, split
@@ -34,7 +34,7 @@ def app_of(handler, **options):
 
 def get(handler, *, headers=HX, method='GET', **options):
     "The response of a handler, as htmx gets it unless `headers` say otherwise"
-    client = TestClient(app_of(handler, **options), follow_redirects=False)
+    client = DirectClient(app_of(handler, **options), follow_redirects=False)
     return client.request(method, '/', headers=headers)
 
 
@@ -78,7 +78,7 @@ def test_default_title_and_the_order_of_the_head():
     app = FastHTML(title='Mine', hdrs=Link(rel='own', href='/own'), exts='ws', secret_key='x')
     @app.get('/')
     async def home(): return Meta(name='first'), P('a')
-    page = LexborHTMLParser(TestClient(app).get('/?q=1').text)
+    page = LexborHTMLParser(DirectClient(app).get('/?q=1').text)
     def kind(node):
         at = node.attributes
         return at.get('name') or at.get('rel') or at.get('charset') or (at.get('src') or '').rsplit('/', 1)[-1] or node.tag
@@ -181,7 +181,7 @@ def test_body_wrap_of_a_route_replaces_the_one_of_the_app():
     app = FastHTML(body_wrap=lambda c: Main(*c), secret_key='x')
     @app.get('/', body_wrap=lambda c: Article(*c))
     async def home(): return P('x')
-    text = TestClient(app).get('/').text
+    text = DirectClient(app).get('/').text
     assert '<article><p>x</p></article>' in text and '<main>' not in text
 
 
@@ -337,7 +337,7 @@ def test_redirect_takes_a_route():
     async def there(): return P('there')
     @app.get('/go')
     async def go(): return Redirect(there)
-    assert TestClient(app).get('/go', headers=HX).headers['hx-redirect'] == '/there'
+    assert DirectClient(app).get('/go', headers=HX).headers['hx-redirect'] == '/there'
 
 
 def test_redirect_location_cannot_forge_a_header():
@@ -362,7 +362,7 @@ def test_background_tasks_run_after_the_response_in_order():
 def test_a_response_object_may_be_used_again():
     "Nothing of one request may stick to a response that a module keeps"
     kept, done = PlainTextResponse('x'), []
-    client = TestClient(app_of(returning((kept, cookie('a', '1'), BackgroundTask(done.append, 1)))))
+    client = DirectClient(app_of(returning((kept, cookie('a', '1'), BackgroundTask(done.append, 1)))))
     first, second = client.get('/'), client.get('/')
     assert len(second.headers.get_list('set-cookie')) == 1 and done == [1, 1] and kept.background is None
     assert not any(k == b'set-cookie' for k, _ in kept.raw_headers) and first.text == 'x'
@@ -426,7 +426,7 @@ def test_api_return_by_what_the_client_likes():
 def test_files_have_ranges_and_tags_and_a_missing_one_is_404(tmp_path):
     (tmp_path/'a.txt').write_text('0123456789')
     def file(name: str): return FileResponse(tmp_path/name)
-    client = TestClient(app_of(file))
+    client = DirectClient(app_of(file))
     whole = client.get('/?name=a.txt')
     assert whole.text == '0123456789' and whole.headers['etag'] and whole.headers['accept-ranges'] == 'bytes'
     part = client.get('/?name=a.txt', headers={'range': 'bytes=2-4'})
@@ -436,7 +436,7 @@ def test_files_have_ranges_and_tags_and_a_missing_one_is_404(tmp_path):
 
 def test_head_has_the_headers_of_get_and_no_body():
     app = app_of(returning(P('x')))
-    got, head = TestClient(app).get('/'), TestClient(app).head('/')
+    got, head = DirectClient(app).get('/'), DirectClient(app).head('/')
     assert head.content == b'' and head.headers['content-length'] == got.headers['content-length']
 
 
@@ -562,7 +562,7 @@ def test_copies_of_the_page_lists_belong_to_one_request():
         return P('x')
     app = app_of(handler)
     app.get('/other')(returning(P('y')))
-    client = TestClient(app)
+    client = DirectClient(app)
     own, other = LexborHTMLParser(client.get('/').text), client.get('/other').text
     assert own.css_first('meta[name=own]') and own.css_first('html[lang=de] body#b > footer')
     assert 'name="own"' not in other and 'charset="changed"' not in other and 'lang=' not in other and '<footer' not in other
@@ -576,7 +576,7 @@ def test_the_static_head_is_not_rendered_again(monkeypatch):
             rendered.append(1)
             return Meta(name='counted')
     app.hdrs.append(Counted())
-    client = TestClient(app)
+    client = DirectClient(app)
     assert all('counted' in client.get('/').text for _ in range(5)) and len(rendered) == 1
     app.hdrs += [Meta(name='added')]
     assert 'added' in client.get('/').text and len(rendered) == 2
@@ -613,13 +613,13 @@ RETURNED = {
 @pytest.mark.parametrize('headers', [{}, HX, {'Accept': 'application/json'}], ids=['page', 'htmx', 'json'])
 @pytest.mark.parametrize('how', RETURNED)
 def test_an_http_exception_that_is_returned_is_answered_as_one_that_is_raised(how, headers):
-    answer = TestClient(RETURNED[how]()).get('/', headers=headers)
+    answer = DirectClient(RETURNED[how]()).get('/', headers=headers)
     assert answer.status_code == 404 and answer.headers['x-why'] == 'figs' and 'no such fig' in answer.text
     assert ('json' in answer.headers['content-type']) is ('Accept' in headers)
 
 
 def test_bad_input_that_is_returned_is_answered_as_one_that_is_raised():
-    answer = TestClient(app_of(returning(BAD))).get('/')
+    answer = DirectClient(app_of(returning(BAD))).get('/')
     assert answer.status_code == 400 and tree(answer).css_first('.bad-input')
 
 
@@ -632,7 +632,7 @@ def test_every_failed_page_has_one_main_part_and_stands_in_the_container():
 
     @app.route('/change')
     def change(n: int): return str(n)
-    client = TestClient(app, raise_server_exceptions=False)
+    client = DirectClient(app, raise_server_exceptions=False)
     foreign = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
     answers = {
         400: client.get('/number?n=x'), 404: client.get('/nowhere'), 405: client.delete('/number'), 500: client.get('/'),

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.convertors import CONVERTOR_TYPES
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.html.composed import A
 from fasthtml.html.tags import Button, Div
@@ -30,7 +30,7 @@ def app(): return FastHTML(secret_key='k', default_hdrs=False)
 
 
 def ask(app, path, method='GET', **kw):
-    return TestClient(app, **kw).request(method, path, headers={'hx-request': 'true'}, follow_redirects=False)
+    return DirectClient(app, **kw).request(method, path, headers={'hx-request': 'true'}, follow_redirects=False)
 
 
 def top(f):
@@ -237,7 +237,7 @@ def test_own_shapes_leave_starlette_alone(app):
     assert (ask(app, '/1999').text, ask(app, '/3999').status_code) == ('year 1999', 404)
     assert CONVERTOR_TYPES == before and CONVERTOR_TYPES['str'].regex == '[^/]+'
     plain = Starlette(routes=[Route('/u/{nm}', lambda r: PlainTextResponse('hit'))])
-    assert TestClient(plain).get('/u/').status_code == 404
+    assert DirectClient(plain).get('/u/').status_code == 404
 
 
 # Hosts
@@ -247,7 +247,7 @@ def test_routes_with_a_host_come_first(app):
     def any_host(): return 'any'
     @app.get('/', host='{sub}.example.com')
     def one_host(sub: str): return f'host {sub}'
-    client = TestClient(app)
+    client = DirectClient(app)
     def at(host): return client.get('/', headers={'host': host, 'hx-request': 'true'}).text
     asked = ('x.org', 'a.example.com', 'A.EXAMPLE.com:8000', 'a.b.example.com')
     assert [at(h) for h in asked] == ['any', 'host a', 'host A', 'host a.b']
@@ -260,13 +260,13 @@ def test_routes_with_a_host_come_first(app):
 def test_parts_of_a_host_may_hold_dots_as_in_starlette(app, host, pattern, parts):
     def at_host(req): return ' '.join(req.path_params.values())
     app.get('/', host=pattern)(at_host)
-    assert TestClient(app).get('/', headers={'host': host, 'hx-request': 'true'}).text == parts
+    assert DirectClient(app).get('/', headers={'host': host, 'hx-request': 'true'}).text == parts
 
 
 def test_a_starlette_endpoint_can_be_kept_for_a_host():
     async def hello(request): return PlainTextResponse(f'hello {request.path_params["sub"]}')
     app = FastHTML(secret_key='k', routes=[HostRoute('/', hello, host='{sub}.example.com')])
-    client = TestClient(app)
+    client = DirectClient(app)
     assert client.get('/', headers={'host': 'ann.example.com'}).text == 'hello ann'
     assert [client.get('/').status_code, client.post('/', headers={'host': 'ann.example.com'}).status_code] == [404, 405]
 
@@ -461,7 +461,7 @@ ALL = {'main': '/page', 'sub': '/sub/page', 'deep': '/sub/deep/page'}
 @pytest.mark.parametrize('root', ['', '/proxy', '/pro xy'])
 @pytest.mark.parametrize('where', ALL)
 def test_links_lead_to_their_app_wherever_they_stand(apps, root, where):
-    r = TestClient(apps, root_path=root).get(root + ALL[where], headers={'hx-request': 'true'})
+    r = DirectClient(apps, root_path=root).get(root + ALL[where], headers={'hx-request': 'true'})
     assert r.status_code == 200, r.text
     for path in ALL.values():
         assert f'hx-get="{quote(root)}{path}"' in r.text
@@ -486,7 +486,7 @@ def test_a_mounted_app_finds_its_own_routes_by_name(app, root):
     outer.mount('/m', app, name='m')
     @outer.get('/y')
     def y(req): return PlainTextResponse(f"{req.url_for('m:user', nm='a b')} {req.url_path_for('m:user', nm='a b')}")
-    client = TestClient(outer, root_path=root)
+    client = DirectClient(outer, root_path=root)
     expected = f'http://testserver{root}/m/u/a%20b {root}/m/u/a%20b'
     assert [client.get(root + p).text for p in ('/m/x', '/y')] == [expected, expected]
 
@@ -496,7 +496,7 @@ def test_links_know_their_root_on_a_websocket_too(app):
     @app.get('/x')
     def x(): return ''
     app.ws('/ws')(on)
-    with TestClient(app, root_path='/proxy').websocket_connect('/proxy/ws', headers={'origin': 'http://testserver'}) as ws:
+    with DirectClient(app, root_path='/proxy').websocket_connect('/proxy/ws', headers={'origin': 'http://testserver'}) as ws:
         ws.send_json({'msg': 'hi'})
         assert 'hx-get="/proxy/x"' in ws.receive_text()
 
@@ -533,7 +533,7 @@ def test_a_router_brings_its_prefix_guards_and_wrapping(app):
     assert ask(app, '/shop/buy', 'POST').text == 'bought'
     assert seen == ['/shop/cart', '/shop/item/3', '/shop/buy']
     assert (str(cart), ar.rt_funcs.get.to(id=1), ar.buy is buy) == ('/shop/cart', '/shop/item/1', True)
-    assert 'id="wrap"' in TestClient(app).get('/shop/cart').text
+    assert 'id="wrap"' in DirectClient(app).get('/shop/cart').text
 
 
 def test_routers_nest_in_either_way(app):
@@ -558,7 +558,7 @@ def test_a_router_keeps_its_host_for_http_and_websockets(app):
     def on(msg: str): return f'got {msg}'
     ar.to_app(app)
     assert callable(on) and on('a') == 'got a'
-    client = TestClient(app)
+    client = DirectClient(app)
     host = {'host': 'api.example.com', 'origin': 'http://api.example.com'}
     assert client.get('/x').status_code == 404
     assert client.get('/x', headers=host).status_code == 200

@@ -31,6 +31,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
+from client_kit import DirectClient
 from fasthtml.app.app import Client, FastHTML
 from fasthtml.http.sessions import (
     RedisSessions,
@@ -86,7 +87,7 @@ ROUTES = [Route(f'/{f.__name__}', f) for f in (count, look, ignore, clear, appen
 ROUTES += [WebSocketRoute('/ws', on_socket)]
 
 
-def visitor(**kw): return TestClient(SessionMiddleware(Starlette(routes=ROUTES), **{'secret_key': KEY, **kw}))
+def visitor(**kw): return DirectClient(SessionMiddleware(Starlette(routes=ROUTES), **{'secret_key': KEY, **kw}))
 
 
 def cookie_of(client): return next((c.value for c in client.cookies.jar if c.name == 'session'), None)
@@ -103,7 +104,7 @@ def test_making_an_app_writes_no_key_file(tmp_path, monkeypatch):
     def plain(): return 'x'
     @app.get('/write')
     def write(session): session['a'] = 1
-    client = TestClient(app)
+    client = DirectClient(app)
     assert client.get('/plain').status_code == 200
     assert not list(tmp_path.iterdir())
     assert client.get('/write').status_code == 200
@@ -237,7 +238,7 @@ def test_what_json_cannot_say_is_an_error_that_says_so():
     def bad(request): request.session['when'] = object()
     app = SessionMiddleware(Starlette(routes=[Route('/', lambda r: bad(r) or JSONResponse({}))]), KEY)
     with pytest.raises(TypeError, match='what JSON can say'):
-        TestClient(app).get('/')
+        DirectClient(app).get('/')
 
 
 @settings(max_examples=100, deadline=None)
@@ -262,7 +263,7 @@ def test_an_app_takes_several_keys():
     def n(session):
         session['n'] = session.get('n', 0) + 1
         return str(session['n'])
-    client = TestClient(app)
+    client = DirectClient(app)
     client.cookies.set('session_', encode_session({'n': 7}, 'old'))
     assert client.get('/n').text == '8'
     assert app.decode_session(encode_session({'n': 7}, 'new')) == {'n': 7}
@@ -287,7 +288,7 @@ def test_a_mounted_app_shares_the_session():
         if scope['type'] == 'http': scope['session']['outer'] = True
         await app(scope, receive, send)
     app = Starlette(routes=[Mount('/in', inner)])
-    r = TestClient(SessionMiddleware(outer, KEY)).get('/in/count')
+    r = DirectClient(SessionMiddleware(outer, KEY)).get('/in/count')
     assert r.json() == {'outer': True, 'n': 1}
     assert len(r.headers.get_list('set-cookie')) == 1
 
@@ -343,7 +344,7 @@ def test_the_error_of_what_json_cannot_say_names_the_entry_and_leaves_the_store_
         request.session['when'] = time.gmtime
         if 'renew' in request.query_params: request.session.renew()
         return JSONResponse({})
-    client = TestClient(SessionMiddleware(Starlette(routes=[*ROUTES, Route('/keep', keep)]), store=make_store()))
+    client = DirectClient(SessionMiddleware(Starlette(routes=[*ROUTES, Route('/keep', keep)]), store=make_store()))
     client.get('/count')
     for path in '/keep', '/keep?renew':
         with pytest.raises(TypeError, match=r"what JSON can say.*It is session\['when'\]"): client.get(path)
@@ -700,7 +701,7 @@ def test_an_entry_may_have_any_name(make_store, name):
         request.session[name] += 1
         return JSONResponse({})
     app = SessionMiddleware(Starlette(routes=[*ROUTES, Route('/write', write), Route('/change', change)]), store=make_store())
-    client = TestClient(app)
+    client = DirectClient(app)
     for path in ('/write', '/change'): client.get(path)
     assert client.get('/look').json() == {name: 2, 'user': 2}
 
@@ -820,7 +821,7 @@ def test_an_app_takes_a_store_by_its_address(tmp_path):
     def write(session, v: str): session['v'] = v
     @app.get('/read')
     def read(session): return session.get('v', 'nothing')
-    client = TestClient(app)
+    client = DirectClient(app)
     client.get('/write?v=' + 'x'*9000)
     assert len(client.get('/read').text) == 9000
 
@@ -831,7 +832,7 @@ def test_starlettes_own_middleware_can_be_used():
     def n(session):
         session['n'] = session.get('n', 0) + 1
         return str(session['n'])
-    client = TestClient(app)
+    client = DirectClient(app)
     assert [client.get('/n').text for _ in range(2)] == ['1', '2']
     assert app.decode_session(client.cookies['session_']) == {'n': 2}
 

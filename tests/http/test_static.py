@@ -6,8 +6,8 @@ from base64 import b64encode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, default_static, find_asset, safe_file, vurl
 from fasthtml.common import fast_app
@@ -106,7 +106,7 @@ def test_files_never_hide_a_route_or_a_mount(project):
     @inner.get('/deep.js')
     def deep(): return 'the mount'
     app.mount('/a', inner)
-    client = TestClient(app)
+    client = DirectClient(app)
     def text(path): return client.get(path, headers={'hx-request': 'true'}).text
     paths = ('/site.css', '/read.txt', '/a/deep.js', '/inside.css')
     assert [text(p) for p in paths] == ['the route', 'route read', 'the mount', 'p {color: teal}']
@@ -118,14 +118,14 @@ def test_files_of_a_longer_prefix_are_not_hidden_by_the_root(project):
     (project/'more'/'x.css').write_text('more css')
     app, _ = fast_app(secret_key='k')
     app.static_route_exts(prefix='/files/', static_path='more')
-    assert TestClient(app).get('/files/x.css').text == 'more css'
+    assert DirectClient(app).get('/files/x.css').text == 'more css'
 
 
 def test_guards_see_requests_for_files(project):
     def login(req): return 'log in first'
     app = FastHTML(secret_key='k', before=Beforeware(login, skip=[r'/a/.*']))
     app.static_route_exts(static_path='public')
-    client = TestClient(app)
+    client = DirectClient(app)
     assert client.get('/site.css').text == 'log in first'
     assert client.get('/a/deep.js').text == 'let a'
 
@@ -133,29 +133,29 @@ def test_guards_see_requests_for_files(project):
 def test_a_missing_file_is_a_404_as_any_other(project):
     app = FastHTML(secret_key='k', exception_handlers={404: lambda req, exc: 'nothing here'})
     app.static_route_exts(static_path='public')
-    r = TestClient(app).get('/no.css')
+    r = DirectClient(app).get('/no.css')
     assert (r.status_code, 'nothing here' in r.text) == (404, True)
 
 
 def test_without_a_word_the_public_folder_is_served_else_only_what_pages_load(project):
     assert default_static() == ('public', 'static')
-    client = TestClient(fast_app(secret_key='k')[0])
+    client = DirectClient(fast_app(secret_key='k')[0])
     assert (client.get('/read.txt').status_code, client.get('/app.css').status_code) == (200, 404)
     (project/'public').rename(project/'other')
-    client = TestClient(fast_app(secret_key='k')[0])
+    client = DirectClient(fast_app(secret_key='k')[0])
     paths = ('/app.css', '/secret.txt', '/data.csv', '/other/site.css')
     assert [client.get(p).status_code for p in paths] == [200, 404, 404, 200]
 
 
 def test_a_folder_that_is_named_serves_documents_too(project):
-    client = TestClient(fast_app(secret_key='k', static_path='public')[0])
+    client = DirectClient(fast_app(secret_key='k', static_path='public')[0])
     assert [client.get(p).status_code for p in ('/read.txt', '/site.css', '/UPPER.PNG')] == [200, 200, 200]
 
 
 def test_one_extension_and_a_prefix(project):
     app = FastHTML(secret_key='k')
     app.static_route('.txt', '/docs', 'public')
-    client = TestClient(app)
+    client = DirectClient(app)
     assert client.get('/docs/read.txt').text == 'read me'
     paths = ('/read.txt', '/docs/site.css', '/docs/read.txt?ext=css', '/docs/.txt')
     assert [client.get(p).status_code for p in paths] == [404, 404, 200, 404]
@@ -164,7 +164,7 @@ def test_one_extension_and_a_prefix(project):
 def test_only_get_and_head_reach_files(project):
     app = FastHTML(secret_key='k')
     app.static_route_exts(static_path='public')
-    client = TestClient(app)
+    client = DirectClient(app)
     head = client.head('/site.css')
     assert (head.status_code, head.headers['content-length'], head.content) == (200, '15', b'')
     assert client.post('/site.css').status_code == 405
@@ -178,7 +178,7 @@ def files(project):
     app.static_route_exts(static_path='public')
     app.mount('/fresh', StaticNoCache(directory='public'))
     app.mount('/fixed', StaticImmutable(directory='public'))
-    return TestClient(app)
+    return DirectClient(app)
 
 
 def test_a_browser_that_has_the_file_gets_304(files):
@@ -228,7 +228,7 @@ def test_a_versioned_url_is_kept_for_ever_but_only_with_the_right_version(files,
 
 def test_assets_come_from_this_machine_with_the_right_content(monkeypatch):
     monkeypatch.chdir(NODE_MODULES.parent)
-    client = TestClient(FastHTML(secret_key='k', assets='local', exts='ws'))
+    client = DirectClient(FastHTML(secret_key='k', assets='local', exts='ws'))
     for name in ('htmx2', 'ws'):
         asset = assets[name]
         r = client.get(f'/_assets/{asset.path}')
@@ -256,6 +256,6 @@ def test_devtools_get_their_workspace(tmp_path):
     other = FastHTML(secret_key='k')
     other.devtools_json(tmp_path, uuid='mine')
     loc = '/.well-known/appspecific/com.chrome.devtools.json'
-    answer = TestClient(app).get(loc).json()['workspace']
+    answer = DirectClient(app).get(loc).json()['workspace']
     assert answer['root'] == str(tmp_path.resolve()) and len(answer['uuid']) == 36
-    assert TestClient(other).get(loc).json()['workspace']['uuid'] == 'mine'
+    assert DirectClient(other).get(loc).json()['workspace']['uuid'] == 'mine'

@@ -4,8 +4,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
-from starlette.testclient import TestClient
 
+from client_kit import DirectClient
 from fasthtml.common import *
 
 texts = st.text(st.characters(exclude_categories=['Cs'], exclude_characters='\x00\r'), max_size=12) | st.sampled_from(
@@ -23,7 +23,7 @@ app.state.result = None
 async def home(state): return state.result
 
 
-client = TestClient(app)
+client = DirectClient(app)
 
 
 def flat(o): return [x for i in o for x in flat(i)] if isinstance(o, list | tuple) else [o]
