@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from support import DEADLINE, ROOT
 
 PARENT = '''
-import gc, importlib, json, os, runpy, sys
+import gc, importlib, json, multiprocessing.process, os, runpy, sys
 for name in sys.argv[1:]: importlib.import_module(name)
 gc.collect()
 gc.freeze()
@@ -29,10 +29,15 @@ for line in sys.stdin:
     for number, file in enumerate(streams): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
     sys.stdin = open(0)
     os.chdir(folder)
+    os.environ.clear()
     os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
-    sys.argv, sys.path[0] = words[words[0] == '-m':], ''
+    sys.argv, sys.path[0] = words[words[0] == '-m':], folder
+    multiprocessing.process.ORIGINAL_DIR = folder
     if words[0] == '-m': runpy.run_module(words[1], run_name='__main__', alter_sys=True)
-    else: runpy.run_path(words[0], run_name='__main__')
+    elif words[0] == '-c':
+        sys.modules['__main__'] = main = type(sys)('__main__')
+        exec(words[1], vars(main))
+    else: runpy.run_path(os.path.abspath(words[0]), run_name='__main__')
     break
 '''
 # What a kernel imports when it begins
@@ -43,18 +48,18 @@ KERNEL = ['IPython.core.completerlib', 'IPython.core.debugger', 'IPython.core.oi
 class Forks:
     "Runs programs one after the other, each in a process that has imported `modules`"
 
-    def __init__(self, *modules: str):
+    def __init__(self, *modules: str, **env: str):
         self.modules = modules
         self.parent: subprocess.Popen | None = None
+        path = os.pathsep.join(filter(None, [env.pop('PYTHONPATH', ''), str(ROOT), os.environ.get('PYTHONPATH')]))
+        self.env = os.environ | {'PYTHONPATH': path, 'PYDEVD_DISABLE_FILE_VALIDATION': '1'} | env   # else the debugger of a kernel warns
 
     def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str]) -> None:
         "Begin a program; `streams` are the files that it has for its input, output and errors"
         if self.parent is None:
-            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-            own = os.environ | {'PYTHONPATH': path, 'PYDEVD_DISABLE_FILE_VALIDATION': '1'}   # else the debugger of a kernel warns
-            self.parent = subprocess.Popen([sys.executable, '-c', PARENT, *self.modules], env=own, text=True, start_new_session=True,
+            self.parent = subprocess.Popen([sys.executable, '-c', PARENT, *self.modules], env=self.env, text=True, start_new_session=True,
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.parent.stdin.write(json.dumps([words, str(folder), env, [*streams]]) + '\n')
+        self.parent.stdin.write(json.dumps([words, str(folder), self.env | env, [*streams]]) + '\n')
         self.parent.stdin.flush()
 
     def end(self) -> int:

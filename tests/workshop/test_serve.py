@@ -1,12 +1,10 @@
 """When `serve()` starts a server: exactly when the program was started, however that was done, and never because of an import."""
-import os
 import socket
-import subprocess
-import sys
+from contextlib import closing
 
 import pytest
 
-from support import ROOT
+from fork_kit import Forks
 
 APP = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="x")\n'
 STUB = 'import uvicorn\nuvicorn.run = lambda target, **kw: print("serving", target, kw["reload"], flush=True)\n'
@@ -102,24 +100,27 @@ def folder(tmp_path_factory):
     return folder
 
 
-def start(folder, command, **env):
-    "What a program printed, and its end"
-    clean = {k: v for k, v in os.environ.items() if k not in ('PORT', 'HOST', 'PROCS')} | {'PYTHONPATH': str(ROOT)} | env
-    return subprocess.run([sys.executable, *command], cwd=folder, env=clean, text=True, capture_output=True, timeout=60)
+@pytest.fixture(scope='module')
+def start(folder):
+    "Run a program: what it printed, and its end"
+    with pytest.MonkeyPatch.context() as own:
+        for name in ('PORT', 'HOST', 'PROCS'): own.delenv(name, raising=False)
+        forks = Forks('pytest', 'IPython.terminal.ipapp', 'fasthtml.common', 'fasthtml.workshop.cli', 'uvicorn', 'watchfiles')
+    with closing(forks): yield lambda command, cwd=folder, **env: forks.run(command, cwd, **env)
 
 
 @pytest.mark.parametrize('how', STARTS)
-def test_serve_starts_when_the_program_was_started_by(how, folder):
+def test_serve_starts_when_the_program_was_started_by(how, folder, start):
     command, target = STARTS[how]
-    done = start(folder, command)
+    done = start(command)
     assert done.returncode == 0 and f'serving {target}' in done.stdout, done.stderr
     assert 'started nothing' not in done.stderr
 
 
 @pytest.mark.parametrize('how', IMPORTS)
-def test_serve_does_not_start_because_of(how, folder):
+def test_serve_does_not_start_because_of(how, folder, start):
     command, said = IMPORTS[how]
-    done = start(folder, command)
+    done = start(command)
     assert done.returncode == 0 and 'serving' not in done.stdout, done.stdout + done.stderr
     assert 'went on' in done.stdout or '1 passed' in done.stdout
     assert ('started nothing' in done.stderr) is said, done.stderr
@@ -155,12 +156,12 @@ ONCE = {  # how the program ends, its options -> how often its file runs, in all
 
 
 @pytest.mark.parametrize('how', ONCE)
-def test_a_program_runs_once_in_each_process(how, folder):
+def test_a_program_runs_once_in_each_process(how, folder, start):
     "Twice in one process is an error for tables of SQLModel, metrics of Prometheus and whatever else may be defined once"
     end, options, runs = ONCE[how]
     name = 'once_' + ''.join(c if c.isalpha() else '_' for c in how)
     (folder/f'{name}.py').write_text((RUNS + end + '\n').replace('OPTIONS', options))
-    done = start(folder, ['-m', name] if 'as a module' in how else [f'{name}.py'])
+    done = start(['-m', name] if 'as a module' in how else [f'{name}.py'])
     assert done.returncode == 0, done.stderr
     assert [o.split()[-1] for o in done.stdout.splitlines() if o.startswith('ran as')] == [o.replace('NAME', name) for o in runs]
 
@@ -169,25 +170,25 @@ def test_a_program_runs_once_in_each_process(how, folder):
                                             ('wrong_port.py', ['0 to 65535', '70000', 'serve(port=...)']),
                                             ('another.py', ["no 'app'", "serve(app='site')"]),
                                             ('no_module.py', ["appname='plian'", "Did you mean 'plain'?"])])
-def test_serve_says_in_one_line_what_is_wrong(program, words, folder):
-    done = start(folder, [program])
+def test_serve_says_in_one_line_what_is_wrong(program, words, folder, start):
+    done = start([program])
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode and [word for word in words if word not in last] == [], done.stderr
 
 
-def test_a_warning_is_given_once_however_many_processes_run_the_file(folder):
-    done = start(folder, ['warned.py'])
+def test_a_warning_is_given_once_however_many_processes_run_the_file(folder, start):
+    done = start(['warned.py'])
     assert done.returncode == 0, done.stderr
     assert done.stderr.count('was answered by `first`') == 1 and done.stderr.count('body_style_') == 1, done.stderr
 
 
 @pytest.mark.parametrize('command', [['plain.py'], ['-m', 'fasthtml', 'dev', 'plain'], ['-m', 'fasthtml', 'run', 'plain']])
-def test_a_busy_port_is_one_sentence_with_a_free_one(command, folder):
+def test_a_busy_port_is_one_sentence_with_a_free_one(command, folder, start):
     with socket.create_server(('127.0.0.1', 0)) as busy:
         port = busy.getsockname()[1]
         text = FILES['plain.py'].replace('port=0', f'port={port}')
         (folder/'plain.py').write_text(text)
-        done = start(folder, command, PORT=str(port), HOST='127.0.0.1')
+        done = start(command, PORT=str(port), HOST='127.0.0.1')
         (folder/'plain.py').write_text(FILES['plain.py'])
     assert done.returncode and 'Traceback' not in done.stderr
     [line] = [o for o in done.stderr.splitlines() if 'Cannot listen' in o]
@@ -197,11 +198,9 @@ def test_a_busy_port_is_one_sentence_with_a_free_one(command, folder):
 
 
 @pytest.mark.parametrize('options, restarts', [('', '*.py'), (', live=True', '*.py *.css *.js *.html'), (', htmx=4', '*.py')])
-def test_what_a_program_may_write_restarts_no_server(options, restarts, tmp_path):
+def test_what_a_program_may_write_restarts_no_server(options, restarts, tmp_path, start):
     "A wiki that saves `home.md` when it starts would start for ever; style sheets matter only where pages reload with the server"
     pytest.importorskip('watchfiles')
     stub = STUB.replace('kw["reload"]', '*kw["reload_includes"]')
     (tmp_path/'main.py').write_text(stub + APP.replace('"x"', f'"x"{options}') + 'serve(port=0)\n', encoding='utf-8')
-    env = os.environ | {'PYTHONPATH': str(ROOT)}
-    out = subprocess.run([sys.executable, 'main.py'], cwd=tmp_path, env=env, text=True, capture_output=True, check=True).stdout
-    assert out == f'serving main:app {restarts}\n'
+    assert start(['main.py'], tmp_path).stdout == f'serving main:app {restarts}\n'

@@ -9,11 +9,13 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from importlib import metadata
 
 import pytest
 from packaging.requirements import Requirement
 
+from fork_kit import Forks
 from proxy_kit import Proxy
 from support import ROOT, serve_process, type_messages
 
@@ -240,27 +242,26 @@ def test_the_test_of_the_tutorial_runs_as_it_says(tmp_path):
     assert '1 passed' in done.stdout, done.stdout + done.stderr
 
 
-def run(source, folder, extras):
-    "What a program prints in an environment with these extras"
-    (folder/'front').mkdir(exist_ok=True)
-    (folder/'front/sitecustomize.py').write_text(BLOCK)
-    (folder/'main.py').write_text(source)
-    path = os.pathsep.join([str(folder/'front'), str(ROOT)])
-    env = os.environ | {'NOT_INSTALLED': ' '.join(not_installed(extras)), 'PYTHONPATH': path}
-    return subprocess.run([sys.executable, 'main.py'], cwd=folder, env=env, text=True, capture_output=True, timeout=60)
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    "What a program prints with the documented install: it goes on in a process that has imported the library there"
+    front = tmp_path_factory.mktemp('front')
+    (front/'sitecustomize.py').write_text(BLOCK)
+    def printed(source, folder):
+        (folder/'main.py').write_text(source.replace("if __name__ == '__main__'", 'if False') + '\nprint("went on")\n')
+        return forks.run(['main.py'], folder)
+    with closing(Forks('fasthtml.common', PYTHONPATH=str(front), NOT_INSTALLED=' '.join(not_installed(DOCUMENTED)))) as forks: yield printed
 
 
 @pytest.mark.parametrize('example', sorted(path.name for path in (ROOT/'examples').glob('*.py')))
-def test_an_example_needs_no_more_than_the_documented_install(example, tmp_path):
-    source = (ROOT/'examples'/example).read_text(encoding='utf-8')
-    done = run(source.replace("if __name__ == '__main__'", 'if False') + '\nprint("went on")\n', tmp_path, DOCUMENTED)
+def test_an_example_needs_no_more_than_the_documented_install(example, tmp_path, run):
+    done = run((ROOT/'examples'/example).read_text(encoding='utf-8'), tmp_path)
     assert 'went on' in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize('template', ['basic', 'data', 'live'])
-def test_a_template_needs_no_more_than_the_documented_install(template, tmp_path):
-    source = (ROOT/f'fasthtml/workshop/templates/{template}/main.py.txt').read_text(encoding='utf-8')
-    done = run(source.replace("if __name__ == '__main__'", 'if False') + '\nprint("went on")\n', tmp_path, DOCUMENTED)
+def test_a_template_needs_no_more_than_the_documented_install(template, tmp_path, run):
+    done = run((ROOT/f'fasthtml/workshop/templates/{template}/main.py.txt').read_text(encoding='utf-8'), tmp_path)
     assert 'went on' in done.stdout, done.stderr
 
 
