@@ -1,5 +1,6 @@
 "The rules of this project, as `CONTRIBUTING.md` states them: who may import whom, and what an import may do."
 import ast
+import functools
 import json
 import os
 import re
@@ -39,9 +40,13 @@ def numbers() -> dict[str, tuple[int, int]]:
 MODULES = numbers()
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module: return ast.parse(path.read_text(encoding='utf-8'))
+
+
 def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     "Line, module and names of every import in a file, also of those inside functions"
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom):
             yield node.lineno, '.' * node.level + (node.module or ''), [alias.name for alias in node.names]
         elif isinstance(node, ast.Import):
@@ -110,7 +115,7 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
 @pytest.mark.parametrize('module', sorted(MODULES))
 def test_overloads_name_every_parameter_that_there_is(module):
     "Else a type checker refuses what works: `@app.live(presence=...)` was such a case"
-    for scope in ast.walk(ast.parse(file_of(module).read_text(encoding='utf-8'))):
+    for scope in ast.walk(tree_of(file_of(module))):
         said: dict[str, set[str]] = {}
         for node in getattr(scope, 'body', ()) if isinstance(scope, ast.Module | ast.ClassDef) else ():
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -131,7 +136,7 @@ def test_only_common_imports_stars(module):
 @pytest.mark.parametrize('module', sorted(set(MODULES) - {'html.element'}))   # there it is an option of a helper for tests
 def test_a_program_that_seeds_random_gets_its_own_sequence(module):
     "And a thousand processes with one seed do not reconnect in the same instant: our numbers come from the system"
-    used = [(node.lineno, node.attr) for node in ast.walk(ast.parse(file_of(module).read_text(encoding='utf-8')))
+    used = [(node.lineno, node.attr) for node in ast.walk(tree_of(file_of(module)))
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == 'random']
     shared = [(line, name) for line, name in used if name != 'SystemRandom']
     assert not shared and 'random' not in [name for _, name, names in imports(file_of(module)) if names], shared
@@ -283,6 +288,10 @@ def defined(tree: ast.Module) -> set[str]:
     return {name for node in tree.body for name in ([node.name] if isinstance(node, blocks) else bound(node))}
 
 
+def read_in(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
 @pytest.mark.parametrize('path', NO_HIDDEN_NAMES, ids=lambda path: path.stem)
 def test_no_visible_cell_uses_a_name_that_only_a_hidden_one_defines(path):
     "What a reader copies from a page must run"
@@ -295,8 +304,8 @@ def test_no_visible_cell_uses_a_name_that_only_a_hidden_one_defines(path):
         if HIDDEN.match(source):
             hidden |= defined(tree) - visible
             continue
-        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        missing = sorted((read - bound(tree)) & hidden)
+        named = {name for name in hidden if name in source}
+        missing = sorted(named and (named & read_in(tree)) - bound(tree))
         assert not missing, f'{path.name}, cell {cell["id"]} uses {missing} of a hidden cell: show that cell (without `#| hide`)'
         visible |= defined(tree)
         hidden -= visible
