@@ -93,6 +93,23 @@ def page(browser):
     page.context.close()
 
 
+@pytest.fixture(scope='module')
+def tab(browser):
+    "A tab that stays open for all tests of a module"
+    page = open_page(browser)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def same_page(tab):
+    "The tab of the module, emptied. For tests that change nothing but their document: a new tab costs as much as a page"
+    tab.problems.clear()
+    tab.context.clear_cookies()
+    yield tab
+    tab.goto('about:blank')
+
+
 @pytest.fixture
 def new_page(browser):
     "Call it for each tab that a test needs; each has a clean profile"

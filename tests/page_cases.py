@@ -515,17 +515,16 @@ def random_pages(version: int, n: int = 100, seed: int = 20261127) -> dict[str, 
     return out
 
 
-LEAVING = ('responses', 'fills', 'boosts', 'navigations', 'chains', 'streams', 'frames', 'triggers', 'helped', 'history')
-
-
 def group(make, version: int) -> dict[str, Case]:
-    """The cases of a group; those that leave their document, or listen outside of it, have one of their own.
+    """The cases of a group; those of the history have documents of their own.
+
+    The others follow each other in one: either htmx asks nothing for an element that is no longer there, wherever it listens.
 
     Each version of htmx gets every second case, the other version the rest; with FASTHTML_PAIRS=all each gets all.
     """
     every = os.environ.get('FASTHTML_PAIRS') == 'all'
     cases = {key: case for i, (key, case) in enumerate(make(version).items()) if every or i % 2 == (version == 4)}
-    for case in cases.values(): case.alone |= make.__name__ in LEAVING
+    for case in cases.values(): case.alone |= make is history
     return cases
 
 

@@ -47,7 +47,7 @@ window.fetch = async (...a) => {
         return response;
     } finally { end(); }
 };
-navigation.addEventListener('navigate', e => { if (!e.destination.sameDocument) count(1); });
+navigation.addEventListener('navigate', e => { if (!e.destination.sameDocument && e.downloadRequest === null) count(1); });
 window.confirm = () => true;
 window.prompt = () => 'answer';
 '''
@@ -76,8 +76,8 @@ class Case:
 
 
     def shared(self, key: str, version: int) -> str | None:
-        "The body, if the case may follow another in one document"
-        return None if self.alone or self.head or self.frames or self.events else rooted(self.body, key, version)
+        "The body, if the case may follow another with its head in one document"
+        return None if self.alone or self.frames or self.events else rooted(self.body, key, version)
 
 
 def rooted(text: str, key: str, version: int) -> str: return text.replace('/r/', f'/c/{key}/{version}/')
@@ -279,11 +279,11 @@ async function reuse(frame, path, body) {
     w.htmx.process(d.body);
     await settle(frame);
 }
-async function run([key, version, actions, body], lane) {
+async function run([key, version, actions, body, head], lane) {
     const path = `/p/${key}/${version}`, errors = [];
     const old = lane.frame?.contentWindow;
-    if (body != null && old?.htmx && old.document.body) await reuse(lane.frame, path, body);
-    else { lane.frame?.remove(); lane.frame = await fresh(path); }
+    if (body != null && lane.head === head && old?.htmx && old.document.body) await reuse(lane.frame, path, body);
+    else { lane.frame?.remove(); lane.frame = await fresh(path); lane.head = head; }
     const frame = lane.frame;
     try {
         for (const action of actions) { await act(frame, action); await settle(frame); }
@@ -312,7 +312,7 @@ def clean(tree: list) -> list:
 def in_chromium(page, url: str, cases: dict[str, Case], version: int, lanes: int = 6) -> dict[str, dict]:
     "What each case comes to in Chromium"
     page.goto(f'{url}/driver')
-    jobs = [[key, version, actions_of(case), case.shared(key, version)] for key, case in cases.items()]
+    jobs = [[key, version, actions_of(case), case.shared(key, version), case.head] for key, case in cases.items()]
     travels = any(verb in ('back', 'forward') for case in cases.values() for verb, *_ in case.actions)
     if travels: lanes = 1   # frames of a tab share a history
     out = page.evaluate('([jobs, lanes]) => runAll(jobs, lanes)', [jobs, lanes])

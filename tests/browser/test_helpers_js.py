@@ -38,6 +38,10 @@ VERSIONS = KINDS[:2]
 
 
 @pytest.fixture
+def page(same_page): return same_page
+
+
+@pytest.fixture
 def show(page):
     "Serve an app made of routes, and open its first page"
     running = []

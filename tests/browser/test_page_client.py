@@ -42,6 +42,15 @@ def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
     return out
 
 
+@pytest.fixture(scope='module')
+def page(browser):
+    "A tab without the routes of other tests, which would pass each request through Playwright and keep nothing in the cache"
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+
+
 @pytest.mark.parametrize('version', [2, 4])
 @pytest.mark.parametrize('group', GROUPS.values(), ids=GROUPS)
 def test_the_page_client_does_what_chromium_does(group: Callable[[int], dict[str, Case]], version: int, page):

@@ -94,6 +94,10 @@ def quiet(monkeypatch):
     sys.set_coroutine_origin_tracking_depth(depth)
 
 
+@pytest.fixture
+def page(same_page): return same_page
+
+
 def panel(page):
     "What the panel of a page lists"
     if page.locator('#fasthtml-dev ol').is_hidden(): page.click('#fasthtml-dev button')

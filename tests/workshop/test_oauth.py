@@ -901,7 +901,8 @@ TENANTS = ['/a', '/a; Domain=example.com; Max-Age=9;x', '/a"b', '/a\rX: y', '/a 
 def test_the_path_of_a_posted_answer_begins_no_other_attribute_of_its_cookie(tenant):
     "The path belongs to whom posts it, below a mount with a parameter. Neither cookie nor redirect leaves it"
     site = Starlette(routes=[Mount('/{tenant:path}', shop(AppleAppClient('shop', 'key', 'team', 'pem')))])
-    sent = asyncio.run(post_raw(site, f'{tenant}/redirect', b'state=x&code=c&user=%7B%7D'))
+    with ThreadPoolExecutor(1) as apart:    # Playwright has a loop in this one
+        sent = apart.submit(asyncio.run, post_raw(site, f'{tenant}/redirect', b'state=x&code=c&user=%7B%7D')).result()
     headers = {name.decode(): value.decode('latin-1') for name, value in sent[0]['headers']}
     if tenant.startswith('//'):      # an address of another site
         assert sent[0]['status'] == 405 and not {'location', 'set-cookie'} & set(headers)
