@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server',
-           'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room',
-           'running_loop']
+           'frame_reader', 'chunk_writer', 'take_turns', 'hold_frames', 'hold_requests', 'abort', 'is_gone',
+           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
+           'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -293,6 +294,98 @@ def chunk_writer(
         return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
     return chunks.write if chunked else None
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #89bcbab3
+def _next_portion(
+    size: int,      # Bytes of the last one
+    seconds: float, # Time that it has taken
+) -> int:           # Bytes
+    "How much to hand on in the next turn"
+    if seconds > .001: return max(size // 2, 256)
+    return min(size * 2, 262144) if seconds < .00025 else size
+
+class _Turns(asyncio.Protocol):
+    "Hands on to uvicorn's protocol what a client sent, in portions"
+    __slots__ = ('flow', 'protocol', 'rest', 'size', 'transport')
+    def __init__(self, protocol: Any, transport: Any):
+        self.protocol, self.transport, self.flow = protocol, transport, getattr(protocol, 'flow', protocol)
+        self.rest, self.size = b'', 2048
+        self.flow.read_paused, protocol.data_received
+        transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.rest and len(data) <= self.size: return self.protocol.data_received(data)
+        self.rest += data
+        if len(self.rest) > len(data): self.transport.pause_reading()   # the protocol has let it go on
+        else: self._turn()
+
+    def _turn(self) -> None:
+        "One portion; reading stops until the last one"
+        if not self.rest: return
+        self._hand_on()
+        if self.transport.is_closing(): self.rest = b''
+        elif self.transport.get_protocol() is not self:   # now it is a socket
+            self.rest = b''
+            self.transport.resume_reading()
+        elif self.rest:
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._turn)
+        elif not self.flow.read_paused: self.transport.resume_reading()
+
+    def _hand_on(self) -> None:
+        portion, self.rest = self.rest[:self.size], self.rest[self.size:]
+        began = time.perf_counter()
+        try: self.protocol.data_received(portion)
+        except BaseException:
+            self.rest = b''
+            self.transport.abort()   # as the event loop does
+            raise
+        self.size = _next_portion(self.size, time.perf_counter() - began)
+
+    def eof_received(self) -> bool | None:
+        while self.rest: self._hand_on()
+        return self.protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.rest = b''
+        self.protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None: self.protocol.pause_writing()
+    def resume_writing(self) -> None: self.protocol.resume_writing()
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #bed01e23
+class _HypercornTurns:
+    "Hands on to hypercorn's protocol what a client sent, in portions"
+    __slots__ = ('handle', 'size')
+    def __init__(self, connection: Any):
+        self.handle, self.size = connection.handle, 2048
+        connection.handle = self
+
+    async def __call__(self, event: Any) -> None:
+        data = getattr(event, 'data', b'')
+        while len(data) > self.size:
+            began, size = time.perf_counter(), self.size
+            await self.handle(replace(event, data=data[:size]))
+            data, self.size = data[size:], _next_portion(size, time.perf_counter() - began)
+            await asyncio.sleep(0)
+        await self.handle(replace(event, data=data) if data else event)
+
+def take_turns(
+    send: Callable,  # uvicorn's own `send`, or hypercorn's
+) -> None:
+    "Let other clients have their turn while the server handles what this one has sent"
+    protocol, server, where = protocol_of(send), 'uvicorn', ' in its WebSocket protocol'
+    try:
+        if made_by(send, 'hypercorn'):
+            server, where = 'hypercorn', ''
+            connection = protocol_of(protocol_of(protocol.send).send).protocol
+            if type(connection.handle) is not _HypercornTurns: _HypercornTurns(connection)
+        elif not hasattr(protocol, 'more_body'): _Turns(protocol, protocol.transport)
+        else:
+            where = ' in its HTTP protocol'
+            if type(protocol.transport.get_protocol()) is not _Turns: _Turns(protocol_of(protocol.on_response), protocol.transport)
+    except AttributeError as e:
+        report_missing(server, f'`{e.name}`{where}', 'a client that sends many small parts keeps others waiting')
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #6de7e9c2
 class _Pongs:
     "Answers pings for uvicorn: while a client does not read, the last one only"
@@ -339,12 +432,14 @@ def hold_frames(
     "Bound what a client can make the server keep by frames that the app never sees"
     protocol, name = protocol_of(send), None
     if made_by(send, 'hypercorn'):
+        take_turns(send)
         try: protocol.handshake.extensions = None   # those of the client
         except AttributeError as e: return report_missing('hypercorn', f'`{e.name}`', 'a compressed message may take memory')
     if (name := type(protocol).__name__) not in ('WebSocketsSansIOProtocol', 'WSProtocol'): return
     try:
         if name == 'WSProtocol': protocol.config = _Uncompressed(protocol.config)
         _Pongs(protocol)
+        take_turns(send)
     except AttributeError as e:
         report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', 'pongs for a client that does not read may take memory')
 
@@ -365,10 +460,12 @@ def hold_requests(
     most: int = 64,  # Requests that may wait while more are read
 ) -> None:
     "Bound what a client can make uvicorn keep by requests that it sends before it has got an answer"
-    try:   # each request comes here, so it is one look
-        if type(send.__self__.flow.resume_reading) is _Pipeline: return   # this connection has had a request before
-    except AttributeError: pass
     cycle = protocol_of(send)
+    try:   # each request comes here, so it is two looks
+        if cycle.more_body: take_turns(send)
+        if type(cycle.flow.resume_reading) is _Pipeline: return   # this connection has had a request before
+    except AttributeError: pass
+    if made_by(send, 'hypercorn'): return take_turns(send)
     server, _, name = type(cycle).__module__.rpartition('.')
     if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
     try:

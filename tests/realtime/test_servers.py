@@ -4,7 +4,9 @@ The changed servers are uvicorn's own modules with one name replaced in their so
 """
 import ast
 import asyncio
+import functools
 import importlib.util
+import itertools
 import logging
 import re
 import threading
@@ -19,6 +21,7 @@ import uvicorn.protocols.http.h11_impl
 import uvicorn.protocols.http.httptools_impl
 import uvicorn.protocols.websockets.websockets_sansio_impl
 import uvicorn.server
+from hypercorn.events import Closed, RawData
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
@@ -271,14 +274,19 @@ def names_defined(path):
 
 
 MODULES = [path for path in PACKAGE.rglob('*.py') if path.name not in OURS]
-DEFINED = {name for path in MODULES for name in names_defined(path)}
+
+
+@functools.cache
+def defined():
+    "Names that any of our modules defines"
+    return {name for path in MODULES for name in names_defined(path)} | DOCUMENTED
 
 
 @pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_module_servers_looks_into_servers_and_event_loops(path):
     found = [f'{path.name}:{line} {name}' for name, line in attributes(path)
              if name in INTERNALS and (path.name, name) not in ALLOWED
-             or re.match('_[a-z]', str(name)) and name not in DEFINED | DOCUMENTED]
+             or re.match('_[a-z]', str(name)) and name not in defined()]
     # Of our own objects and methods, set elsewhere
     allowed = {'handlers.py': '_app', 'calls.py': '_ahead', 'html2ft.py': '_tag',
                'sessions.py': '__self__'}.get(path.name)
@@ -307,3 +315,92 @@ def test_what_uvicorn_has_read_is_taken_in_order_and_reading_goes_on_when_all_is
             assert incoming.empty() == (came == taken)
             if incoming.empty(): assert not incoming.stopped
     asyncio.run(run())
+
+
+class Transport:
+    "As much of a transport as `_Turns` needs"
+    reading = True
+    def is_closing(self): return False
+    def set_protocol(self, protocol): self.protocol = protocol
+    def get_protocol(self): return self.protocol
+    def pause_reading(self): self.reading = False
+    def resume_reading(self): self.reading = True
+
+
+@given(st.lists(st.one_of(st.binary(min_size=1, max_size=20), st.sampled_from(['turn', 'pause', 'resume'])), max_size=40), st.booleans())
+def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends):
+    "`pause` and `resume`: the protocol of uvicorn stops reading, and goes on"
+    async def run():
+        protocol, seen = types.SimpleNamespace(read_paused=False, eof_received=lambda: seen.append('end')), []
+        protocol.data_received = seen.append
+        turns = servers._Turns(protocol, Transport())
+        turns.size = 3
+        for step in steps:
+            before = len(seen)
+            if step == 'turn': await asyncio.sleep(0)
+            elif step in ('pause', 'resume'):
+                protocol.read_paused = step == 'pause'
+                turns.transport.reading = not protocol.read_paused
+            else: turns.data_received(step)
+            assert len(seen) - before <= 1
+            assert not (turns.rest and step not in ('pause', 'resume') and turns.transport.reading), 'reads on while some is left'
+        if ends: turns.eof_received()
+        for _ in range(300): await asyncio.sleep(0)
+        assert b''.join(part for part in seen if part != 'end') == b''.join(step for step in steps if isinstance(step, bytes))
+        assert ('end' in seen) == ends and seen.index('end') == len(seen) - 1 if ends else True
+        if seen: assert max(map(len, seen)) <= 3
+        if not ends: assert turns.transport.reading != protocol.read_paused
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        asyncio.run(run())
+
+
+def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on():
+    async def run():
+        seen = []
+        protocol = types.SimpleNamespace(read_paused=False, data_received=lambda data: seen.append(len(data)), connection_lost=print)
+        turns = servers._Turns(protocol, Transport())
+        turns.data_received(bytes(10_000))
+        turns.connection_lost(None)
+        for _ in range(5): await asyncio.sleep(0)
+        assert seen == [2048]
+    asyncio.run(run())
+
+
+def test_a_protocol_that_fails_ends_its_connection():
+    async def run():
+        failed, aborted, transport = [], [], Transport()
+        transport.abort = lambda: aborted.append(True)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context['exception']))
+        def data_received(data):
+            if not data[0]: raise ValueError('no zeros')
+        turns = servers._Turns(types.SimpleNamespace(read_paused=False, data_received=data_received), transport)
+        turns.data_received(b'1' * 2048 + bytes(10_000))
+        for _ in range(5): await asyncio.sleep(0)
+        assert [str(e) for e in failed] == ['no zeros'] and aborted == [True] and not turns.rest
+    asyncio.run(run())
+
+
+@given(st.lists(st.one_of(st.binary(max_size=20), st.none()), max_size=20))
+def test_hypercorn_gets_all_in_order_too(events):
+    "None: an event without data"
+    async def run():
+        seen, others = [], []
+        async def handle(event): seen.append((getattr(event, 'data', None), len(others)))
+        connection = types.SimpleNamespace(handle=handle)
+        turns = servers._HypercornTurns(connection)
+        turns.size = 3
+        async def count():
+            while True:
+                others.append(None)
+                await asyncio.sleep(0)
+        counting = asyncio.create_task(count())
+        for data in events: await connection.handle(Closed() if data is None else RawData(data, ('127.0.0.1', 1)))
+        counting.cancel()
+        assert b''.join(data or b'' for data, _ in seen) == b''.join(data or b'' for data in events)
+        assert [data for data, _ in seen if not data] == [data for data in events if not data]
+        for (data, turn), (_, after) in itertools.pairwise(seen):
+            if data and len(data) == 3: assert after > turn or len(events) > 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        asyncio.run(run())
