@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -314,6 +315,7 @@ def raw_exchange(port: int, data: bytes) -> bytes:
 
 # The pinned JavaScript, where the CDN would serve it from
 
+@cache
 def npm_file(url: str, base: str = 'https://cdn.jsdelivr.net/npm/') -> Path | None:
     "The local copy of `<base><package>@<version>/<file>`, when npm has installed that very version"
     match = re.fullmatch(r'((?:@[^/]+/)?[^/@]+)@([^/]+)/(.+)', url.removeprefix(base))
