@@ -38,6 +38,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 
+from client_kit import DirectClient
 from fasthtml.app.auth import BasicAuthMiddleware, user_pwd_auth
 from fasthtml.app.oauth import OAuth
 from fasthtml.app.oauth_clients import WebClient
@@ -96,7 +97,7 @@ def basic(name): return {'Authorization': 'Basic ' + b64encode(f'{name}:x'.encod
 def page(app, name):
     @app.get('/')
     def home(): return P('SECRET')
-    with Client(app, raise_errors=False) as client: return 'SECRET' in client.get('/', headers=basic(name)).text
+    return 'SECRET' in DirectClient(app, raise_server_exceptions=False).get('/', headers=basic(name)).text
 
 
 def passwords(f, name): return page(FastHTML(secret_key='k', middleware=[user_pwd_auth(lambda user, password: f(user))]), name)
@@ -114,7 +115,7 @@ def guard_of_a_region(f, name):
     async def home():
         drawn = box()
         return await drawn if inspect.isawaitable(drawn) else drawn
-    with Client(app, raise_errors=False) as client: return 'SECRET' in client.get('/').text
+    return 'SECRET' in DirectClient(app, raise_server_exceptions=False).get('/').text
 
 
 def login(f, name):
@@ -137,7 +138,7 @@ def login(f, name):
 def health(f, name):
     app = FastHTML(secret_key='k')
     app.health(checks={'it': lambda: f(name)})
-    with Client(app) as client: return client.get('/readyz').status_code == 200
+    return DirectClient(app).get('/readyz').status_code == 200
 
 
 CHECKS = {'passwords': passwords, 'passwords as they are': passwords_as_they_are, 'guard of a region': guard_of_a_region,
@@ -362,7 +363,7 @@ def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, c
     "False would let strangers in, and True would refuse users"
     app = guarded(lambda auth: YES_OR_NO[said]())
     if not app.routes: app.get('/')(lambda: P('SECRET'))
-    with Client(app, raise_errors=False) as client: assert 'SECRET' not in client.get('/').text
+    assert 'SECRET' not in DirectClient(app, raise_server_exceptions=False).get('/').text
     with pytest.raises(TypeError, match=f'gave {said}. None lets a request through'), Client(app) as client: client.get('/')
 
 
@@ -370,13 +371,13 @@ def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, c
 def test_a_guard_that_gives_nothing_lets_a_request_through(nothing):
     app = FastHTML(secret_key='k', before=lambda: nothing)
     app.get('/')(lambda: P('SECRET'))
-    assert 'SECRET' in Client(app).get('/').text
+    assert 'SECRET' in DirectClient(app).get('/').text
 
 
 @pytest.mark.parametrize('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])
 def test_a_header_that_names_nobody_is_a_401(header):
     app = FastHTML(secret_key='k', middleware=[user_pwd_auth(lambda name, password: True)])
-    assert Client(app).get('/', headers={'Authorization': header.encode('latin-1')}).status_code == 401
+    assert DirectClient(app).get('/', headers={'Authorization': header.encode('latin-1')}).status_code == 401
 
 
 @pytest.mark.parametrize('kind', kinds(bool))
