@@ -1,7 +1,8 @@
 """Starlette's test client without its threads, for tables of many requests: the app runs in this thread, on one event loop.
 
 Starlette's own starts a thread and an event loop for each request, which costs several times what the app does. What is asked
-for here is the same, except a lifespan, a response that does not end, and a running loop: for those take `TestClient`.
+for here is the same, except a lifespan and a response that does not end: for those take `TestClient`. No loop may run in this
+thread meanwhile, so it is not for coroutine tests, nor for a module with a browser.
 """
 import asyncio
 import functools
@@ -36,7 +37,7 @@ def scope_of(request: httpx2.Request, client: 'DirectClient', **more: Any) -> di
     url = request.url
     return {'http_version': '1.1', 'path': unquote(url.path), 'root_path': client.root_path, 'raw_path': url.raw_path.partition(b'?')[0],
             'scheme': url.scheme, 'query_string': url.query, 'headers': [(k.lower(), v) for k, v in request.headers.raw],
-            'client': client.address, 'server': (url.host, url.port or {'http': 80, 'ws': 80}.get(url.scheme, 443)), 'state': {}, **more}
+            'client': client.address, 'server': [url.host, url.port or {'http': 80, 'ws': 80}.get(url.scheme, 443)], 'state': {}, **more}
 
 
 class Direct(httpx2.BaseTransport):

@@ -123,10 +123,14 @@ def ask(app, source, silent):
     return DirectClient(app).post('/pay', **request | {'headers': request['headers'] | {'Cookie': cookies}}).text
 
 
-def say(f, source, silent):
-    "The same of a message"
+def on_socket(f):
     app = FastHTML(secret_key='k')
     app.ws('/ws')(f)
+    return app
+
+
+def say(app, source, silent):
+    "The same of a message"
     said = {place: dict(values) for place, values in SAID.values()}
     if silent: said[SAID[source][0]] = SILENT[SAID[source][0]]
     cookies = '; '.join(f'{k}={v}' for k, v in said['cookies'].items())
@@ -148,8 +152,9 @@ def test_a_pin_is_obeyed_wherever_the_annotation_says_it(kind, place, strings):
             app = way(f)
             assert ask(app, source, silent=False) == f'from {source}', (way, source)
             assert ask(app, source, silent=True) == 'None', (way, source)
-        assert say(f, source, silent=False) == f'from {source}', source
-        assert say(f, source, silent=True) == 'None', source
+        app = on_socket(f)
+        assert say(app, source, silent=False) == f'from {source}', source
+        assert say(app, source, silent=True) == 'None', source
 
 
 # Pins that cannot be obeyed
@@ -165,7 +170,7 @@ REFUSED = {'list[Annotated[str, MARK]]': 'Annotated[list[str]', 'list[Annotated[
 @pytest.mark.parametrize('kind', REFUSED)
 def test_a_pin_that_cannot_be_obeyed_is_an_error_at_registration(kind, place, strings):
     f = written(place, kind, header('x-user'), strings, other=query('user'))
-    for register in (lambda: on_route(f), lambda: FastHTML(secret_key='k').ws('/ws')(f), lambda: on_router(f)):
+    for register in (lambda: on_route(f), lambda: on_socket(f), lambda: on_router(f)):
         with pytest.raises(TypeError) as error: register()
         assert REFUSED[kind].replace('MARK', "header('x-user')") in str(error.value) and "header('x-user')" in str(error.value)
 
@@ -274,7 +279,7 @@ INSIDE = [RootOf, RootField, RootOfMany, RootOf | None, list[RootField], dict[st
 def test_a_pin_inside_a_value_of_a_client_is_an_error_at_registration(kind):
     def f(d): return f'{d}'
     f.__annotations__ = {'d': kind}
-    for register in (lambda: on_route(f), lambda: FastHTML(secret_key='k').ws('/ws')(f)):
+    for register in (lambda: on_route(f), lambda: on_socket(f)):
         with pytest.raises(TypeError, match=r"header\('x-user'\)"): register()
 
 
