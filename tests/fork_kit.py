@@ -24,6 +24,7 @@ gc.freeze()
 for line in sys.stdin:
     words, folder, env, streams = json.loads(line)
     if child := os.fork():
+        print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         continue
     for number, file in enumerate(streams): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
@@ -54,13 +55,14 @@ class Forks:
         path = os.pathsep.join(filter(None, [env.pop('PYTHONPATH', ''), str(ROOT), os.environ.get('PYTHONPATH')]))
         self.env = os.environ | {'PYTHONPATH': path, 'PYDEVD_DISABLE_FILE_VALIDATION': '1'} | env   # else the debugger of a kernel warns
 
-    def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str]) -> None:
-        "Begin a program; `streams` are the files that it has for its input, output and errors"
+    def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str]) -> int:
+        "Begin a program, and return its process; `streams` are the files that it has for its input, output and errors"
         if self.parent is None:
             self.parent = subprocess.Popen([sys.executable, '-c', PARENT, *self.modules], env=self.env, text=True, start_new_session=True,
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.parent.stdin.write(json.dumps([words, str(folder), self.env | env, [*streams]]) + '\n')
         self.parent.stdin.flush()
+        return int(self.parent.stdout.readline())
 
     def end(self) -> int:
         "Wait for the end of the program; its exit code"
@@ -85,7 +87,7 @@ class Forks:
             file, _ = write_connection_file(f'{own}/kernel.json', transport='ipc', ip=f'{own}/kernel')
             client = BlockingKernelClient(connection_file=file)
             client.load_connection_file()
-            self.start(['-m', 'ipykernel_launcher', '-f', file, '--HistoryManager.enabled=False'], folder, {}, [os.devnull]*2)
+            kernel = self.start(['-m', 'ipykernel_launcher', '-f', file, '--HistoryManager.enabled=False'], folder, {}, [os.devnull]*2)
             client.start_channels(iopub=False, stdin=False, hb=False)
             try:
                 for source in sources: client.execute(source, allow_stdin=False)
@@ -93,8 +95,8 @@ class Forks:
                     try: said = client.get_shell_msg(timeout=3*DEADLINE)['content']
                     except Empty: raise AssertionError(f'the kernel has ended, or is not done with\n{source}') from None
                     assert said['status'] == 'ok', source + '\n\n' + re.sub('\x1b.*?m', '', '\n'.join(said.get('traceback', [])))
-                client.shutdown()
-                assert self.end() == 0
+                os.kill(kernel, signal.SIGKILL)     # as Jupyter does where a kernel does not end at once: its sockets may not let it
+                self.end()
             except BaseException:
                 self.close()
                 raise

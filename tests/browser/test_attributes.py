@@ -28,6 +28,10 @@ from fasthtml.http.responses import FtResponse
 from fasthtml.realtime.sse import EventStream
 from support import serve
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 VERSIONS = pytest.mark.parametrize('htmx', [2, 4])
 
 

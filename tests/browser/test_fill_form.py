@@ -17,6 +17,10 @@ from fasthtml.html.tags import Button, Input, Optgroup, Option, Select, Textarea
 from support import serve
 
 
+@pytest.fixture
+def page(same_page): return same_page
+
+
 class Size(Enum): small, large = 's', 'l'
 
 

@@ -10,6 +10,10 @@ from support import serve as served
 from support import wait_until
 
 
+@pytest.fixture
+def page(same_page): return same_page
+
+
 def make_app(htmx):
     app = FastHTML(htmx=htmx, secret_key='k')
     app.state.seen = []
