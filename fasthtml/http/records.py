@@ -21,7 +21,7 @@ from ..html.attributes import ClientDict
 from .casts import (
     Cast, any_cast, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number, tuple_cast, union_cast)
 from .models import (
-    annotated_cast, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
+    annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
 from fasthtml.http.record_fields import (
     Record, constructor_needs, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds, record_cast, spellings,
     type_hints)
@@ -60,7 +60,7 @@ def mapping_cast(
         if not isinstance(v, Mapping): raise ValueError
         new = cls()
         new.update(v)
-        return new
+        return as_sent(new)
     return Cast(made, Text('object'))
 
 def _attrs_names(cls: type) -> dict[str, str]:
@@ -112,7 +112,8 @@ class _Maker:
         if (base := _as_it_is(cls)) is not None:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
-        return Cast(lambda v: v if isinstance(v, cls) else cls(given(v)), Text('valid', name=cls.__name__), blank=issubclass(cls, str))
+        made = Text('valid', name=cls.__name__)
+        return Cast(lambda v: v if isinstance(v, cls) else as_sent(cls(given(v))), made, blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"

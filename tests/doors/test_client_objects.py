@@ -4,11 +4,13 @@
 way is shown in each place, and an HTML5 parser finds the text of it, and no attribute that the client has named.
 """
 import copy
+import gc
+import inspect
 import json
 import pickle
 from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, make_dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
@@ -17,6 +19,7 @@ import attrs
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 from selectolax.lexbor import LexborHTMLParser
 from starlette.datastructures import FormData
 from starlette.requests import Request as StarletteRequest
@@ -224,7 +227,7 @@ ONE, SEVERAL = {'title': EVIL, 'tags': [EVIL]}, [{'title': EVIL, 'tags': [EVIL]}
 MEMBERS = {   # annotation → what is sent for it
     Held: ONE, HeldSlots: ONE, HeldModel: ONE, dict[str, HeldModel]: {'a': ONE}, list[Held]: SEVERAL, tuple[Held, ...]: SEVERAL,
     dict[str, Held]: {'a': ONE}, HeldTuple: [EVIL, [EVIL]], OrderedDict[str, dict]: {'a': EVIL}, defaultdict[str, dict]: {'a': EVIL},
-    deque[dict]: SEVERAL, Iterable[dict]: SEVERAL, Iterable[list[dict]]: [[EVIL]] * 9, Iterable[Held]: SEVERAL * 5,
+    deque[dict]: SEVERAL, Sequence[dict]: SEVERAL, Iterable[dict]: SEVERAL, Iterable[list[dict]]: [[EVIL]] * 9, Iterable[Held]: SEVERAL * 5,
     Mapping[str, Any]: ONE, list[dict]: SEVERAL, pydantic.Json: json.dumps(ONE), pydantic.Json[Held]: json.dumps(ONE)}
 OF_MSGSPEC = {list[Held]: SEVERAL, list[HeldTuple]: [[EVIL, [EVIL]]], list[HeldAttrs]: SEVERAL, list[HeldStruct]: SEVERAL,
               list[dict]: SEVERAL}
@@ -272,6 +275,174 @@ def test_a_mapping_of_any_class_has_all_that_was_sent_and_is_text(kind):
     found = posted(kind, ONE)
     assert type(found[0]) is kind and dict(found[0]) == ONE
     check_held(found)
+
+
+# Every kind of record in every container, and no dict of what was sent may be a plain one, wherever it is held
+
+class ById:
+    def __hash__(self): return 1
+
+
+class InModel(ById, pydantic.BaseModel):
+    d: dict
+
+
+class InSlot(ById, pydantic.BaseModel):
+    __slots__ = 'kept',
+    d: dict
+    _own: Any = None
+    def model_post_init(self, context):
+        object.__setattr__(self, 'kept', dict(self.d))
+        self._own = dict(self.d)
+
+
+class InMore(ById, pydantic.BaseModel, extra='allow', frozen=True): pass
+class InRoot(ById, pydantic.RootModel[dict]): pass
+
+
+@pydantic.dataclasses.dataclass(eq=False)
+class InPydantic:
+    d: dict
+    def __post_init__(self): self.own = dict(self.d)
+
+
+@pydantic.dataclasses.dataclass(eq=False, config=pydantic.ConfigDict(extra='allow'))
+class InPydanticMore: pass
+
+
+@pydantic.dataclasses.dataclass(eq=False, slots=True)
+class InPydanticSlots:
+    d: dict | str
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True)
+class InFrozenSlots:
+    d: list[dict] = field(compare=False)
+
+
+@dataclass(eq=False)
+class InDataclass:
+    d: dict
+
+
+@dataclass(eq=False, slots=True)
+class InChild(InDataclass):
+    e: dict = field(default_factory=dict)
+
+
+class InTuple(NamedTuple):
+    d: dict
+    def __hash__(self): return 1
+
+
+class InTypedDict(typing_extensions.TypedDict):
+    d: dict
+
+
+class InStruct(msgspec.Struct, eq=False, frozen=True, gc=False):
+    d: dict
+
+
+@attrs.define(eq=False)
+class InAttrs:
+    d: dict
+
+
+@attrs.frozen(eq=False, slots=False)
+class InFrozenAttrs:
+    d: list[dict]
+
+
+KINDS = {   # of records → what is sent for one
+    **dict.fromkeys([InModel, InSlot, InMore, InPydantic, InPydanticMore, InPydanticSlots, InDataclass, InTypedDict, InStruct, InAttrs,
+                     InTuple], {'d': EVIL}),
+    InFrozenSlots: {'d': [EVIL]}, InFrozenAttrs: {'d': [EVIL]}, InChild: {'d': EVIL, 'e': EVIL}, InRoot: EVIL, dict: EVIL}
+OWN_OF_MSGSPEC = [InDataclass, InTypedDict, InStruct, InAttrs, InFrozenAttrs, InTuple, dict]
+HELD_IN = {   # annotation of something that holds a `T` → what is sent
+    'T': lambda o: o, 'T | int': lambda o: o, 'list[T]': lambda o: [o], 'tuple[T, ...]': lambda o: [o], 'tuple[T, int]': lambda o: [o, 1],
+    'dict[str, T]': lambda o: {'k': o}, 'list[dict[str, list[T]]]': lambda o: [{'k': [o]}], 'set[T]': lambda o: [o],
+    'frozenset[T]': lambda o: [o]}
+HELD_BY_PYDANTIC = {
+    'deque[T]': lambda o: [o], 'Sequence[T]': lambda o: [o], 'Iterable[T]': lambda o: [o], 'Mapping[str, T]': lambda o: {'k': o},
+    'OrderedDict[str, T]': lambda o: {'k': o}, 'pydantic.Secret[T]': lambda o: o,
+    'dict[str, frozenset[tuple[T, int]]]': lambda o: {'k': [[o, 1]]}, 'pydantic.Json[T]': json.dumps,
+    'dict[pydantic.Json[T], int]': lambda o: {json.dumps(o): 1}}
+
+
+def held(T, more=HELD_IN):
+    "Annotations around `T`, and what is sent for them; a dict cannot be in a set, or be a key"
+    ways = {**HELD_IN, **more}
+    if T in (dict, InTypedDict): ways = {k: v for k, v in ways.items() if 'set' not in k and '[pydantic.Json' not in k}
+    if T is InTuple and more is HELD_IN: ways = {k: lambda o, f=f: f([EVIL]) for k, f in ways.items() if k[0] != 'T'}  # msgspec's
+    return [(eval(k, globals(), {'T': T}), f(KINDS[T])) for k, f in ways.items()]
+
+
+def dicts_in(value):
+    "Whatever is held by it in any way, if it is a dict that the client made"
+    left, met = [value], {}
+    while left:
+        o = left.pop()
+        if id(o) in met or inspect.isclass(o) or inspect.isroutine(o) or inspect.ismodule(o): continue
+        met[id(o)] = o
+        left += list(o) if hasattr(o, '__next__') else gc.get_referents(o)
+        left += [getattr(o, name) for name in getattr(o, '__struct_fields__', ())]
+    return [o for o in met.values() if isinstance(o, dict) and 'onfocus' in o]
+
+
+def check_kinds(annotation, sent):
+    app, got = FastHTML(secret_key='k' * 32), []
+    def x(o): got.append(o)
+    x.__annotations__['o'] = annotation
+    app.post('/x')(x)
+    response = Client(app).post('/x', json=sent)
+    assert response.status_code == 200, response.text
+    found = dicts_in(got)
+    assert found and all(type(o) is not dict for o in found), (annotation, found)
+    return found
+
+
+@pytest.mark.parametrize('kind', [k for k in KINDS if k not in (InStruct, InAttrs, InFrozenAttrs)], ids=lambda kind: kind.__name__)
+def test_pydantic_leaves_no_plain_dict_whatever_holds_it(kind):
+    ways = held(kind, HELD_BY_PYDANTIC)
+    fields, sent = {f'f{i}': ann for i, (ann, _) in enumerate(ways)}, {f'f{i}': v for i, (_, v) in enumerate(ways)}
+    noted = [(k, Annotated[ann, pydantic.Field(title='x')]) for k, ann in fields.items() if 'Secret' not in str(ann)]
+    made = [pydantic.create_model('All', **{k: (ann, ...) for k, ann in fields.items()}), make_dataclass('All', noted),
+            pydantic.dataclasses.dataclass(slots=True)(type('All', (), {'__annotations__': fields}))]
+    for cls in made: assert len(check_kinds(cls, sent)) >= len(ways) - 1
+
+
+@pytest.mark.parametrize('kind', OWN_OF_MSGSPEC, ids=lambda kind: kind.__name__)
+def test_msgspec_leaves_no_plain_dict_whatever_holds_it(kind):
+    ways = held(kind)
+    cls = msgspec.defstruct('All', [(f'f{i}', Annotated[ann, msgspec.Meta(title='x')]) for i, (ann, _) in enumerate(ways)])
+    assert len(check_kinds(cls, {f'f{i}': v for i, (_, v) in enumerate(ways)})) >= len(ways)
+
+
+@pytest.mark.parametrize('kind', [*MAPPINGS, type('Own', (UserDict,), {})], ids=lambda kind: kind.__name__)
+def test_a_container_of_any_class_holds_no_plain_dict(kind):
+    check_kinds(kind, EVIL)
+
+
+def test_what_was_there_before_stays_what_it_is():
+    class Kept:
+        def __init__(self): self.d = dict(EVIL)
+    kept = Kept()
+    class Note(pydantic.BaseModel, arbitrary_types_allowed=True):
+        kept: Kept | None = None
+        title: dict
+        _same: Any = None
+        @pydantic.model_validator(mode='before')
+        def add(cls, data): return {**data, 'kept': kept}
+        def model_post_init(self, context):
+            self.title['again'] = self.title
+            self._same = self.title
+    app, got = FastHTML(secret_key='k' * 32), []
+    @app.post('/x')
+    def x(note: Note): got.append(note)
+    Client(app).post('/x', json={'title': EVIL})
+    note, = got
+    assert note.kept is kept and type(kept.d) is dict
+    assert type(note.title) is ClientDict and note.title['again'] is note.title is note._same
 
 
 def test_objects_that_hold_each_other_are_taken_as_they_are():
