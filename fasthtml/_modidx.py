@@ -1902,7 +1902,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                               'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests._urlencoded': ( 'api/http/requests.html#_urlencoded',
                                                                                 'fasthtml/http/requests.py'),
-                                        'fasthtml.http.requests._whole': ('api/http/requests.html#_whole', 'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.aside': ('api/http/requests.html#aside', 'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests.check_query': ( 'api/http/requests.html#check_query',
                                                                                 'fasthtml/http/requests.py'),

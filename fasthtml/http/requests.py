@@ -419,17 +419,16 @@ class BadJson(ValueError):
 
 def _no_constant(name: str): raise ValueError(name)
 
-def _whole(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS: raise BadJson(Text('json_digits', limit=_MAX_DIGITS))
-    return int(digits)
+_many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
+_long_number = re.compile(f'-?(?:[0-9]{{0,{_MAX_DIGITS}}}[.eE][+-]?){{0,2}}{_many_digits.pattern}')
 
 class _Careful(json.JSONDecoder):
     "A decoder in Python, for one text: it counts values and levels, and other threads run meanwhile"
     def __init__(self):
-        super().__init__(object_hook=ClientDict, parse_constant=_no_constant, parse_int=_whole)
+        super().__init__(object_hook=ClientDict, parse_constant=_no_constant)
         self.values = self.depth = 0
         self.parse_string, self.parse_array, self.parse_object = self.one_string, self.one_array, self.one_object
-        self.scan_once = json.scanner.py_make_scanner(self)
+        self.scan_once = self.counting(json.scanner.py_make_scanner(self))
 
     def one_string(self, *args: Any) -> tuple[str, int]:
         "A string, without lone surrogates"
@@ -461,12 +460,12 @@ class _Careful(json.JSONDecoder):
             self.values += 1
             if not self.values & 255 and len(text) > IN_LOOP: time.sleep(0.0001)   # in a thread of its own
             if self.values > _MAX_VALUES: raise BadJson(Text('json_values', limit=_MAX_VALUES))
+            if _long_number.match(text, at): raise BadJson(Text('json_digits', limit=_MAX_DIGITS))
             return scan(text, at)
         return one
 
 # %% ../../nbs/api/http/10_requests.ipynb #94ff9907
 _scan = json.JSONDecoder(object_hook=ClientDict, parse_constant=_no_constant).scan_once  # `json.loads` would make a decoder each time
-_many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
 
 def _loads(text: str) -> Any:
     "`json.loads`, quicker, or with care"
