@@ -9,12 +9,14 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
-from support import DEADLINE, ROOT
+from support import DEADLINE, ROOT, wait_until
 
 PARENT = '''
 import gc, importlib, json, multiprocessing.process, os, runpy, sys
@@ -22,17 +24,32 @@ for name in sys.argv[1:]: importlib.import_module(name)
 gc.collect()
 gc.freeze()
 for line in sys.stdin:
-    words, folder, env, streams = json.loads(line)
+    words, folder, env, streams, beside = json.loads(line)
+    if beside and os.fork():   # a process in between waits for it
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]: pass
+        except ChildProcessError: pass
+        continue
     if child := os.fork():
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        if not beside: print(child, flush=True)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if not beside: print(code, flush=True)
+        else:
+            open(beside, 'a').write(f'{code}\\n')
+            os._exit(0)
         continue
     for number, file in enumerate(streams): os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
     sys.stdin = open(0)
+    if beside:
+        os.setsid()
+        open(beside, 'a').write(f'{os.getpid()}\\n')
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
+    if 'PYTHONUNBUFFERED' in env:
+        for stream in sys.stdout, sys.stderr: stream.reconfigure(write_through=True)
     sys.argv, sys.path[0] = words[words[0] == '-m':], folder
+    sys.path[1:1] = [name for name in env.get('PYTHONPATH', '').split(os.pathsep) if name and name not in sys.path]
     multiprocessing.process.ORIGINAL_DIR = folder
     if words[0] == '-m': runpy.run_module(words[1], run_name='__main__', alter_sys=True)
     elif words[0] == '-c':
@@ -41,9 +58,36 @@ for line in sys.stdin:
     else: runpy.run_path(os.path.abspath(words[0]), run_name='__main__')
     break
 '''
+SERVERS = ['granian.cli', 'h11', 'httptools', 'hypercorn.asyncio.run', 'hypercorn.run', 'redis', 'uvicorn.main', 'uvicorn.supervisors',
+           'uvicorn.loops.auto', 'uvicorn.protocols.http.auto', 'uvicorn.protocols.websockets.auto', 'uvloop', 'wsproto', 'fasthtml.common']
 # What a kernel imports when it begins
 KERNEL = ['IPython.core.completerlib', 'IPython.core.debugger', 'IPython.core.oinspect', 'IPython.extensions.storemagic',
           'ipykernel.debugger', 'ipykernel.kernelapp', 'psutil', 'tornado.platform.asyncio']
+
+
+class Program:
+    "A program that runs, with what tests need of `subprocess.Popen`"
+
+    def __init__(self, status: Path, stdout: TextIO):
+        self.status, self.stdout = status, stdout
+        self.pid = int(wait_until(self._said, what='the program to begin')[0])
+        self.returncode: int | None = None
+
+    def _said(self) -> list[str]:
+        "Its number, and its exit code when it has ended"
+        return [line for line in self.status.read_text().splitlines(True) if line[-1] == '\n'] if self.status.exists() else []
+
+    def poll(self) -> int | None:
+        if self.returncode is None and len(said := self._said()) > 1: self.returncode = int(said[1])
+        return self.returncode
+
+    def wait(self, timeout: float = DEADLINE) -> int:
+        try: wait_until(lambda: self.poll() is not None, timeout)
+        except AssertionError: raise subprocess.TimeoutExpired(['program'], timeout) from None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None: os.kill(self.pid, number)
 
 
 class Forks:
@@ -55,18 +99,33 @@ class Forks:
         path = os.pathsep.join(filter(None, [env.pop('PYTHONPATH', ''), str(ROOT), os.environ.get('PYTHONPATH')]))
         self.env = os.environ | {'PYTHONPATH': path, 'PYDEVD_DISABLE_FILE_VALIDATION': '1'} | env   # else the debugger of a kernel warns
 
-    def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str]) -> int:
-        "Begin a program, and return its process; `streams` are the files that it has for its input, output and errors"
+    def start(self, words: list[str], folder: Path, env: dict[str, str], streams: Iterable[str], beside: str = '') -> int:
+        """Begin a program, and return its process; `streams` are the files that it has for its input, output and errors.
+
+        One that runs beside others writes its process, and at its end its exit code, to a file.
+        """
         if self.parent is None:
             self.parent = subprocess.Popen([sys.executable, '-c', PARENT, *self.modules], env=self.env, text=True, start_new_session=True,
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.parent.stdin.write(json.dumps([words, str(folder), self.env | env, [*streams]]) + '\n')
+        self.parent.stdin.write(json.dumps([words, str(folder), self.env | env, [*streams], beside]) + '\n')
         self.parent.stdin.flush()
-        return int(self.parent.stdout.readline())
+        return 0 if beside else int(self.parent.stdout.readline())
 
     def end(self) -> int:
         "Wait for the end of the program; its exit code"
         return int(self.parent.stdout.readline())
+
+    @contextmanager
+    def beside(self, words: list[str], folder: Path, env: dict[str, str]) -> Iterator['Program']:
+        "A program that runs beside this one and others, in a session of its own; killed at the end, with all of its session"
+        with TemporaryDirectory() as own:
+            os.mkfifo(f'{own}/out')
+            reader = os.open(f'{own}/out', os.O_RDONLY | os.O_NONBLOCK)
+            with open(reader, encoding='utf-8') as out:
+                self.start(words, folder, env, [os.devnull, f'{own}/out', f'{own}/out'], f'{own}/status')
+                program = Program(Path(own)/'status', out)   # it has opened its streams
+                os.set_blocking(reader, True)
+                yield program
 
     def run(self, words: list[str], folder: Path, stdin: str = '', **env: str) -> subprocess.CompletedProcess:
         "A whole program, as `subprocess.run` has it"

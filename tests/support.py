@@ -3,6 +3,7 @@
 Nothing here sleeps for a guessed time: `wait_until` asks again until a deadline, and reports what it waited for.
 """
 import asyncio
+import atexit
 import http.client
 import json
 import os
@@ -207,20 +208,35 @@ def serve_process(
     (folder/'app.py').write_text(source, encoding='utf-8')
     command = command or [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', '0']
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-    environment = os.environ | {'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1'} | (env or {})
-    popen = subprocess.Popen(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, start_new_session=True)
-    process = Process(popen)
-    try:
-        process.port = int(process.wait_line(r'https?://127\.0\.0\.1:(\d+)').group(1))
-        yield process
-    finally:
+    with started(command, folder, {'PYTHONPATH': path, 'PYTHONUNBUFFERED': '1'} | (env or {})) as popen:
+        process = Process(popen)
         try:
-            os.killpg(popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()   # with its reader, which fails in a pipe that is closed earlier
-        popen.stdout.close()
+            process.port = int(process.wait_line(r'https?://127\.0\.0\.1:(\d+)').group(1))
+            yield process
+        finally:
+            try: os.killpg(popen.pid, signal.SIGKILL)
+            except ProcessLookupError: pass
+            process.wait()   # with its reader, which fails in a pipe that is closed earlier
+
+
+@contextmanager
+def started(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[Any]:
+    "A program in a session of its own, as `subprocess.Popen` has it. A module is run by a fork of a process that has done the imports"
+    if command[:2] == [sys.executable, '-m']:
+        with server_forks().beside(command[1:], folder, env) as program: yield program
+        return
+    popen = subprocess.Popen(command, cwd=folder, env=os.environ | env, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, start_new_session=True)
+    with popen.stdout: yield popen
+
+
+@cache
+def server_forks():
+    "Where servers are forked from, one for each process of tests"
+    from fork_kit import SERVERS, Forks
+    forks = Forks(*SERVERS)
+    atexit.register(forks.close)
+    return forks
 
 
 # Clients
