@@ -3981,6 +3981,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._Turns._hand_on': ( 'api/realtime/servers.html#_turns._hand_on',
                                                                                           'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers._Turns._pause': ( 'api/realtime/servers.html#_turns._pause',
+                                                                                        'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._Turns._turn': ( 'api/realtime/servers.html#_turns._turn',
                                                                                        'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._Turns.connection_lost': ( 'api/realtime/servers.html#_turns.connection_lost',

@@ -305,31 +305,33 @@ def _next_portion(
 
 class _Turns(asyncio.Protocol):
     "Hands on to uvicorn's protocol what a client sent, in portions"
-    __slots__ = ('flow', 'protocol', 'rest', 'size', 'transport')
+    __slots__ = ('paused', 'protocol', 'rest', 'size', 'transport')
     def __init__(self, protocol: Any, transport: Any):
-        self.protocol, self.transport, self.flow = protocol, transport, getattr(protocol, 'flow', protocol)
-        self.rest, self.size = b'', 2048
-        self.flow.read_paused, protocol.data_received
+        self.protocol, self.transport = protocol, transport
+        self.rest, self.size, self.paused = b'', 2048, False
+        transport.is_reading, protocol.data_received
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
         if not self.rest and len(data) <= self.size: return self.protocol.data_received(data)
         self.rest += data
-        if len(self.rest) > len(data): self.transport.pause_reading()   # the protocol has let it go on
+        if len(self.rest) > len(data): self._pause()   # the protocol has let it go on
         else: self._turn()
 
     def _turn(self) -> None:
-        "One portion; reading stops until the last one"
-        if not self.rest: return
+        "One portion. Reading stops until the next one, and goes on before it: the protocol may stop it itself"
+        if not self.rest or self.transport.is_closing(): return
+        if self.paused: self.transport.resume_reading()
+        self.paused = False
         self._hand_on()
-        if self.transport.is_closing(): self.rest = b''
-        elif self.transport.get_protocol() is not self:   # now it is a socket
-            self.rest = b''
-            self.transport.resume_reading()
-        elif self.rest:
-            self.transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._turn)
-        elif not self.flow.read_paused: self.transport.resume_reading()
+        if self.transport.get_protocol() is not self: self.rest = b''   # now it is a socket
+        if not self.rest or self.transport.is_closing(): return
+        if self.transport.is_reading(): self._pause()
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _pause(self) -> None:
+        self.paused = True
+        self.transport.pause_reading()
 
     def _hand_on(self) -> None:
         portion, self.rest = self.rest[:self.size], self.rest[self.size:]

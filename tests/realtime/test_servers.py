@@ -321,35 +321,44 @@ class Transport:
     "As much of a transport as `_Turns` needs"
     reading = True
     def is_closing(self): return False
+    def is_reading(self): return self.reading
     def set_protocol(self, protocol): self.protocol = protocol
     def get_protocol(self): return self.protocol
     def pause_reading(self): self.reading = False
     def resume_reading(self): self.reading = True
 
 
-@given(st.lists(st.one_of(st.binary(min_size=1, max_size=20), st.sampled_from(['turn', 'pause', 'resume'])), max_size=40), st.booleans())
+@given(st.lists(st.one_of(st.lists(st.integers(0, 3), min_size=1, max_size=20).map(bytes), st.sampled_from(['turn', 'go on'])), max_size=40),
+       st.booleans())
 def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends):
-    "`pause` and `resume`: the protocol of uvicorn stops reading, and goes on"
+    "The protocol stops reading when it gets a zero; 'go on': it goes on"
     async def run():
-        protocol, seen = types.SimpleNamespace(read_paused=False, eof_received=lambda: seen.append('end')), []
-        protocol.data_received = seen.append
-        turns = servers._Turns(protocol, Transport())
+        transport, seen, stopped = Transport(), [], [False]
+        def data_received(data):
+            seen.append(data)
+            if 0 in data and not stopped[0]:   # it believes that reading has stopped until it goes on, as uvicorn does
+                stopped[0] = True
+                transport.pause_reading()
+        protocol = types.SimpleNamespace(data_received=data_received, eof_received=lambda: seen.append('end'))
+        turns, sent = servers._Turns(protocol, transport), b''
         turns.size = 3
         for step in steps:
             before = len(seen)
             if step == 'turn': await asyncio.sleep(0)
-            elif step in ('pause', 'resume'):
-                protocol.read_paused = step == 'pause'
-                turns.transport.reading = not protocol.read_paused
-            else: turns.data_received(step)
+            elif step == 'go on':
+                if stopped[0]: transport.resume_reading()
+                stopped[0] = False
+            elif transport.reading:   # else nothing comes
+                turns.data_received(step)
+                sent += step
             assert len(seen) - before <= 1
-            assert not (turns.rest and step not in ('pause', 'resume') and turns.transport.reading), 'reads on while some is left'
+            assert not (transport.reading and (stopped[0] or turns.rest and step != 'go on')), 'nothing more may come'
         if ends: turns.eof_received()
         for _ in range(300): await asyncio.sleep(0)
-        assert b''.join(part for part in seen if part != 'end') == b''.join(step for step in steps if isinstance(step, bytes))
-        assert ('end' in seen) == ends and seen.index('end') == len(seen) - 1 if ends else True
-        if seen: assert max(map(len, seen)) <= 3
-        if not ends: assert turns.transport.reading != protocol.read_paused
+        assert b''.join(part for part in seen if part != 'end') == sent
+        assert not ends or seen.index('end') == len(seen) - 1
+        assert all(len(part) <= 3 for part in seen)
+        if not ends: assert transport.reading == (not stopped[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(servers, '_next_portion', lambda size, seconds: size)
         asyncio.run(run())
@@ -358,7 +367,7 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
 def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on():
     async def run():
         seen = []
-        protocol = types.SimpleNamespace(read_paused=False, data_received=lambda data: seen.append(len(data)), connection_lost=print)
+        protocol = types.SimpleNamespace(data_received=lambda data: seen.append(len(data)), connection_lost=print)
         turns = servers._Turns(protocol, Transport())
         turns.data_received(bytes(10_000))
         turns.connection_lost(None)
@@ -374,7 +383,7 @@ def test_a_protocol_that_fails_ends_its_connection():
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context['exception']))
         def data_received(data):
             if not data[0]: raise ValueError('no zeros')
-        turns = servers._Turns(types.SimpleNamespace(read_paused=False, data_received=data_received), transport)
+        turns = servers._Turns(types.SimpleNamespace(data_received=data_received), transport)
         turns.data_received(b'1' * 2048 + bytes(10_000))
         for _ in range(5): await asyncio.sleep(0)
         assert [str(e) for e in failed] == ['no zeros'] and aborted == [True] and not turns.rest
