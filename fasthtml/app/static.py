@@ -14,10 +14,9 @@ import logging
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
@@ -61,76 +60,80 @@ def safe_file(
     return found if found and found.is_file() else None
 
 # %% ../../nbs/api/app/31_static.ipynb #8d867762
-_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods'.split()) | {''}
-_never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 db-wal db-shm db-journal sqlite-wal sqlite-shm
-    sqlite-journal sqlite3-wal sqlite3-shm sqlite3-journal s3db sl3 wal rdb aof dump env pem key p12 pfx jks keystore kdbx htpasswd
-    htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml lock pkl pickle php rb go
-    rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako jinja j2 sqlitedb sdb mdf ldf
-    frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2
-    keytab pk8 pkcs8 pkcs12 agekey pgpass kubeconfig cnf pyw pyz inc phps dmp bson hprof tfplan copy""".split())
+_data = frozenset('txt json jsonl yaml yml xml csv tsv xls xlsx ods doc docx odt rtf'.split()) | {''}
+_never = frozenset("""py pyc pyo pyi pyx pyd ipynb sql db sqlite sqlite3 db3 s3db sl3 wal rdb aof dump env pem key p12 pfx jks
+    keystore kdbx htpasswd htaccess sesskey log bak old orig backup save dist rej swp swo tmp sh bash zsh ps1 bat cmd ini cfg conf toml
+    lock pkl pickle php rb go rs php3 php4 php5 php7 php8 phtml phar mdb accdb duckdb ppk p8 ovpn kdb java c h tf tfvars tfstate mako
+    jinja j2 sqlitedb sdb mdf ldf frm ibd fdb lmdb ldb config asp aspx jsp cgi pl lua cs jar war class bak1 bak2 keytab pk8 pkcs8 pkcs12
+    agekey pgpass kubeconfig jwk cnf pyw pyz inc phps dmp bson hprof tfplan copy""".split())
 _shown_as_text = frozenset('py pyi ipynb sh bash php rb go rs java c h tf lua cs pl mako jinja j2'.split())   # `main.py.txt`
 _packed = re.compile(r'(?:\.(?:gz|tar|tgz|zip|xz|bz2|zst|br|lz4|7z|rar|enc|gpg|\d+))+$', re.I)  # what it was before counts
 _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'
 
 # %% ../../nbs/api/app/31_static.ipynb #50c4147d
-_places: Mapping[str, str] = MappingProxyType({
-    'name': '{}',                                   # All of it
-    'word': r'(?:.*[^a-z])?(?:{})(?:[^a-z].*)?',    # A word in the name of a data file
-    'first': r'(?:{})(?:[^a-z].*)?',                # The first word of it
-    'last': r'.*[^a-z](?:{})\.[a-z]+',              # The last one, directly before the ending
-    'top': r'(?:{})\.[a-z]+'})                      # Its only word, and it lies in no folder
+_WORD = re.compile(r'[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+')
+
+def _words(file: str) -> str:
+    "The words of a name without its ending, with `-` between: `my_ApiKey2.txt` gives `my-api-key`"
+    return '-'.join(_WORD.findall(file.rpartition('.')[0] or file)).lower()
 
 class _SecretNames(NamedTuple):
     "Files that no visitor may have"
     what: str       # Is in them
-    place: str      # In the name, or of the file
-    pattern: str    # Of that part of the name
+    place: str      # `name`: the whole of any name; `words`: some words of a data file; `top`: all its words, and it lies in no folder
+    pattern: str    # Of that
     examples: str   # One for each alternative of the pattern
 
 _secret_names = (
-    _SecretNames('logins of programs', 'name',
-                 r'client[-_ ]?secrets?.*|credentials?.*|secrets?\..*|service[-_ ]?account.*|.*firebase-adminsdk.*|token\.json',
-                 'client_secret_1.html credentials.html secrets.md service-account.pdf my-firebase-adminsdk-1.json deep/token.json'),
     _SecretNames('keys', 'name', r'id_(?:rsa|dsa|ecdsa|ed25519).*|authorized_keys\d*|sesskey|(?:secring|private)\.(?:asc|gpg|pgp)',
                  'id_rsa.pub authorized_keys2 sesskey private.asc'),
-    _SecretNames('passwords', 'name',
-                 r'passwords?\.(?:txt|csv|json|xlsx?)|passwd|g?shadow|_?netrc(?:\..*)?|pgpass.*|cookies\.txt|tomcat-users\.xml',
-                 '.well-known/passwords.csv .well-known/passwd gshadow _netrc.html pgpass.html cookies.txt tomcat-users.xml'),
-    _SecretNames('settings', 'name',
-                 r'env(?:\.local)?|.*kubeconfig.*|(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml|properties)|'
-                 r'database\.ya?ml|(?:docker[-_]?(?:cfg|config)|(?:pypi|npm)rc).*',
-                 '.well-known/env env.local my-kubeconfig.html shop.config.yml application.properties database.yml docker-config.json '
-                 'npmrc.txt'),
+    _SecretNames('logins, passwords and settings', 'name',
+                 r'(?:secrets?|credentials?)\..*|g?shadow|cookies\.txt|tomcat-users\.xml|env\.local|.*kubeconfig.*|database\.ya?ml|'
+                 r'(?:docker[-_]?(?:cfg|config)|(?:pypi|npm)rc).*|'
+                 r'(?:.*[^a-z])?(?:config|configuration|settings|application)\.(?:ya?ml|xml|properties)',
+                 'secrets.md credentials.html gshadow cookies.txt tomcat-users.xml env.local my-kubeconfig.html database.yml '
+                 'docker-config.json npmrc.txt shop.config.yml application.properties'),
     _SecretNames('how a program is made', 'name',
                  r'dockerfile.*|makefile|docker-compose.*|compose\.ya?ml|package(?:-lock)?\.json|composer\.json|requirements.*\.txt',
                  'Dockerfile.html Makefile docker-compose.md compose.yml package-lock.json composer.json requirements-dev.txt'),
     _SecretNames('backups', 'name', r'(?:.*[^a-z])?backups?(?:[^a-z.][^.]*)?(?:\.tar)?\.(?:zip|tar|tgz|gz|bz2|xz|zst|7z|rar)',
                  'site-backup-2.tar.gz'),
-    _SecretNames('what was typed, and copies of an editor', 'name',
-                 r'(?:(?:ba|z|k)?sh|python|node_repl|mysql|psql|sqlite|rediscli)_history.*|.*~',
-                 'bash_history.html psql_history.txt site.css~'),
-    _SecretNames('secrets', 'first', r'.*secrets?', 'mysecret.json'),
-    _SecretNames('passwords', 'word', r'[a-z]*passwords?(?:list)?|(?:ht)?passwd|pwds?|logins|htaccess|passphrases?|cred(?:ential)?s?|vault',
-                 'mypasswords.xml passwordlist.txt htpasswd.txt pwd.txt logins.csv my-htaccess.txt passphrase.csv my_credentials.yaml '
-                 'creds.json vault.yml'),
-    _SecretNames('keys', 'word',
-                 r'(?:aws|gcp|azure)(?:[^a-z]?keys?)?|keystore|token[^a-z]?cache|connection[^a-z]?strings?|(?:api|secret|priv|private|access|refresh|'
-                 r'signing|encryption|master|root|recovery|host|rsa|ssh)[^a-z]?(?:key|token)s?',
-                 'my-gcp.json keystore.json msal_token_cache.json connectionStrings.json API-Keys.TXT accessTokens.json ssh_host_rsa_key'),
-    _SecretNames('keys; several are more often of a design or of a language', 'last', r'(?<!public.)key|token',
-                 'stripe_key.txt github-token.json'),
-    _SecretNames('settings', 'word', 'env', 'prod-env.txt'),
-    _SecretNames('settings', 'first', r'jwt|(?:local|app|prod|dev)[^a-z]?settings|settings[^a-z](?:local|prod|dev)',
-                 'jwt.json appsettings.json settings.local.json'),
-    _SecretNames('keys and settings; in a folder they may be of a design or of a language', 'top',
-                 r'keys?|tokens?|settings|private', 'key.txt tokens.json settings.json private.txt'),
+    _SecretNames('what was typed, copies of an editor, and logs', 'name',
+                 r'(?:(?:ba|z|k)?sh|python|node_repl|mysql|psql|sqlite|rediscli)_history.*|.*~|(?:access|error)_log',
+                 'bash_history.html psql_history.txt site.css~ error_log'),
+    _SecretNames('secrets', 'words',
+                 r'\w*(?:password|passwd|passphrase|passcode|credential)\w*|\w*secrets?|\w*creds|cred|pwds?|user-?pass|'
+                 r'logins|vault|ht(?:access|digest)|netrc|pgpass|(?:backup|recovery)-codes?',
+                 'MyPasswords.xml htpasswd passphrase.csv passcodes.json my2Credentials.yaml mysecret.json mycreds.docx cred.txt pwd.txt '
+                 'userpass.txt logins.csv vault.yml my-htaccess.txt _netrc pgpass.txt backup_codes.txt'),
+    _SecretNames('keys', 'words',
+                 r'aws|gcp|azure|jwt|jwk|service-?account|firebase-adminsdk|connection-?strings?|token-?cache|\w+token|token$|'
+                 r'key-?(?:store|file|pair)|(?<!public-)(?<=-)key$|'
+                 r'(?:api|secret|priv|private|access|refresh|signing|encryption|master|root|recovery|host|rsa|ssh)-?(?:key|token)s?',
+                 'my-gcp.json jwt.json my.jwk.txt service-account.json my-firebase-adminsdk-1.json connectionStrings.json '
+                 'msal_token_cache.json hftoken.txt deep/token.json keystore.json stripe_key API-Keys.TXT'),
+    _SecretNames('settings', 'words', r'env|(?:local|app|prod|dev)-?settings|settings-(?:local|prod|dev)',
+                 'prod-env.txt appsettings.json settings.local.json'),
+    _SecretNames('what may be of a design or of a language in a folder', 'top', r'keys?|tokens?|settings|private',
+                 'key.txt tokens.json settings.json private.txt'),
 )
 
 @cache
 def _secret(place: str) -> re.Pattern:
     "The names of all rows for a place"
-    return re.compile('|'.join(_places[place].format(row.pattern) for row in _secret_names if row.place == place), re.I)
+    names = '|'.join(row.pattern for row in _secret_names if row.place == place)
+    return re.compile(rf'\b(?:{names})\b' if place == 'words' else names, re.I)
+
+_registered = re.compile(r'\.well-known/(?:(?:acme-challenge|pki-validation|openpgpkey)/.*|'
+                         r'change-password|private-token-issuer-directory|jwt-(?:vc-)?issuer)')     # as IANA has them
+
+def _is_secret(name: str, file: str, inner: str) -> bool:
+    "Does the name of a file say that it holds secrets?"
+    if len(file) > 255 or _secret('name').fullmatch(file): return True   # no file system has longer names
+    if inner not in _data or _registered.fullmatch(name): return False
+    words = _words(_packed.sub('', file))
+    return bool(_secret('words').search(words) or '/' not in name and _secret('top').fullmatch(words))
 
 # %% ../../nbs/api/app/31_static.ipynb #f269755a
 def is_project(
@@ -149,14 +152,10 @@ def is_for_web(
     "May any visitor have this file?"
     first, file = name.partition('/')[0], name.rpartition('/')[2]
     ext, inner = (name.rpartition('.')[2].lower() if '.' in name else '' for name in (file, _packed.sub('', file)))
-    if len(file) > 255 or _secret('name').fullmatch(file): return False   # no file system has longer names
-    if inner in _data:
-        plain = _packed.sub('', file)
-        if first != '.well-known' and any(_secret(place).fullmatch(plain) for place in ('word', 'first', 'last')): return False
-        if '/' not in name and _secret('top').fullmatch(plain): return False
+    if _is_secret(name, file, inner): return False
     meant = {o for o in named.lower().split('.') if o and file.lower().endswith(named.lower())}
     never = _never - meant
-    if ext in never or inner in never: return False
+    if any(o.partition('-')[0] in never for o in (ext, inner)): return False      # `app.db-wal`
     if inner == 'txt' and file.count('.') > 1 and file.lower().split('.')[-2] in never - _shown_as_text: return False
     return not project or bool(meant) or first == '.well-known' or bool(_loaded.fullmatch(ext))
 

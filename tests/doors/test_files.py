@@ -13,7 +13,8 @@ from fasthtml.app.fastapp import fast_app
 from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, StaticRoutes, file_version, is_for_web
 from fasthtml.http.handlers import Beforeware
 
-ALWAYS = 'site.css app.js logo.PNG deep/font.woff2 .well-known/security.txt .well-known/assetlinks.json .well-known/acme/token'.split()
+ALWAYS = '''site.css app.js logo.PNG deep/font.woff2 .well-known/security.txt .well-known/assetlinks.json
+    .well-known/acme-challenge/a_env-key .well-known/change-password .well-known/jwt-issuer'''.split()
 DOCUMENTS = 'page.html data.json read.txt export.csv all.zip feed.xml notes.md conf.yml paper.pdf'.split()
 OTHERS = 'LICENSE model.glb'.split()
 NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.sql .env prod.env server.key cert.pem app.log site.css.bak
@@ -33,7 +34,12 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     creds.json creds.txt logins.csv pwd.txt my.pgpass tomcat-users.xml apitoken.txt accesstoken.txt accessTokens.json refreshtoken.txt
     msal_token_cache.json admin.kubeconfig admin-kubeconfig.yaml pypirc dockercfg docker-config.json my.cnf application.properties
     connectionstrings.json settings.local.json env.local npmrc.txt python_history.txt mysql_history.txt psql_history.txt main.pyw main.pyz
-    x.inc info.phps dump.dmp users.bson users.db.copy backup.zip site-backup.zip backup.tgz backup.tar.gz heap.hprof x.tfplan'''.split()
+    x.inc info.phps dump.dmp users.bson users.db.copy backup.zip site-backup.zip backup.tgz backup.tar.gz heap.hprof x.tfplan
+    github_token hf_token anthropic_key deploy_key keyfile hftoken.txt mycreds.json passwords.docx passwords.odt passwords.rtf keypair.json
+    my.jwk private.jwk userpass.txt recovery-codes.txt backup_codes.txt htdigest x.sqlite-backup x.db-bak
+    error_log access_log deep/token.json
+    .well-known/private_key.txt .well-known/api-key.json .well-known/htpasswd.txt .well-known/aws_credentials.json
+    .well-known/jwt_secret.txt .well-known/vault.yml .well-known/my_passwords.txt'''.split()
 LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
     config.json settings.html key.png sitemap.xml main.py.txt locales/en/settings.json
     design/tokens.json translations/keys.json
@@ -41,7 +47,8 @@ LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html passw
     public_key.txt tokens.css design_tokens.json i18n-keys.json keynote.json hockey.txt
     turnkey.csv token-list.json database.xml
     keyboard.js passwords.html secret-garden.jpg backup.css press-kit.zip backup-guide.txt backups.html sacred.txt order_history.json
-    private-beaches.json host.json login.json access.json database.json root.xml'''.split()   # and are none
+    private-beaches.json host.json login.json access.json database.json root.xml
+    passwords.md passwords.pdf compass.json boarding-pass.csv keywords.txt'''.split()   # and are none
 
 
 MARKS = 'main.py', 'pyproject.toml', 'package.json', 'requirements.txt', 'uv.lock', '.sesskey'   # of a program
