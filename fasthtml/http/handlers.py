@@ -20,6 +20,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from types import GeneratorType
 from typing import Any
 
@@ -397,7 +398,7 @@ def gave_nothing(
     result: Any   # What it gave, and is no answer
 ) -> None:
     "TypeError for an object that counts as False and is no empty value of Python: it may be a refusal of another library"
-    if not isinstance(result, _of_python): raise TypeError(_no_answer(fn, f'a {type(result).__name__}'))
+    if isinstance(result, Enum) or not isinstance(result, _of_python): raise TypeError(_no_answer(fn, f'a {type(result).__name__}'))
 
 def _no_answer(fn: Callable, result: Any) -> str:
     return (f'The guard {getattr(fn, "__qualname__", fn)} gave {result}. None lets a request through; what refuses it is a response, as '

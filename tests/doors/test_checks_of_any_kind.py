@@ -18,7 +18,7 @@ from collections import UserDict, namedtuple
 from concurrent.futures import Future
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum, IntFlag
 from multiprocessing import Process
 from multiprocessing.pool import ApplyResult
 from pathlib import Path
@@ -351,10 +351,14 @@ class Refusal:
     def __bool__(self): return False
 class NoRows:
     def __len__(self): return 0
+class Right(IntFlag):
+    READ, WRITE = 1, 2
+class Level(IntEnum):
+    NONE = 0
 
 
 YES_OR_NO = {'True': lambda: True, 'False': lambda: False, 'a Response': lambda: said_by_requests(401), 'a Refusal': Refusal,
-             'a NoRows': NoRows}
+             'a NoRows': NoRows, 'a Right': lambda: Right.READ & Right.WRITE, 'a Level': lambda: Level.NONE}
 
 
 @pytest.mark.parametrize('guarded', GUARDS)
