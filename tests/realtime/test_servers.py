@@ -328,8 +328,10 @@ class Transport:
     def resume_reading(self): self.reading = True
 
 
-@given(st.lists(st.one_of(st.lists(st.integers(0, 3), min_size=1, max_size=20).map(bytes), st.sampled_from(['turn', 'go on'])), max_size=40),
-       st.booleans())
+PARTS = st.lists(st.integers(0, 3), min_size=1, max_size=20).map(bytes)
+
+
+@given(st.lists(st.one_of(PARTS, st.sampled_from(['turn', 'go on'])), max_size=40), st.booleans())
 def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends):
     "The protocol stops reading when it gets a zero; 'go on': it goes on"
     async def run():
