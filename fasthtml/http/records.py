@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from enum import Enum
 from numbers import Number
@@ -112,8 +112,9 @@ class _Maker:
         if (base := _as_it_is(cls)) is not None:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
+        held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda v: v
         made = Text('valid', name=cls.__name__)
-        return Cast(lambda v: v if isinstance(v, cls) else as_sent(cls(given(v))), made, blank=issubclass(cls, str))
+        return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v))), made, blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"

@@ -11,6 +11,7 @@ import pickle
 from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
+from io import StringIO
 from types import MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
@@ -421,6 +422,14 @@ def test_msgspec_leaves_no_plain_dict_whatever_holds_it(kind):
 @pytest.mark.parametrize('kind', [*MAPPINGS, type('Own', (UserDict,), {})], ids=lambda kind: kind.__name__)
 def test_a_container_of_any_class_holds_no_plain_dict(kind):
     check_kinds(kind, EVIL)
+
+
+def test_what_reads_is_of_its_own_class():
+    app, got = FastHTML(secret_key='k' * 32), []
+    @app.post('/x')
+    def x(text: StringIO): got.append(text.read())
+    Client(app).post('/x', data={'text': 'a'})
+    assert got == ['a']
 
 
 def test_what_was_there_before_stays_what_it_is():
