@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .open_pages import LoopRegions, OpenPage, PageStream, PollPage, _person_of
+from .open_pages import LoopRegions, OpenPage, PageStream, PollPage, known_person
 from .region import Region, function_of, name_checked, scope_in_use
 from ..html.composed import Script
 from ..html.element import FT, links
@@ -352,7 +352,7 @@ async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send)
     hold = min(self.longest_hold, self.recheck or inf) if data.get('hold') is True else 0
     page = PollPage(*about, hold=hold, retry=data.get('retry')) if data.get('poll') else OpenPage(*about)
     if page.auth is not None: scope['auth'] = page.auth   # another key would enlarge the table of the scope
-    logins = {_person_of(one): one for said in verdicts.values() for one in said.logins}
+    logins = {known_person(one): one for said in verdicts.values() for one in said.logins}
     if logins: scope['fasthtml.logins'] = tuple(logins.values())
     await PageStream(page, self.heartbeat, wanted).hand_over(scope, receive, send)
 
@@ -375,13 +375,10 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
         page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
     found = await self.verdicts(scope, {*paths, *page.verdicts})
-    known = [v.auth for v in found.values() if v.auth is not None] or [None]
-    refused = person_of(known[0]) != page.person or any(found[path].refused for path in page.verdicts)
-    if refused or page.place.texts is not current_texts.get():   # or in another language by now
+    if page.is_other(found) or page.place.texts is not current_texts.get():   # or in another language by now
         page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
     page.verdicts |= found
-    page.is_now(known[0])
     await self.ask_region_guards(page)
     page.here.was_asked(page)   # an error of a guard is no answer
     if page.closed: return await Response('', 409)(scope, receive, send)   # it has gone while its guards were asked

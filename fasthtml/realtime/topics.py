@@ -349,8 +349,8 @@ class Viewer:
         self.renewed: dict[str, str] | None = None # Tokens to be sent with the next `checked`: key → token
         self.closed = False
 
-    def place_for(self, person: str) -> Hashable:
-        "What a drawing for a person (or '', for all alike) depends on"
+    def place_for(self, asked: Asked) -> Hashable:
+        "What the drawing of a region depends on"
         return self.place
 
     def watch(self, topic: Topic) -> None:
@@ -435,7 +435,7 @@ async def _one(self: Viewer, asked: Asked) -> None:
     person = await self.permit(self, asked)
     if self.closed: return
     if person is None: return self.deny(asked.key)
-    topic = self.all.get(asked.key, person, self.place_for(person))
+    topic = self.all.get(asked.key, person, self.place_for(asked))
     if topic.knows(asked): topic.subscribe(self, asked.has)
     else: await topic.admit(self, asked)
 
