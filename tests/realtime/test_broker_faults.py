@@ -27,7 +27,7 @@ from fasthtml.realtime.redis_log import _resolved
 from fasthtml.realtime.sqlite_log import SqliteLog
 from fasthtml.realtime.wire import RESYNC
 from law_kit import Proxy
-from support import until
+from support import DEADLINE, until
 
 KINDS = ['sqlite', 'redis']
 
@@ -53,8 +53,10 @@ async def channel():
 
     async def make(url, name='news', history=100, ready=True):
         brokers.append(broker := open_broker(url))
+        if ready:
+            broker.timeout = DEADLINE
+            assert await broker.ready()
         broker.timeout = 3
-        if ready: await broker.ready()
         return Hub(broker).channel(name, history=history)
     yield make
     for broker in brokers: await broker.close()
