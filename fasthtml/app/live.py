@@ -14,7 +14,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, cached_property
 from itertools import count, islice
@@ -52,6 +52,8 @@ from ..http.threads import answer_of, answered, decided
 from ..realtime.carried import most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
+from ..realtime.lifespan import mounted
+from ..realtime.open_broker import DefaultBroker
 from ..realtime.permission import Verdict, ask_again, ask_guards, of_this_place, outermost_app, page_address, read_address
 from ..realtime.regions import Signer, name_of, read_path
 from ..realtime.servers import running_loop
@@ -126,11 +128,6 @@ def opened(self: Regions, connection: Connection) -> None:
     for app in dict.fromkeys((self.app, *connection.scope.get('fasthtml.mounted', ()))): app.regions.here().watch(connection)
 
 @patch
-async def listen(self: Regions) -> None:
-    "The app starts: another process may forget a user whose first stream is just being opened here"
-    self.signals.join(self.here().reader)
-
-@patch
 async def close(self: Regions) -> None:
     "The app ends, in this loop"
     for f in self.closing: await f()
@@ -142,6 +139,21 @@ async def forget(self: Regions, person: str) -> None:
     self.here()   # also what opens first, and late
     if self.is_shared: await self.publish(dict(forget=person))
     else: self.everywhere(lambda here: here.forget(person))
+
+# %% ../../nbs/api/app/31_live.ipynb #5d0c7e1a
+@patch
+async def listen(self: Regions) -> None:
+    "The app starts: another process may forget a user whose first stream is just being opened here"
+    self.signals.join(self.here().reader)
+    for path in _alone(self.app):
+        log.warning('The app mounted at %r has no broker, though the app around it has: its `forget`, channels, regions and work reach '
+                    'this process only. Give it the same `broker=`, or set $FASTHTML_BROKER for all.', path)
+
+def _alone(app: Any, way: str = '') -> Iterator[str]:
+    "Where apps of ours that name no broker are mounted in an app"
+    for inner, _, path in mounted(app):
+        if isinstance(inner.site.hub.broker, DefaultBroker): yield way + path
+        yield from _alone(inner, way + path)
 
 # %% ../../nbs/api/app/31_live.ipynb #d89ddf33
 @patch

@@ -348,3 +348,17 @@ def test_a_page_whose_guard_fails_for_ever_is_ended(whose):
             assert found and set(found) == {500}
         if whose == 'page': assert visitor.request('POST', '/_live', dict(has=rows)).status == 500
         else: assert html_in(polled(visitor, old(rows))) == []
+
+
+@pytest.mark.parametrize('broker, said', [(None, ['/{area}', '/{area}/in']), ('memory', []), ('sqlite', [])])
+def test_the_log_says_which_mounted_apps_reach_one_process_only(broker, said, tmp_path, caplog):
+    "The app around them has a broker, so other processes have connections, too"
+    def at(name): return f'sqlite:{tmp_path}/{name}.db'
+    own = [at(f'of {n}') if broker == 'sqlite' else broker for n in range(2)]
+    middle = FastHTML(secret_key='k', broker=own[0])
+    middle.mount('/in', FastHTML(secret_key='k', broker=own[1]))
+    site = FastHTML(secret_key='k', broker=at('site'))
+    site.mount('/{area}', Starlette(routes=[Mount('/', middle)]))
+    with serve(site): pass
+    found = [record.args[0] for record in caplog.records if 'has no broker' in record.msg]
+    assert [path.replace('//', '/').rstrip('/') for path in found] == said
