@@ -47,7 +47,7 @@ for line in sys.stdin:
     os.environ.clear()
     os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
     if 'PYTHONUNBUFFERED' in env:
-        for stream in sys.stdout, sys.stderr: stream.reconfigure(write_through=True)
+        for stream in sys.stdout, sys.stderr: stream.reconfigure(line_buffering=True)
     sys.argv, sys.path[0] = words[words[0] == '-m':], folder
     sys.path[1:1] = [name for name in env.get('PYTHONPATH', '').split(os.pathsep) if name and name not in sys.path]
     multiprocessing.process.ORIGINAL_DIR = folder
