@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -363,7 +363,7 @@ class _HypercornTurns:
         connection.handle = self
 
     async def __call__(self, event: Any) -> None:
-        data = getattr(event, 'data', b'')
+        data = getattr(event, 'data', b'') if is_dataclass(event) else b''
         while len(data) > self.size:
             began, size = time.perf_counter(), self.size
             await self.handle(replace(event, data=data[:size]))

@@ -244,7 +244,7 @@ def mappings_in(value):
     return [o for v in value for o in mappings_in(v)]
 
 
-def posted(annotation, sent):
+def received(annotation, sent):
     "What a handler got as `o`"
     app, got = FastHTML(secret_key='k' * 32), []
     def x(o): got.append(o)
@@ -252,7 +252,12 @@ def posted(annotation, sent):
     app.post('/x')(x)
     response = Client(app).post('/x', json=sent)
     assert response.status_code == 200, response.text
-    return mappings_in(got[0])
+    return got[0]
+
+
+def posted(annotation, sent):
+    "The mappings in it"
+    return mappings_in(received(annotation, sent))
 
 
 def check_held(found):
@@ -391,13 +396,7 @@ def dicts_in(value):
 
 
 def check_kinds(annotation, sent):
-    app, got = FastHTML(secret_key='k' * 32), []
-    def x(o): got.append(o)
-    x.__annotations__['o'] = annotation
-    app.post('/x')(x)
-    response = Client(app).post('/x', json=sent)
-    assert response.status_code == 200, response.text
-    found = dicts_in(got)
+    found = dicts_in([received(annotation, sent)])
     assert found and all(type(o) is not dict for o in found), (annotation, found)
     return found
 
