@@ -64,7 +64,7 @@ def said_html(content: Any, nonce: str) -> str:
     "The HTML of an element that was said, the same for all pages; in a context of its own"
     holes = Holes()
     open_holes.set(holes)
-    with using_nonce(nonce): html = to_html(content)
+    with using_nonce(nonce): html = to_html(content, apart=True)
     if holes: raise TypeError(f'What work says is the same for all who see it, so it cannot contain a region: {next(iter(holes))}. '
                               'Put the region beside the work, into the page.')
     return html

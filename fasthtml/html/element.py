@@ -294,8 +294,8 @@ class _Readable:
         errors: str = 'strict', # As for `str.encode`
     ) -> bytes:                 # The HTML
         "The HTML as bytes: Starlette's responses ask for it, as in `HTMLResponse(P('x'))`"
-        return to_html(self).encode(charset, errors)
-    def __html__(self) -> str: return to_html(self)
+        return to_html(self, apart=True).encode(charset, errors)
+    def __html__(self) -> str: return to_html(self, apart=True)
     def _repr_html_(self) -> str: return to_html(self)
     def _repr_markdown_(self) -> str: return f'```html\n{to_html(self)}\n```'
     def __repr__(self) -> str: return to_html(self)
@@ -385,7 +385,7 @@ class FT(_Changeable):
 
     def __getattr__(self, k: str) -> Any:
         if k[:2] != '__' and not k.startswith(('_repr_', '_ipython_')): return self.get(k)
-        if k == '__ft__': return lambda: Safe(to_html(self))    # asked for by the renderer of fastcore.xml alone
+        if k == '__ft__': return lambda: Safe(to_html(self, apart=True))    # asked for by the renderer of fastcore.xml alone
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {k!r}")
 
     def __setattr__(self, k: str, v: Any) -> None:
@@ -588,7 +588,10 @@ def _look_for_end(above: Any, pieces: int) -> int:
     return 2 * pieces
 
 # %% ../../nbs/api/html/01_element.ipynb #3a6e1569
-def to_html(*children: Node) -> str:
+def to_html(
+    *children: Node,     # Elements, or anything else that may be a child
+    apart: bool = False, # Will it be put into a page later, at a place that is not known?
+) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
     out: list[str] = []
     most = _deepest   # pieces, then `_look_for_end`
@@ -629,7 +632,7 @@ def to_html(*children: Node) -> str:
             if type(kids) is _Fused:
                 add(f'{s}>{_fused_html(kids)}{t.close}')
                 continue
-            if t.text is not esc: kids = content(t, kids, t.raw and _is_plain(t, end, above), s)
+            if t.text is not esc: kids = content(t, kids, _reading(t, end, above, apart) if t.raw else '', s)
             add(s + '>')
             above = it, end, above
             it, end = iter(kids), t.close
@@ -760,30 +763,59 @@ def _only_as_script(
     "`text`, so that it runs only where a parser has taken it for the text of a script"
     return f'/*<p>*/{text}' if ('&' in text or '<' in text) and not _is_data(start) else text
 
+# %% ../../nbs/api/html/01_element.ipynb #7c0f5b02
+_is_json = re.compile(r' type="[^"]*(?:json|importmap|speculationrules)', re.I).search
+_ends_holder = re.compile('<(?=/(?:textarea|title|xmp|iframe|noembed|noframes|noscript))', re.I)
+
+def _inert_anywhere(
+    t: _Tag,       # A script or style
+    text: str,     # What it holds
+    start: str,    # Its start tag
+    reading: str,  # 'HTML' or 'unknown'
+) -> str:
+    "`text`, so that it is the same text wherever the element is put. Data other than JSON has no escapes, and stays as it is"
+    if '<' not in text and '&' not in text: return text
+    is_data = t.name == 'script' and bool(_is_data(start))
+    if is_data and not _is_json(start): return text
+    if t.name == 'script': text = _ends_holder.sub(r'\\u003c', text)
+    if reading == 'HTML': return text
+    if is_data: return text.replace('<', r'\u003c').replace('&', r'\u0026')
+    return f"/*<![CDATA[*/{text.replace(']]>', ']] >')}/*]]>*/"
+
 # %% ../../nbs/api/html/01_element.ipynb #4a20271c
 def content(
-    t: _Tag,               # The tag
-    kids: tuple,           # Its children
-    plain: bool = False,   # Does it stand where the text of scripts and styles is text as any other?
-    start: str = '',       # Its start tag
+    t: _Tag,            # The tag
+    kids: tuple,        # Its children
+    reading: str = '',  # How a parser reads the text of a script or style there, see `_reading`
+    start: str = '',    # Its start tag
 ) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
     if t.raw:
-        text = ''.join([str(o) if isinstance(o, str) else to_html(o).replace(fence, '') for o in kids])
-        if plain: return Safe(esc(text)),
-        return Safe(_only_as_script(t.text(text), start) if t.name == 'script' and csp_nonce.value else t.text(text)),
+        said = ''.join([str(o) if isinstance(o, str) else to_html(o).replace(fence, '') for o in kids])
+        if reading == 'text': return Safe(esc(said)),
+        text = t.text(said)
+        if reading: text = _inert_anywhere(t, text, start, reading)
+        return Safe(_only_as_script(text, start) if t.name == 'script' and csp_nonce.value and reading != 'unknown' else text),
     return (Safe('\n'), *kids) if t.text is _pre_text and _first_char(kids) == '\n' else kids
 
-def _is_plain(t: _Tag, end: str, above: Any) -> bool:
-    "`is_plain` of a script or style: `end` closes what it is in, `above` is a chain of what that is in"
+def _reading(
+    t: _Tag,      # A script or style
+    end: str,     # Closes what it is in
+    above: Any,   # A chain of what that is in
+    apart: bool,  # As for `to_html`
+) -> str:
+    "'' as HTML, 'text' where `is_plain`; of what is rendered apart 'HTML', or 'unknown' where no element around it is HTML anywhere"
     ends = []
     while above is not None:
         ends.append(end)
         _, end, above = above
-    return not _special_ends.isdisjoint(ends) and is_plain(t, reversed(ends))
+    if not _special_ends.isdisjoint(ends) and is_plain(t, reversed(ends)): return 'text'
+    return '' if not apart else 'unknown' if _html_ends.isdisjoint(ends) else 'HTML'
 
 _holds_text = frozenset(f'</{o}>' for o in 'textarea title xmp iframe noembed noframes'.split())   # elements in these are text
 _special_ends = _holds_text | {'</svg>', '</math>', '</noscript>'}
+_html_ends = frozenset(f'</{o}>' for o in '''html head body b big blockquote center code dd div dl dt em h1 h2 h3 h4 h5 h6 i li listing
+    menu nobr ol p pre ruby s small span strong strike sub sup table tt u ul var'''.split())   # their start tag ends a drawing or formula
 
 def is_plain(
     t: _Tag,             # A script or style
@@ -806,3 +838,4 @@ def _first_char(kids: tuple) -> str:
         elif isinstance(x, FT): return ''
         elif text := x if type(x) is str else _other(x): return text[:1] if isinstance(text, str) else ''
     return ''
+

@@ -34,7 +34,7 @@ def to_js(
     value: Any,                # Anything JSON can say; an element becomes its HTML, other things their text
 ) -> str:                      # A JavaScript expression
     "A Python value as JavaScript, for use inside a script"
-    said = json.dumps(value, default=lambda o: to_html(o) if hasattr(o, '__ft__') or isinstance(o, FT) else plain_json(o))
+    said = json.dumps(value, default=lambda o: to_html(o, apart=True) if hasattr(o, '__ft__') or isinstance(o, FT) else plain_json(o))
     return said.replace('&', '\\u0026').replace('<', '\\u003c')
 
 # %% ../../nbs/api/html/08_js.ipynb #1bc37dab

@@ -34,8 +34,8 @@ def _lay_out(children: tuple, lvl: int, indent: bool, text: Callable[[str], str]
                 if len(open_) > _deepest: raise ValueError(_endless)
                 it, end = bounded(c), ''
                 break
-            plain = c._t.raw and is_plain(c._t, [o[1].strip() for o in open_] + [end.strip()])
-            t, kids = c._t, [o for o in content(c._t, c.children, plain, open_tag(c) if c._t.raw else '') if o is not None]
+            reading = 'text' if c._t.raw and is_plain(c._t, [o[1].strip() for o in open_] + [end.strip()]) else ''
+            t, kids = c._t, [o for o in content(c._t, c.children, reading, open_tag(c) if c._t.raw else '') if o is not None]
             block = indent and t.name in _blocks
             before, after = ('  ' * min(lvl, 100), '\n') if block else ('', '')   # deeper is unreadable anyway
             inside = indent and t.name not in _verbatim and c.attrs.get('contenteditable') not in (True, 'true')
@@ -134,4 +134,4 @@ def iter_chunks(
 # %% ../../nbs/api/html/02_render.ipynb #577ae458
 def static(*c: Node) -> Safe:
     "The HTML of `c`, rendered once: put it wherever the elements would go"
-    return Safe(to_html(*c))
+    return Safe(to_html(*c, apart=True))

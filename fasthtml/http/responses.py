@@ -52,7 +52,7 @@ def as_plain(o: Any) -> Any:
     if dataclasses.is_dataclass(o) and not isinstance(o, type):
         return {f.name: getattr(o, f.name) for f in dataclasses.fields(o)}
     cls = type(o)
-    if hasattr(cls, '__html__') or hasattr(cls, '__ft__'): return to_html(o)
+    if hasattr(cls, '__html__') or hasattr(cls, '__ft__'): return to_html(o, apart=True)
     if isinstance(o, Enum): return o.value
     if isinstance(o, Mapping): return dict(o)
     if hasattr(cls, 'model_dump'): return o.model_dump()
@@ -407,7 +407,7 @@ async def _parts_of_page(source: AsyncIterator[Any], edges: Callable|None, nonce
                 if first and edges is not None: top, nodes, bottom = edges(nodes)
                 for o in nodes:
                     if isinstance(o, HTTPException): raise o
-                text = raw + to_html(*nodes)
+                text = raw + to_html(*nodes, apart=edges is None)
             yield top + text.encode('utf-8', 'replace')
     if bottom: yield bottom
 
@@ -461,7 +461,7 @@ def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scop
     if nonce: outer, csp_nonce.value = csp_nonce.value, nonce    # `using_nonce` would cost a page as much as its head
     try:
         if not fragment: return render_page(nodes, page, scope, request, body_wrap, nonce)
-        return to_html(*with_rows(nodes, replaces=True)).encode('utf-8', 'replace')
+        return to_html(*with_rows(nodes, replaces=True), apart=True).encode('utf-8', 'replace')
     finally:
         if nonce: csp_nonce.value = outer
 

@@ -212,7 +212,7 @@ def _value(text: str) -> str:
 def _with_marks(node: Any) -> str:
     "The HTML of a region, in which scripts, styles and links of the program are marked"
     nonce = secrets.token_urlsafe(16)
-    with using_nonce(nonce): text = to_html(node)
+    with using_nonce(nonce): text = to_html(node, apart=True)
     return _any_mark.sub('data-live-not', text).replace(f' nonce="{nonce}"', f' {own_mark}')
 
 def with_nonce(
@@ -255,7 +255,7 @@ def draw_html(
         raise TypeError(f'The region {name_of(key)!r} returned <{node.tag}>, which is no part of a page. Return a Div(...).')
     holes = Holes()
     token = open_holes.set(holes)
-    try: text = _with_marks(node).removeprefix(fence) if csp else to_html(node)   # a page looks for one element
+    try: text = _with_marks(node).removeprefix(fence) if csp else to_html(node, apart=True)   # a page looks for one element
     finally: open_holes.reset(token)
     text = text.replace('\r\n', '\n').replace('\r', '\n')   # as parsers and event streams do
     if not text.isascii(): text = _half.sub('\ufffd', text)   # as on the wire

@@ -97,17 +97,17 @@ def wire_texts(
     "Both texts of a message, rendered once. Text is sent as it is, plain data becomes JSON"
     if content is None: return '', ''
     if isinstance(content, str): return str(content), str(content)
-    if type(content) is FT and content._t.name != 'hx-partial': return (html := to_html(content)), with_oob(content, html)
+    if type(content) is FT and content._t.name != 'hx-partial': return (html := to_html(content, apart=True)), with_oob(content, html)
     if isinstance(content, (bytes, bytearray)): return (text := bytes(content).decode('utf-8', 'replace')), text
     simple = type(content) in (tuple, list) and content and fit_together(content)
     if not simple and is_plain_data(content): return data_texts(content)
     nodes = list(content if simple else parts_of(content))
     groups = [nodes] if simple else parsed_apart(for_frames(nodes))
     if len(groups) == 1 and groups[0] == nodes:
-        pieces = [(node, to_html(node)) for node in nodes]
+        pieces = [(node, to_html(node, apart=True)) for node in nodes]
         return ''.join(html for _, html in pieces), ''.join(_framed(node, html) for node, html in pieces)
-    frames = [''.join(_framed(node, to_html(node)) for node in group) for group in groups]
-    return ''.join(map(to_html, with_rows(nodes))), joined_frames(frames)
+    frames = [''.join(_framed(node, to_html(node, apart=True)) for node in group) for group in groups]
+    return to_html(*with_rows(nodes), apart=True), joined_frames(frames)
 
 def _framed(node: Any, html: str) -> str: return with_oob(node, html) if isinstance(node, FT) else html
 
@@ -121,7 +121,7 @@ def html_of(
     "Its HTML, rendered once if it is sent again and again"
     global _last
     if _last[0] is not x:
-        html = to_html(x)
+        html = to_html(x, apart=True)
         _last = (x, None, '') if len(html) <= KEPT else _nothing
         return html
     _, parts, html = _last
@@ -130,7 +130,7 @@ def html_of(
     else:
         if parts: return html
     if parts != []: parts = fixed_parts(x)
-    html = to_html(x)
+    html = to_html(x, apart=True)
     _last = (x, parts, html) if len(html) <= KEPT else _nothing
     return html
 

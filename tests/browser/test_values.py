@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import fasthtml.svg
 from fasthtml.common import *
 from fasthtml.testing import Client
 from support import serve as served
@@ -212,3 +213,80 @@ def test_an_object_that_a_visitor_has_stored_is_text_and_does_nothing(htmx, page
     with served(app) as server:
         assert not hit(page, server.url, lambda: None) and not promoted
         assert json.loads(page.inner_text('b')) == sent
+
+
+def styled(text): return Style(f'rect {{fill: rgb(1, 2, 3)}} rect::after {{content: {json.dumps(text)}}}')
+
+
+def make_drawings(htmx):
+    "Styles and scripts with what a visitor wrote, in parts of a drawing that were rendered by themselves"
+    app = FastHTML(htmx=htmx, secret_key='k', exts=['ws', 'sse'])
+    said, channel = ['x'], app.channel('c')
+
+    def part(id, **kw): return fasthtml.svg.G(fasthtml.svg.Rect(4, 4), styled(said[0]), id=id, **kw)
+
+    @app.live
+    def drawing(): return part('region')
+
+    @app.live
+    def label(): return Style(f'/* {said[0]} */ #sheet {{stroke: rgb(4, 5, 6)}}', id='label')
+
+    @app.live
+    def code(): return fasthtml.svg.G(Script(f'window.told = 1<2 && {json.dumps(said[0])}'), id='code')
+
+    def holes(): return [fasthtml.svg.Svg(fasthtml.svg.G(id=o), width=9, height=9) for o in ('oob', 'event', 'frame', 'main')]
+
+    @app.get('/')
+    def index():
+        return Titled('x', fasthtml.svg.Svg(drawing(), label(), code(), fasthtml.svg.Rect(4, 4, id='sheet'), width=9, height=9), *holes(),
+                      Div(id='sse', hx_ext='sse', sse_connect='/sse', sse_swap='message', hx_swap='none'),
+                      Form(Button('send', id='send'), id='ws', hx_ext='ws', ws_connect='/ws', ws_send=True),
+                      Button('oob', id='get', hx_get='/oob', hx_target='#out'), Button('main', id='swap', hx_get='/main', hx_target='#main',
+                                                                                      hx_swap='outerHTML'), P(id='out'))
+
+    @app.get('/sse')
+    def sse(): return EventStream(channel)
+
+    @app.ws('/ws')
+    def ws(): return part('frame', hx_swap_oob='true')
+
+    @app.get('/oob')
+    def oob(): return 'here', part('oob', hx_swap_oob='true')
+
+    @app.get('/main')
+    def main(): return part('main')
+
+    def push(): channel.publish_sync(part('event', hx_swap_oob='true'))
+    return app, said, push, (drawing, label, code)
+
+
+@pytest.mark.parametrize('htmx', [2, 4])
+def test_text_in_parts_of_drawings(page, htmx):
+    "Text of a style or script stays text, and the style and script work, wherever a part arrives"
+    text = ''.join(f'{o} onerror="window.hit = 1" hx-post="/x" hx-trigger="load">' for o in ('<img src=x', ']]><image href=x', '<a'))
+    app, said, push, regions = make_drawings(htmx)
+
+    def of_visitors(): return page.evaluate('[document.querySelectorAll("[hx-post], [onerror]").length, window.hit ?? 0]')
+
+    def arrived(id):
+        page.wait_for_function(f"document.querySelector('#{id} style')?.namespaceURI.endsWith('svg')")
+        assert page.evaluate(f"getComputedStyle(document.querySelector('#{id} rect')).fill") == 'rgb(1, 2, 3)'
+        assert '<a onerror' in page.evaluate(f"document.querySelector('#{id} style').textContent")
+
+    with served(app) as server:
+        said[0] = text
+        page.goto(server.url)
+        arrived('region')
+        assert page.evaluate('getComputedStyle(sheet).stroke') == 'rgb(4, 5, 6)' and page.evaluate('told').startswith('<img src=x onerror')
+        assert of_visitors() == [0, 0]
+        said[0] = 'later ' + text
+        for o in regions: o.changed_sync()
+        for o in 'region', 'code': page.wait_for_function(f"document.getElementById('{o}').textContent.includes('later')")
+        page.wait_for_function("document.getElementById('label').textContent.includes('later')")
+        arrived('region')
+        push()
+        for id in 'send', 'get', 'swap': page.click('#' + id)
+        for id in 'event', 'frame', 'oob': arrived(id)
+        if htmx == 4: arrived('main')   # htmx 2 swaps in what HTML makes of it
+        page.wait_for_selector('#main style', state='attached')
+        assert of_visitors() == [0, 0] and not page.problems

@@ -4,18 +4,25 @@ import functools
 import json
 import logging
 import re
+from contextvars import copy_context
 
 import pytest
 import turbohtml
 from markupsafe import Markup
 from selectolax.lexbor import LexborHTMLParser
+from starlette.responses import HTMLResponse
 
 from fasthtml.app.app import FastHTML
+from fasthtml.app.work import said_html
 from fasthtml.html.composed import Style
 from fasthtml.html.element import FT, Fragment, Safe, ft, tag_factory, to_html
 from fasthtml.html.js import to_js
-from fasthtml.html.render import iter_chunks, to_xml
-from fasthtml.html.tags import A, Button, Div, Form, Input, P, Script, Td, Tr
+from fasthtml.html.render import iter_chunks, static, to_xml
+from fasthtml.html.tags import A, Button, Div, Form, Input, P, Script, Section, Td, Tr
+from fasthtml.http.pages import using_nonce
+from fasthtml.realtime.regions import Shown, draw_html
+from fasthtml.realtime.wire import event_data, frame_text, wire_texts
+from fasthtml.testing import Client
 
 RENDERERS = [
     to_html,
@@ -240,27 +247,91 @@ PLACES = {
 }
 
 
+HOLDING_TEXT = [
+    Style,
+    lambda text: Script(f'label = {to_js(text)}'),
+    lambda text: Style(text, 'a > b {}'),
+    lambda text: FT('style', (text,)),
+    lambda text: Script(text),
+]
+
+
+def assert_text(html, place):
+    holds = place.split()[-1]
+    if place != 'title' and holds in HOLD_TEXT: assert len(re.findall(f'</{holds}', html, re.I)) == 1, html
+    for el in walk(turbohtml.parse_fragment(html, 'div')):
+        assert el.tag not in ('img', 'b', 'image') and 'onerror' not in dict(el.attrs or {}), html
+    assert not LexborHTMLParser(html).css('img, b, image')
+
+
 @pytest.mark.parametrize('place', PLACES)
 @pytest.mark.parametrize('text', HOSTILE)
 def test_text_of_styles_and_scripts_is_text_wherever_they_stand(place, text):
-    for make in (
-        Style,
-        lambda text: Script(f'label = {to_js(text)}'),
-        lambda text: Style(text, 'a > b {}'),
-        lambda text: FT('style', (text,)),
-        lambda text: Script(text),
-    ):
-        for render in RENDERERS:
-            html = render(PLACES[place](make(text)))
-            holds = place.split()[-1]
-            if place != 'title' and holds in HOLD_TEXT: assert len(re.findall(f'</{holds}', html, re.I)) == 1, html
-            dom = turbohtml.parse_fragment(html, 'div')
-            assert not [
-                el
-                for el in walk(dom)
-                if el.tag in ('img', 'b') or len(getattr(el, 'attrs', {}) or {}) and 'onerror' in dict(el.attrs)
-            ], html
-            assert not LexborHTMLParser(html).css('img, b')
+    for make in HOLDING_TEXT:
+        for render in RENDERERS: assert_text(render(PLACES[place](make(text))), place)
+
+
+# What is rendered by itself: by whom, and what is around the text
+def region(el): return Shown('r{}', draw_html(el, 'r{}'), token='t').__html__()
+
+
+def region_under_a_policy(el):
+    drawing = draw_html(el, 'r{}', csp=True)
+    with using_nonce('R4nd0m'): return Shown('r{}', drawing).__html__()
+
+
+def region_in_a_region(el): return region(g(Shown('q{}', draw_html(el, 'q{}'))))
+
+
+def response(csp):
+    app = FastHTML(secret_key='k', csp=csp)
+    sent = []
+
+    @app.get('/')
+    def part(): return *sent, P('x')
+
+    def render(el):
+        sent[:] = [el]
+        return Client(app).get('/', headers={'HX-Request': 'true'}).text
+    return render
+
+
+BY_ITSELF = {
+    'region': region,
+    'region under a policy': region_under_a_policy,
+    'region in a region': region_in_a_region,
+    'response': response(False),
+    'response under a policy': response(True),
+    'event': event_data,
+    'events of several': lambda el: wire_texts((el, P('x')))[0],
+    'frame': frame_text,
+    'frame of several': lambda el: wire_texts([el, Td('x')])[1],
+    'partial': lambda el: frame_text(ft('hx-partial', el, hx_target='#x')),
+    '__html__': lambda el: Markup('{}').format(el),
+    'static': static,
+    'Starlette': lambda el: HTMLResponse(el).body.decode(),
+    'work': lambda el: copy_context().run(said_html, el, ''),
+}
+AROUND = {
+    'nothing': lambda el: el,
+    'g': lambda el: g(el),
+    'a': lambda el: A(g(), el),
+    'div': lambda el: Div(el),
+    'section': lambda el: Section(P(), el),
+    'svg': lambda el: svg(g(el)),
+    'foreignObject': lambda el: foreign(Div(), el),
+    'x-y': lambda el: ft('x-y', el),
+}
+
+
+@pytest.mark.parametrize('way', BY_ITSELF)
+@pytest.mark.parametrize('around', AROUND)
+def test_so_is_that_of_what_is_rendered_by_itself(way, around):
+    "Nobody knows where it will be put, and by which parser it is read there"
+    image = '<image href=x onerror=alert(1)>'
+    texts = *HOSTILE, image, f']]>{image}', f'*/{image}', ']]', f'&lt;{image}'
+    html = ''.join(str(BY_ITSELF[way](AROUND[around](make(text)))) for text in texts for make in HOLDING_TEXT)
+    for place in PLACES: assert_text(to_html(PLACES[place](Safe(html))), place)
 
 
 def walk(node):
