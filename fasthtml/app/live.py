@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 
 # %% ../../nbs/api/app/31_live.ipynb #4a4d1740
 import fasthtml
-from .open_pages import LoopRegions, OpenPage, PageStream, PollPage, known_person
+from .open_pages import LoopRegions, OpenPage, PageStream, PollPage, by_name, known_person
 from .region import Region, function_of, name_checked, scope_in_use
 from ..html.composed import Script
 from ..html.element import FT, links
@@ -379,6 +379,7 @@ def try_again(self: Regions, page: OpenPage, key: Any) -> None:
 @patch
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page shows other regions now, or is asked again who it is. 409: its stream is not here, open a new one"
+    came = asyncio.get_running_loop().time()
     data, asked, paths = await self.read_page(scope, receive)
     dropped, wanted, over = data.get('drop', []), read_streams(data), data.get('end', [])
     page = self.here().pages.get(str(data.get('page')))
@@ -391,7 +392,9 @@ async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) 
         page.connection.end('recheck')
         return await Response('', 409)(scope, receive, send)
     page.verdicts |= found
+    page.came_again(scope, came)
     await self.ask_region_guards(page)
+    if page.rechecked: page.draw_again()
     page.here.was_asked(page)   # an error of a guard is no answer
     if page.closed: return await Response('', 409)(scope, receive, send)   # it has gone while its guards were asked
     if isinstance(dropped, list): page.remove(key for key in dropped if isinstance(key, str))
@@ -415,6 +418,9 @@ async def permit(self: Regions, page: OpenPage, asked: Asked) -> str | None:
         if self.signer.path(asked.token, name, person, now, page.host) is None: return None
         if self.signer.old(asked.token, now):
             page.renewed = (page.renewed or {}) | {asked.key: self.signer.token(name, person, path, now, page.host)}
+    elif region.guard and type(page.auth) not in (*by_name, type(None)):   # it has come into another one, at any time
+        verdict = await page.ask(page.address_of(asked))
+        if verdict.refused: return None
     if region.guard and not await self.allowed(region, asked.key, verdict.auth): return None
     return person if region.signature.personal else ''
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['by_name', 'threads_each', 'remembered', 'log', 'poll_grace', 'known_in', 'OpenPage', 'PageStream', 'PollPage',
-           'SignalReader', 'Slots', 'LoopRegions', 'Present', 'known_person', 'Where']
+           'SignalReader', 'Slots', 'LoopRegions', 'Present', 'known_person', 'Where', 'Question']
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #f0111010
 import asyncio
@@ -30,7 +30,7 @@ from ..http.texts import current_texts
 from ..http.threads import in_thread, threads_of
 from ..realtime.carried import Carried, WantedStream
 from ..realtime.connections import Connection
-from ..realtime.permission import Verdict, ask_again, outermost_app, prefix_of
+from ..realtime.permission import Credentials, Verdict, ask_again, credentials_of, outermost_app, prefix_of, with_credentials
 from ..realtime.regions import Drawing, name_of, read_path
 from ..realtime.servers import server_of
 from ..realtime.sse import EventStream
@@ -49,7 +49,8 @@ def known_in(
 
 class OpenPage(Viewer):
     "A page that shows regions, and its stream"
-    __slots__ = ('asked', 'carried', 'connection', 'here', 'name', 'passing', 'rechecked', 'seen', 'signed', 'verdicts', 'wheres')
+    __slots__ = ('asked', 'asking', 'came', 'carried', 'connection', 'credentials', 'here', 'name', 'passing', 'rechecked', 'seen',
+                 'signed', 'verdicts', 'wheres')
     def __init__(self, here: 'LoopRegions', asked: list[Asked], verdicts: dict[str, Verdict], place: Hashable, passing: bool = False):
         super().__init__(here.topics, None, here.regions.permit, person_of(known_in(verdicts)), place)
         self.here, self.asked, self.verdicts = here, asked, verdicts
@@ -59,6 +60,9 @@ class OpenPage(Viewer):
         self.seen, self.rechecked = 0.0, False   # When its guards were asked; whether it was told to ask again
         self.signed = 0.0                        # When its tokens were looked at
         self.carried: dict[int, Carried] | None = None   # Streams of its elements
+        self.credentials: Credentials | None = None   # Of its last request, where they are not those of its stream
+        self.came = 0.0                               # When that request came
+        self.asking: dict[str, Question] | None = None   # Questions to its guards that have not begun, by address
 
     def begin(self, connection: Connection) -> None:
         "Its stream is open"
@@ -100,7 +104,8 @@ class OpenPage(Viewer):
         for one in wanted:
             if one.number in self.carried: continue
             stream = self.carried[one.number] = Carried(one.number, self.box.put)
-            task = self.all.start(stream.run(outermost_app(scope) or self.here.regions.app, stream.scope(scope, one)))
+            own = stream.scope(scope, one) | {'fasthtml.page': self}
+            task = self.all.start(stream.run(outermost_app(scope) or self.here.regions.app, own))
             task.add_done_callback(lambda _, stream=stream: self._carried(stream))
 
     def _carried(self, stream: Carried) -> None:
@@ -119,10 +124,15 @@ def auth(self: OpenPage) -> Any:
     return known_in(self.verdicts)
 
 @patch
+def address_of(self: OpenPage, asked: Asked) -> str:
+    "Whose guards count for a region: of one within another one the first address at which they know a user"
+    return read_path(asked.token) if asked.token else next((path for path, v in self.verdicts.items() if v.auth is not None), '')
+
+@patch
 def place_for(self: OpenPage, asked: Asked) -> Hashable:
     "A region of a person is drawn for all pages of a name or number; where guards say more, for this page alone"
     if not self.here.regions.table[name_of(asked.key)].signature.personal: return self.place
-    path = read_path(asked.token) if asked.token else next((path for path, v in self.verdicts.items() if v.auth is not None), '')
+    path = self.address_of(asked)
     auth = self.verdicts[path].auth if path in self.verdicts else None
     if auth is None: return self.place
     where = self.place
@@ -235,7 +245,7 @@ class LoopRegions:
     async def _draw(self, key: str, person: str, place: Hashable, seq: int) -> Drawing:
         name = name_of(key)
         region = self.regions.table[name]
-        auth = await self.auth_of(key, person, place) if region.signature.personal else None
+        auth = await self.auth_of(place, person) if region.signature.personal else None
         return await region.draw(key, auth, seq, self.slots.setdefault(name, Slots()).run)
 
     def opened(self, page: OpenPage) -> None:
@@ -398,20 +408,59 @@ async def _ask_about(self: LoopRegions, connection: Connection) -> None:
     asking = self.failing.pop(connection, None) or Rounds(f'Asking the guards of {connection.scope["path"]!r} again')
     is_second = asking.failed
     with asking:
-        verdict = await ask_again(connection.scope)
+        page = connection.scope.get('fasthtml.page')   # whose stream carries it
+        verdict = await ask_again(page.newest(connection.scope) if page else connection.scope)
         if verdict.refused or known_person(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
     if asking.failed and is_second: connection.end('recheck', 1012, 'who are you?')   # an error is no yes
     elif asking.failed: self.failing[connection] = asking
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #28cad23c
+class Question:
+    "A question to the guards of a page, for all drawings that begin at that moment"
+    __slots__ = ('task', 'waiting')
+    def __init__(self, task: asyncio.Task): self.task, self.waiting = task, 0
+
 @patch
-async def auth_of(self: LoopRegions, key: str, person: str, place: Hashable) -> Any:
-    "`auth` for a drawing. What is more than a name or number may have changed since the page came, so its guards are asked"
-    if (page := place.page) is None: return place.kind and place.kind(unescaped(person))
-    if not self.topics.get(key, person, place).viewers: return page.verdicts[place.path].auth   # its guards have run just now
-    verdict = await ask_again(page.connection.scope, place.path)
-    if verdict.refused or person_of(verdict.auth) != person:
-        page.connection.end('recheck')
-        return None
-    page.verdicts[place.path] = verdict
-    return verdict.auth
+def came_again(self: OpenPage, scope: Scope, when: float) -> None:
+    "A request of the page was good: from now on guards are asked with its cookies, unless a later one was there before"
+    if when < self.came: return
+    given = credentials_of(scope)
+    self.came, self.credentials = when, None if given == credentials_of(self.connection.scope) else given
+
+@patch
+def newest(self: OpenPage, scope: Scope) -> Scope:
+    "The scope of its stream, or of one that this carries, with the cookies of its last request"
+    return scope if self.credentials is None else with_credentials(scope, self.credentials)
+
+@patch
+async def ask(self: OpenPage, path: str) -> Verdict:
+    "What guards say now of its user, at one of its addresses"
+    if self.asking is None: self.asking = {}
+    if (question := self.asking.get(path)) is None: question = self.asking[path] = Question(self.all.start(self._ask(path), self.place))
+    question.waiting += 1
+    try: return await asyncio.shield(question.task)
+    finally:
+        question.waiting -= 1
+        if not question.waiting:
+            question.task.cancel()   # no drawing waits for it any more
+            if self.asking.get(path) is question: del self.asking[path]
+
+@patch
+async def _ask(self: OpenPage, path: str) -> Verdict:
+    del self.asking[path]   # who comes from now on asks again
+    verdict = await ask_again(self.newest(self.connection.scope), path)
+    if not verdict.refused and person_of(verdict.auth) == person_of(self.verdicts[path].auth): return verdict
+    self.connection.end('recheck')
+    return Verdict(refused=True)
+
+@patch
+def draw_again(self: OpenPage) -> None:
+    "Draw what is drawn for it alone: its user may have other rights by now"
+    for topic in self.topics:
+        if topic.id[2].page is self: topic.changed()
+
+@patch
+async def auth_of(self: LoopRegions, place: Where, person: str) -> Any:
+    "`auth` for a drawing. What is more than a name or number may have changed, so the guards of the page are asked"
+    if place.page is not None: return (await place.page.ask(place.path)).auth
+    return place.kind and place.kind(unescaped(person))

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['longest_query', 'Verdict', 'PageAddress', 'method_of', 'prefix_of', 'page_address', 'read_address', 'of_this_place',
-           'page_scope', 'find_route', 'ask_guards', 'outermost_app', 'as_it_came', 'ask_again']
+           'page_scope', 'find_route', 'ask_guards', 'Credentials', 'credentials_of', 'with_credentials', 'beside',
+           'outermost_app', 'as_it_came', 'ask_again']
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #0648ed81
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,7 +25,7 @@ from ..http.requests import Connection
 from ..http.responses import ReadyResponse
 from ..http.routing import AppRouter
 from ..http.sources import Source
-from .servers import server_of
+from .servers import ServerConnection, server_of
 
 # %% ../../nbs/api/realtime/28_permission.ipynb #6f458f00
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,45 @@ async def _ask(before: Iterable[Any], asked: Scope, app: Any) -> Verdict:
         return Verdict(refused=True)
     return Verdict(refused=True) if answers(answer) else Verdict(auth_in(asked), logins=asked.get('fasthtml.logins', ()))
 
+# %% ../../nbs/api/realtime/28_permission.ipynb #c1de0a18
+_of_one_request = re.compile(b'accept|content-.*|transfer-encoding|last-event-id|hx-.*')
+
+class Credentials(NamedTuple):
+    "What a request says of its user"
+    headers: list[tuple[bytes, bytes]] # Cookies, and whatever else is not about that request alone
+    around: Mapping[str, Any]          # What layers around the outermost app have said
+
+def credentials_of(
+    scope: Scope, # Of a request
+) -> Credentials:
+    "What it says of its user"
+    server = server_of(scope)
+    headers = [header for header in scope['headers'] if not _of_one_request.fullmatch(header[0])]
+    return Credentials(headers, server.around if server else {})
+
+def with_credentials(
+    scope: Scope,       # Of a connection
+    given: Credentials, # Of a later request of its client
+) -> Scope:
+    "The scope of a connection, as if it had come with the cookies of a later request"
+    own, server = [header for header in scope['headers'] if _of_one_request.fullmatch(header[0])], server_of(scope)
+    scope = scope | dict(headers=[*given.headers, *own])
+    if server is None: return scope
+    return scope | {'fasthtml.server': beside(server, server.receive, server.send, given.around)}
+
+def beside(
+    server: ServerConnection,             # Of a connection
+    receive: Receive,                     # Of a request of our own, which comes the same way
+    send: Send,
+    around: Mapping[str, Any]|None = None # What layers around the outermost app say; None: as of the connection
+) -> ServerConnection:
+    "The server's side of that request"
+    around = server.around if around is None else around
+    return ServerConnection(receive, send, server.lifecycle, server.limits, server.root, around, server.way)
+
 # %% ../../nbs/api/realtime/28_permission.ipynb #42352fe6
 _as_it_came = frozenset('type http_version asgi scheme server client state headers extensions'.split())
+_of_a_user = 'session', 'fasthtml.fetch', 'user', 'auth', 'fasthtml.logins'
 _asked = 'type scheme method subprotocols path raw_path query_string headers fasthtml.again'.split()   # of a question
 
 async def _silent(message: Message) -> None: "This response is not read"
@@ -167,8 +206,8 @@ def as_it_came(
 
 class _Question:
     "A request of our own, which goes the way of a connection and asks the guards on it"
-    def __init__(self, app: Any, page: PageAddress):
-        self.app, self.page, self.reached = app, page, False
+    def __init__(self, scope: Scope, page: PageAddress):
+        self.app, self.scope, self.page, self.reached = scope['app'], scope, page, False
         self.found: Verdict | Exception = Verdict(refused=True)   # until more is known: a guard of a mount may have answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -184,8 +223,18 @@ class _Question:
             return
         inner, found, said = await self.ask_around(app, scope)
         while inner is not None and not hasattr(inner, 'lifecycle'): inner = getattr(inner, 'app', None)
-        if inner is None or found is None or said.refused: self.found = said
+        if said.refused or not hasattr(self.app, 'site'): self.found = said
+        elif inner is None or found is None: await self.ask_inside(scope, receive)
         else: await found(scope, receive, _silent)   # guards of the mount, then the app
+
+    async def ask_inside(self, around: Scope, receive: Receive) -> None:
+        "An app of another kind is on the way: go on behind it, with what is known of the user by then"
+        own = page_scope(self.scope, *self.page[:3])
+        own = {key: value for key, value in own.items() if key not in _of_a_user and not key.startswith('fasthtml.')}
+        own |= {key: around[key] for key in (*_of_a_user, 'fasthtml.again', 'fasthtml.ask') if key in around}
+        own['fasthtml.server'] = beside(server_of(self.scope), receive, _silent)
+        if (auth := auth_in(around)) is not None: own['fasthtml.logins'] = *own.get('fasthtml.logins', ()), auth
+        await self.app.middleware_stack(own, receive, _silent)
 
     async def ask_around(self, app: Any, scope: Scope) -> tuple[Any, ASGIApp | None, Verdict]:
         "Where an app leads the request, and what its guards say: they know the parts of the path, as in `Behind`"
@@ -204,7 +253,7 @@ async def ask_again(
     where = PageAddress(inner_path(scope), scope.get('query_string', b''), method_of(scope)) if page is None else read_address(page)
     outermost, said = outermost_app(scope), Verdict(auth_in(scope))
     if outermost is not None:
-        question, asked = _Question(app, where), page_scope(scope, where.path, where.query, where.method) | {'fasthtml.again': True}
+        question, asked = _Question(scope, where), page_scope(scope, where.path, where.query, where.method) | {'fasthtml.again': True}
         own = as_it_came(scope) | {k: asked[k] for k in _asked if k in asked} | {'fasthtml.ask': question}
         if page is not None: own |= server_of(scope).around   # a page comes through the layers around the app at each `recheck`
         await outermost.middleware_stack(own, _handshake if own['type'] == 'websocket' else _no_body, _silent)
