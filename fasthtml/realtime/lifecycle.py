@@ -27,7 +27,16 @@ from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from .lifespan import Lifespan
-from .servers import delay_stop, hypercorn_stop, running_loop, server_of, stop_listening, uvicorn_config, uvicorn_server
+from fasthtml.realtime.servers import (
+    delay_stop,
+    hypercorn_stop,
+    running_loop,
+    server_of,
+    stop_listening,
+    turns_from_the_start,
+    uvicorn_config,
+    uvicorn_server,
+)
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #d20916ae
@@ -205,7 +214,7 @@ class ServedLoop:
         self.ending = False             # A shutdown has begun; a drain alone is none
         self.overdue = asyncio.Event()  # The server did not ask for our shutdown in time
         self._config: Any = None        # uvicorn's, if its timeout is ours
-        self._restore: Callable[[], None] = _nothing  # Takes our function away from uvicorn
+        self._restore: list[Callable[[], None]] = []  # Take away from uvicorn what is ours
         self._tasks: set[asyncio.Task] = set()
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -214,8 +223,8 @@ class ServedLoop:
         self.has_lifespan = receive is not None
         self.interceptor = SignalInterceptor(self.loop, self.on_signal, default=self.has_lifespan)
         self.server = server = uvicorn_server(receive)
-        if server is not None: self._restore = delay_stop(server, self.before_stop)
-        config = uvicorn_config(receive, server)
+        if server is not None: self._restore.append(delay_stop(server, self.before_stop))
+        if config := uvicorn_config(receive, server): self._restore.append(turns_from_the_start(config))
         if getattr(config, 'reload', False): self.delay = 0.0  # Development: there is no other process to serve requests
         if config and config.timeout_graceful_shutdown is None:
             self._config, config.timeout_graceful_shutdown = config, self.drain.grace
@@ -223,9 +232,9 @@ class ServedLoop:
     def detach(self) -> None:
         "Let the server stop without us"
         if self.interceptor: self.interceptor.close()
-        self._restore()
+        while self._restore: self._restore.pop()()
         if self._config: self._config.timeout_graceful_shutdown = None
-        self.interceptor, self._restore, self._config = None, _nothing, None
+        self.interceptor = self._config = None
 
     def close(self) -> None:
         "The lifespan is over: leave no trace"
@@ -268,8 +277,6 @@ class ServedLoop:
         "A task that ends with the lifespan"
         self._tasks.add(task := self.loop.create_task(coro))
         task.add_done_callback(self._tasks.discard)
-
-def _nothing() -> None: "Nothing to restore"
 
 def _end_overdue(sig: int) -> None:
     log.warning('The server did not finish its shutdown in time. The process ends now.')

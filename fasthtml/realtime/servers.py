@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'take_turns', 'hold_frames', 'hold_requests', 'abort', 'is_gone',
-           'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop',
-           'send_with_room', 'running_loop']
+           'frame_reader', 'chunk_writer', 'take_turns', 'turns_from_the_start', 'hold_frames', 'hold_requests',
+           'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended',
+           'hypercorn_stop', 'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -294,23 +294,42 @@ def chunk_writer(
         return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
     return chunks.write if chunked else None
 
-# %% ../../nbs/api/realtime/20_servers.ipynb #89bcbab3
+# %% ../../nbs/api/realtime/20_servers.ipynb #b7d1c0e6
 def _next_portion(
     size: int,      # Bytes of the last one
     seconds: float, # Time that it has taken
 ) -> int:           # Bytes
     "How much to hand on in the next turn"
     if seconds > .001: return max(size // 2, 256)
-    return min(size * 2, 262144) if seconds < .00025 else size
+    return min(size * 2, 16384) if seconds < .00025 else size
+
+def _is_held(protocol: Any) -> bool:
+    "Whether uvicorn has stopped reading requests, and will say so when it goes on"
+    flow = getattr(protocol, 'flow', None)
+    return flow is not None and type(flow.resume_reading) is _Pipeline and flow.read_paused
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #89bcbab3
+_to_answer = .05   # Seconds that uvicorn has to answer who has ended its side: it ends the other one at once
 
 class _Turns(asyncio.Protocol):
     "Hands on to uvicorn's protocol what a client sent, in portions"
-    __slots__ = ('paused', 'protocol', 'rest', 'size', 'transport')
-    def __init__(self, protocol: Any, transport: Any):
-        self.protocol, self.transport = protocol, transport
-        self.rest, self.size, self.paused = b'', 2048, False
-        transport.is_reading, protocol.data_received
+    __slots__ = ('ended', 'held', 'last', 'paused', 'protocol', 'rest', 'size', 'transport')
+    def __init__(self, protocol: Any):
+        self.protocol = protocol
+        self.rest, self.size, self.last = b'', 2048, 0.0
+        self.paused = self.held = self.ended = False
+        protocol.data_received
+
+    def attach(self, transport: Any) -> None:
+        "Stand in front of a protocol that has its transport"
+        self.transport = transport
+        transport.is_reading
         transport.set_protocol(self)
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.protocol.connection_made(transport)
+        _hold(self.protocol)
 
     def data_received(self, data: bytes) -> None:
         if not self.rest and len(data) <= self.size: return self.protocol.data_received(data)
@@ -321,17 +340,29 @@ class _Turns(asyncio.Protocol):
     def _turn(self) -> None:
         "One portion. Reading stops until the next one, and goes on before it: the protocol may stop it itself"
         if not self.rest or self.transport.is_closing(): return
-        if self.paused: self.transport.resume_reading()
+        self.held = not self.ended and _is_held(self.protocol)
+        if self.held: return   # until the app has taken something, or an earlier request has its response
+        if self.paused and not self.ended: self.transport.resume_reading()
         self.paused = False
         self._hand_on()
         if self.transport.get_protocol() is not self: self.rest = b''   # now it is a socket
-        if not self.rest or self.transport.is_closing(): return
-        if self.transport.is_reading(): self._pause()
+        if self.transport.is_closing(): return
+        if not self.rest:
+            if self.ended: asyncio.get_running_loop().call_later(_to_answer, self._end)
+            return
+        if not self.ended and self.transport.is_reading(): self._pause()
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _pause(self) -> None:
         self.paused = True
         self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        "uvicorn reads on"
+        if not self.held: return
+        self.held = False
+        if not self.ended: self._pause()
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _hand_on(self) -> None:
         portion, self.rest = self.rest[:self.size], self.rest[self.size:]
@@ -341,11 +372,22 @@ class _Turns(asyncio.Protocol):
             self.rest = b''
             self.transport.abort()   # as the event loop does
             raise
-        self.size = _next_portion(self.size, time.perf_counter() - began)
+        self.last = time.perf_counter()
+        self.size = _next_portion(self.size, self.last - began)
 
     def eof_received(self) -> bool | None:
-        while self.rest: self._hand_on()
-        return self.protocol.eof_received()
+        "The client has sent all, and may wait for the answer to what was handed on last"
+        recent, encrypted = time.perf_counter() - self.last < _to_answer, self.transport.get_extra_info('ssl_object') is not None
+        if not (self.rest or recent) or encrypted:   # over TLS it cannot be kept open
+            while self.rest: self._hand_on()
+            return self.protocol.eof_received()
+        self.ended = True
+        if self.rest: self.go_on()
+        else: asyncio.get_running_loop().call_later(_to_answer, self._end)
+        return True
+
+    def _end(self) -> None:
+        if not self.transport.is_closing() and not self.protocol.eof_received(): self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.rest = b''
@@ -381,12 +423,27 @@ def take_turns(
             server, where = 'hypercorn', ''
             connection = protocol_of(protocol_of(protocol.send).send).protocol
             if type(connection.handle) is not _HypercornTurns: _HypercornTurns(connection)
-        elif not hasattr(protocol, 'more_body'): _Turns(protocol, protocol.transport)
+        elif not hasattr(protocol, 'more_body'): _Turns(protocol).attach(protocol.transport)
         else:
             where = ' in its HTTP protocol'
-            if type(protocol.transport.get_protocol()) is not _Turns: _Turns(protocol_of(protocol.on_response), protocol.transport)
+            if type(protocol.transport.get_protocol()) is not _Turns: _Turns(protocol_of(protocol.on_response)).attach(protocol.transport)
     except AttributeError as e:
-        report_missing(server, f'`{e.name}`{where}', 'a client that sends many small parts keeps others waiting')
+        report_missing(server, f'`{e.name}`{where}', _they_wait)
+
+_they_wait = 'a client that sends many small parts keeps others waiting'
+
+def turns_from_the_start(
+    config: Any,            # What `uvicorn_config` found
+) -> Callable[[], None]:    # Takes it away
+    "Let each connection that uvicorn accepts from now on take turns, before its first request has begun"
+    make = getattr(config, 'http_protocol_class', None)
+    if make is None: report_missing('uvicorn', '`http_protocol_class` in its `Config`', _they_wait)
+    if not any(c.__module__.startswith('uvicorn.protocols.http.') for c in getattr(make, '__mro__', ())): return lambda: None
+    def protocol(**options: Any) -> _Turns: return _Turns(make(**options))
+    config.http_protocol_class = protocol
+    def restore() -> None:
+        if config.http_protocol_class is protocol: config.http_protocol_class = make
+    return restore
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #6de7e9c2
 class _Pongs:
@@ -448,14 +505,33 @@ def hold_frames(
 # %% ../../nbs/api/realtime/20_servers.ipynb #693c1992
 class _Pipeline:
     "Lets uvicorn read on while few requests wait"
-    __slots__ = ('flow', 'most', 'resume', 'waiting')
-    def __init__(self, flow: Any, waiting: Callable[[], int], most: int):
-        self.flow, self.resume, self.waiting, self.most = flow, flow.resume_reading, waiting, most
-        flow.read_paused
+    __slots__ = ('flow', 'most', 'resume', 'transport', 'waiting')
+    def __init__(self, flow: Any, transport: Any, waiting: Callable[[], int], most: int):
+        self.flow, self.resume, self.transport, self.waiting, self.most = flow, flow.resume_reading, transport, waiting, most
+        flow.read_paused, transport.get_protocol
         flow.resume_reading = self
 
     def __call__(self) -> None:
-        if not self.flow.read_paused or self.waiting() <= self.most: self.resume()
+        if self.flow.read_paused and self.waiting() > self.most: return
+        self.resume()
+        turns = self.transport.get_protocol()
+        if type(turns) is _Turns: turns.go_on()
+
+def _hold(
+    protocol: Any,   # uvicorn's, of HTTP
+    most: int = 64,  # Requests that may wait while more are read
+) -> None:
+    "Bound the requests that a connection keeps"
+    try:
+        flow, transport = protocol.flow, protocol.transport
+        if type(flow.resume_reading) is _Pipeline: return
+        if (conn := getattr(protocol, 'conn', None)) is None: _Pipeline(flow, transport, protocol.pipeline.__len__, most)
+        else:   # h11
+            conn.trailing_data
+            limit = max(protocol.config.h11_max_incomplete_event_size or 0, 65536)   # bytes; one request may have so many
+            _Pipeline(flow, transport, lambda: len(conn.trailing_data[0]), limit)
+    except AttributeError as e:
+        report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'requests that wait behind another one may take memory')
 
 def hold_requests(
     send: Callable,  # The server's own `send` of a request
@@ -470,12 +546,7 @@ def hold_requests(
     if made_by(send, 'hypercorn'): return take_turns(send)
     server, _, name = type(cycle).__module__.rpartition('.')
     if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
-    try:
-        if name == 'httptools_impl': _Pipeline(cycle.flow, protocol_of(cycle.on_response).pipeline.__len__, most)
-        else:
-            conn, limit = cycle.conn, protocol_of(cycle.on_response).config.h11_max_incomplete_event_size
-            conn.trailing_data
-            _Pipeline(cycle.flow, lambda: len(conn.trailing_data[0]), max(limit or 0, 65536))   # bytes; one request may have so many
+    try: _hold(protocol_of(cycle.on_response), most)
     except AttributeError as e:
         report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'requests that wait behind another one may take memory')
 

@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import logging
 import re
+import socket
 import threading
 import types
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from websockets.asyncio.client import connect
 import fasthtml
 from fasthtml.common import Div, EventStream, FastHTML
 from fasthtml.realtime import servers
-from support import DEADLINE, parse_events, until
+from support import DEADLINE, parse_events, serve, until
 
 SANSIO, HTTPTOOLS, H11 = 'protocols.websockets.websockets_sansio_impl', 'protocols.http.httptools_impl', 'protocols.http.h11_impl'
 LIFESPAN, SERVER = 'lifespan.on', 'server'
@@ -91,7 +92,7 @@ ROWS = {
     'flow': (HTTPTOOLS, r'\bself\.flow\b', 'self.flow_control', '`flow`'),
     'chunked_encoding': (HTTPTOOLS, r'\bself\.chunked_encoding\b', 'self.is_chunked', '`chunked_encoding`'),
     'pipeline': (HTTPTOOLS, r'\bself\.pipeline\b', 'self.waiting', '`pipeline`'),
-    'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', '`on_response`'),
+    'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', None),
     'read_paused of the flow': (HTTPTOOLS, r'self\.flow = FlowControl\(transport\)', 'self.flow = OtherFlow_(transport)', '`read_paused`'),
     'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
     'lifespan of the server': (SERVER, r'\bself\.lifespan\b', 'self.life', None),
@@ -319,13 +320,21 @@ def test_what_uvicorn_has_read_is_taken_in_order_and_reading_goes_on_when_all_is
 
 class Transport:
     "As much of a transport as `_Turns` needs"
-    reading = True
-    def is_closing(self): return False
+    reading, closing = True, False
+    def is_closing(self): return self.closing
+    def close(self): self.closing = True
+    def get_extra_info(self, name): return None
     def is_reading(self): return self.reading
     def set_protocol(self, protocol): self.protocol = protocol
     def get_protocol(self): return self.protocol
     def pause_reading(self): self.reading = False
     def resume_reading(self): self.reading = True
+
+
+def in_front_of(protocol, transport):
+    turns = servers._Turns(protocol)
+    turns.attach(transport)
+    return turns
 
 
 PARTS = st.lists(st.integers(0, 3), min_size=1, max_size=20).map(bytes)
@@ -342,7 +351,7 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
                 stopped[0] = True
                 transport.pause_reading()
         protocol = types.SimpleNamespace(data_received=data_received, eof_received=lambda: seen.append('end'))
-        turns, sent = servers._Turns(protocol, transport), b''
+        turns, sent = in_front_of(protocol, transport), b''
         turns.size = 3
         for step in steps:
             before = len(seen)
@@ -357,20 +366,102 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
             assert not (transport.reading and (stopped[0] or turns.rest and step != 'go on')), 'nothing more may come'
         if ends: turns.eof_received()
         for _ in range(300): await asyncio.sleep(0)
+        if ends: await until_ended(seen)
         assert b''.join(part for part in seen if part != 'end') == sent
         assert not ends or seen.index('end') == len(seen) - 1
         assert all(len(part) <= 3 for part in seen)
         if not ends: assert transport.reading == (not stopped[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        patch.setattr(servers, '_to_answer', 0.001)
         asyncio.run(run())
+
+
+async def until_ended(seen):
+    while 'end' not in seen: await asyncio.sleep(0)
+
+
+class Flow:
+    "As much of uvicorn's flow control as `_Pipeline` needs"
+    read_paused = False
+    def __init__(self, transport): self.transport = transport
+    def pause_reading(self):
+        self.read_paused = True
+        self.transport.pause_reading()
+    def resume_reading(self):
+        if self.read_paused: self.transport.resume_reading()
+        self.read_paused = False
+
+
+@given(st.lists(st.one_of(PARTS, st.sampled_from(['turn', 'go on'])), max_size=40), st.booleans())
+def test_uvicorn_gets_nothing_while_it_has_stopped_reading_requests(steps, ends):
+    "It stops when it gets a zero; 'go on': an app has taken what came. What was sent before the end comes, whether or not the app takes it"
+    async def run():
+        transport, seen = Transport(), []
+        flow = Flow(transport)
+        def data_received(data):
+            assert not flow.read_paused or turns.ended
+            seen.append(data)
+            if 0 in data: flow.pause_reading()
+        protocol = types.SimpleNamespace(data_received=data_received, eof_received=lambda: seen.append('end'), flow=flow,
+                                         transport=transport, pipeline=[], connection_made=lambda transport: None)
+        turns, sent = servers._Turns(protocol), b''
+        transport.set_protocol(turns)
+        turns.connection_made(transport)
+        turns.size = 3
+        for step in steps:
+            if step == 'turn': await asyncio.sleep(0)
+            elif step == 'go on': flow.resume_reading()
+            elif transport.reading:
+                turns.data_received(step)
+                sent += step
+            assert not (transport.reading and (flow.read_paused or turns.rest and step != 'go on')), 'nothing more may come'
+        if ends and not turns.eof_received(): transport.close()   # as a transport does
+        for _ in range(300):
+            await asyncio.sleep(0)
+            if not ends: flow.resume_reading()
+        if ends: await until_ended(seen)
+        assert b''.join(part for part in seen if part != 'end') == sent
+        assert not ends or seen.index('end') == len(seen) - 1 and transport.closing
+        if not ends: assert transport.reading
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        patch.setattr(servers, '_to_answer', 0.001)
+        asyncio.run(run())
+
+
+def test_a_config_without_the_class_of_its_protocols_is_left_alone(logged):
+    config = types.SimpleNamespace()
+    servers.turns_from_the_start(config)()
+    assert vars(config) == {} and 'http_protocol_class' in logged[0]
+
+
+def test_a_protocol_that_is_not_uvicorns_is_left_alone(logged):
+    class Other(asyncio.Protocol): pass
+    config = types.SimpleNamespace(http_protocol_class=Other)
+    servers.turns_from_the_start(config)()
+    assert config.http_protocol_class is Other and not logged
+
+
+@pytest.mark.parametrize('http', ['httptools', 'h11'])
+def test_who_has_sent_all_gets_the_answer(http):
+    "A client that ends its side after an upload, as `nc -N` does"
+    app = FastHTML(secret_key='x')
+    @app.post('/size')
+    async def size(request): return str(len(await request.body()))
+    with serve(app, http=http) as server, socket.create_connection(('127.0.0.1', server.port), DEADLINE) as client:
+        client.sendall(b'POST /size HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n' + bytes(200_000))
+        client.shutdown(socket.SHUT_WR)
+        answer = b''
+        while part := client.recv(65536): answer += part
+        assert answer.endswith(b'200000')
 
 
 def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on():
     async def run():
         seen = []
         protocol = types.SimpleNamespace(data_received=lambda data: seen.append(len(data)), connection_lost=print)
-        turns = servers._Turns(protocol, Transport())
+        turns = in_front_of(protocol, Transport())
         turns.data_received(bytes(10_000))
         turns.connection_lost(None)
         for _ in range(5): await asyncio.sleep(0)
@@ -385,7 +476,7 @@ def test_a_protocol_that_fails_ends_its_connection():
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context['exception']))
         def data_received(data):
             if not data[0]: raise ValueError('no zeros')
-        turns = servers._Turns(types.SimpleNamespace(data_received=data_received), transport)
+        turns = in_front_of(types.SimpleNamespace(data_received=data_received), transport)
         turns.data_received(b'1' * 2048 + bytes(10_000))
         for _ in range(5): await asyncio.sleep(0)
         assert [str(e) for e in failed] == ['no zeros'] and aborted == [True] and not turns.rest
