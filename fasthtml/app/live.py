@@ -149,11 +149,13 @@ async def listen(self: Regions) -> None:
         log.warning('The app mounted at %r has no broker, though the app around it has: its `forget`, channels, regions and work reach '
                     'this process only. Give it the same `broker=`, or set $FASTHTML_BROKER for all.', path)
 
-def _alone(app: Any, way: str = '') -> Iterator[str]:
+def _alone(app: Any, way: str = '', around: tuple = ()) -> Iterator[str]:
     "Where apps of ours that name no broker are mounted in an app"
+    around = *around, app
     for inner, _, path in mounted(app):
+        if inner in around: continue   # it is mounted in itself
         if isinstance(inner.site.hub.broker, DefaultBroker): yield way + path
-        yield from _alone(inner, way + path)
+        yield from _alone(inner, way + path, around)
 
 # %% ../../nbs/api/app/31_live.ipynb #d89ddf33
 @patch

@@ -72,11 +72,12 @@ _loaded = re.compile(convertors['web'].regex)   # extensions of what pages load
 _marks = 'pyproject.toml', 'setup.cfg', 'requirements.txt', 'package.json', 'uv.lock', '.sesskey'
 
 # %% ../../nbs/api/app/31_static.ipynb #50c4147d
-_WORD = re.compile(r'[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+')
+_cuts = [re.compile(cut) for cut in ('[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+', '[A-Z]{2,}|[A-Z]?[a-z]+|[A-Z]', '(?i:[a-z]+)')]
 
-def _words(file: str) -> str:
-    "The words of a name without its ending, with `-` between: `my_ApiKey2.txt` gives `my-api-key`"
-    return '-'.join(_WORD.findall(file.rpartition('.')[0] or file)).lower()
+def _words(file: str) -> set[str]:
+    "The words of a name without its ending, with `-` between: `my_APIKey2.txt` gives `my-api-key`. Capitals may be cut in several ways"
+    name = file.rpartition('.')[0] or file
+    return {'-'.join(cut.findall(name)).lower() for cut in _cuts}
 
 class _SecretNames(NamedTuple):
     "Files that no visitor may have"
@@ -104,17 +105,18 @@ _secret_names = (
                  'bash_history.html psql_history.txt site.css~ error_log'),
     _SecretNames('secrets', 'words',
                  r'\w*(?:password|passwd|passphrase|passcode|credential)\w*|\w*secrets?|\w*creds|cred|pwds?|user-?pass|'
-                 r'logins|vault|ht(?:access|digest)|netrc|pgpass|(?:backup|recovery)-codes?',
+                 r'logins|vault|ht(?:access|digest)|netrc|pgpass|(?:backup|recovery|mfa)-?codes?|seed-?phrase',
                  'MyPasswords.xml htpasswd passphrase.csv passcodes.json my2Credentials.yaml mysecret.json mycreds.docx cred.txt pwd.txt '
-                 'userpass.txt logins.csv vault.yml my-htaccess.txt _netrc pgpass.txt backup_codes.txt'),
+                 'userpass.txt logins.csv vault.yml my-htaccess.txt _netrc pgpass.txt backup_codes.txt seed-phrase.txt'),
     _SecretNames('keys', 'words',
-                 r'aws|gcp|azure|jwt|jwk|service-?account|firebase-adminsdk|connection-?strings?|token-?cache|\w+token|token$|'
+                 r'aws|gcp|azure|jwt|jwk|service-?account|firebase-adminsdk|connection-?strings?|token-?cache|\w+token|token$|oauth-?tokens|'
                  r'key-?(?:store|file|pair)|(?<!public-)(?<=-)key$|'
                  r'(?:api|secret|priv|private|access|refresh|signing|encryption|master|root|recovery|host|rsa|ssh)-?(?:key|token)s?',
                  'my-gcp.json jwt.json my.jwk.txt service-account.json my-firebase-adminsdk-1.json connectionStrings.json '
-                 'msal_token_cache.json hftoken.txt deep/token.json keystore.json stripe_key API-Keys.TXT'),
-    _SecretNames('settings', 'words', r'env|(?:local|app|prod|dev)-?settings|settings-(?:local|prod|dev)',
-                 'prod-env.txt appsettings.json settings.local.json'),
+                 'msal_token_cache.json oauth-tokens.json hftoken.txt deep/token.json keystore.json stripe_key '
+                 'API-Keys.TXT'),
+    _SecretNames('settings', 'words', r'env|tfvars|tfstate|(?:local|app|prod|dev|production)-?settings|settings-(?:local|prod|dev|production)',
+                 'prod-env.txt terraform.tfvars.json tfstate.json appsettings.json settings.local.json'),
     _SecretNames('what may be of a design or of a language in a folder', 'top', r'keys?|tokens?|settings|private',
                  'key.txt tokens.json settings.json private.txt'),
 )
@@ -132,8 +134,8 @@ def _is_secret(name: str, file: str, inner: str) -> bool:
     "Does the name of a file say that it holds secrets?"
     if len(file) > 255 or _secret('name').fullmatch(file): return True   # no file system has longer names
     if inner not in _data or _registered.fullmatch(name): return False
-    words = _words(_packed.sub('', file))
-    return bool(_secret('words').search(words) or '/' not in name and _secret('top').fullmatch(words))
+    readings = _words(_packed.sub('', file))
+    return any(_secret('words').search(words) or '/' not in name and _secret('top').fullmatch(words) for words in readings)
 
 # %% ../../nbs/api/app/31_static.ipynb #f269755a
 def is_project(

@@ -38,6 +38,9 @@ NEVER = '''main.py cache/main.pyc book.ipynb app.db app.db-wal app.sqlite3 dump.
     github_token hf_token anthropic_key deploy_key keyfile hftoken.txt mycreds.json passwords.docx passwords.odt passwords.rtf keypair.json
     my.jwk private.jwk userpass.txt recovery-codes.txt backup_codes.txt htdigest x.sqlite-backup x.db-bak
     error_log access_log deep/token.json
+    APIkey.txt AWSkeys.txt SSHkey.txt RSAkey.json myAPIkey.txt openAIkey.txt JWTkeys.txt APIKeys.txt apiKEY.txt pASSWORD.txt ApIkey.txt
+    backupcodes.txt mfa-codes.txt seedphrase.txt settings.production.json production-settings.json deep/oauth-tokens.json
+    terraform.tfvars.json
     .well-known/private_key.txt .well-known/api-key.json .well-known/htpasswd.txt .well-known/aws_credentials.json
     .well-known/jwt_secret.txt .well-known/vault.yml .well-known/my_passwords.txt'''.split()
 LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html password.html design-tokens.json environment.txt secretary.txt
@@ -46,6 +49,7 @@ LIKE_SECRETS = '''keyboard.txt tokenizer.json monkey.txt passwordless.html passw
     jwt.md aws.md deploy-aws.md vault.md encryption-key.md
     public_key.txt tokens.css design_tokens.json i18n-keys.json keynote.json hockey.txt
     turnkey.csv token-list.json database.xml
+    Keyboard.txt HTMLKeywords.txt TheMonkey.txt USAstates.json PDFtokenizer.txt MonKeys.txt
     keyboard.js passwords.html secret-garden.jpg backup.css press-kit.zip backup-guide.txt backups.html sacred.txt order_history.json
     private-beaches.json host.json login.json access.json database.json root.xml
     passwords.md passwords.pdf compass.json boarding-pass.csv keywords.txt'''.split()   # and are none

@@ -362,3 +362,12 @@ def test_the_log_says_which_mounted_apps_reach_one_process_only(broker, said, tm
     with serve(site): pass
     found = [record.args[0] for record in caplog.records if 'has no broker' in record.msg]
     assert [path.replace('//', '/').rstrip('/') for path in found] == said
+
+
+def test_apps_that_are_mounted_in_each_other_start_with_a_broker(tmp_path, caplog):
+    site, other = FastHTML(secret_key='k', broker=f'sqlite:{tmp_path}/s.db'), FastHTML(secret_key='k')
+    site.mount('/self', site)
+    site.mount('/other', other)
+    other.mount('/site', site)
+    with serve(site): pass
+    assert [record.args[0] for record in caplog.records if 'has no broker' in record.msg] == ['/other']
