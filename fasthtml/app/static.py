@@ -109,13 +109,14 @@ _secret_names = (
                  'MyPasswords.xml htpasswd passphrase.csv passcodes.json my2Credentials.yaml mysecret.json mycreds.docx cred.txt pwd.txt '
                  'userpass.txt logins.csv vault.yml my-htaccess.txt _netrc pgpass.txt backup_codes.txt seed-phrase.txt'),
     _SecretNames('keys', 'words',
-                 r'aws|gcp|azure|jwt|jwk|service-?account|firebase-adminsdk|connection-?strings?|token-?cache|\w+token|token$|oauth-?tokens|'
-                 r'key-?(?:store|file|pair)|(?<!public-)(?<=-)key$|'
+                 r'aws|gcp|azure|jwt|jwk|service-?account|firebase-adminsdk|connection-?strings?|token-?cache|\w+token|token$|'
+                 r'oauth-?tokens|key-?(?:store|file|pair)|(?<!public-)(?<=-)key$|'
                  r'(?:api|secret|priv|private|access|refresh|signing|encryption|master|root|recovery|host|rsa|ssh)-?(?:key|token)s?',
                  'my-gcp.json jwt.json my.jwk.txt service-account.json my-firebase-adminsdk-1.json connectionStrings.json '
                  'msal_token_cache.json oauth-tokens.json hftoken.txt deep/token.json keystore.json stripe_key '
                  'API-Keys.TXT'),
-    _SecretNames('settings', 'words', r'env|tfvars|tfstate|(?:local|app|prod|dev|production)-?settings|settings-(?:local|prod|dev|production)',
+    _SecretNames('settings', 'words',
+                 r'env|tfvars|tfstate|(?:local|app|prod|dev|production)-?settings|settings-(?:local|prod|dev|production)',
                  'prod-env.txt terraform.tfvars.json tfstate.json appsettings.json settings.local.json'),
     _SecretNames('what may be of a design or of a language in a folder', 'top', r'keys?|tokens?|settings|private',
                  'key.txt tokens.json settings.json private.txt'),
