@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check npm chromium proxies docs lab bench lock release hooks pictures clean
+.PHONY: help run test ready check npm chromium proxies docs lab bench lock release hooks pictures clean
 
 BIN := $(CURDIR)/.venv/bin
 DONE := .make# stamp files: what is installed already
@@ -17,8 +17,11 @@ run: $(DONE)/run  ## install what it needs and serve the demo
 	@if command -v npm >/dev/null && $(MAKE) --silent --no-print-directory $(DONE)/js; then export ASSETS=local; \
 	else echo 'npm is missing, so the demo takes its scripts and styles from the CDN.'; fi; exec $(BIN)/python -u examples/live.py
 
-test: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium proxies  ## every check: metadata, export, lint, notebooks, docs, tests
+test:  ## every check: metadata, export, lint, notebooks, docs, tests
+	@$(MAKE) --silent --no-print-directory --jobs=4 ready
 	@exec $(BIN)/python tools/check.py
+
+ready: npm $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js chromium proxies
 
 check: $(DONE)/dev $(DONE)/neighbours/installed.txt $(DONE)/js  ## some of the checks only, e.g. make check ONLY="lint notebooks"; ONLY=newest tries the newest releases, ONLY=fresh a first start
 	@exec $(BIN)/python tools/check.py $(ONLY)
@@ -55,7 +58,7 @@ npm:
 chromium:
 	@tools/need_chromium
 
-proxies:
+proxies: chromium  # one apt-get at a time
 	@tools/need_proxies
 
 # The environment, in layers: each stamp says that its layer is there and as new as the files it came from.

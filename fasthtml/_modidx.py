@@ -1248,6 +1248,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.errors._detail': ('api/http/errors.html#_detail', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._in_turn': ('api/http/errors.html#_in_turn', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._note_sent': ('api/http/errors.html#_note_sent', 'fasthtml/http/errors.py'),
+                                      'fasthtml.http.errors._plan_of': ('api/http/errors.html#_plan_of', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._said': ('api/http/errors.html#_said', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._sent_of': ('api/http/errors.html#_sent_of', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._shown': ('api/http/errors.html#_shown', 'fasthtml/http/errors.py'),

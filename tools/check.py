@@ -11,13 +11,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from configparser import ConfigParser
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
-WORKERS = '4'     # many tests wait for a server or a browser
+WORKERS = '5'     # many tests wait for a server or a browser
 MOST_AGAIN = 5    # so many failed tests may be tried again, alone; more say that the code is at fault, not a busy machine
 WITHOUT_BROWSER = 'tests/http', 'tests/props', 'tests/compat', 'tests/realtime'
 
@@ -43,6 +44,14 @@ def run(*command: str, summary: str = '') -> str:
         failed.status = process.returncode
         raise failed
     return last
+
+
+@contextmanager
+def beside(*command: str) -> Iterator[None]:
+    "A command that fills a second core meanwhile; its outcome does not count"
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try: yield
+    finally: process.wait()
 
 
 def digests(*patterns: str) -> dict[str, str]:
@@ -110,7 +119,8 @@ def site() -> str:
         os.environ['PATH'] += os.pathsep + str(ROOT/'tools')
     forget_stale_pages()
     run('nbdev-proc-nbs', '--n-workers', '2')  # only those that changed
-    run('nbdev-docs', '--n-workers', '0')
+    with beside('pytest', '--collect-only', '--quiet', '-p', 'no:cacheprovider'):   # its workers find each test module compiled
+        run('nbdev-docs', '--n-workers', '0')
     unchanged(('README.md',), lambda: run('nbdev-readme'))
     return run(sys.executable, 'tools/check_site.py', '_docs')
 

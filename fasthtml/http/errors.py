@@ -15,6 +15,7 @@ import re
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -33,7 +34,7 @@ from ..html.element import FT, ft, to_html
 from ..html.htmx import HttpHeader
 from .handlers import Site, call, fetch_session, fill_specials, log, own_page, prepared_names, send_response
 from .pages import shows_itself
-from .params import BadInput, Source, make_plan, parameters_of
+from .params import BadInput, Plan, Source, make_plan, parameters_of
 from .requests import Request, query_fields, wants_json
 from .sources import annotation_parts
 from .hints import is_library, note_name
@@ -57,6 +58,13 @@ def exc_param(
     return next(iter(typed + named + second), None)
 
 # %% ../../nbs/api/http/17_errors.ipynb #dfb8fe46
+def _plan_of(fn: Callable) -> tuple[str|None, Plan]:
+    "Where an exception handler wants the exception, and its other parameters"
+    name = exc_param(fn)
+    return name, make_plan(fn, extra=frozenset({name} if name else ()))
+
+_own_plan = cache(_plan_of)   # every app has those of this module
+
 class ErrorHandler:
     "An exception handler of the program, in the shape that Starlette calls: `await f(request, exc)`"
     def __init__(
@@ -65,8 +73,8 @@ class ErrorHandler:
         site: Site,             # The app's settings
         status: int|None = None # Of the answer, when the exception has none
     ):
-        self.fn, self.site, self.status, self.name = fn, site, status, exc_param(fn)
-        self.plan = make_plan(fn, extra=frozenset({self.name} if self.name else ()))
+        self.fn, self.site, self.status = fn, site, status
+        self.name, self.plan = (_own_plan if getattr(fn, '__module__', '') == __name__ else _plan_of)(fn)
 
     async def __call__(self, request: HTTPConnection, exc: Exception) -> Any:
         scope = request.scope
