@@ -7,18 +7,19 @@ __all__ = ['pydantic_cast', 'as_sent', 'shallow', 'fields_of_model', 'pydantic_m
            'root_model', 'annotated_cast']
 
 # %% ../../nbs/api/http/12_models.ipynb #5c1a0e08
+import copy
 import dataclasses
 import dis
 import inspect
 import math
-import operator
 import re
 import sys
+import time
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from enum import Enum
-from functools import cache, lru_cache, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple, Union
 
@@ -41,7 +42,7 @@ def pydantic_cast(
     adapter = TypeAdapter(annotation)
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        try: return as_sent(adapter.validate_python(value))
+        try: return as_sent(adapter.validate_python(value), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
 
@@ -84,76 +85,161 @@ def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[
         expected.append(wanted.get(path, Text('a_value')) if missing else _pydantic_text(e))
     return [Fault(path, either(expected), got) for path, (expected, got) in found.items()]
 
-
-
 # %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
 def as_sent(
-    value: Any, # What pydantic, msgspec, or a class of containers has made of what a client sent
-) -> Any:       # The same
+    value: Any, # What pydantic, msgspec, or a class of containers has made
+    sent: Any,  # Of what a client sent
+) -> Any:       # The same, or a copy
     "With a `ClientDict` for each dict in it, as they were before"
-    return _Made().of(value)
+    return value if type(value) in scalars or value is None else _Copies(_Walk(value, sent)).now(value)
 
-class _Made:
-    "One walk over what was made, which meets each object once"
-    def __init__(self): self.met: dict[int, tuple[Any, Any]] = {}   # id → the object, which keeps it, and what stands in its place
+_ANYWAY, _FOR_EACH = 10_000, 100    # objects that are looked at, and how many more for each value that was sent
 
-    def of(self, value: Any) -> Any:
-        "The same, or what stands in its place"
+class _Walk:
+    "Over what was made, level by level"
+    def __init__(self, value: Any, sent: Any):
+        self.sent, self.most = sent, _ANYWAY
+        self.order: list[Any] = []                      # what may hold something
+        self.at: dict[int, int] = {}                    # id → place there
+        self.held_by: list[list[int]] = []              # places of what holds it
+        self.meet(value, -1)
+        for i, held in enumerate(self.order):           # which grows meanwhile
+            if i & 1023 == 1023: time.sleep(0.0001)     # other threads run
+            for part in self.parts(held): self.meet(part, i)
+
+    @cached_property
+    def values(self) -> int: return _count(self.sent)
+
+    def meet(self, value: Any, by: int) -> None:
+        "Note what may hold something"
         kind = type(value)
-        if kind in scalars or value is None: return value
-        if id(value) in self.met: return self.met[id(value)][1]
-        shape = _shape(kind)
-        if shape is None: return map(as_sent, value) if hasattr(kind, '__next__') else value    # an `Iterable`, which is read later
-        new = ClientDict(value) if kind is dict else value
-        self.met[id(value)] = value, new
-        for slot in shape.slots: self.slot(slot, new)
-        if shape.has_dict: self.keyed(new.__dict__)
-        if shape.items: return getattr(self, shape.items)(new)
-        return new
+        if kind in scalars or _shape(kind) is None: return
+        if (at := self.at.get(id(value))) is not None: return self.held_by[at].append(by)
+        if (at := len(self.order)) >= self.most:
+            self.most = _ANYWAY + _FOR_EACH * self.values
+            if at >= self.most: return
+        self.at[id(value)] = at
+        self.order.append(value)
+        self.held_by.append([by])
 
-    def slot(self, slot: types.MemberDescriptorType, value: Any) -> None:
-        "One of those of an object, which may be empty"
-        try: old = slot.__get__(value)
-        except AttributeError: return
-        if (new := self.of(old)) is not old: slot.__set__(value, new)
+    def parts(self, value: Any) -> Iterator[Any]:
+        "What it holds"
+        shape = _shape(type(value))
+        for slot in shape.slots:
+            if (part := _read(slot, value)) is not _nothing: yield part
+        if shape.has_dict: yield from list(value.__dict__.values())
+        if shape.items == 'next' or not shape.items or self.is_large(value): return
+        if isinstance(value, Mapping): yield from list(value.values())
+        yield from list(value)
 
-    def keyed(self, value: Any) -> Any:
+    def is_large(self, value: Any) -> bool:
+        "A container that holds more than all that was sent is the program's"
+        return len(value) > 1000 and len(value) > self.values
+
+    def changed(self) -> set[int]:
+        "Places of the dicts, and of all that holds one"
+        left = [i for i, o in enumerate(self.order) if hasattr(type(o), '__next__') or type(o) is dict and not self.is_large(o)]
+        found = {-1}
+        while left:
+            if (i := left.pop()) in found: continue
+            found.add(i)
+            left += self.held_by[i]
+        return found - {-1}
+
+# %% ../../nbs/api/http/12_models.ipynb #5d1c7b05
+class _Copies:
+    "What stands in the place of each dict, and of what holds one: a copy, since it may be an object of the program itself"
+    def __init__(self, walk: _Walk):
+        self.walk = walk
+        self.copies: dict[int, Any] = {}    # by id
+        self.waiting: set[int] = set()      # ids of what is made again once its parts are there
+        changed = walk.changed()
+        for i in changed: self.copy(walk.order[i])
+        for i in sorted(changed, reverse=True): self.fill(walk.order[i])    # inner ones first
+
+    def copy(self, value: Any) -> None:
+        "Put another one in its place"
+        kind, shape = type(value), _shape(type(value))
+        if shape.items == 'next': new = map(lambda v: as_sent(v, self.walk.sent), value)     # an `Iterable`, which is read later
+        elif shape.items == 'made_again': return self.waiting.add(id(value))
+        elif kind is dict: new = ClientDict(value)
+        elif shape.native: new = copy.copy(value)
+        else:
+            new = object.__new__(kind)      # no code of the program runs
+            for slot in shape.slots:
+                if (part := _read(slot, value)) is not _nothing: slot.__set__(new, part)
+        if shape.has_dict: new.__dict__.update(value.__dict__)
+        self.copies[id(value)] = new
+
+    def now(self, value: Any) -> Any:
+        "What stands in its place, or itself"
+        if (key := id(value)) in self.waiting:
+            self.waiting.remove(key)
+            pairs = isinstance(value, Mapping)
+            new = [tuple(map(self.now, o)) for o in value.items()] if pairs else list(map(self.now, value))
+            self.copies[key] = getattr(type(value), '_make', type(value))(ClientDict(new) if pairs else new)
+        return self.copies.get(key, value)
+
+    def fill(self, value: Any) -> None:
+        "Put into a copy what stands in the places of its parts"
+        new, shape = self.now(value), _shape(type(value))
+        if shape.items in ('made_again', 'next'): return
+        for slot in shape.slots:
+            if (part := self.now(old := _read(slot, value))) is not old: slot.__set__(new, part)
+        if shape.has_dict: self.keyed(value.__dict__, new.__dict__)
+        if shape.items and not self.walk.is_large(value): getattr(self, shape.items)(value, new)
+
+    def keyed(self, value: Any, new: Any) -> None:
         "A mapping: values, and keys that hold something"
         for k, v in list(value.items()):
-            if type(k) not in scalars and (new := self.of(k)) is not k: value[k := new] = value.pop(k)
-            if type(v) not in scalars and (new := self.of(v)) is not v: value[k] = new
-        return value
+            key, part = self.now(k), self.now(v)
+            if key is not k: del new[k]
+            if key is not k or part is not v: new[key] = part
 
-    def placed(self, value: Any) -> Any:
+    def placed(self, value: Any, new: Any) -> None:
         "A sequence that can be changed"
-        for i, v in enumerate(value):
-            if type(v) not in scalars and (new := self.of(v)) is not v: value[i] = new
-        return value
+        for i, v in enumerate(list(value)):
+            if (part := self.now(v)) is not v: new[i] = part
 
-    def made_again(self, value: Any) -> Any:
-        "What cannot be changed, if it has to be"
-        old = list(value.items() if isinstance(value, Mapping) else value)
-        new = [v if type(v) in scalars else self.of(v) for v in old]
-        if all(map(operator.is_, old, new)): return value
-        return getattr(type(value), '_make', type(value))(ClientDict(new) if isinstance(value, Mapping) else new)
-
+# %% ../../nbs/api/http/12_models.ipynb #5d1c7b06
 _records = '__pydantic_fields__', '__dataclass_fields__', '__attrs_attrs__', '__struct_fields__', 'get_secret_value'   # of their classes
 
 class _Shape(NamedTuple):
     "How the objects of a class hold what a client sent"
     slots: tuple[types.MemberDescriptorType, ...]
     has_dict: bool
-    items: str      # How those of a container are changed
+    items: str      # How those of a container in C are changed; one in Python has them in its attributes
+    native: bool    # Made by C
 
 @lru_cache(maxsize=1024)
 def _shape(kind: type) -> _Shape | None:
-    "None for what holds nothing of a client: the rest is the program's, and not ours to change"
+    "None for what holds nothing of a client"
     if issubclass(kind, (str, bytes, bytearray, memoryview, range, Enum, type)): return None
+    if hasattr(kind, '__next__'): return None if hasattr(kind, 'read') else _Shape((), False, 'next', True)
     container = issubclass(kind, (Mapping, Sequence, Set))
     if not container and not any(hasattr(kind, mark) for mark in _records): return None
+    try: object.__new__(kind)
+    except TypeError: native = True
+    else: native = False
     change = ('keyed' if issubclass(kind, Mapping) else 'placed') if hasattr(kind, '__setitem__') else 'made_again'
     slots = (o for c in kind.__mro__ for o in vars(c).values() if isinstance(o, types.MemberDescriptorType))
-    return _Shape(tuple(slots), kind.__dictoffset__ != 0, change if container else '')
+    return _Shape(tuple(slots), kind.__dictoffset__ != 0, change if container and native else '', native)
+
+def _read(slot: types.MemberDescriptorType, value: Any) -> Any:
+    "What is there in an object; `_nothing` for nothing"
+    try: return slot.__get__(value)
+    except AttributeError: return _nothing
+
+def _count(sent: Any) -> int:
+    "How many values were sent, also in JSON within texts"
+    found, left = 0, [sent]
+    while left:
+        found += 1
+        part = left.pop()
+        if isinstance(part, str): found += sum(map(part.count, '[{,'))
+        elif isinstance(part, Mapping): left += [*part, *part.values()]
+        elif isinstance(part, list | tuple): left += part
+    return found
 
 # %% ../../nbs/api/http/12_models.ipynb #131ef112
 _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`
@@ -490,7 +576,7 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
     limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
     def check(value):
-        try: return as_sent(msgspec.convert(value, annotation, strict=False))
+        try: return as_sent(msgspec.convert(value, annotation, strict=False), value)
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own
             raise BadValue(limits, value) from e

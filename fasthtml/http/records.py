@@ -60,7 +60,7 @@ def mapping_cast(
         if not isinstance(v, Mapping): raise ValueError
         new = cls()
         new.update(v)
-        return as_sent(new)
+        return as_sent(new, v)
     return Cast(made, Text('object'))
 
 def _attrs_names(cls: type) -> dict[str, str]:
@@ -112,9 +112,9 @@ class _Maker:
         if (base := _as_it_is(cls)) is not None:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
-        held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda v: v
+        held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda new, v: new
         made = Text('valid', name=cls.__name__)
-        return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v))), made, blank=issubclass(cls, str))
+        return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v)), v), made, blank=issubclass(cls, str))
 
     def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"

@@ -468,6 +468,74 @@ def test_objects_that_hold_each_other_are_taken_as_they_are():
     check_held([got[0].title, got[0].parts[0]])
 
 
+# What the program has made before is not changed, whatever it is and however a model gives it to the handler
+
+OWN = {   # kind → what the program has
+    'dict': {'a': dict(EVIL)}, 'list': [dict(EVIL)], 'tuple': ([dict(EVIL)], 1), 'NamedTuple': HeldTuple(dict(EVIL), [dict(EVIL)]),
+    'deque': deque([dict(EVIL)]), 'OrderedDict': OrderedDict(a=dict(EVIL)), 'defaultdict': defaultdict(list, a=[dict(EVIL)]),
+    'UserDict': UserDict(a=dict(EVIL)), 'ChainMap': ChainMap({}, {'a': dict(EVIL)}),
+    'MappingProxyType': MappingProxyType({'a': dict(EVIL)}),
+    'dataclass': Held(dict(EVIL), [dict(EVIL)]), 'slots': HeldSlots(dict(EVIL)), 'attrs': HeldAttrs(dict(EVIL)),
+    'Struct': HeldStruct(dict(EVIL)), 'model': HeldModel.model_construct(title=dict(EVIL), tags=[dict(EVIL)]),
+    'root model': InRoot.model_construct(root=dict(EVIL)), 'private': InSlot(d=dict(EVIL)), 'extra': InMore(d=dict(EVIL)),
+    'deep': Held(None, [Held(HeldSlots({'a': [dict(EVIL)]}), [])]), 'lines': StringIO('a'), 'a class': SimpleNamespace(a=dict(EVIL))}
+GIVEN = {   # how a model gives it → the annotation of the parameter
+    'validator': lambda own: Annotated[int, pydantic.AfterValidator(lambda i: own)],
+    'validator of a member': lambda own: list[Annotated[int, pydantic.AfterValidator(lambda i: own)]],
+    'factory': lambda own: pydantic.create_model('M', n=int, own=(Any, pydantic.Field(default_factory=lambda: own))),
+    'factory of msgspec': lambda own: list[Annotated[msgspec.defstruct('S', [('own', Any, msgspec.field(default_factory=lambda: own))]),
+                                                     msgspec.Meta(title='x')]]}
+
+
+def own_dicts(own): return sorted((id(o), type(o).__name__, repr(o)) for o in dicts_in([own]))
+
+
+@pytest.mark.parametrize('given', GIVEN)
+@pytest.mark.parametrize('kind', OWN)
+def test_what_the_program_has_is_not_changed(kind, given):
+    own = OWN[kind]
+    before, said = own_dicts(own), repr(own)
+    sent = {'o': [1]} if given == 'validator of a member' else {'o': [{}]} if 'msgspec' in given else {'o': 1, 'n': 1}
+    got = received(GIVEN[given](own), sent)
+    assert own_dicts(own) == before and repr(own) == said
+    if kind == 'lines': assert own in [got, *gc.get_referents(got), getattr(got, 'own', None)] or 'msgspec' in given
+    elif kind != 'a class': assert all(type(o) is not dict for o in dicts_in([got]))
+
+
+@pytest.mark.parametrize('own', [SimpleNamespace(a=dict(EVIL)), Held(1, [2]), [1, [2]], HeldModel(title='a', tags=[])], ids=repr)
+def test_what_holds_no_dict_is_the_very_object_of_the_program(own):
+    assert received(GIVEN['validator'](own), {'o': 1}) is own
+
+
+@dataclass
+class Linked:
+    title: Any
+    next: Any = None
+
+
+def test_of_what_the_program_has_no_more_is_looked_at_than_goes_with_what_was_sent():
+    class Lines(list):
+        looked = 0
+        def __iter__(self):
+            Lines.looked += 1
+            return super().__iter__()
+    large = Lines({'n': i} for i in range(5000))
+    model = pydantic.create_model('M', large=(Any, pydantic.Field(default_factory=lambda: large)), title=(dict[str, Any], ...))
+    got = received(model, {'title': EVIL})
+    assert type(got.title) is ClientDict and got.large is large and not Lines.looked
+
+
+def test_a_chain_of_objects_has_no_end_that_must_be_found():
+    own = None
+    for _ in range(50_000): own = Linked(dict(EVIL), own)
+    got = received(GIVEN['validator'](own), {'o': 1})
+    assert type(got.title) is ClientDict and type(own.title) is dict
+    node = got
+    while node.next is not None: node = node.next
+    assert type(node.title) is dict
+    while own.next is not None: own.__dict__['next'], own = None, own.next      # else Python takes it apart by recursion
+
+
 @way
 def the_request(app, keep):
     @app.post('/x')
