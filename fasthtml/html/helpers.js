@@ -306,13 +306,13 @@
   const joined = {'ws-connect': 'hx-ws:connect', 'ws-send': 'hx-ws:send', 'sse-connect': 'hx-sse:connect', 'sse-close': 'hx-sse:close',
     'sse-swap': 'data-sse-swap'};
   function named4(root) {
+    for (const el of [root.closest?.(off), ...within(root, off)]) if (el) Element.prototype.setAttribute.call(el, 'hx-ignore', '');
     for (const [name, to] of Object.entries(joined)) {
       for (const el of within(root, `[${name}]`)) {
         if (!el.hasAttribute(to)) el.setAttribute(to, el.getAttribute(name));
         el.removeAttribute(name);
       }
     }
-    for (const el of [root.closest?.(off), ...within(root, off)]) el?.setAttribute('hx-ignore', '');
     for (const [sel, end] of [[whole, ''], [passed, ':inherited']])
       for (const el of within(root, sel)) if (attr(el, 'hx-disable' + end) == null) el.setAttribute('hx-disable' + end, attr(el, 'hx-disabled-elt' + end));
     for (const name of ['hx-trigger', 'data-hx-trigger']) {
@@ -332,7 +332,76 @@
       }
     }
   }
-  document.addEventListener('htmx:before:process', ev => named4(ev.target));
+  // What is switched off does nothing, and nothing in it acts elsewhere: no parts for other places, no elements that are to be kept, no
+  // connections. htmx and its extensions look for those everywhere in a text or page, so they are taken away before they look
+  const switched = version => either(version === '2' ? ['hx-disable', 'hx-ignore'] : ['hx-disable=""', 'hx-disable=true', 'hx-ignore']);
+  const quiet = () => switched(globalThis.htmx?.version?.[0]);
+  const acting = '(?:hx-(?:swap-oob|preserve|history(?:-elt)?|(?:ws|sse)[^\\s=/>]*)|(?:ws|sse)-(?:connect|send|swap|close))';
+  const acts = new RegExp(`^(?:data-)?${acting}$`, 'i'), written = new RegExp(`${acting}(?=[\\s=/>])|<template(?=[\\s/>])`, 'gi');
+  const plain = (el, name, ...args) => Element.prototype[name].apply(el, args);   // `<input name="matches">` would answer for its form
+  const inside = el => [...plain(el, 'querySelectorAll', '*')];
+  function silence(root) {
+    const sel = quiet(), all = root === document ? inside(document.documentElement) : [root, ...inside(root)];
+    const off = all.filter(o => plain(o, 'matches', sel)).flatMap(inside);
+    for (const el of root !== document && root.parentElement?.closest(sel) ? all : off) {
+      if (plain(el, 'matches', 'meta[name="htmx-config"]')) el.remove();
+      else for (const name of plain(el, 'getAttributeNames')) if (acts.test(name)) plain(el, 'removeAttribute', name);
+    }
+  }
+  // The same of a text that htmx is about to parse. It stays as it is but for the names of such attributes: each has a number while we
+  // parse it as htmx does, so those that stand in what is switched off are known. `into` is where the text goes
+  function silenced(text, into) {
+    const sel = quiet(), around = o => {
+      try { return plain(typeof o === 'string' ? document.querySelector(o) : o, 'closest', sel); } catch { return null; }
+    };
+    if (typeof text !== 'string' || !/hx-(?:disable|ignore)/i.test(text) && !document.querySelector(sel)) return text;
+    const whole = text.replace(/<hx-([a-z]+)(\s+|>)/gi, '<template hx type="$1"$2').replace(/<\/hx-[a-z]+>/gi, '</template>');
+    let mark = '-off', count = 0;
+    while (whole.toLowerCase().includes(mark)) mark += 'f';
+    const marked = whole.replace(written, o => o[0] === '<' ? `${o} x${mark}${count++}` : o + mark + count++);
+    if (!count) return text;
+    const bare = marked.replace(/<head(\s[^>]*)?>[^]*?<\/head>/i, ''), parse = o => new DOMParser().parseFromString(o, 'text/html');
+    const isPage = /^(?:html|body)$/i.test(/<([a-z][^/>\s]*)/i.exec(bare)?.[1]), off = new Set();
+    const look = (root, within) => {
+      const all = [...root.querySelectorAll('*')], silent = new Set(within ? all : []);
+      for (const el of all) {
+        const said = name => plain(el, 'getAttribute', name), names = plain(el, 'getAttributeNames').filter(o => o.includes(mark));
+        const oob = names.find(o => o.includes('hx-swap-oob')), content = el instanceof HTMLTemplateElement && el.content;
+        const to = oob && /:(.+)/.exec(said(oob))?.[1] || said('hx-target') || said('data-hx-target') || '#' + CSS.escape(said('id'));
+        const closed = silent.has(el) || plain(el, 'matches', sel) || (oob || content) && around(to);
+        if (silent.has(el)) for (const name of names) off.add(Number(name.split(mark)[1]));
+        else if (closed) for (const o of inside(el)) silent.add(o);
+        if (content) look(content, closed);
+      }
+    };
+    look(isPage ? parse(bare) : parse(`<template>${bare}</template>`).querySelector('template').content, around(into));
+    count = 0;
+    return !off.size ? text : whole.replace(written, o => !off.has(count++) ? o : o[0] === '<' ? o + ' type="off"' : 'off-' + o);
+  }
+  withHtmx(() => {
+    const {swap} = htmx;
+    if (/^2/.test(htmx.version)) {
+      htmx.swap = (target, content, ...more) => swap(target, silenced(content, target), ...more);
+      const aim = el => attr(el.closest('[hx-target], [data-hx-target]') || el, 'hx-target') || el;
+      htmx.defineExtension('fasthtml-off', {transformResponse: (text, xhr, el) => xhr ? text : silenced(text, aim(el))});   // events and frames
+      const root = document.documentElement, exts = root.getAttribute('hx-ext');
+      root.setAttribute('hx-ext', (exts ? exts + ',' : '') + 'fasthtml-off');
+      document.addEventListener('htmx:beforeSwap', ({detail: d}) => { d.serverResponse = silenced(d.serverResponse, d.target); });
+      document.addEventListener('htmx:historyCacheMissLoad', ({detail: d}) => { d.response = silenced(d.response); });
+      document.addEventListener('htmx:historyCacheHit', ({detail: {item}}) => { item.content = silenced(item.content); });
+      document.addEventListener('htmx:load', ev => silence(ev.target));
+    } else htmx.swap = ctx => {
+      const {target, sourceElement} = ctx, named = typeof target === 'string';
+      ctx.text = silenced(ctx.text, !named ? target : target === 'this' ? sourceElement : htmx.find(sourceElement || document, target));
+      return swap.call(htmx, ctx);
+    };
+    if (document.readyState !== 'loading') silence(document);
+  });
+  document.addEventListener('readystatechange', () => { if (document.readyState === 'interactive') silence(document); });
+  document.addEventListener('htmx:before:process', ev => {
+    silence(ev.target);
+    named4(ev.target);
+  });
   function tell(el, text) {
     const named = /^\s*\{/.test(text) ? JSON.parse(text) : Object.fromEntries(text.split(',').map(o => [o.trim(), {}]));
     for (const [name, said] of Object.entries(named)) htmx.trigger(el.isConnected ? el : document.body, name, said instanceof Object ? said : {value: said});
@@ -395,12 +464,12 @@
   });
   domReadyExecute(() => {   // `morph`, without `hx-ext`. The extension that comes with Idiomorph takes the wrapper of other styles for content
     const root = document.documentElement;
-    if (!globalThis.Idiomorph || !/^2/.test(globalThis.htmx?.version) || root.hasAttribute('hx-ext')) return;
+    if (!globalThis.Idiomorph || !/^2/.test(globalThis.htmx?.version) || root.getAttribute('hx-ext') !== 'fasthtml-off') return;
     htmx.defineExtension('fasthtml-morph', {
       isInlineSwap: style => style === 'morph',
       handleSwap: (style, target, fragment) => style === 'morph' && Idiomorph.morph(target, fragment.children, {morphStyle: 'outerHTML'}),
     });
-    root.setAttribute('hx-ext', 'fasthtml-morph');
+    root.setAttribute('hx-ext', 'fasthtml-off,fasthtml-morph');
   });
 
   // htmx 4: its morph leaves what a visitor has entered; a push says what is shown, so controls are set afterwards. The target of a

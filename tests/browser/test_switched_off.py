@@ -1,0 +1,132 @@
+"HTML of a visitor inside of `hx_disable` and `hx_ignore`: nothing in it acts, with htmx 2 and 4, however it comes"
+import pytest
+
+from fasthtml.common import *
+from support import serve, wait_until
+
+ACT = '<i hx-post="/act?by=NAME" hx-trigger="load">x</i>'
+TEXTS = {   # NAME is the name of the text
+    'get': '<b hx-get="/act?by=NAME" hx-trigger="load">x</b>', 'data-get': '<b data-hx-get="/act?by=NAME" data-hx-trigger="load">x</b>',
+    'action': '<b hx-action="/act?by=NAME" hx-trigger="load">x</b>',
+    'on': '<b hx-on::load="fetch(`/act?by=NAME`)" hx-on--after-init="fetch(`/act?by=NAME`)">x</b>',
+    'said-false': '<b hx-disable="false"><i hx-get="/act?by=NAME" hx-trigger="load" hx-ignore="false">x</i></b>',
+    'sse-connect': '<b hx-ext="sse" sse-connect="/stream?by=NAME" sse-swap="message">x</b>',
+    'data-sse': '<b hx-ext="sse" data-sse-connect="/stream?by=NAME">x</b>',
+    'sse4': '<b hx-sse:connect="/stream?by=NAME">x</b>', 'data-sse4': '<b data-hx-sse:connect="/stream?by=NAME">x</b>',
+    'ws-connect': '<b hx-ext="ws" ws-connect="/ws?by=NAME">x</b>', 'data-ws': '<b hx-ext="ws" data-ws-connect="/ws?by=NAME">x</b>',
+    'ws4': '<b hx-ws:connect="/ws?by=NAME">x</b>', 'data-ws4': '<b data-hx-ws:connect="/ws?by=NAME">x</b>',
+    'oob': f'<b hx-swap-oob="innerHTML:#v-NAME">{ACT}</b>', 'data-oob': f'<b data-hx-swap-oob="innerHTML:#v-NAME">{ACT}</b>',
+    'oob-id': f'<b id="v-NAME" hx-swap-oob="true">{ACT}</b>', 'oob-caps': f'<b HX-SWAP-OOB = "innerHTML:#v-NAME">{ACT}</b>',
+    'oob-in-template': f'<template><b hx-swap-oob="innerHTML:#v-NAME">{ACT}</b></template>',
+    'oob-last': f'<b title=x hx-swap-oob=innerHTML:#v-NAME>{ACT}</b>',
+    'oob-in-oob': f'<b><u hx-swap-oob="beforeend:#v-NAME" hx-swap-oob-off3>{ACT}</u></b>',
+    'partial': f'<hx-partial hx-target="#v-NAME">{ACT}</hx-partial>',
+    'template': f'<template hx type="partial" hx-target="#v-NAME">{ACT}</template>',
+    'partial-id': f'<hx-partial id="v-NAME" hx-swap="outerHTML">{ACT}</hx-partial>',
+    'config': '<meta name="htmx-config" content=\'{"disableSelector": "[x]", "prefix": "x-"}\'>', 'history': '<b hx-history-elt>x</b>',
+    'form': '<form hx-disable hx-swap-oob="innerHTML:#v-NAME"><input name="getAttributeNames"><input name="setAttribute">'
+            f'<input name="content"><input name="children"><i hx-swap-oob="innerHTML:#v-NAME">{ACT}</i></form>',
+    'preserve': '<b hx-preserve id="v-NAME">x</b>', 'data-preserve': '<b data-hx-preserve="true" id="v-NAME">x</b>'}
+HOSTILE = Safe(''.join(f'<div>{text.replace("NAME", name)}</div>' for name, text in TEXTS.items()))
+CONTROLS = {'control-get', 'control-sse', 'control-ws'}
+WAYS = 'page back fragment into oob oob-into boost morph event event-oob frame frame-oob region changed'.split()
+
+def control():
+    return Div(Div(hx_get='/act?by=control-get', hx_trigger='load'),
+               Div(hx_ext='sse', sse_connect='/stream?by=control-sse', sse_swap='message'),
+               Div(hx_ext='ws', ws_connect='/ws?by=control-ws'))
+
+def site(htmx: int, attr: str) -> FastHTML:
+    "Pages that bring the texts in every way, switched off, and beside them what does act"
+    app = FastHTML(secret_key='k', htmx=htmx, exts=['sse', 'ws'])
+    app.state.did, app.state.open, off = set(), False, {attr: True}
+    pushed = {way: app.channel(way) for way in WAYS}
+
+    def whole(): return Article(H2('a comment'), Div(HOSTILE, **off), control())
+
+    @app.route('/act', methods=['get', 'post'])
+    def act(by: str):
+        app.state.did.add(by)
+        return ''
+
+    @app.get('/stream')
+    def stream(by: str):
+        app.state.did.add(by)
+        return EventStream([])
+
+    async def joined(ws): app.state.did.add(ws.query_params['by'])
+
+    @app.ws('/ws', conn=joined)
+    def sock(): pass
+
+    @app.get('/events/{way}')
+    def events(way: str): return EventStream(pushed[way])
+
+    @app.ws('/frames', channels=pushed['frame'])
+    def frames(): pass
+
+    @app.ws('/frames-oob', channels=pushed['frame-oob'])
+    def frames_oob(): pass
+
+    @app.live
+    def region(): return Div(whole() if app.state.open else 'nothing yet', id='inner')
+
+    @app.get('/part/{way}')
+    def part(way: str):
+        if way == 'into': return HOSTILE
+        if way == 'oob': return P('main'), Div(whole(), id='old', hx_swap_oob='true')
+        if way == 'oob-into': return Div(HOSTILE, id='off', hx_swap_oob='innerHTML'), Div(control(), id='old', hx_swap_oob='true')
+        return Div(whole(), id='t')
+
+    @app.get('/way/{way}')
+    def page(way: str):
+        brings = way.partition('-')[0]
+        connected = {'event': dict(hx_ext='sse', sse_connect=f'/events/{way}', sse_swap='message', hx_target='#t'),
+                     'frame': dict(hx_ext='ws', ws_connect=way.replace('frame', '/frames'), hx_target='#t')}.get(brings)
+        target = '#off' if way == 'into' else '#t'
+        return Titled(way, Section(*(P('mine', id=f'v-{name}') for name in TEXTS), id='victims'),
+                      Button('go', id='go', hx_get=f'/part/{way}', hx_target=target, hx_swap='morph' if way == 'morph' else None),
+                      A('go', id='boosted', href='/way/page', hx_boost='true'), Div(id='t'), Div(id='old'), Div('x', id='off', **off),
+                      connected and Div(id='connected', **connected), whole() if way in ('page', 'back') else None,
+                      control() if way == 'into' else None, region() if brings in ('region', 'changed') else None)
+
+    def push(way: str): pushed[way].publish_sync(Div(whole(), id='old', hx_swap_oob='true') if way.endswith('oob') else whole())
+
+    app.state.push, app.state.region, app.state.pushed = push, region, pushed
+    return app
+
+def bring(app: FastHTML, way: str, page, url: str):
+    state = app.state
+    state.open = way == 'region'
+    page.goto(f'{url}/way/{way}')
+    if way in ('fragment', 'into', 'oob', 'oob-into', 'morph'): page.click('#go')
+    elif way == 'boost': page.click('#boosted')
+    elif way == 'back':
+        wait_until(lambda: state.did >= CONTROLS)
+        page.click('#boosted')
+        page.wait_for_function("document.title == 'page'")
+        state.did.clear()
+        page.go_back()
+        page.wait_for_function("document.title == 'back'")
+    elif way.startswith(('event', 'frame')):
+        wait_until(lambda: len(state.pushed[way]))
+        state.push(way)
+    elif way == 'changed':
+        page.wait_for_selector('html[data-live=true]')
+        state.open = True
+        state.region.changed_sync()
+
+@pytest.mark.parametrize('htmx', [2, 4])
+@pytest.mark.parametrize('attr', ['hx_disable', 'hx_ignore'])
+def test_nothing_acts_in_what_is_switched_off(attr, htmx, page):
+    app, acted, lost = site(htmx, attr), [], []
+    with serve(app) as server:
+        for way in WAYS:
+            app.state.did.clear()
+            bring(app, way, page, server.url)
+            wait_until(lambda: app.state.did >= CONTROLS, what=way)   # they stand behind the texts
+            page.evaluate("fetch('/act?by=control-get')")
+            acted += [(way, name) for name in app.state.did - CONTROLS]
+            kept = page.evaluate("$$('#victims > p').filter(o => o.textContent == 'mine').map(o => o.id.slice(2))")
+            lost += [(way, name) for name in TEXTS if name not in kept]
+    assert (sorted(acted), sorted(lost)) == ([], [])
