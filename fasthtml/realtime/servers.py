@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import is_dataclass, replace
@@ -505,17 +505,23 @@ def hold_frames(
 # %% ../../nbs/api/realtime/20_servers.ipynb #693c1992
 class _Pipeline:
     "Lets uvicorn read on while few requests wait"
-    __slots__ = ('flow', 'most', 'resume', 'transport', 'waiting')
-    def __init__(self, flow: Any, transport: Any, waiting: Callable[[], int], most: int):
-        self.flow, self.resume, self.transport, self.waiting, self.most = flow, flow.resume_reading, transport, waiting, most
+    __slots__ = ('flow', 'most', 'transport', 'waiting')
+    def __init__(self, flow: Any, transport: Any, waiting: Sized, most: int):
+        self.flow, self.transport, self.waiting, self.most = flow, transport, waiting, most
         flow.read_paused, transport.get_protocol
-        flow.resume_reading = self
+        flow.resume_reading = self   # instead of the method of its class
 
     def __call__(self) -> None:
-        if self.flow.read_paused and self.waiting() > self.most: return
-        self.resume()
+        if self.flow.read_paused and len(self.waiting) > self.most: return
+        type(self.flow).resume_reading(self.flow)
         turns = self.transport.get_protocol()
         if type(turns) is _Turns: turns.go_on()
+
+class _Unread:
+    "What h11 has not gone through yet, in bytes"
+    __slots__ = ('conn',)
+    def __init__(self, conn: Any): self.conn = conn
+    def __len__(self) -> int: return len(self.conn.trailing_data[0])
 
 def _hold(
     protocol: Any,   # uvicorn's, of HTTP
@@ -525,11 +531,11 @@ def _hold(
     try:
         flow, transport = protocol.flow, protocol.transport
         if type(flow.resume_reading) is _Pipeline: return
-        if (conn := getattr(protocol, 'conn', None)) is None: _Pipeline(flow, transport, protocol.pipeline.__len__, most)
+        if (conn := getattr(protocol, 'conn', None)) is None: _Pipeline(flow, transport, protocol.pipeline, most)
         else:   # h11
             conn.trailing_data
             limit = max(protocol.config.h11_max_incomplete_event_size or 0, 65536)   # bytes; one request may have so many
-            _Pipeline(flow, transport, lambda: len(conn.trailing_data[0]), limit)
+            _Pipeline(flow, transport, _Unread(conn), limit)
     except AttributeError as e:
         report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'requests that wait behind another one may take memory')
 
