@@ -85,7 +85,7 @@ def check_origins(
     return given
 
 # %% ../../nbs/api/http/10_security.ipynb #1d9f5d75
-_safe = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'))
+_safe = frozenset(('GET', 'HEAD', 'OPTIONS', 'TRACE'))
 
 def cross_origin(
     method: str,                            # HTTP method

@@ -255,13 +255,11 @@ class SessionCookie:
         self.flags = '; '.join([f'path={path}', 'httponly', f'samesite={same_site}', *(k for k, v in flags.items() if v)])
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
-        "Its value in a request; '' if there is none"
-        name = self.name.encode()
+        "Its value in a request; '' if there is none. The last of several counts, as in `req.cookies`"
+        name, found = self.name.encode(), ''
         for k, v in headers:
-            if k != b'cookie' or name not in v: continue
-            found = parse_cookies(v.decode('latin-1')).get(self.name)
-            if found: return found
-        return ''
+            if k == b'cookie' and name in v: found = parse_cookies(v.decode('latin-1')).get(self.name, found)
+        return found
 
     def write(self, message: Message, value: str | None) -> None:
         "Set it in the start of a response; None takes it away"

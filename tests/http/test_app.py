@@ -343,6 +343,21 @@ def test_debug_gives_programs_plain_text():
     assert response.headers['content-type'].startswith('text/plain') and 'KeyError' in response.text
 
 
+SECRET_HEADERS = """X-Auth-Token X-Access-Token Api-Key X-Amz-Security-Token X-Goog-Iap-Jwt-Assertion X-Forwarded-Access-Token X-Session-Id
+    X-Hub-Signature X-Csrf-Token X-Api-Key Authorization Proxy-Authorization X-Password X-Client-Secret""".split()
+
+
+def test_debug_shows_no_secrets_of_the_request():
+    app, hush = new_app(debug=True), 'h5h'[:2] + 'sh'   # the page shows these lines
+    @app.get('/')
+    async def boom(): raise KeyError('x')
+    address = f'/?code={hush}&page=seen&session_key={hush}&Password={hush}'
+    headers = {**dict.fromkeys([*SECRET_HEADERS, 'Cookie'], hush), 'X-Kind': 'told', 'Accept': 'text/html',
+               'Referer': f'http://x{address}', 'HX-Current-URL': f'http://x{address}'}
+    shown = client(app, raise_server_exceptions=False).get(address, headers=headers).text
+    assert hush not in shown and shown.count('***&amp;page=seen') == 3 and '&#39;told&#39;' in shown
+
+
 # ---------------------------------------------------------------- guards
 
 def test_guards_run_in_order_and_skip_whole_paths():

@@ -108,7 +108,7 @@ def test_unsafe_requests_pass_only_from_our_own_pages_or_from_no_browser(site, o
     assert (friendly is None) == (passes or origin == 'https://evil.example')
 
 
-@pytest.mark.parametrize('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'post', 'BREW'])
+@pytest.mark.parametrize('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'post', 'BREW'])
 def test_every_other_method_is_unsafe(method):
     assert cross_origin(method, {'sec-fetch-site': 'cross-site'}, 'https', 'shop.example')
 

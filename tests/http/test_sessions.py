@@ -1030,3 +1030,14 @@ async def test_who_comes_back_when_forget_has_ended_a_stream_is_logged_out(how, 
         assert (await other.get(f'{prefix}/me')).json() == {'user': 'ann'}
         await client.post(f"{'/of' if place is starlette_mount_place else prefix}/logout")
     assert answers == ['nobody']
+
+
+@pytest.mark.parametrize('headers', [['ann; bob'], ['ann', 'bob'], ['bob; ann', 'x', 'bob']])
+def test_of_two_session_cookies_the_last_counts_as_in_the_cookies_of_the_request(headers):
+    app = FastHTML(secret_key='k', session_cookie='__Host-session', sess_https_only=True)
+    @app.get('/')
+    def home(req, session): return {'who': session['who'], 'same': app.decode_session(req.cookies['__Host-session'])['who']}
+    values = {who: encode_session({'who': who}, 'k', cookie='__Host-session') for who in ('ann', 'bob')}
+    def cookies(text): return '; '.join(f'__Host-session={values[o]}' if o in values else f'{o}=1' for o in text.split('; '))
+    answer = TestClient(app, base_url='https://testserver').get('/', headers=[('cookie', cookies(o)) for o in headers])
+    assert answer.json() == {'who': 'bob', 'same': 'bob'}
