@@ -348,10 +348,29 @@
       else for (const name of plain(el, 'getAttributeNames')) if (acts.test(name)) plain(el, 'removeAttribute', name);
     }
   }
+  // htmx looks for `<hx-partial>` and `<head>` in a text by expressions, also in the values of attributes, where a sanitizer leaves `<`:
+  // what it writes in their place would end the value. Each has a number while we parse it, and those within a value are escaped
+  function untagged(text) {
+    const tag = /<\/?(?=(?:hx-[a-z]|head[\s>]))/gi, mark = 'q' + Math.random().toString(36).slice(2) + 'q', within = new Set();
+    if (typeof text !== 'string' || text.search(tag) < 0 || !/=[^<>]*<\/?h/i.test(text)) return text;
+    let count = 0;
+    const marked = text.replace(tag, o => o + mark + count++ + '-'), number = new RegExp('<\\/?' + mark + '(\\d+)-', 'g');
+    const look = root => {
+      for (const el of root.querySelectorAll('*')) {
+        for (const name of plain(el, 'getAttributeNames')) {
+          for (const found of (name + '=' + plain(el, 'getAttribute', name)).matchAll(number)) within.add(Number(found[1]));
+        }
+        if (el instanceof HTMLTemplateElement) look(el.content);
+      }
+    };
+    for (const o of [marked, `<template>${marked}</template>`]) look(new DOMParser().parseFromString(o, 'text/html'));
+    count = 0;
+    return within.size ? text.replace(tag, o => within.has(count++) ? o.replace('<', '&lt;') : o) : text;
+  }
   // The same of a text that htmx is about to parse. It stays as it is but for the names of such attributes: each has a number while we
   // parse it as htmx does, so those that stand in what is switched off are known. `into` is where the text goes
-  function silenced(text, into) {
-    const sel = quiet(), around = o => {
+  function silenced(said, into) {
+    const text = untagged(said), sel = quiet(), around = o => {
       try { return plain(typeof o === 'string' ? document.querySelector(o) : o, 'closest', sel); } catch { return null; }
     };
     if (typeof text !== 'string' || !/hx-(?:disable|ignore)/i.test(text) && !document.querySelector(sel)) return text;
@@ -431,7 +450,7 @@
   const placed = el => ['hx-target', 'hx-swap'].some(name => attr(el, name) != null);
   const nowhere = (el, text) => console.warn(`${text.trim().slice(0, 80)} was not swapped: it has no id and no hx-swap-oob, and <${el.localName}> no hx-target.`);
   document.addEventListener('htmx:wsBeforeMessage', ev => {   // htmx 2
-    const el = ev.target, text = ev.detail.message, all = $E('template');
+    const el = ev.target, text = untagged(ev.detail.message), all = $E('template');
     if (!/\S/.test(text) || /^\s*[[{]/.test(text)) return;
     all.innerHTML = text.replace(/<(\/?)hx-partial/gi, '<$1template');
     for (const o of all.content.querySelectorAll('[id], [hx-swap-oob], [data-hx-swap-oob]')) if (o.parentNode === all.content) o.remove();

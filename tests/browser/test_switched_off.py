@@ -130,3 +130,27 @@ def test_nothing_acts_in_what_is_switched_off(attr, htmx, page):
             kept = page.evaluate("$$('#victims > p').filter(o => o.textContent == 'mine').map(o => o.id.slice(2))")
             lost += [(way, name) for name in TEXTS if name not in kept]
     assert (sorted(acted), sorted(lost)) == ([], [])
+
+
+VALUES = {   # as a sanitizer writes them, which leaves `<` in values
+    'partial': '<b title="<hx-partial onfocus=fetch(`/act?by=NAME`) autofocus tabindex=0 x=">">x</b>',
+    'end': '<b title="</hx-partial><hx-x hx-get=/act?by=NAME hx-trigger=load x=">">x</b>',
+    'spaces': '<b lang="a" title = "<hx-x\nonfocus=fetch(`/act?by=NAME`) autofocus tabindex=0 x=">">x</b>',
+    'row': '<table><tr title="<hx-x hx-get=/act?by=NAME hx-trigger=load x="><td>x</td></tr></table>',
+    'template': '<template><b title="<hx-x hx-get=/act?by=NAME hx-trigger=load x=">">x</b></template>',
+    'head': '<b title="<head>">x</b><p class="kept">between</p><b title="</head>">x</b>'}
+
+@pytest.mark.parametrize('htmx', [2, 4])
+@pytest.mark.parametrize('way', ['fragment', 'oob', 'boost', 'event', 'frame'])
+def test_a_value_of_an_attribute_stays_one(way, htmx, page, monkeypatch):
+    monkeypatch.setitem(globals(), 'HOSTILE', Safe(''.join(text.replace('NAME', name) for name, text in VALUES.items())))
+    app = site(htmx, 'data_open')
+    with serve(app) as server:
+        bring(app, way, page, server.url)
+        wait_until(lambda: app.state.did >= CONTROLS, what=way)
+        page.evaluate("fetch('/act?by=control-get')")
+        assert app.state.did == CONTROLS
+        titles = page.evaluate("$$('b, tr').filter(o => o.title).map(o => o.title)")
+        assert sorted(titles) == sorted(['<hx-partial onfocus=fetch(`/act?by=partial`) autofocus tabindex=0 x=', '</hx-partial><hx-x hx-get=/act?by=end hx-trigger=load x=',
+            '<hx-x\nonfocus=fetch(`/act?by=spaces`) autofocus tabindex=0 x=', '<hx-x hx-get=/act?by=row hx-trigger=load x=', '<head>', '</head>'])
+        assert page.evaluate("$('.kept').textContent") == 'between'
