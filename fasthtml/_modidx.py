@@ -224,6 +224,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'fasthtml/app/oauth.py'),
                                     'fasthtml.app.oauth.PostedAnswer.__init__': ( 'api/app/oauth.html#postedanswer.__init__',
                                                                                   'fasthtml/app/oauth.py'),
+                                    'fasthtml.app.oauth._remove_entries': ('api/app/oauth.html#_remove_entries', 'fasthtml/app/oauth.py'),
                                     'fasthtml.app.oauth.apple_user': ('api/app/oauth.html#apple_user', 'fasthtml/app/oauth.py'),
                                     'fasthtml.app.oauth.finish_login': ('api/app/oauth.html#finish_login', 'fasthtml/app/oauth.py'),
                                     'fasthtml.app.oauth.is_ident': ('api/app/oauth.html#is_ident', 'fasthtml/app/oauth.py'),

@@ -55,6 +55,14 @@ def realm_of(
     parts = cls.__module__, cls.__qualname__, type(cli).__qualname__, provider, cli.client_id, login.redir_path
     return sha256('\n'.join(map(str, parts)).encode()).hexdigest()[:16]
 
+def _remove_entries(
+    session: dict,  # A session
+    entries: dict,  # What was in it
+) -> None:
+    "Take out what is still the same object"
+    for name, value in entries.items():
+        if session.get(name) is value: del session[name]
+
 def live_grants(
     session: dict,  # The visitor's session
 ) -> dict:          # Name of a login → whom it has let in
@@ -170,10 +178,11 @@ class LoginPages(Login):
         who = self.granted(session, req.scope.get('root_path', ''))
         gone = self._opening(req.scope.get('root_path', ''))
         left = {k: v for k, v in live_grants(session).items() if k not in gone}
-        ident, _ = session.pop('auth', None), session.pop(_grants, None)
+        ident, _, before = session.pop('auth', None), session.pop(_grants, None), dict(session)
         if left: session.update({_grants: left, 'auth': ident if ident in left.values() else [*left.values()][-1]})
         if hasattr(session, 'renew'): session.renew()
         answer = await (answer_of(self.logout, session) if self._own('logout') else self.to_login(session))
+        if ident is not None and not left: _remove_entries(session, before)   # the next person of this browser gets nothing of them
         if who is not None: await self.app.forget(who)
         return answer
 

@@ -52,9 +52,11 @@ from fasthtml.app.oauth import (
     load_creds,
 )
 from fasthtml.app.openid import ProviderCall, half_hash, talk, talk_async, trusted
+from fasthtml.app.toast import add_toast, setup_toasts
 from fasthtml.html.composed import A, Form
 from fasthtml.html.tags import Button, Div, P, Span
 from fasthtml.http.handlers import Beforeware
+from fasthtml.http.responses import Redirect
 from fasthtml.realtime.sse import EventStream
 from fasthtml.testing import Client, Closed
 from support import DEADLINE, NODE_MODULES, missing, serve, serve_process
@@ -385,6 +387,43 @@ class Alone(WebClient):
 class Welcome(OAuth):
     "Lets in everybody"
     def get_auth(self, info, ident, session, state): return self.enter(session)
+
+
+@pytest.mark.parametrize('store', [None, 'memory'], ids=['in the cookie', 'in a store'])
+@pytest.mark.parametrize('own', ['no logout', 'a logout that reads', 'a logout that writes'])
+def test_the_next_person_of_a_browser_finds_nothing_of_the_last(own, store, tmp_path):
+    class Greets(OAuth):
+        def get_auth(self, info, ident, session, state):
+            session['id_token'], session['name'] = f'token of {ident}', ident
+            if ident == 'ann': session['is_admin'] = True
+            add_toast(session, f'Welcome {ident}')
+            return self.enter(session)
+    def reads(self, session): return Redirect('/bye?' + session.get('id_token', '')[-3:])
+    def writes(self, session):
+        session['name'] = 'who has left'
+        return Redirect('/bye')
+    if own != 'no logout': Greets.logout = reads if own == 'a logout that reads' else writes
+    app = FastHTML(secret_key='k', sess_store=store and f'sqlite:///{tmp_path}/sessions.db')
+    setup_toasts(app)
+    Greets(app, Alone('shop'), skip=['/bye', '/cart'])
+    @app.get('/')
+    def home(auth, session): return P(auth, session.get('is_admin'))
+    @app.post('/cart')
+    def cart(session): session['cart'] = ['tea']
+    client = Client(app, HOME)
+    def log_in(code):
+        state = parse_qs(urlsplit(client.get('/login').one('a').attrs['href']).query)['state'][0]
+        return client.get('/redirect', params={'code': code, 'state': state})
+    client.post('/cart')
+    client.post('/logout')
+    assert client.session['cart'] == ['tea'], 'nobody was logged in'
+    log_in('ann')
+    assert client.session['is_admin']
+    left = client.post('/logout')
+    if own == 'a logout that reads': assert left.headers['location'] == '/bye?ann'
+    assert dict(client.session) == ({'name': 'who has left'} if own == 'a logout that writes' else {})
+    log_in('bob')
+    assert 'is_admin' not in client.session and client.session['name'] == 'bob'
 
 
 NO_RESPONSE = [None, '', False, True, [], {}]
