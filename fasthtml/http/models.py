@@ -30,7 +30,39 @@ from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
     record_cast, spellings, type_hints)
+from .requests import BadJson, parse_json
 from .texts import Text
+
+# %% ../../nbs/api/http/12_models.ipynb #c7a1d0e2
+def _has_json(schema: Any) -> bool:
+    "Whether pydantic reads JSON in a text somewhere in it: `pydantic.Json`"
+    left, met = [schema], set()
+    while left:
+        part = left.pop()
+        if id(part) in met or not isinstance(part, (dict, list, tuple)): continue
+        met.add(id(part))
+        if isinstance(part, dict) and part.get('type') == 'json': return True
+        left += part.values() if isinstance(part, dict) else part
+    return False
+
+def _long_texts(value: Any) -> Iterator[str]:
+    "Texts in it that are long enough to be looked at"
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            if len(part) > 100: yield part
+        elif isinstance(part, Mapping): left += part.values()
+        elif isinstance(part, list): left += part
+
+def _check_json(text: str) -> None:
+    "BadValue if a text holds more JSON than we read. What is no JSON, but begins as it does, has a limit too: pydantic knows more numbers"
+    start = text.lstrip()[:1]
+    if not start or start not in '[{-0123456789': return
+    if start in '[{' and sum(map(text.count, '[{,')) > 100_000: raise BadValue(Text('json_values', limit=100_000), got=text)
+    try: parse_json(text)
+    except BadJson as e:
+        if e.args[0].key != 'json_malformed': raise BadValue(e.args[0], got=text) from e
 
 # %% ../../nbs/api/http/12_models.ipynb #a21c8837
 def pydantic_cast(
@@ -40,8 +72,11 @@ def pydantic_cast(
     "A cast that lets pydantic check one value"
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
+    reads_json = _has_json(adapter.core_schema)
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
+        if reads_json:
+            for text in _long_texts(value): _check_json(text)
         try: return as_sent(adapter.validate_python(value), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))

@@ -218,7 +218,7 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
 READS = re.compile(r'(?:async )?def ((?:parse|read|decode|asked|wanted)_\w+|\w+_(?:credentials|allowed|match|fields|body))\(')
 WITHIN = {  # what a row calls, or what is no more than a way to one
     'parse_body', 'read_frame', 'read_json', 'read_page', 'read_shown', 'parse_form', 'query_fields', 'json_body',
-    'has_body', 'link_fields',
+    'has_body', 'link_fields', 'with_credentials',
     'noop_body', 'set_body'}
 NO_CLIENTS = {  # what reads the program's own values, a broker's or a provider's
     'decode_session', 'decode_uri', 'google_credentials', 'parse_response', 'parse_response_async', 'read_answer'}

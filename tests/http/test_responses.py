@@ -150,7 +150,7 @@ def test_body_given_by_the_handler_is_not_nested():
 
 def test_head_given_by_the_handler_is_merged():
     page = get(returning((Head(Title('t'), Meta(name='x')), P('y'))), headers={})
-    assert page.text.count('<head') == 1 and tree(page).css_first('head > meta[name=x]')
+    assert page.text.count('<head>') == 1 and tree(page).css_first('head > meta[name=x]')
 
 
 def test_attributes_of_html_and_body_and_footers():
