@@ -365,7 +365,7 @@
     };
     for (const o of [marked, `<template>${marked}</template>`]) look(new DOMParser().parseFromString(o, 'text/html'));
     count = 0;
-    return within.size ? text.replace(tag, o => within.has(count++) ? o.replace('<', '&lt;') : o) : text;
+    return within.size ? text.replace(tag, o => within.has(count++) ? o.replace('<', '\x26lt;') : o) : text;
   }
   // The same of a text that htmx is about to parse. It stays as it is but for the names of such attributes: each has a number while we
   // parse it as htmx does, so those that stand in what is switched off are known. `into` is where the text goes
