@@ -228,7 +228,7 @@ def running(patch):
 
 
 async def a_lease_that_cannot_be_renewed(error, patch):
-    patch(work_module, 'hold', 0.3)
+    patch(work_module, 'hold', 3)   # seconds: a machine that stands still for longer has lost it, which is another case
     app, job, over = running(patch)
     broker = app.site.hub.broker
     take, failing = broker.leases.take, Fails(error)
