@@ -352,7 +352,8 @@
   // what it writes in their place would end the value. Each has a number while we parse it, and those within a value are escaped
   function untagged(text) {
     const tag = /<\/?(?=(?:hx-[a-z]|head[\s>]))/gi, mark = 'q' + Math.random().toString(36).slice(2) + 'q', within = new Set();
-    if (typeof text !== 'string' || text.search(tag) < 0 || !/=[^<>]*<\/?h/i.test(text)) return text;
+    const found = typeof text === 'string' && text.match(tag);
+    if (!found || found.length === 2 && /^\s*(?:<!doctype[^<>]*>\s*)?(?:<html[^<>]*>\s*)?<head[\s>]/i.test(text) && !/<\/?hx-/i.test(text)) return text;   // a page
     let count = 0;
     const marked = text.replace(tag, o => o + mark + count++ + '-'), number = new RegExp('<\\/?' + mark + '(\\d+)-', 'g');
     const look = root => {

@@ -7,6 +7,7 @@ __all__ = ['pydantic_cast', 'as_sent', 'shallow', 'fields_of_model', 'pydantic_m
            'root_model', 'annotated_cast']
 
 # %% ../../nbs/api/http/12_models.ipynb #5c1a0e08
+import asyncio
 import copy
 import dataclasses
 import dis
@@ -30,7 +31,7 @@ from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
     record_cast, spellings, type_hints)
-from .requests import BadJson, parse_json
+from .requests import json_excess
 from .texts import Text
 
 # %% ../../nbs/api/http/12_models.ipynb #c7a1d0e2
@@ -55,14 +56,13 @@ def _long_texts(value: Any) -> Iterator[str]:
         elif isinstance(part, Mapping): left += part.values()
         elif isinstance(part, list): left += part
 
+_limits_of_json = {'json_depth': 'max_levels', 'json_values': 'max_values', 'json_digits': 'max_digits'}
+
 def _check_json(text: str) -> None:
-    "BadValue if a text holds more JSON than we read. What is no JSON, but begins as it does, has a limit too: pydantic knows more numbers"
-    start = text.lstrip()[:1]
-    if not start or start not in '[{-0123456789': return
-    if start in '[{' and sum(map(text.count, '[{,')) > 100_000: raise BadValue(Text('json_values', limit=100_000), got=text)
-    try: parse_json(text)
-    except BadJson as e:
-        if e.args[0].key != 'json_malformed': raise BadValue(e.args[0], got=text) from e
+    "BadValue if a text holds more JSON than we read"
+    if said := json_excess(text):
+        most = Text(_limits_of_json[said.key], n=f"{said.values['limit']:,}")
+        raise BadValue(Text('both', first=Text('json'), second=most), got=text)
 
 # %% ../../nbs/api/http/12_models.ipynb #a21c8837
 def pydantic_cast(
@@ -130,6 +130,12 @@ def as_sent(
 
 _ANYWAY, _FOR_EACH = 10_000, 100    # objects that are looked at, and how many more for each value that was sent
 
+def _in_loop() -> bool:
+    "Whether an event loop runs in this thread, and would wait with us"
+    try: asyncio.get_running_loop()
+    except RuntimeError: return False
+    return True
+
 class _Walk:
     "Over what was made, level by level"
     def __init__(self, value: Any, sent: Any):
@@ -139,7 +145,7 @@ class _Walk:
         self.held_by: list[list[int]] = []              # places of what holds it
         self.meet(value, -1)
         for i, held in enumerate(self.order):           # which grows meanwhile
-            if i & 1023 == 1023: time.sleep(0.0001)     # other threads run
+            if i & 1023 == 1023 and not _in_loop(): time.sleep(0.0001)   # other threads run
             for part in self.parts(held): self.meet(part, i)
 
     @cached_property

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
-           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'aside',
-           'read_body', 'parse_body', 'FrameBody', 'read_frame']
+           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_excess', 'json_body',
+           'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -502,6 +502,17 @@ def parse_json(
     except BadJson: raise
     except RecursionError: raise BadJson(Text('json_depth', limit=_MAX_DEPTH)) from None
     except ValueError as e: raise BadJson(Text('json_malformed')) from e
+
+def json_excess(
+    text: str,      # Which another parser is about to read as JSON, as pydantic does
+) -> Text | None:   # None for what is within the limits, or no JSON
+    "Which of our limits it passes"
+    start = text.lstrip()[:1]
+    if not start or start not in '[{-0123456789': return None
+    if start in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)   # others know `NaN`
+    try: parse_json(text)
+    except BadJson as e: return None if e.args[0].key == 'json_malformed' else e.args[0]
+    return None
 
 def json_body(raw: bytes) -> Body:
     "A Body from JSON: an object gives fields, an array is kept for a list parameter"

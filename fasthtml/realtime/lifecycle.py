@@ -27,16 +27,8 @@ from fastcore.basics import patch
 
 from ..http.responses import current_exchange
 from .lifespan import Lifespan
-from fasthtml.realtime.servers import (
-    delay_stop,
-    hypercorn_stop,
-    running_loop,
-    server_of,
-    stop_listening,
-    turns_from_the_start,
-    uvicorn_config,
-    uvicorn_server,
-)
+from .servers import (
+    delay_stop, hypercorn_stop, running_loop, server_of, stop_listening, turns_from_the_start, uvicorn_config, uvicorn_server)
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #d20916ae

@@ -298,10 +298,15 @@ def chunk_writer(
 def _next_portion(
     size: int,      # Bytes of the last one
     seconds: float, # Time that it has taken
+    most: int = 262144,
 ) -> int:           # Bytes
     "How much to hand on in the next turn"
     if seconds > .001: return max(size // 2, 256)
-    return min(size * 2, 16384) if seconds < .00025 else size
+    return min(size * 2, most) if seconds < .00025 else size
+
+def _most(protocol: Any) -> int:
+    "How much at once: h11 keeps what comes behind a request, and goes through all of it when that has its response"
+    return 32768 if hasattr(protocol, 'flow') and hasattr(protocol, 'conn') else 262144
 
 def _is_held(protocol: Any) -> bool:
     "Whether uvicorn has stopped reading requests, and will say so when it goes on"
@@ -373,7 +378,7 @@ class _Turns(asyncio.Protocol):
             self.transport.abort()   # as the event loop does
             raise
         self.last = time.perf_counter()
-        self.size = _next_portion(self.size, self.last - began)
+        self.size = _next_portion(self.size, self.last - began, _most(self.protocol))
 
     def eof_received(self) -> bool | None:
         "The client has sent all, and may wait for the answer to what was handed on last"

@@ -372,7 +372,7 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
         assert all(len(part) <= 3 for part in seen)
         if not ends: assert transport.reading == (not stopped[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
         patch.setattr(servers, '_to_answer', 0.001)
         asyncio.run(run())
 
@@ -425,7 +425,7 @@ def test_uvicorn_gets_nothing_while_it_has_stopped_reading_requests(steps, ends)
         assert not ends or seen.index('end') == len(seen) - 1 and transport.closing
         if not ends: assert transport.reading
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
         patch.setattr(servers, '_to_answer', 0.001)
         asyncio.run(run())
 
@@ -504,5 +504,5 @@ def test_hypercorn_gets_all_in_order_too(events):
         for (data, turn), (_, after) in itertools.pairwise(seen):
             if data and len(data) == 3: assert after > turn or len(events) > 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds: size)
+        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
         asyncio.run(run())
