@@ -339,11 +339,13 @@
   const acting = '(?:hx-(?:swap-oob|preserve|history(?:-elt)?|(?:ws|sse)[^\\s=/>]*)|(?:ws|sse)-(?:connect|send|swap|close))';
   const acts = new RegExp(`^(?:data-)?${acting}$`, 'i'), written = new RegExp(`${acting}(?=[\\s=/>])|<template(?=[\\s/>])`, 'gi');
   const plain = (el, name, ...args) => Element.prototype[name].apply(el, args);   // `<input name="matches">` would answer for its form
-  const inside = el => [...plain(el, 'querySelectorAll', '*')];
+  const inside = (el, sel = '*') => [...plain(el, 'querySelectorAll', sel)];
+  const parentOf = Object.getOwnPropertyDescriptor(Node.prototype, 'parentElement').get;
   function silence(root) {
-    const sel = quiet(), all = root === document ? inside(document.documentElement) : [root, ...inside(root)];
-    const off = all.filter(o => plain(o, 'matches', sel)).flatMap(inside);
-    for (const el of root !== document && root.parentElement?.closest(sel) ? all : off) {
+    const sel = quiet(), top = root === document ? document.documentElement : root, around = parentOf.call(top);
+    const off = around && plain(around, 'closest', sel) ? [top, ...inside(top)]
+      : [...plain(top, 'matches', sel) ? [top] : [], ...inside(top, sel)].flatMap(o => inside(o));
+    for (const el of off) {
       if (plain(el, 'matches', 'meta[name="htmx-config"]')) el.remove();
       else for (const name of plain(el, 'getAttributeNames')) if (acts.test(name)) plain(el, 'removeAttribute', name);
     }
