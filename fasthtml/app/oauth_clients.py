@@ -412,5 +412,6 @@ class AppleAppClient(WebClient):
     def client_secret(self) -> str:
         "A secret for five minutes, signed with our private key"
         now = int(time.time())
-        claims = {'iss': self.team_id, 'iat': now, 'exp': now + 300, 'aud': 'https://appleid.apple.com', 'sub': self.client_id}
+        claims = {'iss': self.team_id, 'iat': now - 60, 'exp': now + 300,    # clocks may differ by a minute
+                  'aud': 'https://appleid.apple.com', 'sub': self.client_id}
         return load_jwt().encode(claims, self.private_key, 'ES256', headers={'kid': self.key_id})

@@ -139,9 +139,9 @@ class Signing:
     def open(self, cookie: str, max_age: int | None) -> tuple[str, float]:
         "The JSON text inside, and its age in seconds; '' if it is not to be trusted"
         try:
-            value, when = self.signer.unsign(cookie, max_age=max_age, return_timestamp=True)
-            text = b64decode(value).decode()
-            if isinstance(json.loads(text), dict): return text, time.time() - when.timestamp()
+            value, when = self.signer.unsign(cookie, return_timestamp=True)
+            text, age = b64decode(value).decode(), int(time.time() - when.timestamp())   # below 0 if the signer's clock is ahead
+            if isinstance(json.loads(text), dict) and (max_age is None or age <= max_age): return text, age
         except (BadSignature, ValueError): pass
         return '', 0
 
