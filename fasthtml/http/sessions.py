@@ -306,7 +306,7 @@ def _forget_request(session: Session, scope: Scope) -> None:
     if session.touched: return
     server = scope.get('fasthtml.server')
     if server is not None and server.context is not None: session.mark_accessed()   # for code that runs on when its layers have returned
-    else: session._source = lambda: ''
+    else: session._source = str   # empty, and no object of its own
 
 # %% ../../nbs/api/http/12_sessions.ipynb #f261ce20
 class StoreAway(HTTPException):

@@ -26,6 +26,8 @@ from typing import Any
 log = logging.getLogger('fasthtml.realtime.servers')
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #abe7788b
+_none: Mapping[str, Any] = MappingProxyType({})   # one for all: each connection keeps two
+
 class ServerConnection:
     "What the server gave for one connection; the outermost app keeps it as `scope['fasthtml.server']`"
     __slots__ = ('receive', 'send', 'lifecycle', 'limits', 'admission', 'born', 'on_return', 'context', 'sent', 'root', 'guarded', 'around',
@@ -36,8 +38,8 @@ class ServerConnection:
         lifecycle: Any = None,                       # `Lifecycle` of the outermost app
         limits: Any = None,                          # `Admissions` of the outermost app
         root: str = '',                              # `root_path` with which it was called
-        around: Mapping[str, Any] = MappingProxyType({}), # What layers around that app had said of the user (`user_around`)
-        way: Mapping[str, Any] = MappingProxyType({}),    # How they led to it (`way_around`)
+        around: Mapping[str, Any] = _none, # What layers around that app had said of the user (`user_around`)
+        way: Mapping[str, Any] = _none,    # How they led to it (`way_around`)
     ):
         self.receive, self.send, self.lifecycle, self.limits, self.root = receive, send, lifecycle, limits, root
         self.around, self.way = around, way
@@ -74,14 +76,14 @@ def user_around(
     scope: Mapping[str, Any],   # ASGI scope, as the outermost app got it
 ) -> Mapping[str, Any]:         # `auth` and `user` of it
     "What layers around an app have said of the user"
-    if 'user' not in scope and 'auth' not in scope: return MappingProxyType({})
+    if 'user' not in scope and 'auth' not in scope: return _none
     return {key: scope[key] for key in ('user', 'auth') if key in scope}
 
 def way_around(
     scope: Mapping[str, Any],   # ASGI scope, as the outermost app got it
 ) -> Mapping[str, Any]:         # `path_params`, and what addresses are made with
     "How routers around an app have led to it"
-    if 'path_params' not in scope: return MappingProxyType({})
+    if 'path_params' not in scope: return _none
     return {key: scope[key] for key in ('path_params', 'router', 'app_root_path') if key in scope}
 
 def lifecycle_of(
