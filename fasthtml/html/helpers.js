@@ -350,25 +350,33 @@
       else for (const name of plain(el, 'getAttributeNames')) if (acts.test(name)) plain(el, 'removeAttribute', name);
     }
   }
-  // htmx looks for `<hx-partial>` and `<head>` in a text by expressions, also in the values of attributes, where a sanitizer leaves `<`:
-  // what it writes in their place would end the value. Each has a number while we parse it, and those within a value are escaped
+  // htmx looks for `<hx-partial>` and `<head>` in a text by expressions, also where the parser sees no tag: in values of attributes, where
+  // a sanitizer leaves `<`, in scripts, styles and comments. What it writes in their place would end a value, and `</head>` in a script
+  // ends the head. Each has a number while we parse it, and those that are no tags are written as is right where they stand
+  const noTag = {
+    value: o => o.replace('<', '\x26lt;'),
+    script: (o, isHead) => isHead && o === '<' ? o : o.replace('<', '\\u003c'),   // code may compare with something called `head`
+    data: (o, isHead) => isHead ? o.replace('/', '\\/') : o,                      // has no escapes of its own
+    style: (o, isHead) => isHead ? o.replace('/', '\\/') : o.replace('<', '\\3c ')};
+  const holder = {SCRIPT: o => /^$|script|module|json|importmap|rules/i.test(o.getAttribute('type') || '') ? 'script' : 'data', STYLE: () => 'style'};
   function untagged(text) {
-    const tag = /<\/?(?=(?:hx-[a-z]|head[\s>]))/gi, mark = 'q' + Math.random().toString(36).slice(2) + 'q', within = new Set();
+    const tag = /<\/?(?=(hx-[a-z]|head[\s>]))/gi, mark = 'q' + Math.random().toString(36).slice(2) + 'q', within = new Map();
     const found = typeof text === 'string' && text.match(tag);
     if (!found || found.length === 2 && /^\s*(?:<!doctype[^<>]*>\s*)?(?:<html[^<>]*>\s*)?<head[\s>]/i.test(text) && !/<\/?hx-/i.test(text)) return text;   // a page
     let count = 0;
     const marked = text.replace(tag, o => o + mark + count++ + '-'), number = new RegExp('<\\/?' + mark + '(\\d+)-', 'g');
+    const note = (said, where) => { for (const found of said.matchAll(number)) within.set(Number(found[1]), where); };
     const look = root => {
-      for (const el of root.querySelectorAll('*')) {
-        for (const name of plain(el, 'getAttributeNames')) {
-          for (const found of (name + '=' + plain(el, 'getAttribute', name)).matchAll(number)) within.add(Number(found[1]));
-        }
-        if (el instanceof HTMLTemplateElement) look(el.content);
+      for (const walk = document.createTreeWalker(root); walk.nextNode();) {
+        const o = walk.currentNode;
+        if (o.nodeType !== 1) note(o.data || '', (holder[o.parentNode.nodeName.toUpperCase()] || (() => 'value'))(o.parentNode));
+        else for (const name of plain(o, 'getAttributeNames')) note(name + '=' + plain(o, 'getAttribute', name), 'value');
+        if (o instanceof HTMLTemplateElement) look(o.content);
       }
     };
     for (const o of [marked, `<template>${marked}</template>`]) look(new DOMParser().parseFromString(o, 'text/html'));
     count = 0;
-    return within.size ? text.replace(tag, o => within.has(count++) ? o.replace('<', '\x26lt;') : o) : text;
+    return within.size ? text.replace(tag, (o, name) => (noTag[within.get(count++)] || (o => o))(o, /^head/i.test(name))) : text;
   }
   // The same of a text that htmx is about to parse. It stays as it is but for the names of such attributes: each has a number while we
   // parse it as htmx does, so those that stand in what is switched off are known. `into` is where the text goes

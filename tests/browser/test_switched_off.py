@@ -1,4 +1,5 @@
 "HTML of a visitor inside of `hx_disable` and `hx_ignore`: nothing in it acts, with htmx 2 and 4, however it comes"
+import json
 import re
 
 import pytest
@@ -162,3 +163,56 @@ def test_a_value_of_an_attribute_stays_one(way, names, htmx, page, monkeypatch):
         assert sorted(titles) == sorted(title for name, text in texts.items() if name != 'template'
                                         for title in re.findall(r'title ?= ?"([^"]*)"', text))
         if 'head' in names: assert page.evaluate("$('.kept').textContent") == 'between'
+
+
+SAID = ['x <hx-b hx-get=/act?by=said hx-trigger=load x=', 'a </hx-b> <b', '<head > c', '</head><i hx-get=/act?by=said hx-trigger=load>x</i>']
+READ = {   # how the page has each text: name → (HTML, JavaScript that gives it)
+    'code': (f'<script>window.code = {json.dumps(SAID)}</script>', 'window.code'),
+    'json': (f'<script type="application/ld+json" id="json">{json.dumps(SAID)}</script>', "JSON.parse($('#json').textContent)"),
+    'compared': ('<script>const head = 1, hx = 3; window.compared = [0<head && 2, 0<hx ? 4 : 5]</script>', 'window.compared'),
+    'style': (f'<style id="style">#none::after {{ content: "{SAID[0]} {SAID[2]}" }}</style>',
+              "$('#style').sheet.cssRules[0].style.getPropertyValue('content')"),
+    'data': (f'<script type="text/plain" id="data">{SAID[3]}</script>', "$('#data').textContent.includes('by=said')"),
+    'comment': (f'<!-- {" ".join(SAID)} --><i id="comment">after</i>', "$('#comment').textContent"),
+    'textarea': (f'<textarea id="textarea">{" ".join(SAID)}</textarea>', "$('#textarea').value")}
+IN_HEAD = 'code json compared style data'.split()
+
+@pytest.mark.parametrize('htmx', [2, 4])
+@pytest.mark.parametrize('way', ['first', 'fragment', 'boost', 'back'])
+def test_what_is_no_tag_stays_text(way, htmx, page):
+    app, did = FastHTML(secret_key='k', htmx=htmx), []
+    texts = READ if way == 'fragment' else {name: READ[name] for name in IN_HEAD}
+    said = Safe(''.join(text for text, _ in texts.values()))
+    @app.get('/act')
+    def act(by: str):
+        did.append(by)
+        return by
+    def control(): return B(id='kept', hx_get='/act?by=control', hx_trigger='load')
+    @app.get('/')
+    def index():
+        return Titled('First', A('go', id='go', href='/whole', hx_boost='true'), Button('get', id='get', hx_get='/some', hx_target='#to'), P(id='to'))
+    @app.get('/some')
+    def some(): return Div(said, control())
+    @app.get('/whole')
+    def whole(req):   # its head holds the texts, as our own page or one of the program
+        rest = Main(control(), A('on', id='on', href='/', hx_boost='true'))
+        if way == 'boost': return Html(Head(Title('Whole'), said), Body(rest))
+        req.hdrs.append(said)
+        return Title('Whole'), rest
+    with serve(app) as server:
+        page.goto(server.url + ('/whole' if way in ('first', 'back') else '/'))
+        if way == 'fragment': page.click('#get')
+        if way == 'boost': page.click('#go')
+        if way == 'back':
+            page.click('#on')
+            page.wait_for_selector('#get')
+            page.evaluate("sessionStorage.removeItem('htmx-history-cache')")   # htmx 2 would take its own copy
+            did.clear()
+            page.go_back()
+        wait_until(lambda: 'control' in did and page.evaluate("$('#kept')?.textContent") == 'control', what=way)
+        runs = way in ('first', 'fragment')   # htmx runs no script of a head
+        got = {name: page.evaluate(read) for name, (_, read) in texts.items() if runs}
+        assert page.evaluate("$$('[hx-get*=said]').length") == 0
+    right = dict(code=SAID, json=SAID, compared=[2, 4], data=True, comment='after', style=f'"{SAID[0]} {SAID[2]}"', textarea=' '.join(SAID))
+    assert got == {name: right[name] for name in texts if runs}
+    assert set(did) == {'control'}
