@@ -168,6 +168,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'fasthtml.app.live.Regions.verdicts': ('api/app/live.html#regions.verdicts', 'fasthtml/app/live.py'),
                                    'fasthtml.app.live._alone': ('api/app/live.html#_alone', 'fasthtml/app/live.py'),
                                    'fasthtml.app.live._are_two': ('api/app/live.html#_are_two', 'fasthtml/app/live.py'),
+                                   'fasthtml.app.live._live_version': ('api/app/live.html#_live_version', 'fasthtml/app/live.py'),
                                    'fasthtml.app.live._serve_script': ('api/app/live.html#_serve_script', 'fasthtml/app/live.py'),
                                    'fasthtml.app.live.live_js': ('api/app/live.html#live_js', 'fasthtml/app/live.py'),
                                    'fasthtml.app.live.read_asked': ('api/app/live.html#read_asked', 'fasthtml/app/live.py'),

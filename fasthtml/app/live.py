@@ -195,10 +195,12 @@ def live_js() -> str:
     "The script of pages with regions"
     return slim_js((Path(fasthtml.__path__[0])/'html'/'live.js').read_text(encoding='utf-8'))
 
+@cache
+def _live_version() -> str: return f'v={hashlib.blake2b(live_js().encode(), digest_size=4).hexdigest()}'
+
 @patch
 def _set_up(self: Regions) -> None:
-    version = hashlib.blake2b(live_js().encode(), digest_size=4).hexdigest()
-    self.app.site.page.hdrs.append(Script(src=Rooted(f'/_live.js?v={version}'), defer=True, data_url=Rooted('/_live')))
+    self.app.site.page.hdrs.append(Script(src=Rooted(f'/_live.js?{_live_version()}'), defer=True, data_url=Rooted('/_live')))
     routes = (('/_live.js', 'GET', _serve_script), ('/_live', 'POST', self.open_stream), ('/_live/set', 'POST', self.change_set),
               ('/_live/page', 'GET', Endpoint(self.page_of, make_plan(self.page_of), self.app.site)))
     for path, method, app in routes:
@@ -214,7 +216,9 @@ def page_of(self: Regions, key: str, token: str) -> Any:
     return region(**region.signature.arguments(key))
 
 async def _serve_script(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b'content-type', b'text/javascript; charset=utf-8'), (b'cache-control', b'public, max-age=31536000, immutable')]
+    is_this = scope.get('query_string') == _live_version().encode()   # while a version is replaced, pages of the other one ask, too
+    keep = b'public, max-age=31536000, immutable' if is_this else b'no-cache'
+    headers = [(b'content-type', b'text/javascript; charset=utf-8'), (b'cache-control', keep)]
     await ReadyResponse(200, headers, live_js().encode())(scope, receive, send)
 
 # %% ../../nbs/api/app/31_live.ipynb #e0bd42b5
