@@ -727,7 +727,7 @@ class FastHTML(Routing, Realtime, Live, Working, StaticRoutes, Operated, Tested,
         *,
         max_body_size: int = DEF_MAXBODY,        # Bytes of a request body
         max_fields: int = DEF_MAXFIELDS,         # Fields of a form
-        max_text_size: int = DEF_MAXTEXT,        # Bytes of a body that are parsed in memory: all but uploaded files
+        max_text_size: int = DEF_MAXTEXT,        # Bytes of a body in memory; more text is a 413, more files are on disk
         trusted_origins: str|Iterable[str] = (), # Origins whose pages may send us forms
         csp: bool|Mapping[str, Any] = False,     # Content-Security-Policy with a nonce; a mapping changes directives
         assets: str|PathLike = 'cdn',         # Where scripts come from: 'cdn', 'local', a folder, an address

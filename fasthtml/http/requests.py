@@ -595,26 +595,40 @@ def _urlencoded(raw: bytes, charset: str, max_part_size: int, max_fields: int) -
     return Body(fields, raw, 'form')
 
 _MAX_MARKS = 32   # semicolons in the headers of a part
+_SMALL = 16 * 1024   # bytes of a file that stays in memory whatever else is there: a descriptor costs a sender as much
+_PORTION = 256 * 1024   # bytes of a file that are written at once
 _of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlette's parser, which nothing public tells
 
 class _FormParser(MultiPartParser):
-    "Starlette's parser, with a limit for all texts together. It counts its steps, and writes to a file once for each piece"
-    text_size, max_text_size, steps, marks, is_cut = 0, DEF_MAXTEXT, 0, 0, False
+    "Starlette's parser, with a limit for texts, and for files in memory. It counts its steps, and writes files in large portions"
+    text_size, max_text_size, steps, marks, is_cut, in_memory, part_size = 0, DEF_MAXTEXT, 0, 0, False, 0, 0
     def on_part_begin(self) -> None:
-        self.is_cut = True
+        self.is_cut, self.part_size, self.held = True, 0, bytearray()
+        self.spool_max_size = max(_SMALL, min(MultiPartParser.spool_max_size, self.max_text_size - self.in_memory))
         super().on_part_begin()
+
+    def on_part_end(self) -> None:
+        if self.part_size <= self.spool_max_size: self.in_memory += self.part_size   # a larger file is on disk
+        if self.held: self.pass_on(*(getattr(self, name) for name in _of_parser))
+        super().on_part_end()
 
     def on_end(self) -> None: self.is_cut = False   # the last boundary has come
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self.steps += 1
+        self.steps, self.part_size = self.steps + 1, self.part_size + end - start
         part, waiting = (getattr(self, name, None) for name in _of_parser)
         if part is None or waiting is None: return super().on_part_data(data, start, end)   # a parser of another version
         if part.file is None:
             self.count(end - start)
             super().on_part_data(data, start, end)
-        elif waiting and waiting[-1][0] is part: waiting[-1][1].extend(data[start:end])
-        else: waiting.append((part, bytearray(data[start:end])))
+            return
+        self.held.extend(data[start:end])
+        if len(self.held) >= _PORTION: self.pass_on(part, waiting)
+
+    def pass_on(self, part: Any, waiting: list[tuple[Any, bytes]]) -> None:
+        "What of a file has come is written, for which a file on disk needs a thread"
+        waiting.append((part, bytes(self.held)))
+        self.held.clear()
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self.steps += 4 + (end - start) // 16
@@ -646,6 +660,7 @@ class _FormParser(MultiPartParser):
                 await asyncio.sleep(0)
                 began = time.perf_counter()
 
+# %% ../../nbs/api/http/10_requests.ipynb #dbfacdaf
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
     if request._form is not None: return _form_body(request._form)

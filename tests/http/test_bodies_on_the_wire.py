@@ -155,3 +155,34 @@ def test_a_form_parser_whose_attributes_have_other_names_parses_and_limits_all_t
     content = os.urandom(100_000)
     answer = Client(app).post('/', files={'photo': ('a.bin', content)}, data={'note': note.decode()})
     assert answer.status_code == status and (status == 413 or answer.text == '100000 5')
+
+
+@pytest.mark.parametrize('door', ['parameter', 'form', 'parse_form'])
+@pytest.mark.parametrize('limit, files', [(1 << 21, [1_000_000] * 12), (1 << 21, [900_000, 900_000] + [100_000] * 40),
+                                          (1 << 21, [1_500_000] + [30_000] * 200), (100_000, [60_000] * 10), (1 << 21, [10_000] * 300),
+                                          (4000, [5] * 10), (8 << 20, [1_000_000, 1_100_000] * 3)])
+def test_files_in_memory_are_together_no_larger_than_the_text_of_a_body(limit, files, door):
+    "Small ones aside: a descriptor for each of them would be dearer"
+    app, seen = FastHTML(secret_key='k', max_text_size=limit), []
+    def look(found):
+        rolled = [o.file._rolled for o in found]
+        seen.append((sum(o.size for o, on_disk in zip(found, rolled, strict=True) if not on_disk),
+                     sum(on_disk and o.size <= 16_384 for o, on_disk in zip(found, rolled, strict=True)),
+                     [hashlib.sha256(o.file.read()).digest() for o in found]))
+        return 'ok'
+    if door == 'parameter':
+        @app.post('/')
+        def index(file: list[UploadFile], note: str): return look(file)
+    elif door == 'form':
+        @app.post('/')
+        async def index(req): return look((await req.form()).getlist('file'))
+    else:
+        @app.post('/')
+        async def index(req): return look((await parse_form(req))['file'])
+    contents = [os.urandom(size) for size in files]
+    data = {'note': 'x' * 1000}
+    assert Client(app).post('/', files=[('file', (f'{i}.bin', c)) for i, c in enumerate(contents)], data=data).text == 'ok'
+    (in_memory, small_on_disk, hashes), = seen
+    assert in_memory <= limit + 16_384 * len(files) and not small_on_disk
+    assert in_memory >= min(sum(c for c in files if c <= 1 << 20), limit) - (1 << 20)   # and disks are not busy for nothing
+    assert hashes == [hashlib.sha256(c).digest() for c in contents]
