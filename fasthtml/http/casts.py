@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['MAX_FAULTS', 'REFUSALS', 'scalars', 'any_cast', 'file_cast', 'is_blank', 'describe_value', 'join_path', 'short_key',
-           'Fault', 'BadValue', 'short_number', 'parsed_date', 'Fit', 'Cast', 'is_empty_file', 'choice_key',
-           'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'list_cast', 'tuple_cast', 'dict_cast']
+           'Fault', 'BadValue', 'long_number', 'short_number', 'parsed_date', 'Fit', 'Cast', 'is_empty_file',
+           'choice_key', 'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'list_cast', 'tuple_cast',
+           'dict_cast']
 
 # %% ../../nbs/api/http/10_casts.ipynb #dbbaefca
 import math
@@ -93,10 +94,21 @@ def _text(value: Any) -> str:
 _MAX_DIGITS = 400   # of a number, on either side of the point; a float has at most 309 and 324
 _infinite = re.compile(r'[+-]?(inf|infinity|s?nan\d*)', re.I)   # what Decimal and float take for a number, too
 
+_numeric = re.compile(r'[\d\s._+\-()/ej]*', re.I)  # the characters of numbers, fractions and complex numbers
+_runs, _exponents = re.compile(r'\d+'), re.compile(r'e[+-]?(\d+)', re.I)
+
+def long_number(
+    text: str,  # As it came
+) -> bool:
+    "Whether a text may be a number of more digits than we read, also by its exponent"
+    if len(text) <= _MAX_DIGITS and 'e' not in text.lower() or not _numeric.fullmatch(text): return False
+    text = text.replace('_', '')
+    return any(len(o) > _MAX_DIGITS for o in _runs.findall(text)) or any(int(n) >= _MAX_DIGITS for n in _exponents.findall(text))
+
 def _digits(value: Any) -> Any:
     "A number, or text that may be one; ValueError if no number is written so"
     if isinstance(value, str):
-        if '_' in value or len(value) > 2 * _MAX_DIGITS: raise ValueError
+        if '_' in value or len(value) > 2 * _MAX_DIGITS or long_number(value): raise ValueError
     elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)): raise ValueError
     elif isinstance(value, Decimal) and value.adjusted() >= _MAX_DIGITS: raise ValueError
     return value
@@ -109,8 +121,6 @@ def short_number(
         if isinstance(value, float) and not math.isfinite(value): raise ValueError
         return value
     if _infinite.fullmatch(value.strip()): raise ValueError
-    exponent = value.lower().rpartition('e')[2].strip()
-    if exponent.lstrip('+-').isdigit() and abs(int(exponent)) >= _MAX_DIGITS and 'e' in value.lower(): raise ValueError
     return value
 
 def _int(value: Any) -> int:

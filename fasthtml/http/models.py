@@ -26,7 +26,7 @@ from typing import Annotated, Any, NamedTuple, Union
 
 from ..html.attributes import ClientDict
 from .casts import (
-    MAX_FAULTS, BadValue, Cast, Fault, any_cast, describe_value, either, is_blank, join_path, literal_cast, scalars, short_key)
+    MAX_FAULTS, BadValue, Cast, Fault, any_cast, describe_value, either, is_blank, join_path, literal_cast, long_number, scalars, short_key)
 from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
@@ -46,14 +46,13 @@ def _has_json(schema: Any) -> bool:
         left += part.values() if isinstance(part, dict) else part
     return False
 
-def _long_texts(value: Any) -> Iterator[str]:
-    "Texts in it that are long enough to be looked at"
+def _texts(value: Any) -> Iterator[str]:
+    "All texts in it, keys too"
     left = [value]
     while left:
         part = left.pop()
-        if isinstance(part, str):
-            if len(part) > 100: yield part
-        elif isinstance(part, Mapping): left += part.values()
+        if isinstance(part, str): yield part
+        elif isinstance(part, Mapping): left += [*part, *part.values()]
         elif isinstance(part, list): left += part
 
 _limits_of_json = {'json_depth': 'max_levels', 'json_values': 'max_values', 'json_digits': 'max_digits'}
@@ -75,11 +74,30 @@ def pydantic_cast(
     reads_json = _has_json(adapter.core_schema)
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        if reads_json:
-            for text in _long_texts(value): _check_json(text)
+        for text in _texts(value) if reads_json else ():
+            if len(text) > 100: _check_json(text)
+        if any(map(long_number, _texts(value))): _check_numbers(adapter, value)
         try: return as_sent(adapter.validate_python(value), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
+
+_numbers = {'int_parsing', 'int_parsing_size', 'float_parsing', 'decimal_parsing', 'complex_type',
+            'complex_str_parsing', 'fraction_parsing', 'byte_size_unit'}
+
+def _marked(value: Any) -> Any:
+    "The same with a letter behind each long number, which makes it a text"
+    if isinstance(value, str): return value + 'x' if long_number(value) else value
+    if isinstance(value, Mapping): return {_marked(k): _marked(v) for k, v in value.items()}
+    return [_marked(v) for v in value] if isinstance(value, list) else value
+
+def _check_numbers(adapter: Any, value: Any) -> None:
+    "BadValue if pydantic would read a long number where it wants one; where it wants a text, digits are a text"
+    from pydantic import ValidationError
+    try: adapter.validate_python(_marked(value))
+    except ValidationError as e:
+        found = e.errors(include_url=False) if e.error_count() <= _MAX_ERRORS else ()
+        faults = {_way_to(o['loc'], value, False): o for o in found if o['type'] in _numbers}
+        if faults: raise BadValue(faults=[Fault(at, _pydantic_text(o), describe_value(o['input'])) for at, o in faults.items()]) from e
 
 _MAX_WAYS = 16 * 1024 * 1024    # characters of the ways to all values in one
 _MAX_ERRORS = 2000              # of pydantic, which it makes all at once and holds Python's lock meanwhile
@@ -285,7 +303,8 @@ def _count(sent: Any) -> int:
 # %% ../../nbs/api/http/12_models.ipynb #131ef112
 _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`
     **dict.fromkeys(('int_type', 'int_parsing', 'int_parsing_size', 'int_from_float'), ('whole_number', '')),
-    **dict.fromkeys(('float_type', 'float_parsing', 'finite_number', 'decimal_type', 'decimal_parsing', 'complex_type'), ('number', '')),
+    **dict.fromkeys(('float_type', 'float_parsing', 'finite_number', 'decimal_type', 'decimal_parsing', 'complex_type',
+                     'complex_str_parsing', 'fraction_parsing'), ('number', '')),
     **dict.fromkeys(('bool_type', 'bool_parsing'), ('yes_no', '')),
     **dict.fromkeys(('string_type', 'string_unicode', 'string_sub_type', 'bytes_type'), ('text', '')),
     **dict.fromkeys(('date_type', 'date_parsing', 'date_from_datetime_parsing', 'date_from_datetime_inexact'), ('date', '')),
@@ -617,6 +636,7 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
     limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
     def check(value):
+        if any(map(long_number, _texts(value))): inner(value)       # which reads no number of so many digits
         try: return as_sent(msgspec.convert(value, annotation, strict=False), value)
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own

@@ -1,0 +1,100 @@
+"A number has at most 400 digits, and an exponent below 400, wherever it comes from and whatever reads it."
+from dataclasses import make_dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, NamedTuple, TypedDict
+
+import msgspec
+import pydantic
+import pytest
+
+from client_kit import DirectClient
+from fasthtml.app.app import FastHTML
+from fasthtml.http.params import cookie, header
+
+
+class Age(int): "A class of numbers of the program's own"
+
+
+KINDS = {'int': int, 'float': float, 'Decimal': Decimal, 'complex': complex, 'Fraction': Fraction, 'Age': Age,
+         'list': list[int], 'set': set[Decimal], 'tuple': tuple[int, ...], 'optional': int | None, 'union': int | float,
+         'pydantic': Annotated[int, pydantic.Field(gt=0)], 'positive': pydantic.PositiveInt, 'Meta': Annotated[int, msgspec.Meta(gt=0)],
+         'list with Meta': Annotated[list[int], msgspec.Meta(min_length=1)]}
+MANY = ['list', 'set', 'tuple', 'list with Meta']
+LONG = {'int': '7' * 401, '3,000 digits': '7' * 3000, 'underscores': '7_7' * 301, 'other digits': '٧' * 401, 'exponent': '1e400',
+        'small': '1e-400', 'fraction': '1.' + '7' * 401}
+
+
+def shapes(kind):
+    "Records that hold one, of every kind"
+    yield 'dataclass', make_dataclass('D', [('a', kind)])
+    yield 'TypedDict', TypedDict('T', {'a': kind})
+    yield 'NamedTuple', NamedTuple('N', [('a', kind)])
+    if kind is not Age:
+        yield 'Struct', msgspec.defstruct('S', [('a', kind)])
+        yield 'model', pydantic.create_model('M', a=(kind, ...))
+        yield 'model in a model', pydantic.create_model('M2', b=(pydantic.create_model('M3', a=(kind, ...)), ...))
+
+
+CASES = [(name, shape, cls) for name, kind in KINDS.items()
+         for shape, cls in (('itself', kind), *shapes(kind))]
+
+
+def carriers_of(cls, is_nested, many):
+    "Name → a function that sends a text"
+    app = FastHTML(secret_key='k')
+    def plain(a: cls): return repr(a)
+    def of_header(a: Annotated[cls, header('A')]): return repr(a)
+    def of_cookie(a: Annotated[cls, cookie('a')]): return repr(a)
+    app.route('/x', methods=['GET', 'POST'])(plain)
+    client = DirectClient(app)
+    if is_nested: return {'JSON': lambda v: client.post('/x', json={'b': {'a': [v] if many else v}})}
+    ways = {'query': lambda v: client.get('/x', params={'a': v}), 'form': lambda v: client.post('/x', data={'a': v}),
+            'multipart': lambda v: client.post('/x', data={'a': v}, files={'unused': ('a.txt', b'')}),
+            'JSON': lambda v: client.post('/x', json={'a': [v] if many else v})}
+    if hasattr(cls, '__annotations__') or hasattr(cls, '__struct_fields__'): return ways
+    app.get('/path/{a}')(plain)
+    app.get('/header')(of_header)
+    app.get('/cookie')(of_cookie)
+    return ways | {'path': lambda v: client.get(f'/path/{v}'), 'header': lambda v: client.get('/header', headers={'A': v}),
+                   'cookie': lambda v: client.get('/cookie', headers={'Cookie': f'a={v}'})}
+
+
+@pytest.mark.parametrize('name, shape, cls', CASES, ids=lambda o: o if isinstance(o, str) else '')
+def test_a_number_of_too_many_digits_is_refused_by_every_carrier(name, shape, cls):
+    for way, send in carriers_of(cls, shape == 'model in a model', name in MANY).items():
+        for text in LONG.values() if way in ('JSON', 'path') else ['7' * 401, '1e400']:
+            answer = send(text)
+            assert answer.status_code == (404 if way == 'path' else 400), (way, text[:10], answer.text[-300:])
+            if way == 'JSON': assert 'a' in answer.json()['errors'][0]['field'].split('[')[0].split('.')
+        for text in ['12', '7' * 300]: assert send(text).status_code == 200, (way, text)
+
+
+@pytest.mark.parametrize('kind', [str, str | None, Annotated[str, pydantic.Field(pattern=r'^\d+$', max_length=401)], dict[str, str],
+                                  Annotated[str, msgspec.Meta(pattern=r'^\d+$', max_length=401)], list[str], int | str])
+def test_digits_of_a_text_may_be_as_many_as_they_like(kind):
+    digits = '7' * 401
+    sent = {digits: digits} if kind == dict[str, str] else [digits] if kind == list[str] else digits
+    models = [pydantic.create_model('M', a=(kind, ...)), msgspec.defstruct('S', [('a', kind)]), make_dataclass('D', [('a', kind)])]
+    for cls in models:
+        app = FastHTML(secret_key='k')
+        def index(o: cls): return repr(o)
+        app.post('/')(index)
+        answer = DirectClient(app).post('/', json={'a': sent})
+        assert answer.status_code == 200 and digits in answer.text
+
+
+@pytest.mark.parametrize('kind', [dict[int, int], dict[Decimal, str], list[dict[int, int]], dict[str, list[int | None]]])
+@pytest.mark.parametrize('library', ['pydantic', 'dataclass', 'Struct'])
+def test_numbers_within_are_counted_too(library, kind):
+    "Keys of mappings also, which are texts in JSON"
+    app, text = FastHTML(secret_key='k'), '7' * 401
+    make = {'pydantic': lambda: pydantic.create_model('M', a=(kind, ...)), 'dataclass': lambda: make_dataclass('D', [('a', kind)]),
+            'Struct': lambda: msgspec.defstruct('S', [('a', kind)])}[library]
+    cls = make()
+    def index(o: cls): return repr(o)
+    app.post('/')(index)
+    value = {'k': ['1', text]} if kind == dict[str, list[int | None]] else {text: '1'}
+    if kind == list[dict[int, int]]: value = [value]
+    answer = DirectClient(app).post('/', json={'a': value})
+    assert answer.status_code == 400 and answer.json()['errors'][0]['field'].startswith('a'), answer.text
