@@ -301,7 +301,8 @@ def read_at(
 def read_asked(
     data: dict[str, Any], # The body of a request
     now: float,           # Time of the event loop
-) -> tuple[list[Asked], list[str]]: # Regions, and the paths that their tokens claim
+    signer: Signer,       # Of the app
+) -> tuple[list[Asked], list[str]]: # Regions, and the paths of their tokens: guards are asked only for those that the app has signed
     "What the page shows: `has` is a list of [key, token, hash]"
     rows = data.get('has', [])
     fine = isinstance(rows, list) and all(isinstance(row, list) and len(row) == 3 and all(isinstance(o, str) for o in row) for row in rows)
@@ -312,15 +313,15 @@ def read_asked(
     places = at if isinstance(at, list) and len(at) == len(rows) else [''] * len(rows)
     asked = [Asked(*row, since, read_at(place)) for row, place in zip(rows, places)]
     if len(asked) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
-    paths = list(dict.fromkeys(read_path(o.token) for o in asked if o.token))
+    paths = dict.fromkeys(read_path(o.token) for o in asked if o.token)
     several = len({read_address(path)[0] for path in paths}) > most_paths   # one page may have been asked for in parts
     if several or len(paths) > most_addresses: raise HTTPException(413, Text('live_paths', limit=most_paths))
-    return asked, paths
+    return asked, list(dict.fromkeys(read_path(o.token) for o in asked if o.token and signer.names_path(o.token)))
 
-async def read_shown(data: dict[str, Any]) -> tuple[list[Asked], list[str]]:
+async def read_shown(data: dict[str, Any], signer: Signer) -> tuple[list[Asked], list[str]]:
     "`read_asked`, in a thread if a page shows much"
     rows, now = data.get('has'), asyncio.get_running_loop().time()
-    return await aside(64 * len(rows) if isinstance(rows, list) else 0, read_asked, data, now)
+    return await aside(64 * len(rows) if isinstance(rows, list) else 0, read_asked, data, now, signer)
 
 # %% ../../nbs/api/app/31_live.ipynb #e5e50244
 @patch
@@ -338,7 +339,7 @@ async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict
     "What a page sends, and `read_asked` of it. A page that shows too much can only say that it is out of date, so the log says why"
     try:
         data = await read_json(receive)
-        return data, *await read_shown(data)
+        return data, *await read_shown(data, self.signer)
     except HTTPException as e:
         if e.status_code == 413 and not self.warned:
             self.warned = True

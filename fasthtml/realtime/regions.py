@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #8dbc0099
@@ -145,6 +146,11 @@ def fits(
 # %% ../../nbs/api/realtime/26_regions.ipynb #b38c0a45
 def _base64(data: bytes) -> str: return base64.urlsafe_b64encode(data).decode().rstrip('=')
 
+def _code(secret: bytes, *parts: str) -> str: return _base64(hmac.new(secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
+
+@lru_cache(maxsize=256)
+def _path_code(secret: bytes, until: str, where: str) -> str: return _code(secret, 'path', until, where)[:8]   # one for all regions of a page
+
 class Signer:
     "Makes and checks tokens: this person may ask for this region, as on this page of this host, until then"
     def __init__(self,
@@ -154,25 +160,33 @@ class Signer:
     ):
         self.secret, self.life, self.older = secret, life, tuple(older)
 
-    def code(self, *parts: str, secret: bytes = b'') -> str:
+    def code(self, *parts: str) -> str:
         "A code that only the app can make, the same in all processes"
-        return _base64(hmac.new(secret or self.secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
+        return _code(self.secret, *parts)
 
     def token(self, key: str, person: str, path: str, now: float, host: str = '') -> str:
         "A token for a region that is drawn now; `now` in seconds since the epoch. Without a host it is good under any"
         until, where = f'{int(now + self.life):x}', _base64(path.encode('utf-8', 'replace'))
-        return f'{until}.{where}.{self.code(until, where, person, key, host)}'
+        return f'{until}.{where}.{_path_code(self.secret, until, where)}{self.code(until, where, person, key, host)}'
 
     def path(self, token: str, key: str, person: str, now: float, host: str = '') -> str | None:
         "The path of the page for which the token was made; None if it is not good for this person, region and host, or has expired"
-        until, where, code = (token.split('.') + ['', ''])[:3] if token.count('.') == 2 and token.isascii() else ('', '', '')
-        good = (self.code(until, where, person, key, name, secret=o) for o in (self.secret, *self.older) for name in {host: 0, '': 0})
-        if not any(hmac.compare_digest(code, one) for one in good): return None
+        until, where, code = _parts(token)
+        known = [o for o in (self.secret, *self.older) if self.names_path(token, o)]
+        good = (_code(o, until, where, person, key, name) for o in known for name in {host: 0, '': 0})
+        if not any(hmac.compare_digest(code[8:], one) for one in good): return None
         return read_path(token) if int(until, 16) > now else None
+
+    def names_path(self, token: str, *secrets: bytes) -> bool:
+        "Whether the app has made a token for the path that it claims: for whom, and for which region, may not be known yet"
+        until, where, code = _parts(token)
+        return any(hmac.compare_digest(code[:8], _path_code(o, until, where)) for o in secrets or (self.secret, *self.older))
 
     def old(self, token: str, now: float) -> bool:
         "Whether a good token has used up half of its time, and should be renewed"
         return int(token.partition('.')[0], 16) - now < self.life / 2
+
+def _parts(token: str) -> list[str]: return token.split('.') if token.count('.') == 2 and token.isascii() else ['', '', '']
 
 def read_path(token: str) -> str:
     "The path that a token claims; '' if none can be read"

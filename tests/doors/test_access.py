@@ -5,6 +5,7 @@ Starlette, that is in neither `ENTRIES` nor `NOT_ENTRIES` fails `test_every_entr
 """
 import asyncio
 import re
+import time
 from base64 import urlsafe_b64encode
 
 import pytest
@@ -12,7 +13,7 @@ import starlette.routing
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
@@ -23,6 +24,7 @@ from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.static import SafeStatic
 from fasthtml.common import APIRouter, Beforeware, EventStream, P, Redirect
 from fasthtml.http.routing import HostRoute, HttpRoute, SocketRoute
+from fasthtml.realtime.regions import Signer
 
 ALL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']
 EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
@@ -486,6 +488,40 @@ def test_a_page_that_is_open_to_all_has_the_stream_of_its_regions():
     key, token, has = (re.search(f'data-live{name}="([^"]*)"', page.text)[1] for name in ('-key', '-token', '-has'))
     for client in client_of(app), as_ann(app):
         assert client.post('/_live', json={'has': [[key, token, has]], 'poll': True}).status_code == 200
+
+
+def b64(text): return urlsafe_b64encode(text.encode()).decode().rstrip('=')
+
+
+def no_code(token, path): return f'{2**40:x}.{b64(path)}.{"0" * 30}'
+def code_of_another_path(token, path): return '.'.join([token.split('.')[0], b64(path), token.split('.')[2]])
+def code_of_another_time(token, path): return '.'.join([f'{2**40:x}', *token.split('.')[1:]])
+def short_code(token, path): return token[:-25]
+def of_another_app(token, path): return Signer(b'another key').token('news{}', '', path, time.time())
+
+
+@pytest.mark.parametrize('made_up', [no_code, code_of_another_path, code_of_another_time, short_code, of_another_app],
+                         ids=lambda f: f.__name__)
+@pytest.mark.parametrize('prefix', ['', '/in'])
+@pytest.mark.parametrize('path', ['/open', '/closed', '/none'])
+def test_no_guard_is_asked_for_a_path_that_a_made_up_token_claims(path, prefix, made_up):
+    "A request with 200 of them would ask 200 times; and whether there is such a page stays unsaid"
+    asked, events = [], []
+    def guard(req):
+        asked.append(req.url.path)
+        if req.url.path.endswith('/closed'): return Response('', 403)
+    app = inner = FastHTML(secret_key='k', before=guard)
+    news = app.live(name='news')(lambda: P('news'))
+    for at in '/open', '/closed': app.get(at)(lambda: news())
+    if prefix: (app := FastHTML(secret_key='k')).mount(prefix, inner)
+    client = client_of(app)
+    token = re.search('data-live-token="([^"]*)"', client.get(f'{prefix}/open').text)[1]
+    rows = [['news{}', made_up(token, f'{path}\0pin={i}'), ''] for i in range(150)]
+    for has in [], rows:
+        asked.clear()
+        answer = client.post(f'{prefix}/_live', json={'has': has, 'poll': True})
+        events.append((answer.status_code, len(asked)))
+    assert events[0] == events[1] and events[0][1] <= 1
 
 
 OURS, OTHER = 'http://testserver', 'https://evil.example'
