@@ -146,7 +146,8 @@ def as_sent(
     "With a `ClientDict` for each dict in it, as they were before"
     return value if type(value) in scalars or value is None else _Copies(_Walk(value, sent)).now(value)
 
-_ANYWAY, _FOR_EACH = 10_000, 100    # objects that are looked at, and how many more for each value that was sent
+# Objects that are looked at, and how many more for each value that was sent, and for each character and byte
+_ANYWAY, _FOR_VALUE, _FOR_CHARACTER = 10_000, 100, 4
 
 def _in_loop() -> bool:
     "Whether an event loop runs in this thread, and would wait with us"
@@ -167,7 +168,7 @@ class _Walk:
             for part in self.parts(held): self.meet(part, i)
 
     @cached_property
-    def values(self) -> int: return _count(self.sent)
+    def counted(self) -> tuple[int, int]: return _count(self.sent)
 
     def meet(self, value: Any, by: int) -> None:
         "Note what may hold something"
@@ -175,7 +176,8 @@ class _Walk:
         if kind in scalars or _shape(kind) is None: return
         if (at := self.at.get(id(value))) is not None: return self.held_by[at].append(by)
         if (at := len(self.order)) >= self.most:
-            self.most = _ANYWAY + _FOR_EACH * self.values
+            values, characters = self.counted
+            self.most = _ANYWAY + _FOR_VALUE * values + _FOR_CHARACTER * characters
             if at >= self.most: return
         self.at[id(value)] = at
         self.order.append(value)
@@ -193,7 +195,7 @@ class _Walk:
 
     def is_large(self, value: Any) -> bool:
         "A container that holds more than all that was sent is the program's"
-        return len(value) > 1000 and len(value) > self.values
+        return len(value) > 1000 and len(value) > sum(self.counted)
 
     def changed(self) -> set[int]:
         "Places of the dicts, and of all that holds one"
@@ -289,16 +291,18 @@ def _read(slot: types.MemberDescriptorType, value: Any) -> Any:
     try: return slot.__get__(value)
     except AttributeError: return _nothing
 
-def _count(sent: Any) -> int:
-    "How many values were sent, also in JSON within texts"
-    found, left = 0, [sent]
+def _count(sent: Any) -> tuple[int, int]:
+    "How many values were sent, also in JSON within texts, and how many characters, of each of which a validator may make a value"
+    found, characters, left = 0, 0, [sent]
     while left:
         found += 1
         part = left.pop()
         if isinstance(part, str): found += sum(map(part.count, '[{,'))
+        if isinstance(part, str | bytes): characters += len(part)
         elif isinstance(part, Mapping): left += [*part, *part.values()]
         elif isinstance(part, list | tuple): left += part
-    return found
+        else: characters += getattr(part, 'size', None) or 0    # of a file
+    return found, characters
 
 # %% ../../nbs/api/http/12_models.ipynb #131ef112
 _PYDANTIC: Mapping[str, tuple[str, str]] = types.MappingProxyType({    # type of error → our text, and what is filled in as `n`

@@ -3,12 +3,14 @@
 `WAYS` is every way in which a handler gets what a client sent; `SINKS` every place of an element that takes children. Each value of each
 way is shown in each place, and an HTML5 parser finds the text of it, and no attribute that the client has named.
 """
+import base64
 import copy
+import csv
 import gc
 import inspect
 import json
 import pickle
-from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from io import StringIO
@@ -22,7 +24,7 @@ import pydantic
 import pytest
 import typing_extensions
 from selectolax.lexbor import LexborHTMLParser
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import RedirectResponse
 
@@ -466,6 +468,63 @@ def test_objects_that_hold_each_other_are_taken_as_they_are():
     def x(note: Note): got.append(note)
     Client(app).post('/x', json={'title': EVIL, 'parts': [EVIL]})
     check_held([got[0].title, got[0].parts[0]])
+
+
+# What a validator makes of a text or a file is what the client sent, in whichever form and however much it is
+
+def of_csv(text): return list(csv.DictReader(StringIO(text), delimiter=';'))
+def of_lines(text): return [dict([line.split('=')]) for line in text.splitlines()]
+def of_settings(text): return dict(line.split('=') for line in text.splitlines())
+def of_base64(text): return json.loads(base64.b64decode(text))
+def of_letters(text): return [{'onfocus': letter} for letter in text]
+def of_nested(text): return [({'onfocus': letter}, [letter]) for letter in text]
+
+
+FORMATS = {   # what reads it → what is sent for so many rows
+    of_csv: lambda n: 'onfocus\n' + 'x\n' * n, of_lines: lambda n: 'onfocus=x\n' * n,
+    of_settings: lambda n: 'onfocus=x\n' + '\n'.join(f'{i}=' for i in range(n)),
+    of_base64: lambda n: base64.b64encode(json.dumps([{'onfocus': 1}] * n).encode()).decode(), of_letters: lambda n: 'x' * n,
+    of_nested: lambda n: 'x' * n}
+
+
+def rows_in(kind, read):
+    "A class of lists that reads a text itself"
+    def init(self, text=()):
+        made = read(text) if isinstance(text, str) else text
+        kind.__init__(self, [made] if isinstance(made, dict) else made)
+    return type('Rows', (kind,), {'__init__': init})
+
+
+def of_all(read):
+    "A model in which a validator of all fields reads one"
+    read_all = pydantic.model_validator(mode='before')(lambda data: {**data, 'rows': read(data['rows'])})
+    return pydantic.create_model('M', rows=(Any, ...), __validators__={'read_all': read_all})
+
+
+READERS = {   # who reads it → the annotation of a parameter
+    'of a parameter': lambda read: Annotated[str, pydantic.AfterValidator(read)],
+    'of bytes': lambda read: Annotated[bytes, pydantic.AfterValidator(lambda data: read(data.decode()))],
+    'of a field': lambda read: pydantic.create_model('M', rows=(Annotated[str, pydantic.AfterValidator(read)], ...)),
+    'of all fields': of_all,
+    'of a record': lambda read: pydantic.dataclasses.dataclass(type('R', (), {
+        '__annotations__': {'rows': Any}, '__post_init__': lambda self: setattr(self, 'rows', read(self.rows))})),
+    'a class': lambda read: rows_in(list, read), 'a class in Python': lambda read: rows_in(UserList, read),
+    'of a file': lambda read: pydantic.create_model('M', __config__={'arbitrary_types_allowed': True}, rows=(
+        Annotated[UploadFile, pydantic.AfterValidator(lambda f: read(f.file.read().decode()))], ...))}
+
+
+@pytest.mark.parametrize('rows', [2, 1100, 12_000])     # few; more than is looked at anyway in one container, and in all
+@pytest.mark.parametrize('reader, read', [*((r, of_csv) for r in READERS), *(('of a field', f) for f in FORMATS if f is not of_csv)])
+def test_what_is_made_of_a_text_is_what_was_sent(reader, read, rows):
+    app, got = FastHTML(secret_key='k' * 32), []
+    def x(rows): got.append(rows)
+    x.__annotations__['rows'] = READERS[reader](read)
+    app.post('/x')(x)
+    text = FORMATS[read](rows)
+    sent = {'files': {'rows': ('a', text.encode())}} if reader == 'of a file' else {'json': {'rows': text}}
+    assert Client(app).post('/x', **sent).status_code == 200
+    found = dicts_in(got)
+    assert len(found) >= (1 if read is of_settings else rows) and all(type(o) is not dict for o in found)
 
 
 # What the program has made before is not changed, whatever it is and however a model gives it to the handler
