@@ -428,15 +428,21 @@ async def permit(self: Regions, page: OpenPage, asked: Asked) -> str | None:
     elif region.guard and type(page.auth) not in (*by_name, type(None)):   # it has come into another one, at any time
         verdict = await page.ask(page.address_of(asked))
         if verdict.refused: return None
-    if region.guard and not await self.allowed(region, asked.key, verdict.auth): return None
+    if region.guard:
+        if not await self.allowed(region, asked.key, verdict.auth): return None
+        if page.guarded is None: page.guarded = {}
+        page.guarded[asked.key] = page.address_of(asked)
     return person if region.signature.personal else ''
 
 @patch
 async def ask_region_guards(self: Regions, page: OpenPage) -> None:
     "Take from a page what the guards of its regions would not give it any more"
-    for topic in tuple(page.topics):
-        region = self.table[name_of(topic.key)]
-        if region.guard and not await self.allowed(region, topic.key, page.auth): page.deny(topic.key)
+    came_from, shown = page.guarded or {}, tuple(page.topics)
+    if len(came_from) > 2 * len(shown) + 100:   # others have gone since
+        came_from = page.guarded = {topic.key: came_from[topic.key] for topic in shown if topic.key in came_from}
+    for topic in shown:
+        region, verdict = self.table[name_of(topic.key)], page.verdicts.get(came_from.get(topic.key), page)
+        if region.guard and not await self.allowed(region, topic.key, verdict.auth): page.deny(topic.key)
 
 @patch
 async def allowed(self: Regions, region: Region, key: str, auth: Any) -> bool:

@@ -49,8 +49,8 @@ def known_in(
 
 class OpenPage(Viewer):
     "A page that shows regions, and its stream"
-    __slots__ = ('asked', 'asking', 'came', 'carried', 'connection', 'credentials', 'here', 'name', 'passing', 'rechecked', 'seen',
-                 'signed', 'verdicts', 'wheres')
+    __slots__ = ('asked', 'asking', 'came', 'carried', 'connection', 'credentials', 'guarded', 'here', 'name', 'passing', 'rechecked',
+                 'seen', 'signed', 'verdicts', 'wheres')
     def __init__(self, here: 'LoopRegions', asked: list[Asked], verdicts: dict[str, Verdict], place: Hashable, passing: bool = False):
         super().__init__(here.topics, None, here.regions.permit, person_of(known_in(verdicts)), place)
         self.here, self.asked, self.verdicts = here, asked, verdicts
@@ -60,6 +60,7 @@ class OpenPage(Viewer):
         self.seen, self.rechecked = 0.0, False   # When its guards were asked; whether it was told to ask again
         self.signed = 0.0                        # When its tokens were looked at
         self.carried: dict[int, Carried] | None = None   # Streams of its elements
+        self.guarded: dict[str, str] | None = None       # Region with a guard of its own → address whose guards it goes by
         self.credentials: Credentials | None = None   # Of its last request, where they are not those of its stream
         self.came = 0.0                               # When that request came
         self.asking: dict[str, Question] | None = None   # Questions to its guards that have not begun, by address

@@ -149,7 +149,7 @@ def _base64(data: bytes) -> str: return base64.urlsafe_b64encode(data).decode().
 def _code(secret: bytes, *parts: str) -> str: return _base64(hmac.new(secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
 
 @lru_cache(maxsize=256)
-def _path_code(secret: bytes, until: str, where: str) -> str: return _code(secret, 'path', until, where)[:8]   # one for all regions of a page
+def _path_code(secret: bytes, until: str, where: str) -> str: return _code(secret, 'path', until, where)[:8]
 
 class Signer:
     "Makes and checks tokens: this person may ask for this region, as on this page of this host, until then"

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -1357,3 +1358,36 @@ def test_who_was_forgotten_while_the_broker_was_away_is_out_once_it_is_back(way,
                 with pytest.raises(Closed) as e: socket.receive()
                 assert e.value.code == 1012
         wait_until(lambda: not one.regions.unsent and not failures)
+
+
+@pytest.mark.parametrize('first', ['/a', '/b'])
+@pytest.mark.parametrize('outcome', ['kept', 'taken'])
+@pytest.mark.parametrize('as_object', [True, False], ids=['object', 'dict'])
+def test_the_guard_of_a_region_is_asked_again_for_the_address_that_it_came_from(as_object, outcome, first):
+    "L4: guards may know more of a person at one address than at another"
+    levels, drawn = {'/a': 3, '/b': 2}, []
+    def known(req):
+        if (level := levels.get(req.url.path)) is None: return
+        req.scope['auth'] = SimpleNamespace(id='ann', level=level) if as_object else {'id': 'ann', 'level': level}
+    app = FastHTML(secret_key='k', before=known)
+    def level(auth): return auth.level if as_object else auth['level']
+    @app.live(guard=lambda auth: level(auth) == 3)
+    def low():
+        drawn.append(1)
+        return Div(f'low {len(drawn)}')
+    @app.live(guard=lambda auth: level(auth) >= 2)
+    def high(): return Div('high')
+    app.get('/a')(lambda: low())
+    app.get('/b')(lambda: high())
+    with serve(app) as served:
+        visitor = Visitor(served)
+        rows = {path: visitor.rows(path) for path in levels}
+        order = [first, *levels.keys() - {first}]
+        with visitor.stream([row for path in order for row in rows[path]]) as stream:
+            assert not any(states(stream.until('live/checked')).values())
+            if outcome == 'taken': levels['/b'] = 1
+            assert visitor.request('POST', '/_live/set', dict(page=stream.page, has=[])).status == 204
+            low.changed_sync()
+            events = stream.until('low{}')   # as it is now, or that it is lost
+        assert states(events).get('high{}') == ('lost' if outcome == 'taken' else None)
+        assert states(events).get('low{}') is None
