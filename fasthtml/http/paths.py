@@ -71,10 +71,16 @@ class PathPattern:
     def match(self, text: str) -> dict[str, Any] | None:
         "The values of the parts, or None if `text` is another path"
         if not self.convertors and self.text == text: return {}
-        found = split_path(self, text) if self.reaches else self.regex.fullmatch(text)
+        found = self.parts(text)
         if found is None: return None
         try: return {k: c.convert(found[k]) for k, c in self.convertors.items()}
         except ValueError: return None
+
+    def parts(self, text: str) -> Mapping[str, str] | None:
+        "The texts of the parts, or None if `text` is another path"
+        if self.reaches: return split_path(self, text)
+        found = self.regex.fullmatch(text)
+        return found and found.groupdict()
 
 # %% ../../nbs/api/http/10_paths.ipynb #b6641253
 _BOUNDED = 64       # characters of a part whose shape is no run of characters of one kind
@@ -214,18 +220,38 @@ def warn_caller(message: str) -> None:
     while frame.f_back and frame.f_globals.get('__name__', '').startswith('fasthtml.'): level, frame = level + 1, frame.f_back
     if is_news(f'{frame.f_code.co_filename}:{frame.f_lineno}: {message}'): warnings.warn(message, stacklevel=level)
 
-def _quoted(name: str, shape: Convertor, value: Any, text: str) -> str:
+def _text_of(name: str, shape: Convertor, value: Any, text: str) -> str:
+    "A value as the part of a path, not quoted"
     if isinstance(value, Enum): value = value.value
     if not isinstance(value, str | int): refuse_unfinished(value, f'the value of `{name}` in an address')
     try: s = shape.to_string(value)
     except (ValueError, TypeError, AssertionError) as e:
         raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}: {e or "wrong shape"}.') from e
-    if re.fullmatch(shape.regex, s): return quote(s, safe='/')
+    if re.fullmatch(shape.regex, s): return s
     if shape is not convertors['str']:
         raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}, which must match {shape.regex}.')
     warn_caller(f'{value!r} holds a `/`, and servers decode the path before it is matched: this URL will not lead back '
                 f'to {text!r}. Declare the part as {{{name}:path}}.')
-    return quote(s, safe='')
+    return s
+
+def _quoted(shape: Convertor, text: str, apart: str = '') -> str:
+    "The text of a part, percent-encoded; the characters of `apart` twice"
+    text = ''.join(f'%{ord(c):02X}' if c in apart else c for c in text)
+    return quote(text, safe='' if shape is convertors['str'] else '/')
+
+def _path_of(pattern: PathPattern, texts: Mapping[str, str]) -> str:
+    "The path with these texts, which leads back to them as far as it can"
+    pieces, shapes, apart = pattern.pieces, pattern.convertors, ''
+    whole = ''.join(texts[p] if i%2 else p for i, p in enumerate(pieces))
+    found = pattern.parts(whole) if len(texts) > 1 else None
+    if found is not None and found != texts:
+        warn_caller(f'{whole!r} is read as {found} by {pattern.text!r}. Separate its parts by `/`.')
+        apart = ''.join(c for c in ''.join(pieces[::2]) if c.isascii() and not c.isalnum() and c not in '/%')
+    path = ''.join(_quoted(shapes[p], texts[p], apart) if i%2 else p for i, p in enumerate(pieces))
+    if any(s in ('.', '..') for s in path.split('/')):
+        warn_caller(f'{path!r} holds a dot segment, which browsers remove from an address: this URL will not lead back to {pattern.text!r}.')
+        path = '/'.join(s.replace('.', '%252E') if s in ('.', '..') else s for s in path.split('/'))
+    return f'/%2F{path[2:]}' if path[:2] == '//' else path
 
 def fill_path(
     pattern: PathPattern,      # The path to write
@@ -236,11 +262,8 @@ def fill_path(
     if missing:
         raise ValueError(f'No value for {", ".join(missing)} in {pattern.text!r}. '
                          f'Pass {", ".join(f"{k}=..." for k in missing)}.')
-    shapes = pattern.convertors
-    path = ''.join(_quoted(p, shapes[p], values[p], pattern.text) if i%2 else p for i, p in enumerate(pattern.pieces))
-    if pattern.convertors and any(s in ('.', '..') for s in path.split('/')):
-        raise ValueError(f'{path!r} holds a dot segment, which browsers remove from an address.')
-    return path
+    if not pattern.convertors: return pattern.text
+    return _path_of(pattern, {name: _text_of(name, shape, values[name], pattern.text) for name, shape in pattern.convertors.items()})
 
 # %% ../../nbs/api/http/10_paths.ipynb #c58da569
 def _each(x: Any) -> Iterable[Any]:

@@ -1,17 +1,20 @@
 "Routes: what a name says, which route answers, and what URL leads back to it. The judge is Starlette's own client or router."
 import asyncio
 import http.client
+import json
+import re
 import string
 import warnings
 from contextlib import contextmanager
-from urllib.parse import parse_qsl, quote, urlsplit
+from html import unescape
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.convertors import CONVERTOR_TYPES
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route, Router
 
 from client_kit import DirectClient
@@ -438,10 +441,59 @@ def test_urls_are_quoted_and_complete(app):
     assert str(u) == '/u/{nm}/{n:int}'
 
 
+TYPED = ['ann', 'ann/block', '/', '//', '/block', 'a//b', '.', '..', '../block', './x', '/../x', '/other.example/x', '//other.example', '\\\\other.example',
+         '/\\other.example', '', 'x-y', '-', 'a%2Fb', '%2E%2E', '%', 'a?b#c', ';x', '\r\nx', 'é/ü', '@other.example', 'other.example:80', '\ue000/block']
+PARTS = {'/friends/{name}': ['name'], '/friends/{name}/block': ['name'], '/{page:path}': ['page'], '/{a}/{b}': 'ab', '/{a}-{b}': 'ab', '/v/{a}.{b}/x': 'ab',
+         '/w/{page:path}/edit': ['page'], '/w/{page:path}/{b}': ['page', 'b'], '/{a}': 'a'}
+OTHERS = ['/friends/{name}/block', '/friends/{name}', '/{a}/block', '/{a}/x', '/block', '/x', '/other.example', '/friends/ann/block', '/w/{a}', '/w/x/{a}/edit', '/ann/{b}']
+
+@pytest.fixture(params=PARTS)
+def linked(request):
+    "A pattern, its route among others that a value might lead to, and a line to their server: handlers say who they are and what they got"
+    app, pattern = FastHTML(secret_key='k'), request.param
+    def answers(path):
+        def handler(req): return JSONResponse([path, req.path_params])
+        handler.__name__ = 'asked' if path == pattern else re.sub(r'\W', '_', path)
+        return app.get(path)(handler)
+    @app.get('/here')
+    def here(req, values: str):
+        values = json.loads(values)
+        return Div(*(A('x', **o) for o in (dict(link=uri('asked', **values)), dict(href=req.url_path_for('asked', **values)),
+                                           dict(href=app.url_path_for('asked', **values)))))
+    route = answers(pattern)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')   # some are hidden by the pattern
+        for path in OTHERS:
+            if path != pattern: answers(path)
+    with serve(app) as server:
+        line = http.client.HTTPConnection('127.0.0.1', server.port, timeout=60)
+        def get(path):
+            line.request('GET', path)
+            answer = line.getresponse()
+            return answer.status, answer.read().decode()
+        yield pattern, route, get
+        line.close()
+
+@pytest.mark.filterwarnings('ignore')
+def test_what_somebody_has_typed_leads_nowhere_else(linked):
+    pattern, route, get = linked
+    names, found = list(PARTS[pattern]), []
+    for value in TYPED:
+        for values in ({name: value for name in names}, *({**dict.fromkeys(names, 'x'), name: value} for name in names if len(names) > 1)):
+            links = re.findall('<a [^>]*href="([^"]*)"', get('/here?' + urlencode(dict(values=json.dumps(values))))[1])
+            assert len(links) == 3
+            for address in {route.to(**values), qp(pattern, **values), *map(unescape, links)}:
+                seen = urlsplit(urljoin('http://here.example/a/b', address.replace('\\', '/')))   # browsers take a backslash for a slash
+                status, text = get(seen.path)
+                if seen.netloc != 'here.example' or seen.query or seen.fragment or status not in (200, 307, 308, 404): found.append((values, address, status))
+                if status != 200: continue   # 307: one slash instead of two
+                path, got = json.loads(text)
+                if path != pattern or any(text != values[name] and '%' not in text for name, text in got.items()): found.append((values, address, path, got))
+    assert found == []
+
 @pytest.mark.parametrize('values, hint', [({}, 'Pass nm=..., n=...'), ({'nm': 'x'}, 'Pass n=...'),
                                           ({'nm': None, 'n': 1}, 'Pass nm=...'),
-                                          ({'nm': 'x', 'n': 'one'}, 'does not fit'), ({'nm': 'x', 'n': -1}, 'does not fit'),
-                                          ({'nm': '..', 'n': 1}, 'dot segment')])
+                                          ({'nm': 'x', 'n': 'one'}, 'does not fit'), ({'nm': 'x', 'n': -1}, 'does not fit')])
 def test_a_value_that_is_missing_or_wrong_is_named(app, values, hint):
     @app.get('/u/{nm}/{n:int}')
     def u(nm: str, n: int): return ''
