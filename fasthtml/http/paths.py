@@ -249,7 +249,7 @@ def _path_of(pattern: PathPattern, texts: Mapping[str, str]) -> str:
         apart = ''.join(c for c in ''.join(pieces[::2]) if c.isascii() and not c.isalnum() and c not in '/%')
     path = ''.join(_quoted(shapes[p], texts[p], apart) if i%2 else p for i, p in enumerate(pieces))
     if any(s in ('.', '..') for s in path.split('/')):
-        warn_caller(f'{path!r} holds a dot segment, which browsers remove from an address: this URL will not lead back to {pattern.text!r}.')
+        warn_caller(f'{path!r} holds a dot segment, which browsers remove: this URL will not lead back to {pattern.text!r}.')
         path = '/'.join(s.replace('.', '%252E') if s in ('.', '..') else s for s in path.split('/'))
     return f'/%2F{path[2:]}' if path[:2] == '//' else path
 

@@ -165,7 +165,8 @@ def test_a_value_of_an_attribute_stays_one(way, names, htmx, page, monkeypatch):
         if 'head' in names: assert page.evaluate("$('.kept').textContent") == 'between'
 
 
-SAID = ['x <hx-b hx-get=/act?by=said hx-trigger=load x=', 'a </hx-b> <b', '<head > c', '</head><i hx-get=/act?by=said hx-trigger=load>x</i>']
+SAID = ['x <hx-b hx-get=/act?by=said hx-trigger=load x=', 'a </hx-b> <b', '<head > c',
+        '</head><i hx-get=/act?by=said hx-trigger=load>x</i>']
 READ = {   # how the page has each text: name → (HTML, JavaScript that gives it)
     'code': (f'<script>window.code = {json.dumps(SAID)}</script>', 'window.code'),
     'json': (f'<script type="application/ld+json" id="json">{json.dumps(SAID)}</script>', "JSON.parse($('#json').textContent)"),
@@ -190,7 +191,8 @@ def test_what_is_no_tag_stays_text(way, htmx, page):
     def control(): return B(id='kept', hx_get='/act?by=control', hx_trigger='load')
     @app.get('/')
     def index():
-        return Titled('First', A('go', id='go', href='/whole', hx_boost='true'), Button('get', id='get', hx_get='/some', hx_target='#to'), P(id='to'))
+        return Titled('First', A('go', id='go', href='/whole', hx_boost='true'),
+                      Button('get', id='get', hx_get='/some', hx_target='#to'), P(id='to'))
     @app.get('/some')
     def some(): return Div(said, control())
     @app.get('/whole')
