@@ -431,7 +431,9 @@ def came_again(self: OpenPage, scope: Scope, when: float) -> None:
 @patch
 def newest(self: OpenPage, scope: Scope) -> Scope:
     "The scope of its stream, or of one that this carries, with the cookies of its last request"
-    return scope if self.credentials is None else with_credentials(scope, self.credentials)
+    own = self.connection.scope
+    if self.credentials is None and scope is own: return scope
+    return with_credentials(scope, self.credentials or credentials_of(own))   # its request may have had others than the page
 
 @patch
 async def ask(self: OpenPage, path: str) -> Verdict:

@@ -196,17 +196,32 @@ def test_a_request_that_came_before_another_one_does_not_bring_its_cookies_back(
         assert 'panel 2 for guest' in all_until(stream, lambda event: event[0] == 'panel{}')[-1][2]
 
 
-def test_a_stream_that_a_page_carries_is_asked_about_with_the_cookies_of_the_page():
+@pytest.mark.parametrize('opened, asked, last', [   # roles in the cookies: of the page, of a later request for the stream, and of the last
+    ('admin', None, 'guest'), ('admin', None, 'admin'), ('admin', 'admin', 'guest'), ('guest', 'admin', 'guest'), ('guest', 'admin', 'admin'),
+    ('guest', 'admin', 'other'), ('other', 'admin', 'guest')])
+def test_a_stream_that_a_page_carries_is_asked_about_with_the_last_cookies_of_the_page(opened, asked, last):
     with serve(by_session(recheck=0.4)) as server, ExitStack() as stack:
-        visitor = Visitor(server)
-        visitor.get('/as?role=admin')
-        stream = stack.enter_context(visitor.stream(visitor.rows('/'), streams=[[1, '/news', {}]]))
-        all_until(stream, lambda event: event[0] == 'live/stream' and event[1] == [1, 200])
-        visitor.get('/as?role=guest')
-        def is_over(event):
-            if event[0] == 'live/recheck': assert visitor.request('POST', '/_live/set', {'page': stream.page, 'has': []}).status == 204
-            return event[0] == 'live/stream' and event[1] == [1, None]
-        assert is_over(all_until(stream, is_over)[-1])
+        visitor, cookies = Visitor(server), {}
+        for role in ('admin', 'guest', 'other'):
+            visitor.get(f'/as?role={role}')
+            cookies[role] = visitor.cookie
+        def confirm(role, **more):
+            visitor.cookie = cookies[role]
+            assert visitor.request('POST', '/_live/set', {'page': stream.page, 'has': [], **more}).status == 204
+        news = {'streams': [[1, '/news', {}]]}
+        visitor.cookie = cookies[opened]
+        stream = stack.enter_context(visitor.stream(visitor.rows('/'), **({} if asked else news)))
+        stream.until('live/checked' if asked else 'live/stream')
+        if asked:
+            confirm(asked, **news)
+            stream.until('live/stream')
+        events, times = [], 0
+        while times < 4 and not any(event[:2] == ('live/stream', [1, None]) for event in events):
+            events += all_until(stream, lambda event: event[0] in ('live/recheck', 'live/stream'))
+            if events[-1][0] == 'live/recheck':
+                times += 1
+                confirm(last)
+        assert (events[-1][:2] == ('live/stream', [1, None])) is (last != 'admin')
 
 
 @pytest.mark.parametrize('auth, asked', [('ann', 0), (7, 0), ({'id': 'ann'}, 1)], ids=repr)
