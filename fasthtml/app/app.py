@@ -608,6 +608,8 @@ class Serving(Hooks, Starlette):
 
     def _assemble(self, routes: Any, middleware: list[Middleware], handlers: Any, trusted: list[str], folder: str|None) -> None:
         "The ASGI parts of a new app; `folder` holds scripts to serve"
+        page, languages = self.site.page, self.site.languages
+        if languages and not languages.alone: page.vary = b'vary', page.vary[1] + b', Accept-Language'
         for o in (*self.site.before, *self.site.after): guard(o, self.site)
         super().__init__(self.site.debug, None, middleware)
         self.router = SiteRouter(list(routes or ()), lifespan=self.lifecycle.lifespan)

@@ -19,7 +19,7 @@ from ..html.composed import Script, Style
 from ..html.element import FT, Safe, to_html
 from ..html.htmx import HttpHeader, wants_fragment
 from ..http.hints import log_caller
-from ..http.responses import FtResponse, Redirect, current_exchange, own_copy
+from ..http.responses import FtResponse, Redirect, current_exchange, own_copy, varied
 from ..http.texts import Text, say
 from ..html.tags import Button, Div
 
@@ -107,7 +107,8 @@ def toast_after(
     content = resp.content if isinstance(resp, FtResponse) else resp
     if not sess.get(sk): return None
     if carries_toasts(content): return with_toasts(resp, render_toasts(sess, duration, wants_fragment(req.headers)))
-    return in_header(resp, sess, duration) if wants_fragment(req.headers) else None
+    if isinstance(resp, Response): resp = varied(resp, req.scope['app'].site.page.vary[1])
+    return in_header(resp, sess, duration) if wants_fragment(req.headers) else resp
 
 def in_header(
     resp: Any,      # A text, or a response that is ready

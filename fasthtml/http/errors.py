@@ -38,7 +38,7 @@ from .params import BadInput, Plan, Source, make_plan, parameters_of
 from .requests import Request, query_fields, wants_json
 from .sources import annotation_parts
 from .hints import is_library, note_name
-from .responses import JSONResponse, check_status, respond_to, with_headers
+from .responses import JSONResponse, by_wish, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
 from .security import adder, is_navigation, local_target, new_nonce
@@ -92,9 +92,7 @@ class ErrorHandler:
         if isinstance(result, HTTPException): result = result.__ft__() if isinstance(result, BadInput) else http_error(conn, result)
         status = getattr(exc, 'status_code', None) or self.status or 500
         response = respond_to(result, scope, own_page(self.site.page, source.extra), conn, status)
-        response = with_headers(response, getattr(exc, 'headers', None) or {})
-        if self.site.languages and not self.site.languages.alone: response.raw_headers.append((b'vary', b'Accept-Language'))
-        return response
+        return with_headers(by_wish(response, self.site.page), getattr(exc, 'headers', None) or {})
 
 # %% ../../nbs/api/http/17_errors.ipynb #f08f888e
 def _detail(detail: Any, status: int) -> Any:
@@ -159,7 +157,7 @@ class ErrorView(ErrorHandler):
     async def __call__(self, request: HTTPConnection, exc: Exception) -> Any:
         if not wants_json(request.headers): return await super().__call__(request, exc)
         default = bad_input if isinstance(exc, BadInput) else http_error if isinstance(exc, HTTPException) else crash
-        return default(request, exc)
+        return await ErrorHandler(default, self.site, self.status)(request, exc)
 
 def error_views(
     view: Callable|None, # `view(exc)`, with injected parameters; or None
@@ -333,16 +331,17 @@ class ServerErrors(ServerErrorMiddleware):
         if self.debug: return self.debug_response(request, exc)
         if self.handler is not None: return await self.handler(request, exc)
         site = getattr(request.scope.get('app'), 'site', None)
-        try: return respond_to(crash(request, exc), request.scope, site.page, None, 500)
+        try: return by_wish(respond_to(crash(request, exc), request.scope, site.page, None, 500), site.page)
         except Exception: return self.error_response(request, exc)   # what failed may be the page itself
 
     def debug_response(self, request: StarletteRequest, exc: Exception) -> Response:
         "A page for browsers, the traceback as text for programs"
         if 'text/html' not in request.headers.get('accept', '') and 'hx-request' not in request.headers:
-            return PlainTextResponse(''.join(traceback.format_exception(exc)), 500)
+            return PlainTextResponse(''.join(traceback.format_exception(exc)), 500, {'vary': 'Accept, HX-Request'})
         nonce = new_nonce() if self.csp else ''
         with using_nonce(nonce): text = '<!doctype html>' + to_html(error_page(request, exc))
-        headers = {'Content-Security-Policy': nonce.encode().join(self.csp).decode('latin-1')} if self.csp else None
+        headers = {'vary': 'Accept, HX-Request'}
+        if self.csp: headers['Content-Security-Policy'] = nonce.encode().join(self.csp).decode('latin-1')
         return Response(text, 500, headers, media_type='text/html')
 
 # %% ../../nbs/api/http/17_errors.ipynb #7d21b771

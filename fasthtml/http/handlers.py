@@ -38,7 +38,7 @@ from .params import Plan, Source, make_plan
 from .requests import (DEF_MAXBODY, DEF_MAXFIELDS, DEF_MAXPART, DEF_MAXTEXT, IN_LOOP, Connection, Request, aside,
                                     for_leaving, has_body, read_body, wants_json)
 from .pages import PageConfig, as_list, is_data
-from .responses import ApiReturn, Exchange, current_exchange, own_copy, respond_to
+from .responses import ApiReturn, Exchange, by_wish, current_exchange, own_copy, respond_to
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text, say
@@ -485,7 +485,8 @@ class Endpoint:
         if source is not None:
             request = source._conn
             if source.extra: page, result = own_page(page, source.extra), with_injects(result, source.extra.get('injects'))
-        return respond_to(result, exchange.scope, page, request, status, self.body_wrap, self.returns)
+        response = respond_to(result, exchange.scope, page, request, status, self.body_wrap, self.returns)
+        return by_wish(response, page) if source is not None and 'api' in source.extra else response
 
 # %% ../../nbs/api/http/15_handlers.ipynb #ce3a0279
 def source_of(exchange: Exchange, site: Site) -> Source:
@@ -499,7 +500,7 @@ def own_page(page: PageConfig, own: Mapping[str, Any]) -> PageConfig:
     "`page`, with the copies that functions of this request asked for and may have changed"
     if not _own_lists & own.keys(): return page
     lists = {name: own.get(name, getattr(page, name)) for name in _own_lists}
-    return PageConfig(page.title, body_wrap=page.body_wrap, canonical=page.canonical, csp=page.csp, **lists)
+    return PageConfig(page.title, body_wrap=page.body_wrap, canonical=page.canonical, csp=page.csp, vary=page.vary[1], **lists)
 
 async def _after(ready: Guard, result: Any, source: Source, site: Site) -> Any:
     "What an `after` function makes of `result`: its own answer, or the same"

@@ -118,10 +118,11 @@ class PageConfig:
         body_wrap: Callable|None = None,          # `wrap(content)` or `wrap(content, request)`, round the body of pages
         canonical: bool|str = True,               # Add <link rel=canonical>? Text: where the app lives, `https://example.org`
         csp: Sequence[bytes] = (),                # Content-Security-Policy of pages, cut where the nonce goes; none if empty
+        vary: bytes = b'HX-Request, HX-History-Restore-Request', # Headers of the request on which pages depend
     ):
         self.title, self.canonical, self.csp, self.body_wrap = title, check_canonical(canonical), csp, body_wrap
         self.hdrs, self.ftrs, self.htmlkw, self.bodykw = list(hdrs), list(ftrs), dict(htmlkw or {}), dict(bodykw or {})
-        self._frame: Frame|None = None
+        self.vary, self._frame = (b'vary', vary), None
 
     def frame(self, root: str = '') -> Frame:
         "The frame, rendered again only if a setting (or the root path, which URLs of routes follow) has changed"

@@ -6,8 +6,8 @@
 __all__ = ['log', 'current_exchange', 'as_plain', 'json_text', 'inert', 'to_json', 'JSONResponse', 'inert_response',
            'header_bytes', 'put_header', 'cookie', 'Redirect', 'check_status', 'FtResponse', 'ApiReturn', 'Exchange',
            'Returned', 'Json', 'both_tasks', 'awaited', 'split', 'ReadyResponse', 'fragment_asked', 'is_full_page',
-           'HtmlStream', 'respond_to', 'own_copy', 'with_policy', 'UnderPolicy', 'with_headers', 'flat_tuple',
-           'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
+           'HtmlStream', 'respond_to', 'own_copy', 'varied', 'by_wish', 'with_policy', 'UnderPolicy', 'with_headers',
+           'flat_tuple', 'flat_xt', 'respond', 'parse_form', 'snake2hyphens']
 
 # %% ../../nbs/api/http/12_responses.ipynb #1411b4b6
 import asyncio
@@ -43,7 +43,7 @@ from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, pag
                             shows_itself, using_nonce)
 from .paths import address_of
 from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
-from .security import new_nonce
+from .security import add_vary, new_nonce
 from .threads import answer_of
 
 # %% ../../nbs/api/http/12_responses.ipynb #f4f0d502
@@ -119,7 +119,7 @@ def inert_response(response: Response) -> Response:
     return response
 
 # %% ../../nbs/api/http/12_responses.ipynb #47f1075f
-_repeatable = frozenset({b'set-cookie', b'link', b'vary', b'www-authenticate', b'server-timing'})
+_repeatable = frozenset({b'set-cookie', b'link', b'www-authenticate', b'server-timing'})
 
 def header_bytes(
     header: HttpHeader # A name and its value
@@ -135,6 +135,7 @@ def put_header(
 ) -> None:
     "Add `header`, in place of an earlier one of that name unless the name may repeat"
     name, value = header_bytes(header)
+    if name == b'vary': return add_vary(headers, value)
     if name not in _repeatable: headers[:] = [h for h in headers if h[0] != name]
     headers.append((name, value))
 
@@ -175,7 +176,8 @@ class Redirect:
 
     def __response__(self, request: Request) -> Response:
         htmx = 'hx-request' in request.headers
-        return Response(status_code=200 if htmx else 303, headers={'HX-Redirect' if htmx else 'location': self.url})
+        headers = {'HX-Redirect' if htmx else 'location': self.url, 'vary': 'HX-Request'}
+        return Response(status_code=200 if htmx else 303, headers=headers)
 
 # %% ../../nbs/api/http/12_responses.ipynb #2d5958b2
 def check_status(
@@ -209,7 +211,9 @@ class ApiReturn:
     @classmethod
     def __from_request__(cls, request: Request) -> 'ApiReturn':
         "For a parameter of another name that is annotated with the class"
-        return cls(wants_json(request.headers))
+        made, exchange = cls(wants_json(request.headers)), current_exchange.get()
+        if exchange is not None and exchange.source is not None: exchange.source.extra = {**exchange.source.extra, 'api': made}
+        return made
 
 # %% ../../nbs/api/http/12_responses.ipynb #cad0e5ca
 log = logging.getLogger('fasthtml')
@@ -360,7 +364,6 @@ class ReadyResponse:
         if self.background is not None: await self.background()
 
 # %% ../../nbs/api/http/12_responses.ipynb #8b986cfe
-_vary = (b'vary', b'HX-Request, HX-History-Restore-Request')
 _html, _json = (b'content-type', b'text/html; charset=utf-8'), (b'content-type', b'application/json')
 
 def fragment_asked(
@@ -376,9 +379,9 @@ def is_full_page(
     "Does the app wrap `resp` in a page?"
     return not fragment_asked(dict(req.scope['headers'])) and not any(getattr(o, 'tag', None) == 'html' for o in flatten(resp))
 
-def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Returned) -> ReadyResponse:
-    headers = [kind, _vary, (b'content-length', b'%d' % len(body))]
-    if status < 200 or status in (204, 304): headers, body = [_vary], b''
+def _wire(status: int, kind: tuple[bytes, bytes], body: bytes, reply: Returned, page: PageConfig) -> ReadyResponse:
+    headers = [kind, page.vary, (b'content-length', b'%d' % len(body))]
+    if status < 200 or status in (204, 304): headers, body = [page.vary], b''
     for header in reply.headers: put_header(headers, header)
     return ReadyResponse(status, headers, body, reply.background)
 
@@ -438,7 +441,8 @@ def respond_to(
     if nodes is not None and returns is None:
         body = _html_of(nodes, fragment, page, scope, request, body_wrap, nonce)
         length = b'content-length', b'%d' % len(body)
-        headers = [_html, _vary, length, (b'content-security-policy', nonce.encode().join(page.csp))] if nonce else [_html, _vary, length]
+        headers = [_html, page.vary, length]
+        if nonce: headers.append((b'content-security-policy', nonce.encode().join(page.csp)))
         return ReadyResponse(status, headers, body)
     reply = split(result, scope)
     if reply.response is not None: return with_policy(_with_extras(reply.response, reply), page)
@@ -446,14 +450,14 @@ def respond_to(
     content, status, cls = reply.content, reply.status or status, returns or reply.cls
     if isinstance(content, Json):
         if cls not in (None, HTMLResponse): return with_policy(_with_extras(_of_class(cls, content.value, status), reply), page)
-        return _wire(status, _json, to_json(content.value), reply)
+        return _wire(status, _json, to_json(content.value), reply, page)
     if nonce: reply.headers.insert(0, HttpHeader('content-security-policy', nonce.encode().join(page.csp).decode('latin-1')))
     if isinstance(content, AsyncIterator): return _stream(content, reply, scope, page, request, status, fragment, nonce)
     if isinstance(content, list): body = _html_of(content, fragment, page, scope, request, body_wrap, nonce)
     else: body = content or b''
     if isinstance(body, str): body = body.encode('utf-8', 'replace')
-    if cls not in (None, HTMLResponse): return _with_extras(_of_class(cls, body.decode(), status), reply)
-    return _wire(status, _html, bytes(body), reply)
+    if cls not in (None, HTMLResponse): return _with_extras(varied(_of_class(cls, body.decode(), status), page.vary[1]), reply)
+    return _wire(status, _html, bytes(body), reply, page)
 
 def _html_of(nodes: Iterable[Any], fragment: bool, page: PageConfig, scope: Scope, request: Request|None, body_wrap: Callable|None,
              nonce: str) -> bytes:
@@ -484,7 +488,7 @@ _is_one_type = re.compile(rb"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+[ \t]*(;[^,]
 _is_document = re.compile(rb'text/(html|xml|xsl)|application/xml.*|.*\+xml|multipart/x-mixed-replace|'
                           rb'(application|unknown)/unknown|[^/]*|\*/\*').fullmatch
 
-# %% ../../nbs/api/http/12_responses.ipynb #f4abd2fb
+# %% ../../nbs/api/http/12_responses.ipynb #a2ecbac5
 def own_copy(response: Response) -> Response:
     "A response that may be changed for this request"
     if not isinstance(response, FileResponse) and not hasattr(response, 'body'): return response
@@ -494,6 +498,23 @@ def own_copy(response: Response) -> Response:
     for name in [k for k, v in held.items() if isinstance(v, MutableHeaders)]: del held[name]  # a view of the other's headers
     return mine
 
+def varied(
+    response: Response, # A ready response
+    names: bytes,       # Headers of the request on which it depends
+) -> Response:
+    "The response, which says so"
+    response = own_copy(response)
+    add_vary(response.raw_headers, names)
+    return response
+
+def by_wish(
+    response: Response, # A ready response
+    page: PageConfig,   # The app's pages
+) -> Response:
+    "The response, which depends on what `wants_json` says, and on the page if it is none itself"
+    return varied(response, b'Accept, Content-Type, ' + page.vary[1])
+
+# %% ../../nbs/api/http/12_responses.ipynb #f4abd2fb
 def _with_extras(response: Response, reply: Returned) -> Response:
     "A ready response with the headers and tasks that stood beside it"
     if isinstance(response, FileResponse) and not os.path.isfile(response.path): raise HTTPException(404)
@@ -554,7 +575,8 @@ def with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     "A ready response, with the headers that an exception carries"
     for k, v in headers.items():
         name, value = header_bytes(HttpHeader(k, v))
-        if all(have != name for have, _ in response.raw_headers): response.raw_headers.append((name, value))
+        if name == b'vary': add_vary(response.raw_headers, value)
+        elif all(have != name for have, _ in response.raw_headers): response.raw_headers.append((name, value))
     return response
 
 def _stream(source: AsyncIterator[Any], reply: Returned, scope: Scope, page: PageConfig, request: Request|None, status: int,
@@ -565,7 +587,7 @@ def _stream(source: AsyncIterator[Any], reply: Returned, scope: Scope, page: Pag
         top, bottom = page_edges(parts, page, scope, request, nonce)
         return b''.join(top), parts.body, bottom
     text = _parts_of_page(source, None if fragment else edges, nonce)
-    return _with_extras(HtmlStream(text, status_code=status, headers={'vary': _vary[1].decode()}), reply)
+    return _with_extras(HtmlStream(text, status_code=status, headers={'vary': page.vary[1].decode()}), reply)
 
 # %% ../../nbs/api/http/12_responses.ipynb #2c7ee3e2
 def flat_tuple(

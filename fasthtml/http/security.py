@@ -6,7 +6,7 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'joined_headers',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
-           'csp_header', 'is_token', 'careful_headers', 'adder', 'shown', 'failure_text', 'one_line',
+           'csp_header', 'is_token', 'careful_headers', 'adder', 'add_vary', 'shown', 'failure_text', 'one_line',
            'without_password', 'check_address', 'around_forks', 'private_folder']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
@@ -335,6 +335,20 @@ def adder(
         have = {name.lower() for name, _ in headers}
         return [*headers, *(header for header in more if header[0] not in have)]
     return add
+
+# %% ../../nbs/api/http/10_security.ipynb #c8446640
+def add_vary(
+    headers: list[tuple[bytes, bytes]], # Of a response; changed in place
+    names: bytes,                       # Headers of the request on which it depends: `b'Accept, Cookie'`
+) -> None:
+    "Tell caches. It stays one line: middleware of Starlette keeps the first of several alone"
+    for i, (name, value) in enumerate(headers):
+        if name.lower() != b'vary': continue
+        have = {o.strip().lower() for o in value.split(b',')}
+        new = [] if b'*' in have else [o for o in names.split(b', ') if o.lower() not in have]
+        if new: headers[i] = name, b', '.join([value, *new])
+        return
+    headers.append((b'vary', names))
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
 # What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file

@@ -33,7 +33,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..html.attributes import ClientDict, client_json
 from .requests import parse_cookies
-from .security import is_token, one_line
+from .security import add_vary, is_token, one_line
 from .session_stores import SessionStore, Stored, atomic, session_store, warn_if_shared
 from .texts import Text
 
@@ -291,11 +291,14 @@ class _InCookie:
         "Have the headers of a response carry the session"
         session, cookie = self.session, self.cookie
         if session.touched:
-            message.setdefault('headers', [])
-            MutableHeaders(scope=message).add_vary_header('Cookie')
+            _depends_on_cookie(message)
             if session.changed() or (session and cookie.max_age and self.age > cookie.max_age/2):
                 cookie.write(message, self.signing.sign(_text(session)) if session else None)
         session._late = _headers_are_sent
+
+def _depends_on_cookie(message: Message) -> None:
+    headers = message['headers'] = list(message.get('headers', ()))
+    add_vary(headers, b'Cookie')
 
 _headers_are_sent = ('the response has begun, and its headers carry the cookie. '
                      'Change the session before streaming, or use a session store.')
@@ -462,8 +465,7 @@ def ended(self: _Keeper, changed: Iterable[str]) -> None:
 @patch
 async def start(self: _Keeper, message: Message) -> None:
     "Save before a response starts, and set the cookie if the id is new, old or gone"
-    message.setdefault('headers', [])
-    MutableHeaders(scope=message).add_vary_header('Cookie')
+    _depends_on_cookie(message)
     session, cookie = self.session, self.cookie
     if self.id and not session:
         await self.ask(self.drop())

@@ -410,7 +410,7 @@ HEADERS = 'accept accept-language authorization content-encoding content-type co
 RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
                 'connection server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding '
                 'content-digest content-range digest etag repr-digest signature'.split())
-NO_HEADERS = set('utf-8 charset close log meta document navigate no no-store '
+NO_HEADERS = set('utf-8 charset close log meta document navigate no no-cache no-store '
                  'true'.split())
 STARTS = {'range': b'bytes=', 'authorization': b'Basic ', 'content-type': b'multipart/form-data; boundary=B;'}
 FILLINGS = ['a,', ';=', '="\\', '0-1,', '.:', '%25']
