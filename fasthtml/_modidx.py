@@ -1249,6 +1249,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.errors.ServerErrors.response_to': ( 'api/http/errors.html#servererrors.response_to',
                                                                                          'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._detail': ('api/http/errors.html#_detail', 'fasthtml/http/errors.py'),
+                                      'fasthtml.http.errors._hide': ('api/http/errors.html#_hide', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._in_turn': ('api/http/errors.html#_in_turn', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._note_sent': ('api/http/errors.html#_note_sent', 'fasthtml/http/errors.py'),
                                       'fasthtml.http.errors._plan_of': ('api/http/errors.html#_plan_of', 'fasthtml/http/errors.py'),

@@ -263,21 +263,24 @@ def source_lines(
     return ft('pre', *[ft('b', f'{n:5} {text}') if n == frame.lineno else f'{n:5} {text}\n' for n, text in lines])
 
 # %% ../../nbs/api/http/17_errors.ipynb #39d0ed44
-_secret = 'token|key|secret|auth|session|cookie|jwt|assertion|signature|passw|pwd|csrf'
-_secret_name = re.compile(_secret, re.I)
-_secret_field = re.compile(rf'(?<=[?&;])((?:[^=&;#]*(?:{_secret})[^=&;#]*|code)=)[^&;#]*', re.I)
+_secret_name = re.compile('token|key|secret|auth|session|cookie|jwt|assertion|signature|passw|pwd|csrf', re.I)
+_field = re.compile('(?<=[?&;#])([^?=&;#]*)=[^&;#]*')   # each name begins once, so that it takes time in proportion
+
+def _hide(text: str) -> str:
+    "An address, or what may hold one, without the values of fields that may be secret"
+    return _field.sub(lambda m: f'{m[1]}=***' if m[1].lower() == 'code' or _secret_name.search(m[1]) else m[0], text)
 
 def error_page(
     request: StarletteRequest, # The request that failed
     exc: BaseException         # Why
 ) -> FT: # A whole page
     "What went wrong, where in your code, and for which request"
-    frame, endpoint, hidden = your_frame(exc), request.scope.get('endpoint'), r'\1***'
+    frame, endpoint = your_frame(exc), request.scope.get('endpoint')
     what = ''.join(traceback.format_exception_only(exc)).strip()
     facts = {
         'Handler': getattr(endpoint, '__name__', endpoint), 'File': f'{frame.filename}, line {frame.lineno}, in {frame.name}',
-        'Request': f'{request.method} {_secret_field.sub(hidden, str(request.url))}', 'Path values': dict(request.path_params),
-        'Headers': {k: _secret_field.sub(hidden, v) for k, v in request.headers.items() if not _secret_name.search(k)}}
+        'Request': f'{request.method} {_hide(str(request.url))}', 'Path values': dict(request.path_params),
+        'Headers': {k: _hide(v) for k, v in request.headers.items() if not _secret_name.search(k)}}
     rows = [row for k, v in facts.items() for row in (ft('dt', k), ft('dd', ft('code', str(v))))]
     whole = ft('details', ft('summary', 'Whole traceback'), ft('pre', ''.join(traceback.format_exception(exc))))
     head = ft('head', ft('meta', charset='utf-8'), ft('title', what), ft('style', _debug_css))

@@ -441,11 +441,11 @@ def everything(tmp_path_factory):
     return app
 
 
-async def ask(app, method, path, headers):
+async def ask(app, method, path, headers, query=b'n=1'):
     said = [{'type': 'http.request', 'body': b''}, {'type': 'http.disconnect'}]
     async def receive(): return said.pop(0) if len(said) > 1 else said[0]
     async def send(message): pass
-    scope = dict(type='http', method=method, path=path, raw_path=path.encode(), query_string=b'n=1', headers=headers, scheme='http')
+    scope = dict(type='http', method=method, path=path, raw_path=path.encode(), query_string=query, headers=headers, scheme='http')
     await app(scope | {'client': ('127.0.0.1', 1)}, receive, send)
 
 
@@ -464,3 +464,31 @@ def test_a_long_header_takes_no_longer_than_a_short_one_for_each_byte(name, ever
             small, large = growth(asked, lambda n, o=filling.encode(): o * (n // len(o)), 4000, tries)
             if large <= LIMIT * small: break
         else: pytest.fail(f'{name} of {filling!r}: {large * 1e3:.2f} ms, {small * 1e3:.2f} ms for an eighth')
+
+
+# The page of an error while developing shows the request
+
+SHOWN = {   # where a client has put it → path, query and headers
+    'a header': lambda text: ('/page', b'', [(b'x-a', text)]), 'name of a header': lambda text: ('/page', b'', [(text, b'x')]),
+    'the page before': lambda text: ('/page', b'', [(b'referer', b'http://x/?' + text)]), 'query': lambda text: ('/page', text, []),
+    'path': lambda text: ('/in/' + text.decode(), b'', []), 'what it raises': lambda text: ('/raise', text, [])}
+NEAR_SECRETS = ['?', '?key', '&key', 'key', '?code', ';=', '?a=', '&a=key&', '#', '.:', '%25']
+
+
+@pytest.mark.parametrize('place', SHOWN)
+def test_an_error_is_shown_in_time_in_proportion_to_what_was_sent(place):
+    app = FastHTML(secret_key='k', debug=True)
+    @app.route('/page')
+    def page(): raise ValueError
+    @app.route('/in/{more:path}')
+    def inside(more): raise ValueError
+    @app.route('/raise')
+    def say(req): raise ValueError(req.scope['query_string'].decode())
+    def asked(text):
+        path, query, headers = SHOWN[place](text)
+        asyncio.run(ask(app, 'GET', path, [(b'host', b'app'), (b'accept', b'text/html'), *headers], query))
+    for filling in NEAR_SECRETS:
+        for tries in (1, 5, 30):
+            small, large = growth(asked, lambda n, o=filling.encode(): o * (n // len(o)), 300, tries)
+            if large <= LIMIT * small: break
+        else: pytest.fail(f'{filling!r}: {large * 1e3:.2f} ms, {small * 1e3:.2f} ms for an eighth')
