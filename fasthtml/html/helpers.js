@@ -337,17 +337,22 @@
   const switched = version => either(version === '2' ? ['hx-disable', 'hx-ignore'] : ['hx-disable=""', 'hx-disable=true', 'hx-ignore']);
   const quiet = () => switched(globalThis.htmx?.version?.[0]);
   const acting = '(?:hx-(?:swap-oob|preserve|history(?:-elt)?|(?:ws|sse)[^\\s=/>]*)|(?:ws|sse)-(?:connect|send|swap|close))';
-  const acts = new RegExp(`^(?:data-)?${acting}$`, 'i'), written = new RegExp(`${acting}(?=[\\s=/>])|<template(?=[\\s/>])`, 'gi');
+  // A field with one of these names would answer for its form when htmx calls it, and nothing on the page would act any more
+  const called = 'closest|matches|getAttribute|hasAttribute|setAttribute|parentElement|addEventListener|dispatchEvent';
+  const acts = new RegExp(`^(?:data-)?${acting}$`, 'i'), answers = new RegExp(`^(?:name|id)=(?:${called})$`, 'i');
+  const written = new RegExp(`${acting}(?=[\\s=/>])|<template(?=[\\s/>])|\\b(?:name|id)(?=\\s*=\\s*["']?(?:${called}|[^"'\\s>]*&))`, 'gi');
   const plain = (el, name, ...args) => Element.prototype[name].apply(el, args);   // `<input name="matches">` would answer for its form
   const inside = (el, sel = '*') => [...plain(el, 'querySelectorAll', sel)];
   const parentOf = Object.getOwnPropertyDescriptor(Node.prototype, 'parentElement').get;
-  function silence(root) {
-    const sel = quiet(), top = root === document ? document.documentElement : root, around = parentOf.call(top);
+  function silence(root, place) {   // `place` is where it is to stand
+    const sel = quiet(), top = root === document ? document.documentElement : root, around = place || parentOf.call(top);
     const off = around && plain(around, 'closest', sel) ? [top, ...inside(top)]
       : [...plain(top, 'matches', sel) ? [top] : [], ...inside(top, sel)].flatMap(o => inside(o));
     for (const el of off) {
       if (plain(el, 'matches', 'meta[name="htmx-config"]')) el.remove();
-      else for (const name of plain(el, 'getAttributeNames')) if (acts.test(name)) plain(el, 'removeAttribute', name);
+      else for (const name of plain(el, 'getAttributeNames')) {
+        if (acts.test(name) || answers.test(`${name}=${plain(el, 'getAttribute', name)}`)) plain(el, 'removeAttribute', name);
+      }
     }
   }
   // htmx looks for `<hx-partial>` and `<head>` in a text by expressions, also where the parser sees no tag: in values of attributes, where
@@ -395,11 +400,12 @@
     const look = (root, within) => {
       const all = [...root.querySelectorAll('*')], silent = new Set(within ? all : []);
       for (const el of all) {
-        const said = name => plain(el, 'getAttribute', name), names = plain(el, 'getAttributeNames').filter(o => o.includes(mark));
+        const names = plain(el, 'getAttributeNames').filter(o => o.includes(mark)), said = name => plain(el, 'getAttribute', name);
+        const isActing = o => !/(?:name|id)$/.test(o.split(mark)[0]) || answers.test(`${o.split(mark)[0]}=${said(o)}`);
         const oob = names.find(o => o.includes('hx-swap-oob')), content = el instanceof HTMLTemplateElement && el.content;
-        const to = oob && /:(.+)/.exec(said(oob))?.[1] || said('hx-target') || said('data-hx-target') || '#' + CSS.escape(said('id'));
+        const to = oob && /:(.+)/.exec(said(oob))?.[1] || said('hx-target') || said('data-hx-target') || '#' + CSS.escape(said('id') ?? said(names.find(o => o.startsWith('id' + mark))));
         const closed = silent.has(el) || plain(el, 'matches', sel) || (oob || content) && around(to);
-        if (silent.has(el)) for (const name of names) off.add(Number(name.split(mark)[1]));
+        if (silent.has(el)) for (const name of names.filter(isActing)) off.add(Number(name.split(mark)[1]));
         else if (closed) for (const o of inside(el)) silent.add(o);
         if (content) look(content, closed);
       }
@@ -570,5 +576,5 @@
 
   const ours = {$, $$, $E, $H, uploadFetch, proc_htmx, domReadyExecute, me, any, halt, sleep, tick};
   for (const [name, f] of Object.entries(ours)) if (!(name in globalThis)) globalThis[name] = f;
-  globalThis.fasthtmlHelpers = Object.freeze({...ours});
+  globalThis.fasthtmlHelpers = Object.freeze({...ours, silence});
 })();

@@ -528,7 +528,9 @@
     parsed.innerHTML = (container || '') + html;
     const isOne = ({childNodes}) => [...childNodes].filter(node => node.nodeType !== 3 || node.data.trim()).length === 1;
     const around = container ? parsed.content.firstElementChild : parsed.content;
-    return isOne(parsed.content) && isOne(around) ? around.firstElementChild : null;
+    const one = isOne(parsed.content) && isOne(around) ? around.firstElementChild : null;
+    if (one && globalThis.fasthtmlHelpers) fasthtmlHelpers.silence(one, parent);
+    return one;
   }
 
   function cannotShow(el) {

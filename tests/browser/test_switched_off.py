@@ -30,6 +30,13 @@ TEXTS = {   # NAME is the name of the text
     'form': '<form hx-disable hx-swap-oob="innerHTML:#v-NAME"><input name="getAttributeNames"><input name="setAttribute">'
             f'<input name="content"><input name="children"><i hx-swap-oob="innerHTML:#v-NAME">{ACT}</i></form>',
     'preserve': '<b hx-preserve id="v-NAME">x</b>', 'data-preserve': '<b data-hx-preserve="true" id="v-NAME">x</b>'}
+CALLED = 'closest matches getAttribute hasAttribute setAttribute parentElement addEventListener dispatchEvent'.split()
+FORM = '<form hx-post="/act?by=NAME">{}<b hx-get="/act?by=NAME" hx-trigger="load">x</b></form>'
+TEXTS |= {   # fields that would answer for their form when htmx calls it, so that nothing on the page acts any more
+    'names': ''.join(FORM.format(f'<input name="{name}">') for name in CALLED),
+    'ids': ''.join(FORM.format(f'<button id = {name}>x</button>') for name in CALLED), 'images': FORM.format("<img title=x name='closest'>"),
+    'coded-names': FORM.format('<input name="&#99;losest"><input name="parent&#x45;lement"><input id="match&#101;s">'),
+    'names-elsewhere': FORM.format('').replace('<form', '<form id="f-NAME"') + '<p><textarea form="f-NAME" name="matches"></textarea></p>'}
 HOSTILE = Safe(''.join(f'<div>{text.replace("NAME", name)}</div>' for name, text in TEXTS.items()))
 CONTROLS = {'control-get', 'control-sse', 'control-ws'}
 WAYS = 'page back fragment into oob oob-into boost morph event event-oob frame frame-oob region changed'.split()
@@ -39,9 +46,9 @@ def control():
                Div(hx_ext='sse', sse_connect='/stream?by=control-sse', sse_swap='message'),
                Div(hx_ext='ws', ws_connect='/ws?by=control-ws'))
 
-def site(htmx: int, attr: str) -> FastHTML:
+def site(htmx: int, attr: str, csp: bool = False) -> FastHTML:
     "Pages that bring the texts in every way, switched off, and beside them what does act"
-    app = FastHTML(secret_key='k', htmx=htmx, exts=['sse', 'ws'])
+    app = FastHTML(secret_key='k', htmx=htmx, csp=csp, exts=['sse', 'ws'])
     app.state.did, app.state.open, off = set(), False, {attr: True}
     pushed = {way: app.channel(way) for way in WAYS}
 
@@ -119,12 +126,14 @@ def bring(app: FastHTML, way: str, page, url: str):
         state.open = True
         state.region.changed_sync()
 
-@pytest.mark.parametrize('htmx', [2, 4])
-@pytest.mark.parametrize('attr', ['hx_disable', 'hx_ignore'])
-def test_nothing_acts_in_what_is_switched_off(attr, htmx, page):
-    app, acted, lost = site(htmx, attr), [], []
+RUNS = [(attr, htmx, False, WAYS) for attr in ('hx_disable', 'hx_ignore') for htmx in (2, 4)]
+RUNS += [(attr, htmx, True, 'page fragment oob event changed'.split()) for attr, htmx in (('hx_disable', 2), ('hx_ignore', 4))]
+
+@pytest.mark.parametrize('attr, htmx, csp, ways', RUNS, ids=lambda o: '' if isinstance(o, list) else str(o))
+def test_nothing_acts_in_what_is_switched_off(attr, htmx, csp, ways, page):
+    app, acted, lost = site(htmx, attr, csp), [], []
     with serve(app) as server:
-        for way in WAYS:
+        for way in ways:
             app.state.did.clear()
             bring(app, way, page, server.url)
             wait_until(lambda: app.state.did >= CONTROLS, what=way)   # they stand behind the texts
