@@ -53,16 +53,16 @@ def login_form(next='/', error=None):
 
 @app.get('/login')
 def login(next: str = '/'):
-    return Title('Sign in'), login_form(local_target(next))
+    return Title('Sign in'), login_form(next)
 
 
 @app.post('/login')
 def sign_in(name: str, password: str, session, next: str = '/'):
     if not hmac.compare_digest(password.encode(), PASSWORD.encode()):
-        return FtResponse((Title('Sign in'), login_form(local_target(next), 'That is not the password.')), 403)
+        return FtResponse((Title('Sign in'), login_form(next, 'That is not the password.')), 403)
     session['user'] = name[:40]
     add_toast(session, f'Welcome, {name[:40]}', 'success')
-    return Redirect(local_target(next))
+    return Redirect(local_target(next.partition('?')[0]))   # a path alone: it fills no parameters of a handler
 
 
 @app.post('/logout')

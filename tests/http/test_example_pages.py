@@ -71,3 +71,14 @@ def test_a_visitor_signs_in_uploads_and_leaves(tmp_path, monkeypatch):
     assert [o.text for o in page.all('.fh-toast')][-2:] == ['b.txt is not a picture of a kind we know.', '1 saved']
     page.click('text=Sign out')
     assert page.path.startswith('/login')
+
+
+@pytest.mark.parametrize('wanted, there', [('/', '/'), ('/?from=mail', '/'), ('/logout?by=link', '/logout'), ('//evil.example/a', '/'),
+                                           ('https://evil.example/', '/'), ('?a=1', '/'), ('', '/')])
+def test_a_login_leads_to_a_path_of_the_site_without_a_query(wanted, there, tmp_path, monkeypatch):
+    "Its parameters would come from whoever wrote the link to the login"
+    monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
+    monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
+    client = Client(load_example('gallery').app)
+    answer = client.post('/login', data={'name': 'Ada', 'password': 'let me in', 'next': wanted}, follow_redirects=False)
+    assert answer.headers['location'] == there
