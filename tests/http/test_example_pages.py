@@ -76,7 +76,7 @@ def test_a_visitor_signs_in_uploads_and_leaves(tmp_path, monkeypatch):
 @pytest.mark.parametrize('wanted, there', [('/', '/'), ('/?from=mail', '/'), ('/logout?by=link', '/logout'), ('//evil.example/a', '/'),
                                            ('https://evil.example/', '/'), ('?a=1', '/'), ('', '/')])
 def test_a_login_leads_to_a_path_of_the_site_without_a_query(wanted, there, tmp_path, monkeypatch):
-    "Its parameters would come from whoever wrote the link to the login"
+    "Its parameters would come from the author of a link to the login"
     monkeypatch.setenv('GALLERY_FOLDER', str(tmp_path/'pictures'))
     monkeypatch.setenv('FASTHTML_SECRET_KEY', 'a key for this test only')
     client = Client(load_example('gallery').app)
