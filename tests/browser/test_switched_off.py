@@ -34,7 +34,8 @@ CALLED = 'closest matches getAttribute hasAttribute setAttribute parentElement a
 FORM = '<form hx-post="/act?by=NAME">{}<b hx-get="/act?by=NAME" hx-trigger="load">x</b></form>'
 TEXTS |= {   # fields that would answer for their form when htmx calls it, so that nothing on the page acts any more
     'names': ''.join(FORM.format(f'<input name="{name}">') for name in CALLED),
-    'ids': ''.join(FORM.format(f'<button id = {name}>x</button>') for name in CALLED), 'images': FORM.format("<img title=x name='closest'>"),
+    'ids': ''.join(FORM.format(f'<button id = {name}>x</button>') for name in CALLED),
+    'images': FORM.format("<img title=x name='closest'>"),
     'coded-names': FORM.format('<input name="&#99;losest"><input name="parent&#x45;lement"><input id="match&#101;s">'),
     'names-elsewhere': FORM.format('').replace('<form', '<form id="f-NAME"') + '<p><textarea form="f-NAME" name="matches"></textarea></p>'}
 HOSTILE = Safe(''.join(f'<div>{text.replace("NAME", name)}</div>' for name, text in TEXTS.items()))
