@@ -31,35 +31,31 @@ from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
     record_cast, spellings, type_hints)
-from .requests import json_excess
+from .requests import json_excess, texts_in
 from .texts import Text
 
 # %% ../../nbs/api/http/12_models.ipynb #c7a1d0e2
-def _has_json(schema: Any) -> bool:
-    "Whether pydantic reads JSON in a text somewhere in it: `pydantic.Json`"
+def _schemas(schema: Any) -> Iterator[Mapping]:
+    "All that pydantic's schema of a type consists of. That of a model which is built later is a mapping, and builds it"
     left, met = [schema], set()
     while left:
         part = left.pop()
-        if id(part) in met or not isinstance(part, (dict, list, tuple)): continue
+        if id(part) in met or not isinstance(part, (Mapping, list, tuple)): continue
         met.add(id(part))
-        if isinstance(part, dict) and part.get('type') == 'json': return True
-        left += part.values() if isinstance(part, dict) else part
-    return False
+        if isinstance(part, Mapping): yield part
+        left += part.values() if isinstance(part, Mapping) else part
 
-def _texts(value: Any) -> Iterator[str]:
-    "All texts in it, keys too"
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, str): yield part
-        elif isinstance(part, Mapping): left += [*part, *part.values()]
-        elif isinstance(part, list): left += part
+def _json_levels(schema: Any) -> int:
+    "Where pydantic reads JSON in a text (`pydantic.Json`) - 0: nowhere, 1: in what was sent, 2: also in texts of such JSON"
+    found = [part for part in _schemas(schema) if part.get('type') == 'json']
+    within = any(part.get('type') in ('json', 'definition-ref') for one in found for part in _schemas(one.get('schema')))
+    return 2 if within else len(found[:1])
 
 _limits_of_json = {'json_depth': 'max_levels', 'json_values': 'max_values', 'json_digits': 'max_digits'}
 
-def _check_json(text: str) -> None:
-    "BadValue if a text holds more JSON than we read"
-    if said := json_excess(text):
+def _check_json(text: str, within: bool) -> None:
+    "BadValue if a text holds more JSON than we read; `within`: or a text in that"
+    if said := json_excess(text, within):
         most = Text(_limits_of_json[said.key], n=f"{said.values['limit']:,}")
         raise BadValue(Text('both', first=Text('json'), second=most), got=text)
 
@@ -71,12 +67,13 @@ def pydantic_cast(
     "A cast that lets pydantic check one value"
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
-    reads_json = _has_json(adapter.core_schema)
+    @cache
+    def levels() -> int: return _json_levels(adapter.core_schema)   # at the first request, when all classes are there
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        for text in _texts(value) if reads_json else ():
-            if len(text) > 100: _check_json(text)
-        if any(map(long_number, _texts(value))): _check_numbers(adapter, value)
+        for text in texts_in(value) if levels() else ():
+            if len(text) > 100: _check_json(text, levels() > 1)
+        if any(map(long_number, texts_in(value))): _check_numbers(adapter, value)
         try: return as_sent(adapter.validate_python(value), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
@@ -640,7 +637,7 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
     limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
     def check(value):
-        if any(map(long_number, _texts(value))): inner(value)       # which reads no number of so many digits
+        if any(map(long_number, texts_in(value))): inner(value)       # which reads no number of so many digits
         try: return as_sent(msgspec.convert(value, annotation, strict=False), value)
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
-           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_excess', 'json_body',
-           'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
+           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'texts_in',
+           'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -424,8 +424,8 @@ _long_number = re.compile(f'-?(?:[0-9]{{0,{_MAX_DIGITS}}}[.eE][+-]?){{0,2}}{_man
 
 class _Careful(json.JSONDecoder):
     "A decoder in Python, for one text: it counts values and levels, and other threads run meanwhile"
-    def __init__(self):
-        super().__init__(object_hook=ClientDict, parse_constant=_no_constant)
+    def __init__(self, constant: Callable = _no_constant):
+        super().__init__(object_hook=ClientDict, parse_constant=constant)
         self.values = self.depth = 0
         self.parse_string, self.parse_array, self.parse_object = self.one_string, self.one_array, self.one_object
         self.scan_once = self.counting(json.scanner.py_make_scanner(self))
@@ -503,17 +503,6 @@ def parse_json(
     except RecursionError: raise BadJson(Text('json_depth', limit=_MAX_DEPTH)) from None
     except ValueError as e: raise BadJson(Text('json_malformed')) from e
 
-def json_excess(
-    text: str,      # Which another parser is about to read as JSON, as pydantic does
-) -> Text | None:   # None for what is within the limits, or no JSON
-    "Which of our limits it passes"
-    start = text.lstrip()[:1]
-    if not start or start not in '[{-0123456789': return None
-    if start in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)   # others know `NaN`
-    try: parse_json(text)
-    except BadJson as e: return None if e.args[0].key == 'json_malformed' else e.args[0]
-    return None
-
 def json_body(raw: bytes) -> Body:
     "A Body from JSON: an object gives fields, an array is kept for a list parameter"
     out = parse_json(raw)
@@ -532,6 +521,44 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     fields = {}
     for k, v in obj.items(): fields[k] = v if type(v) is list else () if v is None else (v,)
     return fields
+
+# %% ../../nbs/api/http/10_requests.ipynb #359fa2b8
+def _by_others(text: str) -> Any:
+    "As a parser reads it that knows `NaN` and `Infinity`"
+    try: return parse_json(text)
+    except BadJson as e:
+        if e.args[0].key != 'json_malformed' or 'NaN' not in text and 'Infinity' not in text: raise
+    try: return _Careful(float).scan_once(text.strip(' \t\n\r'), 0)[0]
+    except BadJson: raise
+    except (ValueError, StopIteration) as e: raise BadJson(Text('json_malformed')) from e
+
+def texts_in(
+    value: Any,         # As JSON has it
+) -> Iterator[str]:
+    "All texts in it, keys too"
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str): yield part
+        elif isinstance(part, Mapping): left += [*part, *part.values()]
+        elif isinstance(part, list): left += part
+
+def json_excess(
+    text: str,              # Which another parser is about to read as JSON, as pydantic does
+    within: bool = False,   # Does that read texts in it as JSON, too?
+) -> Text | None:           # None for what is within the limits, or no JSON
+    "Which of our limits it passes"
+    left, starts = [text], '[{-0123456789"' if within else '[{-0123456789'
+    while left:
+        text = left.pop()
+        start = text.lstrip()[:1]
+        if not start or start not in starts: continue
+        if start in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)
+        try: found = _by_others(text)
+        except BadJson as e:
+            if e.args[0].key != 'json_malformed': return e.args[0]
+        else: left += [o for o in texts_in(found) if len(o) > 100] if within else []
+    return None
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354
 IN_LOOP = 4 * 1024              # bytes that may be parsed in the event loop

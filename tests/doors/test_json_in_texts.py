@@ -1,6 +1,7 @@
 "JSON within a text (`pydantic.Json`) has the limits of JSON, wherever the text stands."
 import json
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, TypedDict
 
 import pydantic
 import pytest
@@ -20,8 +21,64 @@ class Inner(pydantic.BaseModel):
 
 DEEP, MANY, LONG = '[' * 101 + ']' * 101, '[' + '[],' * 100_001 + '[]]', '1' * 401
 TOO_MUCH = {'levels': DEEP, 'values': MANY, 'digits': LONG, 'digits within': f'[{"[], " * 100}{LONG}]',
-            'values behind what is no JSON': '[NaN,' + MANY[1:]}
+            'values behind what is no JSON': '[NaN,' + MANY[1:], 'levels behind it': f'[NaN, {DEEP}]',
+            'digits behind it': f'[-Infinity, {LONG}]'}
 FINE = {'levels': '[' * 99 + ']' * 99, 'values': json.dumps(list(range(9000))), 'digits': f'[{"1" * 400}]', 'short': '{"a": [1]}'}
+class Plain(pydantic.BaseModel):
+    note: str
+
+
+class Lazy(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(defer_build=True)
+    x: Json[Any]
+
+
+class LazyChild(Lazy): pass
+
+
+@pydantic.dataclasses.dataclass(config=pydantic.ConfigDict(defer_build=True))
+class LazyData:
+    x: Json[Any]
+
+
+class LazyRow(TypedDict):
+    __pydantic_config__ = pydantic.ConfigDict(defer_build=True)
+    x: Json[Any]
+
+
+class LazyRoot(pydantic.RootModel[Json[Any]]):
+    model_config = pydantic.ConfigDict(defer_build=True)
+
+
+class HoldsLazy(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(defer_build=True)
+    x: Lazy
+
+
+class Early(pydantic.BaseModel):
+    "Of a class that comes later"
+    x: 'Later'
+
+
+class Payload(pydantic.BaseModel):
+    x: Json[Note]
+
+
+class Tree(pydantic.BaseModel):
+    x: Json[Any] = None
+    kid: Json['Tree'] | None = None
+
+
+class Batch(pydantic.BaseModel):
+    rows: list[Json[Any]] = []
+    named: dict[str, Json[Any]] = {}
+
+
+class Payloads(pydantic.BaseModel):
+    batch: Json[Batch]
+
+
+ALL = TOO_MUCH | {f'fine {name}': text for name, text in FINE.items()}
 KINDS = {'alone': Json[Any], 'a union': Json[Any] | None, 'annotated': Annotated[Json[Any], pydantic.Field(description='x')]}
 
 
@@ -37,6 +94,57 @@ def ask(annotation, way: str, text: str) -> int:
         if way == 'query': return client.post('/f', params={'x': text}).status_code
         if way == 'json': return client.post('/f', json={'x': text}).status_code
         return client.post('/g', json={'notes': [{'x': '1'}, {'x': text}]}).status_code
+
+
+def in_record(text): return {'x': text}
+def quoted(text): return json.dumps(text)
+
+
+RECORDS = {    # record → how the text is sent in it
+    Lazy: in_record, LazyChild: in_record, LazyData: in_record, LazyRow: in_record, LazyRoot: None,
+    HoldsLazy: lambda text: {'x': in_record(text)}, Early: in_record,
+    Payload: lambda text: {'x': json.dumps({'x': text})},
+    Tree: lambda text: {'kid': json.dumps({'kid': json.dumps({'x': text})})},
+    Payloads: lambda text: {'batch': json.dumps({'rows': ['1', text], 'named': {'a': '1'}})},
+}
+WITHIN = {Json[Json[Any]]: quoted, Json[Json[Json[Any]]]: lambda text: quoted(quoted(text)),
+          Json[Batch]: lambda text: json.dumps({'named': {'a': '1', 'b': text}}), Json[Note]: lambda text: json.dumps({'x': text})}
+
+
+@cache
+def client_of(annotation):
+    app = FastHTML(secret_key='k')
+    def f(x: annotation): return 'ok'
+    def g(record: annotation): return 'ok'
+    app.post('/f')(f)
+    app.post('/g')(g)
+    return DirectClient(app)
+
+
+def ask_for(annotation, sent, way='json', path='/f'): return client_of(annotation).post(path, **{way: sent}).status_code
+
+
+@pytest.mark.parametrize('record', RECORDS, ids=lambda record: record.__name__)
+@pytest.mark.parametrize('way', ['json', 'data'])
+@pytest.mark.parametrize('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
+def test_a_record_that_is_built_later_or_has_json_in_json_has_the_limits_too(much, way, record):
+    wrap, text = RECORDS[record], ALL[much]
+    sent = wrap(text) if wrap else {'x': text}
+    if way == 'data' and not all(isinstance(o, str) for o in sent.values()): pytest.skip('a form has no records in records')
+    assert ask_for(record, sent, way, '/g' if wrap else '/f') == (400 if much in TOO_MUCH else 200)
+
+
+@pytest.mark.parametrize('kind', WITHIN, ids=str)
+@pytest.mark.parametrize('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
+def test_json_in_json_has_the_limits_too(much, kind):
+    text = WITHIN[kind](ALL[much])
+    assert [ask_for(kind, {'x': text}, way) for way in ('json', 'data')] == [400 if much in TOO_MUCH else 200] * 2
+
+
+@pytest.mark.parametrize('text', [LONG, 'see: ' + DEEP, json.dumps([DEEP])], ids=['digits', 'text', 'text in JSON'])
+def test_a_text_in_json_that_is_not_read_as_json_is_a_text(text):
+    assert ask_for(Json[Any], {'x': json.dumps({'note': text})}) == 200
+    assert ask_for(Json[Plain], {'x': json.dumps({'note': text})}) == 200
 
 
 WAYS = 'form', 'json', 'in a record'
@@ -65,3 +173,6 @@ def test_a_text_that_is_no_json_is_a_text(text):
     @app.post('/f')
     def f(page: Page): return str(len(page.body))
     with DirectClient(app) as client: assert str(len(text)) in client.post('/f', json={'body': text, 'x': '1'}).text
+
+
+Later = Json[Any]
