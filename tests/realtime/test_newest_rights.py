@@ -197,8 +197,8 @@ def test_a_request_that_came_before_another_one_does_not_bring_its_cookies_back(
 
 
 @pytest.mark.parametrize('opened, asked, last', [   # roles in the cookies: of the page, of a later request for the stream, and of the last
-    ('admin', None, 'guest'), ('admin', None, 'admin'), ('admin', 'admin', 'guest'), ('guest', 'admin', 'guest'), ('guest', 'admin', 'admin'),
-    ('guest', 'admin', 'other'), ('other', 'admin', 'guest')])
+    ('admin', None, 'guest'), ('admin', None, 'admin'), ('admin', 'admin', 'guest'), ('guest', 'admin', 'guest'),
+    ('guest', 'admin', 'admin'), ('guest', 'admin', 'other'), ('other', 'admin', 'guest')])
 def test_a_stream_that_a_page_carries_is_asked_about_with_the_last_cookies_of_the_page(opened, asked, last):
     with serve(by_session(recheck=0.4)) as server, ExitStack() as stack:
         visitor, cookies = Visitor(server), {}
