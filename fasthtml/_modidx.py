@@ -4110,6 +4110,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._is_held': ( 'api/realtime/servers.html#_is_held',
                                                                                    'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers._marks': ( 'api/realtime/servers.html#_marks',
+                                                                                 'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._most': ( 'api/realtime/servers.html#_most',
                                                                                 'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._next_portion': ( 'api/realtime/servers.html#_next_portion',

@@ -22,6 +22,8 @@ from dataclasses import is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from fastcore.basics import patch
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #d0ead2a1
 log = logging.getLogger('fasthtml.realtime.servers')
 
@@ -297,14 +299,28 @@ def chunk_writer(
     return chunks.write if chunked else None
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #b7d1c0e6
+_SMALL, _MANY, _TURN = 2048, 128, .0005   # bytes that are handed on as they come; parts of a portion; seconds until a turn is over
+
+def _marks(*values: int) -> bytes: return bytes(value in values for value in range(256))   # for `bytes.translate`
+
+_frame = 0, 1, 2, 8, 9, 10   # kinds of frames of a socket (RFC 6455, section 5.2); with a bit for the last one, and one for compression
+_frames = _marks(*(kind + bits for kind in _frame for bits in (0, 0x40, 0x80, 0xc0)))
+_any_parts = _marks(*range(16), *(byte for byte in range(256) if _frames[byte]))   # lines, too, and the frames of HTTP/2
+
 def _next_portion(
-    size: int,      # Bytes of the last one
-    seconds: float, # Time that it has taken
-    most: int = 262144,
-) -> int:           # Bytes
-    "How much to hand on in the next turn"
-    if seconds > .001: return max(size // 2, 256)
-    return min(size * 2, most) if seconds < .00025 else size
+    data: bytes,   # What is left
+    last: int,     # Bytes of the last portion
+    marks: bytes,  # 1 for each byte with which a part may begin; empty: each part of a request ends with a line
+    most: int,     # Bytes
+) -> int:          # Bytes
+    "How much to hand on: no more than may hold some hundred parts, whatever these are, and at most twice the last portion"
+    size = min(len(data), 2 * last, most)
+    seen, one = (data[:size].translate(marks), b'\1') if marks else (data, b'\n')
+    end = 0
+    for _ in range(_MANY):   # `find` is fast where there is nothing, `count` is not
+        end = seen.find(one, end, size) + 1
+        if not end: return size
+    return min(max(end, 512), size)
 
 def _most(protocol: Any) -> int:
     "How much at once: h11 keeps what comes behind a request, and goes through all of it when that has its response"
@@ -320,10 +336,13 @@ _to_answer = .05   # Seconds that uvicorn has to answer who has ended its side: 
 
 class _Turns(asyncio.Protocol):
     "Hands on to uvicorn's protocol what a client sent, in portions"
-    __slots__ = ('ended', 'held', 'last', 'paused', 'protocol', 'rest', 'size', 'transport')
-    def __init__(self, protocol: Any):
-        self.protocol = protocol
-        self.rest, self.size, self.last = b'', 2048, 0.0
+    __slots__ = ('ended', 'held', 'last', 'marks', 'paused', 'protocol', 'rest', 'size', 'transport')
+    def __init__(self,
+        protocol: Any,
+        marks: bytes = b'',   # As for `_next_portion`
+    ):
+        self.protocol, self.marks = protocol, marks
+        self.rest, self.size, self.last = b'', _SMALL, 0.0
         self.paused = self.held = self.ended = False
         protocol.data_received
 
@@ -339,20 +358,23 @@ class _Turns(asyncio.Protocol):
         _hold(self.protocol)
 
     def data_received(self, data: bytes) -> None:
-        if not self.rest and len(data) <= self.size: return self.protocol.data_received(data)
+        if not self.rest and len(data) <= _SMALL: return self.protocol.data_received(data)
         self.rest += data
         if len(self.rest) > len(data): self._pause()   # the protocol has let it go on
         else: self._turn()
 
     def _turn(self) -> None:
-        "One portion. Reading stops until the next one, and goes on before it: the protocol may stop it itself"
-        if not self.rest or self.transport.is_closing(): return
-        self.held = not self.ended and _is_held(self.protocol)
-        if self.held: return   # until the app has taken something, or an earlier request has its response
-        if self.paused and not self.ended: self.transport.resume_reading()
-        self.paused = False
-        self._hand_on()
-        if self.transport.get_protocol() is not self: self.rest = b''   # now it is a socket
+        "One portion, or a few that take no time. Reading stops until the next turn, and goes on before it: the protocol may stop it itself"
+        if not self.rest: return
+        until = time.perf_counter() + _TURN
+        while self.rest and not self.transport.is_closing():
+            self.held = not self.ended and _is_held(self.protocol)
+            if self.held: return   # until the app has taken something, or an earlier request has its response
+            if self.paused and not self.ended: self.transport.resume_reading()
+            self.paused = False
+            self._hand_on()
+            if self.transport.get_protocol() is not self: self.rest = b''   # now it is a socket
+            if self.last >= until: break
         if self.transport.is_closing(): return
         if not self.rest:
             if self.ended: asyncio.get_running_loop().call_later(_to_answer, self._end)
@@ -372,29 +394,14 @@ class _Turns(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _hand_on(self) -> None:
+        self.size = _next_portion(self.rest, self.size, self.marks, _most(self.protocol))
         portion, self.rest = self.rest[:self.size], self.rest[self.size:]
-        began = time.perf_counter()
         try: self.protocol.data_received(portion)
         except BaseException:
             self.rest = b''
             self.transport.abort()   # as the event loop does
             raise
         self.last = time.perf_counter()
-        self.size = _next_portion(self.size, self.last - began, _most(self.protocol))
-
-    def eof_received(self) -> bool | None:
-        "The client has sent all, and may wait for the answer to what was handed on last"
-        recent, encrypted = time.perf_counter() - self.last < _to_answer, self.transport.get_extra_info('ssl_object') is not None
-        if not (self.rest or recent) or encrypted:   # over TLS it cannot be kept open
-            while self.rest: self._hand_on()
-            return self.protocol.eof_received()
-        self.ended = True
-        if self.rest: self.go_on()
-        else: asyncio.get_running_loop().call_later(_to_answer, self._end)
-        return True
-
-    def _end(self) -> None:
-        if not self.transport.is_closing() and not self.protocol.eof_received(): self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.rest = b''
@@ -403,22 +410,42 @@ class _Turns(asyncio.Protocol):
     def pause_writing(self) -> None: self.protocol.pause_writing()
     def resume_writing(self) -> None: self.protocol.resume_writing()
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #89bcbab4
+@patch
+def eof_received(self: _Turns) -> bool | None:
+    "The client has sent all, and may wait for the answer to what was handed on last"
+    recent, encrypted = time.perf_counter() - self.last < _to_answer, self.transport.get_extra_info('ssl_object') is not None
+    if not (self.rest or recent) or encrypted:   # over TLS it cannot be kept open
+        while self.rest: self._hand_on()
+        return self.protocol.eof_received()
+    self.ended = True
+    if self.rest: self.go_on()
+    else: asyncio.get_running_loop().call_later(_to_answer, self._end)
+    return True
+
+@patch
+def _end(self: _Turns) -> None:
+    if not self.transport.is_closing() and not self.protocol.eof_received(): self.transport.close()
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #bed01e23
 class _HypercornTurns:
     "Hands on to hypercorn's protocol what a client sent, in portions"
     __slots__ = ('handle', 'size')
     def __init__(self, connection: Any):
-        self.handle, self.size = connection.handle, 2048
+        self.handle, self.size = connection.handle, _SMALL
         connection.handle = self
 
     async def __call__(self, event: Any) -> None:
         data = getattr(event, 'data', b'') if is_dataclass(event) else b''
-        while len(data) > self.size:
-            began, size = time.perf_counter(), self.size
-            await self.handle(replace(event, data=data[:size]))
-            data, self.size = data[size:], _next_portion(size, time.perf_counter() - began)
-            await asyncio.sleep(0)
-        await self.handle(replace(event, data=data) if data else event)
+        if 4 * len(data) <= _SMALL: return await self.handle(event)   # a part of HTTP/2 may take a tenth of a millisecond
+        until = time.perf_counter() + _TURN
+        while data:
+            self.size = _next_portion(data, self.size, _any_parts, 262144)
+            await self.handle(replace(event, data=data[:self.size]))
+            data = data[self.size:]
+            if data and time.perf_counter() >= until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _TURN
 
 def take_turns(
     send: Callable,  # uvicorn's own `send`, or hypercorn's
@@ -430,7 +457,7 @@ def take_turns(
             server, where = 'hypercorn', ''
             connection = protocol_of(protocol_of(protocol.send).send).protocol
             if type(connection.handle) is not _HypercornTurns: _HypercornTurns(connection)
-        elif not hasattr(protocol, 'more_body'): _Turns(protocol).attach(protocol.transport)
+        elif not hasattr(protocol, 'more_body'): _Turns(protocol, _frames).attach(protocol.transport)
         else:
             where = ' in its HTTP protocol'
             if type(protocol.transport.get_protocol()) is not _Turns: _Turns(protocol_of(protocol.on_response)).attach(protocol.transport)

@@ -337,6 +337,12 @@ def in_front_of(protocol, transport):
     return turns
 
 
+def small_turns(patch):
+    "Each has one portion of three bytes"
+    patch.setattr(servers, '_next_portion', lambda data, *_: min(3, len(data)))
+    for name, value in ('_SMALL', 3), ('_TURN', 0), ('_to_answer', 0.001): patch.setattr(servers, name, value)
+
+
 PARTS = st.lists(st.integers(0, 3), min_size=1, max_size=20).map(bytes)
 
 
@@ -352,7 +358,6 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
                 transport.pause_reading()
         protocol = types.SimpleNamespace(data_received=data_received, eof_received=lambda: seen.append('end'))
         turns, sent = in_front_of(protocol, transport), b''
-        turns.size = 3
         for step in steps:
             before = len(seen)
             if step == 'turn': await asyncio.sleep(0)
@@ -372,8 +377,7 @@ def test_what_a_client_sent_is_handed_on_in_order_one_portion_a_turn(steps, ends
         assert all(len(part) <= 3 for part in seen)
         if not ends: assert transport.reading == (not stopped[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
-        patch.setattr(servers, '_to_answer', 0.001)
+        small_turns(patch)
         asyncio.run(run())
 
 
@@ -408,7 +412,6 @@ def test_uvicorn_gets_nothing_while_it_has_stopped_reading_requests(steps, ends)
         turns, sent = servers._Turns(protocol), b''
         transport.set_protocol(turns)
         turns.connection_made(transport)
-        turns.size = 3
         for step in steps:
             if step == 'turn': await asyncio.sleep(0)
             elif step == 'go on': flow.resume_reading()
@@ -425,8 +428,7 @@ def test_uvicorn_gets_nothing_while_it_has_stopped_reading_requests(steps, ends)
         assert not ends or seen.index('end') == len(seen) - 1 and transport.closing
         if not ends: assert transport.reading
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
-        patch.setattr(servers, '_to_answer', 0.001)
+        small_turns(patch)
         asyncio.run(run())
 
 
@@ -457,7 +459,8 @@ def test_who_has_sent_all_gets_the_answer(http):
         assert answer.endswith(b'200000')
 
 
-def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on():
+def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on(monkeypatch):
+    monkeypatch.setattr(servers, '_TURN', 0)
     async def run():
         seen = []
         protocol = types.SimpleNamespace(data_received=lambda data: seen.append(len(data)), connection_lost=print)
@@ -465,11 +468,12 @@ def test_what_is_left_of_a_client_that_is_gone_is_not_handed_on():
         turns.data_received(bytes(10_000))
         turns.connection_lost(None)
         for _ in range(5): await asyncio.sleep(0)
-        assert seen == [2048]
+        assert seen == [4096]
     asyncio.run(run())
 
 
-def test_a_protocol_that_fails_ends_its_connection():
+def test_a_protocol_that_fails_ends_its_connection(monkeypatch):
+    monkeypatch.setattr(servers, '_TURN', 0)
     async def run():
         failed, aborted, transport = [], [], Transport()
         transport.abort = lambda: aborted.append(True)
@@ -483,6 +487,36 @@ def test_a_protocol_that_fails_ends_its_connection():
     asyncio.run(run())
 
 
+def frames(*sizes): return b''.join(b'\x81' + bytes([0x80 + n]) + b'mask' + b'a' * n for n in sizes)
+def resets(n): return b''.join(bytes([0, 0, 4, 3, 0, 0, 0, 0, 2*i % 255 + 1, 0, 0, 0, 8]) for i in range(n))
+
+MANY = {   # what one read may bring, with many parts: name → (bytes, how a part is counted, marks)
+    'chunks': (b'1\r\na\r\n' * 40_000, b'a\r\n', b''),
+    'chunks with a line feed alone': (b'1\na\n' * 40_000, b'a\n', b''),
+    'header lines': (b'a:\r\n' * 40_000, b'a:', b''), 'requests': (b'GET / HTTP/1.1\r\nhost:a\r\n\r\n' * 8000, b'GET', b''),
+    'frames': (frames(*[0] * 40_000), b'mask', servers._frames),
+    'frames of a byte': (frames(*[1] * 30_000), b'mask', servers._frames),
+    'fragments': (frames(*[3] * 20_000).replace(b'\x81', b'\x00'), b'mask', servers._frames),
+    'compressed frames': (
+        frames(*[2] * 20_000).replace(b'\x81', b'\xc1'), b'mask', servers._frames),
+    'pings': (frames(*[0] * 40_000).replace(b'\x81', b'\x89'), b'mask', servers._frames),
+    'resets': (resets(20_000), b'\0\0\4\3', servers._any_parts),
+    'frames of hypercorn': (frames(*[0] * 40_000), b'mask', servers._any_parts),
+    'chunks of hypercorn': (b'1\r\na\r\n' * 40_000, b'a\r\n', servers._any_parts)}
+
+@pytest.mark.parametrize('behind', [0, 100, 200_000], ids=['at once', 'behind a little', 'behind what takes no time'])
+@pytest.mark.parametrize('name', MANY)
+def test_a_portion_has_few_parts_whatever_came_before(name, behind):
+    many, part, marks = MANY[name]
+    data, last, portions = b'x' * behind + many, 262_144, []
+    while data:
+        last = servers._next_portion(data, last, marks, 262_144)
+        portions.append(data[:last])
+        data = data[last:]
+    assert max(portion.count(part) for portion in portions) <= 150
+    if behind > 1000: assert len(portions[0]) > 30_000   # and what takes no time goes in few
+
+
 @given(st.lists(st.one_of(st.binary(max_size=20), st.none()), max_size=20))
 def test_hypercorn_gets_all_in_order_too(events):
     "None: an event without data"
@@ -490,8 +524,7 @@ def test_hypercorn_gets_all_in_order_too(events):
         seen, others = [], []
         async def handle(event): seen.append((getattr(event, 'data', None), len(others)))
         connection = types.SimpleNamespace(handle=handle)
-        turns = servers._HypercornTurns(connection)
-        turns.size = 3
+        servers._HypercornTurns(connection)
         async def count():
             while True:
                 others.append(None)
@@ -504,5 +537,5 @@ def test_hypercorn_gets_all_in_order_too(events):
         for (data, turn), (_, after) in itertools.pairwise(seen):
             if data and len(data) == 3: assert after > turn or len(events) > 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(servers, '_next_portion', lambda size, seconds, most=0: size)
+        small_turns(patch)
         asyncio.run(run())
