@@ -67,17 +67,23 @@ def total_of(
     return None if files is None else max(files - max(files//10, 32), 1)
 
 # %% ../../nbs/api/http/10_limits.ipynb #b2b2f755
+# What an address of IPv6 begins with that ends with one of IPv4: mapped, translated, behind NAT64
+_before_ipv4, _own_nat64 = (0xffff, 0xffff << 16, 0x64ff9b << 64), 0x64_ff9b_0001
+
 def network_of(
     scope: Mapping[str, Any], # ASGI scope
 ) -> str:                     # '' if the server does not say it (a Unix socket)
-    "The client's address, or its /64 network for IPv6"
-    from ipaddress import ip_address, ip_network
+    "The client's address of IPv4, also within one of IPv6, or its /64 network"
+    from ipaddress import IPv4Address, ip_address, ip_network
     host = (scope.get('client') or ('',))[0]
     try: address = ip_address(host.partition('%')[0])
     except ValueError: return host
     if address.version == 4: return host
-    if address.ipv4_mapped: return str(address.ipv4_mapped)
-    return str(ip_network((address, 64), strict=False))
+    number = int(address)
+    if number >> 32 in _before_ipv4: return str(IPv4Address(number & 0xffff_ffff))
+    if number >> 80 == _own_nat64: return str(address)   # of a translator of the site's own, where these bits are at any place
+    _, by_teredo = address.teredo or ('', None)
+    return str(address.sixtofour or by_teredo or ip_network((address, 64), strict=False))
 
 # %% ../../nbs/api/http/10_limits.ipynb #3d9ab1e6
 _of_user = ('is_authenticated', 'identity', 'display_name')

@@ -43,7 +43,7 @@ from websockets.sync.client import connect
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, EventStream, Limits, P
-from fasthtml.http.limits import Admissions, id_of, mark_of, open_file_limit, person_of, total_of
+from fasthtml.http.limits import Admissions, id_of, mark_of, network_of, open_file_limit, person_of, total_of
 from fasthtml.realtime.channels import Channel
 from fasthtml.testing import Client
 from support import DEADLINE, serve, wait_until
@@ -669,3 +669,27 @@ def test_a_limit_for_addresses_that_no_server_names_is_told_once(client, told, c
     admissions = Admissions(Limits(per_address=1))
     for _ in range(3): admissions.admit({'type': 'http', 'client': client})
     assert caplog.text.count('Limits(per_address=) has no effect') == told
+
+
+IPV4_WITHIN = {   # IPv6 addresses of a client that has one of IPv4
+    'mapped': '::ffff:{}', 'mapped, in full': '0:0:0:0:0:FFFF:{}', 'with a zone': '::ffff:{}%eth0', 'translated': '::ffff:0:{}',
+    'behind NAT64': '64:ff9b::{}', 'behind NAT64, in full': '0064:FF9B:0:0:0:0:{}', '6to4': '2002:{hex}::1',
+    '6to4, another network': '2002:{hex}:7:1:2:3:4', 'Teredo': '2001:0:c000:201:0:1:{flipped}'}
+
+
+@pytest.mark.parametrize('within', IPV4_WITHIN.values(), ids=IPV4_WITHIN)
+def test_who_has_an_address_of_ipv4_counts_as_it_and_not_as_its_neighbours(within):
+    def network(host):
+        number = int(ip_address(host))
+        hexes = {name: f'{n >> 16:x}:{n & 0xffff:x}' for name, n in (('hex', number), ('flipped', ~number & 0xffffffff))}
+        return network_of({'client': (within.format(host, **hexes), 1)})
+    hosts = ['192.0.2.7', '192.0.2.8', '198.51.100.7', '0.0.0.1', '255.255.255.254']
+    assert [network(host) for host in hosts] == hosts == [network_of({'client': (host, 1)}) for host in hosts]
+
+
+@pytest.mark.parametrize('one, other, same', [
+    ('2001:db8::1', '2001:db8::2:3:4:5', True), ('2001:db8::1', '2001:db8:0:1::1', False), ('::1', '::1', True),
+    ('64:ff9b:1::c000:201', '64:ff9b:1::c000:202', False), ('64:ff9b:1:7::c000:201', '64:ff9b:1:7::c000:201', True),
+    ('64:ff9b:0:1::1', '64:ff9b:0:1::2', True), ('unknown', 'unknown', True), ('unknown', '', False)])
+def test_others_count_as_their_network_and_what_is_no_address_as_itself(one, other, same):
+    assert (network_of({'client': (one, 1)}) == network_of({'client': (other, 1)})) is same
