@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from support import DEADLINE, IN_CI, NODE_MODULES, find_chromium, missing, npm_file
 
+pytest_plugins = ['workers']
+
 # The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
 # Of these switches Chromium takes the last, so what Playwright switches off stands here again
 NO_FEATURES = ['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
@@ -26,9 +28,10 @@ os.environ.setdefault('FASTHTML_TEST_TIMEOUT', str(DEADLINE))   # seconds that a
 
 
 def pytest_collection_finish(session) -> None:
-    "Thousands of tests are there to the end: the garbage collector need not look at them each time"
+    "Thousands of tests are there to the end: the garbage collector need not look at them each time, nor at all others so often"
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from support import missing, wait_until
+from support import DEADLINE, missing, wait_until
 
 SETUP = '''from fasthtml.common import *
 from fasthtml.workshop.jupyter import HTMX, JupyUvi, show
