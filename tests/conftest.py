@@ -6,18 +6,9 @@ import re
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import DEADLINE, IN_CI, NODE_MODULES, find_chromium, missing, npm_file
+from support import DEADLINE, IN_CI, headless_chromium, npm_file
 
 pytest_plugins = ['workers']
-
-# The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
-# Of these switches Chromium takes the last, so what Playwright switches off stands here again
-NO_FEATURES = ['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
-               'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'LensOverlay', 'MediaRouter', 'NetworkTimeServiceQuerying',
-               'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning',
-               'WebUIOmniboxAimPopup', 'WebUIOmniboxPopup']
-CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-                  '--disable-component-update', '--disable-sync', '--disable-features=' + ','.join(NO_FEATURES)]
 
 # A generated case may take as long as it takes: how long says more about the machine than about the code
 settings.register_profile('any machine', settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,17 +33,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope='module')
 def browser():
-    "Headless Chromium. One for each module, because Playwright's event loop must be gone before other tests use theirs"
-    program = find_chromium()
-    if not program:
-        missing('Chromium', 'install it (Debian: `apt-get install chromium`) or set $CHROMIUM to its path')
-    if not NODE_MODULES.is_dir():
-        missing('the pinned JavaScript', 'run `npm ci`')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+    "One for each module, because Playwright's event loop must be gone before other tests use theirs"
+    with headless_chromium() as chromium: yield chromium
 
 
 # A pattern, not a function: requests that it does not match go out while Python waits for something else

@@ -33,6 +33,14 @@ NODE_MODULES = ROOT/'node_modules'
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
 T = TypeVar('T')
 DEADLINE = 60.0  # Seconds; generous, since it is only used up by a failure
+# The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
+# Of these switches Chromium takes the last, so what Playwright switches off stands here again
+NO_FEATURES = ['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
+               'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'LensOverlay', 'MediaRouter', 'NetworkTimeServiceQuerying',
+               'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning',
+               'WebUIOmniboxAimPopup', 'WebUIOmniboxPopup']
+CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+                  '--disable-component-update', '--disable-sync', '--disable-features=' + ','.join(NO_FEATURES)]
 
 
 def missing(what: str, how: str) -> None:
@@ -350,3 +358,18 @@ def find_chromium() -> str | None:
     "The browser's program, by any of the names it goes by"
     names = 'chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'
     return os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, names)), None)
+
+
+@contextmanager
+def headless_chromium() -> Iterator[Any]:
+    "A browser, with a Playwright of its own, whose event loop is this thread's meanwhile"
+    program = find_chromium()
+    if not program:
+        missing('Chromium', 'install it (Debian: `apt-get install chromium`) or set $CHROMIUM to its path')
+    if not NODE_MODULES.is_dir():
+        missing('the pinned JavaScript', 'run `npm ci`')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
