@@ -4,14 +4,17 @@ Nothing here sleeps for a guessed time: `wait_until` asks again until a deadline
 """
 import asyncio
 import atexit
+import base64
 import http.client
 import json
+import mimetypes
 import os
 import re
 import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,12 +22,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from fasthtml.app.app import FastHTML
 
@@ -360,6 +371,52 @@ def find_chromium() -> str | None:
     return os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, names)), None)
 
 
+class NpmAnswer(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'   # several files by one connection
+
+    def do_GET(self) -> None:
+        path = npm_file('https://cdn.jsdelivr.net' + self.path)
+        content = path.read_bytes() if path else b''
+        self.send_response(200 if path else 404)
+        self.send_header('Content-Type', mimetypes.guess_type(self.path)[0] or 'application/octet-stream')
+        self.send_header('Content-Length', str(len(content)))
+        self.send_header('Cache-Control', 'max-age=86400')
+        self.send_header('Access-Control-Allow-Origin', '*')
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: pass
+
+
+@contextmanager
+def npm_server() -> Iterator[list[str]]:
+    """The CDN, from `node_modules`: the switches with which Chromium finds it here, and no other name of the network.
+
+    A route of Playwright would take part in each request of a page, and keep all of them out of the cache.
+    """
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'cdn.jsdelivr.net')])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    certificate = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName('cdn.jsdelivr.net')]), False).sign(key, SHA256())
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with TemporaryDirectory() as folder:
+        path = Path(folder)/'both.pem'
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM))
+        tls.load_cert_chain(path)
+    with ThreadingHTTPServer(('127.0.0.1', 0), NpmAnswer) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, args=(.05,))
+        thread.start()
+        rules = f'MAP cdn.jsdelivr.net:443 127.0.0.1:{server.server_port}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'
+        try:
+            yield [f'--host-resolver-rules={rules}',
+                   '--ignore-certificate-errors-spki-list=' + base64.b64encode(sha256(public).digest()).decode()]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @contextmanager
 def headless_chromium() -> Iterator[Any]:
     "A browser, with a Playwright of its own, whose event loop is this thread's meanwhile"
@@ -369,7 +426,7 @@ def headless_chromium() -> Iterator[Any]:
     if not NODE_MODULES.is_dir():
         missing('the pinned JavaScript', 'run `npm ci`')
     from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS)
+    with npm_server() as switches, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=CHROMIUM_FLAGS + switches)
         yield chromium
         chromium.close()

@@ -88,7 +88,7 @@ def lab(tmp_path):
         yield f'http://localhost:{port}'  # the same site as the app, as for most people
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(3*DEADLINE)
         log.close()
 
 
