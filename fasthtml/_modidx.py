@@ -2853,6 +2853,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'fasthtml/realtime/carried.py'),
                                            'fasthtml.realtime.carried._is_stream': ( 'api/realtime/carried.html#_is_stream',
                                                                                      'fasthtml/realtime/carried.py'),
+                                           'fasthtml.realtime.carried._length': ( 'api/realtime/carried.html#_length',
+                                                                                  'fasthtml/realtime/carried.py'),
                                            'fasthtml.realtime.carried._written': ( 'api/realtime/carried.html#_written',
                                                                                    'fasthtml/realtime/carried.py'),
                                            'fasthtml.realtime.carried.read_streams': ( 'api/realtime/carried.html#read_streams',

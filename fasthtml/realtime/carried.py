@@ -28,7 +28,8 @@ from .wire import to_bytes
 
 # %% ../../nbs/api/realtime/29_carried.ipynb #fe82874a
 log = log_line(logging.getLogger('fasthtml.realtime.carried'))
-most_streams = 20   # Of one page
+most_streams = 20               # Of one page
+_most_headers, _longest = 100, 32 * 1024    # Of one stream; characters for all of them, since no server has limited these requests
 _may_be_said = re.compile(r'last-event-id|hx-[a-z-]{1,40}')
 
 class WantedStream(NamedTuple):
@@ -52,7 +53,10 @@ def read_streams(
     rows = data.get('streams', [])
     if not isinstance(rows, list) or not all(map(_is_stream, rows)): raise HTTPException(400, Text('live_streams'))
     if len(rows) > most_streams: raise HTTPException(413, Text('live_many_streams', limit=most_streams))
+    if any(len(row[2]) > _most_headers for row in rows) or sum(map(_length, rows)) > _longest: raise HTTPException(413)
     return tuple(WantedStream(number, address, {n.lower(): v for n, v in headers.items()}) for number, address, headers in rows)
+
+def _length(row: list) -> int: return len(row[1]) + sum(len(n) + len(v) + 32 for n, v in row[2].items())
 
 def _is_stream(row: Any) -> bool:
     fine = isinstance(row, list) and len(row) == 3 and type(row[0]) is int and isinstance(row[1], str) and isinstance(row[2], dict)

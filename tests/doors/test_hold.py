@@ -10,6 +10,7 @@ import functools
 import json
 import tempfile
 import threading
+import time
 
 import msgspec
 import pytest
@@ -99,8 +100,13 @@ def test_a_file_is_read_for_its_version_in_a_thread(app, path, monkeypatch):
     assert DirectClient(app).get(path + '?' + 'v=1&' * 3000).status_code == 200
 
 
+LONG_PATH = base64.urlsafe_b64encode(b'/' + b'%61' * 200_000).decode()
+REGIONS = {'many': [[f'region?n={i}', '', ''] for i in range(1000)], 'a long token': [['region?n=1', f'a.{LONG_PATH}.c', '']]}
+
+
 @pytest.mark.parametrize('path', ['/_live', '/_live/set'])
-def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkeypatch):
+@pytest.mark.parametrize('shown', REGIONS)
+def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, shown, monkeypatch):
     loops, readers = [], []
     def noted(f):
         def g(*args):
@@ -111,8 +117,7 @@ def test_what_a_page_says_of_its_regions_is_parsed_in_a_thread(app, path, monkey
     async def watched(scope, receive, send):
         loops.append(threading.get_ident())
         await app(scope, receive, send)
-    said = {'poll': 1, 'has': [[f'region?n={i}', '', ''] for i in range(1000)]}
-    assert DirectClient(watched).post(path, json=said).status_code in (200, 409)
+    assert DirectClient(watched).post(path, json={'poll': 1, 'has': REGIONS[shown]}).status_code in (200, 409)
     assert len(readers) == 2 and not set(readers) & set(loops)
 
 
@@ -133,6 +138,22 @@ def test_others_have_their_turn_while_a_page_asks_for_many_regions(app, token):
         await asked
     asyncio.run(main())
     assert sent[0]['status'] == 200 and turns > 40
+
+
+MUCH_OF_STREAMS = {
+    'a path': [[1, '/' + 'a' * 33_000, {}]], 'escapes': [[1, '/' + '%61' * 300_000, {}]], 'a query': [[1, '/one?' + 'a' * 33_000, {}]],
+    'paths': [[i, '/' + 'a' * 2000, {}] for i in range(20)], 'headers': [[1, '/one', {f'hx-{"a" * (i % 30)}{i}': 'x' for i in range(101)}]],
+    'a header': [[1, '/one', {'last-event-id': 'x' * 33_000}]], 'a name': [[1, '/one', {'hx-' + 'x' * 33_000: '1'}]],
+    'many short headers': [[i, '/one', {f'x{j}': '' for j in range(100)}] for i in range(20)]}
+
+
+@pytest.mark.parametrize('path', ['/_live', '/_live/set'])
+@pytest.mark.parametrize('much', MUCH_OF_STREAMS)
+def test_what_a_page_says_of_its_streams_is_short(app, path, much):
+    "Each is a request for which no server has limits: decoding megabytes of addresses would hold the loop"
+    def answer(streams): return DirectClient(app).post(path, json={'poll': 1, 'streams': streams}).status_code
+    assert answer(MUCH_OF_STREAMS[much]) == 413
+    assert answer([[i, '/one?' + 'a' * 1000, {'HX-Request': 'true', 'Last-Event-ID': 'a' * 40}] for i in range(20)]) != 413
 
 
 LONG_HEADERS = {'HX-Current-URL': ('/htmx', 'http://a/' + '%41' * 6000), 'Last-Event-ID': ('/resumed', 'a~1-1.' * 3000)}
@@ -171,7 +192,8 @@ def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app)
         nonlocal asked
         asked += 1
     app.before = [guard]
-    rows = [['region?n=1', 'a.' + base64.urlsafe_b64encode(f'/parameter\0a={i}'.encode()).decode() + '.c', ''] for i in range(200)]
+    sign = app.regions.signer.token
+    rows = [['region?n=1', sign('region?n=1', '', f'/parameter\0a={i}', time.time()), ''] for i in range(200)]
     messages = [{'type': 'http.request', 'body': json.dumps({'poll': 1, 'has': rows}).encode()}]
     async def receive(): return messages.pop() if messages else await asyncio.get_running_loop().create_future()
     async def send(message): pass
