@@ -11,6 +11,7 @@ import base64
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -118,5 +119,5 @@ def basic_logout(
     request: HTTPConnection,    # Any request to the site
 ) -> str:                       # An address with credentials that are wrong on purpose
     "Where to send the browser to make it forget the password"
-    url = request.url
-    return f'{url.scheme}://_:_@{url.netloc.rpartition("@")[2]}/'
+    url, prefix = request.url, quote(request.scope.get('root_path', '').rstrip('/'))
+    return f'{url.scheme}://_:_@{url.netloc.rpartition("@")[2]}{prefix}/'

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 import websockets.sync.client
+from starlette.requests import HTTPConnection
 from websockets.exceptions import ConnectionClosed
 
 from fasthtml.app.app import FastHTML
@@ -77,3 +78,10 @@ def test_logging_out_overwrites_the_password(server):
     address = curl('-u', 'ada:ada!', f'{server.url}/leave').split()[0]
     assert address == f'http://_:_@127.0.0.1:{server.port}/'
     assert curl(address) == 'Not authenticated 401'
+
+
+@pytest.mark.parametrize('root, path', [('', '/'), ('/shop', '/shop/'), ('/shop/', '/shop/'), ('/a b', '/a%20b/')])
+def test_the_address_that_makes_a_browser_forget_is_one_of_the_app(root, path):
+    "Below the prefix of a proxy or a mount: elsewhere on the host nobody asks for this password"
+    scope = {'type': 'http', 'scheme': 'https', 'server': ('shop.example', 443), 'path': f'{root}/cart', 'root_path': root, 'headers': []}
+    assert basic_logout(HTTPConnection(scope)) == f'https://_:_@shop.example{path}'
