@@ -321,7 +321,8 @@ def read_asked(
 async def read_shown(data: dict[str, Any], signer: Signer) -> tuple[list[Asked], list[str]]:
     "`read_asked`, in a thread if a page shows much"
     rows, now = data.get('has'), asyncio.get_running_loop().time()
-    weight = sum(64 + sum(len(o) for o in row if isinstance(o, str)) // 8 for row in rows if isinstance(row, list)) if isinstance(rows, list) else 0
+    each = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+    weight = sum(64 + sum(len(o) for o in row if isinstance(o, str)) // 8 for row in each)
     return await aside(weight, read_asked, data, now, signer)
 
 # %% ../../nbs/api/app/31_live.ipynb #e5e50244

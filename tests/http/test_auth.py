@@ -82,6 +82,6 @@ def test_logging_out_overwrites_the_password(server):
 
 @pytest.mark.parametrize('root, path', [('', '/'), ('/shop', '/shop/'), ('/shop/', '/shop/'), ('/a b', '/a%20b/')])
 def test_the_address_that_makes_a_browser_forget_is_one_of_the_app(root, path):
-    "Below the prefix of a proxy or a mount: elsewhere on the host nobody asks for this password"
+    "Below the prefix of a proxy or a mount: elsewhere on the host nothing asks for this password"
     scope = {'type': 'http', 'scheme': 'https', 'server': ('shop.example', 443), 'path': f'{root}/cart', 'root_path': root, 'headers': []}
     assert basic_logout(HTTPConnection(scope)) == f'https://_:_@shop.example{path}'
