@@ -23,6 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from .attributes import is_css_value
 from .element import FT, Attribute, Node, Safe, _configured, _tag, ft, tag_factory, to_html
 from .htmx import hx_attrs, hx_attrs_annotations, hx_evt_attrs, js_evt_attrs
 
@@ -324,7 +325,9 @@ def _length(
 ) -> str:
     "A length as CSS writes it"
     try: return f'{float(value):g}px'
-    except ValueError: return str(value)
+    except ValueError: text = str(value)
+    if not is_css_value(text): raise ValueError(f"{value!r} is no length. Write a number of pixels, or a length of CSS such as '100%'.")
+    return text
 
 _fit = 'this.style.height=this.contentWindow.document.documentElement.scrollHeight+4+"px"'
 

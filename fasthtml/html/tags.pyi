@@ -8,6 +8,7 @@ import inspect, re
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from .attributes import is_css_value
 from .element import FT, Attribute, Node, Safe, _configured, _tag, ft, tag_factory, to_html
 from .htmx import hx_attrs, hx_attrs_annotations, hx_evt_attrs, js_evt_attrs
 

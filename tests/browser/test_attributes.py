@@ -175,3 +175,22 @@ def test_script_addresses_do_not_run(make, url, page):
     page.evaluate("document.getElementById('y').click()")
     page.wait_for_function('window.control == 1')
     assert page.evaluate('window.ran') is None
+
+
+COLOURS = r"""red|red;|red; position: fixed|red;position:fixed;inset:0;background:url(https://other.example/x)|red/*|*/red|red}|{red|"red
+|'red|red)|url(x|url(x;y|red\|\;position:fixed|"\";position:fixed|red !important; position: fixed|";position:fixed|rgb(1, 2, 3)
+|var(--x, red; position: fixed)|[;position:fixed|(;);position:fixed||:|red:position|<!--|-->|red&#59;position:fixed|u\72l(x);position:fixed
+|/**/red;position:fixed|red;/**/position:fixed|@x;position:fixed""".replace('\n', '').split('|') + ['red\n;position:fixed', 'red\x00;position:fixed']
+
+def test_the_value_of_a_declaration_writes_no_other_one(page):
+    app = FastHTML()
+    names = ['color;position:fixed', 'a:b;position', 'x}', 'po\\73ition', 'a b', '']
+    @app.get('/')
+    def index():
+        values = [P(style=style) for value in COLOURS for style in ({'color': value, 'top': '1px'}, [{'color': value}, 'top: 1px'])]
+        return Main(*values, *[P(style={name: 'fixed', 'top': '1px'}) for name in names])
+    with serve(app) as server:
+        page.goto(server.url)
+        said = page.evaluate("$$('main > p').map(o => [...o.style])")
+    assert [o for o in said if not {'top'} <= set(o) <= {'color', 'top'}] == []
+    assert sum('color' in o for o in said) == 6   # red, red; and rgb(), in both ways
