@@ -8,8 +8,6 @@ from hypothesis import HealthCheck, settings
 
 from support import DEADLINE, IN_CI, headless_chromium, npm_file
 
-pytest_plugins = ['workers']
-
 # A generated case may take as long as it takes: how long says more about the machine than about the code
 settings.register_profile('any machine', settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('any machine')

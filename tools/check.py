@@ -134,7 +134,7 @@ def failed_tests() -> list[str]:
 def tests() -> str:
     "pytest: generated cases, HTTP, real time, browser, compatibility, rules of the project"
     try:
-        return run('pytest', '-n', WORKERS, '--cache-clear')
+        return run('pytest', '-n', WORKERS, '--dist', 'worksteal', '--cache-clear')
     except Failed as failed:
         names = failed_tests()
         if failed.status != 1 or not 0 < len(names) <= MOST_AGAIN:   # 1: all tests ran, and some failed
@@ -177,7 +177,7 @@ def newest() -> str:
                 run(interpreter, '-m', 'venv', str(python.parent.parent))
             run(str(python), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', *sorted(wanted))
             run(str(python), '-m', 'pip', 'list', '--disable-pip-version-check')
-            last = run(str(python), '-m', 'pytest', '-n', WORKERS, *WITHOUT_BROWSER,
+            last = run(str(python), '-m', 'pytest', '-n', WORKERS, '--dist', 'worksteal', *WITHOUT_BROWSER,
                        '--ignore=tests/compat/test_neighbours.py')   # those libraries are installed for the Python of `make test`
             said.append(f'{version}: {last.strip("= ")}')
         except Failed as e:
