@@ -180,7 +180,8 @@ def test_script_addresses_do_not_run(make, url, page):
 COLOURS = r"""red|red;|red; position: fixed|red;position:fixed;inset:0;background:url(https://other.example/x)|red/*|*/red|red}|{red|"red
 |'red|red)|url(x|url(x;y|red\|\;position:fixed|"\";position:fixed|red !important; position: fixed|";position:fixed|rgb(1, 2, 3)
 |var(--x, red; position: fixed)|[;position:fixed|(;);position:fixed||:|red:position|<!--|-->|red&#59;position:fixed
-|u\72l(x);position:fixed|/**/red;position:fixed|red;/**/position:fixed|@x;position:fixed""".replace('\n', '').split('|') + ['red\n;position:fixed', 'red\x00;position:fixed']
+|u\72l(x);position:fixed|/**/red;position:fixed|red;/**/position:fixed|@x;position:fixed""".replace('\n', '').split('|')
+COLOURS += ['red\n;position:fixed', 'red\x00;position:fixed']
 
 def test_the_value_of_a_declaration_writes_no_other_one(page):
     app = FastHTML()
