@@ -10,7 +10,6 @@ __all__ = ['Finding', 'import_findings', 'name_findings', 'replaced_findings', '
 # %% ../../nbs/api/workshop/41_check.ipynb #22eb8fc3
 import ast
 import builtins
-import copy
 import inspect
 import logging
 import re
@@ -29,7 +28,7 @@ from typing import Any
 # %% ../../nbs/api/workshop/41_check.ipynb #8ee28f90
 from ..app.app import FastHTML
 from ..html.element import runs_as_script
-from ..http.hints import is_library, moved_names, near_words
+from ..http.hints import is_library, moved_names, near_words, unreadable
 from ..http.params import special_name
 from ..http.routes import all_meths
 from ..http.routing import SocketRoute
@@ -186,20 +185,23 @@ def call_findings(tree: ast.Module, space: dict) -> Iterator[tuple[int, str]]:
             if o.arg and o.arg not in names: yield node.lineno, f'{node.func.id} has no keyword {o.arg!r}.{near_words(o.arg, names)}'
 
 # %% ../../nbs/api/workshop/41_check.ipynb #b103bae1
-class _Mend(ast.NodeTransformer):
-    "Imports of names that moved, from where they are now"
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
-        where = [moved_names.get(o.name) if (node.module or '').startswith('fasthtml') else None for o in node.names]
-        here = [o for o, w in zip(node.names, where, strict=True) if not w]
-        there = [ast.ImportFrom(w, [o], 0) for o, w in zip(node.names, where, strict=True) if w and find_spec(w)]
-        made = ([ast.ImportFrom(node.module, here, node.level)] if here else []) + there
-        star = any(o.name == '*' for o in node.names) and node.module == 'fasthtml.common'
-        if star: made.append(ast.ImportFrom('fasthtml.pico', [ast.alias('*')], 0))
-        return [ast.copy_location(o, node) for o in made]
+def _mended(node: ast.stmt) -> list[ast.stmt]:
+    "A statement; instead of an import of names that moved, imports from where they are now"
+    if not isinstance(node, ast.ImportFrom): return [node]
+    where = [moved_names.get(o.name) if (node.module or '').startswith('fasthtml') else None for o in node.names]
+    here = [o for o, w in zip(node.names, where, strict=True) if not w]
+    there = [ast.ImportFrom(w, [o], 0) for o, w in zip(node.names, where, strict=True) if w and find_spec(w)]
+    made = ([ast.ImportFrom(node.module, here, node.level)] if here else []) + there
+    star = any(o.name == '*' for o in node.names) and node.module == 'fasthtml.common'
+    if star: made.append(ast.ImportFrom('fasthtml.pico', [ast.alias('*')], 0))
+    return [ast.fix_missing_locations(ast.copy_location(o, node)) for o in made]
 
 def mended(tree: ast.Module) -> ast.Module:
-    "A copy of a program whose imports work"
-    return ast.fix_missing_locations(_Mend().visit(copy.deepcopy(tree)))
+    "The same program, whose imports work"
+    for node in ast.walk(tree):   # without recursion: it may be deeper than calls may be
+        for block in (getattr(node, name, None) for name in ('body', 'orelse', 'finalbody')):
+            if isinstance(block, list): block[:] = [o for statement in block for o in _mended(statement)]
+    return tree
 
 # %% ../../nbs/api/workshop/41_check.ipynb #50782c42
 class _Notes(logging.Handler):
@@ -235,9 +237,16 @@ def lenient(
     finally: FastHTML._add, FastHTML.ws, warnings.showwarning = add, socket, warn
 
 # %% ../../nbs/api/workshop/41_check.ipynb #0be1fdc3
+def _compiled(file: Path, tree: ast.Module) -> Any:
+    "The code of a tree. Python allows a source to be deeper than a tree"
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(4 * limit)
+    try: return compile(mended(tree), str(file), 'exec')
+    finally: sys.setrecursionlimit(limit)
+
 def run_program(
     file: Path,      # The program
-    tree: ast.Module # Its source
+    tree: ast.Module # Its source, whose imports are mended
 ) -> tuple[dict, list[tuple[int, str]]]: # What it defines, and what was said while it ran
     "Run a program as a server's import would"
     said, notes = [], _Notes()
@@ -248,7 +257,7 @@ def run_program(
     try:
         with lenient(file, lambda line, text: said.append((line, text))), warnings.catch_warnings():
             warnings.simplefilter('always')
-            exec(compile(mended(tree), str(file), 'exec'), space)
+            exec(_compiled(file, tree), space)
     except BaseException as e: said.append(_crash(file, e))
     finally:
         sys.path[:] = before
@@ -279,10 +288,12 @@ def check_program(
 ) -> list[Finding]: # In order of lines
     "Where a program behaves otherwise here than in FastHTML"
     file = Path(file).resolve()
-    try: tree = ast.parse(file.read_text(encoding='utf-8'), str(file))
+    try: tree, to_run = (ast.parse(file.read_bytes(), str(file)) for _ in range(2))
     except SyntaxError as e: return [Finding(str(file), e.lineno or 1, f'Python cannot read this: {e.msg}.')]
     except OSError as e: return [Finding(str(file), 1, f'Cannot read this file: {e.strerror}.')]
-    space, said = run_program(file, tree)
+    except ValueError as e: return [Finding(str(file), 1, f'Python cannot read this: {e}.')]
+    except unreadable: return [Finding(str(file), 1, 'Python cannot read this: it is nested too deeply.')]
+    space, said = run_program(file, to_run)
     read = [*import_findings(tree), *name_findings(tree, space), *parameter_findings(tree), *script_findings(tree), *event_findings(tree)]
     lines = {line for line, _ in read}
     ran = [(line, text) for line, text in said if not (line in lines and ('annotation' in text or 'import' in text))]

@@ -44,7 +44,7 @@ from ..html.extras import MissingPackage
 from ..html.htmx import Swap, assets, hx_attrs, hx_attrs_only, hx_evts_only, htmx_exts, js_evts
 from ..http.errors import source_lines
 from ..http.handlers import inner_path, refuse_socket
-from ..http.hints import is_library, note_name
+from ..http.hints import is_library, note_name, unreadable
 from ..http.pages import using_nonce
 from ..http.security import origin_refusal
 from ..testing.hx_values import without_open
@@ -122,7 +122,7 @@ def forgotten_return(
     try: lines, first = inspect.getsourcelines(fn)
     except (OSError, TypeError): return ''
     try: made = ast.parse(textwrap.dedent(''.join(lines))).body[0]
-    except SyntaxError: return ''
+    except unreadable: return ''
     if not isinstance(made, ast.FunctionDef | ast.AsyncFunctionDef): return ''
     if any(isinstance(o, ast.Return | ast.Yield | ast.YieldFrom) for o in ast.walk(made)): return ''
     last = made.body[-1]

@@ -273,6 +273,40 @@ def test_check_runs_the_registration(tmp_path, run):
     assert fine.returncode == 0 and fine.stdout.startswith('0 places'), fine.stdout
 
 
+# Whatever Python runs is checked to its end, and what it cannot read is said
+
+AT_END = "\nfrom fasthtml.common import *\napp = FastHTML(before=lambda req: None)\n@app.ws('/chat')\ndef list(msg: str): return msg\n"
+DEEP = {
+    'sum': 'x = ' + '+'.join(['1'] * 1200), 'signs': 'x = ' + '-' * 1200 + '1', 'text': "x = 'a'" + " + 'b'" * 1200,
+    'elif': 'x = 0\nif x: pass\n' + ''.join(f'elif x == {i}: pass\n' for i in range(1, 1200)),
+    'calls': 'class C:\n    def __call__(self): return self\nx = C()' + '()' * 1200, 'lambda': 'x = ' + 'lambda: ' * 1200 + '1',
+    'condition': 'x = ' + '1 if 0 else ' * 1200 + '1', 'last': 'def f():\n    return list(' + '+'.join(['[1]'] * 1200) + ')'}
+CODED = {'latin-1': ('# coding: latin-1\nx = "\xe9"', 'latin-1'), 'mark of UTF-8': ('x = "\xe9"', 'utf-8-sig'),
+         'second line': ('#!/usr/bin/python\n# -*- coding: cp1252 -*-\nx = "\u20ac"', 'cp1252'), 'line ends': ('x = 1\r\n', 'utf-8')}
+READABLE = {**{name: (text, 'utf-8') for name, text in DEEP.items()}, **CODED}
+UNREADABLE = {
+    'deeper sum': b'x=' + b'+'.join([b'1'] * 20_000), 'deeper signs': b'x=' + b'-' * 20_000 + b'1', 'brackets': b'x=' + b'[' * 300,
+    'nul': b'x = 1\0', 'UTF-16': 'x = 1'.encode('utf-16'), 'latin-1 without a word': b'x = "\xe9"',
+    'no such coding': b'# coding: nope\nx = 1',
+    'a long number': b'x = ' + b'1' * 5000, 'levels': b''.join(b' ' * i + b'if 1:\n' for i in range(200))}
+
+
+@pytest.mark.parametrize('name', READABLE)
+def test_check_reads_what_python_reads(name, tmp_path):
+    text, coding = READABLE[name]
+    file = tmp_path/'main.py'
+    file.write_bytes((text + AT_END).encode(coding))
+    assert ["socket /chat" in o.text for o in check_program(file) if 'takes the place' not in o.text] == [True]
+
+
+@pytest.mark.parametrize('name', UNREADABLE)
+def test_check_says_what_python_cannot_read(name, tmp_path):
+    file = tmp_path/'main.py'
+    file.write_bytes(UNREADABLE[name])
+    said, = check_program(file)
+    assert said.text.startswith('Python cannot read this: ')
+
+
 @pytest.mark.parametrize('folder', ['plain', 'fasthtml', 'lib/python3.14'])
 def test_check_reads_a_program_in_a_folder_of_any_name(folder, tmp_path):
     file = tmp_path/folder/'old.py'
