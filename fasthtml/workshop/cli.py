@@ -351,7 +351,7 @@ def make_parser(
     run.set_defaults(uvicorn=[])
     if chosen == 'run': add_uvicorn_options(run)
     else: run.epilog = 'All options of uvicorn are taken too.'
-    check = command('check', _do_check, 'say where a program written for FastHTML behaves otherwise here')
+    check = command('check', _do_check, 'run a program written for FastHTML, and say where it behaves otherwise here')
     check.add_argument('file', help='the program')
     routes = command('routes', _do_routes, 'list the routes of the app')
     routes.add_argument('app', nargs='?', help='as `module:variable`; otherwise the app of main.py or app.py')

@@ -453,6 +453,7 @@ class Looked:
         "An address of a page of ours that leads nowhere"
         path, headers = self.scope['path'], Headers(scope=self.scope)
         if status not in (404, 405) or path.startswith('/.well-known') or path == '/favicon.ico': return
+        if headers.get('sec-fetch-site') in ('cross-site', 'same-site'): return   # a page of another site chose it
         seen = address_parts(headers.get('hx-current-url') or headers.get('referer') or '').path
         what = 'nothing answers there' if status == 404 else f'that address does not take {self.scope["method"]}'
         self.dev.hints.add(f'{self.scope["method"]} {path}: {status}, {what}.', seen)

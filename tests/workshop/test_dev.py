@@ -117,6 +117,13 @@ def test_a_mistake_is_named_in_the_browser_and_in_the_terminal(mistake, tmp_path
     assert any(all(word in line for word in words) for line in caplog.messages) or mistake in BY_OTHERS, caplog.text
 
 
+@pytest.mark.parametrize('site, noted', [('cross-site', False), ('same-site', False), ('same-origin', True), ('none', True), (None, True)])
+def test_a_page_of_another_site_writes_no_hints(site, noted, tmp_path, quiet):
+    dev = load(tmp_path, "@rt\ndef index(): return P('x')")
+    Client(dev).get('/what it says', headers={'Sec-Fetch-Site': site} if site else {})
+    assert [o.text for o in dev.hints.all if 'what it says' in o.text] == ['GET /what it says: 404, nothing answers there.'] * noted
+
+
 # What is said when the program starts, before any request
 AT_START = {
     'a special name with an annotation': ("@rt\ndef index(session: str = ''): return P('x')", ['`session`', 'the session', 'annotation']),
