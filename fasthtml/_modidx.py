@@ -1607,6 +1607,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.models.as_sent': ('api/http/models.html#as_sent', 'fasthtml/http/models.py'),
                                       'fasthtml.http.models.fields_of_model': ( 'api/http/models.html#fields_of_model',
                                                                                 'fasthtml/http/models.py'),
+                                      'fasthtml.http.models.is_json_text': ('api/http/models.html#is_json_text', 'fasthtml/http/models.py'),
                                       'fasthtml.http.models.pydantic_cast': ( 'api/http/models.html#pydantic_cast',
                                                                               'fasthtml/http/models.py'),
                                       'fasthtml.http.models.pydantic_model': ( 'api/http/models.html#pydantic_model',

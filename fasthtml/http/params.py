@@ -28,6 +28,7 @@ from ..html.htmx import HtmxHeaders, longest_header
 from .paths import warn_caller
 from .texts import Text, say
 from .record_fields import Member, Record, is_box, spellings, type_hints
+from .models import is_json_text
 from .records import make_cast
 from .sources import SAID, SourceMarker, Source, annotation_parts, bare_type, make_find, pins, whence
 
@@ -444,7 +445,7 @@ def _getter(p: _Param) -> Getter:
     if record: return _record_getter(p, record, marker)
     sources = _sources(p, cast, marker)
     plan.needs_body |= 'body' in sources
-    if every and _is_mapping(bare) and (marker or not optional):    # `dict | None` is the field of its name
+    if every and _is_mapping(bare) and not is_json_text(p.ann) and (marker or not optional):    # `dict | None` is the field of its name
         plan.asks_all |= 'query' in sources
         return _data_getter(p.name, cast, _maker(p.default) if optional else None, marker.source if marker else '')
     keys = (marker.name,) if marker and marker.name else spellings(p.name)
