@@ -373,7 +373,7 @@ def watch(self: LoopRegions, connection: Connection) -> None:
     if self.regions.is_shared and not self.reader.channels: self.regions.signals.join(self.reader)
     if self.is_late(connection): return connection.end('recheck', 1012, 'who are you?')
     if getattr(connection.scope.get('app'), 'regions', self.regions) is not self.regions: return self.guests.add(connection)
-    self.connections[connection] = self.loop.time()
+    self.connections[connection] = connection.mailbox.born
     if self.regions.recheck and self.timer is None: self._look_later()
 
 @patch

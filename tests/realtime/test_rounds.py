@@ -65,8 +65,8 @@ def looking(recheck=0.02):
 
 def open_connection(here):
     ended = []
-    return line(scope={'path': '/x', 'app': here.regions.app, 'headers': [], 'type': 'websocket'}, ended=ended,
-                end=lambda *args: ended.append(args))
+    scope = {'path': '/x', 'app': here.regions.app, 'headers': [], 'type': 'websocket'}
+    return line(scope=scope, ended=ended, mailbox=SimpleNamespace(born=0.0), end=lambda *args: ended.append(args))
 
 
 async def a_page_that_cannot_be_ended(error, patch):
