@@ -718,8 +718,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._declarations': ( 'api/html/attributes.html#_declarations',
                                                                                       'fasthtml/html/attributes.py'),
-                                          'fasthtml.html.attributes._flat_style': ( 'api/html/attributes.html#_flat_style',
-                                                                                    'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._html_value': ( 'api/html/attributes.html#_html_value',
                                                                                     'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes._json_of_value': ( 'api/html/attributes.html#_json_of_value',

@@ -206,7 +206,7 @@ _lists, _texts_only = frozenset([list, tuple]), frozenset([str, type(None)])
 
 # %% ../../nbs/api/html/00_attributes.ipynb #c9604251
 _css_token = re.compile(r"""\\(?s:.)|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|/\*|["'\\;{}()\[\]]""")
-_closes = {'(': ')', '[': ']'}
+_css_name, _closes = re.compile(r'[\w-]+').fullmatch, {'(': ')', '[': ']'}
 
 def is_css_value(
     text: str, # That may come from a visitor
@@ -223,7 +223,7 @@ def is_css_value(
 def _declarations(o: Mapping) -> str:
     "CSS from a dict of declarations; one whose value would write others is left out"
     texts = [(str(k), v if isinstance(v, Safe) else _text_of(v).rstrip('; ')) for k, v in o.items() if _said(v)]
-    said = [(k, v) for k, v in texts if isinstance(v, Safe) or is_css_value(v) and re.fullmatch(r'[\w-]+', k)]
+    said = [(k, v) for k, v in texts if isinstance(v, Safe) or is_css_value(v) and _css_name(k)]
     if len(said) < len(texts):
         import logging
         left_out = next((k, v) for k, v in texts if (k, v) not in said)
@@ -233,10 +233,8 @@ def _declarations(o: Mapping) -> str:
 
 def _style(o: Any) -> str:
     "CSS from a collection of declarations, as texts or dicts"
-    parts = [_declarations(x) if isinstance(x, Mapping) else _text_of(x) for x in map(_flat_style, _listed(o)) if _said(x)]
-    return '; '.join([x.rstrip('; ') for x in parts if x])
-
-def _flat_style(x: Any) -> Any: return x if isinstance(x, Mapping) else valmap(x)
+    parts = [_declarations(x) if isinstance(x, Mapping) else valmap(x) for x in _listed(o)]
+    return '; '.join([_text_of(x).rstrip('; ') for x in parts if _said(x)])
 
 # %% ../../nbs/api/html/00_attributes.ipynb #01401600
 _plain_id = re.compile(r'-?[^\W\d][\w-]*')

@@ -280,7 +280,8 @@ def YouTubeEmbed(
     wide, high = _length(width), _length(height)
     fixed = wide.endswith('px') and high.endswith('px')
     shape = f'aspect-ratio: {wide[:-2]} / {high[:-2]}; height: auto' if fixed else f'height: {high}'
-    frame = Iframe(src=f'https://www.youtube.com/embed/{quote(video_id, safe="")}' + (f'?{query}' if query else ''), title=title,
+    video = quote(video_id, safe='', errors='replace')
+    frame = Iframe(src=f'https://www.youtube.com/embed/{video}' + (f'?{query}' if query else ''), title=title,
                    width=width, height=height, style=f'{shape}; width: 100%; border: 0',
                    allow='accelerometer; autoplay; clipboard-write; encrypted-media; gyroscope; picture-in-picture; web-share',
                    referrerpolicy='strict-origin-when-cross-origin', allowfullscreen=True)

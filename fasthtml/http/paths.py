@@ -237,7 +237,7 @@ def _text_of(name: str, shape: Convertor, value: Any, text: str) -> str:
 def _quoted(shape: Convertor, text: str, apart: str = '') -> str:
     "The text of a part, percent-encoded; the characters of `apart` twice"
     text = ''.join(f'%{ord(c):02X}' if c in apart else c for c in text)
-    return quote(text, safe='' if shape is convertors['str'] else '/')
+    return quote(text, safe='' if shape is convertors['str'] else '/', errors='replace')   # a lone surrogate is `?`
 
 def _path_of(pattern: PathPattern, texts: Mapping[str, str]) -> str:
     "The path with these texts, which leads back to them as far as it can"
@@ -284,7 +284,7 @@ def add_query(
     if not kw: return url
     items = [(k, _query_value(k, v)) for k, vs in kw.items() for v in _each(vs)]
     url, hash_, rest = url.partition('#')
-    return f'{url}{"&" if "?" in url else "?"}{urlencode(items)}{hash_}{rest}'
+    return f'{url}{"&" if "?" in url else "?"}{urlencode(items, errors="replace")}{hash_}{rest}'
 
 def qp(
     p: str,    # Path, perhaps with parts; or a route

@@ -300,7 +300,7 @@ def uri(
 ) -> str:             # `name/query`, which the page resolves
     "A link to a route by its name, for `A(link=...)` and `Button(get=...)`"
     name = _arg if isinstance(_arg, str) else nested_name(getattr(_arg, 'fn', _arg))
-    return f'{quote(name, safe="")}/{urlencode(kwargs, doseq=True)}'
+    return f'{quote(name, safe="")}/{urlencode(kwargs, doseq=True, errors="replace")}'
 
 def decode_uri(
     s: str,               # What `uri` gave; or `name?query`, or a name
