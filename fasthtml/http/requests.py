@@ -10,6 +10,8 @@ __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAX
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
+import errno
+import io
 import json
 import json.decoder
 import json.scanner
@@ -18,13 +20,15 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from threading import RLock
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import URL, FormData, QueryParams, UploadFile, URLPath
+from starlette.datastructures import URL, FormData, Headers, QueryParams, UploadFile, URLPath
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import HTTPConnection
@@ -34,7 +38,7 @@ from starlette.types import Message, Receive
 
 from ..html.attributes import ClientDict
 from ..html.htmx import HtmxHeaders
-from .threads import in_turn
+from .threads import in_thread, in_turn
 from .texts import Text
 
 # %% ../../nbs/api/http/10_requests.ipynb #2f77bda6
@@ -152,7 +156,7 @@ class Request(Connection, StarletteRequest):
 
     async def json(self) -> Any:
         "The body as JSON, whatever its content type"
-        _refuse_coding(self.scope)
+        _refuse_coding(self.scope['headers'])
         if not hasattr(self, '_json'): self._json = await _parsed(parse_json, await self.text_bytes())
         return self._json
 
@@ -179,9 +183,14 @@ def _header(scope: Mapping, key: bytes) -> str:
         if k == key: return v.decode('latin-1')
     return ''
 
-def _refuse_coding(scope: Mapping) -> None:
-    if _header(scope, b'content-encoding').strip().lower() in ('', 'identity'): return
-    raise HTTPException(415, Text('coding'), {'Accept-Encoding': 'identity'})
+_unchanged = {b'content-encoding': [b'', b'identity'], b'transfer-encoding': [b'', b'identity', b'chunked'],
+              b'content-transfer-encoding': [b'', b'7bit', b'8bit', b'binary']}
+
+def _refuse_coding(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    "HTTPException 415 if a header of a request, or of a part of its form, says that the content is not what it stands for"
+    for name, value in headers:
+        if name not in _unchanged or all(o.strip() in _unchanged[name] for o in value.lower().split(b',')): continue
+        raise HTTPException(415, Text('coding'), {'Accept-Encoding': 'identity'})
 
 def _declared_length(scope: Mapping) -> int:
     text = _header(scope, b'content-length')
@@ -574,7 +583,8 @@ async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
     except BadJson as e: raise HTTPException(400, e.args[0]) from e
 
 # %% ../../nbs/api/http/10_requests.ipynb #9f1839ee
-_charsets = frozenset(('utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'latin-1', 'latin1', 'windows-1252'))
+_latin = frozenset(('iso-8859-1', 'latin-1', 'latin1', 'windows-1252'))
+_charsets = _latin | {'utf-8', 'utf8', 'us-ascii', 'ascii'}
 _forms = 'application/x-www-form-urlencoded', 'multipart/form-data'
 _MAX_TYPE = 1000    # characters of a content type
 
@@ -603,9 +613,11 @@ async def read_body(
 
 async def parse_body(request: Request, max_fields: int, max_part_size: int) -> Body:
     "The body by its content type, within the limits of the request"
-    kind = _header(request.scope, b'content-type')
+    kinds = {v.decode('latin-1') for k, v in request.scope['headers'] if k == b'content-type'} or {''}
+    if len(kinds) > 1: raise HTTPException(400, Text('bad_input'))
+    kind, = kinds
     essence = kind.partition(';')[0].strip().lower()
-    if essence in _forms or is_json(kind): _refuse_coding(request.scope)
+    if essence in _forms or is_json(kind): _refuse_coding(request.scope['headers'])
     if essence == 'multipart/form-data': return await _multipart(request, max_part_size, max_fields)
     raw = await request.text_bytes()
     if essence in _forms: return await _parsed(_urlencoded, raw, _charset_of(kind), max_part_size, max_fields)
@@ -621,41 +633,127 @@ def _urlencoded(raw: bytes, charset: str, max_part_size: int, max_fields: int) -
         raise _too_large(max_part_size)
     return Body(fields, raw, 'form')
 
+# %% ../../nbs/api/http/10_requests.ipynb #5c1e0a78
+_PORTION = 256 * 1024   # bytes of files that are written at once
+
+class _Spool:
+    "The contents of files: in memory while they are short together, then in one file on disk"
+    on_disk = False
+    def __init__(self, most: int): # Bytes in memory
+        self.most, self.size, self.parts = most, 0, 0
+        self.file, self.lock = SpooledTemporaryFile(max_size=max(most, 1)), RLock()
+
+    def write(self, at: int, data: bytes) -> int:
+        "Write at a place; how many bytes were written"
+        with self.lock:
+            self.file.seek(at)
+            self.file.write(data)
+            self.size = max(self.size, at + len(data))
+        return len(data)
+
+    def leave(self) -> None:
+        "One part less is open; with the last one, the file is closed"
+        with self.lock:
+            self.parts -= 1
+            if self.parts <= 0: self.file.close()
+
+
+# %% ../../nbs/api/http/10_requests.ipynb #5c1e0a7a
+class _SpooledFile(io.BufferedIOBase):
+    "A file of a form: a part of a spool"
+    def __init__(self, spool: _Spool):
+        self.spool, self.start, self.size, self.at = spool, 0, 0, 0
+        spool.parts += 1
+
+    @property
+    def _rolled(self) -> bool: return self.spool.on_disk   # as `UploadFile` asks, which then reads in a thread
+
+    def _got(self, how: str, size: int|None) -> bytes:
+        "What a method of the whole file reads, at most to the end of this part"
+        if self.closed: raise ValueError('I/O operation on closed file.')
+        rest = max(self.size - self.at, 0)
+        with self.spool.lock:
+            self.spool.file.seek(self.start + self.at)
+            data = getattr(self.spool.file, how)(rest if size is None or size < 0 else min(size, rest))
+        self.at += len(data)
+        return data
+
+    def _alone(self) -> _Spool:
+        "The spool, on disk, once this part is all of it"
+        if self.start or self.size != self.spool.size:
+            own, shared, at = _Spool(self.spool.most), self.spool, self.seek(0, 1)
+            self.seek(0)
+            while data := self.read(_PORTION): own.write(own.size, data)
+            self.spool, self.start, self.at, own.parts = own, 0, at, 1
+            shared.leave()
+        self.spool.file.rollover()
+        self.spool.file.flush()
+        self.spool.on_disk = True
+        return self.spool
+
+    def read(self, size: int|None = -1, /) -> bytes: return self._got('read', size)
+    def read1(self, size: int = -1, /) -> bytes: return self._got('read', size)
+    def readline(self, size: int|None = -1, /) -> bytes: return self._got('readline', size)
+    def readable(self) -> bool: return True
+    def seekable(self) -> bool: return True
+    def writable(self) -> bool: return True
+    def tell(self) -> int: return self.at
+    def fileno(self) -> int: return self._alone().file.fileno()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        at = (0, self.at, self.size)[whence] + offset
+        if at < 0: raise OSError(errno.EINVAL, f'The place {at} is before the file.')
+        self.at = at
+        return at
+
+    def write(self, data: Any, /) -> int:
+        size = self._alone().write(self.at, memoryview(data).tobytes())
+        self.at, self.size = self.at + size, self.spool.size
+        return size
+
+    def truncate(self, size: int|None = None, /) -> int:
+        spool, size = self._alone(), self.at if size is None else size
+        with spool.lock: spool.file.truncate(size)
+        spool.size = self.size = size
+        return size
+
+    def close(self) -> None:
+        if not self.closed: self.spool.leave()
+        super().close()
+
+
+# %% ../../nbs/api/http/10_requests.ipynb #5c1e0a79
 _MAX_MARKS = 32   # semicolons in the headers of a part
-_SMALL = 16 * 1024   # bytes of a file that stays in memory whatever else is there: a descriptor costs a sender as much
-_PORTION = 256 * 1024   # bytes of a file that are written at once
-_of_parser = ['_current_part', '_file_parts_to_write']   # attributes of Starlette's parser, which nothing public tells
+_of_parser = '_current_part'   # an attribute of Starlette's parser, which nothing public tells
+_single = [b'content-disposition', b'content-type', b'content-encoding', b'content-transfer-encoding']   # headers of a part
 
 class _FormParser(MultiPartParser):
-    "Starlette's parser, with a limit for texts, and for files in memory. It counts its steps, and writes files in large portions"
-    text_size, max_text_size, steps, marks, is_cut, in_memory, part_size = 0, DEF_MAXTEXT, 0, 0, False, 0, 0
+    "Starlette's parser, with a limit for texts. It counts its steps, and has one spool for all files"
+    text_size, max_text_size, steps, marks, is_cut, total = 0, DEF_MAXTEXT, 0, 0, False, 0
+    charset, part, upload, spool = '', None, None, None
     def on_part_begin(self) -> None:
-        self.is_cut, self.part_size, self.held = True, 0, bytearray()
-        self.spool_max_size = max(_SMALL, min(MultiPartParser.spool_max_size, self.max_text_size - self.in_memory))
+        self.is_cut, self.part, self.upload, self.charset = True, None, None, ''
         super().on_part_begin()
-
-    def on_part_end(self) -> None:
-        if self.part_size <= self.spool_max_size: self.in_memory += self.part_size   # a larger file is on disk
-        if self.held: self.pass_on(*(getattr(self, name) for name in _of_parser))
-        super().on_part_end()
 
     def on_end(self) -> None: self.is_cut = False   # the last boundary has come
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self.steps, self.part_size = self.steps + 1, self.part_size + end - start
-        part, waiting = (getattr(self, name, None) for name in _of_parser)
-        if part is None or waiting is None: return super().on_part_data(data, start, end)   # a parser of another version
-        if part.file is None:
-            self.count(end - start)
-            super().on_part_data(data, start, end)
+        self.steps += 1
+        if self.upload is not None:
+            self.held += data[start:end]
+            self.upload.size += end - start
             return
-        self.held.extend(data[start:end])
-        if len(self.held) >= _PORTION: self.pass_on(part, waiting)
+        if self.part is not None: self.count(end - start)   # else it is a parser of another version
+        super().on_part_data(data, start, end)
 
-    def pass_on(self, part: Any, waiting: list[tuple[Any, bytes]]) -> None:
-        "What of a file has come is written, for which a file on disk needs a thread"
-        waiting.append((part, bytes(self.held)))
-        self.held.clear()
+    def on_part_end(self) -> None:
+        if self.upload is not None:
+            self.total += self.upload.size
+            self.upload.file.size = self.upload.size
+        super().on_part_end()
+        if self.charset in _latin:
+            name, _ = self.items.pop()
+            self.items.append((name, self.part.data.decode(self.charset, 'replace')))
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self.steps += 4 + (end - start) // 16
@@ -667,6 +765,18 @@ class _FormParser(MultiPartParser):
     def on_headers_finished(self) -> None:
         self.steps, self.marks = self.steps + 4, 0
         super().on_headers_finished()
+        self.part = part = getattr(self, _of_parser, None)
+        if part is None: return
+        headers = Headers(raw=part.item_headers)
+        if any(len(headers.getlist(name.decode())) > 1 for name in _single): raise MultiPartException('A header stands twice in a part.')
+        _refuse_coding(part.item_headers)
+        if part.file is None:
+            self.charset = _charset_of(headers.get('content-type', ''))
+            return
+        if self.spool is None: self.spool, self.held = _Spool(self.max_text_size), bytearray()
+        file = _SpooledFile(self.spool)
+        file.start = self.total
+        self.upload = part.file = UploadFile(file, size=0, filename=part.file.filename, headers=part.file.headers)
 
     def count(self, size: int) -> None:
         "More text; HTTPException 413 once it is too much"
@@ -683,11 +793,30 @@ class _FormParser(MultiPartParser):
                 yield chunk[at:at + size]
                 at, steps = at + size, self.steps - before
                 size = max(size // 2, least) if steps > 64 else min(size * 2, most) if steps < 8 else size
+                if self.spool is not None and len(self.held) >= _PORTION: await self.write()
                 if time.perf_counter() - began < 0.0005: continue
                 await asyncio.sleep(0)
                 began = time.perf_counter()
+        if self.spool is not None: await self.write()
+
+    async def write(self) -> None:
+        "Put into the spool what has come of files: in a thread, if it goes to disk"
+        spool, data, self.held = self.spool, self.held, bytearray()
+        if spool.size + len(data) <= spool.most: spool.write(spool.size, data)
+        else: await in_thread(spool.write, spool.size, data)
 
 # %% ../../nbs/api/http/10_requests.ipynb #dbfacdaf
+async def _whole(parser: _FormParser) -> FormData:
+    "The form. If it cannot be had, the spool is closed"
+    try:
+        form = await parser.parse()
+        if parser.is_cut: raise MultiPartException('The end is missing.')   # or the rest of a file would be, silently
+    except BaseException:
+        if parser.spool is not None: parser.spool.file.close()
+        raise
+    if parser.spool is not None: parser.spool.on_disk = parser.spool.size > parser.spool.most
+    return form
+
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:
     "Fields and files of a multipart body"
     if request._form is not None: return _form_body(request._form)
@@ -696,15 +825,12 @@ async def _multipart(request: Request, max_part_size: int, max_fields: int) -> B
     part = min(max_part_size, request.max_text_size)   # one text is no longer than all of them may be
     parser = _FormParser(request.headers, None, max_files=max_fields, max_fields=max_fields, max_part_size=part)
     parser.stream, parser.max_text_size = parser.pieces(request), request.max_text_size
-    try: form = await parser.parse()
+    try: form = await _whole(parser)
     except MultiPartException as e:
         too_much = 'maximum' in e.message.lower()       # a limit of Starlette's parser, and not malformed content
         if too_much: raise HTTPException(413, Text('form_too_large', fields=max_fields, size=max_part_size)) from e
         raise HTTPException(400, Text('form_malformed')) from e
     except (FormParserError, ValueError, KeyError) as e: raise HTTPException(400, Text('form_malformed')) from e
-    if parser.is_cut:   # or a field, or the rest of a file, would be missing silently
-        await form.close()
-        raise HTTPException(400, Text('form_malformed'))
     request._form, request.streamed = form, True
     return _form_body(form)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import gzip
 import inspect
 import json
 import numbers
+import re
 import sys
 import typing
 from collections import namedtuple
@@ -35,7 +37,7 @@ from starlette.testclient import TestClient
 from typing_extensions import TypeAliasType
 
 from client_kit import DirectClient
-from fasthtml.common import FastHTML
+from fasthtml.common import FastHTML, parse_form
 from fasthtml.html.attributes import ClientDict
 from fasthtml.html.htmx import HtmxHeaders
 from fasthtml.http.casts import BadValue
@@ -1206,6 +1208,66 @@ def test_a_compressed_body_is_415_where_its_fields_are_wanted(kind, content, rea
     assert reply.status_code == (400 if is_other and status == 200 else status)
     assert reply.headers.get('accept-encoding') == ('identity' if status == 415 else None)
     assert status == 415 or 'missing' not in reply.text
+
+
+FIELD = b'Content-Disposition: form-data; name="a"'
+SIMPLE, PARTS = 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=B'
+HEADERS_OF_BODIES = {   # the headers of the request beside its type, and what it is answered
+    'compressed, in a second line': ([('content-encoding', 'identity'), ('content-encoding', 'gzip')], 415),
+    'compressed, in the first of two lines': ([('content-encoding', 'br'), ('content-encoding', 'identity')], 415),
+    'compressed, among several': ([('content-encoding', 'identity, gzip')], 415),
+    'compressed for the transfer': ([('transfer-encoding', 'gzip, chunked')], 415),
+    'compressed for the transfer, in a second line': ([('transfer-encoding', 'chunked'), ('transfer-encoding', 'gzip')], 415),
+    'compressed for the transfer, in capitals': ([('transfer-encoding', 'Deflate,Chunked')], 415),
+    'chunked': ([('transfer-encoding', 'chunked')], 200), 'identity, twice': ([('content-encoding', 'identity')] * 2, 200),
+    'as another type, too': ([('content-type', 'text/plain')], 400),
+}
+HEADERS_OF_PARTS = {
+    'UTF-16': (FIELD + b'\r\nContent-Type: text/plain; charset=utf-16le', 'hé'.encode('utf-16le'), 415),
+    'UTF-16, in quotes': (FIELD + b'\r\ncontent-type: text/plain; x=y; charset="UTF-16"', 'hé'.encode('utf-16'), 415),
+    'a codec of Python': (FIELD + b'\r\nContent-Type: text/plain; charset=punycode', b'h-9ia', 415),
+    'ISO-8859-1': (FIELD + b'\r\nContent-Type: text/plain; charset=ISO-8859-1', 'hé'.encode('latin-1'), 200),
+    'ISO-8859-1 that could be UTF-8': (FIELD + b'\r\nContent-Type: text/plain; charset=ISO-8859-1', 'hÃ©'.encode('latin-1'), 200),
+    'windows-1252': (FIELD + b'\r\nContent-Type: text/plain; charset=windows-1252', '5 €'.encode('cp1252'), 200),
+    'UTF-8': (FIELD + b'\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit', 'hé'.encode(), 200),
+    'nothing': (FIELD, 'hé'.encode(), 200),
+    'Base64': (FIELD + b'\r\nContent-Transfer-Encoding: base64', b'aMOp', 415),
+    'quoted-printable': (FIELD + b'\r\nContent-Transfer-Encoding: Quoted-Printable', b'h=C3=A9', 415),
+    'gzip': (FIELD + b'\r\nContent-Encoding: gzip', gzip.compress(b'x'), 415),
+    'gzip, a file': (FIELD + b'; filename="a.txt"\r\nContent-Encoding: gzip', gzip.compress(b'x'), 415),
+    'two names': (FIELD + b'\r\nContent-Disposition: form-data; name="b"', b'x', 400),
+    'two names, a file': (FIELD + b'\r\nContent-Disposition: form-data; name="b"; filename="a.txt"', b'x', 400),
+    'two types': (FIELD + b'\r\nContent-Type: text/plain\r\nContent-Type: text/plain; charset=utf-16', b'x', 400),
+    'no name': (b'Content-Type: text/plain', b'x', 400),
+}
+
+def reads_a(read):
+    def parameter(a: str = 'missing'): return a
+    def anything(data: dict): return data.get('a', 'missing')
+    async def form(req): return (await req.form()).get('a', 'missing')
+    async def parsed(req): return (await parse_form(req)).get('a', 'missing')
+    app = FastHTML(secret_key='for tests')
+    app.post('/')(dict(parameter=parameter, anything=anything, form=form, parsed=parsed)[read])
+    return DirectClient(app)
+
+
+@pytest.mark.parametrize('read', ['parameter', 'anything', 'form', 'parsed'])
+@pytest.mark.parametrize('kind, content', [(SIMPLE, b'a=x'), (PARTS, b'--B\r\n' + FIELD + b'\r\n\r\nx\r\n--B--')], ids=['simple', 'parts'])
+@pytest.mark.parametrize('headers, status', HEADERS_OF_BODIES.values(), ids=HEADERS_OF_BODIES)
+def test_no_spelling_of_the_headers_makes_a_form_lose_its_fields(headers, status, kind, content, read):
+    reply = reads_a(read).post('/', content=content, headers=[('content-type', kind), *headers])
+    assert reply.status_code == status and (status != 200 or reply.text == 'x')
+
+
+@pytest.mark.parametrize('read', ['parameter', 'anything', 'form', 'parsed'])
+@pytest.mark.parametrize('head, content, status', HEADERS_OF_PARTS.values(), ids=HEADERS_OF_PARTS)
+def test_a_part_of_a_form_is_the_text_that_was_sent_or_an_error(head, content, status, read):
+    body = b'--B\r\n' + head + b'\r\n\r\n' + content + b'\r\n--B--\r\n'
+    reply = reads_a(read).post('/', content=body, headers={'content-type': PARTS})
+    assert reply.status_code == status
+    if status == 200:
+        charset = re.search(rb'charset=([\w-]+)', head)
+        assert reply.text == content.decode(charset[1].decode() if charset else 'utf-8')
 
 
 def test_get_does_not_read_a_body():
