@@ -49,7 +49,7 @@ from ..http.security import one_line as log_line
 from ..http.sessions import Session
 from ..http.texts import Text, current_texts, say
 from ..http.threads import answer_of, answered, decided
-from ..realtime.carried import most_streams, read_streams
+from ..realtime.carried import WantedStream, most_streams, read_streams
 from ..realtime.channels import MemoryBroker
 from ..realtime.connections import Connection, check_seconds
 from ..realtime.lifespan import mounted
@@ -337,11 +337,11 @@ async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[st
     return said
 
 @patch
-async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict[str, Any], list[Asked], list[str]]:
-    "What a page sends, and `read_asked` of it. A page that shows too much can only say that it is out of date, so the log says why"
+async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict, tuple[WantedStream, ...], list[Asked], list[str]]:
+    "What a page sends: all, its streams, its regions. A page that shows too much can only say that it is out of date, so the log says why"
     try:
         data = await read_json(receive)
-        return data, *await read_shown(data, self.signer)
+        return data, read_streams(data), *await read_shown(data, self.signer)
     except HTTPException as e:
         if e.status_code == 413 and not self.warned:
             self.warned = True
@@ -363,8 +363,8 @@ def has_page(self: Regions, asked: Iterable[Asked], verdicts: Mapping[str, Verdi
 @patch
 async def open_stream(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page opens its stream"
-    data, asked, paths = await self.read_page(scope, receive)
-    wanted, verdicts = read_streams(data), await self.verdicts(scope, paths)
+    data, wanted, asked, paths = await self.read_page(scope, receive)
+    verdicts = await self.verdicts(scope, paths)
     if not self.has_page(asked, verdicts, host_header(scope)):   # it shows nothing: may it have the streams, or anything of the app?
         pages = [stream.page(scope) for stream in wanted]
         others = await self.verdicts(scope, pages or [page_address(scope, True) or page_address(scope, False)])
@@ -389,8 +389,8 @@ def try_again(self: Regions, page: OpenPage, key: Any) -> None:
 async def change_set(self: Regions, scope: Scope, receive: Receive, send: Send) -> None:
     "A page shows other regions now, or is asked again who it is. 409: its stream is not here, open a new one"
     came = asyncio.get_running_loop().time()
-    data, asked, paths = await self.read_page(scope, receive)
-    dropped, wanted, over = data.get('drop', []), read_streams(data), data.get('end', [])
+    data, wanted, asked, paths = await self.read_page(scope, receive)
+    dropped, over = data.get('drop', []), data.get('end', [])
     page = self.here().pages.get(str(data.get('page')))
     if page is None or not page.is_at(scope): return await Response('', 409)(scope, receive, send)
     if len({*paths, *page.verdicts}) > most_addresses:   # it has come far: a new stream asks only for what it shows now

@@ -76,6 +76,7 @@ GERMAN: Mapping[str, str] = MappingProxyType({
     'live_paths': 'Diese Bereiche kommen von mehr als {limit:,} Seiten.',
     'live_streams': '`streams` muss eine Liste von [Nummer, Adresse, Kopfzeilen] sein.',
     'live_many_streams': 'Eine Seite darf höchstens {limit:,} Streams öffnen.',
+    'live_streams_long': 'Die Adressen und Header der Streams einer Seite haben höchstens {limit:,} Zeichen.',
     'dismiss': 'Schließen', 'unreachable': 'Der Server ist nicht erreichbar.', 'thousands': '.', 'status': 'Fehler',
 })
 
@@ -147,6 +148,7 @@ FRENCH: Mapping[str, str] = MappingProxyType({
     'live_paths': 'Ces régions viennent de plus de {limit:,} pages.',
     'live_streams': '`streams` doit être une liste de [numéro, adresse, en-têtes].',
     'live_many_streams': 'Une page peut ouvrir au plus {limit:,} flux.',
+    'live_streams_long': "Les adresses et les en-têtes des flux d'une page ont au plus {limit:,} caractères.",
     'dismiss': 'Fermer', 'unreachable': 'Le serveur est injoignable.', 'thousands': '\u202f', 'status': 'Erreur',
 })
 

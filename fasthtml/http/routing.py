@@ -8,6 +8,7 @@ __all__ = ['log', 'MountPlace', 'route_path', 'with_encoded_slashes', 'HttpRoute
            'resolve_link']
 
 # %% ../../nbs/api/http/13_routing.ipynb #60a2b3b1
+import asyncio
 import inspect
 import logging
 import re
@@ -21,7 +22,7 @@ from urllib.parse import quote, unquote
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.routing import Match, Mount, NoMatchFound, Router, WebSocketRoute, request_response
+from starlette.routing import Host, Match, Mount, NoMatchFound, Router, WebSocketRoute, request_response
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -67,9 +68,9 @@ def with_encoded_slashes(
     "`route_path` with each `%2F` as something that separates no parts"
     raw = scope.get('raw_path')
     if not raw or b'%2' not in raw: return None
-    path = unquote(re.sub('%2f', _SLASH, raw.decode('latin-1'), flags=re.I))
-    if _SLASH not in path or path.replace(_SLASH, '/') != scope['path']: return None
-    return route_path({**scope, 'path': path})
+    path = unquote(re.sub('%2f', _SLASH, raw.decode('utf-8', 'replace'), flags=re.I))
+    if _SLASH not in path or not path.replace(_SLASH, '/').endswith(scope['path']): return None   # a middleware may remove a prefix
+    return path[len(path) - len(route_path(scope)):]
 
 def _host(scope: Scope) -> str:
     host = next((v for k, v in scope['headers'] if k == b'host'), b'').decode('latin-1')
@@ -201,9 +202,26 @@ def _may_match(route: Any, path: str) -> bool:
 
 def _read_alike(route: Any, path: str, kept: str) -> bool:
     "Whether a path has the same parts if its encoded slashes separate nothing (`with_encoded_slashes`)"
-    if not isinstance(route, _Located): return _may_match(route, kept)
-    found = route.pattern.parts(kept)
-    return found is not None and {name: part.replace(_SLASH, '/') for name, part in found.items()} == route.pattern.parts(path)
+    if not isinstance(route, _Located): return not _known(route) or _same_parts(*map(_groups(route), (path, kept)))
+    parts, found = route.pattern.parts(path), route.pattern.parts(kept)
+    return _same_parts(parts, found) or found is None and _in_parts(route.pattern.pieces, parts, kept)
+
+def _groups(route: Any) -> Callable[[str], Mapping[str, str] | None]:
+    def parts(path: str) -> Mapping[str, str] | None: return (found := route.path_regex.match(path)) and found.groupdict()
+    return parts
+
+def _same_parts(parts: Mapping[str, str] | None, kept: Mapping[str, str] | None) -> bool:
+    return kept is not None and {name: part.replace(_SLASH, '/') for name, part in kept.items()} == parts
+
+def _in_parts(pieces: tuple[str, ...], parts: Mapping[str, str] | None, kept: str) -> bool:
+    "Whether each encoded slash stands in a part, whose shape takes slashes then, and none between two parts"
+    if parts is None: return False
+    at = 0
+    for i, piece in enumerate(pieces):
+        end = at + len(parts[piece] if i%2 else piece)
+        if not i%2 and _SLASH in kept[at:end]: return False
+        at = end
+    return True
 
 def _fixed_start(route: Any) -> str:
     if not _known(route): return ''
@@ -341,7 +359,50 @@ class NoRoute(NoMatchFound):
                       ' A route has the name of its function, or the one given by `name=`.'
         Exception.__init__(self, message)
 
+# %% ../../nbs/api/http/13_routing.ipynb #adccde53
+def _first_path(
+    routes: Iterable[Any],   # Where to look, in order
+    name: str,               # Of a route
+    values: dict[str, Any],  # For the parts of its path
+) -> URLPath | None:         # None if no route has that name and these parts
+    "The path of a route, also of Starlette's, which would write the values as they are"
+    for route in routes:
+        try: return _path_to(route, name, values)
+        except NoMatchFound: pass
+    return None
+
+def _path_to(route: Any, name: str, values: dict[str, Any]) -> URLPath:
+    kind, shapes = type(route), getattr(route, 'param_convertors', {})
+    if kind in (StarletteRoute, WebSocketRoute) and name == route.name and values.keys() == shapes.keys():
+        return URLPath(fill_path(path_pattern(route.path), values), protocol='http' if kind is StarletteRoute else 'websocket')
+    if kind is Mount: return _path_below(route, name, values)
+    if kind is Host: values = {k: quote(str(v), safe='') if k in shapes else v for k, v in values.items()}
+    return route.url_path_for(name, **values)
+
+def _path_below(mount: Mount, name: str, values: dict[str, Any]) -> URLPath:
+    "The path of a route in a mounted app (`mount:route`), or of a file (`mount`, with `path`)"
+    own = {k: v for k, v in values.items() if k in mount.param_convertors and k != 'path'}
+    rest = {k: v for k, v in values.items() if k not in own}
+    if len(own) + 1 < len(mount.param_convertors): raise NoMatchFound(name, values)
+    above = fill_path(path_pattern(mount.path), own) if mount.path else ''
+    if mount.name and name == mount.name and rest.keys() == {'path'}:
+        return URLPath(_below(above, '/' + _not_as_it_is.sub(lambda found: quote(found[0]), str(rest['path']).lstrip('/'))))
+    if not mount.name or name.startswith(f'{mount.name}:'):
+        found = _first_path(mount.routes or [], name[len(mount.name) + 1:] if mount.name else name, rest)
+        if found is not None: return URLPath(_below(above, str(found)), protocol=found.protocol)
+    raise NoMatchFound(name, values)
+
+def _below(above: str, path: str) -> str: return f'/%2F{path[1:]}' if above == '/' else above + path   # two slashes would name another site
+
+_not_as_it_is = re.compile(r'[\x00-\x20\\]')   # browsers leave these out of an address, or read them as a slash
+
 # %% ../../nbs/api/http/13_routing.ipynb #f9e575ad
+def _was_cancelled(e: asyncio.CancelledError) -> RuntimeError:
+    "As an error like any other: what a request waits for was cancelled, and not the request"
+    error = RuntimeError('This request waited for a task or a future that was cancelled.')
+    error.__cause__ = e
+    return error
+
 class AppRouter(Router):
     "Starlette's router, with a lookup table and knowledge of where it is"
     def __init__(self, *args, **kwargs):
@@ -363,8 +424,8 @@ class AppRouter(Router):
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         "As in Starlette; `NoRoute` says what there is"
-        try: return super().url_path_for(name, **path_params)
-        except NoMatchFound: raise NoRoute(name, path_params, self._routes.table.named) from None
+        if (found := _first_path(self.routes, name, path_params)) is None: raise NoRoute(name, path_params, self._routes.table.named)
+        return found
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         "Note where the request is, then find its route"
@@ -374,6 +435,9 @@ class AppRouter(Router):
         if root and not self.first_root: self.first_root = root
         links.set(self._home if outer is None and not root else MountPlace(self, root, outer))
         try: await self.find(scope)(scope, receive, send)
+        except asyncio.CancelledError as exc:
+            if asyncio.current_task().cancelling(): raise
+            await self.failed(_was_cancelled(exc), scope, receive, send)
         except Exception as exc: await self.failed(exc, scope, receive, send)
         finally: links.set(outer)
 

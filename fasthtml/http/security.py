@@ -162,9 +162,10 @@ def foreign_link(
     "True if a page of another site has led to this request"
     headers = joined_headers(scope)
     site, page = headers.get('sec-fetch-site', ''), '/'.join(headers.get('referer', '').split('/', 3)[:3])   # scheme, nothing, host
-    if not site:   # over plain HTTP no browser says more than where the link was
-        origin, ours = parse_origin(page), parse_origin('http://' + headers.get('host', ''))
-        if origin is None or ours and origin.host == ours.host: return False   # another port is the same site
+    if not site:   # over plain HTTP no browser says more than where the link was, or the script
+        said = headers.get('origin') or page
+        origin, ours = parse_origin(said), parse_origin('http://' + headers.get('host', ''))
+        if said != 'null' and (origin is None or ours and origin.host == ours.host): return False   # another port is the same site
     elif site in ('same-origin', 'same-site', 'none'): return False
     return not any(o and is_trusted(o, trusted) for o in (headers.get('origin', ''), page))
 

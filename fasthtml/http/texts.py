@@ -68,6 +68,7 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'live_paths': 'These regions come from more than {limit:,} pages.',
     'live_streams': '`streams` must be a list of [number, address, headers].',
     'live_many_streams': 'A page may open {limit:,} streams at most.',
+    'live_streams_long': 'The addresses and headers of the streams of a page have {limit:,} characters at most.',
     # in the browser
     'dismiss': 'Dismiss', 'unreachable': 'The server cannot be reached.',
     # how numbers are written, and the names of statuses

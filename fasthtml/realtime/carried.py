@@ -29,14 +29,14 @@ from .wire import to_bytes
 # %% ../../nbs/api/realtime/29_carried.ipynb #fe82874a
 log = log_line(logging.getLogger('fasthtml.realtime.carried'))
 most_streams = 20               # Of one page
-_most_headers, _longest = 100, 32 * 1024    # Of one stream; characters for all of them, since no server has limited these requests
+_most_headers, _longest = 100, 32 * 1024    # Of one stream; characters of one, and of all that differ: no server limits these requests
 _may_be_said = re.compile(r'last-event-id|hx-[a-z-]{1,40}')
 
 class WantedStream(NamedTuple):
     "A stream that an element of a page asks for"
     number: int              # What the page calls it
     address: str             # Path and query, below the app
-    headers: dict[str, str]  # Of the request
+    headers: dict[str, bytes] # Of the request; values that several streams share are one object
 
     def page(self,
         scope: Scope, # Of the request with which the page asks
@@ -53,10 +53,17 @@ def read_streams(
     rows = data.get('streams', [])
     if not isinstance(rows, list) or not all(map(_is_stream, rows)): raise HTTPException(400, Text('live_streams'))
     if len(rows) > most_streams: raise HTTPException(413, Text('live_many_streams', limit=most_streams))
-    if any(len(row[2]) > _most_headers for row in rows) or sum(map(_length, rows)) > _longest: raise HTTPException(413)
-    return tuple(WantedStream(number, address, {n.lower(): v for n, v in headers.items()}) for number, address, headers in rows)
+    shared: dict[str, bytes] = {}   # htmx says the address of the page for each of them
+    if not all(_fits(row, shared) for row in rows) or sum(map(len, shared)) + sum(map(_length, rows)) > _longest:
+        raise HTTPException(413, Text('live_streams_long', limit=_longest))
+    return tuple(WantedStream(number, address, {n.lower(): shared[v] for n, v in headers.items()}) for number, address, headers in rows)
 
-def _length(row: list) -> int: return len(row[1]) + sum(len(n) + len(v) + 32 for n, v in row[2].items())
+def _fits(row: list, shared: dict[str, bytes]) -> bool:
+    address, headers = row[1:]
+    shared.update((value, value.encode('latin-1', 'replace')) for value in headers.values() if value not in shared)
+    return len(headers) <= _most_headers and len(address) + sum(map(len, headers.values())) <= _longest
+
+def _length(row: list) -> int: return len(row[1]) + sum(len(name) + 32 for name in row[2])
 
 def _is_stream(row: Any) -> bool:
     fine = isinstance(row, list) and len(row) == 3 and type(row[0]) is int and isinstance(row[1], str) and isinstance(row[2], dict)
@@ -77,7 +84,7 @@ def stream_scope(
         own = as_it_came(scope) | server.around | {key: own[key] for key in ('method', 'path', 'headers')}
     headers = [(n, v) for n, v in own['headers'] if n != b'accept' and not _may_be_said.fullmatch(n.decode('latin-1'))]
     headers.append((b'accept', b'text/event-stream'))
-    headers += [(n.encode(), v.encode('latin-1', 'replace')) for n, v in wanted.headers.items() if _may_be_said.fullmatch(n)]
+    headers += [(n.encode(), v) for n, v in wanted.headers.items() if _may_be_said.fullmatch(n)]
     raw_path = quote(scope.get('root_path', '')).encode() + path.encode()
     return own | dict(raw_path=raw_path, query_string=query.encode(), headers=headers)
 

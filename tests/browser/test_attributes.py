@@ -1,9 +1,11 @@
 "What elements write is what htmx 2 and 4, and the browser, understand: events, values as JSON, targets, hostile text."
 import threading
+from random import Random
 
 import pytest
 
 from fasthtml.app.app import FastHTML
+from fasthtml.html.attributes import is_css_value, selector_of
 from fasthtml.html.element import Safe, to_html
 from fasthtml.html.render import iter_chunks
 from fasthtml.html.tags import (
@@ -181,7 +183,10 @@ COLOURS = r"""red|red;|red; position: fixed|red;position:fixed;inset:0;backgroun
 |'red|red)|url(x|url(x;y|red\|\;position:fixed|"\";position:fixed|red !important; position: fixed|";position:fixed|rgb(1, 2, 3)
 |var(--x, red; position: fixed)|[;position:fixed|(;);position:fixed||:|red:position|<!--|-->|red&#59;position:fixed
 |u\72l(x);position:fixed|/**/red;position:fixed|red;/**/position:fixed|@x;position:fixed""".replace('\n', '').split('|')
-COLOURS += ['red\n;position:fixed', 'red\x00;position:fixed']
+COLOURS += ['red\n;position:fixed', 'red\x00;position:fixed', *(f'"{o};position:fixed;x:"' for o in ('\f', '\r', '\r\n', '\x85', '\u2028')),
+            *(f'{url}(a{o};position:fixed;x:url({o})' for url in ('url', 'URL', r'u\72l', 'url(b)url') for o in ('"', "'", '["', '/*'))]
+PIECES = ['"', "'", '\\', '\f', '\r', '\n', '(', ')', '[', ']', 'url(', 'URL( ', r'u\72l(', 'src(', 'a', ' ', '/*', '{', '}', '\\29 ', ',',
+          ';position:fixed', ';position:fixed;x:']
 
 def test_the_value_of_a_declaration_writes_no_other_one(page):
     app = FastHTML()
@@ -195,3 +200,22 @@ def test_the_value_of_a_declaration_writes_no_other_one(page):
         said = page.evaluate("$$('main > p').map(o => [...o.style])")
     assert [o for o in said if not {'top'} <= set(o) <= {'color', 'top'}] == []
     assert sum('color' in o for o in said) == 6   # red, red; and rgb(), in both ways
+
+
+def test_nor_does_a_value_that_is_made_of_any_pieces(page):
+    choose = Random(1)
+    values = sorted({''.join(choose.choices(PIECES, k=choose.randint(2, 8))) for _ in range(100_000)})
+    taken = [o for o in values if is_css_value(o)]
+    assert len(taken) > 1000 and any('"' in o for o in taken) and any('url(' in o.lower() for o in taken)
+    page.set_content(to_html(Main(*[P(style={'background': value, 'top': '1px'}) for value in taken])))
+    said = page.evaluate("[...document.querySelectorAll('main > p')].map(o => [o.style.position, o.style.top])")
+    assert [(value, o) for value, o in zip(taken, said, strict=True) if o != ['', '1px']] == []
+
+
+@pytest.mark.parametrize('id', ['a', '1', 'a b', 'a"b', 'a\\b', 'a\nb', 'a\rb', 'a\fb', '\n', 'é', 'a:b', ']', '\\a '])
+def test_a_selector_finds_the_element_whatever_its_id_is(id, page):
+    page.set_content(to_html(Div(id='other'), Div('x', id='y')))
+    found = page.evaluate('''([id, selector]) => {
+        document.getElementById('y').id = id
+        return document.querySelector(selector)?.textContent }''', [id, selector_of(id)])
+    assert found == 'x'

@@ -143,7 +143,9 @@ MUCH_OF_STREAMS = {
     'a path': [[1, '/' + 'a' * 33_000, {}]], 'escapes': [[1, '/' + '%61' * 300_000, {}]], 'a query': [[1, '/one?' + 'a' * 33_000, {}]],
     'paths': [[i, '/' + 'a' * 2000, {}] for i in range(20)], 'headers': [[1, '/one', {f'hx-{"a" * (i % 30)}{i}': 'x' for i in range(101)}]],
     'a header': [[1, '/one', {'last-event-id': 'x' * 33_000}]], 'a name': [[1, '/one', {'hx-' + 'x' * 33_000: '1'}]],
-    'many short headers': [[i, '/one', {f'x{j}': '' for j in range(100)}] for i in range(20)]}
+    'many short headers': [[i, '/one', {f'x{j}': '' for j in range(100)}] for i in range(20)],
+    'values that differ': [[i, '/one', {'hx-current-url': f'{i}' + 'x' * 2000}] for i in range(20)],
+    'one value, often': [[1, '/one', {f'hx-{"a" * i}': 'x' * 900 for i in range(1, 40)}]]}
 
 
 @pytest.mark.parametrize('path', ['/_live', '/_live/set'])
@@ -153,6 +155,8 @@ def test_what_a_page_says_of_its_streams_is_short(app, path, much):
     def answer(streams): return DirectClient(app).post(path, json={'poll': 1, 'streams': streams}).status_code
     assert answer(MUCH_OF_STREAMS[much]) == 413
     assert answer([[i, '/one?' + 'a' * 1000, {'HX-Request': 'true', 'Last-Event-ID': 'a' * 40}] for i in range(20)]) != 413
+    page = {'HX-Request': 'true', 'HX-Current-URL': 'http://a.example/?q=' + 'a' * 7000}   # as htmx 4 says for each
+    assert answer([[i, f'/one?n={i}', page] for i in range(20)]) != 413
 
 
 LONG_HEADERS = {'HX-Current-URL': ('/htmx', 'http://a/' + '%41' * 6000), 'Last-Event-ID': ('/resumed', 'a~1-1.' * 3000)}

@@ -283,6 +283,17 @@ def test_without_sec_fetch_site_the_referer_says_where_a_link_was(how, page):
     assert (answer.status_code == 200, DONE == [2]) == (PLAIN[page], PLAIN[page])
 
 
+@pytest.mark.parametrize('origin', ['https://evil.example', 'null', 'http://testserver', 'http://testserver:8000', 'https://friend.example'])
+@pytest.mark.parametrize('how', WAYS)
+def test_a_script_that_says_its_origin_and_no_page_is_told_by_it(how, origin):
+    app = FastHTML(secret_key='k', trusted_origins='https://friend.example')
+    path, fine = WAYS[how](app), 'testserver' in origin or 'friend' in origin
+    DONE.clear()
+    answer = client_of(app).get(f'{path}?n=2', headers={'Origin': origin})
+    if how == 'mount' and 'friend' in origin: return   # a mounted app has friends of its own
+    assert (answer.status_code == 200, DONE == [2]) == (fine, fine)
+
+
 @pytest.mark.parametrize('how', SAID)
 def test_what_was_said_to_be_a_page_is_one(how):
     app = FastHTML(secret_key='k')

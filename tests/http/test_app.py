@@ -232,6 +232,54 @@ def test_exception_handlers_by_status_and_by_class(key, error, make_async):
     assert page.css_first('head > title').text() == 'Oops' and page.css_first('body > p')
 
 
+async def gone_to_another():
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+async def of_a_group():
+    async with asyncio.TaskGroup() as group: group.create_task(gone_to_another())
+    await gone_to_another()
+
+def in_a_thread(): raise asyncio.CancelledError('x')
+def begins(request): raise asyncio.CancelledError
+async def goes_on(request): await gone_to_another()
+
+@pytest.mark.parametrize('fail', [gone_to_another, of_a_group, in_a_thread, begins, goes_on])
+@pytest.mark.parametrize('where', ['route', 'before', 'after', 'mount', 'mounted Starlette'])
+def test_what_a_request_waits_for_was_cancelled_and_not_the_request(fail, where):
+    "As another visitor's logout may do it: an error like any other"
+    async def crash(req, exc): return P('sorry', str(exc))
+    around = {where: fail} if where in ('before', 'after') else {}
+    app = new_app(secure_headers=True, exception_handlers={500: crash}, **around)
+    if where == 'mount':
+        app.mount('/x', inner := new_app(exception_handlers={500: crash}))
+        inner.get('/y')(fail)
+    elif where == 'mounted Starlette': app.mount('/x', Starlette(routes=[StarletteRoute('/y', begins if fail is begins else goes_on)]))
+    else: app.get('/x/y')((lambda: P('never')) if around else fail)
+    answer = client(app, raise_server_exceptions=False).get('/x/y')
+    assert answer.status_code == 500 and 'cancelled' in answer.text and 'x-content-type-options' in answer.headers
+
+def test_a_request_that_is_cancelled_ends(caplog):
+    app, begun = new_app(exception_handlers={500: lambda req, exc: P('sorry')}), asyncio.Event()
+    @app.get('/x')
+    async def x():
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+    sent = []
+    async def main():
+        async def receive(): return await asyncio.get_running_loop().create_future()
+        async def send(message): sent.append(message)
+        scope = dict(type='http', method='GET', path='/x', raw_path=b'/x', query_string=b'', headers=[], scheme='http', server=('me', 80),
+                     client=None, root_path='', http_version='1.1')
+        task = asyncio.create_task(app(scope, receive, send))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError): await task
+    asyncio.run(main())
+    assert not sent and not caplog.records
+
+
 def test_handler_of_500_and_of_exception_answer_crashes():
     for key in (500, Exception):
         app = new_app(exception_handlers={key: lambda req, exc: P('Sorry')})

@@ -7,7 +7,7 @@ import string
 import warnings
 from contextlib import contextmanager
 from html import unescape
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -494,6 +494,82 @@ def test_what_somebody_has_typed_leads_nowhere_else(linked):
                 is_same = all(text == values[name].encode('utf-8', 'replace').decode() or '%' in text for name, text in got.items())
                 if path != pattern or not is_same: found.append((values, address, path, got))
     assert found == []
+
+def asked_as_it_is(app, raw: str) -> tuple[int, bytes]:
+    "Status and body of GET, with the path as a server gives it: clients decode it twice"
+    sent = []
+    async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
+    async def send(message): sent.append(message)
+    scope = dict(type='http', method='GET', path=unquote(raw), raw_path=raw.encode(), query_string=b'', headers=[(b'host', b'testserver')],
+                 scheme='http', server=('testserver', 80), client=('1.2.3.4', 5), root_path='', http_version='1.1')
+    asyncio.run(app(scope, receive, send))
+    return sent[0]['status'], sent[1]['body']
+
+
+class encoded_app:
+    "Who answers, and with which parts: routes, a mount with a part, a mounted app of Starlette's, a middleware that removes a prefix"
+    app, inner = FastHTML(secret_key='k'), FastHTML(secret_key='k')
+    reg_re_param('encoded_deep', r'[\w/.-]+')
+    async def removes_prefix(scope, receive, send):
+        await encoded_app.app({**scope, 'path': scope['path'].removeprefix('/proxied')}, receive, send)
+    def _told(req): return JSONResponse([req.scope['path'].rsplit('/', 1)[1], req.path_params])
+    for at in '/u/{name}/block', '/u/{name}', '/files/{p:encoded_deep}/edit', '/files/{p:encoded_deep}', '/p/{rest:path}':
+        app.get(at)(_told)
+    inner.get('/h')(_told)
+    inner.get('/{x}/h')(_told)
+    app.mount('/part/{t}', inner)
+    app.mount('/deep/{t:path}/x', inner)
+    app.mount('/bare', Router([Route('/{x}', _told)]))
+
+
+ENCODED = {'/u/ann/block': {'name': 'ann'}, '/u/ann%2Fblock': None, '/u%2Fann': None, '/u/é%2Fblock': None, '/u/%C3%A9%2Fblock': None,
+           '/files/a%2Fb': {'p': 'a/b'}, '/files/a%2fb/edit': {'p': 'a/b'}, '/files/a%2Fedit': None, '/files%2Fa/edit': None,
+           '/p/a%2Fb%2F': {'rest': 'a/b/'}, '/part/a/h': {'t': 'a'}, '/part/a%2Fh': None, '/part/a%2Fb/h': None, '/part/a/b%2Fh': None,
+           '/deep/a%2Fb/x/h': {'t': 'a/b'}, '/deep/a%2Fx/h': None, '/deep/a/x%2Fh': None, '/deep/a/x/b%2Fh': None,
+           '/bare/x': {'x': 'x'}, '/bare%2Fx': None}
+
+@pytest.mark.parametrize('prefix', ['', '/proxied', '/pro%78ied'])
+@pytest.mark.parametrize('path', ENCODED)
+def test_an_encoded_slash_separates_nothing_anywhere(path, prefix):
+    status, body = asked_as_it_is(encoded_app.removes_prefix if prefix else encoded_app.app, prefix + path)
+    assert (json.loads(body)[1] if status == 200 else None, status) == (ENCODED[path], 404 if ENCODED[path] is None else 200)
+
+MOUNTED = {'/t/{team}': 'team', '/{page:path}/x': 'page', '/{q}': 'q'}
+
+@pytest.fixture(params=MOUNTED, scope='module')
+def mounted(request):
+    "An app with a mount whose path has a part: and the part"
+    app, part = FastHTML(secret_key='k'), MOUNTED[request.param]
+    def told(who): return lambda req: JSONResponse([who, req.path_params])
+    app.mount(request.param, Router([Route('/home', told('asked'), name='home'), Route('/u/{name}', told('asked'), name='user'),
+                                     Mount('/files', Router([Route('/{at:path}', told('asked'))]), name='files')]), name='m')
+    for at in '/home', '/x', '/block/home', '/x/home', '/t/home':
+        app.get(at)(told('another'))
+    app.routes.append(Route('/plain/{name}', told('asked'), name='plain'))
+    return app, part
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('value', [*TYPED, '\t/other.example', '/\t/other.example', '\\', ' '])
+def test_nor_does_it_through_the_path_of_a_mount_or_a_route_of_starlette(mounted, value):
+    app, part = mounted
+    wanted = {'m:home': {part: value}, 'm:user': {part: value, 'name': value}, 'm:files': {part: value, 'path': 'a'},
+              'plain': {'name': value}}
+    same = value.encode('utf-8', 'replace').decode()
+    for name, values in wanted.items():
+        address = str(app.url_path_for(name, **values))
+        seen = urlsplit(urljoin('http://here.example/a/b', re.sub('[\t\r\n]', '', address).replace('\\', '/')))
+        assert (seen.netloc, seen.query, seen.fragment) == ('here.example', '', ''), address
+        status, body = asked_as_it_is(app, seen.path)
+        assert status in (200, 307, 404), address
+        if status != 200: continue
+        who, got = json.loads(body)
+        assert who == 'asked' and all(same == o or '%' in o for k, o in got.items() if k in values), address
+
+def test_the_path_of_a_file_names_no_other_site(app):
+    app.mount('/', Router([]), name='files')
+    assert str(app.url_path_for('files', path='/a/b.css?v=3')) == '/a/b.css?v=3'
+    found = [str(app.url_path_for('files', path=o)) for o in ('//o.example', '\t/o.example', '\\o.example')]
+    assert found == ['/o.example', '/%09/o.example', '/%5Co.example']
 
 @pytest.mark.parametrize('values, hint', [({}, 'Pass nm=..., n=...'), ({'nm': 'x'}, 'Pass n=...'),
                                           ({'nm': None, 'n': 1}, 'Pass nm=...'),

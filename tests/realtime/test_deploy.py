@@ -212,6 +212,41 @@ def test_the_app_sees_the_visitor_behind_the_proxy(tmp_path, front):
     assert page == '<p>127.0.0.1 http</p>'
 
 
+PREFIXED = '''
+from fasthtml.common import *
+app = FastHTML(secret_key='k')
+@app.get('/u/{name}/block')
+def block(name: str): return PlainTextResponse(f'block {name}')
+@app.get('/u/{name}')
+def user(name: str): return PlainTextResponse(f'user {name} {user.to(name="ann/block")}')
+'''
+
+def nginx_below(folder, port):
+    def text(fence): return recipe(fence).replace('# and the other lines of `location /` above', 'proxy_set_header Host $http_host;')
+    outside, _, location = text('location /shop/').partition('location')
+    text, own = f'{outside} server {{ listen 127.0.0.1:{(at := free_port())}; location{location} }}', folder/'nginx.conf'
+    places = ''.join(f'{kind}_temp_path {folder}/{kind};\n' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+    own.write_text(f'daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 1;\nevents {{}}\n'
+                   f'http {{ access_log off; {places} upstream shop {{ server 127.0.0.1:{port}; }}\n{text} }}\n')
+    user = ['-g', 'user root;'] if os.getuid() == 0 else []
+    return proxy([program('nginx'), '-e', 'stderr', *user, '-c', str(own)], at, folder)
+
+def caddy_below(folder, port):
+    at, [named] = free_port(), re.findall('`(handle_path [^`]*)`', (ROOT/'nbs/howto/deploy.ipynb').read_text())
+    (folder/'Caddyfile').write_text(f'{{\nadmin off\nauto_https off\n}}\nhttp://127.0.0.1:{at} {{\n'
+                                    f'{named} {{\nreverse_proxy 127.0.0.1:{port}\n}}\n}}\n')
+    return proxy([program('caddy'), 'run', '--config', 'Caddyfile', '--adapter', 'caddyfile'], at, folder)
+
+@pytest.mark.parametrize('front', [nginx_below, caddy_below])
+def test_an_app_below_a_path_gets_addresses_as_they_are_written(tmp_path, front):
+    command = [sys.executable, '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', '0', '--root-path', '/shop']
+    with serve_process(PREFIXED, tmp_path, command=command) as server, front(tmp_path, server.port) as host:
+        def get(path): return httpx2.get(f'http://{host}{path}', timeout=30)
+        link = get('/shop/u/ann').text.removeprefix('user ann ')
+        assert link == '/shop/u/ann%2Fblock' and get(link).status_code == 404
+        assert get('/shop/u/a%20b%3Fc').text.startswith('user a b?c ') and get('/shop/u/ann/block').text == 'block ann'
+
+
 def test_the_service_of_ten_minutes(tmp_path):
     "The unit, its environment and the Caddyfile, without apt-get, TLS and systemd; a new version replaces the old one without a gap"
     program = PROGRAM.replace("secret_key='the same for all', broker='sqlite:news.db', ", '')

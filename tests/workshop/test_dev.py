@@ -85,6 +85,7 @@ def quiet(monkeypatch):
     log = logging.getLogger('fasthtml')
     handlers, shown, depth = list(log.handlers), warnings.showwarning, sys.get_coroutine_origin_tracking_depth()
     monkeypatch.setattr(element_model, '_filled', set())
+    attributes.tell.cache_clear()
     monkeypatch.setattr(attributes, '_without_text', set())
     monkeypatch.setattr(said, '_said', {})
     with warnings.catch_warnings():
