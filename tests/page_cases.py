@@ -345,7 +345,7 @@ def helped(version: int) -> dict[str, Case]:
     for i, t in enumerate(SELECTORS):   # of several words, which htmx 4 wants in quotes; also in what a response brings
         case(f'trigger-{i}', around.format(t), {'more': f'<i hx-get="/r/new" hx-trigger="{t}"><b>n</b></i>'},
              [('trigger', '#src', 'go'), ('trigger', '#e b', 'go'), ('trigger', '#o', 'go'), ('click', '#go'), ('trigger', '#more b', 'go'), ('trigger', '#o', 'go')],
-             at_once=2)
+             at_once=4 if '(div, b' in t else 2)   # two events with two requests each
     listens = ['hx-on::after-request="this.reset()"', 'hx-on::after-request="if (event.detail.successful) this.reset()"', 'hx-on--after-request="this.reset()"',
                'hx-on-submit="this.reset()"', 'hx-on::before-request="this.reset()" data-hx-on::after-request="this.remove()"']
     for (i, attrs), said in product(enumerate(listens), [(200, HTML, ''), FAILURES[0]]):   # by the names of htmx 2

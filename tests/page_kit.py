@@ -265,6 +265,7 @@ function dump(el) {
 async function fresh(path) {
     const frame = document.createElement('iframe');
     frame.src = path;
+    frame.style.visibility = 'hidden';   // painting costs a fifth, and nothing here asks for it
     document.body.append(frame);
     await settle(frame);
     return frame;
