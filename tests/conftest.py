@@ -81,6 +81,7 @@ def same_page(tab):
     tab.problems.clear()
     tab.context.clear_cookies()
     yield tab
+    tab.unroute_all()
     tab.goto('about:blank')
 
 

@@ -37,12 +37,12 @@ def site(version, request):
 
 
 @pytest.fixture
-def visit(site, new_page):
-    "Open a page of the site, and wait until it is true"
+def visit(site, same_page, new_page):
+    "Open a page of the site, and wait until it is true; the first in the tab of the module"
     tabs = []
 
     def open_tab(path, state='true', tab=None, base=None):
-        tab = tab or new_page()
+        tab = tab or (new_page() if tabs else same_page)
         tabs.append(tab)
         tab.goto((base or site.served.url) + path)
         if state: is_(tab, state)
@@ -929,7 +929,7 @@ MEMBERS = sorted(set(re.findall(r'\bdoc\.(\w+)', (ROOT/'fasthtml/html/live.js').
 
 
 @pytest.mark.parametrize('csp', [False, True])
-def test_an_element_with_a_name_does_not_answer_for_the_document(page, csp):
+def test_an_element_with_a_name_does_not_answer_for_the_document(same_page, csp):
     "The stream went to the address of `<img name=currentScript data-url=...>`, or ended, if a visitor may write HTML without scripts"
     app, counts = FastHTML(secret_key='k', htmx=False, csp=csp), dict.fromkeys(MEMBERS, 0)
     @app.live
@@ -941,6 +941,7 @@ def test_an_element_with_a_name_does_not_answer_for_the_document(page, csp):
         counts[name] += 1
         await count.changed()
     assert {'currentScript', 'baseURI', 'querySelectorAll', 'documentElement'} <= set(MEMBERS)
+    page = same_page
     with serve(app) as server:
         for name in MEMBERS:
             page.goto(f'{server.url}/?name={name}')

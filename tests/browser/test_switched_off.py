@@ -7,6 +7,11 @@ import pytest
 from fasthtml.common import *
 from support import serve, wait_until
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
+
 ACT = '<i hx-post="/act?by=NAME" hx-trigger="load">x</i>'
 TEXTS = {   # NAME is the name of the text
     'get': '<b hx-get="/act?by=NAME" hx-trigger="load">x</b>', 'data-get': '<b data-hx-get="/act?by=NAME" data-hx-trigger="load">x</b>',
