@@ -14,13 +14,13 @@ settings.load_profile('any machine')
 
 
 os.environ.setdefault('FASTHTML_TEST_TIMEOUT', str(DEADLINE))   # seconds that a test client waits; only used up by a failure
+gc.set_threshold(20_000, 20, 20)   # before thousands of tests are collected, which are there to the end
 
 
 def pytest_collection_finish(session) -> None:
-    "Thousands of tests are there to the end: the garbage collector need not look at them each time, nor at all others so often"
+    "The garbage collector need not look at all of them each time"
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture
