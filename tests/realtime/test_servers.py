@@ -487,21 +487,21 @@ def test_a_protocol_that_fails_ends_its_connection(monkeypatch):
     asyncio.run(run())
 
 
-def frames(*sizes): return b''.join(b'\x81' + bytes([0x80 + n]) + b'mask' + b'a' * n for n in sizes)
+def frame(n): return b'\x81' + bytes([0x80 + n]) + b'mask' + b'a' * n
 def resets(n): return b''.join(bytes([0, 0, 4, 3, 0, 0, 0, 0, 2*i % 255 + 1, 0, 0, 0, 8]) for i in range(n))
 
 MANY = {   # what one read may bring, with many parts: name → (bytes, how a part is counted, marks)
     'chunks': (b'1\r\na\r\n' * 40_000, b'a\r\n', b''),
     'chunks with a line feed alone': (b'1\na\n' * 40_000, b'a\n', b''),
     'header lines': (b'a:\r\n' * 40_000, b'a:', b''), 'requests': (b'GET / HTTP/1.1\r\nhost:a\r\n\r\n' * 8000, b'GET', b''),
-    'frames': (frames(*[0] * 40_000), b'mask', servers._frames),
-    'frames of a byte': (frames(*[1] * 30_000), b'mask', servers._frames),
-    'fragments': (frames(*[3] * 20_000).replace(b'\x81', b'\x00'), b'mask', servers._frames),
+    'frames': (frame(0) * 40_000, b'mask', servers._frames),
+    'frames of a byte': (frame(1) * 30_000, b'mask', servers._frames),
+    'fragments': (frame(3).replace(b'\x81', b'\x00') * 20_000, b'mask', servers._frames),
     'compressed frames': (
-        frames(*[2] * 20_000).replace(b'\x81', b'\xc1'), b'mask', servers._frames),
-    'pings': (frames(*[0] * 40_000).replace(b'\x81', b'\x89'), b'mask', servers._frames),
+        frame(2).replace(b'\x81', b'\xc1') * 20_000, b'mask', servers._frames),
+    'pings': (frame(0).replace(b'\x81', b'\x89') * 40_000, b'mask', servers._frames),
     'resets': (resets(20_000), b'\0\0\4\3', servers._any_parts),
-    'frames of hypercorn': (frames(*[0] * 40_000), b'mask', servers._any_parts),
+    'frames of hypercorn': (frame(0) * 40_000, b'mask', servers._any_parts),
     'chunks of hypercorn': (b'1\r\na\r\n' * 40_000, b'a\r\n', servers._any_parts)}
 
 @pytest.mark.parametrize('behind', [0, 100, 200_000], ids=['at once', 'behind a little', 'behind what takes no time'])
