@@ -957,6 +957,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'fasthtml.html.element._slow_attrs': ( 'api/html/element.html#_slow_attrs',
                                                                               'fasthtml/html/element.py'),
                                        'fasthtml.html.element._spelled': ('api/html/element.html#_spelled', 'fasthtml/html/element.py'),
+                                       'fasthtml.html.element._start': ('api/html/element.html#_start', 'fasthtml/html/element.py'),
                                        'fasthtml.html.element._style_text': ( 'api/html/element.html#_style_text',
                                                                               'fasthtml/html/element.py'),
                                        'fasthtml.html.element._tag': ('api/html/element.html#_tag', 'fasthtml/html/element.py'),
