@@ -160,7 +160,7 @@ class LoginPages(Login):
         result = decided(self.redir_login, await answer_of(self.redir_login, session), page=FtResponse)
         if answers(result) and result is not True: return result
         name = getattr(self.redir_login, '__qualname__', 'redir_login')
-        log_once(f'{name} gave {result!r}, which is no response, so the visitor is sent to the login page. '
+        log_once(f'{name} gave {result!r:.100}, which is no response, so the visitor is sent to the login page. '
                  "It may lack a `return`: `return Redirect('/login')`.")
         return Redirect(self.pages['login'])
 

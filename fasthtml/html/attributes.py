@@ -99,7 +99,7 @@ def _plain_name(name: str) -> str:
     return name.partition(':')[0] if name[:3] == 'hx-' else name
 
 @functools.lru_cache(4096)
-def _bool_attr(
+def _known_bool(
     prefix: str, # The text before the value
     v: bool,     # The value
 ) -> str:
@@ -108,6 +108,10 @@ def _bool_attr(
     yes, no = _words_of.get(name) or ('true' if name[:3] == 'hx-' else '', None)
     if not v: return '' if no is None else f'{prefix}{no}"'
     return f'{prefix}{yes}"' if yes else prefix[:-2]
+
+def _bool_attr(prefix: str, v: bool) -> str:
+    "The same; it is not kept for a long name, which a visitor may have made up"
+    return (_known_bool if len(prefix) < 100 else _known_bool.__wrapped__)(prefix, v)
 
 # %% ../../nbs/api/html/00_attributes.ipynb #4dccf7e7
 _functions = (FunctionType, BuiltinFunctionType, MethodType, MethodWrapperType, functools.partial)
@@ -399,11 +403,11 @@ def _prefix(name: str) -> str:
     "The text before the value of the attribute `name`"
     if res := _final.get(name): return res
     res = f' {check_name(name)}="'
-    if len(_final) < 4096 and (name[-1] != '_' or name == '_') and name not in _apart: _final[name] = res
+    if len(_final) < 4096 and len(name) < 100 and (name[-1] != '_' or name == '_') and name not in _apart: _final[name] = res
     return res
 
 def _learn(key: str) -> None:
     "Remember `key` if it is the usual way to write its name"
     name = attrmap_x(key)
     usual = _usual.get(name) or ('_at_' + name[1:] if name[:1] == '@' else re.sub('[-:]', '_', name))
-    if key == usual and key not in _apart and len(_written) < 4096: _written[key] = _prefix(name)
+    if key == usual and key not in _apart and len(_written) < 4096 and len(key) < 100: _written[key] = _prefix(name)

@@ -85,7 +85,7 @@ def _tag(name: str, void: bool = False) -> _Tag:
     low = _svg_tags.get(low, low)
     check_name(low, 'element')
     t = _tags.get((low, void)) or (_NonceTag if low in nonced else _Tag)(low, void or low in voids)
-    if len(_tags) < 4096: t = _tags.setdefault((name, void), _tags.setdefault((low, void), t))
+    if len(_tags) < 4096 and len(name) < 100: t = _tags.setdefault((name, void), _tags.setdefault((low, void), t))
     return t
 
 # %% ../../nbs/api/html/01_element.ipynb #d0df32cd
@@ -304,15 +304,16 @@ class _Readable:
     def __radd__(self, a: Any) -> str: return f'{a}{self}'
 
 # %% ../../nbs/api/html/01_element.ipynb #9c83f9a2
-_filled: set[str] = set()   # void tags that were given content, and said so
+_filled: set[str] = set()   # void tags that were given content, and said so; at most a hundred
 
 def _check_void(tag: _Tag, kids: tuple) -> None:
     "Say, once for each tag, that a void element has no content; what it is given is rendered after it"
-    if not tag.void or tag.name in _filled or not (found := [o for o in kids if o is not None and o != '']): return
-    _filled.add(tag.name)
+    if not tag.void or tag.name in _filled or len(_filled) > 99: return
+    if not (found := [o for o in kids if o is not None and o != '']): return
+    _filled.add(tag.name[:100])
     import logging
-    logging.getLogger('fasthtml').warning(f"<{tag.name}> is a void element, which has no content; got {str(found[0])[:60]!r}, which is "
-                                          "rendered after it. Put it into an attribute, or beside the element.")
+    logging.getLogger('fasthtml').warning('<%s> is a void element, which has no content; got %r, which is rendered after it. Put it into '
+                                          'an attribute, or beside the element.', tag.name[:100], str(found[0])[:60])
 
 def _spelled(k: str) -> str:
     "The name in HTML of an attribute that is read or set by name; `note_` is a note on the element, which is not rendered"
@@ -593,9 +594,6 @@ def to_html(
     apart: bool = False, # Will it be put into a page later, at a place that is not known?
 ) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
-    if len(children) == 1 and type(c := children[0]) is FT and type(kids := c._c) is str:
-        t = c._t
-        return f'{_start(c, t)}>{t.text(kids)}{t.close}'   # as it is in most fragments and frames
     out: list[str] = []
     most = _deepest   # pieces, then `_look_for_end`
     add = out.append
@@ -693,20 +691,14 @@ def _slow_attrs(el: FT) -> str:
 
 def open_tag(el: FT) -> str:
     "The opening tag of `el`, for renderers that go about the rest in their own way"
-    return f'{_start(el, el._t)}>' if el._t.name else ''
-
-def _start(el: FT, t: _Tag) -> str:
-    "The opening tag without its `>`"
-    a, s = el._a, t.lt
-    if not a: return s
-    names = _written if type(a) is dict else _final
+    t, a = el._t, el._a
+    if not a: return f'{t.lt}>' if t.name else ''
     try:
-        for k, v in a.items():
-            if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
-            elif v is not None: s += _attr(names[k], v)
-        if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(el)
-    except KeyError: s = t.lt + _slow_attrs(el)
-    return s
+        names = _written if type(a) is dict else _final
+        s = ''.join([f'{names[k]}{esc(v)}"' if type(v) is str else _attr(names[k], v) for k, v in a.items()])
+        if ':' in s and _holds_script_url(s): s = _slow_attrs(el)
+    except KeyError: s = _slow_attrs(el)
+    return f'{t.lt}{s}>' if t.name else ''
 
 # %% ../../nbs/api/html/01_element.ipynb #e2391abe
 def _fused_html(x: _Fused) -> str:

@@ -50,6 +50,7 @@ def _your_frame(frame: FrameType) -> FrameType:
 
 # %% ../../nbs/api/http/09_hints.ipynb #d34ece7e
 _said: dict[str, None] = {}    # what was logged already; the last thousand
+_MAX_HINT = 2000               # characters of it: a hint may quote a client
 _earlier = frozenset(os.environ.get('FASTHTML_SAID', '').split())   # what the process that started this one has said
 _keys: dict[str, None] = dict.fromkeys(_earlier)
 
@@ -82,6 +83,7 @@ def log_once(
     text: str # With the line of the program before it
 ) -> None:
     "Log a warning that was not logged yet"
+    if len(text) > _MAX_HINT: text = text[:_MAX_HINT] + '…'
     if text in _said: return
     if len(_said) > 999: _said.pop(next(iter(_said)))
     _said[text] = None

@@ -183,7 +183,7 @@ def split_path(
     return out
 
 # %% ../../nbs/api/http/10_paths.ipynb #e7746d16
-@lru_cache(1024)
+@lru_cache(256)
 def path_pattern(
     text: str, # Path (begins with `/`) or host, with parts as `{name}` or `{name:shape}`
 ) -> PathPattern:
@@ -226,11 +226,11 @@ def _text_of(name: str, shape: Convertor, value: Any, text: str) -> str:
     if not isinstance(value, str | int): refuse_unfinished(value, f'the value of `{name}` in an address')
     try: s = shape.to_string(value)
     except (ValueError, TypeError, AssertionError) as e:
-        raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}: {e or "wrong shape"}.') from e
+        raise ValueError(f'{value!r:.100} does not fit the part {{{name}}} of {text!r}: {e or "wrong shape"}.') from e
     if re.fullmatch(shape.regex, s): return s
     if shape is not convertors['str']:
-        raise ValueError(f'{value!r} does not fit the part {{{name}}} of {text!r}, which must match {shape.regex}.')
-    warn_caller(f'{value!r} holds a `/`, and servers decode the path before it is matched: this URL will not lead back '
+        raise ValueError(f'{value!r:.100} does not fit the part {{{name}}} of {text!r}, which must match {shape.regex}.')
+    warn_caller(f'A value of `{name}` holds a `/`, and servers decode the path before it is matched: this URL will not lead back '
                 f'to {text!r}. Declare the part as {{{name}:path}}.')
     return s
 
@@ -245,11 +245,11 @@ def _path_of(pattern: PathPattern, texts: Mapping[str, str]) -> str:
     whole = ''.join(texts[p] if i%2 else p for i, p in enumerate(pieces))
     found = pattern.parts(whole) if len(texts) > 1 else None
     if found is not None and found != texts:
-        warn_caller(f'{whole!r} is read as {found} by {pattern.text!r}. Separate its parts by `/`.')
+        warn_caller(f'The values of {pattern.text!r} are read as others. Separate its parts by `/`.')
         apart = ''.join(c for c in ''.join(pieces[::2]) if c.isascii() and not c.isalnum() and c not in '/%')
     path = ''.join(_quoted(shapes[p], texts[p], apart) if i%2 else p for i, p in enumerate(pieces))
     if any(s in ('.', '..') for s in path.split('/')):
-        warn_caller(f'{path!r} holds a dot segment, which browsers remove: this URL will not lead back to {pattern.text!r}.')
+        warn_caller(f'A value makes a dot segment of {pattern.text!r}, which browsers remove: this URL will not lead back.')
         path = '/'.join(s.replace('.', '%252E') if s in ('.', '..') else s for s in path.split('/'))
     return f'/%2F{path[2:]}' if path[:2] == '//' else path
 
@@ -286,6 +286,8 @@ def add_query(
     url, hash_, rest = url.partition('#')
     return f'{url}{"&" if "?" in url else "?"}{urlencode(items, errors="replace")}{hash_}{rest}'
 
+_MAX_PATTERN = 1000   # characters: what is longer is a path that a visitor has made up
+
 def qp(
     p: str,    # Path, perhaps with parts; or a route
     /, **kw: Any, # Values for the parts; the others become the query
@@ -294,7 +296,7 @@ def qp(
     if hasattr(p, 'to'): return p.to(**kw)
     path, hash_, rest = str(p).partition('#')
     path, mark, query = path.partition('?')
-    pattern = path_pattern(path) if path.startswith('/') and '{' in path else None
+    pattern = path_pattern(path) if path.startswith('/') and '{' in path and len(path) <= _MAX_PATTERN else None
     if pattern: path = fill_path(pattern, kw)
     used = pattern.convertors if pattern else ()
     return add_query(path + mark + query + hash_ + rest, {k: v for k, v in kw.items() if k not in used})

@@ -413,7 +413,7 @@ class AppRouter(Router):
 
     def miss(self, name: str) -> None:
         "Say, once, that a link names no route"
-        if name in self._missed or len(self._missed) > 99 or not re.fullmatch(r'[\w:.]+', name): return
+        if name in self._missed or len(self._missed) > 99 or not re.fullmatch(r'[\w:.]{1,100}', name): return
         self._missed.add(name)
         log.warning('A link leads nowhere. %s', NoRoute(name, (), self._routes.table.named))
 

@@ -31,6 +31,8 @@ from .texts import Text
 # %% ../../nbs/api/http/10_security.ipynb #8c5c0a77
 _ports: Mapping[str, int] = MappingProxyType({'http': 80, 'https': 443, 'ws': 80, 'wss': 443})
 
+_MAX_ORIGIN = 300   # characters: no name of a host has more than 253
+
 class Origin(NamedTuple):
     "Scheme, host and port of a web page"
     scheme: str
@@ -41,8 +43,9 @@ def parse_origin(
     text: str,          # The value of an `Origin` header, e.g. `https://example.com:8443`
 ) -> Origin | None:
     "The origin that a header names; None for `null` and for anything malformed"
+    if len(text) > _MAX_ORIGIN: return None
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text.strip())   # which Python keeps
         port = parts.port or _ports.get(parts.scheme)
     except ValueError: return None
     more = parts.path.strip('/') or parts.query or parts.fragment or '@' in parts.netloc
@@ -361,15 +364,21 @@ def shown(
     "The text on one line"
     return _controls.sub(lambda m: m[0].encode('unicode_escape').decode(), text)
 
+_MAX_SHOWN = 2000   # characters of one value, and of a line of a traceback: what they quote may have megabytes
+
+def _short(text: str) -> str:
+    "The text on one line, and no longer than a log should hold"
+    return shown(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '…')
+
 def _words(x: Any, text: Callable[[Any], str] = str) -> str:
     "The text of an object that may have none, on one line"
-    try: return shown(text(x))
+    try: return _short(text(x))
     except Exception: return f'<{type(x).__name__} without a text>'
 
 class _Failure(traceback.TracebackException):
     "An error whose text, notes and names stay on their lines"
     def format_exception_only(self, *args: Any, **kwargs: Any) -> Iterator[str]:
-        for line in super().format_exception_only(*args, **kwargs): yield shown(line.rstrip('\n')) + '\n'
+        for line in super().format_exception_only(*args, **kwargs): yield _short(line.rstrip('\n')) + '\n'
 
     @property
     def within(self) -> list[traceback.TracebackException | None]:
@@ -394,7 +403,7 @@ def failure_text(
         seen.append(made)
         waiting += made.within
     text = ''.join(seen[0].format(chain=len(seen) < 100)).rstrip('\n')   # of what failed again and again, the last
-    return '\n'.join(map(shown, text.split('\n')))
+    return '\n'.join(map(_short, text.split('\n')))
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46403
 class _Text(str):
@@ -417,11 +426,13 @@ class _Value:
 
 class _Values(dict):
     "A mapping that is the only value of a line: as a whole, or one by one (`%(name)s`)"
-    def __repr__(self) -> str: return shown(super().__repr__())
+    def __repr__(self) -> str: return _short(super().__repr__())
 
 def _escaped(value: Any) -> Any:
     if value is None or type(value) in (int, float, bool, Decimal): return value
-    if type(value) is str: return _Text(value) if _controls.search(value) else value
+    if type(value) is str:
+        if len(value) > _MAX_SHOWN: value = value[:_MAX_SHOWN] + '…'
+        return _Text(value) if _controls.search(value) else value
     return _Value(value)
 
 class _OneLine(logging.Filter):

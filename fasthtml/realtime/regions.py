@@ -18,7 +18,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 # %% ../../nbs/api/realtime/26_regions.ipynb #8dbc0099
@@ -148,8 +147,9 @@ def _base64(data: bytes) -> str: return base64.urlsafe_b64encode(data).decode().
 
 def _code(secret: bytes, *parts: str) -> str: return _base64(hmac.new(secret, json.dumps(parts).encode(), 'sha256').digest()[:16])
 
-@lru_cache(maxsize=256)
 def _path_code(secret: bytes, until: str, where: str) -> str: return _code(secret, 'path', until, where)[:8]
+
+_MAX_TOKEN = 64 * 1024   # characters: more than a path and a query of ours take
 
 class Signer:
     "Makes and checks tokens: this person may ask for this region, as on this page of this host, until then"
@@ -180,6 +180,7 @@ class Signer:
     def names_path(self, token: str, *secrets: bytes) -> bool:
         "Whether the app has made a token for the path that it claims: for whom, and for which region, may not be known yet"
         until, where, code = _parts(token)
+        if len(token) > _MAX_TOKEN: return False
         return any(hmac.compare_digest(code[:8], _path_code(o, until, where)) for o in secrets or (self.secret, *self.older))
 
     def old(self, token: str, now: float) -> bool:

@@ -406,11 +406,11 @@ def test_a_form_is_filled_with_any_number(value):
 
 HEADERS = 'accept accept-language authorization content-encoding content-type cookie host hx-request hx-request-type hx-source ' \
           'hx-history-restore-request if-none-match if-range last-event-id origin range referer ' \
-          'sec-fetch-dest sec-fetch-mode sec-fetch-site content-length'.split()
+          'sec-fetch-dest sec-fetch-mode sec-fetch-site content-length transfer-encoding content-transfer-encoding'.split()
 RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
                 'connection server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding '
                 'content-digest content-range digest etag repr-digest signature'.split())
-NO_HEADERS = set('utf-8 charset close log meta document navigate no no-cache no-store '
+NO_HEADERS = set('binary chunked content-disposition identity utf-8 charset close log meta document navigate no no-cache no-store '
                  'true'.split())
 STARTS = {'range': b'bytes=', 'authorization': b'Basic ', 'content-type': b'multipart/form-data; boundary=B;'}
 FILLINGS = ['a,', ';=', '="\\', '0-1,', '.:', '%25']

@@ -12,7 +12,7 @@ from tempfile import SpooledTemporaryFile, TemporaryFile
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fasthtml.common import *
@@ -209,6 +209,7 @@ STEPS = st.one_of(
 
 @given(files=st.lists(st.lists(st.sampled_from([b'a line\n', b'\n', b'x', b'\r\n']), max_size=8).map(b''.join), min_size=1, max_size=4),
        limit=st.sampled_from([400, 1 << 21]), steps=st.lists(st.tuples(st.integers(0, 3), STEPS), max_size=20))
+@example(files=[b''], limit=400, steps=[(0, ('seek', 1, 1)), (0, ('write', b'')), (0, ('seek', 0, 2))])   # as a file does
 @settings(max_examples=150)
 def test_an_uploaded_file_is_a_file_of_its_own_whatever_a_program_does_with_it(files, limit, steps):
     "Compared with files of Python"

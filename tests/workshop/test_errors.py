@@ -175,8 +175,8 @@ WARNINGS = {
     'behind any path': ("@rt('/{p:path}')\ndef one(p: str): ...\n@rt('/a/b')  # here\ndef two(): ...", ['`two` will not see it']),
     'a socket behind a pattern': ("@app.ws('/s/{id}')\ndef one(id: int): ...\n@app.ws('/s/all')  # here\ndef two(): ...",
                                   ['`two` will not']),
-    'slash in a URL': ("@rt('/b/{id}')\ndef book(id: str): ...\nbook.to(id='a/b')  # here", ["'a/b'", '{id:path}']),
-    'slash in a link': ("@rt('/b/{id}')\ndef book(id: str): ...\nA('x', href=book.to(id='a/b'))  # here", ["'a/b'", '{id:path}']),
+    'slash in a URL': ("@rt('/b/{id}')\ndef book(id: str): ...\nbook.to(id='a/b')  # here", ['`id`', '{id:path}']),
+    'slash in a link': ("@rt('/b/{id}')\ndef book(id: str): ...\nA('x', href=book.to(id='a/b'))  # here", ['`id`', '{id:path}']),
 }
 
 
