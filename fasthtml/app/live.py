@@ -273,6 +273,7 @@ async def _catch_up(self: Regions) -> None:
 most_regions, most_paths, most_addresses, most_bytes = 5000, 50, 200, 1 << 20   # Of one request
 
 async def read_json(
+    scope: Scope,
     receive: Receive,
 ) -> dict[str, Any]: # HTTP 400 or 413 for anything else
     "The body of a request: a JSON object"
@@ -284,7 +285,7 @@ async def read_json(
         more = message.get('more_body', False)
         if len(body) > most_bytes: raise HTTPException(413, Text('too_large', limit=most_bytes))
     if not body.strip(): raise HTTPException(400, Text('json_malformed'))
-    try: data = await aside(len(body), parse_json, bytes(body))
+    try: data = await aside(scope, len(body), parse_json, bytes(body))
     except BadJson as e: raise HTTPException(400, e.args[0]) from None
     if not isinstance(data, dict): raise HTTPException(400, Text('json_object'))
     return data
@@ -318,12 +319,12 @@ def read_asked(
     if several or len(paths) > most_addresses: raise HTTPException(413, Text('live_paths', limit=most_paths))
     return asked, list(dict.fromkeys(read_path(o.token) for o in asked if o.token and signer.names_path(o.token)))
 
-async def read_shown(data: dict[str, Any], signer: Signer) -> tuple[list[Asked], list[str]]:
+async def read_shown(scope: Scope, data: dict[str, Any], signer: Signer) -> tuple[list[Asked], list[str]]:
     "`read_asked`, in a thread if a page shows much"
     rows, now = data.get('has'), asyncio.get_running_loop().time()
     each = [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
     weight = sum(64 + sum(len(o) for o in row if isinstance(o, str)) // 8 for row in each)
-    return await aside(weight, read_asked, data, now, signer)
+    return await aside(scope, weight, read_asked, data, now, signer)
 
 # %% ../../nbs/api/app/31_live.ipynb #e5e50244
 @patch
@@ -340,8 +341,8 @@ async def verdicts(self: Regions, scope: Scope, paths: Iterable[str]) -> dict[st
 async def read_page(self: Regions, scope: Scope, receive: Receive) -> tuple[dict, tuple[WantedStream, ...], list[Asked], list[str]]:
     "What a page sends: all, its streams, its regions. A page that shows too much can only say that it is out of date, so the log says why"
     try:
-        data = await read_json(receive)
-        return data, read_streams(data), *await read_shown(data, self.signer)
+        data = await read_json(scope, receive)
+        return data, read_streams(data), *await read_shown(scope, data, self.signer)
     except HTTPException as e:
         if e.status_code == 413 and not self.warned:
             self.warned = True

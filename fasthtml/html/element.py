@@ -594,6 +594,9 @@ def to_html(
     apart: bool = False, # Will it be put into a page later, at a place that is not known?
 ) -> str:
     "The HTML of `children`, without white space of its own. Text is escaped"
+    if len(children) == 1 and type(c := children[0]) is FT and type(kids := c._c) is str:
+        t = c._t
+        return f'{_start(c, t)}>{t.text(kids)}{t.close}'   # as it is in most fragments and frames
     out: list[str] = []
     most = _deepest   # pieces, then `_look_for_end`
     add = out.append
@@ -691,14 +694,20 @@ def _slow_attrs(el: FT) -> str:
 
 def open_tag(el: FT) -> str:
     "The opening tag of `el`, for renderers that go about the rest in their own way"
-    t, a = el._t, el._a
-    if not a: return f'{t.lt}>' if t.name else ''
+    return f'{_start(el, el._t)}>' if el._t.name else ''
+
+def _start(el: FT, t: _Tag) -> str:
+    "The opening tag without its `>`"
+    a, s = el._a, t.lt
+    if not a: return s
+    names = _written if type(a) is dict else _final
     try:
-        names = _written if type(a) is dict else _final
-        s = ''.join([f'{names[k]}{esc(v)}"' if type(v) is str else _attr(names[k], v) for k, v in a.items()])
-        if ':' in s and _holds_script_url(s): s = _slow_attrs(el)
-    except KeyError: s = _slow_attrs(el)
-    return f'{t.lt}{s}>' if t.name else ''
+        for k, v in a.items():
+            if type(v) is str: s = f'{s}{names[k]}{esc(v)}"'
+            elif v is not None: s += _attr(names[k], v)
+        if ':' in s and _holds_script_url(s): s = t.lt + _slow_attrs(el)
+    except KeyError: s = t.lt + _slow_attrs(el)
+    return s
 
 # %% ../../nbs/api/html/01_element.ipynb #e2391abe
 def _fused_html(x: _Fused) -> str:

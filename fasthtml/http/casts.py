@@ -173,7 +173,10 @@ def _iso(kind: type) -> Callable[[Any], Any]:
         if type(value) is kind: return value
         text = _brief(value)
         try: return kind.fromisoformat(text)
-        except ValueError: return kind.fromisoformat(_digit.sub(r'0\1', text))
+        except ValueError:
+            filled = _digit.sub(r'0\1', text)
+            if filled == text: raise
+            return kind.fromisoformat(filled)
     return convert
 
 # %% ../../nbs/api/http/10_casts.ipynb #a4b2edc6
@@ -360,8 +363,10 @@ def union_cast(
         if len(casts) == 1: return casts[0](value)
         if isinstance(value, (list, Mapping)): return nearest(value)
         for c in casts:
-            try: return c(value)
-            except BadValue: pass
+            try: return c.fn(value)     # `c(value)` would word a refusal that is not shown
+            except REFUSALS: pass
+            except AttributeError:
+                if isinstance(value, str): raise
         raise BadValue(expected, value)
     def nearest(value):
         search = getattr(_running, 'search', None)

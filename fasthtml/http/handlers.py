@@ -290,7 +290,7 @@ async def call(
     "Bind the parameters of `fn` and call it"
     if plan.empty: args, kwargs = (), {}
     elif plan.needs_await: args, kwargs = await plan.abind(source)
-    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.body.weight, plan.bind, source)
+    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.scope, source.body.weight, plan.bind, source)
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await fn(*args, **kwargs)
     if plan.is_asyncgen: return fn(*args, **kwargs)

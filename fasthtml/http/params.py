@@ -341,7 +341,7 @@ class Plan:
     async def abind(self, source: Source) -> tuple[list, dict]:
         "As `bind`, for handlers with parameters that must be awaited"
         for get in self.built: source.fetched = {**source.fetched, get: await get.fetch(source)}
-        return await aside(source.body.weight if source.body else 0, self.bind, source)
+        return await aside(source.scope, source.body.weight if source.body else 0, self.bind, source)
 
     def _settle(self, source: Source) -> tuple[list, dict]:
         "Once more, gathering all errors: for BadInput, or for the handler that asked for them"

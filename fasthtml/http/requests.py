@@ -38,6 +38,7 @@ from starlette.types import Message, Receive
 
 from ..html.attributes import ClientDict
 from ..html.htmx import HtmxHeaders
+from .networks import network_of
 from .threads import in_thread, in_turn
 from .texts import Text
 
@@ -157,7 +158,7 @@ class Request(Connection, StarletteRequest):
     async def json(self) -> Any:
         "The body as JSON, whatever its content type"
         _refuse_coding(self.scope['headers'])
-        if not hasattr(self, '_json'): self._json = await _parsed(parse_json, await self.text_bytes())
+        if not hasattr(self, '_json'): self._json = await _parsed(self.scope, parse_json, await self.text_bytes())
         return self._json
 
     def form(self, *, max_files: float|None = None, max_fields: float|None = None, max_part_size: int|None = None) -> Any:
@@ -573,13 +574,18 @@ def json_excess(
 IN_LOOP = 4 * 1024              # bytes that may be parsed in the event loop
 _PIECE = 1024, 256, 65536       # bytes of a multipart form that are parsed at a time: at first, at least, at most
 
-async def aside(size: int, f: Callable, *args: Any) -> Any:
-    "Call `f`: at once if its input is small, else in a thread, one at a time"
-    return f(*args) if size <= IN_LOOP else await in_turn(f, *args)
+async def aside(
+    scope: Mapping[str, Any], # ASGI scope of the client who has sent it
+    size: int,                # Bytes of its input
+    f: Callable,
+    *args: Any,
+) -> Any:
+    "Call `f`: at once if its input is small, else in a thread when it is the turn of this address"
+    return f(*args) if size <= IN_LOOP else await in_turn(network_of(scope), size, f, *args)
 
-async def _parsed(f: Callable, raw: bytes, *args: Any) -> Any:
+async def _parsed(scope: Mapping[str, Any], f: Callable, raw: bytes, *args: Any) -> Any:
     "The body, parsed by `f`; HTTPException 400 if it is malformed"
-    try: return await aside(len(raw), f, raw, *args)
+    try: return await aside(scope, len(raw), f, raw, *args)
     except BadJson as e: raise HTTPException(400, e.args[0]) from e
 
 # %% ../../nbs/api/http/10_requests.ipynb #9f1839ee
@@ -620,8 +626,8 @@ async def parse_body(request: Request, max_fields: int, max_part_size: int) -> B
     if essence in _forms or is_json(kind): _refuse_coding(request.scope['headers'])
     if essence == 'multipart/form-data': return await _multipart(request, max_part_size, max_fields)
     raw = await request.text_bytes()
-    if essence in _forms: return await _parsed(_urlencoded, raw, _charset_of(kind), max_part_size, max_fields)
-    if is_json(kind): return await _parsed(json_body, raw)
+    if essence in _forms: return await _parsed(request.scope, _urlencoded, raw, _charset_of(kind), max_part_size, max_fields)
+    if is_json(kind): return await _parsed(request.scope, json_body, raw)
     return Body(_EMPTY, raw, 'other' if raw else 'none')
 
 # %% ../../nbs/api/http/10_requests.ipynb #af5a457a
@@ -863,6 +869,6 @@ class FrameBody(Body):
             self._found = {k: str(v) for k, v in named.items() if k.startswith('hx-')}
         return self._found
 
-async def read_frame(text: str) -> FrameBody:
+async def read_frame(scope: Mapping[str, Any], text: str) -> FrameBody:
     "A message, read in a thread if it is long"
-    return await aside(len(text), FrameBody, text)
+    return await aside(scope, len(text), FrameBody, text)

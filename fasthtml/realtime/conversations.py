@@ -233,10 +233,10 @@ async def _rest_of(self: Conversation, handling: Awaitable | None, result: Any =
 async def _respond_aside(self: Conversation, text: str) -> Any:
     "Call a handler that needs more, or with a long message, which is read in a thread"
     route, source = self.route, self.source
-    source.take_message(await read_frame(text), self.extra)
+    source.take_message(await read_frame(source.scope, text), self.extra)
     fn, plan, simple = route.on_message
     if not simple: return await perform(route.on_message, source, route.site, self.socket.say)
-    args, kwargs = await aside(len(text), plan.bind, source)
+    args, kwargs = await aside(source.scope, len(text), plan.bind, source)
     return await fn(*args, **kwargs)
 
 # %% ../../nbs/api/realtime/24_conversations.ipynb #b2020575

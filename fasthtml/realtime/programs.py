@@ -114,7 +114,7 @@ async def perform(
     fn, plan, _ = what
     if names := plan.specials & prepared_names: fill_specials(names, source, site)
     if plan.needs_await: args, kwargs = await plan.abind(source)
-    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.body.weight, plan.bind, source)
+    elif source.body and source.body.weight > IN_LOOP: args, kwargs = await aside(source.scope, source.body.weight, plan.bind, source)
     else: args, kwargs = plan.bind(source)
     if plan.is_async: return await emit_all(await fn(*args, **kwargs), emit)
     if plan.is_asyncgen: return await emit_all(fn(*args, **kwargs), emit)

@@ -47,7 +47,7 @@ def is_plain_data(content: Any) -> bool:
     return isinstance(content, list) and not any(shows_itself(x) for x in content)
 
 # %% ../../nbs/api/realtime/21_wire.ipynb #4d90c0b0
-_oob = ' hx-swap-oob="true"'
+_oob = ' hx-swap-oob="true" '   # stands where the first space was, behind the name of the tag
 _start_tag = re.compile(r'<[^">]*(?:"[^"]*"[^">]*)*>')
 
 def with_oob(
@@ -55,16 +55,16 @@ def with_oob(
     html: str,  # Its HTML
 ) -> str:
     "The HTML of an element as a part of a frame: with `hx-swap-oob`, if it needs that"
-    a, tag = node._a, node._t.name
-    if type(a) is dict and type(id := a.get('id')) is str and id and ' hx-swap-oob' not in html and tag != 'hx-partial':
-        return f'<{tag}{_oob}{html[1 + len(tag):]}'  # as it is in most frames
-    id = html.find(' id="')
+    a = node._a
+    if type(a) is dict and type(id := a.get('id')) is str and id and ' hx-swap-oob' not in html and node._t.name != 'hx-partial':
+        return html.replace(' ', _oob, 1)   # as it is in most frames
+    id, tag = html.find(' id="'), node._t.name
     if id < 0: return html
     end = html.find('>')
     if html.count('"', 0, end) & 1: end = _start_tag.match(html).end()  # it stands in a value
     if id > end or html[id + 5] == '"' or tag == 'hx-partial': return html
     if html.find(' hx-swap-oob', 0, end) > 0 and node.get('hx_swap_oob') is not None: return html
-    return f'<{tag}{_oob}{html[1 + len(tag):]}'
+    return html.replace(' ', _oob, 1)
 
 _joined = '\x1e'   # Begins the text of several frames; a JSON list follows
 

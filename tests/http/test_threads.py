@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from fasthtml.common import Div, FastHTML, P
-from fasthtml.http.threads import LoopThreads, Workers, hold_thread, in_thread, in_turn, threads_of
+from fasthtml.http.threads import SHORT, LoopThreads, Workers, hold_thread, in_thread, in_turn, threads_of
 from support import DEADLINE, ROOT, wait_until
 
 RUNS = {'asyncio': asyncio.run, 'uvloop': uvloop.run}
@@ -229,7 +229,132 @@ def test_held_threads_starve_nobody_and_the_surplus_leaves(run):
     assert run(main()) == 40
 
 
-def test_one_thing_at_a_time_whatever_the_other_threads_do(run):
+# Turns
+
+SIZES = [SHORT, SHORT + 1]
+ORDERS = {   # who sends, while the first of them is served; who is served after it
+    'one client': ('A1 A2 A3', 'A1 A2 A3'),
+    'one with much, one with little': ('A1 A2 A3 A4 B1', 'A1 A2 B1 A3 A4'),
+    'two with much': ('A1 A2 A3 B1 B2 B3', 'A1 A2 B1 A3 B2 B3'),
+    'many': ('A1 A2 A3 B1 C1 D1 E1', 'A1 A2 B1 C1 D1 E1 A3'),
+    'one who had its turn comes last': ('B1 A1 A2 C1 B2', 'B1 A1 C1 B2 A2'),
+}
+
+
+class Served:
+    "What was done, in order; the first waits until `go`"
+    def __init__(self):
+        self.began, self.go, self.order = threading.Event(), threading.Event(), []
+
+    def __call__(self, name):
+        self.order.append(name)
+        self.began.set()
+        assert self.go.wait(DEADLINE)
+        return name
+
+
+async def behind_one(served, size, names):
+    "Their futures, by name; the first of them has begun"
+    waiting = {}
+    for name in names:
+        waiting[name] = in_turn(name[0], size, served, name)
+        await until(served.began.is_set)
+    return waiting
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('case', ORDERS)
+def test_each_sender_has_its_turn(run, case, size):
+    sent, order = (names.split() for names in ORDERS[case])
+    served = Served()
+    async def main():
+        waiting = await behind_one(served, size, sent)
+        served.go.set()
+        assert await asyncio.gather(*waiting.values()) == sent
+        assert not any(turns.jobs for turns in threads_of(asyncio.get_running_loop()).turns), 'a sender is remembered'
+    run(main())
+    assert served.order == order
+
+
+@pytest.mark.parametrize(('first', 'second'), [SIZES, SIZES[::-1]])
+def test_what_is_short_and_what_is_long_do_not_wait_for_each_other(run, first, second):
+    served = Served()
+    async def main():
+        held = await behind_one(served, first, ['A1', 'A2'])
+        assert await in_turn('A', second, plain, 1) == (1, 2)
+        served.go.set()
+        await asyncio.gather(*held.values())
+    run(main())
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_a_cancelled_turn_is_left_out(run, size):
+    class Thing: pass
+    served, refs = Served(), []
+    def hold(thing): served.order.append('thing')
+    async def main():
+        waiting = await behind_one(served, size, ['A1', 'A2', 'A3', 'B1', 'C1'])
+        thing = Thing()
+        refs.append(weakref.ref(thing))
+        for future in (waiting['A2'], waiting['B1'], in_turn('D', size, hold, thing)): future.cancel()
+        del thing
+        served.go.set()
+        await asyncio.gather(waiting['A3'], waiting['C1'])
+        await until(lambda: refs[0]() is None, 'somebody holds what a client has sent')
+        assert not any(turns.jobs for turns in threads_of(asyncio.get_running_loop()).turns)
+    run(main())
+    assert served.order == ['A1', 'C1', 'A3']
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_a_turn_that_fails_is_one_turn(run, size):
+    async def main():
+        results = [in_turn(name, size, f) for name, f in zip('AABBC', (fails, odd, stop, plain, cancel), strict=True)]
+        return [type(o) for o in await asyncio.gather(*results, return_exceptions=True)]
+    assert run(main()) == [ZeroDivisionError, Odd, RuntimeError, TypeError, asyncio.CancelledError]
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_turns_that_wait_when_the_loop_ends_are_dropped(run, size):
+    class Thing: pass
+    served, refs = Served(), []
+    async def main():
+        await behind_one(served, size, ['A1', 'A2', 'B1'])
+        thing = Thing()
+        refs.append(weakref.ref(thing))
+        in_turn('C', size, served.order.append, thing)
+    before = len(ours())
+    run(main())
+    served.go.set()
+    wait_until(lambda: len(ours()) <= before)
+    assert served.order == ['A1'] and refs[0]() is None
+
+
+@pytest.mark.parametrize('interval', [1e-6, 5e-3])
+def test_no_turn_is_forgotten(run, interval):
+    "Many senders come, go and cancel, while threads change at every instruction; those of one are served as they came"
+    served = {}
+    def serve(sender, size, n): served.setdefault((sender, size), []).append(n)
+    async def one(sender, rng):
+        for n in range(60):
+            size = rng.choice(SIZES)
+            future = in_turn(sender, size, serve, sender, size, n)
+            if rng.random() < .2: future.cancel()
+            elif rng.random() < .7: await future
+    async def main():
+        async with asyncio.timeout(60):
+            await asyncio.gather(*[one(i, random.Random(i)) for i in range(64)])
+            for size in SIZES: await asyncio.gather(*[in_turn(i, size, plain, 1) for i in range(64)])
+        assert not any(turns.jobs or len(turns.threads) > 1 for turns in threads_of(asyncio.get_running_loop()).turns)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    try: run(main())
+    finally: sys.setswitchinterval(before)
+    assert sum(map(len, served.values())) > 64 * 40 and all(sorted(o) == o for o in served.values())
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_one_thing_at_a_time_whatever_the_other_threads_do(run, size):
     "Large bodies: a client that leaves while its body is parsed does not let the next one in beside it"
     go, held, most = threading.Event(), [], []
     def parse(n):
@@ -240,7 +365,7 @@ def test_one_thing_at_a_time_whatever_the_other_threads_do(run):
         return n
     async def main():
         blocked = [in_thread(go.wait, 10) for _ in range(40)]
-        first, rest = in_turn(parse, 0), [in_turn(parse, n) for n in range(1, 20)]
+        first, rest = in_turn('', size, parse, 0), [in_turn('', size, parse, n) for n in range(1, 20)]
         await until(lambda: held, 'the first')
         for future in (first, rest[3]): future.cancel()
         go.set()
