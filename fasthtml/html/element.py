@@ -8,6 +8,7 @@ __all__ = ['voids', 'named', 'csp_nonce', 'nonced', 'fence', 'Node', 'Attribute'
 
 # %% ../../nbs/api/html/01_element.ipynb #7c390c33
 import base64, copy, os, re, threading
+from collections import UserString
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -121,6 +122,7 @@ def _final_attrs(written: Mapping) -> _Attrs:
 
 # %% ../../nbs/api/html/01_element.ipynb #f53bffb9
 _groups = frozenset([list, tuple, map, filter, type(o for o in ())])
+_one_thing = str, UserString, bytes, bytearray, memoryview, Mapping, type   # though they have items; so is `FT`
 _written_mappings = dict, _Attrs   # any other may have names that a client chose
 def is_raw_text(k: type) -> bool:
     "Is `k` the class by which fastcore marks text as HTML?"
@@ -134,7 +136,7 @@ def _is_group(x: Any) -> bool:
     "Does `x` stand for the things in it?"
     k = type(x)
     if k in _groups: return True
-    if not isinstance(x, (Iterator, Collection)) or isinstance(x, (str, bytes, bytearray, memoryview, Mapping, FT, type)): return False
+    if not isinstance(x, (Iterator, Collection)) or isinstance(x, (*_one_thing, FT)): return False
     return not any(hasattr(k, o) for o in _drawing) and not is_raw_text(k)
 
 def _settle(kids: Iterable, kw: dict, direct: bool = True) -> tuple:

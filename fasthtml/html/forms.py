@@ -8,7 +8,7 @@ __all__ = ['fill_form', 'mark_errors', 'errors_left', 'find_inputs', 'fill_datac
 # %% ../../nbs/api/html/05_forms.ipynb #43b9a549
 import math
 import re
-from collections import Counter
+from collections import Counter, UserString
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import fields, is_dataclass
@@ -89,7 +89,7 @@ def _is_yes(value: Any) -> bool:
     return value.strip().lower() not in _no if isinstance(value, str) else bool(value)
 
 def _is_many(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | FT | Enum)
+    return isinstance(value, Iterable) and not isinstance(value, str | UserString | bytes | Mapping | FT | Enum)
 
 # %% ../../nbs/api/html/05_forms.ipynb #75ccab3a
 _missing: Any = object()

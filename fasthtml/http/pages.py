@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import re
 import secrets
+from collections import UserString
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -43,7 +44,7 @@ def is_data(o: Any) -> bool:
 def is_collection(o: Any) -> bool:
     "Is `o` something to walk: a list, tuple, generator, `L`, query result?"
     if isinstance(o, list|tuple): return True
-    return isinstance(o, Iterable) and not isinstance(o, str|bytes|State|Middleware) and not shows_itself(o) and not is_data(o)
+    return isinstance(o, Iterable) and not isinstance(o, str|UserString|bytes|State|Middleware) and not shows_itself(o) and not is_data(o)
 
 def as_list(o: Any) -> list:
     "None, one thing, or several, as a list"

@@ -10,6 +10,7 @@ __all__ = ['convertors', 'RegexConvertor', 'reg_re_param', 'PathPattern', 'Reach
 import re
 import sys
 import warnings
+from collections import UserString
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -269,7 +270,7 @@ def fill_path(
 def _each(x: Any) -> Iterable[Any]:
     "The values of one name; those of a set in order of their text, so that an address is the same each time"
     if isinstance(x, set | frozenset): return sorted(x, key=str)
-    return bounded(x) if isinstance(x, Collection | Iterator) and not isinstance(x, str | bytes | Mapping) else [x]
+    return bounded(x) if isinstance(x, Collection | Iterator) and not isinstance(x, str | UserString | bytes | Mapping) else [x]
 
 def _query_value(name: str, x: Any) -> Any:
     if isinstance(x, Enum): return x.value

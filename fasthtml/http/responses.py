@@ -19,6 +19,7 @@ import logging
 import math
 import os
 import re
+from collections import UserString
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -59,6 +60,7 @@ def as_plain(o: Any) -> Any:
     if hasattr(cls, '__struct_fields__'): return {name: getattr(o, name) for name in cls.__struct_fields__}
     if hasattr(o, 'isoformat'): return o.isoformat()
     if isinstance(o, bytes): return o.decode(errors='replace')
+    if isinstance(o, UserString): return o.data
     if isinstance(o, Iterable): return list(bounded(o))
     refuse_unfinished(o, 'a value in JSON')
     return str(o)

@@ -2,6 +2,7 @@
 import json
 import logging
 import re
+from collections import UserString
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -86,6 +87,7 @@ SHOWN = {
     'safe': lambda: NotStr('<b>s</b>'),
     'map': lambda: map(P, 'ab'),
     'zero': lambda: 0,
+    'text of collections': lambda: UserString('a<b'),
     'number': lambda: 3.5,
     'decimal': lambda: Decimal('1.50'),
     'date': lambda: date(2025, 1, 31),
