@@ -18,7 +18,7 @@ def network_of(
 ) -> str:                     # '' if the server does not say it (a Unix socket)
     "The client's address of IPv4, also within one of IPv6, or its /64 network"
     from ipaddress import IPv4Address, ip_address, ip_network
-    host = (scope.get('client') or ('',))[0]
+    host = str((scope.get('client') or ('',))[0] or '')
     try: address = ip_address(host.partition('%')[0])
     except ValueError: return host
     if address.version == 4: return host

@@ -61,8 +61,9 @@ DOORS = {   # path, kind of the body, and what makes one
 async def sends(app, client, path, kind, body):
     "One request, or one message of a socket, up to its answer"
     came, sent = asyncio.Queue(), asyncio.Queue()
+    if isinstance(client, str): client = client, 1
     scope = dict(type='http', asgi={'version': '3.0'}, http_version='1.1', method='POST', scheme='http', path=path, raw_path=path.encode(),
-                 query_string=b'', root_path='', client=(client, 1), server=('127.0.0.1', 80), headers=[(b'host', b'127.0.0.1')])
+                 query_string=b'', root_path='', client=client, server=('127.0.0.1', 80), headers=[(b'host', b'127.0.0.1')])
     if kind:
         scope['headers'] = [(b'host', b'127.0.0.1'), (b'content-type', kind.encode()), (b'content-length', b'%d' % len(body))]
         came.put_nowait({'type': 'http.request', 'body': body, 'more_body': False})
@@ -128,3 +129,9 @@ def test_a_short_body_does_not_stand_behind_a_long_one(app, door, monkeypatch):
         go.set()
         assert await long in (200, 409)
     asyncio.run(main())
+
+
+@pytest.mark.parametrize('client', [None, (None, 0), ('', 0), ('a name', 1), ['192.0.2.1', 1], (b'', 0)], ids=repr)
+def test_a_server_may_say_no_address(app, client):
+    path, kind, body = DOORS['JSON']
+    assert asyncio.run(sends(app, client, path, kind, body(SIZES['long']))) == 200
