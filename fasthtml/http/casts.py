@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MAX_FAULTS', 'REFUSALS', 'scalars', 'any_cast', 'file_cast', 'is_blank', 'describe_value', 'join_path', 'short_key',
            'Fault', 'BadValue', 'long_number', 'short_number', 'parsed_date', 'Fit', 'Cast', 'is_empty_file',
-           'choice_key', 'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'list_cast', 'tuple_cast',
-           'dict_cast']
+           'choice_key', 'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'check_hashes', 'list_cast',
+           'tuple_cast', 'dict_cast']
 
 # %% ../../nbs/api/http/10_casts.ipynb #dbbaefca
 import math
@@ -20,6 +20,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import reduce
+from operator import eq
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -389,6 +390,27 @@ def union_cast(
     def fit(value): return min((f for c in structured if (f := fit_of(c, value))), key=_rank, default=other)
     return Cast(first, expected, many, optional, any(c.file for c in casts), record, blank, whole, fit=fit if structured else None)
 
+# %% ../../nbs/api/http/10_casts.ipynb #e1cd33b1
+_MAX_HASHED, _MAX_ALIKE = 1000, 100     # values of one set whose hash can be worked out; and of these, with one hash
+
+def _is_random(value: Any) -> bool:
+    "Is its hash another one in each process, or is it one of a few values?"
+    if isinstance(value, tuple): return all(map(_is_random, value))
+    return isinstance(value, str | bytes | bool | Enum | date | time | None) and getattr(value, 'tzinfo', None) is None
+
+def check_hashes(
+    sent: Iterable[Any],    # Values, as they came
+    made: Iterable[Any],    # What they have become, for a set or as keys
+) -> None:
+    "BadValue if a client can have chosen them so that each is compared with all others"
+    found: list[tuple[str, Any]] = []
+    for raw, value in zip(sent, made, strict=True):
+        if not _is_random(value): found.append((repr(raw), value))
+        if len(found) > _MAX_HASHED: raise BadValue(Text('max_values', n=f'{_MAX_HASHED:,}'), [raw])
+    if len(found) <= _MAX_ALIKE: return
+    hashes = sorted(hash(value) for value in dict(found).values())
+    if any(map(eq, hashes, hashes[_MAX_ALIKE:])): raise BadValue(Text('max_values', n=_MAX_ALIKE), [raw])
+
 # %% ../../nbs/api/http/10_casts.ipynb #e1cd33c1
 def list_cast(
     make: Callable[[list], Any],    # `list`, `set`, `tuple` ...
@@ -406,6 +428,7 @@ def list_cast(
                 faults += e.within(f'[{i}]') if item.record or item.many or item.fit else e.faults
                 if len(faults) >= MAX_FAULTS: break
         if faults: raise BadValue(faults=faults)
+        if make in (set, frozenset): check_hashes(values, out)
         return make(out)
     def fit(values): return _sum_of((fit_of(item, v) for v in values), 0) if isinstance(values, list) else None
     return Cast(each, item.expected, True, file=item.file, blank=not skips, fit=fit if item.fit else None)
@@ -422,6 +445,8 @@ def dict_cast(key: Cast, value: Cast) -> Cast:
     "An object whose keys and values have one type each"
     def each(obj):
         if not isinstance(obj, Mapping): raise ValueError
-        return ClientDict({key(k): value.of(v) for k, v in obj.items()})
+        keys = [key(k) for k in obj]
+        check_hashes(obj, keys)
+        return ClientDict(zip(keys, map(value.of, obj.values()), strict=True))
     def fit(obj): return _sum_of((fit_of(value, v) for v in obj.values()), len(obj)) if isinstance(obj, Mapping) else None
     return Cast(each, Text('object'), fit=fit if value.fit else None)

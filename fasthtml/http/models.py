@@ -19,19 +19,24 @@ import time
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from datetime import datetime, time as time_of_day
+from decimal import Decimal
 from enum import Enum
 from functools import cache, cached_property, lru_cache, reduce
+from numbers import Number
 from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple, Union
+from uuid import UUID
 
 from ..html.attributes import ClientDict
-from .casts import (
-    MAX_FAULTS, BadValue, Cast, Fault, any_cast, describe_value, either, is_blank, join_path, literal_cast, long_number, scalars, short_key)
+from fasthtml.http.casts import (
+    MAX_FAULTS, BadValue, Cast, Fault, any_cast, check_hashes, describe_value, either, is_blank, join_path, literal_cast, long_number,
+    scalars, short_key)
 from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
     record_cast, spellings, type_hints)
-from .requests import json_excess, texts_in
+from .requests import BadJson, json_excess, lenient_json, texts_in
 from .texts import Text
 
 # %% ../../nbs/api/http/12_models.ipynb #c7a1d0e2
@@ -75,33 +80,13 @@ def pydantic_cast(
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
     @cache
-    def levels() -> int: return _json_levels(adapter.core_schema)   # at the first request, when all classes are there
+    def ahead() -> _Ahead: return _Ahead(adapter.core_schema)   # at the first request, when all classes are there
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        for text in texts_in(value) if levels() else ():
-            if len(text) > 100: _check_json(text, levels() > 1)
-        if any(map(long_number, texts_in(value))): _check_numbers(adapter, value)
+        ahead().check(value)
         try: return as_sent(adapter.validate_python(value), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
-
-_numbers = {'int_parsing', 'int_parsing_size', 'float_parsing', 'decimal_parsing', 'complex_type',
-            'complex_str_parsing', 'fraction_parsing', 'byte_size_unit'}
-
-def _marked(value: Any) -> Any:
-    "The same with a letter behind each long number, which makes it a text"
-    if isinstance(value, str): return value + 'x' if long_number(value) else value
-    if isinstance(value, Mapping): return {_marked(k): _marked(v) for k, v in value.items()}
-    return [_marked(v) for v in value] if isinstance(value, list) else value
-
-def _check_numbers(adapter: Any, value: Any) -> None:
-    "BadValue if pydantic would read a long number where it wants one; where it wants a text, digits are a text"
-    from pydantic import ValidationError
-    try: adapter.validate_python(_marked(value))
-    except ValidationError as e:
-        found = e.errors(include_url=False) if e.error_count() <= _MAX_ERRORS else ()
-        faults = {_way_to(o['loc'], value, False): o for o in found if o['type'] in _numbers}
-        if faults: raise BadValue(faults=[Fault(at, _pydantic_text(o), describe_value(o['input'])) for at, o in faults.items()]) from e
 
 _MAX_WAYS = 16 * 1024 * 1024    # characters of the ways to all values in one
 _MAX_ERRORS = 2000              # of pydantic, which it makes all at once and holds Python's lock meanwhile
@@ -141,6 +126,147 @@ def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[
         expected, _ = found.setdefault(path, ([], None if missing else describe_value(e['input'])))
         expected.append(wanted.get(path, Text('a_value')) if missing else _pydantic_text(e))
     return [Fault(path, either(expected), got) for path, (expected, got) in found.items()]
+
+# %% ../../nbs/api/http/12_models.ipynb #a21c8839
+_numbers = {'int', 'float', 'decimal', 'complex', 'fraction'}               # types of schemas
+_random = {'str', 'bytes', 'date', 'bool', 'literal', 'enum', 'none'}       # with random hashes, or few values
+_distinct = {'timedelta', 'url', 'multi-host-url'}                          # with hashes that are not equal
+_scalars = {'int': int, 'float': float, 'decimal': Decimal, 'uuid': UUID, 'datetime': datetime, 'time': time_of_day}
+_plain = {'any', 'datetime', 'time', 'uuid'} | _numbers | _random | _distinct     # of one value
+_around = 'schema', 'lax_schema', 'strict_schema', 'python_schema', 'json_schema', 'arguments_schema'   # of a schema, for the same value
+_passes = {'nullable', 'default', 'function-before', 'function-after', 'function-wrap'}
+
+def _has_much(value: Any) -> bool:
+    "Are there more values, or characters, in one place of it than may have one hash?"
+    left = [value]
+    while left:
+        part = left.pop()
+        if not isinstance(part, str | list | tuple | Mapping): continue
+        if len(part) > 100: return True
+        if not isinstance(part, str): left += part.values() if isinstance(part, Mapping) else part
+    return False
+
+def _choices(part: Mapping, sent: Any) -> list[Mapping]:
+    "The members of a union that may take what was sent"
+    choices, tag = part.get('choices', ()), part.get('discriminator')
+    if isinstance(choices, Mapping):
+        said = sent.get(tag) if isinstance(tag, str) and isinstance(sent, Mapping) else None
+        choices = [choices[said]] if isinstance(said, str) and said in choices else choices.values()
+    found = (o[0] if isinstance(o, tuple) else o for o in choices)
+    return [o for o in found if isinstance(o, Mapping)]
+
+def _stays_text(part: Mapping) -> bool:
+    "Does a union leave each text as it is?"
+    plain = [o.get('type') == 'str' and not o.keys() - {'type', 'metadata', 'ref', 'serialization'} for o in _choices(part, None)]
+    return plain[0] if part.get('mode') == 'left_to_right' else any(plain)
+
+def _fields_in(part: Mapping, sent: Any) -> Iterator[tuple[Mapping, Any, tuple]]:
+    "Schema, value and way of each field, under every alias"
+    fields = part.get('fields') or part.get('arguments_schema') or ()
+    if isinstance(fields, Mapping): fields = () if 'type' in fields and isinstance(fields['type'], str) else fields.items()
+    else: fields = [(o['name'], o) for o in fields if isinstance(o, Mapping)]
+    for i, (name, field) in enumerate(fields):
+        alias = field.get('validation_alias') or field.get('alias') or name
+        ways = [[alias]] if isinstance(alias, str) else alias if isinstance(alias[0], list) else [alias]
+        for way in ([name], *ways) if isinstance(sent, Mapping) else [[i]]:
+            try: yield field['schema'], reduce(lambda value, step: value[step], way, sent), tuple(way)
+            except (LookupError, TypeError): continue
+    if isinstance(sent, Mapping) and 'extras_schema' in part: yield from ((part['extras_schema'], v, (k,)) for k, v in sent.items())
+
+def _may_matter(part: Mapping, sent: Any) -> bool:
+    "Is there more to look at than a short value, which stays one?"
+    if isinstance(sent, str): return part.get('type') not in _plain or long_number(sent)
+    return isinstance(sent, list | tuple | Mapping)
+
+def _is_number(part: Mapping) -> bool:
+    "Is it the schema of one?"
+    cls = part.get('cls') if part.get('type') == 'is-instance' else None
+    return part.get('type') in _numbers or isinstance(cls, type) and issubclass(cls, Number)
+
+def _pieces(text: str) -> list[str]:
+    "The values in a text which a validator of the program reads as a list, or as JSON"
+    parts = re.split(r'[,;\[\]{}"\n]', text)
+    return [o for part in parts if (o := part.strip(' :'))] if len(parts) > 1 else parts
+
+def _read_json(sent: Any) -> Any:
+    "What a text of JSON says; None for what is none"
+    try: return lenient_json(sent) if isinstance(sent, str) else None
+    except BadJson: return None
+
+def _items_at(part: Mapping, i: int) -> list[Mapping]:
+    "The schemas of a value in a list, or a tuple"
+    items, more = part.get('items_schema') or (), part.get('variadic_item_index')
+    if isinstance(items, Mapping): return [items]
+    return list(items[i:i + 1] if more is None or i < more else items[more:])
+
+# %% ../../nbs/api/http/12_models.ipynb #a21c883a
+class _Ahead:
+    "Looks at what was sent, where pydantic would put it"
+    def __init__(self, schema: Any):
+        parts = list(_schemas(schema))
+        self.schema, self.levels = schema, _json_levels(schema)
+        self.named = {o['ref']: o for o in parts if isinstance(o.get('ref'), str)}
+        self.hashes = any(o.get('type') in ('set', 'frozenset') or 'keys_schema' in o for o in parts)
+
+    def check(self, value: Any) -> None:
+        "BadValue for what would take much time, and for longer numbers than we read"
+        for text in texts_in(value) if self.levels else (): _check_json(text, self.levels > 1)
+        if not (self.levels or self.hashes and _has_much(value) or any(map(long_number, texts_in(value)))): return
+        found: dict[str, tuple[list[str], str | None]] = {}
+        met, left = {}, [(self.schema, value, ())]
+        while left and len(found) < MAX_FAULTS:
+            part, sent, way = left.pop()
+            if (id(part), id(sent)) in met: continue
+            met[id(part), id(sent)] = sent      # which keeps its id
+            if not len(met) & 1023 and not _in_loop(): time.sleep(0.0001)   # other threads run
+            try: left += [(schema, v, (*way, *steps)) for schema, v, steps in self.within(part, sent) if _may_matter(schema, v)]
+            except BadValue as e:
+                expected, _ = found.setdefault(_way_to(way, value, False), ([], e.faults[0].got))
+                expected.append(e.faults[0].expected)
+        if found: raise BadValue(faults=[Fault(at, either(expected), got) for at, (expected, got) in found.items()])
+
+    def within(self, part: Mapping, sent: Any) -> Iterator[tuple[Mapping, Any, tuple]]:
+        "Schema, value and way of all that is in it"
+        kind, text = part.get('type'), isinstance(sent, str)
+        if kind == 'json': sent, text = _read_json(sent), False
+        if text and long_number(sent) and _is_number(part): raise BadValue(Text('whole_number' if kind == 'int' else 'number'), sent)
+        if text and kind == 'union' and _stays_text(part): return
+        if kind == 'definition-ref': yield self.named.get(part['schema_ref'], {}), sent, ()
+        yield from ((o, sent, ()) for k in _around if isinstance(o := part.get(k), Mapping))
+        yield from ((o, sent, ()) for o in (*_choices(part, sent), *part.get('steps', ())))
+        yield from _fields_in(part, sent)
+        self.check_hashes(part, sent)
+        if isinstance(sent, Mapping):
+            for k, v in sent.items(): yield from ((part[o], x, (k,)) for o, x in (('keys_schema', k), ('values_schema', v)) if o in part)
+        elif isinstance(sent, list | tuple):
+            for i, v in enumerate(sent): yield from ((o, v, (i,)) for o in _items_at(part, i))
+
+    def check_hashes(self, part: Mapping, sent: Any) -> None:
+        "BadValue if it is slow to fill with what was sent, or with what a validator finds in a text"
+        item = part.get('items_schema', {'type': 'any'}) if part.get('type') in ('set', 'frozenset') else part.get('keys_schema')
+        if item is None: return
+        values = sent if isinstance(sent, list | tuple | Mapping) else [sent]
+        parts = [o for v in values for o in (_pieces(v) if isinstance(v, str) else [v])]
+        check_hashes(parts, (self.hashed(item, v) for v in parts))
+
+    def hashed(self, part: Mapping, value: Any) -> Any:
+        "What it becomes in a set, or another object with such a hash; 0 for all that we do not know"
+        kind = part.get('type')
+        if kind in _random: return ''
+        if kind == 'any': return value
+        if kind in _distinct: return hash(value)
+        if kind in _scalars:
+            try: return scalars[_scalars[kind]](value)
+            except BadValue: return value if isinstance(value, int | float) else 0
+        if kind == 'tuple' and isinstance(value, list):
+            return tuple(self.hashed(_items_at(part, i)[0], v) for i, v in enumerate(value) if _items_at(part, i))
+        if kind == 'definition-ref': return self.hashed(self.named.get(part['schema_ref'], {}), value)
+        if kind == 'union':
+            found = [self.hashed(o, value) for o in _choices(part, value)]
+            return min(found, key=lambda o: (o == 0) + 2 * (o == ''), default=0)     # the one that is no 0, and no text
+        if kind not in _passes: return 0
+        found = self.hashed(part['schema'], value)      # of which a function may make what it likes
+        return hash(value) if found == '' and kind[:8] == 'function' and isinstance(value, str) else found
 
 # %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
 def as_sent(
@@ -626,6 +752,7 @@ _json_text = dataclasses.replace(any_cast, expected=Text('json'))
 def _many(annotation: Any) -> bool:
     "True for a type that holds all values of a field"
     if is_json_text(annotation): return False
+    if hasattr(annotation, '__supertype__') or type(annotation).__name__ == 'TypeAliasType': return _many(_parts(annotation)[0])
     origin = typing.get_origin(annotation)
     if origin in (Union, types.UnionType, Annotated): return any(map(_many, typing.get_args(annotation)))
     if getattr(annotation, '__pydantic_root_model__', False): return _many(_fields_of(annotation)[0])
@@ -639,6 +766,13 @@ def _extra_of(config: Mapping[str, Any]) -> dict[str, bool]:
 _METAS = (('gt', 'above'), ('ge', 'at_least'), ('lt', 'below'), ('le', 'at_most'), ('multiple_of', 'multiple_of'),
           ('min_length', 'min_length'), ('max_length', 'max_length'), ('pattern', 'pattern'))
 
+def _has_hashes(ann: Any, seen: tuple = ()) -> bool:
+    "Is there a set in an annotation, or a mapping whose keys are no texts?"
+    if any(ann is o for o in seen): return False
+    kind, args = typing.get_origin(ann) or ann, typing.get_args(ann)
+    if isinstance(kind, type) and (issubclass(kind, Set) or issubclass(kind, Mapping) and args and args[0] is not str): return True
+    return any(_has_hashes(o, (*seen, ann)) for o in _parts(ann))
+
 def _msgspec(annotation: Any, inner: Cast) -> Cast:
     "A cast that lets msgspec check one value: its type, and then the constraints of its `Meta`"
     import msgspec
@@ -647,8 +781,12 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     if inner.many: wanted = {key.replace('length', 'values'): n for key, n in wanted.items()}
     texts = [Text(key) if key == 'pattern' else Text(key, n=n) for key, n in wanted.items()] or [inner.expected]
     limits = reduce(lambda first, second: Text('both', first=first, second=second), texts)
+    @cache
+    def hashes() -> bool:
+        classes = {o for c in _classes_in(annotation) for o in (c, *_reached(c))}
+        return any(map(_has_hashes, (annotation, *(f for c in classes for f in _fields_of(c)))))
     def check(value):
-        if any(map(long_number, texts_in(value))): inner(value)       # which reads no number of so many digits
+        if any(map(long_number, texts_in(value))) or hashes() and _has_much(value): inner(value)   # which has our limits
         try: return as_sent(msgspec.convert(value, annotation, strict=False), value)
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own

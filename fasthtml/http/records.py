@@ -19,7 +19,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 from ..html.attributes import ClientDict
 from .casts import (
-    Cast, any_cast, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number, tuple_cast, union_cast)
+    Cast, any_cast, check_hashes, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number,
+    tuple_cast, union_cast)
 from .models import (
     annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
 from fasthtml.http.record_fields import (
@@ -73,6 +74,11 @@ def _as_it_is(cls: type) -> type | None:
     base = next((b for b in (int, float, Decimal, str) if issubclass(cls, b)), None)
     return base if base and cls.__new__ is base.__new__ and cls.__init__ is base.__init__ else None
 
+def _checked(values: Any) -> Any:
+    "What a class of sets is made of"
+    if not isinstance(values, str): check_hashes(values, values)
+    return values
+
 class _Maker:
     "One walk over an annotation; it remembers records, since a type may contain itself"
     def __init__(self, localns: Mapping | None): self.localns, self.records = localns, {}
@@ -112,6 +118,7 @@ class _Maker:
         if (base := _as_it_is(cls)) is not None:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
+        if issubclass(cls, Set): given = _checked
         held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda new, v: new
         made = Text('valid', name=cls.__name__)
         return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v)), v), made, blank=issubclass(cls, str))

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
-           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'texts_in',
-           'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
+           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'lenient_json',
+           'texts_in', 'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -15,7 +15,9 @@ import io
 import json
 import json.decoder
 import json.scanner
+import math
 import re
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -429,13 +431,19 @@ class BadJson(ValueError):
 
 def _no_constant(name: str): raise ValueError(name)
 
+def _finite(text: str) -> float:
+    "A number with a point or an exponent; BadJson for one that is larger than any float, and would be infinite"
+    number = float(text)
+    if not math.isfinite(number): raise BadJson(Text('json_digits', limit=sys.float_info.max_10_exp))
+    return number
+
 _many_digits = re.compile(f'[0-9]{{{_MAX_DIGITS + 1}}}')
 _long_number = re.compile(f'-?(?:[0-9]{{0,{_MAX_DIGITS}}}[.eE][+-]?){{0,2}}{_many_digits.pattern}')
 
 class _Careful(json.JSONDecoder):
     "A decoder in Python, for one text: it counts values and levels, and other threads run meanwhile"
     def __init__(self, constant: Callable = _no_constant):
-        super().__init__(object_hook=ClientDict, parse_constant=constant)
+        super().__init__(object_hook=ClientDict, parse_float=_finite, parse_constant=constant)
         self.values = self.depth = 0
         self.parse_string, self.parse_array, self.parse_object = self.one_string, self.one_array, self.one_object
         self.scan_once = self.counting(json.scanner.py_make_scanner(self))
@@ -475,7 +483,7 @@ class _Careful(json.JSONDecoder):
         return one
 
 # %% ../../nbs/api/http/10_requests.ipynb #94ff9907
-_scan = json.JSONDecoder(object_hook=ClientDict, parse_constant=_no_constant).scan_once  # `json.loads` would make a decoder each time
+_scan = json.JSONDecoder(object_hook=ClientDict, parse_float=_finite, parse_constant=_no_constant).scan_once  # `json.loads` would make one
 
 def _loads(text: str) -> Any:
     "`json.loads`, quicker, or with care"
@@ -533,7 +541,9 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     return fields
 
 # %% ../../nbs/api/http/10_requests.ipynb #359fa2b8
-def _by_others(text: str) -> Any:
+def lenient_json(
+    text: str, # That may be JSON
+) -> Any:      # What it says
     "As a parser reads it that knows `NaN` and `Infinity`"
     try: return parse_json(text)
     except BadJson as e:
@@ -564,10 +574,10 @@ def json_excess(
         start = text.lstrip()[:1]
         if not start or start not in starts: continue
         if start in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)
-        try: found = _by_others(text)
+        try: found = lenient_json(text)
         except BadJson as e:
             if e.args[0].key != 'json_malformed': return e.args[0]
-        else: left += [o for o in texts_in(found) if len(o) > 100] if within else []
+        else: left += texts_in(found) if within else []
     return None
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354

@@ -20,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 # %% ../../nbs/api/realtime/23_sockets.ipynb #ec9f722f
-from ..html.attributes import client_json
-from ..http.requests import Connection as Request
+from ..http.requests import Connection as Request, aside, parse_json
 from .connections import Connection, from_elsewhere
 from .servers import is_gone
 from .tasks import retrieve
@@ -120,9 +119,10 @@ class Socket(Request, WebSocket):
     async def receive_json(self,
         mode: str = 'text', # Kind of message; else 'binary'
     ) -> Any:
-        "The next message as JSON"
+        "The next message as JSON, within the limits that it has elsewhere; BadJson for what is none"
         if mode not in ('text', 'binary'): raise RuntimeError(f"mode={mode!r} is no kind of message. Write 'text' or 'binary'.")
-        return client_json(await self.receive_text() if mode == 'text' else (await self.receive_bytes()).decode())
+        message = await (self.receive_text() if mode == 'text' else self.receive_bytes())
+        return await aside(self.scope, len(message), parse_json, message)
 
     @property
     def info(self) -> Any:

@@ -19,10 +19,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import pytest
+from msgspec import Meta
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 
@@ -105,6 +107,13 @@ def content_type(text):
 class Size(Enum): small, large = Decimal('1'), Decimal('2')
 
 
+class HoldsSet(BaseModel):
+    xs: set[int]
+
+
+HASHED_0 = 2**61 - 1    # as are its multiples
+
+
 MULTI = b'multipart/form-data; boundary=B'
 PART = b'--B\r\nContent-Disposition: form-data; name="f"\r\n\r\n'
 FILE = b'--B\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
@@ -161,6 +170,12 @@ PARSERS = {     # name → (what reads it, input of about n bytes, n)
     'union': (cast(int | float | date | UUID | Literal['a'] | None), lambda n: '1' * n, 100_000),
     'list of ints': (cast(list[int]), lambda n: ['1'] * (n // 10), 10_000),
     'list of wrong ints': (cast(list[int]), lambda n: ['x'] * n, 100_000),
+    # what has one hash, which is refused
+    'set of ints': (cast(set[int]), lambda n: [str(o * HASHED_0) for o in range(n // 24)], 20_000),
+    'set of UUIDs': (cast(frozenset[UUID]), lambda n: [str(UUID(int=o * HASHED_0)) for o in range(n // 36)], 10_000),
+    'keys': (cast(dict[Decimal, int]), lambda n: {str(o * HASHED_0): 1 for o in range(n // 24)}, 20_000),
+    'set of ints in a model': (cast(HoldsSet), lambda n: {'xs': [str(o * HASHED_0) for o in range(n // 24)]}, 20_000),
+    'set of ints in limits': (cast(Annotated[set[int], Meta(min_length=1)]), lambda n: [o * HASHED_0 for o in range(n // 24)], 20_000),
     'Content-Type': (content_type, lambda n: 'multipart/form-data; boundary=B' + '; a="\\"' * (n // 7), 4000),
     'Content-Type, is it JSON': (is_json, lambda n: 'application/' + '+' * n + ';', 400_000),
     'Accept': (header('accept', wants_json), lambda n: 'text/html,' * (n // 10) + 'json', 400_000),

@@ -2,15 +2,17 @@
 from dataclasses import make_dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, NamedTuple, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import msgspec
 import pydantic
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.params import cookie, header
+from fasthtml.http.records import make_cast
 
 
 class Age(int): "A class of numbers of the program's own"
@@ -98,3 +100,89 @@ def test_numbers_within_are_counted_too(library, kind):
     if kind == list[dict[int, int]]: value = [value]
     answer = DirectClient(app).post('/', json={'a': value})
     assert answer.status_code == 400 and answer.json()['errors'][0]['field'].startswith('a'), answer.text
+
+
+# Unions, in which another member would take what is no number, and validators of the program
+
+def default(value, read):
+    try: return read(value)
+    except ValueError: return 0
+
+
+class In(pydantic.BaseModel):
+    d: Decimal
+
+
+FIRST = pydantic.Field(union_mode='left_to_right')
+LOOSE = {'int or text': Annotated[int | str, FIRST], 'Decimal or text': Annotated[Decimal | str, FIRST],
+         'Decimal or bytes': Decimal | bytes, 'Decimal or anything': Annotated[Decimal | Any, FIRST],
+         'text of letters': int | Annotated[str, pydantic.Field(pattern='^[a-z]+$')],
+         'a default': Annotated[int, pydantic.WrapValidator(default)], 'stripped': Annotated[Decimal, pydantic.BeforeValidator(str.strip)],
+         'in JSON': pydantic.Json[Annotated[Decimal | str, FIRST]], 'a model or a dict': Annotated[In | dict, FIRST],
+         'or a dict': In | dict,
+         'keys': dict[Annotated[Decimal | str, FIRST], int], 'Fraction': Fraction | bytes}
+AROUND = {'in JSON': lambda v: f'"{v}"', 'a model or a dict': lambda v: {'d': v}, 'or a dict': lambda v: {'d': v}, 'keys': lambda v: {v: 1}}
+
+
+@pytest.mark.parametrize('name', LOOSE)
+def test_a_number_of_too_many_digits_is_refused_where_another_member_takes_a_text(name):
+    app = FastHTML(secret_key='k')
+    model = pydantic.create_model('M', v=(LOOSE[name], ...))
+    def index(m: model): return repr(m)
+    app.post('/')(index)
+    around = AROUND.get(name, lambda v: v)
+    for text in '7' * 401, '1e999999':
+        answer = DirectClient(app).post('/', json={'v': around(text)})
+        assert answer.status_code == 400 and 'number' in answer.json()['errors'][0]['expected'], answer.text
+    assert DirectClient(app).post('/', json={'v': around('12')}).status_code == 200
+
+
+def test_validators_of_pydantic_run_once_whatever_digits_were_sent():
+    seen = []
+    class Post(pydantic.BaseModel):
+        key: Annotated[str, pydantic.AfterValidator(lambda value: (seen.append(value), value)[1])]
+    for digits in '7', '7' * 401:
+        seen.clear()
+        make_cast(Post)({'key': digits})
+        assert seen == [digits]
+
+
+# Numbers of JSON that Python would make infinite
+
+INFINITE = ['1e400', '-1e309', '0.1e401', '1E+0000999', '7' * 320 + '.5']
+
+
+@pytest.mark.parametrize('number', INFINITE, ids=lambda o: o[:10])
+def test_an_infinite_number_in_json_is_refused_by_every_reader(number):
+    app = FastHTML(secret_key='k')
+    @app.post('/data')
+    def data_of(data): return repr(data)
+    @app.post('/json')
+    async def json_of(req): return repr(await req.json())
+    @app.post('/dict')
+    def dict_of(d: dict): return repr(d)
+    @app.post('/any')
+    def any_of(n: Any): return repr(n)
+    @app.post('/pydantic')
+    def pydantic_of(m: pydantic.create_model('M', n=(float, ...))): return repr(m)
+    @app.post('/text')
+    def text_of(m: pydantic.create_model('M', n=(pydantic.Json[Any], ...))): return repr(m)
+    @app.ws('/ws')
+    async def message(data, send): await send(repr(data))
+    @app.ws('/read')
+    async def read(ws, send):
+        try: await send(repr(await ws.receive_json()))
+        except ValueError: await send('refused')
+    client = DirectClient(app)
+    for path in 'data', 'json', 'dict', 'any', 'pydantic', 'text':
+        for n, status in (number, 400), ('1.5e300', 200):
+            text = f'{{"n": "[{n}]"}}' if path == 'text' else f'{{"n": {n}}}'
+            answer = client.post('/' + path, content=text, headers={'Content-Type': 'application/json'})
+            assert answer.status_code == status, (path, answer.text)
+    with client.websocket_connect('/ws') as ws:
+        ws.send_text(f'{{"n": {number}}}')
+        with pytest.raises(WebSocketDisconnect): ws.receive_text()
+    with client.websocket_connect('/read') as ws:
+        ws.send_text('{}')
+        ws.send_text(f'{{"n": {number}}}')
+        assert ws.receive_text() == 'refused'
