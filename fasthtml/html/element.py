@@ -649,6 +649,7 @@ def to_html(
             if above is None: return ''.join(out)
             it, end, above = above
 
+# %% ../../nbs/api/html/01_element.ipynb #3a6e156a
 _constant = frozenset([str, int, float, bool, type(None), Safe])   # values of these types stay what they are
 
 def fixed_parts(
