@@ -16,6 +16,7 @@ import json
 import json.decoder
 import json.scanner
 import math
+import os
 import re
 import sys
 import time
@@ -715,7 +716,11 @@ class _SpooledFile(io.BufferedIOBase):
     def seekable(self) -> bool: return True
     def writable(self) -> bool: return True
     def tell(self) -> int: return self.at
-    def fileno(self) -> int: return self._alone().file.fileno()
+
+    def fileno(self) -> int:
+        number = self._alone().file.fileno()
+        os.lseek(number, self.at, os.SEEK_SET)   # another program reads from here
+        return number
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         at = (0, self.at, self.size)[whence] + offset
@@ -793,6 +798,7 @@ class _FormParser(MultiPartParser):
         if self.spool is None: self.spool, self.held = _Spool(self.max_text_size), bytearray()
         file = _SpooledFile(self.spool)
         file.start = self.total
+        part.file.file.close()   # one of its own
         self.upload = part.file = UploadFile(file, size=0, filename=part.file.filename, headers=part.file.headers)
 
     def count(self, size: int) -> None:

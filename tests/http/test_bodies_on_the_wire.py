@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import tracemalloc
+import warnings
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
 import httpx2
@@ -199,6 +200,28 @@ async def test_the_files_of_a_form_take_one_descriptor_and_no_more_memory_than_i
     assert found[-1].file.read() == contents[-1]
     body.close()
     assert descriptors() == before
+
+
+async def test_no_file_is_left_to_the_garbage_collector():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        for raw in form_of([b'x' * 5000] * 3), form_of([b'x'] * 3), form_of([b'x' * 5000] * 3)[:-5]:
+            try: (await read_body(form_request(raw, 4000))).close()
+            except HTTPException: pass
+        gc.collect()
+    assert not [str(o.message) for o in caught if o.category is ResourceWarning]
+
+
+@pytest.mark.parametrize('limit', [4000, 1 << 21], ids=['on disk', 'in memory'])
+async def test_another_program_reads_an_uploaded_file_from_its_place(limit):
+    contents = [b'one ' * 1000, b'two ' * 1000, b'three ' * 1000]
+    body = await read_body(form_request(form_of(contents), limit))
+    for o, content in zip(body.fields['file'], contents, strict=True):
+        for place in 0, 4, 1000:
+            o.file.seek(place)
+            assert os.read(o.file.fileno(), 10_000) == content[place:]
+            assert o.file.read(5) == content[place:place + 5]
+    body.close()
 
 
 STEPS = st.one_of(
