@@ -406,14 +406,14 @@ def _ask_page(self: LoopRegions, page: OpenPage, now: float) -> None:
 @patch
 async def _ask_about(self: LoopRegions, connection: Connection) -> None:
     "End a connection that its guards would not let in any more, or that would belong to another user"
-    asking = self.failing.pop(connection, None) or Rounds(f'Asking the guards of {connection.scope["path"]!r} again')
-    is_second = asking.failed
+    asking = self.failing.get(connection) or Rounds(f'Asking the guards of {connection.scope["path"]!r} again')
     with asking:
         page = connection.scope.get('fasthtml.page')   # whose stream carries it
         verdict = await ask_again(page.newest(connection.scope) if page else connection.scope)
         if verdict.refused or known_person(verdict.auth) != _person(connection): connection.end('recheck', 1012, 'who are you?')
-    if asking.failed and is_second: connection.end('recheck', 1012, 'who are you?')   # an error is no yes
-    elif asking.failed: self.failing[connection] = asking
+    if not asking.failed: self.failing.pop(connection, None)   # of questions that overlap, the last answer counts
+    elif connection in self.failing: connection.end('recheck', 1012, 'who are you?')   # an error is no yes
+    else: self.failing[connection] = asking
 
 # %% ../../nbs/api/app/30_open_pages.ipynb #28cad23c
 class Question:
