@@ -431,10 +431,14 @@ async def test_churn_leaves_no_memory_behind():
             app.channel('c').publish_sync('x')
         gc.collect()
         return sys.getallocatedblocks(), len(gc.get_objects())
-    blocks, objects = await many(500)
-    more_blocks, more_objects = await many(2000)
-    assert ends == {'conn': 1250, 'disconn': 1250} and not app.lifecycle.connections and len(app.channel('c')) == 0
-    assert more_blocks - blocks < 1000 and more_objects - objects < 300, (more_blocks - blocks, more_objects - objects)
+    before, grew = await many(500), []
+    for _ in range(3):   # what is made once (a cache, by what ran before) may come in between; a leak comes each time
+        after = await many(2000)
+        grew.append((after[0] - before[0], after[1] - before[1]))
+        before = after
+        if grew[-1][0] < 1000 and grew[-1][1] < 300: break
+    else: pytest.fail(f'blocks and objects: {grew}')
+    assert ends['conn'] == ends['disconn'] == 250 + 1000*len(grew) and not app.lifecycle.connections and len(app.channel('c')) == 0
 
 
 async def test_events_published_before_the_stop_are_all_delivered():
