@@ -33,6 +33,7 @@ from .routes import Route as Route, decode_uri as decode_uri, nested_name as nes
 from .routes import all_meths as all_meths, get_and_post, uri as uri  # programs import them from here
 from .security import one_line
 from .texts import Text
+from .threads import failure_of
 
 # %% ../../nbs/api/http/13_routing.ipynb #1f3b13e0
 log = one_line(logging.getLogger('fasthtml'))
@@ -397,12 +398,6 @@ def _below(above: str, path: str) -> str: return f'/%2F{path[1:]}' if above == '
 _not_as_it_is = re.compile(r'[\x00-\x20\\]')   # browsers leave these out of an address, or read them as a slash
 
 # %% ../../nbs/api/http/13_routing.ipynb #f9e575ad
-def _was_cancelled(e: asyncio.CancelledError) -> RuntimeError:
-    "As an error like any other: what a request waits for was cancelled, and not the request"
-    error = RuntimeError('This request waited for a task or a future that was cancelled.')
-    error.__cause__ = e
-    return error
-
 class AppRouter(Router):
     "Starlette's router, with a lookup table and knowledge of where it is"
     def __init__(self, *args, **kwargs):
@@ -436,8 +431,8 @@ class AppRouter(Router):
         links.set(self._home if outer is None and not root else MountPlace(self, root, outer))
         try: await self.find(scope)(scope, receive, send)
         except asyncio.CancelledError as exc:
-            if asyncio.current_task().cancelling(): raise
-            await self.failed(_was_cancelled(exc), scope, receive, send)
+            if (failure := failure_of(exc)) is exc: raise
+            await self.failed(failure, scope, receive, send)
         except Exception as exc: await self.failed(exc, scope, receive, send)
         finally: links.set(outer)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHORT', 'Workers', 'work', 'RoundRobin', 'asked', 'LoopThreads', 'threads_of', 'in_thread', 'in_turn',
-           'works_for_loop', 'answer_of', 'answered', 'ran', 'decided', 'known_at_once', 'hold_thread']
+           'works_for_loop', 'answer_of', 'answered', 'ran', 'decided', 'known_at_once', 'failure_of', 'hold_thread']
 
 # %% ../../nbs/api/http/09_threads.ipynb #6a3b0db9
 import asyncio
@@ -311,6 +311,16 @@ def known_at_once(
     if not inspect.isawaitable(result): return decided(f, ran(f, result))
     if inspect.iscoroutine(result): result.close()
     raise TypeError(f'{getattr(f, "__qualname__", f)} is asynchronous, and its answer is needed at once. Write a plain function.')
+
+# %% ../../nbs/api/http/09_threads.ipynb #5c9e11d1
+def failure_of(
+    e: asyncio.CancelledError,  # What arrived in the running task
+) -> BaseException:             # The same if this task was cancelled; else a RuntimeError
+    "What a `CancelledError` means for the task in which it arrives"
+    if asyncio.current_task().cancelling(): return e
+    error = RuntimeError('This request waited for a task or a future that was cancelled.')
+    error.__cause__ = e
+    return error
 
 # %% ../../nbs/api/http/09_threads.ipynb #23ae23fb
 @contextmanager

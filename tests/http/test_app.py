@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
+import httpx2
 import pytest
 import starlette
 from selectolax.lexbor import LexborHTMLParser
@@ -259,6 +260,26 @@ def test_what_a_request_waits_for_was_cancelled_and_not_the_request(fail, where)
     else: app.get('/x/y')((lambda: P('never')) if around else fail)
     answer = client(app, raise_server_exceptions=False).get('/x/y')
     assert answer.status_code == 500 and 'cancelled' in answer.text and 'x-content-type-options' in answer.headers
+
+@pytest.mark.parametrize('parts', [0, 1])
+@pytest.mark.parametrize('how', ['yields', 'yields in a mount', 'async iterator'])
+def test_a_page_in_parts_that_awaits_what_was_cancelled_fails_as_by_any_error(parts, how, capfd, caplog):
+    "Before the first part the page of errors; after it an end that does not look complete, and the error in the log"
+    async def crash(req, exc): return P('sorry', str(exc))
+    app = inner = new_app(secure_headers=True, exception_handlers={500: crash})
+    async def page():
+        for i in range(parts): yield P(i)
+        await gone_to_another()
+    if how == 'yields in a mount': app.mount('/x', inner := new_app(exception_handlers={500: crash}))
+    inner.get('/y')(page if how != 'async iterator' else lambda: page())
+    with served(app) as server, httpx2.Client(base_url=server.url) as c:
+        if parts:
+            with pytest.raises(httpx2.RemoteProtocolError): c.get('/x/y' if inner is not app else '/y')
+        else:
+            answer = c.get('/x/y' if inner is not app else '/y')
+            assert answer.status_code == 500 and 'cancelled' in answer.text and 'x-content-type-options' in answer.headers
+    assert 'waited for a task or a future that was cancelled' in capfd.readouterr().err + caplog.text
+
 
 def test_a_request_that_is_cancelled_ends(caplog):
     app, begun = new_app(exception_handlers={500: lambda req, exc: P('sorry')}), asyncio.Event()
