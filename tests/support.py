@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import base64
 import http.client
+import inspect
 import json
 import mimetypes
 import os
@@ -19,13 +20,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, wraps
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -78,6 +81,52 @@ def need_files(n: int) -> None:
         missing(f'Room for {n} open files', f'raise the limit (`ulimit -n {n}` as root)')
     if soft != resource.RLIM_INFINITY and soft < n:
         resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+
+
+# Tables
+
+def check_rows(rows: Iterable[tuple[str, tuple]], check: Callable) -> None:
+    "Call `check` with each row of a table, and fail with the name and the error of every row that does not pass"
+    count, failed = 0, {}
+    for name, row in rows:
+        count += 1
+        try: check(*row)
+        except (Exception, pytest.fail.Exception) as e: failed[name] = e
+    assert count, 'the table is empty'
+    if failed:
+        said = '\n'.join(f'{name}: {type(e).__name__}: {e}' for name, e in failed.items())
+        raise AssertionError(f'{len(failed)} of {count} rows failed, the first as above\n{said}') from next(iter(failed.values()))
+
+
+def row_name(value: Any) -> str: return str(getattr(value, '__name__', value))
+
+
+def each_row(names: str | tuple[str, ...], values: Iterable, ids: Callable | Iterable = row_name) -> Callable:
+    """As `pytest.mark.parametrize`, for rows that cost less than the test each would be: one test goes through all of them.
+
+    Fixtures are made once, not for each row.
+    """
+    names, values = names.split(',') if isinstance(names, str) else names, list(values)
+    rows = values if len(names) > 1 else [(value,) for value in values]
+    told = ['-'.join(map(ids, row)) for row in rows] if callable(ids) else list(map(str, ids))
+    column = [(name, dict(zip(names, row, strict=True))) for name, row in zip(told, rows, strict=True)]
+    def decorate(f: Callable) -> Callable:
+        test = f if hasattr(f, 'columns') else one_test(f)
+        test.columns.insert(0, column)
+        signature = inspect.signature(test)
+        test.__signature__ = signature.replace(parameters=[p for name, p in signature.parameters.items() if name not in names])
+        return test
+    return decorate
+
+
+def one_test(f: Callable) -> Callable:
+    assert not inspect.iscoroutinefunction(f), 'rows of coroutines need a loop each'
+    @wraps(f)
+    def test(**fixtures):
+        rows = (('-'.join(name for name, _ in row), (dict(ChainMap(*(values for _, values in row))),)) for row in product(*test.columns))
+        check_rows(rows, lambda values: f(**values, **fixtures))
+    test.columns = []
+    return test
 
 
 # Waiting

@@ -1,5 +1,6 @@
 "The test kit itself, tried on plain Starlette apps: a kit that cannot fail would prove nothing."
 import http.client
+import inspect
 import signal
 
 import pytest
@@ -7,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
 
-from support import Event, SseClient, npm_file, parse_events, raw_exchange, serve, serve_process, wait_until
+from support import Event, SseClient, each_row, npm_file, parse_events, raw_exchange, serve, serve_process, wait_until
 
 STREAMING = '''
 from starlette.applications import Starlette
@@ -98,3 +99,21 @@ def test_a_page_asks_the_server_while_python_waits_for_something_else(page):
         page.evaluate('setTimeout(() => { location = "/late" })')
         wait_until(lambda: '/late' in asked)   # nothing here runs Playwright's loop
         page.wait_for_url('**/late')
+
+
+def test_a_table_tells_of_each_row_that_fails_and_asks_for_the_other_fixtures():
+    tried = []
+    @each_row('a', [1, 2])
+    @each_row('b,c', [(0, 5), (1, 6)], ids=['zero', 'one'])
+    def table(a, b, c, page):
+        tried.append((a, b, c, page))
+        if b: pytest.fail('b')
+        assert a == 1
+    assert [*inspect.signature(table).parameters] == ['page']
+    with pytest.raises(AssertionError, match=r'(?s)^3 of 4 rows failed.*\n1-one: Failed: b\n2-zero: AssertionError: .*\n2-one: Failed: b'):
+        table(page='x')
+    assert tried == [(1, 0, 5, 'x'), (1, 1, 6, 'x'), (2, 0, 5, 'x'), (2, 1, 6, 'x')]
+
+
+def test_a_table_without_rows_is_an_error():
+    with pytest.raises(AssertionError, match='empty'): each_row('a', [])(lambda a: None)()
