@@ -324,6 +324,31 @@ def test_what_is_open_survives_one_error_of_its_guard_and_ends_at_the_second_in_
         assert len(said) < 2, said
 
 
+@pytest.mark.parametrize('order', [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids='as asked,backwards,mixed'.split(','))
+@pytest.mark.parametrize('answers, lives', [('error yes error', True), ('yes error yes', True), ('yes error error', False)])
+def test_the_last_answer_of_a_slow_guard_counts(answers, lives, order):
+    "It takes longer than a recheck, so questions overlap: two errors in a row are those that nothing stands between"
+    asked = []
+    async def guard(req):
+        if 'fasthtml.again' not in req.scope: return
+        asked.append(asyncio.get_running_loop().create_future())
+        if await asked[-1] == 'error': raise ConnectionError('the database is away')
+    app = FastHTML(secret_key='k', recheck=0.02, before=guard)
+    @app.ws('/chat')
+    async def chat(msg: str): return msg
+    with serve(app) as served, connect(f'{served.ws_url}/chat') as client:
+        wait_until(lambda: len(asked) >= 3)
+        for i, answer in zip(order, answers.split()): served.call(lambda i=i, answer=answer: asked[i].set_result(answer))
+        wait_until(lambda: asked[order[len(answers.split()) - 1]].done())
+        if lives:
+            before = len(asked)
+            wait_until(lambda: len(asked) > before + 1)   # what has ended is not asked about any more
+            client.send('{"msg": "there"}')
+            assert client.recv() == 'there'
+        else:
+            with pytest.raises(ConnectionClosed): client.recv(timeout=DEADLINE)
+
+
 @pytest.mark.parametrize('whose', ['page', 'region'])
 def test_a_page_whose_guard_fails_for_ever_is_ended(whose):
     "Whatever it asks meanwhile: an error is no answer"
