@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'take_turns', 'turns_from_the_start', 'hold_frames', 'hold_requests',
-           'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended',
-           'hypercorn_stop', 'send_with_room', 'running_loop']
+           'frame_reader', 'chunk_writer', 'keeps_trailers_apart', 'take_turns', 'turns_from_the_start', 'hold_frames',
+           'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening',
+           'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -298,6 +298,29 @@ def chunk_writer(
         return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'events are sent by `send`, which costs some CPU')
     return chunks.write if chunked else None
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #c729421d
+class _Header(list):
+    "Fields of a header that is complete"
+    __slots__ = ()
+    def append(self, field: tuple[bytes, bytes]) -> None: pass
+
+def keeps_trailers_apart(
+    make: type,  # uvicorn's class of the protocols of HTTP/1.1
+) -> type:       # The same with h11
+    "A class of protocols that take no trailer for a field of the header"
+    first = getattr(make, 'on_chunk_header', None)
+    if not hasattr(make, 'on_header'):
+        if make.__module__.endswith('.httptools_impl'): report_missing('uvicorn', '`on_header` in its HTTP protocol', _trailers_count)
+        return make
+    def on_chunk_header(self: Any) -> None:
+        try:
+            if type(self.headers) is not _Header: self.headers = _Header(self.headers)
+        except AttributeError as e: report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _trailers_count)
+        if first is not None: first(self)
+    return type(make.__name__, (make,), {'on_chunk_header': on_chunk_header, '__module__': make.__module__})
+
+_trailers_count = 'trailers of a request count as fields of its header'
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #b7d1c0e6
 _SMALL, _MANY, _TURN = 2048, 128, .0005   # bytes that are handed on as they come; parts of a portion; seconds until a turn is over
 
@@ -473,7 +496,8 @@ def turns_from_the_start(
     make = getattr(config, 'http_protocol_class', None)
     if make is None: report_missing('uvicorn', '`http_protocol_class` in its `Config`', _they_wait)
     if not any(c.__module__.startswith('uvicorn.protocols.http.') for c in getattr(make, '__mro__', ())): return lambda: None
-    def protocol(**options: Any) -> _Turns: return _Turns(make(**options))
+    apart = keeps_trailers_apart(make)
+    def protocol(**options: Any) -> _Turns: return _Turns(apart(**options))
     config.http_protocol_class = protocol
     def restore() -> None:
         if config.http_protocol_class is protocol: config.http_protocol_class = make
@@ -570,6 +594,7 @@ def _hold(
             conn.trailing_data
             limit = max(protocol.config.h11_max_incomplete_event_size or 0, 65536)   # bytes; one request may have so many
             _Pipeline(flow, transport, _Unread(conn), limit)
+        turns_from_the_start(protocol.config)   # where there is no lifespan, this is the first place for it
     except AttributeError as e:
         report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', 'requests that wait behind another one may take memory')
 

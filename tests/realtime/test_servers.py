@@ -93,6 +93,8 @@ ROWS = {
     'chunked_encoding': (HTTPTOOLS, r'\bself\.chunked_encoding\b', 'self.is_chunked', '`chunked_encoding`'),
     'pipeline': (HTTPTOOLS, r'\bself\.pipeline\b', 'self.waiting', '`pipeline`'),
     'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', None),
+    'headers': (HTTPTOOLS, r'\bself\.headers\b', 'self.fields', None),
+    'on_chunk_header': (HTTPTOOLS, r'( +)(def on_body\()', r'\1def on_chunk_header(self): self.chunks = 1\n\1\2', None),
     'read_paused of the flow': (HTTPTOOLS, r'self\.flow = FlowControl\(transport\)', 'self.flow = OtherFlow_(transport)', '`read_paused`'),
     'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
     'lifespan of the server': (SERVER, r'\bself\.lifespan\b', 'self.life', None),
@@ -240,6 +242,32 @@ async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row,
             await asyncio.wait_for(client.wait_closed(), DEADLINE)
             assert client.protocol.close_code == 1006
         await client.close()
+
+
+@pytest.mark.parametrize('row, user, lost', [
+    ('as it is', 'ann', []), ('on_chunk_header', 'ann', []), ('headers', 'ann, admin', ['`headers`'])])
+async def test_where_trailers_count_as_headers_the_log_says_so_once(row, user, lost, logged):
+    app = FastHTML(secret_key='x')
+    @app.post('/user')
+    async def who(request): return ', '.join(request.headers.getlist('x-user'))
+    request = (b'POST /user HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-User: ann\r\n%b\r\n'
+               b'3\r\na=1\r\n0\r\nX-User: admin\r\n\r\n')
+    with served(app, row) as (server, thread):
+        await until(lambda: server.started)
+        async with asyncio.timeout(DEADLINE):
+            reader, writer = await asyncio.open_connection('127.0.0.1', server.servers[0].sockets[0].getsockname()[1])
+            writer.write(request % b'' + request % b'Connection: close\r\n')
+            answer = (await reader.read()).decode()
+            writer.close()
+    assert re.findall('200 OK|ann.*?(?=HTTP|$)', answer) == ['200 OK', user] * 2
+    assert len(logged) == len(lost) and all(name in message for name, message in zip(lost, logged)), logged
+
+
+def test_a_protocol_without_the_callbacks_of_httptools_is_left_alone(logged):
+    class H11: pass
+    class Changed: __module__ = HTTPTOOLS
+    assert [servers.keeps_trailers_apart(make) for make in (H11, Changed)] == [H11, Changed]
+    assert len(logged) == 1 and '`on_header`' in logged[0]
 
 
 # No other module looks into a server
