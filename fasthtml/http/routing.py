@@ -366,36 +366,48 @@ def _first_path(
     name: str,               # Of a route
     values: dict[str, Any],  # For the parts of its path
 ) -> URLPath | None:         # None if no route has that name and these parts
-    "The path of a route, also of Starlette's, which would write the values as they are"
+    "The path of the first route that takes these values, also of Starlette's, which would write them as they are"
+    unfit = None
     for route in routes:
         try: return _path_to(route, name, values)
         except NoMatchFound: pass
+        except ValueError as e: unfit = unfit or e
+    if unfit: raise unfit
     return None
 
+_protocols = {StarletteRoute.url_path_for: 'http', WebSocketRoute.url_path_for: 'websocket'}
+
 def _path_to(route: Any, name: str, values: dict[str, Any]) -> URLPath:
-    kind, shapes = type(route), getattr(route, 'param_convertors', {})
-    if kind in (StarletteRoute, WebSocketRoute) and name == route.name and values.keys() == shapes.keys():
-        return URLPath(fill_path(path_pattern(route.path), values), protocol='http' if kind is StarletteRoute else 'websocket')
-    if kind is Mount: return _path_below(route, name, values)
-    if kind is Host: values = {k: quote(str(v), safe='') if k in shapes else v for k, v in values.items()}
-    return route.url_path_for(name, **values)
+    how = type(route).url_path_for   # a subclass may have its own
+    if how in (Mount.url_path_for, Host.url_path_for): return _path_below(route, name, values)
+    if how not in _protocols: return route.url_path_for(name, **values)
+    if name != route.name or values.keys() != route.param_convertors.keys(): raise NoMatchFound(name, values)
+    return URLPath(fill_path(path_pattern(route.path), values), protocol=_protocols[how])
 
-def _path_below(mount: Mount, name: str, values: dict[str, Any]) -> URLPath:
-    "The path of a route in a mounted app (`mount:route`), or of a file (`mount`, with `path`)"
-    own = {k: v for k, v in values.items() if k in mount.param_convertors and k != 'path'}
+def _path_below(outer: Mount | Host, name: str, values: dict[str, Any]) -> URLPath:
+    "The path of a route in a mounted app or of a host (`outer:route`), or of a file there (`outer`, with `path`)"
+    pattern = path_pattern(outer.host if isinstance(outer, Host) else outer.path)
+    own = {k: v for k, v in values.items() if k in pattern.convertors}
     rest = {k: v for k, v in values.items() if k not in own}
-    if len(own) + 1 < len(mount.param_convertors): raise NoMatchFound(name, values)
-    above = fill_path(path_pattern(mount.path), own) if mount.path else ''
-    if mount.name and name == mount.name and rest.keys() == {'path'}:
-        return URLPath(_below(above, '/' + _not_as_it_is.sub(lambda found: quote(found[0]), str(rest['path']).lstrip('/'))))
-    if not mount.name or name.startswith(f'{mount.name}:'):
-        found = _first_path(mount.routes or [], name[len(mount.name) + 1:] if mount.name else name, rest)
-        if found is not None: return URLPath(_below(above, str(found)), protocol=found.protocol)
-    raise NoMatchFound(name, values)
+    start = '' if outer.name is None else f'{outer.name}:'
+    found = None
+    if len(own) < len(pattern.convertors): raise NoMatchFound(name, values)
+    if name == outer.name and rest.keys() == {'path'}: found = URLPath(_path_of_file(rest['path']))
+    elif name.startswith(start): found = _first_path(_routes_in(outer), name.removeprefix(start), rest)
+    if found is None: raise NoMatchFound(name, values)
+    above = fill_path(pattern, own)
+    if isinstance(outer, Host): return URLPath(found, found.protocol, above)
+    return URLPath(f'/%2F{found[1:]}' if above == '/' else above + found, found.protocol, found.host)   # `//` would name another site
 
-def _below(above: str, path: str) -> str: return f'/%2F{path[1:]}' if above == '/' else above + path   # two slashes would name another site
+def _routes_in(outer: Mount | Host) -> Iterable[Any]:
+    "The routes of a mounted app, also behind guards or middleware"
+    app = outer.app
+    while not hasattr(app, 'routes') and hasattr(app, 'app'): app = app.app
+    return outer.routes or getattr(app, 'routes', ())
 
-_not_as_it_is = re.compile(r'[\x00-\x20\\]')   # browsers leave these out of an address, or read them as a slash
+def _path_of_file(path: Any) -> str:
+    "The path of a file, which may be percent-encoded already"
+    return fill_path(path_pattern('/{path:path}'), {'path': path and unquote(str(path)).lstrip('/')})
 
 # %% ../../nbs/api/http/13_routing.ipynb #f9e575ad
 class AppRouter(Router):

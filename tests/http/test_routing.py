@@ -7,6 +7,7 @@ import string
 import warnings
 from contextlib import contextmanager
 from html import unescape
+from itertools import product
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.convertors import CONVERTOR_TYPES
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Host, Mount, NoMatchFound, Route, Router, WebSocketRoute
 
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
@@ -25,7 +26,7 @@ from fasthtml.http.paths import qp, reg_re_param
 from fasthtml.http.routers import APIRouter
 from fasthtml.http.routing import AppRouter, HostRoute, HttpRoute, nested_name, uri
 from fasthtml.testing import Client
-from support import serve
+from support import check_rows, each_row, serve
 
 
 @pytest.fixture
@@ -495,12 +496,12 @@ def test_what_somebody_has_typed_leads_nowhere_else(linked):
                 if path != pattern or not is_same: found.append((values, address, path, got))
     assert found == []
 
-def asked_as_it_is(app, raw: str) -> tuple[int, bytes]:
+def asked_as_it_is(app, raw: str, host: str = 'testserver') -> tuple[int, bytes]:
     "Status and body of GET, with the path as a server gives it: clients decode it twice"
     sent = []
     async def receive(): return {'type': 'http.request', 'body': b'', 'more_body': False}
     async def send(message): sent.append(message)
-    scope = dict(type='http', method='GET', path=unquote(raw), raw_path=raw.encode(), query_string=b'', headers=[(b'host', b'testserver')],
+    scope = dict(type='http', method='GET', path=unquote(raw), raw_path=raw.encode(), query_string=b'', headers=[(b'host', host.encode())],
                  scheme='http', server=('testserver', 80), client=('1.2.3.4', 5), root_path='', http_version='1.1')
     asyncio.run(app(scope, receive, send))
     return sent[0]['status'], sent[1]['body']
@@ -534,42 +535,115 @@ def test_an_encoded_slash_separates_nothing_anywhere(path, prefix):
     status, body = asked_as_it_is(encoded_app.removes_prefix if prefix else encoded_app.app, prefix + path)
     assert (json.loads(body)[1] if status == 200 else None, status) == (ENCODED[path], 404 if ENCODED[path] is None else 200)
 
+class OwnMount(Mount): pass
+class OwnHost(Host): pass
+class OwnRoute(Route): pass
+
 MOUNTED = {'/t/{team}': 'team', '/{page:path}/x': 'page', '/{q}': 'q'}
+LEADS = [*TYPED, '\t/other.example', '/\t/other.example', '\\', ' ', '%2e%2e', '../%2E./block', './', 'a/..', '%2F%2Fother.example',
+         'é?', '#', '"<']
 
 @pytest.fixture(params=MOUNTED, scope='module')
 def mounted(request):
-    "An app with a mount whose path has a part: and the part"
+    "An app with mounts whose path has a part, a host and routes of Starlette's: and the part"
     app, part = FastHTML(secret_key='k'), MOUNTED[request.param]
     def told(who): return lambda req: JSONResponse([who, req.path_params])
-    app.mount(request.param, Router([Route('/home', told('asked'), name='home'), Route('/u/{name}', told('asked'), name='user'),
-                                     Mount('/files', Router([Route('/{at:path}', told('asked'))]), name='files')]), name='m')
-    for at in '/home', '/x', '/block/home', '/x/home', '/t/home':
+    def inside():
+        return [Route('/home', told('asked'), name='home'), OwnRoute('/u/{name}', told('asked'), name='user'),
+                Mount('/files', Router([Route('/{path:path}', told('asked'))]), name='files')]
+    app.routes.append(OwnHost('{h}.example', Router(inside()), name='h'))
+    app.mount('/guarded' + request.param, Router(inside()), name='g', before=lambda: None)
+    app.routes.append(OwnMount('/own' + request.param, routes=inside(), name='o'))
+    app.mount(request.param, Router(inside()), name='m')
+    for at in '/home', '/x', '/block/home', '/x/home', '/t/home', '/files', '/block', '/block/files':
         app.get(at)(told('another'))
     app.routes.append(Route('/plain/{name}', told('asked'), name='plain'))
     return app, part
 
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.parametrize('value', [*TYPED, '\t/other.example', '/\t/other.example', '\\', ' '])
-def test_nor_does_it_through_the_path_of_a_mount_or_a_route_of_starlette(mounted, value):
+@each_row('value', LEADS, ids=repr)
+def test_nor_does_it_through_mounts_hosts_and_routes_of_starlette(mounted, value):
     app, part = mounted
-    wanted = {'m:home': {part: value}, 'm:user': {part: value, 'name': value}, 'm:files': {part: value, 'path': 'a'},
-              'plain': {'name': value}}
-    same = value.encode('utf-8', 'replace').decode()
-    for name, values in wanted.items():
-        address = str(app.url_path_for(name, **values))
-        seen = urlsplit(urljoin('http://here.example/a/b', re.sub('[\t\r\n]', '', address).replace('\\', '/')))
-        assert (seen.netloc, seen.query, seen.fragment) == ('here.example', '', ''), address
-        status, body = asked_as_it_is(app, seen.path)
-        assert status in (200, 307, 404), address
-        if status != 200: continue
-        who, got = json.loads(body)
-        assert who == 'asked' and all(same == o or '%' in o for k, o in got.items() if k in values), address
+    here, host = {part: value}, {'h': 'ok'}
+    links = {'m:home': here, 'm:user': {**here, 'name': value}, 'm:files': {**here, 'path': value}, 'o:home': here, 'g:home': here,
+             'h:user': {**host, 'name': value}, 'h:files': {**host, 'path': value}, 'plain': {'name': value}}
+    for name, values in links.items():
+        leads_there(app, name, values)
+    address = app.url_path_for('h:home', h=value)
+    assert (urlsplit(f'http://{address.host}/').netloc, str(address)) == (address.host, '/home') and address.host.endswith('.example')
 
-def test_the_path_of_a_file_names_no_other_site(app):
-    app.mount('/', Router([]), name='files')
-    assert str(app.url_path_for('files', path='/a/b.css?v=3')) == '/a/b.css?v=3'
-    found = [str(app.url_path_for('files', path=o)) for o in ('//o.example', '\t/o.example', '\\o.example')]
-    assert found == ['/o.example', '/%09/o.example', '/%5Co.example']
+def leads_there(app, name, values):
+    address = app.url_path_for(name, **values)
+    seen = urlsplit(urljoin('http://here.example/a/b', re.sub('[\t\r\n]', '', address).replace('\\', '/')))
+    assert (seen.netloc, seen.query, seen.fragment) == ('here.example', '', ''), address
+    assert not any(re.fullmatch(r'(?i)(\.|%2e){1,2}', part) for part in address.split('/')), address
+    status, body = asked_as_it_is(app, seen.path, address.host or 'testserver')
+    assert status in (200, 307, 404), address
+    if status != 200: return
+    who, got = json.loads(body)
+    wanted = {k: v.encode('utf-8', 'replace').decode() for k, v in values.items()}
+    if 'path' in wanted: wanted['path'] = unquote(wanted['path']).lstrip('/')   # a file may be encoded already
+    assert who == 'asked' and all(wanted[k] == o or '%' in o for k, o in got.items()), (address, got)
+
+FILES = {'/a/b.css': '/a/b.css', 'a b.css': '/a%20b.css', 'a%20b.css': '/a%20b.css', 'a?b#c': '/a%3Fb%23c', '100%': '/100%25',
+         'é': '/%C3%A9', '//o.example': '/o.example', '\t/o.example': '/%09/o.example', '\\o.example': '/%5Co.example', '': '/', 7: '/7'}
+
+@each_row('path', FILES, ids=repr)
+def test_the_path_of_a_file_names_no_other_site(path):
+    app = FastHTML(secret_key='k', routes=[Mount('/', Router([]), name='files')])
+    assert str(app.url_path_for('files', path=path)) == FILES[path]
+
+
+# Of several routes the first one counts that takes the values: where Starlette finds a path, so do we
+
+def home(): return Route('/home', lambda req: PlainTextResponse('home'), name='home')
+def page(): return Route('/page/{n}', lambda req: PlainTextResponse('page'), name='page')
+
+SEVERAL = {
+    'numbers': lambda inside: Mount('/shops/{id:int}', routes=inside, name='m'),
+    'texts': lambda inside: Mount('/users/{id}', Router(inside), name='m'),
+    'own class': lambda inside: OwnMount('/own/{id:float}', routes=inside, name='m'),
+    'host': lambda inside: Host('{id}.example', Router(inside), name='m'),
+    'host of numbers': lambda inside: OwnHost('{id:int}.example', Router(inside), name='m'),
+    'no part': lambda inside: Mount('/bare', routes=inside, name='m'),
+    'other name': lambda inside: Mount('/other/{id:int}', routes=inside, name='o'),
+    'no name': lambda inside: Mount('/nameless/{id:int}', routes=inside),
+    'no name, texts': lambda inside: Mount('/nameless/{id}', routes=inside),
+    'host without name': lambda inside: Host('{id:int}.example', Router(inside)),
+    'empty name': lambda inside: Mount('/empty/{id:int}', routes=inside, name=''),
+    'longer name': lambda inside: Mount('/longer/{id:int}', routes=inside, name='m:home'),
+    'within': lambda inside: Mount('/in', routes=[Mount('/deep/{id:int}', routes=inside, name='m')]),
+    'host within': lambda inside: Host('a.example', Router([Mount('/deep/{id}', routes=inside, name='m')])),
+    'route': lambda inside: Route('/route/{id:int}', lambda req: PlainTextResponse('route'), name='home'),
+    'socket': lambda inside: WebSocketRoute('/ws/{id}', lambda ws: None, name='home'),
+}
+INNER = {'both': lambda: [home(), page()], 'home': lambda: [home()], 'page': lambda: [page()]}
+LINKS = [(name, values) for name in ('m:home', 'home') for values in ({}, {'id': '1'}, {'id': 'ann'}, {'id': 'ann', 'path': 'a'})]
+LINKS += [('m', {'id': 'ann', 'path': 'a/b'}), ('m', {'path': 'a'}), ('m', {'id': '1', 'path': '/a'}), ('o', {'id': '1', 'path': 'a'}),
+          ('m:page', {'id': 'ann', 'n': 'x'}), ('m:home:home', {'id': '1'}), (':home', {'id': '1'}), ('', {})]
+
+def path_in(router, name, values):
+    "What a router gives: `ValueError` for values that do not fit, '' for no route"
+    try: found = router.url_path_for(name, **values)
+    except NoMatchFound: return ''
+    except (ValueError, AssertionError): return ValueError
+    if '{' in f'{found.host}{found}': return ValueError   # Starlette's, without a value for a part of a mount or host
+    return f'/{found.lstrip("/")}', found.protocol, found.host   # Starlette's path of a host's file may lack the slash
+
+def test_the_first_route_counts_that_takes_the_values():
+    def check(ours, theirs, alone, name, values):
+        wanted, ours = path_in(theirs, name, values), path_in(ours, name, values)
+        if wanted is ValueError: wanted = next((o for router in alone if isinstance(o := path_in(router, name, values), tuple)), '')
+        assert ours == wanted or (ours, wanted) == (ValueError, '')
+    def rows():
+        for a, b in product(SEVERAL, SEVERAL):
+            for one, other in ('both', 'both'), ('page', 'home'):
+                routes = [SEVERAL[a](INNER[one]()), SEVERAL[b](INNER[other]())]
+                routers = AppRouter(routes), Router(routes), [Router([route]) for route in routes]
+                for link in LINKS: yield f'{a} with {one}, {b} with {other}: {link}', (*routers, *link)
+    check_rows(rows(), check)
+    inner = [Route('/number/{k:int}', print, name='home'), Route('/text/{k}', print, name='home')]
+    assert AppRouter([Mount('/m', routes=inner, name='m')]).url_path_for('m:home', k='x') == '/m/text/x'
 
 @pytest.mark.parametrize('values, hint', [({}, 'Pass nm=..., n=...'), ({'nm': 'x'}, 'Pass n=...'),
                                           ({'nm': None, 'n': 1}, 'Pass nm=...'),
