@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'keeps_trailers_apart', 'take_turns', 'turns_from_the_start', 'hold_frames',
+           'frame_reader', 'chunk_writer', 'strict_protocol', 'take_turns', 'turns_from_the_start', 'hold_frames',
            'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening',
            'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
 
@@ -304,22 +304,56 @@ class _Header(list):
     __slots__ = ()
     def append(self, field: tuple[bytes, bytes]) -> None: pass
 
-def keeps_trailers_apart(
+async def _unread(scope: dict, receive: Callable, send: Callable[[dict], Awaitable[None]]) -> None:
+    "ASGI app for a request whose body the server does not read"
+    text = b'A request with a body cannot be upgraded. Send it without the header Upgrade.'
+    headers = [(b'content-type', b'text/plain; charset=utf-8'), (b'content-length', b'%d' % len(text))]
+    await send({'type': 'http.response.start', 'status': 400, 'headers': headers})
+    await send({'type': 'http.response.body', 'body': text})
+
+def _last_request(
+    app: Callable[..., Awaitable[None]],  # ASGI app
+) -> Callable[..., Awaitable[None]]:
+    "The app for the last request of a connection"
+    async def last(scope: dict, receive: Callable, send: Callable[[dict], Awaitable[None]]) -> None:
+        async def closing(message: dict) -> None:
+            if message['type'] == 'http.response.start':
+                message = message | {'headers': [*message.get('headers', ()), (b'connection', b'close')]}
+            await send(message)
+        await app(scope, receive, closing)
+    return last
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b'transfer-encoding' or name == b'content-length' and value.strip(b'0') for name, value in headers)
+
+# %% ../../nbs/api/realtime/20_servers.ipynb #2eafd782
+def strict_protocol(
     make: type,  # uvicorn's class of the protocols of HTTP/1.1
 ) -> type:       # The same with h11
-    "A class of protocols that take no trailer for a field of the header"
-    first = getattr(make, 'on_chunk_header', None)
+    "A class of protocols that read requests as a proxy in front of them does"
     if not hasattr(make, 'on_header'):
-        if make.__module__.endswith('.httptools_impl'): report_missing('uvicorn', '`on_header` in its HTTP protocol', _trailers_count)
+        if make.__module__.endswith('.httptools_impl'): report_missing('uvicorn', '`on_header` in its HTTP protocol', _they_differ)
         return make
+    first = getattr(make, 'on_chunk_header', None)
     def on_chunk_header(self: Any) -> None:
         try:
             if type(self.headers) is not _Header: self.headers = _Header(self.headers)
-        except AttributeError as e: report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _trailers_count)
+        except AttributeError as e: report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _they_differ)
         if first is not None: first(self)
-    return type(make.__name__, (make,), {'on_chunk_header': on_chunk_header, '__module__': make.__module__})
+    def on_headers_complete(self: Any) -> None:
+        try:
+            if not self.parser.should_upgrade(): return make.on_headers_complete(self)
+            app = self.app
+            self.app = _last_request(_unread if _has_body(self.headers) else app)
+        except AttributeError as e:
+            report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _they_differ)
+            return make.on_headers_complete(self)
+        try: make.on_headers_complete(self)   # for a WebSocket it calls no app
+        finally: self.app = app
+    own = {'on_chunk_header': on_chunk_header, 'on_headers_complete': on_headers_complete, '__module__': make.__module__}
+    return type(make.__name__, (make,), own)
 
-_trailers_count = 'trailers of a request count as fields of its header'
+_they_differ = 'behind a proxy, a client may send headers and requests that the proxy does not see (`--http h11` reads them as it does)'
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #b7d1c0e6
 _SMALL, _MANY, _TURN = 2048, 128, .0005   # bytes that are handed on as they come; parts of a portion; seconds until a turn is over
@@ -496,8 +530,8 @@ def turns_from_the_start(
     make = getattr(config, 'http_protocol_class', None)
     if make is None: report_missing('uvicorn', '`http_protocol_class` in its `Config`', _they_wait)
     if not any(c.__module__.startswith('uvicorn.protocols.http.') for c in getattr(make, '__mro__', ())): return lambda: None
-    apart = keeps_trailers_apart(make)
-    def protocol(**options: Any) -> _Turns: return _Turns(apart(**options))
+    strict = strict_protocol(make)
+    def protocol(**options: Any) -> _Turns: return _Turns(strict(**options))
     config.http_protocol_class = protocol
     def restore() -> None:
         if config.http_protocol_class is protocol: config.http_protocol_class = make

@@ -93,7 +93,9 @@ ROWS = {
     'chunked_encoding': (HTTPTOOLS, r'\bself\.chunked_encoding\b', 'self.is_chunked', '`chunked_encoding`'),
     'pipeline': (HTTPTOOLS, r'\bself\.pipeline\b', 'self.waiting', '`pipeline`'),
     'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', None),
-    'headers': (HTTPTOOLS, r'\bself\.headers\b', 'self.fields', None),
+    'headers': (HTTPTOOLS, r'\bself\.headers\b', 'self.fields', '`headers`'),
+    'parser': (HTTPTOOLS, r'\bself\.parser\b', 'self.reader', '`parser`'),
+    'app': (HTTPTOOLS, r'\bself\.app\b', 'self.application', '`app`'),
     'on_chunk_header': (HTTPTOOLS, r'( +)(def on_body\()', r'\1def on_chunk_header(self): self.chunks = 1\n\1\2', None),
     'read_paused of the flow': (HTTPTOOLS, r'self\.flow = FlowControl\(transport\)', 'self.flow = OtherFlow_(transport)', '`read_paused`'),
     'config of the lifespan': (LIFESPAN, r'\bself\.config\b', 'self.settings', None),
@@ -263,10 +265,27 @@ async def test_where_trailers_count_as_headers_the_log_says_so_once(row, user, l
     assert len(logged) == len(lost) and all(name in message for name, message in zip(lost, logged)), logged
 
 
+@pytest.mark.parametrize('row, status, lost', [('as it is', '400', None), ('app', '200', '`app`'), ('parser', '200', '`parser`')])
+async def test_where_a_body_may_be_taken_for_a_request_the_log_says_so_once(row, status, lost, logged):
+    app = FastHTML(secret_key='x')
+    @app.post('/none')
+    async def nothing(): return ''
+    request = b'POST /none HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\n'
+    with served(app, row) as (server, thread):
+        await until(lambda: server.started)
+        async with asyncio.timeout(DEADLINE):
+            for _ in range(2):
+                reader, writer = await asyncio.open_connection('127.0.0.1', server.servers[0].sockets[0].getsockname()[1])
+                writer.write(request)
+                assert (await reader.readuntil(b'\r\n\r\n')).decode().split()[1] == status
+                writer.close()
+    assert len(logged) == bool(lost) and (not lost or lost in logged[0]), logged
+
+
 def test_a_protocol_without_the_callbacks_of_httptools_is_left_alone(logged):
     class H11: pass
     class Changed: __module__ = HTTPTOOLS
-    assert [servers.keeps_trailers_apart(make) for make in (H11, Changed)] == [H11, Changed]
+    assert [servers.strict_protocol(make) for make in (H11, Changed)] == [H11, Changed]
     assert len(logged) == 1 and '`on_header`' in logged[0]
 
 
