@@ -766,6 +766,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes.is_css_value': ( 'api/html/attributes.html#is_css_value',
                                                                                      'fasthtml/html/attributes.py'),
+                                          'fasthtml.html.attributes.own_text': ( 'api/html/attributes.html#own_text',
+                                                                                 'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes.plain_json': ( 'api/html/attributes.html#plain_json',
                                                                                    'fasthtml/html/attributes.py'),
                                           'fasthtml.html.attributes.refuse_unfinished': ( 'api/html/attributes.html#refuse_unfinished',

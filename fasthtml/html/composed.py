@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 # %% ../../nbs/api/html/04_composed.ipynb #073daf99
-from .element import FT, Safe, tag_factory
+from .element import FT, Safe, own_text, tag_factory
 from .htmx import Asset, asset_url, assets
 from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy, _length
 
@@ -89,7 +89,7 @@ def loose_format(
     **kw: Any, # Values for the names
 ) -> str:      # The text with them
     "Fill each `{name}` for which there is a value; all other braces stay"
-    return _hole.sub(lambda m: str(kw[m[1]]) if m[1] in kw else m[0], s)
+    return _hole.sub(lambda m: own_text(kw[m[1]]) if m[1] in kw else m[0], s)
 
 # %% ../../nbs/api/html/04_composed.ipynb #e23f1525
 def ScriptX(
@@ -115,7 +115,7 @@ def replace_css_vars(
     **kwargs: Any,             # Values; `_` in a name stands for `-`
 ) -> str:                      # The style sheet, filled
     "Replace `var(--tpl-name)` by the value of `name`; variables without a value stay"
-    values = {k.replace('_', '-'): str(v) for k, v in kwargs.items()}
+    values = {k.replace('_', '-'): own_text(v) for k, v in kwargs.items()}
     hole = re.compile(rf'var\(\s*--{re.escape(pre)}-([\w-]+)\s*(?:,[^()]*)?\)')
     return hole.sub(lambda m: values.get(m[1].replace('_', '-'), m[0]), css)
 
@@ -260,7 +260,7 @@ def Favicon(
     def icon(href: str, scheme: str) -> FT:
         kind = _icon_types.get(href.partition('?')[0].rpartition('.')[2].lower(), 'image/x-icon')
         return Link(rel='icon', type=kind, href=href, media=f'(prefers-color-scheme: {scheme})')
-    return icon(str(light_icon), 'light'), icon(str(dark_icon), 'dark')
+    return icon(own_text(light_icon), 'light'), icon(own_text(dark_icon), 'dark')
 
 # %% ../../nbs/api/html/04_composed.ipynb #d04be29d
 def YouTubeEmbed(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
-from .element import FT, Safe, tag_factory
+from .element import FT, Safe, own_text, tag_factory
 from .htmx import Asset, asset_url, assets
 from .tags import Div, H1, Iframe, Input, Label, Link, Main, Title, ft_html, _Lazy, _length
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from fasthtml.html.attributes import (
     _attr, _classes, _drawing, _final, _holds_script_url, _learn, _link_attrs, _prefix, _svg_names, _value, _written, attrmap_x,
-    check_name, client_text, refuse_unfinished, safe_url, selector_of,
+    check_name, client_text, own_text, refuse_unfinished, safe_url, selector_of,
 )
 from .attributes import NotStr as NotStr, Safe as Safe, attrmap as attrmap, bounded as bounded, esc as esc
 from .attributes import plain_json as plain_json
@@ -691,7 +691,7 @@ def _slow_attrs(el: FT) -> str:
         if k == 'nonce' and 'nonce=' in el._t.lt: continue  # the page's own is there
         if k in _link_attrs and not hasattr(v, '__url__'): refuse_unfinished(v, f'the value of `{k}`')
         if hasattr(v, '__url__'): v = v.__url__()
-        if type(v) is str or not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, str(v))
+        if type(v) is str or not isinstance(v, bool) and not hasattr(type(v), '__html__'): v = safe_url(k, own_text(v))
         res += _attr(_prefix(k), v)
     return res
 
@@ -804,7 +804,7 @@ def content(
 ) -> tuple:
     "`kids` of a tag that treats its content in its own way, ready to be rendered as of any other"
     if t.raw:
-        said = ''.join([str(o) if isinstance(o, str) else to_html(o).replace(fence, '') for o in kids])
+        said = ''.join([own_text(o) if isinstance(o, str) else to_html(o).replace(fence, '') for o in kids])
         if reading == 'text': return Safe(esc(said)),
         text = t.text(said)
         if reading: text = _inert_anywhere(t, text, start, reading)

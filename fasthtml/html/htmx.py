@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal, ParamSpec, TypeVar
 from urllib.parse import quote, unquote
 
-from .element import FT, esc, links, plain_json, refuse_unfinished, safe_url
+from .element import FT, esc, links, own_text, plain_json, refuse_unfinished, safe_url
 
 # %% ../../nbs/api/html/02_htmx.ipynb #ef685693
 hx_attrs_4only = 'hx_action hx_method hx_config hx_ignore hx_query'.split()
@@ -140,7 +140,7 @@ def safe_address(
     name: str = 'location', # Of the header
 ) -> Any:                   # The same, inert where htmx or a browser would run it
     "What may stand in a header that names an address"
-    text = str(value)   # of any object: a server sends its text
+    text = own_text(value)   # of any object: a server sends its text
     if name.lower() != 'hx-location': safe = safe_url('href', text)
     elif (asked := _options_in(text)) is None:
         safe = safe_url('hx-location', '%7B' + text.lstrip()[1:] if text.lstrip()[:1] == '{' else text)
@@ -227,7 +227,7 @@ def _header_value(k: str, v: Any) -> str:
     if isinstance(v, FT): return v._reference(k, True)
     if hasattr(v, '__url__'): v = v.__url__()
     if not isinstance(v, str): refuse_unfinished(v, f'the value of `{k}`')
-    return quote(str(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else str(v)
+    return quote(own_text(v), safe="!#$%&'()*+,/:;=?@[]~") if k in _urls else own_text(v)
 
 # %% ../../nbs/api/html/02_htmx.ipynb #0020715e
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 "What a value becomes depends on where it stands: tables of attributes and of places, judged by two HTML5 parsers."
 
 import functools
+import itertools
 import json
 import logging
 import re
 from contextvars import copy_context
+from enum import Enum
 
 import pytest
 import turbohtml
@@ -14,8 +16,9 @@ from starlette.responses import HTMLResponse
 
 from fasthtml.app.app import FastHTML
 from fasthtml.app.work import said_html
-from fasthtml.html.composed import Style
+from fasthtml.html.composed import Favicon, Style, loose_format, replace_css_vars
 from fasthtml.html.element import FT, Fragment, Safe, ft, tag_factory, to_html
+from fasthtml.html.htmx import HtmxResponseHeaders
 from fasthtml.html.js import to_js
 from fasthtml.html.render import iter_chunks, static, to_xml
 from fasthtml.html.tags import A, Button, Div, Form, Input, P, Script, Section, Td, Tr
@@ -23,6 +26,7 @@ from fasthtml.http.pages import using_nonce
 from fasthtml.realtime.regions import Shown, draw_html
 from fasthtml.realtime.wire import event_data, frame_text, wire_texts
 from fasthtml.testing import Client
+from tests.support import each_row
 
 RENDERERS = [
     to_html,
@@ -99,6 +103,43 @@ def test_numpy_bools_count():
 
     Bool.__module__, Bool.__name__ = 'numpy', 'bool_'
     assert to_html(Input(checked=Bool(False)), Input(checked=Bool(True))) == '<input><input checked>'
+
+
+# ---- Texts that print as something else
+
+
+class Size(str, Enum):
+    big = 'lg'
+
+
+class Word(str):
+    def __str__(self): return 'wrong'
+    def __format__(self, spec): return 'wrong'
+
+
+new_names = map('data_seen_first_{}'.format, itertools.count())   # not used before, so the first page is written in another way
+
+TEXTS = {   # place → what has a text there
+    'attribute': lambda v: Div(title=v), 'class': lambda v: Div(cls=v), 'dict': lambda v: Div({'data-n': v}),
+    'first': lambda v: Div(title=v, **{next(new_names): True}), 'beside a script': lambda v: A(href='javascript:f()', title=v),
+    'item': lambda v: Div(rel=[v, 'b']), 'class in a list': lambda v: Div(cls=[v, 'b']), 'classes by name': lambda v: Div(cls={v: True}),
+    'set': lambda v: Div(cls={v}), 'value': lambda v: Div(data_n={'a': v}), 'key': lambda v: Div(data_n={v: 1}),
+    'style': lambda v: Div(style=v), 'declaration': lambda v: Div(style={'a': v}), 'its name': lambda v: Div(style={v: 'a'}),
+    'declarations': lambda v: Div(style=[v]), 'address': lambda v: A(href=v), 'hx_get': lambda v: A(hx_get=v), 'get': lambda v: A(get=v),
+    'link': lambda v: A(link=v), 'target': lambda v: A(hx_target=v), 'target_id': lambda v: A(target_id=v), 'id': lambda v: Div(id=v),
+    'JSON': lambda v: A(hx_vals={v: v}), 'changed': lambda v: changed('title', v), 'nonce': lambda v: Script('f()', nonce=v),
+    'child': lambda v: Div(v), 'code': lambda v: Script(v), 'sheet': lambda v: Style(v), 'icon': lambda v: Favicon(v, v),
+    'header': lambda v: HtmxResponseHeaders(trigger=v).v, 'address in a header': lambda v: HtmxResponseHeaders(redirect=v).v,
+    'hole': lambda v: loose_format('{a}', a=v), 'variable': lambda v: replace_css_vars('var(--tpl-a)', a=v)}
+
+
+@each_row('name', TEXTS)
+@each_row('value', [Size.big, Word('lg')], ids=['Enum', 'own class'])
+def test_a_text_of_another_class_is_that_text(name, value):
+    "On each page: the first one is written in another way than later ones"
+    want = to_html(TEXTS[name]('lg'))
+    for el in TEXTS[name](value), TEXTS[name](value):
+        assert [re.sub('seen-first-[0-9]+', 'seen-first', to_html(o)) for o in (el, el)] == 2 * [re.sub('seen-first-[0-9]+', 'seen-first', want)]
 
 
 # ---- Collections
