@@ -22,7 +22,7 @@ import threading
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, wraps
@@ -98,15 +98,15 @@ def check_rows(rows: Iterable[tuple[str, tuple]], check: Callable) -> None:
         raise AssertionError(f'{len(failed)} of {count} rows failed, the first as above\n{said}') from next(iter(failed.values()))
 
 
-def row_name(value: Any) -> str: return str(getattr(value, '__name__', value))
+def row_name(value: Any) -> str: return str(getattr(value, '__name__', value))[:100]
 
 
 def each_row(names: str | tuple[str, ...], values: Iterable, ids: Callable | Iterable = row_name) -> Callable:
     """As `pytest.mark.parametrize`, for rows that cost less than the test each would be: one test goes through all of them.
 
-    Fixtures are made once, not for each row.
+    Fixtures are made once; but each row has a `caplog` that is empty, and what it does with `monkeypatch` ends with it.
     """
-    names, values = names.split(',') if isinstance(names, str) else names, list(values)
+    names, values = names.replace(',', ' ').split() if isinstance(names, str) else names, list(values)
     rows = values if len(names) > 1 else [(value,) for value in values]
     told = ['-'.join(map(ids, row)) for row in rows] if callable(ids) else list(map(str, ids))
     column = [(name, dict(zip(names, row, strict=True))) for name, row in zip(told, rows, strict=True)]
@@ -123,8 +123,12 @@ def one_test(f: Callable) -> Callable:
     assert not inspect.iscoroutinefunction(f), 'rows of coroutines need a loop each'
     @wraps(f)
     def test(**fixtures):
+        def check(values):
+            if 'caplog' in fixtures: fixtures['caplog'].clear()
+            with fixtures['monkeypatch'].context() if 'monkeypatch' in fixtures else nullcontext() as patch:
+                f(**fixtures | values | ({'monkeypatch': patch} if patch else {}))
         rows = (('-'.join(name for name, _ in row), (dict(ChainMap(*(values for _, values in row))),)) for row in product(*test.columns))
-        check_rows(rows, lambda values: f(**values, **fixtures))
+        check_rows(rows, check)
     test.columns = []
     return test
 

@@ -104,7 +104,7 @@ def test_a_page_asks_the_server_while_python_waits_for_something_else(page):
 def test_a_table_tells_of_each_row_that_fails_and_asks_for_the_other_fixtures():
     tried = []
     @each_row('a', [1, 2])
-    @each_row('b,c', [(0, 5), (1, 6)], ids=['zero', 'one'])
+    @each_row('b, c', [(0, 5), (1, 6)], ids=['zero', 'one'])
     def table(a, b, c, page):
         tried.append((a, b, c, page))
         if b: pytest.fail('b')

@@ -25,6 +25,7 @@ from fasthtml.app.static import SafeStatic
 from fasthtml.common import APIRouter, Beforeware, EventStream, P, Redirect
 from fasthtml.http.routing import HostRoute, HttpRoute, SocketRoute
 from fasthtml.realtime.regions import Signer
+from support import each_row
 
 ALL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']
 EVIL = {'Origin': 'https://evil.example', 'Sec-Fetch-Site': 'cross-site'}
@@ -240,7 +241,7 @@ HANDSHAKES = ([(name, how, '/s') for name, how in SOCKETS.items()]
 def ids(rows): return [row[0] for row in rows]
 
 
-@pytest.mark.parametrize('name, how, path', REQUESTS, ids=ids(REQUESTS))
+@each_row('name, how, path', REQUESTS, ids=ids(REQUESTS))
 def test_a_guard_runs_before_a_request_wherever_it_leads(name, how, path):
     app, method = make_app(how), method_of(name) or 'GET'
     REACHED.clear()
@@ -249,7 +250,7 @@ def test_a_guard_runs_before_a_request_wherever_it_leads(name, how, path):
     assert as_ann(app).request(method, path).status_code == 200 and REACHED
 
 
-@pytest.mark.parametrize('name, how, path', CHANGING, ids=ids(CHANGING))
+@each_row('name, how, path', CHANGING, ids=ids(CHANGING))
 def test_another_origin_changes_nothing_wherever_the_request_leads(name, how, path):
     app, method = make_app(how, before=None), method_of(name) or 'POST'
     REACHED.clear()
@@ -267,7 +268,7 @@ def connect(app, path, origin=None, client=None, **headers):
     except WebSocketDisconnect as e: return e.code
 
 
-@pytest.mark.parametrize('name, how, path', HANDSHAKES, ids=ids(HANDSHAKES))
+@each_row('name, how, path', HANDSHAKES, ids=ids(HANDSHAKES))
 def test_guard_and_origin_check_stand_before_every_socket(name, how, path):
     app = make_app(how)
     REACHED.clear()
@@ -395,8 +396,8 @@ def test_friends_of_the_cors_middleware_are_friends_of_forms_and_sockets(how):
 LOGINS = {'Cookie': 'session_=x', **{scheme: f'{scheme} abc' for scheme in ('Basic', 'Digest', 'Negotiate', 'NTLM', 'ntlm', 'Kerberos')}}
 
 
-@pytest.mark.parametrize('credentials', [False, True])
-@pytest.mark.parametrize('login', LOGINS)
+@each_row('credentials', [False, True])
+@each_row('login', LOGINS)
 def test_open_to_all_means_without_a_login_that_browsers_send(login, credentials):
     from starlette.middleware.cors import CORSMiddleware
     cors = Middleware(CORSMiddleware, allow_origins=['*'], allow_credentials=credentials)
@@ -439,7 +440,7 @@ def test_the_skip_example_of_the_notes_opens_no_page_of_a_person():
 
 
 
-@pytest.mark.parametrize('skip, path, told', [
+@each_row('skip, path, told', [
     (r'.*\.css', '/users/{name}', True), (r'.*\.(css|js)', '/users/{name}', True), (r'.*\.css', '/search/{q:path}', True),
     (r'/.*\.txt', '/{p}', True), (r'/static/.*', '/users/{name}', False), (r'/users/.*', '/users/{name}', False),
     (r'.*\.css', '/users/{id:int}', False), (r'.*\.css', '/about', False), (r'/static/.*\.css', '/users/{name}', False)])
@@ -466,8 +467,8 @@ NO_PAGE = [{}, {'has': []}, {'has': [['news{}', '', '']]}, {'has': [['news{}', F
            {'has': [], 'streams': [[1, '/events', {}]]}, {'streams': [[1, '/open/../events', {}]]}, {'streams': [[1, '/_live', {}]]}]
 
 
-@pytest.mark.parametrize('prefix', ['', '/in'])
-@pytest.mark.parametrize('body', NO_PAGE, ids=str)
+@each_row('prefix', ['', '/in'])
+@each_row('body', NO_PAGE, ids=str)
 def test_who_may_see_no_page_opens_no_stream_of_regions(body, prefix):
     "It would count as one of `Limits(total=)`, though it shows nothing"
     app = inner = with_regions()
@@ -500,10 +501,10 @@ def short_code(token, path): return token[:-25]
 def of_another_app(token, path): return Signer(b'another key').token('news{}', '', path, time.time())
 
 
-@pytest.mark.parametrize('made_up', [no_code, code_of_another_path, code_of_another_time, short_code, of_another_app],
+@each_row('made_up', [no_code, code_of_another_path, code_of_another_time, short_code, of_another_app],
                          ids=lambda f: f.__name__)
-@pytest.mark.parametrize('prefix', ['', '/in'])
-@pytest.mark.parametrize('path', ['/open', '/closed', '/none'])
+@each_row('prefix', ['', '/in'])
+@each_row('path', ['/open', '/closed', '/none'])
 def test_no_guard_is_asked_for_a_path_that_a_made_up_token_claims(path, prefix, made_up):
     "A request with 200 of them would ask 200 times; and whether there is such a page stays unsaid"
     asked, events = [], []
@@ -533,8 +534,8 @@ DOUBLED = {
 }
 
 
-@pytest.mark.parametrize('order', [1, -1], ids=['ours last', 'ours first'])
-@pytest.mark.parametrize('kind', DOUBLED)
+@each_row('order', [1, -1], ids=['ours last', 'ours first'])
+@each_row('kind', DOUBLED)
 def test_a_header_that_is_there_twice_lets_no_other_origin_in(kind, order):
     "What has joined the connections of clients may believe one of them, and the app another"
     app, done = FastHTML(secret_key='k'), []

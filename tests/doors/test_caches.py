@@ -19,6 +19,7 @@ from fasthtml.common import FtResponse, HttpHeader, P, Redirect
 from fasthtml.http.responses import ApiReturn
 from fasthtml.http.sessions import encode_session
 from fasthtml.http.texts import Text, say
+from support import each_row
 
 HEX = '00000000'
 
@@ -201,7 +202,7 @@ def asked(app, path, headers):
 CASES = [(*row[:1], path, *row[2:]) for row in TABLE for path in row[1]]
 
 
-@pytest.mark.parametrize('app, path, one, other, name', CASES, ids=[f'{c[0]}-{c[1]}-{c[4]}' for c in CASES])
+@each_row('app, path, one, other, name', CASES, ids=[f'{c[0]}-{c[1]}-{c[4]}' for c in CASES])
 def test_a_response_says_on_which_header_it_depends(apps, app, path, one, other, name):
     "In one line: middleware of Starlette keeps the first line of several alone"
     found = [asked(apps[app], path, headers) for headers in (one, other)]

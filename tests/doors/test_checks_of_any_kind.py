@@ -46,6 +46,7 @@ from fasthtml.common import Beforeware, FastHTML, FtResponse, HttpHeader, P, Red
 from fasthtml.http.limits import Limits
 from fasthtml.http.threads import decided
 from fasthtml.testing.client import Client, Closed
+from support import each_row
 
 
 def logged(f):
@@ -145,8 +146,8 @@ CHECKS = {'passwords': passwords, 'passwords as they are': passwords_as_they_are
           'login': login, 'health': health}
 
 
-@pytest.mark.parametrize('check', CHECKS)
-@pytest.mark.parametrize('kind', kinds(bool))
+@each_row('check', CHECKS)
+@each_row('kind', kinds(bool))
 def test_what_a_check_says_is_obeyed_whatever_kind_of_function_it_is(kind, check, caplog):
     caplog.set_level(logging.CRITICAL)
     made, refuses = [], False if check == 'health' else None
@@ -194,17 +195,17 @@ class Never:
     async def __anext__(self): raise StopAsyncIteration
 
 
-@pytest.mark.parametrize('check', CHECKS)
-@pytest.mark.parametrize('kind', ['plain', 'coroutine'])
-@pytest.mark.parametrize('what', UNDECIDED)
+@each_row('check', CHECKS)
+@each_row('kind', ['plain', 'coroutine'])
+@each_row('what', UNDECIDED)
 def test_what_is_true_whatever_it_would_say_lets_nobody_in(what, kind, check, caplog):
     "`filter(...)`, a cursor without rows, and a function that was not called are true, as any object is"
     caplog.set_level(logging.CRITICAL)
     assert not CHECKS[check](kinds(lambda auth: UNDECIDED[what]())[kind], 'ann')
 
 
-@pytest.mark.parametrize('check', [o for o in CHECKS if o != 'login'])
-@pytest.mark.parametrize('what', ONLY_YES_OR_NO)
+@each_row('check', [o for o in CHECKS if o != 'login'])
+@each_row('what', ONLY_YES_OR_NO)
 def test_a_response_is_no_answer_to_a_question_of_yes_or_no(what, check, caplog):
     "A guard of an app refuses by a response, so a check that is written like one would let everybody in"
     caplog.set_level(logging.CRITICAL)
@@ -270,13 +271,13 @@ Pair = namedtuple('Pair', 'name role')
 Pairs = Enum('Pairs', 'a b')
 
 
-@pytest.mark.parametrize('what', YES)
+@each_row('what', YES)
 def test_what_holds_something_is_a_yes(what):
     found = YES[what]()
     assert decided(len, found) is found
 
 
-@pytest.mark.parametrize('no', [False, None, 0, '', {}, [], (), Decimal(0)], ids=repr)
+@each_row('no', [False, None, 0, '', {}, [], (), Decimal(0)], ids=repr)
 def test_what_holds_nothing_is_a_no(no): assert not decided(len, no)
 
 
@@ -286,7 +287,7 @@ REFUSALS = {'response': lambda: Response('no', 403), 'ready element': lambda: Ft
             'json': lambda: JSONResponse({}, 401), 'false': lambda: False}
 
 
-@pytest.mark.parametrize('what, answer', [*WELCOMES.items(), *REFUSALS.items()])
+@each_row('what, answer', [*WELCOMES.items(), *REFUSALS.items()])
 def test_a_login_is_granted_by_what_is_no_refusal(what, answer, caplog):
     caplog.set_level(logging.CRITICAL)
     assert login(lambda ident: answer(), 'ann') == (answer in WELCOMES.values())
@@ -329,8 +330,8 @@ def yielding(says):
             'yields what it says': at_once, 'yields what it says, async': at_once_async}
 
 
-@pytest.mark.parametrize('guarded', GUARDS)
-@pytest.mark.parametrize('kind', [*(o for o in kinds(bool) if o not in GENERATORS), *yielding(bool)])
+@each_row('guarded', GUARDS)
+@each_row('kind', [*(o for o in kinds(bool) if o not in GENERATORS), *yielding(bool)])
 def test_what_a_guard_of_an_app_returns_is_obeyed_whatever_kind_of_function_it_is(kind, guarded, caplog):
     "What a generator returns is lost, so one that is a guard answers every request"
     caplog.set_level(logging.CRITICAL)
@@ -361,8 +362,8 @@ YES_OR_NO = {'True': lambda: True, 'False': lambda: False, 'a Response': lambda:
              'a NoRows': NoRows, 'a Right': lambda: Right.READ & Right.WRITE, 'a Level': lambda: Level.NONE}
 
 
-@pytest.mark.parametrize('guarded', GUARDS)
-@pytest.mark.parametrize('said', YES_OR_NO)
+@each_row('guarded', GUARDS)
+@each_row('said', YES_OR_NO)
 def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, caplog):
     "False would let strangers in, and True would refuse users"
     app = guarded(lambda auth: YES_OR_NO[said]())
@@ -371,20 +372,20 @@ def test_a_guard_that_says_yes_or_no_lets_nobody_in_and_says_so(said, guarded, c
     with pytest.raises(TypeError, match=f'gave {said}. None lets a request through'), Client(app) as client: client.get('/')
 
 
-@pytest.mark.parametrize('nothing', [None, '', b'', 0, 0., (), [], {}, set(), UserDict()], ids=repr)
+@each_row('nothing', [None, '', b'', 0, 0., (), [], {}, set(), UserDict()], ids=repr)
 def test_a_guard_that_gives_nothing_lets_a_request_through(nothing):
     app = FastHTML(secret_key='k', before=lambda: nothing)
     app.get('/')(lambda: P('SECRET'))
     assert 'SECRET' in DirectClient(app).get('/').text
 
 
-@pytest.mark.parametrize('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])
+@each_row('header', ['Basic é', 'Basic \xff', 'Basic %%%', 'Basic YQ', 'Basic /w==', 'Basic', 'basic ', 'Basic YQ=='])
 def test_a_header_that_names_nobody_is_a_401(header):
     app = FastHTML(secret_key='k', middleware=[user_pwd_auth(lambda name, password: True)])
     assert DirectClient(app).get('/', headers={'Authorization': header.encode('latin-1')}).status_code == 401
 
 
-@pytest.mark.parametrize('kind', kinds(bool))
+@each_row('kind', kinds(bool))
 def test_what_cannot_say_at_once_who_somebody_is_counts_no_stranger_as_a_new_person(kind, caplog):
     "`Limits(person=)` is asked where nothing can be awaited: each coroutine would be another user"
     caplog.set_level(logging.CRITICAL)
@@ -398,7 +399,7 @@ def test_what_cannot_say_at_once_who_somebody_is_counts_no_stranger_as_a_new_per
             with pytest.raises((Closed, TypeError)), client.ws('/ws') as socket: socket.receive()
 
 
-@pytest.mark.parametrize('kind', kinds(bool))
+@each_row('kind', kinds(bool))
 def test_background_work_is_done_or_fails(kind):
     done = []
     def work(auth): done.append(auth)
@@ -413,8 +414,8 @@ def test_background_work_is_done_or_fails(kind):
     assert done == ([] if kind in GENERATORS else ['ann', 'bo'])
 
 
-@pytest.mark.parametrize('when', ['startup', 'shutdown'])
-@pytest.mark.parametrize('kind', kinds(bool))
+@each_row('when', ['startup', 'shutdown'])
+@each_row('kind', kinds(bool))
 def test_a_function_for_the_start_or_the_end_of_an_app_has_run_or_the_app_says_why_not(kind, when):
     ran = []
     f = kinds(ran.append)[kind]

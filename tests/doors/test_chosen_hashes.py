@@ -23,6 +23,7 @@ from client_kit import DirectClient
 from fasthtml.common import FastHTML
 from fasthtml.http.casts import BadValue
 from fasthtml.http.records import make_cast
+from support import each_row
 
 PRIME = 2**61 - 1
 
@@ -93,7 +94,7 @@ def read(holder, value):
 HELD = [(name, kind, holder) for of, kind in [*sets(ALIKE), *sets(TEXTS)] for name, holder in (('itself', of), *holders(of))]
 
 
-@pytest.mark.parametrize('name, kind, holder', HELD, ids=lambda o: getattr(o, '__name__', str(o)))
+@each_row('name, kind, holder', HELD, ids=lambda o: getattr(o, '__name__', str(o)))
 def test_a_set_has_a_hundred_values_of_one_hash(name, kind, holder):
     make = (ALIKE | TEXTS)[kind]
     assert read(holder, within(name, kind, [make(n) for n in range(100)]))
@@ -195,7 +196,7 @@ PLACES = {      # what is asked for → where the values stand in what is sent
     'bytes with units': (of(set[pydantic.ByteSize]), lambda v: {'xs': v}), 'any value': (of(set[Any]), lambda v: {'xs': list(map(int, v))})}
 
 
-@pytest.mark.parametrize('place', PLACES)
+@each_row('place', PLACES)
 def test_values_of_one_hash_are_refused_in_every_place(place):
     kind, put = PLACES[place]
     assert read(kind, put([number(n) for n in range(100)]))

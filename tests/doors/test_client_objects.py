@@ -62,6 +62,7 @@ from fasthtml.html.render import iter_chunks
 from fasthtml.pico import Grid
 from fasthtml.realtime.regions import Signature
 from fasthtml.testing import Client
+from support import each_row
 
 RUNS = 'alert(1)'
 EVIL = {'onfocus': RUNS, 'autofocus': True, 'tabindex': '0', 'style': 'position:fixed', 'href': '/evil', 'hx-post': '/evil', 'id': 'evil'}
@@ -267,18 +268,18 @@ def check_held(found):
     for value in found: assert LexborHTMLParser(to_xml(P(value))).css_first('p').attributes == {}, (type(value), value)
 
 
-@pytest.mark.parametrize('member', MEMBERS, ids=str)
+@each_row('member', MEMBERS, ids=str)
 def test_what_a_model_of_pydantic_holds_is_text_too(member):
     check_held(posted(pydantic.create_model('Note', member=(member, ...)), {'member': MEMBERS[member]}))
 
 
-@pytest.mark.parametrize('member', OF_MSGSPEC, ids=str)
+@each_row('member', OF_MSGSPEC, ids=str)
 def test_what_a_struct_of_msgspec_holds_is_text_too(member):
     note = msgspec.defstruct('Note', [('member', Annotated[member, msgspec.Meta(min_length=1)])], frozen=True)
     check_held(posted(note, {'member': OF_MSGSPEC[member]}))
 
 
-@pytest.mark.parametrize('kind', MAPPINGS, ids=lambda kind: kind.__name__)
+@each_row('kind', MAPPINGS, ids=lambda kind: kind.__name__)
 def test_a_mapping_of_any_class_has_all_that_was_sent_and_is_text(kind):
     found = posted(kind, ONE)
     assert type(found[0]) is kind and dict(found[0]) == ONE
@@ -413,14 +414,14 @@ def test_pydantic_leaves_no_plain_dict_whatever_holds_it(kind):
     for cls in made: assert len(check_kinds(cls, sent)) >= len(ways) - 1
 
 
-@pytest.mark.parametrize('kind', OWN_OF_MSGSPEC, ids=lambda kind: kind.__name__)
+@each_row('kind', OWN_OF_MSGSPEC, ids=lambda kind: kind.__name__)
 def test_msgspec_leaves_no_plain_dict_whatever_holds_it(kind):
     ways = held(kind)
     cls = msgspec.defstruct('All', [(f'f{i}', Annotated[ann, msgspec.Meta(title='x')]) for i, (ann, _) in enumerate(ways)])
     assert len(check_kinds(cls, {f'f{i}': v for i, (_, v) in enumerate(ways)})) >= len(ways)
 
 
-@pytest.mark.parametrize('kind', [*MAPPINGS, type('Own', (UserDict,), {})], ids=lambda kind: kind.__name__)
+@each_row('kind', [*MAPPINGS, type('Own', (UserDict,), {})], ids=lambda kind: kind.__name__)
 def test_a_container_of_any_class_holds_no_plain_dict(kind):
     check_kinds(kind, EVIL)
 
@@ -549,8 +550,8 @@ GIVEN = {   # how a model gives it → the annotation of the parameter
 def own_dicts(own): return sorted((id(o), type(o).__name__, repr(o)) for o in dicts_in([own]))
 
 
-@pytest.mark.parametrize('given', GIVEN)
-@pytest.mark.parametrize('kind', OWN)
+@each_row('given', GIVEN)
+@each_row('kind', OWN)
 def test_what_the_program_has_is_not_changed(kind, given):
     own = OWN[kind]
     before, said = own_dicts(own), repr(own)
@@ -752,7 +753,7 @@ def check(html, value, where):
     assert RUNS in ''.join(node.text(deep=False) for node in tree.css('*')) or 'partial' in where and RUNS in html, (where, html)
 
 
-@pytest.mark.parametrize('name', WAYS)
+@each_row('name', WAYS)
 def test_what_a_client_sent_is_text_in_every_place_of_an_element(name):
     got = got_by(name)
     assert got
@@ -816,7 +817,7 @@ def test_what_json_cannot_say_is_text_too():
     assert 'object' in to_xml(P(value))
 
 
-@pytest.mark.parametrize('sent, status', [
+@each_row('sent, status', [
     ({'a': 'x', 'b': ['y', 1.5], 'c': None}, 200), *[({'a': o}, 400) for o in ({'x': 1}, [{'x': 1}], [['x']], True)]])
 def test_a_form_has_texts_and_files_only(sent, status):
     app, got = FastHTML(secret_key='k' * 32), []

@@ -16,6 +16,7 @@ from fasthtml.app.oauth_clients import AppleAppClient, OAuthError
 from fasthtml.common import P, Redirect
 from fasthtml.http.sessions import SqliteSessions, decode_session, encode_session
 from fasthtml.realtime.regions import Signer
+from support import each_row
 
 MINUTE, DAY = 60, 24 * 3600
 
@@ -109,8 +110,8 @@ TABLE = [a_session, a_signed_session, a_stored_session, a_token_of_a_region, a_l
 AGES = [a_signed_session, a_stored_session, a_token_of_a_region, a_login_under_way, a_secret_for_apple]
 
 
-@pytest.mark.parametrize('made, read', [(0.6, 0), (MINUTE, 0), (0, -MINUTE), (0, MINUTE), (-MINUTE, 0)])
-@pytest.mark.parametrize('case', TABLE, ids=lambda case: case.__name__)
+@each_row('made, read', [(0.6, 0), (MINUTE, 0), (0, -MINUTE), (0, MINUTE), (-MINUTE, 0)])
+@each_row('case', TABLE, ids=lambda case: case.__name__)
 def test_what_was_made_by_another_clock_counts(clock, case, made, read):
     assert case(lambda: clock(made), lambda: clock(read))
 

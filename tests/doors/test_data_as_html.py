@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from fasthtml.common import EventStream, FastHTML, FtResponse, HTTPException, HttpHeader, JSONResponse, P, sse_message
 from fasthtml.realtime import presence as presence_module
 from fasthtml.testing import Client
-from support import ROOT
+from support import ROOT, each_row
 
 SAID = "<div id=main hx-swap-oob='true'><img src=x onerror=alert(1)></div>"
 DATA = {'said': SAID, SAID: [SAID, {'deep': SAID}]}
@@ -80,7 +80,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize('how', WAYS)
+@each_row('how', WAYS)
 def test_no_data_is_markup(how):
     app = FastHTML(secret_key='k')
     for text in WAYS[how](app):
@@ -134,7 +134,7 @@ STREAMS = {'generator': of_source(many), 'plain generator': of_source(many_plain
            'channel': of_channel}
 
 
-@pytest.mark.parametrize('how', STREAMS)
+@each_row('how', STREAMS)
 def test_no_data_of_an_event_is_markup(how):
     text = STREAMS[how](FastHTML(secret_key='k'))
     assert json.loads(text) == DATA and '<' not in text
@@ -181,7 +181,7 @@ IN_PARTS = {'a generator': lambda: (o for o in PIECES), 'texts': lambda: [o.deco
             'views': lambda: map(memoryview, PIECES), 'an async generator': awaited, 'an async iterable': Iterable}
 
 
-@pytest.mark.parametrize('how', RESPONSES)
+@each_row('how', RESPONSES)
 def test_no_data_of_a_response_is_markup(how):
     app = FastHTML(secret_key='k')
     app.get('/x')(RESPONSES[how])
@@ -191,9 +191,9 @@ def test_no_data_of_a_response_is_markup(how):
     assert SAID[:40] in json.dumps(answer.json())
 
 
-@pytest.mark.parametrize('kind', IN_PARTS)
-@pytest.mark.parametrize('whose', ['handler', 'route', 'guard', 'exception handler'])
-@pytest.mark.parametrize('length', [False, True])
+@each_row('kind', IN_PARTS)
+@each_row('whose', ['handler', 'route', 'guard', 'exception handler'])
+@each_row('length', [False, True])
 def test_no_data_of_a_response_in_parts_is_markup(kind, whose, length):
     def sends():
         headers = {'Content-Length': str(sum(map(len, PIECES)))} if length else {}
@@ -206,7 +206,7 @@ def test_no_data_of_a_response_in_parts_is_markup(kind, whose, length):
     assert answer.status_code == 418 and answer.json() == DATA and '<' not in answer.text
 
 
-@pytest.mark.parametrize('header', 'ETag Content-Digest Content-Encoding Content-Type Content-MD5 X-Hub-Signature-256 X-HMAC'.split())
+@each_row('header', 'ETag Content-Digest Content-Encoding Content-Type Content-MD5 X-Hub-Signature-256 X-HMAC'.split())
 def test_bytes_that_a_header_speaks_of_stay_as_they_are(header):
     "A checksum would not fit any more"
     value, body = 'text/plain' if header == 'Content-Type' else 'x', json.dumps(DATA).encode()
@@ -301,7 +301,7 @@ def raw_texts(source):
             if any(is_raw_text(o, texts) for o in given if o is not None): yield getattr(f, 'name', 'lambda')
 
 
-@pytest.mark.parametrize('body, found', [
+@each_row('body, found', [
     ("return f'Hello {name}'", True), ('return name', True), ("return 'a' + name", True), ("return ', '.join(room.people())", True),
     ("return session.get('user')", True), ("return P(f'Hello {name}')", False), ("return f'{n} left'", False), ("return 'x', name", False)])
 def test_the_judge_of_programs_knows_what_is_sent_as_it_is(body, found):

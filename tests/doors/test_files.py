@@ -12,6 +12,7 @@ from fasthtml.app.auth import user_pwd_auth
 from fasthtml.app.fastapp import fast_app
 from fasthtml.app.static import SafeStatic, StaticImmutable, StaticNoCache, StaticRoutes, file_version, is_for_web
 from fasthtml.http.handlers import Beforeware
+from support import each_row
 
 ALWAYS = '''site.css app.js logo.PNG deep/font.woff2 .well-known/security.txt .well-known/assetlinks.json
     .well-known/acme-challenge/a_env-key .well-known/change-password .well-known/jwt-issuer'''.split()
@@ -174,7 +175,7 @@ def test_a_link_does_not_change_what_a_file_is(folders):
     finally: link.unlink()
 
 
-@pytest.mark.parametrize('name, named, allowed', [
+@each_row('name, named, allowed', [
     ('dump.sql.gz', '.gz', False), ('dump.sql.gz', '.sql.gz', True), ('dump.sql', '.sql', True), ('dump.sql.txt', '.txt', False),
     ('main.py.gz', '.py', False), ('DATA.DB', '.db', True), ('cert.pem', '.pem', True), ('api_key.txt', '.key.txt', False)])
 def test_a_named_extension_is_that_of_the_file_and_not_of_what_is_packed_in_it(name, named, allowed):
@@ -223,9 +224,9 @@ def kept(app, how, folder, prefix):
     return [r.headers['cache-control'] for r in (first, second, third)]
 
 
-@pytest.mark.parametrize('prefix', ['', '/in', '/mounted'])
-@pytest.mark.parametrize('how', [how for how in WAYS if how != 'fast_app'])
-@pytest.mark.parametrize('guarded', GUARDED | OPEN)
+@each_row('prefix', ['', '/in', '/mounted'])
+@each_row('how', [how for how in WAYS if how != 'fast_app'])
+@each_row('guarded', GUARDED | OPEN)
 def test_a_file_behind_a_guard_is_kept_by_no_cache_that_many_share(guarded, how, prefix, folders):
     told = kept((GUARDED | OPEN)[guarded](), how, folders/'public', prefix)
     for words in (o.split(', ') for o in told if o != 'no-cache'):
@@ -239,8 +240,8 @@ AROUND = {
     'nothing else': lambda auth, app: auth.cls(app, *auth.args, **auth.kwargs)}
 
 
-@pytest.mark.parametrize('around', AROUND)
-@pytest.mark.parametrize('how', [how for how in WAYS if how not in ('fast_app', 'StaticNoCache')])
+@each_row('around', AROUND)
+@each_row('how', [how for how in WAYS if how not in ('fast_app', 'StaticNoCache')])
 def test_so_is_a_file_of_an_app_that_stands_behind_basic_authentication(how, around, folders):
     app, file = FastHTML(secret_key='k'), folders/'public'/'site.css'
     WAYS[how](app, folders/'public')

@@ -67,6 +67,7 @@ from fasthtml.testing import Client
 from fasthtml.testing.dom import Dom
 from fasthtml.testing.hx_values import find_all, hcon, seconds
 from fasthtml.testing.triggers import triggers2, triggers4
+from support import each_row
 
 LIMIT = 20
 REFUSALS = (BadValue, BadJson, HTTPException, ValueError)
@@ -270,7 +271,7 @@ def growth(read, make, n, tries=5) -> tuple[float, float]:
     return tuple(map(min, zip(*pairs, strict=True)))
 
 
-@pytest.mark.parametrize('name', PARSERS)
+@each_row('name', PARSERS)
 def test_twice_the_input_takes_twice_the_time(name):
     read, make, n = PARSERS[name]
     for tries in (3, 10, 30):       # only a doubtful result is measured again
@@ -350,8 +351,8 @@ def assert_in_proportion(read, make):
     pytest.fail(f'{make(1)}: {large * 1e3:.2f} ms for 16 levels, {small * 1e3:.2f} ms for 2')
 
 
-@pytest.mark.parametrize('tagged', [True, False], ids=['tagged', 'alike'])
-@pytest.mark.parametrize('place', NESTED)
+@each_row('tagged', [True, False], ids=['tagged', 'alike'])
+@each_row('place', NESTED)
 @pytest.mark.parametrize('kind', RECORDS)
 def test_a_level_more_costs_what_a_level_costs(kind, place, tagged):
     items, around, last = NESTED[place]
@@ -361,8 +362,8 @@ def test_a_level_more_costs_what_a_level_costs(kind, place, tagged):
     for sent in right, wrong: assert_in_proportion(read, sent)
 
 
-@pytest.mark.parametrize('tagged', [True, False], ids=['tagged', 'alike'])
-@pytest.mark.parametrize('within', OUTSIDES)
+@each_row('tagged', [True, False], ids=['tagged', 'alike'])
+@each_row('within', OUTSIDES)
 @pytest.mark.parametrize('kind', IN_PYDANTIC)
 def test_a_level_more_within_others(kind, within, tagged):
     code, outside = OUTSIDES[within]
@@ -385,7 +386,7 @@ SHORT = {   # a few bytes that must not become many
     'float': (float, '1e999999999'), 'int': (int, '1e9'), 'long int': (int, '9' * 401), 'JSON float': (int, 1e308)}
 
 
-@pytest.mark.parametrize('name', SHORT)
+@each_row('name', SHORT)
 def test_a_short_number_does_not_become_a_long_one(name):
     kind, text = SHORT[name]
     try: value = scalars[kind](text)
@@ -396,8 +397,8 @@ def test_a_short_number_does_not_become_a_long_one(name):
 class Money(Fraction): "A class of numbers of the program's own"
 
 
-@pytest.mark.parametrize('kind', [Fraction, Money, complex])
-@pytest.mark.parametrize('text', ['1e9999999', '1e-9999999', ' 2.5E+9999999 ', '1/3', '-2.5e3', '9' * 801])
+@each_row('kind', [Fraction, Money, complex])
+@each_row('text', ['1e9999999', '1e-9999999', ' 2.5E+9999999 ', '1/3', '-2.5e3', '9' * 801])
 def test_a_class_of_numbers_does_not_work_out_a_huge_one(kind, text):
     app = FastHTML(secret_key='k')
     def f(n: kind): return str(n)
@@ -408,7 +409,7 @@ def test_a_class_of_numbers_does_not_work_out_a_huge_one(kind, text):
     assert time.process_time() - start < 2   # seconds of CPU: to work out ten million digits takes longer
 
 
-@pytest.mark.parametrize('value', [Decimal('1e999999999'), Decimal('-1e-999999999'), float('1e308'), 10 ** 5000, Decimal('NaN')],
+@each_row('value', [Decimal('1e999999999'), Decimal('-1e-999999999'), float('1e308'), 10 ** 5000, Decimal('NaN')],
                          ids=['large', 'small', 'float', 'int', 'nan'])
 def test_a_form_is_filled_with_any_number(value):
     form = Form(Select(Option('1'), Option('2'), name='n'), Input(name='n', type='number'), Input(name='n', type='radio', value='1'))

@@ -48,7 +48,7 @@ from fasthtml.common import (
 from fasthtml.html.htmx import htmx_resps
 from fasthtml.http.responses import cookie
 from fasthtml.testing import Client
-from support import DEADLINE, serve
+from support import DEADLINE, each_row, serve
 
 HX = {'hx-request': 'true'}
 RUNS = ['javascript:alert(1)', ' JavaScript:alert(1)', 'java\tscript:alert(1)', '\x01javascript:alert(1)',
@@ -90,9 +90,9 @@ def scheme_of(value):
     return value.partition(':')[0].lower()
 
 
-@pytest.mark.parametrize('htmx', [True, False])
-@pytest.mark.parametrize('url', RUNS)
-@pytest.mark.parametrize('how', SENT)
+@each_row('htmx', [True, False])
+@each_row('url', RUNS)
+@each_row('how', SENT)
 def test_an_address_that_would_run_is_inert_in_every_header(how, url, htmx):
     if how.startswith(('Response', 'HttpHeader', 'FtResponse', 'HTTPException', 'beside')) and ('\t' in url or '\x01' in url): url = RUNS[0]
     answer = app_with(lambda: SENT[how](url)).get('/x', headers=HX if htmx else {})
@@ -188,7 +188,7 @@ def test_the_error_says_what_a_header_is(header, error):
     with pytest.raises(ValueError, match=error): Client(app).get('/')
 
 
-@pytest.mark.parametrize('place', [('{}', 'a'), ('x{}', 'a'), ('x', '{}'), ('x', 'a{}'), ('x', '{}a'), ('x', 'a{}b')], ids=str)
+@each_row('place', [('{}', 'a'), ('x{}', 'a'), ('x', '{}'), ('x', 'a{}'), ('x', '{}a'), ('x', 'a{}b')], ids=str)
 def test_what_needs_no_second_look_is_what_a_header_says_of_itself(place):
     "Most headers are judged by one pattern; for each byte it takes no more than `HttpHeader` does"
     from fasthtml.http.responses import _ordinary, header_bytes
@@ -251,8 +251,8 @@ CAREFUL = {'x-content-type-options': 'nosniff', 'referrer-policy': 'strict-origi
            'cross-origin-opener-policy': 'same-origin'}
 
 
-@pytest.mark.parametrize('debug', [False, True])
-@pytest.mark.parametrize('path', PATHS)
+@each_row('debug', [False, True])
+@each_row('path', PATHS)
 def test_every_response_carries_the_headers_of_a_careful_site(path, debug, tmp_path):
     client = everything(tmp_path, secure_headers=True, debug=debug)
     for headers in ({}, HX, {'accept': 'text/html'}):
@@ -325,8 +325,8 @@ def test_another_kind_of_app_may_bring_its_own_policy(before):
     assert 'content-security-policy' not in client.get('/in/').headers
 
 
-@pytest.mark.parametrize('debug', [False, True])
-@pytest.mark.parametrize('path', DOCUMENTS)
+@each_row('debug', [False, True])
+@each_row('path', DOCUMENTS)
 def test_every_document_carries_the_policy(path, debug, tmp_path):
     "Pages, fragments, error pages and what a program made by itself: a script without this response's nonce does not run"
     client = everything(tmp_path, csp=True, debug=debug)
@@ -349,8 +349,8 @@ RUN_SCRIPTS = ['text/html', 'TEXT/HTML', 'Text/Html; charset=utf-8', 'text/html 
 RUN_NONE = 'text/plain application/json text/css image/png application/pdf application/octet-stream text/event-stream'.split()
 
 
-@pytest.mark.parametrize('kind', [*RUN_SCRIPTS, *RUN_NONE])
-@pytest.mark.parametrize('made', ['whole', 'in parts', 'kept'])
+@each_row('kind', [*RUN_SCRIPTS, *RUN_NONE])
+@each_row('made', ['whole', 'in parts', 'kept'])
 def test_what_a_browser_shows_as_a_document_carries_the_policy_however_its_type_is_written(kind, made):
     headers = {} if kind is None else {'Content-Type': kind}
     kept = Response(b'<script>1</script>', headers=headers)
@@ -390,12 +390,12 @@ WRONG_DIRECTIVES = {'img_scr': "'self'", 'img-src': 'self', 'script-src': "'self
                     'connect-src': "a; script-src *", 'frame-ancestors': 'none'}
 
 
-@pytest.mark.parametrize('name', WRONG_DIRECTIVES)
+@each_row('name', WRONG_DIRECTIVES)
 def test_a_wrong_directive_is_told_when_the_app_is_made(name):
     with pytest.raises(ValueError, match=name.replace('_', '.')): FastHTML(csp={name: WRONG_DIRECTIVES[name]})
 
 
-@pytest.mark.parametrize('csp', [
+@each_row('csp', [
     {'script-src': None}, {'script_src': None}, {'script-src': None, 'default-src': "'none'"}, {'script-src-elem': "'self'"},
     {'script_src_elem': ["'self'", 'https:']}, {'script-src': None, 'script-src-elem': "'self'"}, {'sandbox': ''},
     {'sandbox': 'allow-forms allow-same-origin'}], ids=str)
@@ -403,7 +403,7 @@ def test_a_policy_under_which_scripts_of_our_own_pages_do_not_run_is_told(csp):
     with pytest.raises(ValueError, match='scripts of our own pages do not run'): FastHTML(csp=csp)
 
 
-@pytest.mark.parametrize('csp', [
+@each_row('csp', [
     {'script-src': None, 'default-src': "'self' 'nonce-{nonce}'"}, {'script-src': None, 'script-src-elem': "'nonce-{nonce}'"},
     {'script-src': None, 'default-src': None}, {'sandbox': 'allow-scripts allow-forms'}, {'script-src-attr': "'none'"}], ids=str)
 def test_a_policy_under_which_they_run_is_taken(csp): FastHTML(csp=csp)
@@ -476,9 +476,9 @@ AT_START = {   # Options of an app whose text goes into a header of every respon
     'same_site': lambda x: {'same_site': x}, 'max_age': lambda x: {'max_age': x},
 }
 
-@pytest.mark.parametrize('wrong', ['a\r\nSet-Cookie: b=c', 'a\n', 'a\0', 'a\v', '\x7f', '\x85', 'é', '日本',
+@each_row('wrong', ['a\r\nSet-Cookie: b=c', 'a\n', 'a\0', 'a\v', '\x7f', '\x85', 'é', '日本',
                                    '\ud800', b'a', 1.5, 'a; b'], ids=ascii)
-@pytest.mark.parametrize('option', AT_START)
+@each_row('option', AT_START)
 def test_an_option_that_would_break_a_header_is_an_error_at_the_start(option, wrong):
     "A server would answer no request of the app, or a cookie would have another part"
     if (option, wrong) == ('secure_headers', 'a; b'): return FastHTML(secret_key='k', **AT_START[option](wrong))   # a usual value
@@ -521,7 +521,7 @@ def is_a_part_of_another():
     except ValueError as e: raise RuntimeError('y x' + FORGED + FORGED) from e
 
 
-@pytest.mark.parametrize('fail', [
+@each_row('fail', [
     chained, noted, grouped, ends_a_line, begins_a_line, in_groups, noted_in_a_group, noted_oddly, about_syntax,
     of_a_file, in_a_file, of_a_class,
     says_something_else_each_time, is_a_part_of_another])
@@ -539,8 +539,8 @@ def test_what_an_error_says_forges_no_line(fail, caplog):
 class Held: said: object
 
 
-@pytest.mark.parametrize('form', ['%s', '%r', '%.300s', '%(value)s', '%(value)r', 'a %s b'])
-@pytest.mark.parametrize('value', [
+@each_row('form', ['%s', '%r', '%.300s', '%(value)s', '%(value)r', 'a %s b'])
+@each_row('value', [
     'text' + FORGED, Safe('safe' + FORGED), Div('text' + FORGED, title=FORGED), (Div(FORGED), HttpHeader('X-A', 'b')), ['a' + FORGED],
     {'a': FORGED}, {FORGED: 1}, Held(Div(FORGED)), ValueError(FORGED), FORGED.encode(), Path(FORGED)], ids=lambda v: type(v).__name__)
 def test_the_text_of_any_value_stays_on_its_line(value, form, caplog):
@@ -552,7 +552,7 @@ def test_the_text_of_any_value_stays_on_its_line(value, form, caplog):
         assert text.splitlines() == [text] and 'all is lost' in text, name
 
 
-@pytest.mark.parametrize(('value', 'plain', 'quoted'), [
+@each_row(('value', 'plain', 'quoted'), [
     ('a\nb', r'a\nb', r"'a\nb'"), ('C:\\new', r'C:\new', r"'C:\\new'"),
     ('\x1b[2J', r'\x1b[2J', r"'\x1b[2J'"), ('\u202e', r'\u202e', r"'\u202e'"),
     (type('Name', (str,), {})('a\nb'), r'a\nb', r"'a\nb'"), (['a\nb'], r"['a\nb']", r"['a\nb']"),
@@ -576,7 +576,7 @@ class Size(str):
     def __float__(self): return 1.5
 
 
-@pytest.mark.parametrize(('form', 'values'), [
+@each_row(('form', 'values'), [
     ('%x', (Size('x'),)), ('%.1f', (Size('x'),)), ('%d', (3,)), ('%5.1f', (Decimal('2.5'),)), ('%d of %s', (True, None)), ('%g', (1e9,))])
 def test_numbers_of_a_line_are_written_as_it_says(form, values, caplog):
     for name, log in loggers():
@@ -632,8 +632,8 @@ def test_a_path_with_line_ends_stays_on_its_line(caplog):
     assert all('\n' not in r.getMessage() for r in caplog.records)
 
 
-@pytest.mark.parametrize('make', [lambda v: HttpHeader('X-Note', v), lambda v: HtmxResponseHeaders(trigger=v)])
-@pytest.mark.parametrize('control', ['\0', '\1', '\b', '\n', '\v', '\r', '\x1b', '\x7f'], ids=ascii)
+@each_row('make', [lambda v: HttpHeader('X-Note', v), lambda v: HtmxResponseHeaders(trigger=v)])
+@each_row('control', ['\0', '\1', '\b', '\n', '\v', '\r', '\x1b', '\x7f'], ids=ascii)
 def test_a_header_with_a_control_character_is_refused_where_it_is_made(make, control):
     "A server would end the connection without an answer"
     with pytest.raises(ValueError, match='control characters'): make('a' + control + 'b')

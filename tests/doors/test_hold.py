@@ -31,6 +31,7 @@ from fasthtml.http.responses import HttpHeader
 from fasthtml.http.routers import APIRouter
 from fasthtml.realtime.sse import EventStream
 from fasthtml.testing import AsyncClient
+from support import each_row
 
 JSON, MULTI = 'application/json', 'multipart/form-data; boundary=B'
 PART = b'--B\r\nContent-Disposition: form-data; name="f"'
@@ -60,8 +61,8 @@ def app(tmp_path):
     return app
 
 
-@pytest.mark.parametrize('path', ['/parameter', '/request', '/dict', '/link'])
-@pytest.mark.parametrize('query, status', [(MANY, 400), (LONG, 414)])
+@each_row('path', ['/parameter', '/request', '/dict', '/link'])
+@each_row('query, status', [(MANY, 400), (LONG, 414)])
 def test_a_query_has_so_many_fields_by_whatever_reads_it(app, path, query, status):
     foreign = {'Sec-Fetch-Site': 'cross-site'} if path == '/link' else {}
     assert DirectClient(app).get(f'{path}?{query}', headers=foreign).status_code == status
@@ -76,8 +77,8 @@ FORMS = {   # body, content type, status
 }
 
 
-@pytest.mark.parametrize('path', ['/form', '/own'])
-@pytest.mark.parametrize('name', FORMS)
+@each_row('path', ['/form', '/own'])
+@each_row('name', FORMS)
 def test_what_stands_around_the_fields_of_a_form_counts(app, path, name):
     body, kind, status = FORMS[name]
     if (path, name) == ('/form', 'a plain form'): body = body.replace(b'; filename="a;b;c"', b'')
@@ -148,8 +149,8 @@ MUCH_OF_STREAMS = {
     'one value, often': [[1, '/one', {f'hx-{"a" * i}': 'x' * 900 for i in range(1, 40)}]]}
 
 
-@pytest.mark.parametrize('path', ['/_live', '/_live/set'])
-@pytest.mark.parametrize('much', MUCH_OF_STREAMS)
+@each_row('path', ['/_live', '/_live/set'])
+@each_row('much', MUCH_OF_STREAMS)
 def test_what_a_page_says_of_its_streams_is_short(app, path, much):
     "Each is a request for which no server has limits: decoding megabytes of addresses would hold the loop"
     def answer(streams): return DirectClient(app).post(path, json={'poll': 1, 'streams': streams}).status_code
@@ -213,7 +214,7 @@ def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app)
     assert asked >= 200 and most <= 10
 
 
-@pytest.mark.parametrize('row', [
+@each_row('row', [
     ['region?n=1', 'f.' + base64.urlsafe_b64encode('/\ud800'.encode('utf-8', 'surrogatepass')).decode() + '.c', ''],
     ['region\nevent: x', '', ''], ['region\0', '', ''], ['region\ud800', '', ''], ['region', 'f.\u00e9.c', ''],
     ['region', 'a.' * 500, '\udfff']])
@@ -260,8 +261,8 @@ OUTSIDE = {   # The same from what is not ours; a response only
 }
 
 
-@pytest.mark.parametrize('part', ['x' * 1000, ''], ids=['text', 'nothing'])
-@pytest.mark.parametrize('what, where', [
+@each_row('part', ['x' * 1000, ''], ids=['text', 'nothing'])
+@each_row('what, where', [
     *((what, where) for what in IN_PARTS for where in ('handler', 'guard', 'after', 'exception', 'crash', 'mount', 'group')),
     *(('a response', where) for where in OUTSIDE)])
 def test_others_have_their_turn_while_parts_are_sent(what, where, part):
@@ -341,9 +342,9 @@ TAKERS = {'parameter': a_file, 'optional': maybe_a_file, 'list': files, 'with er
           'built': in_record(Built, lambda o: o.size), 'awaited': in_record(Awaited, lambda o: o.size)}
 
 
-@pytest.mark.parametrize('kind', [True, False], ids=['async', 'plain'])
-@pytest.mark.parametrize('guarded', [True, False], ids=['read by a guard', 'read for it'])
-@pytest.mark.parametrize('name', TAKERS)
+@each_row('kind', [True, False], ids=['async', 'plain'])
+@each_row('guarded', [True, False], ids=['read by a guard', 'read for it'])
+@each_row('name', TAKERS)
 def test_an_upload_is_read_whole_in_a_thread(name, guarded, kind, monkeypatch):
     monkeypatch.setattr(requests, 'SpooledTemporaryFile', Kept)
     loops, Kept.readers = [], []

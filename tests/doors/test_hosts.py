@@ -14,7 +14,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.fastapp import answering_to
 from fasthtml.common import P
 from fasthtml.workshop import cli, jupyter
-from support import raw_exchange, serve_process, wait_until
+from support import each_row, raw_exchange, serve_process, wait_until
 
 LOCAL = ['localhost', 'LOCALHOST:5001', 'app.localhost', '127.0.0.1:8000', '127.1.2.3', '[::1]:8000', '192.168.1.7', 'localhost.']
 FOREIGN = ['evil.example', 'evil.example:5001', '127.0.0.1.evil.example', 'localhost.evil.example', 'localhost@evil.example', '', 'evil',
@@ -92,7 +92,7 @@ def test_every_server_of_ours_can_be_told_its_names():
     assert 'hosts' in inspect.signature(FastHTML).parameters and fastapp
 
 
-@pytest.mark.parametrize('host, names, had, now', [
+@each_row('host, names, had, now', [
     ('127.0.0.1', None, None, 'local'), ('localhost', None, None, 'local'), ('::1', None, None, 'local'), ('0.0.0.0', None, None, None),
     ('127.0.0.1', 'a.example', None, 'a.example'), ('0.0.0.0', ['a.example', 'b.example'], 'c.example', 'a.example,b.example'),
     ('127.0.0.1', None, 'c.example', 'c.example'), ('127.0.0.1', '*', None, '*')])
@@ -201,7 +201,7 @@ INSIDE = ['shop.example', '10.0.0.7:8000', '[fd00::7]:8000', 'localhost:8000', '
 OUTSIDE = ['evil.example', 'app.evil.example:8000', '10.0.0.7.evil.example', 'evil.example.', '10.0.0.7@evil.example', '']
 
 
-@pytest.mark.parametrize('host', [*INSIDE, *OUTSIDE])
+@each_row('host', [*INSIDE, *OUTSIDE])
 def test_under_any_name_a_health_check_says_how_it_is_and_nothing_more(host):
     client = DirectClient(checked(), headers={'host': host})
     assert [client.get(path).status_code for path in ('/healthz', '/readyz')] == [200, 503]
@@ -234,7 +234,7 @@ def test_a_prefix_of_a_proxy_does_not_hide_a_health_check():
     assert client.get('/shop/x', headers={'host': '10.0.0.7'}).status_code == 421
 
 
-@pytest.mark.parametrize('hosts, status', [(['localhost'], 200), (['evil.example'], 421), (['localhost', 'evil.example'], 421),
+@each_row('hosts, status', [(['localhost'], 200), (['evil.example'], 421), (['localhost', 'evil.example'], 421),
                                            (['evil.example', 'localhost'], 421), (['localhost', 'localhost'], 421), ([], 421)])
 def test_a_request_has_one_host(hosts, status):
     "Which of two a program reads is not known to the check"

@@ -25,7 +25,7 @@ from fasthtml.app.oauth import Info, OAuth, WebClient
 from fasthtml.common import P
 from fasthtml.http.sessions import AtomicStore, SessionStore, SqliteSessions, encode_session
 from fasthtml.testing import AsyncClient, Client
-from support import DEADLINE
+from support import DEADLINE, each_row
 
 HOME = 'https://app.example'
 
@@ -160,9 +160,9 @@ THEN = {'nothing': lambda client: None, 'a login at the other app': lambda clien
         'a logout there': lambda client: client.get('/admin/logout')}
 
 
-@pytest.mark.parametrize('then', THEN)
-@pytest.mark.parametrize('other', [Anybody, NamesThem])
-@pytest.mark.parametrize('how', WAYS_OUT)
+@each_row('then', THEN)
+@each_row('other', [Anybody, NamesThem])
+@each_row('how', WAYS_OUT)
 def test_a_program_that_takes_the_user_out_of_the_session_has_logged_them_out(how, other, then):
     site, _ = app_of(Anybody, Pretend('public'), skip=['/out', '/admin/.*'])
     admin, _ = app_of(other, Pretend('staff'))

@@ -9,6 +9,7 @@ from pydantic import Json
 
 from client_kit import DirectClient
 from fasthtml.common import FastHTML
+from support import each_row
 
 
 class Note(pydantic.BaseModel):
@@ -127,16 +128,16 @@ def ask_for(annotation, sent, way='json', path='/f'): return client_of(annotatio
 # A form has no records in records
 SENT = [(record, way) for record in RECORDS for way in ('json', 'data') if (record, way) != (HoldsLazy, 'data')]
 
-@pytest.mark.parametrize('record,way', SENT, ids=lambda o: getattr(o, '__name__', o))
-@pytest.mark.parametrize('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
+@each_row('record,way', SENT, ids=lambda o: getattr(o, '__name__', o))
+@each_row('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
 def test_a_record_that_is_built_later_or_has_json_in_json_has_the_limits_too(much, way, record):
     wrap, text = RECORDS[record], ALL[much]
     sent = wrap(text) if wrap else {'x': text}
     assert ask_for(record, sent, way, '/g' if wrap else '/f') == (400 if much in TOO_MUCH else 200)
 
 
-@pytest.mark.parametrize('kind', WITHIN, ids=str)
-@pytest.mark.parametrize('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
+@each_row('kind', WITHIN, ids=str)
+@each_row('much', [*TOO_MUCH, *(f'fine {name}' for name in FINE)])
 def test_json_in_json_has_the_limits_too(much, kind):
     text = WITHIN[kind](ALL[much])
     assert [ask_for(kind, {'x': text}, way) for way in ('json', 'data')] == [400 if much in TOO_MUCH else 200] * 2
@@ -151,16 +152,16 @@ def test_a_text_in_json_that_is_not_read_as_json_is_a_text(text):
 WAYS = 'form', 'json', 'in a record'
 
 
-@pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('much', TOO_MUCH)
+@each_row('kind', KINDS)
+@each_row('way', WAYS)
+@each_row('much', TOO_MUCH)
 def test_too_much_is_refused(much, way, kind):
     assert ask(KINDS[kind], way, TOO_MUCH[much]) == 400
 
 
-@pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('much', FINE)
+@each_row('kind', KINDS)
+@each_row('way', WAYS)
+@each_row('much', FINE)
 def test_what_is_within_the_limits_is_taken(much, way, kind):
     assert ask(KINDS[kind], way, FINE[much]) == 200
 

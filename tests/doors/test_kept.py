@@ -22,6 +22,7 @@ from fasthtml.http.security import failure_text, is_trusted, local_target
 from fasthtml.realtime.carried import stream_event
 from fasthtml.realtime.regions import Signer
 from fasthtml.realtime.wire import event_text, frame_text
+from support import each_row
 
 LONG = 20_000   # characters
 router, signer = AppRouter(), Signer(b'k')
@@ -83,8 +84,15 @@ TAKERS = {   # what takes a text of a client
 }
 
 
-@pytest.mark.parametrize('take', TAKERS.values(), ids=TAKERS)
-def test_what_many_clients_made_up_is_not_kept(take):
+@pytest.fixture(scope='module')
+def new_objects():
+    "The garbage collector looks at no others, each time"
+    gc.collect()
+    gc.freeze()
+
+
+@each_row('take', TAKERS.values(), ids=TAKERS)
+def test_what_many_clients_made_up_is_not_kept(take, new_objects):
     "All caches together may have some hundred short texts, or a few that are longer"
     def made_up(n: int) -> str: return f'{n:06}' + 'x' * LONG
     logging.disable()   # pytest would keep the records

@@ -46,7 +46,7 @@ from fasthtml.common import APIRouter, EventStream, Limits, P
 from fasthtml.http.limits import Admissions, id_of, mark_of, network_of, open_file_limit, person_of, total_of
 from fasthtml.realtime.channels import Channel
 from fasthtml.testing import Client
-from support import DEADLINE, serve, wait_until
+from support import DEADLINE, each_row, serve, wait_until
 from visitor_kit import Stream, Visitor
 
 
@@ -173,7 +173,7 @@ def opened(url, path):
     return line, line.getresponse()
 
 
-@pytest.mark.parametrize('how', STREAMS)
+@each_row('how', STREAMS)
 def test_one_stream_too_many_is_told_to_come_back_and_counts_with_the_sockets(how):
     "A real server; streams by the standard library's client, a socket by the client of `websockets`"
     app = FastHTML(secret_key='k', limits=Limits(total=3))
@@ -411,20 +411,20 @@ NAMELESS = {'nothing': object, 'holds nothing': type('Empty', (), {'__str__': la
             'SQLAlchemy without id': sqlalchemy_user, 'scopes of Starlette': lambda: AuthCredentials(['authenticated'])}
 
 
-@pytest.mark.parametrize('kind', NAMELESS)
-@pytest.mark.parametrize('ask', [person_of, lambda auth: Admissions(Limits(per_person=1)).admit({'auth': auth})], ids=['region', 'limit'])
+@each_row('kind', NAMELESS)
+@each_row('ask', [person_of, lambda auth: Admissions(Limits(per_person=1)).admit({'auth': auth})], ids=['region', 'limit'])
 def test_what_cannot_name_a_person_is_an_error_that_says_what_to_do(kind, ask):
     "What it is does not matter, but that the next request or another process would not know it again"
     with pytest.raises(TypeError, match='known by an attribute `id`|give the class an `id`'): ask(NAMELESS[kind]())
 
 
-@pytest.mark.parametrize('kind', PEOPLE)
+@each_row('kind', PEOPLE)
 def test_no_two_persons_are_one_and_each_is_the_same_whatever_its_text(kind):
     said = {n: {person_of(PEOPLE[kind](n)) for _ in range(5)} for n in '12'}
     assert [len(o) for o in said.values()] == [1, 1] and said['1'] != said['2']
 
 
-@pytest.mark.parametrize('nobody', [None, False, '', {}, [], (), set(), Nobody()], ids=str)
+@each_row('nobody', [None, False, '', {}, [], (), set(), Nobody()], ids=str)
 def test_a_stranger_is_no_person(nobody): assert person_of(nobody) == ''
 
 
@@ -499,8 +499,8 @@ def behind_starlette(make, **limits):
     return Client(app)
 
 
-@pytest.mark.parametrize('by', ['auth', 'person='])
-@pytest.mark.parametrize('kind', USERS | STRANGERS)
+@each_row('by', ['auth', 'person='])
+@each_row('kind', USERS | STRANGERS)
 def test_behind_the_middleware_of_starlette_its_user_is_the_person(kind, by):
     known = kind in USERS
     client = behind_starlette((USERS | STRANGERS)[kind], per_person=1, person=None if by == 'auth' else lambda scope: scope['user'])
@@ -547,8 +547,8 @@ def regions_behind_starlette(make, place):
     return app, Starlette(routes=[Mount('/in', app)], middleware=layers)
 
 
-@pytest.mark.parametrize('place', ['its own', 'of the app around it', 'of Starlette around it'])
-@pytest.mark.parametrize('kind', USERS | STRANGERS)
+@each_row('place', ['its own', 'of the app around it', 'of Starlette around it'])
+@each_row('kind', USERS | STRANGERS)
 def test_behind_the_middleware_of_starlette_its_user_is_the_person_of_regions_changes_and_forget(kind, place):
     known, make = kind in USERS, (USERS | STRANGERS)[kind]
     app, outer = regions_behind_starlette(make, place)
@@ -586,8 +586,8 @@ def test_behind_the_middleware_of_starlette_its_user_is_the_person_of_regions_ch
         assert '2: 2' in pages['2'].until('account{}')[-1][2]   # one that changed for another person alone was not drawn
 
 
-@pytest.mark.parametrize('by', ['auth', 'person='])
-@pytest.mark.parametrize('kind', PEOPLE)
+@each_row('by', ['auth', 'person='])
+@each_row('kind', PEOPLE)
 def test_a_person_is_one_whatever_a_guard_makes_of_each_request(kind, by):
     def who(scope): return PEOPLE[kind](dict(scope['headers'])[b'x-name'].decode())
     def guard(req): req.scope['auth'] = who(req.scope) if by == 'auth' else None
@@ -646,7 +646,7 @@ def test_the_counts_are_those_of_what_is_open(moves):
     assert (gate.open, +gate.addresses, +gate.people) == (0, {}, {})
 
 
-@pytest.mark.parametrize('wrong', [{'total': 0}, {'per_address': -1}, {'per_person': 'many'}, {'messages_per_second': float('nan')},
+@each_row('wrong', [{'total': 0}, {'per_address': -1}, {'per_person': 'many'}, {'messages_per_second': float('nan')},
                                    {'total': True}])
 def test_a_limit_that_is_none_is_told(wrong):
     with pytest.raises(ValueError, match=f'{next(iter(wrong))}='): Limits(**wrong)
@@ -677,7 +677,7 @@ IPV4_WITHIN = {   # IPv6 addresses of a client that has one of IPv4
     '6to4, another network': '2002:{hex}:7:1:2:3:4', 'Teredo': '2001:0:c000:201:0:1:{flipped}'}
 
 
-@pytest.mark.parametrize('within', IPV4_WITHIN.values(), ids=IPV4_WITHIN)
+@each_row('within', IPV4_WITHIN.values(), ids=IPV4_WITHIN)
 def test_who_has_an_address_of_ipv4_counts_as_it_and_not_as_its_neighbours(within):
     def network(host):
         number = int(ip_address(host))
@@ -687,7 +687,7 @@ def test_who_has_an_address_of_ipv4_counts_as_it_and_not_as_its_neighbours(withi
     assert [network(host) for host in hosts] == hosts == [network_of({'client': (host, 1)}) for host in hosts]
 
 
-@pytest.mark.parametrize('one, other, same', [
+@each_row('one, other, same', [
     ('2001:db8::1', '2001:db8::2:3:4:5', True), ('2001:db8::1', '2001:db8:0:1::1', False), ('::1', '::1', True),
     ('64:ff9b:1::c000:201', '64:ff9b:1::c000:202', False), ('64:ff9b:1:7::c000:201', '64:ff9b:1:7::c000:201', True),
     ('64:ff9b:0:1::1', '64:ff9b:0:1::2', True), ('unknown', 'unknown', True), ('unknown', '', False)])

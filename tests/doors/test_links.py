@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, P, fast_app
+from support import each_row
 
 CROSS = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
 DONE = []
@@ -99,7 +100,7 @@ def test_every_way_to_register_without_methods_is_in_the_table():
 def client_of(app): return DirectClient(app, raise_server_exceptions=True)
 
 
-@pytest.mark.parametrize('how', WAYS)
+@each_row('how', WAYS)
 def test_a_link_from_another_site_does_not_run_it(how, caplog):
     app = FastHTML(secret_key='k')
     path = WAYS[how](app)
@@ -205,8 +206,8 @@ REGISTER = {'route': lambda app, f: app.route('/x')(f), 'APIRouter': by_router, 
             'partial': lambda app, f: app.route('/x')(functools.partial(f)), 'decorated': lambda app, f: app.route('/x')(wrapped(f))}
 
 
-@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
-@pytest.mark.parametrize('parameters', LINKED)
+@each_row('strings', [False, True], ids=['objects', 'strings'])
+@each_row('parameters', LINKED)
 def test_whatever_the_annotation_a_link_that_fills_it_runs_nothing(parameters, strings):
     for way, register in REGISTER.items():
         app = FastHTML(secret_key='k')
@@ -226,8 +227,8 @@ FIELDS = ['f: dict | None = None', 'f: Optional[dict] = None', 'f: dict[str, int
           'id: int = 0, *, f: dict[str, Any] | None = None']
 
 
-@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
-@pytest.mark.parametrize('parameters', FIELDS)
+@each_row('strings', [False, True], ids=['objects', 'strings'])
+@each_row('parameters', FIELDS)
 def test_an_optional_mapping_is_the_field_of_its_name_and_a_link_may_not_name_it(parameters, strings):
     app = FastHTML(secret_key='k')
     f = handler_with(parameters, strings)
@@ -272,8 +273,8 @@ PLAIN = {'https://evil.example/': False, 'http://evil.example/x?http://testserve
          'https://friend.example/x': True, 'http://TESTSERVER/': True, '': True, 'about:blank': True, 'android-app://mail': True}
 
 
-@pytest.mark.parametrize('page', PLAIN)
-@pytest.mark.parametrize('how', WAYS)
+@each_row('page', PLAIN)
+@each_row('how', WAYS)
 def test_without_sec_fetch_site_the_referer_says_where_a_link_was(how, page):
     app = FastHTML(secret_key='k', trusted_origins='https://friend.example')
     path = WAYS[how](app)
@@ -283,8 +284,8 @@ def test_without_sec_fetch_site_the_referer_says_where_a_link_was(how, page):
     assert (answer.status_code == 200, DONE == [2]) == (PLAIN[page], PLAIN[page])
 
 
-@pytest.mark.parametrize('origin', ['https://evil.example', 'null', 'http://testserver', 'http://testserver:8000', 'https://friend.example'])
-@pytest.mark.parametrize('how', WAYS)
+@each_row('origin', ['https://evil.example', 'null', 'http://testserver', 'http://testserver:8000', 'https://friend.example'])
+@each_row('how', WAYS)
 def test_a_script_that_says_its_origin_and_no_page_is_told_by_it(how, origin):
     app = FastHTML(secret_key='k', trusted_origins='https://friend.example')
     path, fine = WAYS[how](app), 'testserver' in origin or 'friend' in origin

@@ -13,6 +13,7 @@ from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.params import cookie, header
 from fasthtml.http.records import make_cast
+from support import each_row
 
 
 class Age(int): "A class of numbers of the program's own"
@@ -62,7 +63,7 @@ def carriers_of(cls, is_nested, many):
                    'cookie': lambda v: client.get('/cookie', headers={'Cookie': f'a={v}'})}
 
 
-@pytest.mark.parametrize('name, shape, cls', CASES, ids=lambda o: o if isinstance(o, str) else '')
+@each_row('name, shape, cls', CASES, ids=lambda o: o if isinstance(o, str) else '')
 def test_a_number_of_too_many_digits_is_refused_by_every_carrier(name, shape, cls):
     for way, send in carriers_of(cls, shape == 'model in a model', name in MANY).items():
         for text in LONG.values() if way in ('JSON', 'path') else ['7' * 401, '1e400']:
@@ -72,7 +73,7 @@ def test_a_number_of_too_many_digits_is_refused_by_every_carrier(name, shape, cl
         for text in ['12', '7' * 300]: assert send(text).status_code == 200, (way, text)
 
 
-@pytest.mark.parametrize('kind', [str, str | None, Annotated[str, pydantic.Field(pattern=r'^\d+$', max_length=401)], dict[str, str],
+@each_row('kind', [str, str | None, Annotated[str, pydantic.Field(pattern=r'^\d+$', max_length=401)], dict[str, str],
                                   Annotated[str, msgspec.Meta(pattern=r'^\d+$', max_length=401)], list[str], int | str])
 def test_digits_of_a_text_may_be_as_many_as_they_like(kind):
     digits = '7' * 401
@@ -86,8 +87,8 @@ def test_digits_of_a_text_may_be_as_many_as_they_like(kind):
         assert answer.status_code == 200 and digits in answer.text
 
 
-@pytest.mark.parametrize('kind', [dict[int, int], dict[Decimal, str], list[dict[int, int]], dict[str, list[int | None]]])
-@pytest.mark.parametrize('library', ['pydantic', 'dataclass', 'Struct'])
+@each_row('kind', [dict[int, int], dict[Decimal, str], list[dict[int, int]], dict[str, list[int | None]]])
+@each_row('library', ['pydantic', 'dataclass', 'Struct'])
 def test_numbers_within_are_counted_too(library, kind):
     "Keys of mappings also, which are texts in JSON"
     app, text = FastHTML(secret_key='k'), '7' * 401
@@ -124,7 +125,7 @@ LOOSE = {'int or text': Annotated[int | str, FIRST], 'Decimal or text': Annotate
 AROUND = {'in JSON': lambda v: f'"{v}"', 'a model or a dict': lambda v: {'d': v}, 'or a dict': lambda v: {'d': v}, 'keys': lambda v: {v: 1}}
 
 
-@pytest.mark.parametrize('name', LOOSE)
+@each_row('name', LOOSE)
 def test_a_number_of_too_many_digits_is_refused_where_another_member_takes_a_text(name):
     app = FastHTML(secret_key='k')
     model = pydantic.create_model('M', v=(LOOSE[name], ...))

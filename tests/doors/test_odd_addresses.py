@@ -14,6 +14,7 @@ from fasthtml.app.static import SafeStatic
 from fasthtml.html.htmx import HttpHeader
 from fasthtml.http.handlers import Beforeware
 from fasthtml.http.responses import FtResponse
+from support import each_row
 
 PUBLIC, NOT_PRIVATE = r'/public/.*', r'/(?!private/).*'
 ODD = [(PUBLIC, '/public/../private/x.png'), (PUBLIC, '/public/./../private/x.png'), (PUBLIC, '/public//../private/x.png'),
@@ -68,12 +69,12 @@ ODD_PLACES = {**{place: place for place in ('/a,path:/b', 'path:/b', "/a,'path':
               '{x': '%7Bx', '{"path": 1,}': '%7B"path": 1,}', **{'{' + rest: '%7B' + rest for rest in BEYOND_PYTHON}}
 
 
-@pytest.mark.parametrize('value', ORDINARY)
+@each_row('value', ORDINARY)
 def test_an_ordinary_place_to_go_to_is_sent_as_it_is(value):
     assert HttpHeader('HX-Location', value).v == value
 
 
-@pytest.mark.parametrize('value', ODD_PLACES, ids=lambda v: v[:20])
+@each_row('value', ODD_PLACES, ids=lambda v: v[:20])
 def test_a_place_to_go_to_is_one_address_for_every_version_of_htmx(value):
     "htmx 4 would read options out of some; JSON that Python cannot read a browser may"
     place = ODD_PLACES[value]

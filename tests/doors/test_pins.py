@@ -23,6 +23,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.common import APIRouter, Response
 from fasthtml.http.params import make_plan
 from fasthtml.http.sources import cookie, form, header, path, query
+from support import each_row
 
 MARKS = {'header': header('x-user'), 'cookie': cookie('user'), 'query': query('user'), 'form': form('user')}
 KINDS = ['Annotated[str, MARK]', 'Annotated[str, MARK] | None', 'None | Annotated[str, MARK]', 'Optional[Annotated[str, MARK]]',
@@ -141,9 +142,9 @@ def say(app, source, silent):
         return ws.receive_text()
 
 
-@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
+@each_row('strings', [False, True], ids=['objects', 'strings'])
 @pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('kind', KINDS)
+@each_row('kind', KINDS)
 def test_a_pin_is_obeyed_wherever_the_annotation_says_it(kind, place, strings):
     well_known = place in ('function', 'dataclass')
     for source, mark in MARKS.items() if well_known else [('header', MARKS['header'])]:
@@ -166,8 +167,8 @@ REFUSED = {'list[Annotated[str, MARK]]': 'Annotated[list[str]', 'list[Annotated[
 
 
 @pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('kind', REFUSED)
+@each_row('place', PLACES)
+@each_row('kind', REFUSED)
 def test_a_pin_that_cannot_be_obeyed_is_an_error_at_registration(kind, place, strings):
     f = written(place, kind, header('x-user'), strings, other=query('user'))
     for register in (lambda: on_route(f), lambda: on_socket(f), lambda: on_router(f)):
@@ -275,7 +276,7 @@ INSIDE = [RootOf, RootField, RootOfMany, RootOf | None, list[RootField], dict[st
           ByDefaultAttrs, ByDefaultStruct, list[ByDefault], header('x-user'), list[header('x-user')]]
 
 
-@pytest.mark.parametrize('kind', INSIDE, ids=lambda o: str(getattr(o, '__name__', o)).rpartition('.')[2])
+@each_row('kind', INSIDE, ids=lambda o: str(getattr(o, '__name__', o)).rpartition('.')[2])
 def test_a_pin_inside_a_value_of_a_client_is_an_error_at_registration(kind):
     def f(d): return f'{d}'
     f.__annotations__ = {'d': kind}
@@ -283,8 +284,8 @@ def test_a_pin_inside_a_value_of_a_client_is_an_error_at_registration(kind):
         with pytest.raises(TypeError, match=r"header\('x-user'\)"): register()
 
 
-@pytest.mark.parametrize('mark', [header, header('x-user'), cookie, query('q'), form], ids=str)
-@pytest.mark.parametrize('annotated', [True, False])
+@each_row('mark', [header, header('x-user'), cookie, query('q'), form], ids=str)
+@each_row('annotated', [True, False])
 def test_a_source_as_a_default_is_an_error_that_says_what_to_write(mark, annotated):
     def f(who=mark): ...
     f.__annotations__ = {'who': str} if annotated else {}
@@ -309,7 +310,7 @@ class HasVisitor:
     by: Visitor = None
 
 
-@pytest.mark.parametrize(('kind', 'warns'), [(Visitor, False), (Visitor | None, False), (typing.Annotated[Visitor, 'a note'], False),
+@each_row(('kind', 'warns'), [(Visitor, False), (Visitor | None, False), (typing.Annotated[Visitor, 'a note'], False),
     (typing.Annotated[Visitor, header('x-user')], False), (list[Visitor], True), (HasVisitor, True), (HasVisitor | None, True),
     (dict[str, Visitor], True), (Visitor | Other, True), (list[HasVisitor], True)], ids=str)
 def test_a_class_that_reads_the_request_says_when_it_is_made_of_what_a_client_sends(kind, warns):
@@ -338,9 +339,9 @@ ALL_OF = {'Record': Record, 'Record or None': Record | None, 'model': Model, 'di
           'dict or None': dict | None}
 
 
-@pytest.mark.parametrize('kind', ALL_OF)
-@pytest.mark.parametrize('source', ['query', 'form', 'cookie', 'header', 'path'])
-@pytest.mark.parametrize('place', ['route', 'socket'])
+@each_row('kind', ALL_OF)
+@each_row('source', ['query', 'form', 'cookie', 'header', 'path'])
+@each_row('place', ['route', 'socket'])
 def test_a_source_round_a_record_or_a_dict_has_all_of_its_fields(kind, source, place):
     mark = {'query': query, 'form': form, 'cookie': cookie, 'header': header, 'path': path}[source]
     def f(r): return str((r.get('who') if isinstance(r, typing.Mapping) else r.who) if r is not None else None)
@@ -390,11 +391,11 @@ class Agent:
     agent: typing.Annotated[str, header('User-Agent')] = ''
 
 
-@pytest.mark.parametrize(('kind', 'said', 'made'), [
+@each_row(('kind', 'said', 'made'), [
     (Found, '', False), (Found, '?q=a', True), (Found, '?lang=de', False), (FoundInModel, '', False), (FoundInModel, '?q=a', True),
     (FoundHere, '', False), (FoundHere, '?page=2', True), (FoundHere, '?q=a', True), (Agent, '', True),
     (typing.Annotated[Record, header], '', False), (typing.Annotated[Record, query], '?who=a', True)], ids=str)
-@pytest.mark.parametrize('default', [None, 'missing', 'other'])
+@each_row('default', [None, 'missing', 'other'])
 def test_an_optional_record_is_its_default_where_only_its_headers_came(kind, said, made, default):
     other = object()
     def f(r): return 'default' if r is (other if default == 'other' else None) else type(r).__name__
@@ -426,9 +427,9 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize('strings', [False, True], ids=['objects', 'strings'])
-@pytest.mark.parametrize('place', PROGRAMS)
-@pytest.mark.parametrize('kind', [*KINDS, *REFUSED])
+@each_row('strings', [False, True], ids=['objects', 'strings'])
+@each_row('place', PROGRAMS)
+@each_row('kind', [*KINDS, *REFUSED])
 def test_a_source_where_the_program_gives_the_arguments_is_an_error(kind, place, strings, monkeypatch):
     text, register = PROGRAMS[place]
     monkeypatch.setitem(PLACES, place, text)

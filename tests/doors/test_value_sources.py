@@ -19,6 +19,7 @@ from fasthtml.http import sources
 from fasthtml.http.params import cookie, form, header, path, query
 from fasthtml.http.responses import parse_form
 from fasthtml.http.sources import SourceMarker
+from support import each_row
 
 
 @dataclass
@@ -122,27 +123,27 @@ def say(client, message, url='/ws?to=attacker', headers=COMES_ALONG):
         return ws.receive_text()
 
 
-@pytest.mark.parametrize('shape', SHAPES, ids=lambda f: f.__name__)
-@pytest.mark.parametrize('carrier', BODIES)
+@each_row('shape', SHAPES, ids=lambda f: f.__name__)
+@each_row('carrier', BODIES)
 def test_the_form_beats_the_address(carrier, shape):
     if carrier.startswith('htmx 4') and shape in (everything, data_by_name): return     # the whole body, as it came
     assert ask(served(shape), **BODIES[carrier]) == 'friend'
 
 
-@pytest.mark.parametrize('shape', SHAPES, ids=lambda f: f.__name__)
-@pytest.mark.parametrize('message', [{'to': 'friend'}, {'to': 'friend', 'HEADERS': {'To': 'frame', 'HX-Request': 'true'}},
+@each_row('shape', SHAPES, ids=lambda f: f.__name__)
+@each_row('message', [{'to': 'friend'}, {'to': 'friend', 'HEADERS': {'To': 'frame', 'HX-Request': 'true'}},
                                      {'to': 'friend', 'headers': {'To': 'frame'}}], ids=['plain', 'htmx 2', 'htmx 4'])
 def test_a_message_beats_the_address_of_its_socket(message, shape):
     assert say(served(shape), message) == 'friend'
 
 
-@pytest.mark.parametrize('shape', SHAPES, ids=lambda f: f.__name__)
+@each_row('shape', SHAPES, ids=lambda f: f.__name__)
 def test_the_query_is_read_where_there_is_no_body(shape):
     assert ask(served(shape), method='GET') == 'attacker'
 
 
-@pytest.mark.parametrize('shape', SHAPES, ids=lambda f: f.__name__)
-@pytest.mark.parametrize('carrier', BODIES)
+@each_row('shape', SHAPES, ids=lambda f: f.__name__)
+@each_row('carrier', BODIES)
 def test_the_path_beats_all(carrier, shape):
     if carrier.startswith('htmx 4') and shape in (everything, data_by_name): return
     client = served(shape, '/pay/{to}')
@@ -193,8 +194,8 @@ def test_every_pin_is_in_the_table():
     assert {name for name, o in vars(sources).items() if isinstance(o, SourceMarker)} == set(PINS)
 
 
-@pytest.mark.parametrize('many', [False, True], ids=['one', 'list'])
-@pytest.mark.parametrize('pin', PINS)
+@each_row('many', [False, True], ids=['one', 'list'])
+@each_row('pin', PINS)
 def test_a_pinned_parameter_has_one_source_on_http_and_on_sockets(pin, many):
     marker, where, expected = PINS[pin]
     kind = list[str] if many else str
@@ -207,8 +208,8 @@ def test_a_pinned_parameter_has_one_source_on_http_and_on_sockets(pin, many):
     assert say(client, frame, f'/ws{places["url"]}?who=from+query', headers) == expected
 
 
-@pytest.mark.parametrize('key', ['HEADERS', 'headers'])
-@pytest.mark.parametrize('name', ['X-Forwarded-User', 'x-forwarded-user', 'X_FORWARDED_USER', ' X-Forwarded-User'])
+@each_row('key', ['HEADERS', 'headers'])
+@each_row('name', ['X-Forwarded-User', 'x-forwarded-user', 'X_FORWARDED_USER', ' X-Forwarded-User'])
 def test_a_frame_cannot_add_what_a_proxy_vouches_for(key, name):
     def who(msg: str, x_forwarded_user: Annotated[str | None, header]): return f'{x_forwarded_user} says {msg}'
     client = served(who)
