@@ -108,7 +108,7 @@ def each_row(names: str | tuple[str, ...], values: Iterable, ids: Callable | Ite
     """
     names, values = names.replace(',', ' ').split() if isinstance(names, str) else names, list(values)
     rows = values if len(names) > 1 else [(value,) for value in values]
-    told = ['-'.join(map(ids, row)) for row in rows] if callable(ids) else list(map(str, ids))
+    told = ['-'.join(str(ids(value)) for value in row) for row in rows] if callable(ids) else list(map(str, ids))
     column = [(name, dict(zip(names, row, strict=True))) for name, row in zip(told, rows, strict=True)]
     def decorate(f: Callable) -> Callable:
         test = f if hasattr(f, 'columns') else one_test(f)

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
+from support import each_row
 
 T = TypeVar('T')
 MADE = []
@@ -198,7 +199,7 @@ def said(send, refused=None):
 def flat(sent): return all(not isinstance(o, dict) for v in sent.values() for o in (v if isinstance(v, list) else [v]))
 
 
-@pytest.mark.parametrize(('cls', 'sent'), CASES, ids=lambda o: getattr(o, '__name__', str(o)))
+@each_row(('cls', 'sent'), CASES, ids=lambda o: getattr(o, '__name__', str(o)))
 def test_a_handler_gets_what_the_library_of_the_class_makes_of_it(cls, sent):
     client, expected = served(cls), judged(cls, sent)
     assert said(lambda: client.post('/x', json=sent)) == expected
@@ -210,7 +211,7 @@ def test_a_handler_gets_what_the_library_of_the_class_makes_of_it(cls, sent):
     if expected is not None: assert said(frame) == expected, 'frame'
 
 
-@pytest.mark.parametrize(('cls', 'sent'), [c for c in CASES if c[1]], ids=lambda o: getattr(o, '__name__', str(o)))
+@each_row(('cls', 'sent'), [c for c in CASES if c[1]], ids=lambda o: getattr(o, '__name__', str(o)))
 def test_inside_other_values_too(cls, sent):
     Holder = dataclasses.make_dataclass('Holder', [('one', cls), ('more', list[cls])])
     Pair = dataclasses.make_dataclass('Pair', [('one', cls | None)])
@@ -227,7 +228,7 @@ SPELT = {Differ: ['e', 'e_mail'], InAnnotated: ['e'], ByName: ['alias_e'], Camel
          AttrsPrivate: ['_e'], StructCamel: ['my_mail', 'my-mail'], StructField: ['my_mail', 'my-mail'], Choices: ['email']}
 
 
-@pytest.mark.parametrize('cls', SPELT, ids=lambda o: o.__name__)
+@each_row('cls', SPELT, ids=lambda o: o.__name__)
 def test_the_name_in_the_class_is_accepted_where_no_other_field_is_called_so(cls):
     client = served(cls)
     for key in SPELT[cls]:

@@ -26,7 +26,7 @@ import fasthtml
 from client_kit import DirectClient
 from fasthtml.common import *
 from fasthtml.http.hints import is_library
-from support import raw_connection
+from support import each_row, raw_connection
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -51,8 +51,8 @@ def with_home(**options):
 
 # ---------------------------------------------------------------- options
 
-@pytest.mark.parametrize('maker', [FastHTML, fast_app])
-@pytest.mark.parametrize('wrong, near', [('titel', 'title'), ('debgu', 'debug'), ('excption_handlers', 'exception_handlers'),
+@each_row('maker', [FastHTML, fast_app])
+@each_row('wrong, near', [('titel', 'title'), ('debgu', 'debug'), ('excption_handlers', 'exception_handlers'),
                                          ('hdr', 'hdrs')])
 def test_a_misspelt_option_is_an_error_that_names_the_right_one(maker, wrong, near):
     "P4: FastHTML and fast_app alike"
@@ -215,9 +215,9 @@ def test_wrong_method_is_405_with_the_right_ones():
 class Odd(Exception): pass
 
 
-@pytest.mark.parametrize('key, error', [(404, HTTPException(404)), (418, HTTPException(418)), (Odd, Odd('x')),
+@each_row('key, error', [(404, HTTPException(404)), (418, HTTPException(418)), (Odd, Odd('x')),
                                         (ValueError, UnicodeError('x')), (HTTPException, HTTPException(402))])
-@pytest.mark.parametrize('make_async', [False, True])
+@each_row('make_async', [False, True])
 def test_exception_handlers_by_status_and_by_class(key, error, make_async):
     "D17"
     def answer(req, exc): return Title('Oops'), P(type(exc).__name__, ' at ', req.url.path)
@@ -246,8 +246,8 @@ def in_a_thread(): raise asyncio.CancelledError('x')
 def begins(request): raise asyncio.CancelledError
 async def goes_on(request): await gone_to_another()
 
-@pytest.mark.parametrize('fail', [gone_to_another, of_a_group, in_a_thread, begins, goes_on])
-@pytest.mark.parametrize('where', ['route', 'before', 'after', 'mount', 'mounted Starlette'])
+@each_row('fail', [gone_to_another, of_a_group, in_a_thread, begins, goes_on])
+@each_row('where', ['route', 'before', 'after', 'mount', 'mounted Starlette'])
 def test_what_a_request_waits_for_was_cancelled_and_not_the_request(fail, where):
     "As another visitor's logout may do it: an error like any other"
     async def crash(req, exc): return P('sorry', str(exc))
@@ -396,7 +396,7 @@ def test_debug_shows_the_line_of_the_program_that_called_what_fails(fail):
 PACKAGE = os.path.dirname(fasthtml.__file__)
 
 
-@pytest.mark.parametrize('file, library', [
+@each_row('file, library', [
     (json.__file__, True), (starlette.__file__, True), (fasthtml.__file__, True), ('<frozen importlib._bootstrap>', True),
     ('/usr/lib/python3/dist-packages/other.py', True), (__file__, False), ('<stdin>', False), ('<string>', False),
     ('/srv/ann/fasthtml/main.py', False), ('/srv/ann/lib/python/main.py', False), (f'{PACKAGE}_demo/main.py', False),
@@ -940,7 +940,7 @@ class Exits:
         if scope['path'] == '/middleware': sys.exit('x')
         await self.app(scope, receive, send)
 
-@pytest.mark.parametrize('path, status', [
+@each_row('path, status', [
     ('/coroutine', 500), ('/plain', 500), ('/guard', 500), ('/after', 500), ('/middleware', 500), ('/handled', 500), ('/response', 500),
     ('/theirs', 500), ('/task', 200), ('/task-of-a-stream', 200), ('/socket', 0)])
 def test_sys_exit_fails_one_request(path, status):

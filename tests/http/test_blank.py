@@ -21,6 +21,7 @@ import pytest
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.app.fastapp import fast_app
+from support import each_row
 
 
 class Colour(Enum): red, blue = 'red', 'blue'
@@ -101,9 +102,9 @@ def everywhere(f, blank: Any) -> set[str]:
 def ids(o): return getattr(o, '__name__', str(o))
 
 
-@pytest.mark.parametrize('kind', NOTHING, ids=ids)
+@each_row('kind', NOTHING, ids=ids)
 @pytest.mark.parametrize('held', HOLDERS, ids=ids)
-@pytest.mark.parametrize('blank', BLANKS, ids=repr)
+@each_row('blank', BLANKS, ids=repr)
 def test_blank_is_nothing_where_it_is_no_value(blank, held, kind):
     default = NOTHING[kind]
     assert everywhere(held(kind, default), blank) == {shown(default)}
@@ -119,8 +120,8 @@ def test_blank_is_nothing_where_it_is_no_value(blank, held, kind):
     assert 'This field is required' in by_frame(client, blank)
 
 
-@pytest.mark.parametrize('kind', VALUES, ids=ids)
-@pytest.mark.parametrize('held', HOLDERS, ids=ids)
+@each_row('kind', VALUES, ids=ids)
+@each_row('held', HOLDERS, ids=ids)
 def test_blank_is_a_value_of_text_and_of_yes_or_no(held, kind):
     value, default = VALUES[kind]
     for f in (held(kind), held(kind, default), held(kind | None), held(kind | None, default)):
@@ -146,7 +147,7 @@ def test_a_box_that_is_missing_in_a_form_was_not_ticked(held):
     assert said(data={'other': 'a'}) == 'bool True'
 
 
-@pytest.mark.parametrize('held', HOLDERS, ids=ids)
+@each_row('held', HOLDERS, ids=ids)
 def test_white_space_is_text_but_not_yes(held):
     client = served(held(str, 'default'))
     assert by_form(client, ' a ').text == 'str  a ' and by_form(client, '  ').text == 'str   '
@@ -160,15 +161,15 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(('kind', 'sent', 'expected'), LISTS, ids=str)
-@pytest.mark.parametrize('held', [parameter, *map(holder, (a_dataclass, a_typed_dict, a_named_tuple))], ids=ids)
+@each_row(('kind', 'sent', 'expected'), LISTS, ids=str)
+@each_row('held', [parameter, *map(holder, (a_dataclass, a_typed_dict, a_named_tuple))], ids=ids)
 def test_blank_boxes_of_a_list(held, kind, sent, expected):
     client = served(held(kind))
     assert {c(client, sent).text for c in CARRIERS} | {by_frame(client, sent)} == {shown(expected)}
 
 
-@pytest.mark.parametrize('held', [parameter, *map(holder, (a_dataclass, a_named_tuple))], ids=ids)
-@pytest.mark.parametrize('kind', [list[int], set[int], tuple[int, int]], ids=ids)
+@each_row('held', [parameter, *map(holder, (a_dataclass, a_named_tuple))], ids=ids)
+@each_row('kind', [list[int], set[int], tuple[int, int]], ids=ids)
 def test_a_list_of_blanks_is_the_default(kind, held):
     default = {list[int]: (5,), set[int]: (6,), tuple[int, int]: (7, 8)}[kind]
     assert everywhere(held(kind, default), ['', '']) == {shown(default)}
@@ -309,7 +310,7 @@ PAIRS = [(inner, outer) for inner in KINDS_OF_RECORD for outer in (parameter, *K
          if outer is not a_pydantic_model or inner not in (a_struct, a_typed_dict)]    # which pydantic does not take
 
 
-@pytest.mark.parametrize(('inner', 'outer', 'wrap'), [(inner, outer, wrap) for inner, outer in PAIRS for wrap in WRAPS
+@each_row(('inner', 'outer', 'wrap'), [(inner, outer, wrap) for inner, outer in PAIRS for wrap in WRAPS
                                                      if a_pydantic_model in (inner, outer) or wrap == 'list'], ids=ids)
 def test_blank_is_nothing_in_records_inside_of_records(inner, outer, wrap):
     annotate, put = WRAPS[wrap]
@@ -325,8 +326,8 @@ def test_blank_is_nothing_in_records_inside_of_records(inner, outer, wrap):
     assert refused.status_code == 400 and [e['got'] for e in refused.json()['errors']] == [None], refused.text
 
 
-@pytest.mark.parametrize('held', [*map(holder, (a_pydantic_model, a_struct))], ids=ids)
-@pytest.mark.parametrize(('kind', 'sent', 'expected'), [
+@each_row('held', [*map(holder, (a_pydantic_model, a_struct))], ids=ids)
+@each_row(('kind', 'sent', 'expected'), [
     (list[int], ['', '1', '', '2'], [1, 2]), (list[str], ['', 'a'], ['', 'a']), (list[int | None], ['1', '', '2'], [1, None, 2]),
     (set[date], [''], set())], ids=str)
 def test_blank_boxes_of_a_list_in_a_model(held, kind, sent, expected):

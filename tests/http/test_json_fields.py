@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from fasthtml.app.app import FastHTML
 from fasthtml.http.sources import form
 from fasthtml.testing import Client
+from support import each_row
 
 KINDS = {   # name → (annotation, texts that were sent for it)
     'anything': (Json, ['[1]', '{"a": 1}', '5', 'x']),
@@ -36,7 +37,7 @@ def handlers(ann):
     for cls in (Model, Data, Row, Plain): yield record, {'record': cls}
 
 
-@pytest.mark.parametrize('way', ['form', 'json', 'query'])
+@each_row('way', ['form', 'json', 'query'])
 @pytest.mark.parametrize('ann,text', CASES)
 def test_the_text_is_what_pydantic_reads(ann, text, way):
     is_list = ann == KINDS['list of such'][0]

@@ -15,6 +15,7 @@ from fasthtml.http.languages import SHIPPED, Languages
 from fasthtml.http.texts import TEXTS, Text, current_texts, say
 from fasthtml.testing import Client
 from fasthtml.toaster import add_toast, setup_toasts
+from support import each_row
 
 CROSS = {'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
 GERMAN = {'Accept-Language': 'de-DE,de;q=0.9,en;q=0.5'}
@@ -105,8 +106,8 @@ PAGES = {  # what is asked -> what an English and a German visitor read
 }
 
 
-@pytest.mark.parametrize('kind', PAGES)
-@pytest.mark.parametrize('accept', ['text/html', 'application/json'])
+@each_row('kind', PAGES)
+@each_row('accept', ['text/html', 'application/json'])
 def test_a_visitor_reads_their_own_language(kind, accept):
     ask, english, german = PAGES[kind]
     app = make_app(texts=['en', 'de'])
@@ -186,7 +187,7 @@ def test_texts_that_make_no_sense_are_told_at_once(texts):
     with pytest.raises(ValueError, match='text'): FastHTML(secret_key='k', texts=texts)
 
 
-@pytest.mark.parametrize('header', ODD)
+@each_row('header', ODD)
 def test_an_odd_header_gets_the_first_language(header):
     assert Languages(['en', 'de']).best(header) == 'en'
 

@@ -11,13 +11,13 @@ import annotated_types
 import msgspec
 import pydantic
 import pydantic_core
-import pytest
 
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.casts import BadValue
 from fasthtml.http.params import FieldError
 from fasthtml.http.texts import TEXTS, Text, say
+from support import each_row
 
 PROGRAMMERS = re.compile(r'\^|\\|\$|Input should|Value error|Assertion|valid integer|`|Expected Expected|pattern|regex|int\(\)|base 10|_|\{|<class')
 
@@ -102,7 +102,7 @@ TABLE = [(held, *case) for held in (parameter, in_pydantic) for case in CASES] +
         [(held, *case) for held in (parameter, in_a_struct) for case in STRUCTS]
 
 
-@pytest.mark.parametrize(('held', 'kind', 'sent', 'key', 'words'), TABLE, ids=lambda o: getattr(o, '__name__', str(o)[:40]))
+@each_row(('held', 'kind', 'sent', 'key', 'words'), TABLE, ids=lambda o: getattr(o, '__name__', str(o)[:40]))
 def test_bad_input_is_described_in_our_words(held, kind, sent, key, words):
     response = refusal(held(kind), data={'x': sent})
     assert response.status_code == 400
@@ -132,9 +132,9 @@ QUOTING = {     # a type whose message quotes an error of Python or of a package
     re.Pattern: '(', pydantic.FilePath: '/no/where', pydantic.HttpUrl: 'http://[', pydantic.SecretStr: 5, pydantic.conlist(int, max_length=1): [1, 'x']}
 
 
-@pytest.mark.parametrize('held', [parameter, in_pydantic, lambda kind: in_pydantic(list[kind]), lambda kind: in_pydantic(kind | None),
+@each_row('held', [parameter, in_pydantic, lambda kind: in_pydantic(list[kind]), lambda kind: in_pydantic(kind | None),
                                   lambda kind: parameter(Annotated[kind, F(title='x')])], ids=['parameter', 'model', 'list', 'optional', 'annotated'])
-@pytest.mark.parametrize('kind', QUOTING, ids=lambda o: getattr(o, '__name__', str(o)[:40]))
+@each_row('kind', QUOTING, ids=lambda o: getattr(o, '__name__', str(o)[:40]))
 def test_what_a_package_quotes_is_not_shown(held, kind):
     try: pydantic.TypeAdapter(kind).validate_python(QUOTING[kind])
     except pydantic.ValidationError as e: quoted = [str(v) for o in e.errors() for v in (o.get('ctx') or {}).values() if isinstance(v, str | Exception)]
@@ -206,7 +206,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize('key', WHOLE)
+@each_row('key', WHOLE)
 def test_a_refused_request_has_a_text_of_the_table(key):
     seen = []
     def keep(req, exc):

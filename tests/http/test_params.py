@@ -54,6 +54,7 @@ from fasthtml.http.params import (
 )
 from fasthtml.http.requests import FrameBody, Request, parse_fields, read_body
 from params_kit import Called
+from support import each_row
 
 # ---------------------------------------------------------------- 1. by annotation class
 
@@ -155,8 +156,8 @@ RECORDS = [
 ]
 
 
-@pytest.mark.parametrize('kind, expected', RECORDS, ids=lambda v: getattr(v, '__name__', ''))
-@pytest.mark.parametrize(
+@each_row('kind, expected', RECORDS, ids=lambda v: getattr(v, '__name__', ''))
+@each_row(
     'request_',
     [{'data': {'x': '1', 'z': 'dropped'}}, {'json': {'x': 1, 'z': [1]}}, {'url': '/?x=1&z='}],
     ids=['form', 'json', 'query'],
@@ -169,7 +170,7 @@ def test_body_types_are_built_from_form_json_and_query_and_unknown_keys_are_drop
     assert got == expected and type(got) is type(expected)
 
 
-@pytest.mark.parametrize('kind', [k for k, _ in RECORDS], ids=lambda k: k.__name__)
+@each_row('kind', [k for k, _ in RECORDS], ids=lambda k: k.__name__)
 def test_body_types_refuse_missing_and_bad_fields_by_name(kind):
     def f(p: kind):
         return p
@@ -688,7 +689,7 @@ CASTS = [
 ]
 
 
-@pytest.mark.parametrize('annotation, text, expected', CASTS, ids=lambda v: str(v))
+@each_row('annotation, text, expected', CASTS, ids=lambda v: str(v))
 def test_text_becomes_the_annotated_type(annotation, text, expected):
     def f(x: annotation):
         return x
@@ -742,7 +743,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize('annotation, text', REFUSED, ids=lambda v: str(v)[:40])
+@each_row('annotation, text', REFUSED, ids=lambda v: str(v)[:40])
 def test_text_that_does_not_fit_is_400_with_field_expected_and_got(annotation, text):
     def f(x: annotation):
         return x
@@ -764,7 +765,7 @@ class Holds(pydantic.BaseModel): inner: Nullable
 class HoldsToo: inner: Nullable | None = None
 
 
-@pytest.mark.parametrize('kind, sent, fine', [
+@each_row('kind, sent, fine', [
     (Nullable, {'a': None}, True), (Nullable, {'a': 5}, True), (Nullable, {}, False), (Nullable, {'b': 1}, False),
     (Nullable, {'a': 'x'}, False),     (NullableList, {'a': None}, True), (NullableList, {'a': [1]}, True),
     (NullableAlias, {'an-a': None}, True), (NullableAlias, {'an-a': 0}, False),
@@ -799,7 +800,7 @@ NUMBERS = {Age: (['5', 5, 5.0], ['1.5', 1.5, 'nan']), Price: (['1.5', 1.5, 5], [
            Cents: (['12.5', 12.5, 5], ['x', 'nan']), Money: (['12.5', 12.5, 5], ['x', 'NaN', 'inf', '-Infinity', '1e999'])}
 
 
-@pytest.mark.parametrize('kind', NUMBERS)
+@each_row('kind', NUMBERS)
 def test_a_class_of_numbers_or_texts_of_the_program_takes_what_is_one(kind):
     def f(x: kind): return x
     fine, wrong = NUMBERS[kind]
@@ -841,7 +842,7 @@ JSON = [
 ]
 
 
-@pytest.mark.parametrize('annotation, value, expected', JSON, ids=lambda v: str(v))
+@each_row('annotation, value, expected', JSON, ids=lambda v: str(v))
 def test_json_values_become_the_annotated_type(annotation, value, expected):
     def f(x: annotation):
         return x
@@ -850,7 +851,7 @@ def test_json_values_become_the_annotated_type(annotation, value, expected):
     assert got == expected and type(got) is type(expected)
 
 
-@pytest.mark.parametrize(
+@each_row(
     'annotation, value',
     [
         (int, True),
@@ -991,7 +992,7 @@ def test_json_is_read_whatever_the_charset_says(kind):
     assert Called(f).value(content='{"a": "é", "n": 1}'.encode(), headers={'content-type': kind}) == ('é', 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     'content',
     [
         b'{',
@@ -1130,7 +1131,7 @@ def test_number_of_fields_is_limited(request_):
     assert Called(f, max_fields=20)(**request_).status_code == 200
 
 
-@pytest.mark.parametrize(
+@each_row(
     'kind, content',
     [
         ('multipart/form-data', b'x'),
@@ -1148,7 +1149,7 @@ def test_malformed_multipart_is_400(kind, content):
     assert Called(f)(content=content, headers={'content-type': kind.encode()}).status_code == 400
 
 
-@pytest.mark.parametrize(
+@each_row(
     'charset, status',
     [
         ('utf-8', 200),
@@ -1161,7 +1162,7 @@ def test_malformed_multipart_is_400(kind, content):
         ('é', 415),
     ],
 )
-@pytest.mark.parametrize('kind', ['multipart/form-data; boundary=B', 'application/x-www-form-urlencoded'])
+@each_row('kind', ['multipart/form-data; boundary=B', 'application/x-www-form-urlencoded'])
 def test_only_usual_charsets_of_forms_are_read(charset, status, kind):
     "Python knows codecs that take quadratic time, or make text that HTML cannot hold"
 
@@ -1178,7 +1179,7 @@ def test_only_usual_charsets_of_forms_are_read(charset, status, kind):
     assert status != 200 or called.result == ('\\ud800é' if 'utf' in charset.lower() else '\\ud800Ã©')
 
 
-@pytest.mark.parametrize(
+@each_row(
     'kind, content',
     [
         ('multipart/form-data; boundary=B', b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--B--\r\n'),
@@ -1187,8 +1188,8 @@ def test_only_usual_charsets_of_forms_are_read(charset, status, kind):
         ('application/ld+json', b'{"a": "x"}'),
     ],
 )
-@pytest.mark.parametrize('reads', ['parameter', 'form', 'json'])
-@pytest.mark.parametrize('coding, status', [('gzip', 415), ('br', 415), ('gzip, br', 415), ('identity', 200), ('', 200)])
+@each_row('reads', ['parameter', 'form', 'json'])
+@each_row('coding, status', [('gzip', 415), ('br', 415), ('gzip, br', 415), ('identity', 200), ('', 200)])
 def test_a_compressed_body_is_415_where_its_fields_are_wanted(kind, content, reads, coding, status):
     "RFC 9110 §8.4 and §15.5.16; its fields were missing silently"
 
@@ -1251,16 +1252,16 @@ def reads_a(read):
     return DirectClient(app)
 
 
-@pytest.mark.parametrize('read', ['parameter', 'anything', 'form', 'parsed'])
-@pytest.mark.parametrize('kind, content', [(SIMPLE, b'a=x'), (PARTS, b'--B\r\n' + FIELD + b'\r\n\r\nx\r\n--B--')], ids=['simple', 'parts'])
-@pytest.mark.parametrize('headers, status', HEADERS_OF_BODIES.values(), ids=HEADERS_OF_BODIES)
+@each_row('read', ['parameter', 'anything', 'form', 'parsed'])
+@each_row('kind, content', [(SIMPLE, b'a=x'), (PARTS, b'--B\r\n' + FIELD + b'\r\n\r\nx\r\n--B--')], ids=['simple', 'parts'])
+@each_row('headers, status', HEADERS_OF_BODIES.values(), ids=HEADERS_OF_BODIES)
 def test_no_spelling_of_the_headers_makes_a_form_lose_its_fields(headers, status, kind, content, read):
     reply = reads_a(read).post('/', content=content, headers=[('content-type', kind), *headers])
     assert reply.status_code == status and (status != 200 or reply.text == 'x')
 
 
-@pytest.mark.parametrize('read', ['parameter', 'anything', 'form', 'parsed'])
-@pytest.mark.parametrize('head, content, status', HEADERS_OF_PARTS.values(), ids=HEADERS_OF_PARTS)
+@each_row('read', ['parameter', 'anything', 'form', 'parsed'])
+@each_row('head, content, status', HEADERS_OF_PARTS.values(), ids=HEADERS_OF_PARTS)
 def test_a_part_of_a_form_is_the_text_that_was_sent_or_an_error(head, content, status, read):
     body = b'--B\r\n' + head + b'\r\n\r\n' + content + b'\r\n--B--\r\n'
     reply = reads_a(read).post('/', content=body, headers={'content-type': PARTS})
@@ -1328,7 +1329,7 @@ def test_handler_that_asks_for_errors_gets_them_and_the_raw_text():
     assert called.response.status_code == 200
 
 
-@pytest.mark.parametrize('kind', [k for k, _ in RECORDS], ids=lambda k: k.__name__)
+@each_row('kind', [k for k, _ in RECORDS], ids=lambda k: k.__name__)
 def test_every_body_type_has_a_draft_for_the_form_that_is_shown_again(kind):
     def f(p: kind, errors: Errors):
         return p, errors
@@ -1509,7 +1510,7 @@ def test_frames_of_htmx_2_and_4():
         assert [*args[:2], args[2].request, args[3]] == ['hi', [1, 2], 'true', 'true']
 
 
-@pytest.mark.parametrize(
+@each_row(
     'text', ['', '[1]', '5', '"x"', 'null', '{', '{"a":' * 100_000, 'true', '{"a": "\\udc00"}'], ids=lambda t: t[:8]
 )
 def test_frames_that_are_no_object_are_a_value_error(text):

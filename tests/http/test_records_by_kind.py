@@ -19,6 +19,7 @@ from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.casts import BadValue
 from fasthtml.http.records import make_cast
+from support import each_row
 
 Fields = dict[str, Any]     # name → type, or (type, default)
 
@@ -130,9 +131,9 @@ def served(kind) -> tuple[FastHTML, list]:
 def name_of(o): return getattr(o, '__name__', str(o))
 
 
-@pytest.mark.parametrize('send', [by_json, by_frame])
+@each_row('send', [by_json, by_frame])
 @pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('kind', KINDS, ids=name_of)
+@each_row('kind', KINDS, ids=name_of)
 def test_a_union_takes_the_member_that_uses_most_of_what_was_sent(kind, place, send):
     first = kind('First', {'x': (int, 0), 'note': (str, '')})
     second = kind('Second', {'name': (str, ''), 'note': (str, '')})
@@ -144,8 +145,8 @@ def test_a_union_takes_the_member_that_uses_most_of_what_was_sent(kind, place, s
         assert {k: v for k, v in taken.items() if v or k in value} == value
 
 
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('kind', KINDS, ids=name_of)
+@each_row('place', PLACES)
+@each_row('kind', KINDS, ids=name_of)
 def test_a_choice_says_which_member_it_is_and_what_is_wrong_is_said_of_that_one(kind, place):
     first = kind('First', {'op': Literal['add'], 'amount': int})
     second = kind('Second', {'op': Literal['take'], 'amount': int})
@@ -190,8 +191,8 @@ def handlers(kind):
     return alone, beside_a_field, beside_a_record
 
 
-@pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('kind', STRICT, ids=name_of)
+@each_row('way', WAYS)
+@each_row('kind', STRICT, ids=name_of)
 def test_a_record_that_forbids_other_fields_gets_none_silently(kind, way):
     for f in handlers(kind):
         app = FastHTML(secret_key='k')
@@ -206,8 +207,8 @@ def test_a_record_that_forbids_other_fields_gets_none_silently(kind, way):
         elif way != 'multipart': assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('kind', STRICT, ids=name_of)
+@each_row('place', PLACES)
+@each_row('kind', STRICT, ids=name_of)
 def test_forbidden_fields_in_each_place(kind, place):
     around, sent, out = PLACES[place]
     app, got = served(around(a_dataclass, Union[kind('First', {'x': (int, 0)}), kind('Second', FIELDS)]))
@@ -216,8 +217,8 @@ def test_forbidden_fields_in_each_place(kind, place):
     assert {o['expected'] for o in by_json(app, sent({'x': 1, 'evil': 2}))} == {'no such field'} and not got
 
 
-@pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('kind', with_config(extra='allow'), ids=name_of)
+@each_row('way', WAYS)
+@each_row('kind', with_config(extra='allow'), ids=name_of)
 def test_a_record_that_allows_other_fields_gets_them(kind, way):
     got = []
     def f(r): got.append(r)
@@ -236,8 +237,8 @@ class One(msgspec.Struct, tag=1, tag_field='version', forbid_unknown_fields=True
 class Two(msgspec.Struct, tag=2, tag_field='version', forbid_unknown_fields=True): x: int = 0
 
 
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('union, field, right, cls', [(Union[Deposit, Withdraw], 'type', {'type': 'Withdraw', 'amount': 5}, Withdraw),
+@each_row('place', PLACES)
+@each_row('union, field, right, cls', [(Union[Deposit, Withdraw], 'type', {'type': 'Withdraw', 'amount': 5}, Withdraw),
                                                       (Union[One, Two], 'version', {'version': 2, 'x': 5}, Two)], ids=['texts', 'numbers'])
 def test_the_tag_of_a_struct_says_which_it_is(place, union, field, right, cls):
     around, sent, out = PLACES[place]
@@ -319,8 +320,8 @@ class Class:
 REFUSING = [Struct, Model, Data, Checked, Attrs, Class, refusing(SimpleNamespace)('Space', {'x': int}), refusing(dict)('Keys', {'x': int})]
 
 
-@pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('cls', REFUSING, ids=name_of)
+@each_row('way', WAYS)
+@each_row('cls', REFUSING, ids=name_of)
 def test_what_a_constructor_refuses_is_bad_input(cls, way):
     def f(r): return 'ok'
     def told(r, errors): return f'{len(errors)} errors'
@@ -334,8 +335,8 @@ def test_what_a_constructor_refuses_is_bad_input(cls, way):
         if cls not in (Model, Checked): assert TEXT not in WAYS[way](client, {'x': '7'}).text   # pydantic's rule: a ValueError of the program is for the visitor
 
 
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('cls', REFUSING, ids=name_of)
+@each_row('place', PLACES)
+@each_row('cls', REFUSING, ids=name_of)
 def test_what_a_constructor_refuses_inside_others(cls, place):
     around, sent, out = PLACES[place]
     app, got = served(around(a_dataclass, Union[cls, a_dataclass('Other', {'y': int})]))
@@ -364,7 +365,7 @@ ROOTS = [   # annotation, a body that is right, the value, one that is wrong and
     (Room, {'root': 1}, Room(Numbers([1])), {'root': 'x'}, 'root[0]')]
 
 
-@pytest.mark.parametrize('kind, right, value, wrong, path', ROOTS, ids=lambda o: str(o)[:30])
+@each_row('kind, right, value, wrong, path', ROOTS, ids=lambda o: str(o)[:30])
 def test_a_root_model_is_made_of_the_value_it_holds(kind, right, value, wrong, path):
     got = []
     def f(r):
@@ -384,9 +385,9 @@ def test_a_root_model_is_made_of_the_value_it_holds(kind, right, value, wrong, p
 DEEP = dict[str, dict[str, int]]
 
 
-@pytest.mark.parametrize('kind', [DEEP, list[DEEP], Annotated[DEEP, pydantic.Field(min_length=0)]], ids=str)
-@pytest.mark.parametrize('holder', [None, *KINDS, *with_config(extra='forbid')], ids=name_of)
-@pytest.mark.parametrize('size', [1000, 50_000, 1_900_000])
+@each_row('kind', [DEEP, list[DEEP], Annotated[DEEP, pydantic.Field(min_length=0)]], ids=str)
+@each_row('holder', [None, *KINDS, *with_config(extra='forbid')], ids=name_of)
+@each_row('size', [1000, 50_000, 1_900_000])
 def test_a_long_key_is_shown_short(kind, holder, size):
     app, _ = served(holder('Holder', {'d': (kind, None)}) if holder else kind)
     value = {'K' * size: {f'a{i}': 'x' for i in range(20)}}

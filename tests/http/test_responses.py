@@ -20,6 +20,7 @@ from client_kit import DirectClient
 from fasthtml.common import *
 from fasthtml.http.params import BadInput, FieldError
 from fasthtml.http.responses import Json, split
+from support import each_row
 from support import serve as served
 
 HX = {'HX-Request': 'true'}
@@ -89,13 +90,13 @@ def test_default_title_and_the_order_of_the_head():
     assert page.css_first('link[rel=canonical]').attributes['href'] == 'https://testserver/?q=1'
 
 
-@pytest.mark.parametrize('wrong', [['a'], ('a', 'b'), {'a': 1}, b'http://x', str, 'example.org', '//example.org', 'javascript:1', 'ftp://x',
+@each_row('wrong', [['a'], ('a', 'b'), {'a': 1}, b'http://x', str, 'example.org', '//example.org', 'javascript:1', 'ftp://x',
                                    'http://', 'http://a b', 'https://x?y', 'https://x#y', ' '], ids=str)
 def test_a_canonical_address_that_is_none_is_an_error_when_the_app_is_made(wrong):
     with pytest.raises(ValueError, match="Give one as 'https://example.org', or True or False"): FastHTML(secret_key='k', canonical=wrong)
 
 
-@pytest.mark.parametrize('right', [True, False, None, '', 1, 0, 'https://example.org', 'http://localhost:5001/', 'https://example.org/shop'])
+@each_row('right', [True, False, None, '', 1, 0, 'https://example.org', 'http://localhost:5001/', 'https://example.org/shop'])
 def test_any_other_canonical_is_taken(right): assert FastHTML(secret_key='k', canonical=right).canonical == (right or False)
 
 
@@ -108,9 +109,9 @@ def test_canonical_may_be_switched_off_or_set_by_the_request():
     assert link.attributes['href'] == 'https://example.org/one?a=1&b=2'
 
 
-@pytest.mark.parametrize('path', ['/p?q=1', '/%5Cevil.example/"<b>',
+@each_row('path', ['/p?q=1', '/%5Cevil.example/"<b>',
                                   'https://evil.example/p', 'evil.example', '*'])
-@pytest.mark.parametrize('host', ['evil.example', 'evil.example:80', 'localhost.evil.example', 'testserver@evil.example'])
+@each_row('host', ['evil.example', 'evil.example:80', 'localhost.evil.example', 'testserver@evil.example'])
 def test_canonical_links_are_not_built_from_any_host(host, path):
     from urllib.parse import urljoin, urlsplit
     app = FastHTML(secret_key='x')
@@ -218,7 +219,7 @@ def test_a_string_alone_is_html_and_in_a_tuple_it_is_text():
     assert get(returning(['<b>'])).text == '&lt;b&gt;'
 
 
-@pytest.mark.parametrize('value, text', [(None, ''), ((), ''), ([], ''), ('', ''), (0, '0'), (False, 'False'),
+@each_row('value, text', [(None, ''), ((), ''), ([], ''), ('', ''), (0, '0'), (False, 'False'),
                                          (True, 'True'), (1.5, '1.5'),
                                          (Path('a/<b>'), 'a/&lt;b&gt;'), (b'<i>x</i>', '<i>x</i>'), (Decimal('1.0'), '1.0')])
 def test_single_values(value, text):
@@ -258,7 +259,7 @@ def test_a_mapping_is_json():
                                    deep=[{'inf': None}], path='a', b='x')
 
 
-@pytest.mark.parametrize('value, expected', [
+@each_row('value, expected', [
     ([{'a': 1}], [{'a': 1}]), ([{'a': 1}, {'a': 2}], [{'a': 1}, {'a': 2}]), (({'a': 1}, {'a': 2}), [{'a': 1}, {'a': 2}]),
     (Item('x', Decimal('1')), {'name': 'x', 'price': '1'}), ([Item('x', Decimal('1'))], [{'name': 'x', 'price': '1'}]), ({}, {})])
 def test_records_and_lists_of_records_are_json(value, expected):
@@ -610,8 +611,8 @@ RETURNED = {
 }
 
 
-@pytest.mark.parametrize('headers', [{}, HX, {'Accept': 'application/json'}], ids=['page', 'htmx', 'json'])
-@pytest.mark.parametrize('how', RETURNED)
+@each_row('headers', [{}, HX, {'Accept': 'application/json'}], ids=['page', 'htmx', 'json'])
+@each_row('how', RETURNED)
 def test_an_http_exception_that_is_returned_is_answered_as_one_that_is_raised(how, headers):
     answer = DirectClient(RETURNED[how]()).get('/', headers=headers)
     assert answer.status_code == 404 and answer.headers['x-why'] == 'figs' and 'no such fig' in answer.text

@@ -380,7 +380,7 @@ def test_a_url_is_decoded_once(fetch, value):
     assert fetch(url_app.u.to(nm=value)) == fetch(url_app.p.to(rest=value)) == value
 
 
-@pytest.mark.parametrize('value', ESCAPES)
+@each_row('value', ESCAPES)
 def test_our_own_client_decodes_a_url_once(value):
     client = Client(url_app.app)
     assert client.get(url_app.u.to(nm=value)).text == client.get(url_app.p.to(rest=value)).text == value
@@ -529,8 +529,8 @@ ENCODED = {'/u/ann/block': {'name': 'ann'}, '/u/ann%2Fblock': None, '/u%2Fann': 
            '/deep/a%2Fb/x/h': {'t': 'a/b'}, '/deep/a%2Fx/h': None, '/deep/a/x%2Fh': None, '/deep/a/x/b%2Fh': None,
            '/bare/x': {'x': 'x'}, '/bare%2Fx': None}
 
-@pytest.mark.parametrize('prefix', ['', '/proxied', '/pro%78ied'])
-@pytest.mark.parametrize('path', ENCODED)
+@each_row('prefix', ['', '/proxied', '/pro%78ied'])
+@each_row('path', ENCODED)
 def test_an_encoded_slash_separates_nothing_anywhere(path, prefix):
     status, body = asked_as_it_is(encoded_app.removes_prefix if prefix else encoded_app.app, prefix + path)
     assert (json.loads(body)[1] if status == 200 else None, status) == (ENCODED[path], 404 if ENCODED[path] is None else 200)

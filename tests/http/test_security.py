@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fasthtml.http.security import cross_origin, csp_header, is_local_target, local_target, parse_origin, ws_origin_ok
-from support import DEADLINE, missing
+from support import DEADLINE, each_row, missing
 
 RESOLVE = """
 const origin = ([target, base]) => { try { return new URL(target, base).origin } catch { return 'error' } };
@@ -50,12 +50,12 @@ def test_a_local_target_never_leaves_the_site(origins_in_node, targets):
     assert origins_in_node([(t, base + '/login') for t in passed]) == [base] * len(passed)
 
 
-@pytest.mark.parametrize('target', ['/', '/a/b?next=//x#y', '/é', '/a//b', '/http://x'])
+@each_row('target', ['/', '/a/b?next=//x#y', '/é', '/a//b', '/http://x'])
 def test_ordinary_paths_are_local(target):
     assert local_target(target) == target
 
 
-@pytest.mark.parametrize(
+@each_row(
     'target',
     ['', '//x', '///x', '/\\x', '/\t/x', '/\n/x', 'a', 'https:x', 'https://shop.example/', ' /a', '/a b', '\\/x'],
 )
@@ -92,8 +92,8 @@ SITES = ['same-origin', 'none', 'same-site', 'cross-site', 'nonsense', '']
 ORIGINS = ['https://shop.example', 'http://shop.example', 'https://evil.example', 'null', 'nonsense', '']
 
 
-@pytest.mark.parametrize('site', SITES)
-@pytest.mark.parametrize('origin', ORIGINS)
+@each_row('site', SITES)
+@each_row('origin', ORIGINS)
 def test_unsafe_requests_pass_only_from_our_own_pages_or_from_no_browser(site, origin):
     "The table of Go's CrossOriginProtection, and a page over http refused where we know that we are on https"
     refused = cross_origin('POST', {'sec-fetch-site': site, 'origin': origin}, 'https', 'shop.example')
@@ -108,12 +108,12 @@ def test_unsafe_requests_pass_only_from_our_own_pages_or_from_no_browser(site, o
     assert (friendly is None) == (passes or origin == 'https://evil.example')
 
 
-@pytest.mark.parametrize('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'post', 'BREW'])
+@each_row('method', ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'post', 'BREW'])
 def test_every_other_method_is_unsafe(method):
     assert cross_origin(method, {'sec-fetch-site': 'cross-site'}, 'https', 'shop.example')
 
 
-@pytest.mark.parametrize(
+@each_row(
     'host, ok',
     [
         ('shop.example', True),

@@ -43,7 +43,7 @@ from fasthtml.http.sessions import (
     get_key,
 )
 from fasthtml.testing import AsyncClient
-from support import DEADLINE, missing, serve, wait_until
+from support import DEADLINE, each_row, missing, serve, wait_until
 
 KEY = 'the key of these tests'
 
@@ -181,7 +181,7 @@ def test_the_cookie_is_for_the_server_alone():
     assert 'max-age' not in visitor(max_age=None).get('/count').headers['set-cookie'].lower()
 
 
-@pytest.mark.parametrize('spoil', [lambda c: c[:-9] + ('a' if c[-9] != 'a' else 'b') + c[-8:], lambda c: 'x' + c, lambda c: '',
+@each_row('spoil', [lambda c: c[:-9] + ('a' if c[-9] != 'a' else 'b') + c[-8:], lambda c: 'x' + c, lambda c: '',
                                    lambda c: '..', lambda c: 'null', lambda c: base64.b64encode(b'{"n": 99}').decode(),
                                    lambda c: c.rpartition('.')[0]])
 def test_a_cookie_that_was_changed_is_an_empty_session(spoil):
@@ -912,7 +912,7 @@ GUESSED = {'flag': True, 'number': 5, 'mapping': {'key': 'x'}, 'file': Path('.se
            'hidden beside one': ['new', Hidden()], 'list in a list': [['new']], 'only an empty one': ['']}
 
 
-@pytest.mark.parametrize('kind', GUESSED)
+@each_row('kind', GUESSED)
 def test_a_key_that_others_can_guess_is_an_error_where_it_is_written(kind):
     "Its text would be `**********`, `True`, the name of a file; and a signature with an empty key is no signature"
     key = GUESSED[kind]

@@ -45,6 +45,7 @@ from fasthtml.common import (
     to_xml,
 )
 from fasthtml.testing import Client, Closed
+from support import each_row
 
 
 @dataclass
@@ -282,7 +283,7 @@ def test_what_is_not_finished_is_refused_by_whatever_way_it_leaves(kind, caplog)
     assert not wrong, '\n'.join(f'{way}: {text}' for way, text in wrong.items())
 
 
-@pytest.mark.parametrize('kind', [kind for kind in UNFINISHED if ' in a ' not in kind])
+@each_row('kind', [kind for kind in UNFINISHED if ' in a ' not in kind])
 def test_it_is_refused_as_a_value_in_json_too(kind):
     content, hint = UNFINISHED[kind]
     make(content)
@@ -347,7 +348,7 @@ def test_a_set_is_written_in_order_and_an_enum_by_its_value():
     assert json.loads(HtmxResponseHeaders(trigger={'a': Colour.RED}).v) == {'a': 'red'}
 
 
-@pytest.mark.parametrize('way', WAYS)
+@each_row('way', WAYS)
 def test_an_object_without_a_text_is_shown_as_in_fasthtml_and_told_of_once(way, caplog):
     cls = bare_class()
     things = [cls(), cls()]
@@ -366,7 +367,7 @@ PLACES = [
     lambda x: JSONResponse([x])]
 
 
-@pytest.mark.parametrize('show', PLACES)
+@each_row('show', PLACES)
 def test_it_is_told_of_wherever_it_stands(show, caplog):
     cls = bare_class()
     app = FastHTML(secret_key='k')

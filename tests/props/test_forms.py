@@ -17,6 +17,7 @@ from fasthtml.html.composed import CheckboxX, Form, Hidden
 from fasthtml.html.element import Fragment, Safe, to_html
 from fasthtml.html.forms import errors_left, fill_dataclass, fill_form, find_inputs, mark_errors
 from fasthtml.html.tags import B, Button, Div, Fieldset, Input, Label, Optgroup, Option, Select, Textarea
+from support import each_row
 
 
 def sent(form):
@@ -140,7 +141,7 @@ class Row:
 Slots = make_dataclass('Slots', ['x', 'y'], slots=True)
 
 
-@pytest.mark.parametrize('obj', [dict(x=1, y=2), Point(), Pair(), SimpleNamespace(x=1, y=2), Row(), Slots(1, 2)],
+@each_row('obj', [dict(x=1, y=2), Point(), Pair(), SimpleNamespace(x=1, y=2), Row(), Slots(1, 2)],
                          ids=lambda o: type(o).__name__)
 def test_values_come_from_any_kind_of_object(obj):
     form = Form(Input(name='x'), Input(name='y'), Input(name='keys', value='k'))
@@ -157,7 +158,7 @@ def test_models_of_pydantic_and_msgspec():
     assert sent(fill_form(form, struct)) == [('x', '1'), ('inner.y', '2'), ('model_dump', 'k')]
 
 
-@pytest.mark.parametrize('value, want', [
+@each_row('value, want', [
     (1, '1'), ('1', '1'), (True, '1'), (Decimal('1.0'), '1'), (2.0, '2'), ('three', 'three'), (Colour.BLUE, 'b'), (None, ''),
     (date(2026, 1, 2), '2026-01-02'), (time(1, 2), '01:02:00'), ('none such', '0')])
 def test_an_option_is_chosen_when_it_means_the_value(value, want):
@@ -170,7 +171,7 @@ def test_an_option_is_chosen_when_it_means_the_value(value, want):
     assert to_html(filled).count(' selected') == (0 if value == 'none such' else 1)
 
 
-@pytest.mark.parametrize('make', [list, set, iter, lambda o: (x for x in o), lambda o: map(str, o), lambda o: dict.fromkeys(o).keys()])
+@each_row('make', [list, set, iter, lambda o: (x for x in o), lambda o: map(str, o), lambda o: dict.fromkeys(o).keys()])
 def test_all_fields_of_a_name_see_its_values_also_those_of_an_iterator(make):
     boxes = [Input(type='checkbox', name='t', value=o) for o in 'abc']
     form = Form(*boxes, Select(*map(Option, 'abc'), name='t', multiple=True))

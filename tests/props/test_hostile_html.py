@@ -18,6 +18,7 @@ from fasthtml.html.render import dict2xml, iter_chunks, showtags, to_xml
 from fasthtml.html.tags import A, Div, Form, Iframe, P, Script, Style
 from fasthtml.http.responses import json_text
 from trees import PARSERS, by_lexbor
+from support import each_row
 
 anything = st.text(max_size=15) | st.sampled_from([
     'x onclick', 'x>', '/', '=', '"', "'", 'a\tb', '\0', '', '<script>', '!--', '?php', '1a', 'a/b', 'on"x'])
@@ -98,8 +99,8 @@ AS_TEXT = {   # and those where it is no HTML, whatever it says of itself
 }
 
 
-@pytest.mark.parametrize('make', [Named, lambda name: Div('t', id=name)])
-@pytest.mark.parametrize('place', [*AS_HTML, *AS_TEXT])
+@each_row('make', [Named, lambda name: Div('t', id=name)])
+@each_row('place', [*AS_HTML, *AS_TEXT])
 def test_an_object_with_html_is_its_html_never_its_text(place, make):
     "R3: the text of an element with an id is that id, as in a selector"
     if place in AS_HTML:
@@ -149,8 +150,8 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize('row', ROWS)
-@pytest.mark.parametrize('render', [to_html, lambda el: to_xml(el, indent=False)], ids=['to_html', 'to_xml'])
+@each_row('row', ROWS)
+@each_row('render', [to_html, lambda el: to_xml(el, indent=False)], ids=['to_html', 'to_xml'])
 def test_corner_case(row, render):
     build, want = ROWS[row]
     if isinstance(want, str):
@@ -164,8 +165,8 @@ JS = ['javascript:alert(1)', 'JavaScript:alert(1)', ' \x01javascript:alert(1)', 
       'javascript:void(0);alert(1)']
 
 
-@pytest.mark.parametrize('url', JS)
-@pytest.mark.parametrize('make', [
+@each_row('url', JS)
+@each_row('make', [
     lambda u: A('x', href=u), lambda u: A('x')(href=u), lambda u: Div('x', hx_get=u), lambda u: Form(action=u),
     lambda u: Iframe(src=u), lambda u: Div('x', {'hx-post': u}), lambda u: A('x', href=Shouts(u)),
     lambda u: FT('a', (), {'href': u}), lambda u: A('x', href=[u])])

@@ -12,6 +12,7 @@ from turbohtml import parse, parse_fragment
 
 from fasthtml.html import composed, element, tags
 from fasthtml.html.html2ft import html2ft
+from support import each_row
 
 NAMES = {k: getattr(m, k) for m in (tags, composed) for k in m.__all__} | {k: getattr(element, k) for k in ('NotStr', 'Fragment')}
 UNWRITABLE = re.compile(r'[\s"\'<>/=\x00-\x1f\x7f]')
@@ -149,7 +150,7 @@ def test_depth_is_no_matter_for_html2ft():
     assert source.count('B(') == depth
 
 
-@pytest.mark.parametrize('html', [
+@each_row('html', [
     '<tr><td>1</td></tr>', '<td>1</td>', '<option>1</option>', '<li>a</li><li>b</li>', 'text', '', ' <p>a</p> ',
     '<head><title>x</title></head>', '<body class="a">x</body>'])
 def test_fragments_of_any_kind_are_kept(html):

@@ -22,6 +22,7 @@ from fasthtml.common import Div, P
 from fasthtml.realtime import topics as module
 from fasthtml.realtime.regions import Shown, Splice, apply_splice, draw_html, name_of, splice
 from fasthtml.realtime.topics import Asked, Pacing, Topic, Topics, Viewer
+from support import each_row
 
 STEPS = int(os.environ.get('LIVE_RULES', '2000'))
 ROOTS = ['outer{}', 'solo{"id":1}', 'solo{"id":2}']
@@ -460,7 +461,7 @@ def perform(play):
     world.teardown()
 
 
-@pytest.mark.parametrize('play', PLAYS, ids=lambda play: play.__name__)
+@each_row('play', PLAYS, ids=lambda play: play.__name__)
 def test_a_play_ends_well(play): perform(play)
 
 
@@ -503,7 +504,7 @@ async def pays_drawings_only(self):
     for topic in owed: self.send(topic, module.drawing_event(topic.key, topic.now, self.all.epoch))
 
 
-@pytest.mark.parametrize('target, name, broken, play', [
+@each_row('target, name, broken, play', [
     (Topic, 'knows', believes, comes_with_something_newer), (Topic, 'fresh', joins, changes_while_it_is_drawn),
     (Topics, 'changed_all', deaf, signal_is_lost), (Topic, '_fail', never_again, breaks_and_is_mended),
     (Topic, 'admit', stands_for_ever, inner_region_goes_while_it_is_drawn),

@@ -26,7 +26,7 @@ from fasthtml.http.pages import using_nonce
 from fasthtml.realtime.regions import Shown, draw_html
 from fasthtml.realtime.wire import event_data, frame_text, wire_texts
 from fasthtml.testing import Client
-from tests.support import each_row
+from support import each_row
 
 RENDERERS = [
     to_html,
@@ -72,7 +72,7 @@ def html_name(name: str) -> str:
     return name.replace('_inherited', ':inherited').replace('_', '-')
 
 
-@pytest.mark.parametrize('name', ENUMERATED)
+@each_row('name', ENUMERATED)
 def test_enumerated_attributes_get_their_words(name):
     for value, word in zip((True, False), ENUMERATED[name]):
         for el in ft('x-y', **{name: value}), tag_factory('x-y')(**{html_name(name): value}), changed(name, value):
@@ -86,7 +86,7 @@ def changed(name, value):
     return el
 
 
-@pytest.mark.parametrize('name', BOOLEAN)
+@each_row('name', BOOLEAN)
 def test_boolean_attributes_stay_boolean(name):
     for _ in range(2):
         assert attributes(to_html(ft('x-y', **{name: True}))) in ({name: None}, {name: ''})
@@ -145,7 +145,7 @@ def test_a_text_of_another_class_is_that_text(name, value):
 # ---- Collections
 
 
-@pytest.mark.parametrize(
+@each_row(
     'value, want',
     [
         (['a', False, None, '', 'b'], 'a b'),
@@ -160,7 +160,7 @@ def test_a_text_of_another_class_is_that_text(name, value):
         ('a b', 'a b'),
     ],
 )
-@pytest.mark.parametrize('name', ['cls', 'class', 'klass', '_class'])
+@each_row('name', ['cls', 'class', 'klass', '_class'])
 def test_classes(name, value, want):
     assert attributes(to_html(tag_factory('x-y')(**{name: value}))).get('class') == want
     assert attributes(str(ft('x-y')(**{name: value}))).get('class') == want
@@ -297,6 +297,7 @@ HOLDING_TEXT = [
 ]
 
 
+@functools.cache
 def assert_text(html, place):
     holds = place.split()[-1]
     if place != 'title' and holds in HOLD_TEXT: assert len(re.findall(f'</{holds}', html, re.I)) == 1, html
@@ -305,8 +306,8 @@ def assert_text(html, place):
     assert not LexborHTMLParser(html).css('img, b, image')
 
 
-@pytest.mark.parametrize('place', PLACES)
-@pytest.mark.parametrize('text', HOSTILE)
+@each_row('place', PLACES)
+@each_row('text', HOSTILE)
 def test_text_of_styles_and_scripts_is_text_wherever_they_stand(place, text):
     for make in HOLDING_TEXT:
         for render in RENDERERS: assert_text(render(PLACES[place](make(text))), place)
@@ -365,7 +366,7 @@ AROUND = {
 }
 
 
-@pytest.mark.parametrize('way', BY_ITSELF)
+@each_row('way', BY_ITSELF)
 @pytest.mark.parametrize('around', AROUND)
 def test_so_is_that_of_what_is_rendered_by_itself(way, around):
     "Nobody knows where it will be put, and by which parser it is read there"
@@ -411,7 +412,7 @@ URLS = '''href src action formaction data poster background cite ping manifest x
     hx-get:inherited data-hx-get hx-action hx-push-url hx-replace-url from to by values sse-connect ws-connect hx-ws:connect'''.split()
 
 
-@pytest.mark.parametrize(
+@each_row(
     'name', [*URLS, 'hx-vals', 'hx-headers', 'hx-request', 'hx-confirm', 'data-hx-vals', 'hx-vals:inherited',
              'HX-Get', 'Hx-Vals', 'DATA-hx-confirm', 'xlink:HREF', 'Ws-Connect', 'HX-HEADERS:inherited']   # HTML knows no capitals
 )
@@ -447,8 +448,8 @@ FETCHED = '''hx-get hx-post hx-put hx-patch hx-delete hx-query hx-action hx-get:
 DATA = 'data:text/html,<b>', ' DATA:text/event-stream,data: x', 'da\nta:,x', '\x01data:,x'
 
 
-@pytest.mark.parametrize('name', FETCHED)
-@pytest.mark.parametrize('value', DATA)
+@each_row('name', FETCHED)
+@each_row('value', DATA)
 def test_data_that_htmx_would_swap_in_is_inert(name, value, caplog):
     "htmx 4 asks with `fetch`, and our event source of htmx 2 as well, which take it for an address of the same site"
     for given in value, Markup.escape(value):
@@ -457,14 +458,14 @@ def test_data_that_htmx_would_swap_in_is_inert(name, value, caplog):
     assert attributes(to_html(ft('x-y', **{name: Safe('data:,x')})))[name.lower()] == 'data:,x'
 
 
-@pytest.mark.parametrize('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
+@each_row('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
 def test_html_of_another_library_stays_as_it_is_where_nothing_would_run(name, caplog):
     for html in '/a?b=1&amp;c', '/?a=1&copy=2', 'js:x' if name == 'title' else '&#47;':
         assert to_html(ft('x-y', **{name: Markup(html)})) == f'<x-y {name}="{html}"></x-y>'
     assert not caplog.text
 
 
-@pytest.mark.parametrize('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
+@each_row('name', ['src', 'href', 'poster', 'data', 'srcset', 'hx-vals', 'title'])
 def test_data_in_other_places_stays(name, caplog):
     "A picture, something to download"
     for render in RENDERERS: assert attributes(render(ft('x-y', **{name: 'data:image/gif;base64,R0lG'})))[name].startswith('data:')
