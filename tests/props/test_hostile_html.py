@@ -17,8 +17,8 @@ from fasthtml.html.fragments import with_rows
 from fasthtml.html.render import dict2xml, iter_chunks, showtags, to_xml
 from fasthtml.html.tags import A, Div, Form, Iframe, P, Script, Style
 from fasthtml.http.responses import json_text
-from trees import PARSERS, by_lexbor
 from support import each_row
+from trees import PARSERS, by_lexbor
 
 anything = st.text(max_size=15) | st.sampled_from([
     'x onclick', 'x>', '/', '=', '"', "'", 'a\tb', '\0', '', '<script>', '!--', '?php', '1a', 'a/b', 'on"x'])

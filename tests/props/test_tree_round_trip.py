@@ -12,8 +12,8 @@ from fasthtml.html.element import FT, Fragment, Safe, tag_factory, to_html
 from fasthtml.html.render import iter_chunks, to_xml
 from fasthtml.http import pages
 from fasthtml.http.pages import flatten
-from trees import PARSERS, joined
 from support import each_row
+from trees import PARSERS, joined
 
 # A parser changes CR, NUL and lone surrogates before it looks at anything (WHATWG HTML 13.2.3), so no serialiser can keep them
 text = st.text(st.characters(exclude_characters='\0\r', exclude_categories=['Cs']), max_size=12)
