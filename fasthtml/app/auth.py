@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # %% ../../nbs/api/app/34_auth.ipynb #6b2d6067
 from ..http.handlers import MiddlewareBase, inner_path, is_skipped, note_guarded, refuse_socket, skip_patterns
+from ..http.requests import Connection
 from ..http.texts import Text, say
 from ..http.threads import answer_of, decided
 from ..realtime.permission import find_route
@@ -32,9 +33,9 @@ def basic_credentials(
     header: str,                # Value of an `Authorization` header
 ) -> tuple[str, str] | None:    # Name and password
     "Who the client says it is; None if the header does not say it in Basic form"
-    scheme, _, encoded = header.strip().partition(' ')
+    scheme, _, encoded = header.strip(' \t').partition(' ')
     if scheme.lower() != 'basic': return None
-    try: name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(':')
+    try: name, colon, password = base64.b64decode(encoded.strip(' \t'), validate=True).decode().partition(':')
     except ValueError: return None   # of base64, or of UTF-8
     return (name, password) if colon else None
 
@@ -76,7 +77,7 @@ class BasicAuthMiddleware(MiddlewareBase):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = inner_path(scope) if scope['type'] in ('http', 'websocket') else None
         if path is None or is_skipped(self.skip, path): return await self.app(scope, receive, send)
-        user = await self.authenticate(HTTPConnection(scope))
+        user = await self.authenticate(Connection(scope))
         if user:
             inside = {**scope, 'auth': user}
             note_guarded(inside)

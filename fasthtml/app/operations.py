@@ -203,7 +203,7 @@ def may_read(
     "Whether metrics are for this client"
     if token is not None:
         scheme, _, given = request.headers.get('authorization', '').partition(' ')
-        return scheme.lower() == 'bearer' and hmac.compare_digest(given.strip().encode(), token.encode())
+        return scheme.lower() == 'bearer' and hmac.compare_digest(given.strip(' \t').encode(), token.encode())
     if not is_inside_name(request.headers.get('host', ''), names): return False
     proxied = any(_by_proxies.fullmatch(name.lower()) for name in request.headers)
     host = (request.scope.get('client') or ('',))[0]

@@ -26,7 +26,7 @@ from typing import Any
 
 # %% ../../nbs/api/http/15_handlers.ipynb #a9dd9c48
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -149,8 +149,8 @@ class MiddlewareBase:
     "Base of ASGI middleware that looks at HTTP and WebSocket connections"
     app: ASGIApp
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> HTTPConnection|None:
-        if scope['type'] in ('http', 'websocket'): return HTTPConnection(scope)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Connection|None:
+        if scope['type'] in ('http', 'websocket'): return Connection(scope)
         await (getattr(self, '_app', None) or self.app)(scope, receive, send)
         return None
 

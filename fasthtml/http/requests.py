@@ -281,7 +281,7 @@ def wants_json(
 
 def is_json(content_type: str) -> bool:
     "True for `application/json` and its kin (`application/ld+json`), with or without a charset"
-    essence = content_type.partition(';')[0].strip().lower()
+    essence = content_type.partition(';')[0].strip(' \t').lower()
     return essence == 'application/json' or essence.endswith('+json')
 
 # %% ../../nbs/api/http/10_requests.ipynb #270d1b73
@@ -308,7 +308,7 @@ def parse_cookies(
     for pair in text.split(';'):
         name, sign, value = pair.partition('=')
         if not sign: name, value = '', name
-        name, value = name.strip(), value.strip()
+        name, value = name.strip(' \t'), value.strip(' \t')   # as browsers do: other white space of Latin-1 is part of a name
         if len(value) > 1 and value[0] == value[-1] == '"': value = _unescaped(value[1:-1])
         if name or value: out[name] = value
     return out
@@ -633,7 +633,7 @@ async def parse_body(request: Request, max_fields: int, max_part_size: int) -> B
     kinds = {v.decode('latin-1') for k, v in request.scope['headers'] if k == b'content-type'} or {''}
     if len(kinds) > 1: raise HTTPException(400, Text('bad_input'))
     kind, = kinds
-    essence = kind.partition(';')[0].strip().lower()
+    essence = kind.partition(';')[0].strip(' \t').lower()
     if essence in _forms or is_json(kind): _refuse_coding(request.scope['headers'])
     if essence == 'multipart/form-data': return await _multipart(request, max_part_size, max_fields)
     raw = await request.text_bytes()

@@ -45,7 +45,7 @@ def parse_origin(
     "The origin that a header names; None for `null` and for anything malformed"
     if len(text) > _MAX_ORIGIN: return None
     try:
-        parts = urlsplit(text.strip())   # which Python keeps
+        parts = urlsplit(text.strip(' \t'))   # which Python keeps
         port = parts.port or _ports.get(parts.scheme)
     except ValueError: return None
     more = parts.path.strip('/') or parts.query or parts.fragment or '@' in parts.netloc
@@ -139,7 +139,7 @@ def brings_login(
     headers: Mapping[str, str], # Its headers, lower-case names
 ) -> bool:
     "True if the browser may have added a login by itself"
-    scheme = headers.get('authorization', '').strip().partition(' ')[0].lower()
+    scheme = headers.get('authorization', '').strip(' \t').partition(' ')[0].lower()
     tls = (scope.get('extensions') or {}).get('tls') or {}
     return 'cookie' in headers or scheme not in _by_scripts or bool(tls.get('client_cert_chain') or tls.get('client_cert_name'))
 
@@ -185,7 +185,7 @@ def host_name(
     host: str, # A `Host` header, or a name as a program gives it
 ) -> str:
     "The name without the port, in lower case; '' if it is malformed"
-    found = re.fullmatch(r'(\[[0-9a-fA-F:.%]+\]|[\w.*-]+)(:\d*)?', host.strip(), re.ASCII)
+    found = re.fullmatch(r'(\[[0-9a-fA-F:.%]+\]|[\w.*-]+)(:\d*)?', host.strip(' \t'), re.ASCII)
     return found[1].lower().rstrip('.') if found else ''
 
 def host_header(
