@@ -19,8 +19,32 @@ from typing import TextIO
 from support import DEADLINE, ROOT, wait_until
 
 PARENT = '''
-import gc, importlib, json, multiprocessing.process, os, runpy, sys
+import atexit, gc, importlib, json, multiprocessing.process, multiprocessing.util, os, runpy, signal, sys
 for name in sys.argv[1:]: importlib.import_module(name)
+spawn = multiprocessing.util.spawnv_passfds
+
+def fork_worker(path, args, passed):
+    # multiprocessing starts a worker as a new interpreter, which imports all anew. What exec does to a process is done here
+    if args[-1] != '--multiprocessing-fork': return spawn(path, args, passed)
+    if child := os.fork(): return child
+    try:
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        for number in map(int, os.listdir('/dev/fd')):
+            if number > 2 and number not in passed:
+                try: os.close(number)
+                except OSError: pass   # the one of the list
+        sys.argv = ['-c', args[-1]]
+        exec(args[-2], {})
+    except SystemExit as end: code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    atexit._run_exitfuncs()
+    multiprocessing.util._flush_std_streams()
+    os._exit(code or 0)
+
 gc.collect()
 gc.freeze()
 for line in sys.stdin:
@@ -51,6 +75,7 @@ for line in sys.stdin:
     sys.argv, sys.path[0] = words[words[0] == '-m':], folder
     sys.path[1:1] = [name for name in env.get('PYTHONPATH', '').split(os.pathsep) if name and name not in sys.path]
     multiprocessing.process.ORIGINAL_DIR = folder
+    if words[1:2] in (['hypercorn'], ['uvicorn']): multiprocessing.util.spawnv_passfds = fork_worker   # its workers import the app
     if words[0] == '-m': runpy.run_module(words[1], run_name='__main__', alter_sys=True)
     elif words[0] == '-c':
         sys.modules['__main__'] = main = type(sys)('__main__')

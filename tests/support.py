@@ -293,8 +293,8 @@ def serve_process(
 
 @contextmanager
 def started(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[Any]:
-    "A program in a session of its own, as `subprocess.Popen` has it. A module is run by a fork of a process that has done the imports"
-    if command[:2] == [sys.executable, '-m']:
+    "A program in a session of its own, as `subprocess.Popen` has it. Python is a fork of a process that has done the imports"
+    if command[0] == sys.executable and (command[1] == '-m' or command[1].endswith('.py')):
         with server_forks().beside(command[1:], folder, env) as program: yield program
         return
     popen = subprocess.Popen(command, cwd=folder, env=os.environ | env, text=True, stdout=subprocess.PIPE,
