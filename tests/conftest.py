@@ -2,6 +2,7 @@
 import gc
 import os
 import re
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,10 +30,29 @@ def anyio_backend() -> str:
     return 'asyncio'
 
 
+class Chromium:
+    "The browser, which runs on while modules that use it follow each other: its start costs as much as ten pages"
+    stack, browser, module = ExitStack(), None, None
+
+    @classmethod
+    def of(cls, module):
+        cls.browser, cls.module = cls.browser or cls.stack.enter_context(headless_chromium()), module
+        return cls.browser
+
+    @classmethod
+    def close(cls) -> None:
+        cls.browser = None
+        cls.stack.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item) -> None:
+    "Playwright's event loop must be gone before other modules use theirs"
+    if item.module is not Chromium.module and 'browser' not in item.fixturenames: Chromium.close()
+
+
 @pytest.fixture(scope='module')
-def browser():
-    "One for each module, because Playwright's event loop must be gone before other tests use theirs"
-    with headless_chromium() as chromium: yield chromium
+def browser(request): return Chromium.of(request.module)
 
 
 ELSEWHERE = re.compile(r'https?://(?!(127\.0\.0\.1|localhost)[:/])')
@@ -100,6 +120,7 @@ def new_page(browser):
 
 def pytest_sessionfinish(session):
     "In CI a skipped test is a failed run"
+    Chromium.close()
     reporter = session.config.pluginmanager.get_plugin('terminalreporter')
     if IN_CI and reporter and reporter.stats.get('skipped'):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
