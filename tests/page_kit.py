@@ -178,8 +178,8 @@ def dump(node, fields) -> list:
 DRIVER = r'''
 window.sleep = ms => new Promise(done => setTimeout(done, ms));
 async function settle(frame) {
-    for (let i = 0, calm = 0; i < 2000 && calm < 3; i++) {
-        await sleep(4);
+    for (let i = 0, calm = 0; i < 700 && calm < 2; i++) {
+        await sleep(12);   // each look costs
         try {
             const w = frame.contentWindow;
             calm = w && w.document.readyState === 'complete' && w.probe && w.probe.open === 0 ? calm + 1 : 0;
@@ -310,13 +310,14 @@ def clean(tree: list) -> list:
     return [tree[0], dump_attrs(tree[1]), tree[2], [clean(o) if isinstance(o, list) else o for o in tree[3]]]
 
 
-def in_chromium(page, url: str, cases: dict[str, Case], version: int, lanes: int = 6) -> dict[str, dict]:
+def in_chromium(page, url: str, cases: dict[str, Case], version: int, lanes: int = 3) -> dict[str, dict]:
     "What each case comes to in Chromium"
     page.goto(f'{url}/driver')
     jobs = [[key, version, actions_of(case), case.shared(key, version), case.head] for key, case in cases.items()]
     travels = any(verb in ('back', 'forward') for case in cases.values() for verb, *_ in case.actions)
     if travels: lanes = 1   # frames of a tab share a history
-    out = page.evaluate('([jobs, lanes]) => runAll(jobs, lanes)', [jobs, lanes])
+    told = json.dumps([jobs, lanes])   # as texts, which Playwright passes on without looking into each list
+    out = json.loads(page.evaluate('async told => JSON.stringify(await runAll(...JSON.parse(told)))', told))
     return {key: {**o, 'body': clean(o['body']) if o['body'] else None, 'path': local(o['path'], key, version)} for key, o in out.items()}
 
 
