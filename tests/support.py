@@ -48,10 +48,11 @@ IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
 T = TypeVar('T')
 DEADLINE = 60.0  # Seconds; generous, since it is only used up by a failure
 # The list of suggestions of the address bar is a page of its own, which every window would load: half of the time of a test.
+# `RenderDocument` would make a new frame inside of Chromium for each page: a quarter of the time of a page.
 # Of these switches Chromium takes the last, so what Playwright switches off stands here again
 NO_FEATURES = ['AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
                'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'LensOverlay', 'MediaRouter', 'NetworkTimeServiceQuerying',
-               'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning',
+               'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'RenderDocument', 'ThirdPartyStoragePartitioning',
                'WebUIOmniboxAimPopup', 'WebUIOmniboxPopup']
 CHROMIUM_FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
                   '--disable-component-update', '--disable-sync', '--disable-features=' + ','.join(NO_FEATURES)]
