@@ -10,7 +10,7 @@ from fasthtml.testing import Client
 from page_cases import GROUPS
 from page_cases import group as case_group
 from page_kit import Case, TableApp, in_chromium, in_the_page_client
-from support import serve
+from support import serve, wait_until
 
 
 def in_order(requests: list, at_once: int) -> list:
@@ -27,8 +27,10 @@ def differences(page, version: int, cases: dict[str, Case]) -> list[str]:
             return {key: in_the_page_client(client, key, case, version) for key, case in cases.items()}
     with ThreadPoolExecutor(1) as pool:   # beside the browser, which works in processes of its own
         running = pool.submit(in_python)
-        with serve(there.app, lifespan='off', timeout_graceful_shutdown=1) as server: seen = in_chromium(page, server.url, cases, version)
-        found = running.result()
+        with serve(there.app, lifespan='off', timeout_graceful_shutdown=1) as server:
+            seen, found = in_chromium(page, server.url, cases, version), running.result()
+            files = [(key, version) for key, case in cases.items() if ' download' in case.body and (key, version) in here.seen]
+            wait_until(lambda: there.seen.keys() >= {*files}, what='downloads, which a page does not wait for')
     for key, case in cases.items():
         ours, theirs = found[key], seen[key]
         requests = [in_order(app.seen.get((key, version), []), case.at_once) for app in (here, there)]
