@@ -487,6 +487,12 @@ async def state(mark: str, full: bool = False):
     return found
 
 
+@app.get('/collect')
+async def collect():
+    gc.collect()
+    return ''
+
+
 @app.get('/end/{key}/{why}')
 async def end(key: str, why: str):
     "As a log-out, a look at the guards or the age of a connection does"

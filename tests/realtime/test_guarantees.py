@@ -112,7 +112,7 @@ def check_end(server, part, key, code=None):
     "W2, S2: what began has ended, once, then `disconn` ran, once, with the right code"
     if is_stream(part):
         if part == 'page' and server.process.popen.poll() is None:   # Starlette leaves a plain generator to the garbage collector
-            wait_until(lambda: server.state(full=True) and 'page ended' in server.notes.of(key), PATIENCE, 'the page to end')
+            wait_until(lambda: 'page ended' in server.notes.of(key) or server.get('/collect'), PATIENCE, 'the page to end')
         server.notes.wait(key, f'{part} ended')
         assert server.notes.of(key) == [f'{part} began', f'{part} ended']
         return
