@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['MAX_FAULTS', 'REFUSALS', 'scalars', 'any_cast', 'file_cast', 'is_blank', 'describe_value', 'join_path', 'short_key',
-           'Fault', 'BadValue', 'long_number', 'short_number', 'parsed_date', 'Fit', 'Cast', 'is_empty_file',
-           'choice_key', 'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'check_hashes', 'list_cast',
-           'tuple_cast', 'dict_cast']
+           'Fault', 'BadValue', 'long_number', 'short_number', 'parsed_date', 'is_refusal', 'Fit', 'Cast',
+           'is_empty_file', 'choice_key', 'enum_cast', 'literal_cast', 'either', 'fit_of', 'union_cast', 'check_hashes',
+           'list_cast', 'tuple_cast', 'dict_cast']
 
 # %% ../../nbs/api/http/10_casts.ipynb #dbbaefca
+import errno
 import math
 import re
 import threading
@@ -195,6 +196,15 @@ def parsed_date(
 # %% ../../nbs/api/http/10_casts.ipynb #9289ef18
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AssertionError, RecursionError)
 
+_no_file_name = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL})
+
+def is_refusal(
+    exc: Exception,  # What a type of the program raised, beside `REFUSALS`
+    value: Any,      # What it was made of
+) -> bool:
+    "Whether it is the fault of who sent the value"
+    return exc.errno in _no_file_name if isinstance(exc, OSError) else not isinstance(value, str)
+
 class Fit(NamedTuple):
     "How well a value fits a type, by the names, choices and kinds in it; a union asks before it converts"
     differ: int = 0     # Choices that are others, fields that are refused, several values for one
@@ -221,8 +231,8 @@ class Cast:
         try: return self.fn(value)
         except BadValue: raise
         except REFUSALS as e: raise BadValue(self.expected, value) from e
-        except AttributeError as e:
-            if isinstance(value, str): raise
+        except (AttributeError, OSError) as e:
+            if not is_refusal(e, value): raise
             raise BadValue(self.expected, value) from e
 
     def nothing(self, found: Sequence) -> bool:
@@ -239,6 +249,7 @@ scalars: Mapping[Any, Cast] = types.MappingProxyType({
     str: Cast(_text, Text('text'), blank=True), int: Cast(_int, Text('whole_number')), float: Cast(_float, Text('number')),
     bool: Cast(_bool, Text('yes_no'), blank=True), Decimal: Cast(_decimal, Text('number')), UUID: Cast(_uuid, Text('uuid')),
     bytes: Cast(_bytes, Text('text_or_file'), blank=True),
+    bytearray: Cast(lambda value: bytearray(_bytes(value)), Text('text_or_file'), blank=True),   # which takes a number for a length
     date: Cast(_iso(date), Text('date')),
     datetime: Cast(_iso(datetime), Text('datetime')),
     time: Cast(_iso(time), Text('time')),
@@ -366,8 +377,8 @@ def union_cast(
         for c in casts:
             try: return c.fn(value)     # `c(value)` would word a refusal that is not shown
             except REFUSALS: pass
-            except AttributeError:
-                if isinstance(value, str): raise
+            except (AttributeError, OSError) as e:
+                if not is_refusal(e, value): raise
         raise BadValue(expected, value)
     def nearest(value):
         search = getattr(_running, 'search', None)

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .casts import (
-    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, Fit, choice_key, describe_value, fit_of, is_blank, scalars, short_key)
+    MAX_FAULTS, REFUSALS, BadValue, Cast, Fault, Fit, choice_key, describe_value, fit_of, is_blank, is_refusal, scalars, short_key)
 from .texts import Text
 
 # %% ../../nbs/api/http/11_record_fields.ipynb #23fe527c
@@ -93,6 +93,9 @@ class Record:
         try: return self.make(values)
         except BadValue: raise
         except REFUSALS as e: raise BadValue(Text('valid', name=self.cls.__name__)) from e
+        except OSError as e:
+            if not is_refusal(e, values): raise
+            raise BadValue(Text('valid', name=self.cls.__name__)) from e
 
     def sketch(self, find: FieldFinder) -> Any:
         "The thing as far as it goes: good fields converted, bad ones as they came"
@@ -166,7 +169,7 @@ def type_hints(
 
 def is_record(cls: type) -> bool:
     "True for a class whose instances are built from named fields"
-    if issubclass(cls, (Enum, str, int, float, bytes)): return False
+    if issubclass(cls, (Enum, str, int, float, bytes, bytearray)): return False
     if issubclass(cls, (SimpleNamespace, dict)) or hasattr(cls, '_fields'): return True
     return any(inspect.get_annotations(k) for k in cls.__mro__)
 

@@ -70,14 +70,18 @@ def _attrs_names(cls: type) -> dict[str, str]:
 
 # %% ../../nbs/api/http/13_records.ipynb #e44a8e9e
 def _as_it_is(cls: type) -> type | None:
-    "The number or text of which a class is another name, since it has no constructor of its own"
-    base = next((b for b in (int, float, Decimal, str) if issubclass(cls, b)), None)
+    "The number, text or bytes of which a class is another name, since it has no constructor of its own"
+    base = next((b for b in (int, float, Decimal, str, bytes, bytearray) if issubclass(cls, b)), None)
     return base if base and cls.__new__ is base.__new__ and cls.__init__ is base.__init__ else None
 
 def _checked(values: Any) -> Any:
     "What a class of sets is made of"
     if not isinstance(values, str): check_hashes(values, values)
     return values
+
+def _no_length(value: Any) -> Any:
+    "What a class of bytes is made of: a number is the length of so many zeros to it"
+    return str(value) if isinstance(value, Number) else value
 
 class _Maker:
     "One walk over an annotation; it remembers records, since a type may contain itself"
@@ -119,6 +123,7 @@ class _Maker:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
         if issubclass(cls, Set): given = _checked
+        if issubclass(cls, (bytes, bytearray)): given = _no_length
         held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda new, v: new
         made = Text('valid', name=cls.__name__)
         return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v)), v), made, blank=issubclass(cls, str))
