@@ -16,14 +16,14 @@ import json
 import json.decoder
 import json.scanner
 import math
-import os
 import re
+import shutil
 import sys
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile
 from threading import RLock
 from types import MappingProxyType
 from typing import Any
@@ -655,7 +655,6 @@ _PORTION = 256 * 1024   # bytes of files that are written at once
 
 class _Spool:
     "The contents of files: in memory while they are short together, then in one file on disk"
-    on_disk = False
     def __init__(self, most: int): # Bytes in memory
         self.most, self.size, self.parts = most, 0, 0
         self.file, self.lock = SpooledTemporaryFile(max_size=max(most, 1)), RLock()
@@ -677,72 +676,113 @@ class _Spool:
 
 
 # %% ../../nbs/api/http/10_requests.ipynb #5c1e0a7a
-class _SpooledFile(io.BufferedIOBase):
-    "A file of a form: a part of a spool"
+class _Part(io.BufferedIOBase):
+    "Reads a part of a spool"
     def __init__(self, spool: _Spool):
         self.spool, self.start, self.size, self.at = spool, 0, 0, 0
         spool.parts += 1
 
     @property
-    def _rolled(self) -> bool: return self.spool.on_disk   # as `UploadFile` asks, which then reads in a thread
+    def closed(self) -> bool: return self.spool is None or self.spool.file.closed
+
+    def readable(self) -> bool:
+        if self.closed: raise ValueError('I/O operation on closed file.')
+        return True
+
+    def seekable(self) -> bool: return self.readable()
+    def flush(self) -> None: self.readable()
+    def tell(self) -> int: return self.seek(0, 1)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        if not self.readable() or whence not in (0, 1, 2): raise ValueError(f'Unknown whence: {whence}.')
+        at = (0, self.at, self.size)[whence] + offset
+        if at < 0: raise OSError(errno.EINVAL, f'The place {at} is before the file.')
+        self.at = at
+        return at
 
     def _got(self, how: str, size: int|None) -> bytes:
         "What a method of the whole file reads, at most to the end of this part"
-        if self.closed: raise ValueError('I/O operation on closed file.')
-        rest = max(self.size - self.at, 0)
+        rest = max(self.size - self.tell(), 0)
         with self.spool.lock:
             self.spool.file.seek(self.start + self.at)
             data = getattr(self.spool.file, how)(rest if size is None or size < 0 else min(size, rest))
         self.at += len(data)
         return data
 
-    def _alone(self) -> _Spool:
-        "The spool, on disk, once this part is all of it"
-        if self.start or self.size != self.spool.size:
-            own, shared, at = _Spool(self.spool.most), self.spool, self.seek(0, 1)
-            self.seek(0)
-            while data := self.read(_PORTION): own.write(own.size, data)
-            self.spool, self.start, self.at, own.parts = own, 0, at, 1
-            shared.leave()
-        self.spool.file.rollover()
-        self.spool.file.flush()
-        self.spool.on_disk = True
-        return self.spool
-
     def read(self, size: int|None = -1, /) -> bytes: return self._got('read', size)
     def read1(self, size: int = -1, /) -> bytes: return self._got('read', size)
     def readline(self, size: int|None = -1, /) -> bytes: return self._got('readline', size)
-    def readable(self) -> bool: return True
-    def seekable(self) -> bool: return True
-    def writable(self) -> bool: return True
-    def tell(self) -> int: return self.at
-
-    def fileno(self) -> int:
-        number = self._alone().file.fileno()
-        os.lseek(number, self.at, os.SEEK_SET)   # another program reads from here
-        return number
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        at = (0, self.at, self.size)[whence] + offset
-        if at < 0: raise OSError(errno.EINVAL, f'The place {at} is before the file.')
-        self.at = at
-        return at
-
-    def write(self, data: Any, /) -> int:
-        size = self._alone().write(self.at, memoryview(data).tobytes())
-        self.at, self.size = self.at + size, self.spool.size
-        return size
-
-    def truncate(self, size: int|None = None, /) -> int:
-        spool, size = self._alone(), self.at if size is None else size
-        with spool.lock: spool.file.truncate(size)
-        spool.size = self.size = size
-        return size
 
     def close(self) -> None:
-        if not self.closed: self.spool.leave()
-        super().close()
+        spool, self.spool = self.spool, None
+        if spool is not None: spool.leave()
 
+# %% ../../nbs/api/http/10_requests.ipynb #5c1e0a7b
+class _SpooledFile(SpooledTemporaryFile):
+    "A file of a form: a part of a spool, until it is to be a file of its own"
+    def __init__(self, spool: _Spool):
+        super().__init__()
+        self._file = self._part = _Part(spool)
+
+    def rollover(self) -> None:
+        "Make it a file of its own, on disk"
+        part = self._part
+        if self._file is not part: return
+        at, spool = part.tell(), part.spool
+        if spool.parts == 1 and part.size == spool.size:
+            spool.file.rollover()
+            self._file = spool.file
+        else:
+            part.seek(0)
+            own = TemporaryFile()
+            shutil.copyfileobj(part, own, _PORTION)
+            self._file = own
+        self._file.seek(at)
+        self._rolled = True   # as `UploadFile` asks, which then works in a thread
+
+    def fileno(self) -> int:
+        self.rollover()
+        at = self.tell()
+        self.seek(0, 2)   # forgets what was read ahead
+        self.seek(at)     # another program reads from here
+        return self._file.fileno()
+
+    def writable(self) -> bool: return self.readable()
+
+    def write(self, data: Any, /) -> int:
+        self.rollover()
+        size = self._file.write(data)
+        self._file.flush()   # `read1` of a buffer would not see it
+        return size
+
+    def writelines(self, lines: Iterable[Any], /) -> None:
+        self.rollover()
+        self._file.writelines(lines)
+        self._file.flush()
+
+    def truncate(self, size: int|None = None, /) -> int:
+        self.rollover()
+        return self._file.truncate(size)
+
+    def close(self) -> None:
+        self._file.close()
+        self._part.close()
+
+    def detach(self) -> Any: raise io.UnsupportedOperation('detach')   # nothing could be closed then
+    def __exit__(self, *exc: Any) -> None: self.close()
+
+    def __reduce__(self) -> tuple:
+        at = self.tell()
+        self.seek(0)
+        content = self.read()
+        self.seek(at)
+        return _copied, (content, at)
+
+def _copied(content: bytes, at: int) -> SpooledTemporaryFile:
+    file = SpooledTemporaryFile(max_size=DEF_MAXTEXT)
+    file.write(content)
+    file.seek(at)
+    return file
 
 # %% ../../nbs/api/http/10_requests.ipynb #5c1e0a79
 _MAX_MARKS = 32   # semicolons in the headers of a part
@@ -771,7 +811,7 @@ class _FormParser(MultiPartParser):
     def on_part_end(self) -> None:
         if self.upload is not None:
             self.total += self.upload.size
-            self.upload.file.size = self.upload.size
+            self.upload.file._part.size = self.upload.size
         super().on_part_end()
         if self.charset in _latin:
             name, _ = self.items.pop()
@@ -797,7 +837,7 @@ class _FormParser(MultiPartParser):
             return
         if self.spool is None: self.spool, self.held = _Spool(self.max_text_size), bytearray()
         file = _SpooledFile(self.spool)
-        file.start = self.total
+        file._part.start = self.total
         part.file.file.close()   # one of its own
         self.upload = part.file = UploadFile(file, size=0, filename=part.file.filename, headers=part.file.headers)
 
@@ -837,7 +877,9 @@ async def _whole(parser: _FormParser) -> FormData:
     except BaseException:
         if parser.spool is not None: parser.spool.file.close()
         raise
-    if parser.spool is not None: parser.spool.on_disk = parser.spool.size > parser.spool.most
+    on_disk = parser.spool is not None and parser.spool.size > parser.spool.most
+    for _, value in form.multi_items():
+        if isinstance(getattr(value, 'file', None), _SpooledFile): value.file._rolled = on_disk
     return form
 
 async def _multipart(request: Request, max_part_size: int, max_fields: int) -> Body:

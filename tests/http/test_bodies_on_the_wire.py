@@ -1,18 +1,28 @@
 "Request bodies over a real connection: in pieces, too long, broken off, large."
 import asyncio
 import contextlib
+import copy
+import csv
+import functools
 import gc
 import hashlib
+import io
 import logging
+import mmap
 import os
+import pickle
+import shutil
 import socket
+import subprocess
 import threading
 import tracemalloc
 import warnings
+import zipfile
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
 import httpx2
 import pytest
+import requests as client_library
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +30,7 @@ from fasthtml.common import *
 from fasthtml.http import requests
 from fasthtml.http.requests import Request, read_body
 from fasthtml.testing import Client
-from support import raw_connection, raw_exchange, serve, wait_until
+from support import each_row, raw_connection, raw_exchange, serve, wait_until
 
 HEAD = b'POST /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n'
 FORM = b'Content-Type: application/x-www-form-urlencoded\r\n'
@@ -220,8 +230,128 @@ async def test_another_program_reads_an_uploaded_file_from_its_place(limit):
         for place in 0, 4, 1000:
             o.file.seek(place)
             assert os.read(o.file.fileno(), 10_000) == content[place:]
+            o.file.seek(place)
             assert o.file.read(5) == content[place:place + 5]
     body.close()
+
+
+# What programs and libraries ask of the file of an upload, compared with a `SpooledTemporaryFile`, as Starlette's uploads are
+
+@functools.cache
+def zipped() -> bytes:
+    with zipfile.ZipFile(made := io.BytesIO(), 'w') as z: z.writestr('a.txt', b'one line\nanother\n' * 2000)
+    return made.getvalue()
+
+def in_zip(file, mode='r', name='b.txt'):
+    with zipfile.ZipFile(file, mode) as z:
+        if mode == 'a': z.writestr(name, b'more')
+    file.seek(0)
+    with zipfile.ZipFile(file) as z: return z.namelist(), z.read('a.txt')
+
+def program(*command: str, **streams): return subprocess.run(command, check=True, **streams).stdout
+
+def told(file, step):
+    step(file)
+    file.seek(0)
+    return file.read()
+
+def closed(file, *step):
+    file.close()
+    return file.closed and getattr(file, step[0])(*step[1:])
+
+def is_there(member): return callable(member) or isinstance(member, int) or member   # the number of a file differs
+
+def mapped(file):
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m: return bytes(m)
+
+def through_dup(file):
+    with os.fdopen(os.dup(file.fileno()), 'rb') as f: return f.read()
+
+def entered(file):
+    with file as f: found = f is file, f.read(3)
+    return found, file.closed
+
+MEMBERS = [name for name in dir(SpooledTemporaryFile) if not name.startswith('_')]
+USES = {
+    **{f'.{name}': lambda f, name=name: is_there(getattr(f, name)) for name in MEMBERS},
+    **{f'.{name}()': lambda f, name=name: getattr(f, name)() for name in MEMBERS if name in
+       'isatty flush read read1 readable readline readlines rollover seekable tell truncate writable close'.split()},
+    **{f'.{name}() once closed': lambda f, name=name: closed(f, name) for name in [*MEMBERS, '__enter__'] if name in
+       'read readable readline readlines seekable tell truncate writable close flush __enter__'.split()},
+    'seek once closed': lambda f: closed(f, 'seek', 0),
+    'write once closed': lambda f: closed(f, 'write', b'x'),
+    'seek back': lambda f: (f.seek(-5, 2), f.read()),
+    'seek past the end': lambda f: (f.seek(9, 2), f.read(), f.read(3)),
+    'seek from nowhere': lambda f: f.seek(0, 7),
+    'readinto': lambda f: (f.readinto(b := bytearray(9)), b),
+    'readinto1': lambda f: (f.readinto1(b := bytearray(9)), b),
+    'lines': list, 'next': next, 'with': entered,
+    'isinstance': lambda f: isinstance(f, SpooledTemporaryFile),
+    'rollover, then read': lambda f: (f.read(5), f.rollover(), f.tell(), f.read(), f.mode, type(f.name)),
+    'read what is written to': lambda f: (f.write(b'x'), f.seek(0), f.read(4)),
+    'write': lambda f: told(f, lambda f: f.write(b'new')),
+    'write in the middle': lambda f: told(f, lambda f: (f.seek(7), f.write(b'new'), f.read(2))),
+    'write a view': lambda f: told(f, lambda f: f.write(memoryview(b'new'))),
+    'write a text': lambda f: f.write('text'),
+    'writelines': lambda f: told(f, lambda f: f.writelines([b'a', b'b'])),
+    'truncate': lambda f: told(f, lambda f: f.truncate(7)),
+    '_file': lambda f: (f._file.read(3), f.tell(), f._file.closed),
+    'TextIOWrapper(_file)': lambda f: io.TextIOWrapper(f._file, 'latin-1').read(),
+    'TextIOWrapper': lambda f: io.TextIOWrapper(f, 'latin-1').readlines(),
+    'csv': lambda f: len(list(csv.reader(io.TextIOWrapper(f, 'latin-1', newline='')))),
+    'a zip file': in_zip,
+    'a zip file, with one more': lambda f: in_zip(f, 'a'),
+    '_file as a zip file': lambda f: in_zip(f._file),
+    'copyfileobj': lambda f: (shutil.copyfileobj(f, out := io.BytesIO()), out.getvalue()),
+    'file_digest': lambda f: hashlib.file_digest(f, 'sha256').digest(),
+    'requests, data=': lambda f: client_library.Request('PUT', 'http://x.example/', data=f).prepare().headers,
+    'requests, from a place': lambda f: (f.seek(5), client_library.Request('PUT', 'http://x.example/', data=f).prepare().headers),
+    'requests, files=': lambda f: len(client_library.Request('PUT', 'http://x.example/', files={'a': f}).prepare().body),
+    'httpx, content=': lambda f: dict(httpx2.Request('PUT', 'http://x.example/', content=f).headers),
+    'httpx, files=': lambda f: len(httpx2.Request('PUT', 'http://x.example/', files={'a': f}).read()),
+    'copy': lambda f: copy.copy(f).read(),
+    'deepcopy': lambda f: (copy.deepcopy(f).read(), f.tell(), f.read(2)),
+    'deepcopy from a place': lambda f: (f.seek(4), copy.deepcopy(f).read()),
+    'deepcopy of the upload': lambda f: copy.deepcopy(UploadFile(f)).file.read(),
+    'pickle': lambda f: pickle.loads(pickle.dumps(f)).read(),
+    'pickle of the upload': lambda f: pickle.loads(pickle.dumps(UploadFile(f))).file.read(),
+    'pread': lambda f: os.pread(f.fileno(), 50, 0),
+    'mmap': mapped,
+    'os.dup': through_dup,
+    'fstat': lambda f: os.fstat(f.fileno()).st_size,
+    'os.write': lambda f: told(f, lambda f: os.write(f.fileno(), b'new')),
+    'os.write at the end': lambda f: (f.seek(0, 2), os.write(f.fileno(), b'tail'), f.seek(0), f.read()),
+    'a program reads it': lambda f: program('wc', '-c', stdin=f, stdout=subprocess.PIPE),
+    'a program writes more than it had': lambda f: told(f, lambda f: program('head', '-c', '99999', '/dev/zero', stdout=f)),
+}
+
+def used(use, file):
+    file.seek(0)
+    try: return USES[use](file)
+    except Exception as e: return f'refused: {type(e).__name__}'
+
+@functools.cache
+def wanted(use, rolled):
+    with SpooledTemporaryFile(1 << 21) as file:
+        file.write(zipped())
+        if rolled: file.rollover()
+        return used(use, file)
+
+@pytest.mark.filterwarnings('ignore::ResourceWarning')   # of copies
+@each_row('limit', [4000, 1 << 21], ids=['on disk', 'in memory'])
+@each_row('place', [0, 1])
+@each_row('use', USES)
+def test_the_file_of_an_upload_does_what_a_spooled_file_does(limit, place, use):
+    "One in memory, or on disk"
+    files = [b'another\n' * 3, b'third']
+    files.insert(place, zipped())
+    found = [o.file for o in asyncio.run(read_body(form_request(form_of(files), limit))).fields['file']]
+    with contextlib.ExitStack() as stack:
+        for f in found: stack.callback(f.close)
+        assert used(use, found[place]) in [wanted(use, False), *([wanted(use, True)] if limit == 4000 else [])]
+        del files[place], found[place]
+        for f in found: f.seek(0)
+        assert [f.read() for f in found] == files
 
 
 STEPS = st.one_of(
