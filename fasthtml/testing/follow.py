@@ -19,7 +19,7 @@ from fastcore.basics import patch
 # %% ../../nbs/api/testing/39_follow.ipynb #a386ef91
 from ..realtime.regions import Splice, apply_splice, stub, with_attributes
 from .dom import Dom, ancestors, connected
-from .fields import kind_of, own_text
+from .fields import kind_of, direct_text
 from .streams import StreamEnded
 from .swaps import Swapped, fragment2, morph2
 
@@ -101,7 +101,7 @@ def mark_conflicts(
 
 def said_of(el: Any) -> str:
     "What the server says that a field holds"
-    return own_text(el) if el.tag == 'textarea' else el.attr('value') or ''
+    return direct_text(el) if el.tag == 'textarea' else el.attr('value') or ''
 
 def drafts_of(
     fields: Any, # Of the page, `Fields`
