@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fasthtml.http.threads import LoopThreads
 from support import DEADLINE, IN_CI, headless_chromium, npm_file
 
 # A generated case may take as long as it takes: how long says more about the machine than about the code
@@ -28,6 +29,19 @@ def pytest_collection_finish(session) -> None:
 def anyio_backend() -> str:
     "Coroutine tests run on asyncio, as uvicorn does"
     return 'asyncio'
+
+
+@pytest.fixture
+def without_threads(monkeypatch):
+    "Plain functions run at once, for tables of requests about something else: to wake a thread costs more than what it does there"
+    def run(self, f, args, kwargs):
+        future = self.loop.create_future()
+        try: future.set_result(f(*args, **kwargs))
+        except Exception as e: future.set_exception(e)
+        return future
+    async def run_sync(f, *args, **_): return f(*args)
+    monkeypatch.setattr(LoopThreads, 'run', run)
+    monkeypatch.setattr('anyio.to_thread.run_sync', run_sync)
 
 
 class Chromium:

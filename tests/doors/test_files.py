@@ -83,7 +83,7 @@ def written(tmp_path_factory):
 
 
 @pytest.fixture
-def folders(written, monkeypatch):
+def folders(written, monkeypatch, without_threads):
     "A project's folder, which is the current one, another program's folder, and one of files alone"
     monkeypatch.chdir(written/'project')
     return written

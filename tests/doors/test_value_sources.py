@@ -21,6 +21,8 @@ from fasthtml.http.responses import parse_form
 from fasthtml.http.sources import SourceMarker
 from support import each_row
 
+pytestmark = pytest.mark.usefixtures('without_threads')
+
 
 @dataclass
 class AsDataclass:
