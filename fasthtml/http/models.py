@@ -19,14 +19,10 @@ import time
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from datetime import datetime, time as time_of_day
-from decimal import Decimal
 from enum import Enum
 from functools import cache, cached_property, lru_cache, reduce
-from numbers import Number
 from types import SimpleNamespace
 from typing import Annotated, Any, NamedTuple, Union
-from uuid import UUID
 
 from ..html.attributes import ClientDict
 from fasthtml.http.casts import (
@@ -36,26 +32,10 @@ from .hints import is_library
 from .record_fields import (
     Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
     record_cast, spellings, type_hints)
-from .requests import BadJson, json_excess, lenient_json, texts_in
+from .requests import json_excess, texts_in
 from .texts import Text
 
 # %% ../../nbs/api/http/12_models.ipynb #c7a1d0e2
-def _schemas(schema: Any) -> Iterator[Mapping]:
-    "All that pydantic's schema of a type consists of. That of a model which is built later is a mapping, and builds it"
-    left, met = [schema], set()
-    while left:
-        part = left.pop()
-        if id(part) in met or not isinstance(part, (Mapping, list, tuple)): continue
-        met.add(id(part))
-        if isinstance(part, Mapping): yield part
-        left += part.values() if isinstance(part, Mapping) else part
-
-def _json_levels(schema: Any) -> int:
-    "Where pydantic reads JSON in a text (`pydantic.Json`) - 0: nowhere, 1: in what was sent, 2: also in texts of such JSON"
-    found = [part for part in _schemas(schema) if part.get('type') == 'json']
-    within = any(part.get('type') in ('json', 'definition-ref') for one in found for part in _schemas(one.get('schema')))
-    return 2 if within else len(found[:1])
-
 def is_json_text(
     annotation: Any, # Of a value
 ) -> bool:
@@ -65,11 +45,12 @@ def is_json_text(
 
 _limits_of_json = {'json_depth': 'max_levels', 'json_values': 'max_values', 'json_digits': 'max_digits'}
 
-def _check_json(text: str, within: bool) -> None:
-    "BadValue if a text holds more JSON than we read; `within`: or a text in that"
-    if said := json_excess(text, within):
+def _check_json(text: Any) -> Any:
+    "The same; BadValue if it is a text with more JSON than we read"
+    if isinstance(text, str) and (said := json_excess(text)):
         most = Text(_limits_of_json[said.key], n=f"{said.values['limit']:,}")
         raise BadValue(Text('both', first=Text('json'), second=most), got=text)
+    return text
 
 # %% ../../nbs/api/http/12_models.ipynb #a21c8837
 def pydantic_cast(
@@ -80,11 +61,10 @@ def pydantic_cast(
     from pydantic import TypeAdapter, ValidationError
     adapter = TypeAdapter(annotation)
     @cache
-    def ahead() -> _Ahead: return _Ahead(adapter.core_schema)   # at the first request, when all classes are there
+    def careful() -> _Careful: return _Careful(adapter.core_schema)     # at the first request, when all classes are there
     def check(value):
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
-        ahead().check(value)
-        try: return as_sent(adapter.validate_python(value), value)
+        try: return as_sent(careful().validate(value, adapter), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
     return Cast(check, Text('another'))
 
@@ -128,13 +108,18 @@ def _pydantic_faults(error: Any, value: Any, wanted: Mapping[str, str]) -> list[
     return [Fault(path, either(expected), got) for path, (expected, got) in found.items()]
 
 # %% ../../nbs/api/http/12_models.ipynb #a21c8839
-_numbers = {'int', 'float', 'decimal', 'complex', 'fraction'}               # types of schemas
-_random = {'str', 'bytes', 'date', 'bool', 'literal', 'enum', 'none'}       # with random hashes, or few values
-_distinct = {'timedelta', 'url', 'multi-host-url'}                          # with hashes that are not equal
-_scalars = {'int': int, 'float': float, 'decimal': Decimal, 'uuid': UUID, 'datetime': datetime, 'time': time_of_day}
-_plain = {'any', 'datetime', 'time', 'uuid'} | _numbers | _random | _distinct     # of one value
-_around = 'schema', 'lax_schema', 'strict_schema', 'python_schema', 'json_schema', 'arguments_schema'   # of a schema, for the same value
-_passes = {'nullable', 'default', 'function-before', 'function-after', 'function-wrap'}
+_numbers = {'int': 'whole_number', 'float': 'number', 'decimal': 'number', 'complex': 'number', 'fraction': 'number'}   # by type of schema
+_texts = {'str', 'literal', 'enum', 'none'}      # whose hashes no client chooses
+_inside = {'schema', 'lax_schema', 'strict_schema', 'python_schema', 'json_schema', 'arguments_schema', 'items_schema', 'keys_schema',
+           'values_schema', 'extras_schema', 'var_args_schema', 'var_kwargs_schema', 'choices', 'steps', 'fields', 'definitions'}
+
+class _Held:
+    "A value that waits for its set, or a key; each has a hash of its own"
+    __slots__ = 'value',
+    def __init__(self, value: Any):
+        try: hash(value)
+        except TypeError: raise BadValue(got=value) from None
+        self.value = value
 
 def _has_much(value: Any) -> bool:
     "Are there more values, or characters, in one place of it than may have one hash?"
@@ -146,127 +131,77 @@ def _has_much(value: Any) -> bool:
         if not isinstance(part, str): left += part.values() if isinstance(part, Mapping) else part
     return False
 
-def _choices(part: Mapping, sent: Any) -> list[Mapping]:
-    "The members of a union that may take what was sent"
-    choices, tag = part.get('choices', ()), part.get('discriminator')
-    if isinstance(choices, Mapping):
-        said = sent.get(tag) if isinstance(tag, str) and isinstance(sent, Mapping) else None
-        choices = [choices[said]] if isinstance(said, str) and said in choices else choices.values()
-    found = (o[0] if isinstance(o, tuple) else o for o in choices)
-    return [o for o in found if isinstance(o, Mapping)]
+def _checked(kind: str, function: Callable[[Any], Any], schema: Mapping) -> dict[str, Any]:
+    "A schema with a function that runs before or after it"
+    ref = {'ref': schema['ref']} if 'ref' in schema else {}
+    within = {k: v for k, v in schema.items() if k != 'ref'}
+    return {'type': kind, 'function': {'type': 'no-info', 'function': function}, 'schema': within} | ref
 
-def _stays_text(part: Mapping) -> bool:
-    "Does a union leave each text as it is?"
-    plain = [o.get('type') == 'str' and not o.keys() - {'type', 'metadata', 'ref', 'serialization'} for o in _choices(part, None)]
-    return plain[0] if part.get('mode') == 'left_to_right' else any(plain)
-
-def _fields_in(part: Mapping, sent: Any) -> Iterator[tuple[Mapping, Any, tuple]]:
-    "Schema, value and way of each field, under every alias"
-    fields = part.get('fields') or part.get('arguments_schema') or ()
-    if isinstance(fields, Mapping): fields = () if 'type' in fields and isinstance(fields['type'], str) else fields.items()
-    else: fields = [(o['name'], o) for o in fields if isinstance(o, Mapping)]
-    for i, (name, field) in enumerate(fields):
-        alias = field.get('validation_alias') or field.get('alias') or name
-        ways = [[alias]] if isinstance(alias, str) else alias if isinstance(alias[0], list) else [alias]
-        for way in ([name], *ways) if isinstance(sent, Mapping) else [[i]]:
-            try: yield field['schema'], reduce(lambda value, step: value[step], way, sent), tuple(way)
-            except (LookupError, TypeError): continue
-    if isinstance(sent, Mapping) and 'extras_schema' in part: yield from ((part['extras_schema'], v, (k,)) for k, v in sent.items())
-
-def _may_matter(part: Mapping, sent: Any) -> bool:
-    "Is there more to look at than a short value, which stays one?"
-    if isinstance(sent, str): return part.get('type') not in _plain or long_number(sent)
-    return isinstance(sent, list | tuple | Mapping)
-
-def _is_number(part: Mapping) -> bool:
-    "Is it the schema of one?"
-    cls = part.get('cls') if part.get('type') == 'is-instance' else None
-    return part.get('type') in _numbers or isinstance(cls, type) and issubclass(cls, Number)
-
-def _pieces(text: str) -> list[str]:
-    "The values in a text which a validator of the program reads as a list, or as JSON"
-    parts = re.split(r'[,;\[\]{}"\n]', text)
-    return [o for part in parts if (o := part.strip(' :'))] if len(parts) > 1 else parts
-
-def _read_json(sent: Any) -> Any:
-    "What a text of JSON says; None for what is none"
-    try: return lenient_json(sent) if isinstance(sent, str) else None
-    except BadJson: return None
-
-def _items_at(part: Mapping, i: int) -> list[Mapping]:
-    "The schemas of a value in a list, or a tuple"
-    items, more = part.get('items_schema') or (), part.get('variadic_item_index')
-    if isinstance(items, Mapping): return [items]
-    return list(items[i:i + 1] if more is None or i < more else items[more:])
+def _short(kind: str) -> Callable[[Any], Any]:
+    "Refuses a text with a number of more digits than we read, and a whole number that would be infinite"
+    def check(value):
+        huge = kind in ('float', 'complex') and isinstance(value, int) and value.bit_length() > sys.float_info.max_exp
+        if huge or isinstance(value, str) and long_number(value): raise BadValue(Text(_numbers[kind]), value)
+        return value
+    return check
 
 # %% ../../nbs/api/http/12_models.ipynb #a21c883a
-class _Ahead:
-    "Looks at what was sent, where pydantic would put it"
+def _released(schema: Mapping) -> Callable[[Any], Any]:
+    "Puts the values of a set, or keys, in their place, if they do not make it slow and are as many as its schema says"
+    least, most = schema.get('min_length', 0), schema.get('max_length', math.inf)
+    def release(found):
+        values = [o.value for o in found]
+        check_hashes(values, values)
+        out = type(found)(dict(zip(values, found.values(), strict=True)) if isinstance(found, dict) else values)
+        if len(out) < least: raise BadValue(Text('min_values', n=least))
+        if len(out) > most: raise BadValue(Text('max_values', n=most))
+        return out
+    return release
+
+def _is_ours(error: Mapping) -> bool: return isinstance((error.get('ctx') or {}).get('error'), BadValue)
+
+class _Careful:
+    "pydantic's reader of a schema, with our limits"
     def __init__(self, schema: Any):
-        parts = list(_schemas(schema))
-        self.schema, self.levels = schema, _json_levels(schema)
-        self.named = {o['ref']: o for o in parts if isinstance(o.get('ref'), str)}
-        self.hashes = any(o.get('type') in ('set', 'frozenset') or 'keys_schema' in o for o in parts)
+        self.has_json = self.has_hashes = self.has_init = False
+        self.schema = self.limited(schema)
 
-    def check(self, value: Any) -> None:
-        "BadValue for what would take much time, and for longer numbers than we read"
-        for text in texts_in(value) if self.levels else (): _check_json(text, self.levels > 1)
-        if not (self.levels or self.hashes and _has_much(value) or any(map(long_number, texts_in(value)))): return
-        found: dict[str, tuple[list[str], str | None]] = {}
-        met, left = {}, [(self.schema, value, ())]
-        while left and len(found) < MAX_FAULTS:
-            part, sent, way = left.pop()
-            if (id(part), id(sent)) in met: continue
-            met[id(part), id(sent)] = sent      # which keeps its id
-            if not len(met) & 1023 and not _in_loop(): time.sleep(0.0001)   # other threads run
-            try: left += [(schema, v, (*way, *steps)) for schema, v, steps in self.within(part, sent) if _may_matter(schema, v)]
-            except BadValue as e:
-                expected, _ = found.setdefault(_way_to(way, value, False), ([], e.faults[0].got))
-                expected.append(e.faults[0].expected)
-        if found: raise BadValue(faults=[Fault(at, either(expected), got) for at, (expected, got) in found.items()])
-
-    def within(self, part: Mapping, sent: Any) -> Iterator[tuple[Mapping, Any, tuple]]:
-        "Schema, value and way of all that is in it"
-        kind, text = part.get('type'), isinstance(sent, str)
-        if kind == 'json': sent, text = _read_json(sent), False
-        if text and long_number(sent) and _is_number(part): raise BadValue(Text('whole_number' if kind == 'int' else 'number'), sent)
-        if text and kind == 'union' and _stays_text(part): return
-        if kind == 'definition-ref': yield self.named.get(part['schema_ref'], {}), sent, ()
-        yield from ((o, sent, ()) for k in _around if isinstance(o := part.get(k), Mapping))
-        yield from ((o, sent, ()) for o in (*_choices(part, sent), *part.get('steps', ())))
-        yield from _fields_in(part, sent)
-        self.check_hashes(part, sent)
-        if isinstance(sent, Mapping):
-            for k, v in sent.items(): yield from ((part[o], x, (k,)) for o, x in (('keys_schema', k), ('values_schema', v)) if o in part)
-        elif isinstance(sent, list | tuple):
-            for i, v in enumerate(sent): yield from ((o, v, (i,)) for o in _items_at(part, i))
-
-    def check_hashes(self, part: Mapping, sent: Any) -> None:
-        "BadValue if it is slow to fill with what was sent, or with what a validator finds in a text"
-        item = part.get('items_schema', {'type': 'any'}) if part.get('type') in ('set', 'frozenset') else part.get('keys_schema')
-        if item is None: return
-        values = sent if isinstance(sent, list | tuple | Mapping) else [sent]
-        parts = [o for v in values for o in (_pieces(v) if isinstance(v, str) else [v])]
-        check_hashes(parts, (self.hashed(item, v) for v in parts))
-
-    def hashed(self, part: Mapping, value: Any) -> Any:
-        "What it becomes in a set, or another object with such a hash; 0 for all that we do not know"
+    def limited(self, part: Any) -> Any:
+        "A schema, or a list or a dict of them, with our limits"
+        if isinstance(part, list | tuple): return type(part)(map(self.limited, part))
+        if not isinstance(part, Mapping): return part
         kind = part.get('type')
-        if kind in _random: return ''
-        if kind == 'any': return value
-        if kind in _distinct: return hash(value)
-        if kind in _scalars:
-            try: return scalars[_scalars[kind]](value)
-            except BadValue: return value if isinstance(value, int | float) else 0
-        if kind == 'tuple' and isinstance(value, list):
-            return tuple(self.hashed(_items_at(part, i)[0], v) for i, v in enumerate(value) if _items_at(part, i))
-        if kind == 'definition-ref': return self.hashed(self.named.get(part['schema_ref'], {}), value)
-        if kind == 'union':
-            found = [self.hashed(o, value) for o in _choices(part, value)]
-            return min(found, key=lambda o: (o == 0) + 2 * (o == ''), default=0)     # the one that is no 0, and no text
-        if kind not in _passes: return 0
-        found = self.hashed(part['schema'], value)      # of which a function may make what it likes
-        return hash(value) if found == '' and kind[:8] == 'function' and isinstance(value, str) else found
+        if not isinstance(kind, str): return {name: self.limited(o) for name, o in part.items()}   # fields, members by their tags
+        self.has_init |= part.get('custom_init', False)
+        new = {k: self.limited(v) if k in _inside else v for k, v in part.items() if k != 'custom_init'}
+        if kind in _numbers: return _checked('function-before', _short(kind), new)
+        if kind == 'json':
+            self.has_json = True
+            return _checked('function-before', _check_json, new)
+        key = 'items_schema' if kind in ('set', 'frozenset') else 'keys_schema'
+        item = part.get(key, {'type': 'any' if kind in ('set', 'frozenset', 'dict') else 'none'})
+        if item['type'] in _texts: return new
+        self.has_hashes = True
+        new[key] = _checked('function-after', _Held, new.get(key, item))
+        return _checked('function-after', _released(part), {k: v for k, v in new.items() if k not in ('min_length', 'max_length')})
+
+    @cached_property
+    def reader(self) -> Any:
+        "Which does not use those of the models in it"
+        from pydantic_core import SchemaValidator
+        try: return SchemaValidator(self.schema, None, False)
+        except TypeError: return SchemaValidator(self.schema)    # of an older pydantic
+
+    def validate(self, value: Any, adapter: Any) -> Any:
+        "What pydantic makes of a value"
+        from pydantic import ValidationError
+        much = self.has_json or self.has_hashes and _has_much(value) or any(map(long_number, texts_in(value)))
+        if not much: return adapter.validate_python(value)
+        if not self.has_init: return self.reader.validate_python(value)
+        try: self.reader.validate_python(value)     # what an `__init__` of the program hands on is read by its model
+        except ValidationError as e:
+            if e.error_count() > _MAX_ERRORS or any(map(_is_ours, e.errors(include_url=False))): raise
+        return adapter.validate_python(value)
 
 # %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
 def as_sent(
@@ -540,33 +475,46 @@ def _with_tag(info: Any) -> Any:
     "The annotation of a field of pydantic, with its discriminator"
     return Annotated[info.annotation, info] if info.discriminator else info.annotation
 
+# %% ../../nbs/api/http/12_models.ipynb #d4b10b04
 def _parts(ann: Any) -> tuple:
     "What an annotation is made of"
     if hasattr(ann, '__supertype__'): return (ann.__supertype__,)
     if type(ann).__name__ == 'TypeAliasType': return (ann.__value__,)
     return typing.get_args(ann)[:1] if typing.get_origin(ann) is Annotated else typing.get_args(ann)
 
-def _unions(ann: Any, tagged: bool = False, seen: tuple = ()) -> Iterator[tuple[list, bool]]:
+def _made_of(ann: Any) -> Iterator[Any]:
+    "An annotation, and all that it is made of, each once"
+    left, met = [ann], {}
+    while left:
+        part = left.pop()
+        if id(part) in met: continue
+        met[id(part)] = part    # which keeps its id
+        yield part
+        left += reversed(_parts(part))
+
+def _unions(ann: Any, tagged: bool = False, met: dict | None = None) -> Iterator[tuple[list, bool]]:
     "Unions and fixed tuples in an annotation: the members, and whether a discriminator says which is meant"
-    if any(ann is o for o in seen): return
+    met = {} if met is None else met
+    if (id(ann), tagged) in met: return
+    met[id(ann), tagged] = ann
     origin = typing.get_origin(ann)
     members = [a for a in _parts(ann) if a is not types.NoneType]
     if origin in (Union, types.UnionType) or origin is tuple and ... not in members: yield members, tagged or origin is tuple
     notes = typing.get_args(ann)[1:] if origin is Annotated else ()
-    for a in members: yield from _unions(a, any(getattr(n, 'discriminator', None) for n in notes), (*seen, ann))
+    for a in members: yield from _unions(a, any(getattr(n, 'discriminator', None) for n in notes), met)
 
-def _classes_in(ann: Any, seen: tuple = ()) -> Iterator[type]:
+def _classes_in(ann: Any) -> Iterator[type]:
     "Classes with fields that an annotation names"
-    if any(ann is o for o in seen): return
-    is_class = isinstance(ann, type) and not typing.get_args(ann) and ann not in scalars
-    if is_class and (fields_of_model(ann) is not None or is_record(ann)): yield ann
-    for a in _parts(ann): yield from _classes_in(a, (*seen, ann))
+    for part in _made_of(ann):
+        is_class = isinstance(part, type) and not typing.get_args(part) and part not in scalars
+        if is_class and (fields_of_model(part) is not None or is_record(part)): yield part
 
 def _fields_of(cls: type) -> list:
     "The annotations of its fields"
     if (model := fields_of_model(cls)) is not None: return [_with_tag(i) for i in model.values()]
-    try: return list(type_hints(cls).values())
+    try: hints = type_hints(cls).values()
     except TypeError: return []
+    return [hint for hint in hints if (typing.get_origin(hint) or hint) is not typing.ClassVar]
 
 def _reached(cls: type) -> set[type]:
     "The classes in its fields, in theirs, and so on"
@@ -766,12 +714,17 @@ def _extra_of(config: Mapping[str, Any]) -> dict[str, bool]:
 _METAS = (('gt', 'above'), ('ge', 'at_least'), ('lt', 'below'), ('le', 'at_most'), ('multiple_of', 'multiple_of'),
           ('min_length', 'min_length'), ('max_length', 'max_length'), ('pattern', 'pattern'))
 
-def _has_hashes(ann: Any, seen: tuple = ()) -> bool:
+def _has_hashes(ann: Any) -> bool:
     "Is there a set in an annotation, or a mapping whose keys are no texts?"
-    if any(ann is o for o in seen): return False
-    kind, args = typing.get_origin(ann) or ann, typing.get_args(ann)
-    if isinstance(kind, type) and (issubclass(kind, Set) or issubclass(kind, Mapping) and args and args[0] is not str): return True
-    return any(_has_hashes(o, (*seen, ann)) for o in _parts(ann))
+    for part in _made_of(ann):
+        kind, args = typing.get_origin(part) or part, typing.get_args(part)
+        if isinstance(kind, type) and (issubclass(kind, Set) or issubclass(kind, Mapping) and args and args[0] is not str): return True
+    return False
+
+def _is_infinite(text: str) -> bool:
+    "Whether a text is a number that a float cannot hold"
+    try: return not math.isfinite(float(text))
+    except ValueError: return False
 
 def _msgspec(annotation: Any, inner: Cast) -> Cast:
     "A cast that lets msgspec check one value: its type, and then the constraints of its `Meta`"
@@ -786,7 +739,8 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
         classes = {o for c in _classes_in(annotation) for o in (c, *_reached(c))}
         return any(map(_has_hashes, (annotation, *(f for c in classes for f in _fields_of(c)))))
     def check(value):
-        if any(map(long_number, texts_in(value))) or hashes() and _has_much(value): inner(value)   # which has our limits
+        odd = any(long_number(text) or _is_infinite(text) for text in texts_in(value))
+        if odd or hashes() and _has_much(value): inner(value)   # which has our limits
         try: return as_sent(msgspec.convert(value, annotation, strict=False), value)
         except msgspec.ValidationError as e:
             inner(value)        # a value of another type has a reason of its own

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
-           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'lenient_json',
-           'texts_in', 'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
+           'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'texts_in',
+           'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -542,16 +542,9 @@ def _json_fields(obj: Mapping) -> dict[str, Sequence]:
     return fields
 
 # %% ../../nbs/api/http/10_requests.ipynb #359fa2b8
-def lenient_json(
-    text: str, # That may be JSON
-) -> Any:      # What it says
-    "As a parser reads it that knows `NaN` and `Infinity`"
-    try: return parse_json(text)
-    except BadJson as e:
-        if e.args[0].key != 'json_malformed' or 'NaN' not in text and 'Infinity' not in text: raise
-    try: return _Careful(float).scan_once(text.strip(' \t\n\r'), 0)[0]
-    except BadJson: raise
-    except (ValueError, StopIteration) as e: raise BadJson(Text('json_malformed')) from e
+def _only_nan(name: str) -> float:
+    "`NaN`; BadJson for a constant that is infinite"
+    return _finite(name) if name != 'NaN' else math.nan
 
 def texts_in(
     value: Any,         # As JSON has it
@@ -565,20 +558,19 @@ def texts_in(
         elif isinstance(part, list): left += part
 
 def json_excess(
-    text: str,              # Which another parser is about to read as JSON, as pydantic does
-    within: bool = False,   # Does that read texts in it as JSON, too?
-) -> Text | None:           # None for what is within the limits, or no JSON
+    text: str,          # Which another parser is about to read as JSON, as pydantic does
+) -> Text | None:       # None for what is within the limits, or no JSON
     "Which of our limits it passes"
-    left, starts = [text], '[{-0123456789"' if within else '[{-0123456789'
-    while left:
-        text = left.pop()
-        start = text.lstrip()[:1]
-        if not start or start not in starts: continue
-        if start in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)
-        try: found = lenient_json(text)
+    text = text.strip(' \t\n\r')
+    if not text or text[0] not in '[{-0123456789I': return None
+    if text[0] in '[{' and sum(map(text.count, '[{,')) > _MAX_VALUES: return Text('json_values', limit=_MAX_VALUES)
+    try:
+        try: parse_json(text)
         except BadJson as e:
-            if e.args[0].key != 'json_malformed': return e.args[0]
-        else: left += texts_in(found) if within else []
+            if e.args[0].key != 'json_malformed' or 'NaN' not in text and 'Infinity' not in text: raise
+            _Careful(_only_nan).scan_once(text, 0)
+    except BadJson as e: return e.args[0] if e.args[0].key != 'json_malformed' else None
+    except (ValueError, StopIteration): return None
     return None
 
 # %% ../../nbs/api/http/10_requests.ipynb #1fe3c354

@@ -5,10 +5,15 @@ dict of numbers without two equal hashes may be as slow, since it looks for a pl
 """
 import json
 import typing
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, make_dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from re import Pattern
 from typing import Annotated, Any, NamedTuple, NewType
 from uuid import UUID
 
@@ -16,7 +21,7 @@ import attrs
 import msgspec
 import pydantic
 import pytest
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, Json
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, Json, SecretStr
 from typing_extensions import TypeAliasType, TypedDict
 
 from client_kit import DirectClient
@@ -165,16 +170,24 @@ class Root(pydantic.RootModel[set[int]]): pass
 class Own(set): "A class of sets of the program's own"
 
 
+class Init(BaseModel):
+    xs: set[int]
+
+    def __init__(self, **values): super().__init__(**values)
+
+
 @pydantic.dataclasses.dataclass
 class Data:
     xs: set[int]
 
 
 def of(kind, default=...): return pydantic.create_model('M', xs=(kind, default))
-def split(values): return [v for text in values for v in text.split(',')]
+def split(values, at=','): return [v for text in values for v in text.split(at)]
+def splits_at(at): return of(Annotated[set[int], BeforeValidator(lambda values: split(values, at))])
 def keyed(values): return {v: 1 for v in values}
 
 
+EMPTY = of(set[int], Field(validation_alias=''))
 PLACES = {      # what is asked for → where the values stand in what is sent
     'alias': (Upper, lambda v: {'XS': v}), 'aliases': (of(set[int], Field(validation_alias=AliasChoices('zz', 'yy'))), lambda v: {'yy': v}),
     'path': (of(set[int], Field(validation_alias=AliasPath('o', 0, 'p'))), lambda v: {'o': [{'p': v}]}),
@@ -193,6 +206,12 @@ PLACES = {      # what is asked for → where the values stand in what is sent
     'text that is read': (of(Annotated[dict[int, int], BeforeValidator(json.loads)]), lambda v: {'xs': json.dumps(keyed(v))}),
     'sets in a set': (of(set[frozenset[int]]), lambda v: {'xs': [[o] for o in v]}),
     'tuples': (of(list[tuple[set[int], int]]), lambda v: {'xs': [[v, 1]]}),
+    'split at spaces': (splits_at(None), lambda v: {'xs': ' '.join(v)}), 'split at bars': (splits_at('|'), lambda v: {'xs': '|'.join(v)}),
+    'moved by a validator': (of(Annotated[set[int], BeforeValidator(lambda o: o[0]['a'])]), lambda v: {'xs': [{'a': v}]}),
+    'own __init__': (Init, lambda v: {'xs': v}),
+    'own __init__ within': (of(list[Init]), lambda v: {'xs': [{'xs': v}]}), 'empty alias': (of(list[EMPTY]), lambda v: {'xs': [{'': v}]}),
+    'made of texts': (of(set[Annotated[str, pydantic.AfterValidator(int)]]), lambda v: {'xs': v}),
+    'counted': (of(Counter[int]), lambda v: {'xs': {o: 1 for o in v}}),
     'bytes with units': (of(set[pydantic.ByteSize]), lambda v: {'xs': v}), 'any value': (of(set[Any]), lambda v: {'xs': list(map(int, v))})}
 
 
@@ -201,6 +220,49 @@ def test_values_of_one_hash_are_refused_in_every_place(place):
     kind, put = PLACES[place]
     assert read(kind, put([number(n) for n in range(100)]))
     assert not read(kind, put([number(n) for n in range(101)]))
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class Tea:
+    name: str
+
+
+def upto(count, write='t{}'.format): return [write(n) for n in range(count)]
+def words(kind, read): return Annotated[kind, BeforeValidator(read)]
+
+
+PROSE = 'this, that; '*1000
+ORDINARY = {    # what it is → type, and values as people send them
+    'texts or numbers': (set[int | str], upto(5000)), 'texts or UUIDs': (set[UUID | str], upto(5000)),
+    'texts or models': (set[Model | str], upto(5000)), 'a default for texts': (set[Annotated[str, Field(max_length=9)]], upto(5000)),
+    'paths': (set[Path], upto(900)), 'paths as keys': (dict[Path, int], {o: 1 for o in upto(900)}), 'secrets': (set[SecretStr], upto(900)),
+    'hashable': (set[str | Hashable], upto(900)), 'patterns': (set[Pattern], upto(900)),
+    'tuples': (set[tuple[Path, ...]], [[o] for o in upto(900)]),
+    'texts in JSON': (set[Json[str]], upto(900, '"{}"'.format)), 'numbers in JSON': (set[Json[int]], upto(900, str)),
+    'with points': (set[int], upto(900, '{}.0'.format)), 'with underscores': (set[int], upto(900, '1_{:03}'.format)),
+    'after a sign': (set[words(int, lambda v: int(v[1:]))], upto(900, '#{}'.format)),
+    'times': (set[datetime], upto(900, '17000{:05}'.format)),
+    'fractions': (set[Fraction], upto(900, '{}/7'.format)), 'complex': (set[complex], upto(900, '{}+1j'.format)),
+    'sizes': (set[pydantic.ByteSize], upto(900, '{}kb'.format)), 'records of texts': (set[Tea], [{'name': o} for o in upto(900)]),
+    'addresses': (set[IPv4Address], upto(900, lambda n: f'10.0.{n >> 8}.{n & 255}')), 'made by a function': (
+        set[Annotated[Tea, pydantic.PlainValidator(Tea)]], upto(900)),
+    'prose': (set[Path | str], [PROSE]), 'prose of secrets': (set[SecretStr], [PROSE]), 'prose in records': (set[Tea], [{'name': PROSE}]),
+    'prose that is one': (words(set[Tea], lambda v: [{'name': o} for o in v]), [PROSE]),
+    'prose in parts': (words(set[int | str], split), [PROSE])}
+
+
+@each_row('name', ORDINARY)
+def test_ordinary_values_are_what_pydantic_makes_of_it(name):
+    kind, values = ORDINARY[name]
+    model, sent = pydantic.create_model('M', xs=(kind, ...)), {'xs': values}
+    assert make_cast(model)(sent).xs == model.model_validate(sent).xs
+
+
+def test_a_set_has_as_many_values_as_its_limits_say():
+    model = of(set[int], Field(min_length=2, max_length=101))
+    for values, taken in ([1, 2], True), ([1] * 200, False), ([*range(101), 1, 1], True), (range(102), False), ([[1]] * 200, False):
+        try: assert make_cast(model)({'xs': [*values]}).xs == {*values} and taken
+        except BadValue: assert not taken, values
 
 
 def test_every_carrier_has_the_limits():
