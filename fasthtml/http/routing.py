@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..html.element import links
 from .hints import log_once
-from .paths import PathPattern, add_query, fill_path, path_pattern, warn_caller
+from .paths import PathPattern, add_query, fill_path, numbers, path_pattern, warn_caller
 from .routes import Route as Route, decode_uri as decode_uri, nested_name as nested_name, root_of
 from .routes import all_meths as all_meths, get_and_post, uri as uri  # programs import them from here
 from .security import one_line
@@ -211,6 +211,12 @@ def _groups(route: Any) -> Callable[[str], Mapping[str, str] | None]:
     def parts(path: str) -> Mapping[str, str] | None: return (found := route.path_regex.match(path)) and found.groupdict()
     return parts
 
+def _numbers_fit(route: Any, path: str) -> bool:
+    "Whether the numbers that a route of Starlette's finds in a path have as few digits as ours"
+    shapes = {name: numbers[type(o)] for name, o in getattr(route, 'param_convertors', {}).items() if type(o) in numbers}
+    found = route.path_regex.match(path) if shapes and hasattr(route, 'path_regex') else None
+    return not found or all(re.fullmatch(shape.regex, found[name]) for name, shape in shapes.items())
+
 def _same_parts(parts: Mapping[str, str] | None, kept: Mapping[str, str] | None) -> bool:
     return kept is not None and {name: part.replace(_SLASH, '/') for name, part in kept.items()} == parts
 
@@ -263,7 +269,8 @@ class RouteTable:
         found = self.exact.get(path)
         if found is not None: return found
         buckets = self.buckets
-        return [r for start, r in buckets.get(_first(path)) or buckets[None] if path.startswith(start)]
+        found = [r for start, r in buckets.get(_first(path)) or buckets[None] if path.startswith(start)]
+        return found if len(path) <= 300 else [r for r in found if isinstance(r, _Located) or _numbers_fit(r, path)]
 
 # %% ../../nbs/api/http/13_routing.ipynb #40264ce1
 class RouteList(list):

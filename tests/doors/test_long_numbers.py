@@ -7,12 +7,15 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 import msgspec
 import pydantic
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 from starlette.websockets import WebSocketDisconnect
 
 from client_kit import DirectClient
 from fasthtml.app.app import FastHTML
 from fasthtml.http.casts import BadValue
 from fasthtml.http.params import cookie, header
+from fasthtml.http.paths import fill_path, path_pattern
 from fasthtml.http.records import make_cast
 from support import each_row
 
@@ -221,3 +224,42 @@ def test_msgspec_reads_no_infinite_number_in_a_text(text):
     for kind, value in (Annotated[float, msgspec.Meta(ge=0)], text), (Annotated[list[float], msgspec.Meta(max_length=9)], ['1', text]):
         with pytest.raises(BadValue): make_cast(kind)(value)
     assert make_cast(Annotated[str, msgspec.Meta(max_length=9)])(text) == text
+
+
+# Numbers in the pattern of a path: nobody has annotated a parameter
+
+def answers(text): return lambda request: PlainTextResponse(text)
+
+
+def shaped(kind):
+    "An app with such a part in every kind of route"
+    path, inner = f'/{{n:{kind}}}', FastHTML(secret_key='k')
+    inner.get('/x')(lambda req: f'{req.path_params["n"]}'[:9])
+    app = FastHTML(secret_key='k', routes=[Route(f'/route{path}', answers('route')),
+                                           Mount(f'/inside{path}', app=PlainTextResponse('inside')),
+                                           Mount(f'/wrapped{path}', routes=[Route('/x', answers('wrapped'))])])
+    app.get(f'/own{path}')(lambda req: f'{req.path_params["n"]}'[:9])
+    app.get(f'/two{path}-{{rest:path}}')(lambda req: f'{req.path_params["n"]}'[:9])
+    app.mount(f'/mount{path}', inner)
+    return app
+
+
+SHAPED = {kind: shaped(kind) for kind in ('int', 'float')}
+PLACES = {'own': '/own/{}', 'two': '/two/{}-a', 'mount': '/mount/{}/x', 'route': '/route/{}', 'inside': '/inside/{}',
+          'wrapped': '/wrapped/{}/x'}
+TOO_LONG = {'int': [401, 4300, 4301, 6000], 'float': [309, 401, 4301, 6000]}
+
+
+@each_row('kind,place', [(kind, place) for kind in SHAPED for place in PLACES])
+def test_a_number_in_a_pattern_has_as_few_digits_as_any_other(kind, place):
+    client = DirectClient(SHAPED[kind])
+    for digits in TOO_LONG[kind]: assert client.get(PLACES[place].format('7' * digits)).status_code == 404, digits
+    if kind == 'float': assert client.get(PLACES[place].format('7.' + '7' * 401)).status_code == 404
+    for text in '7', '7' * 60, '7' * 300 if place != 'two' or kind == 'int' else '7':
+        assert client.get(PLACES[place].format(text)).status_code == 200, text
+
+
+def test_an_address_is_made_with_as_few_digits_as_are_read():
+    assert path_pattern('/{n:int}').match(fill_path(path_pattern('/{n:int}'), {'n': 10**399})) == {'n': 10**399}
+    for kind, n in (('int', 10**400), ('float', 1e308)):
+        with pytest.raises(ValueError, match='does not fit'): fill_path(path_pattern(f'/{{n:{kind}}}'), {'n': n})
