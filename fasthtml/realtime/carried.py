@@ -123,7 +123,9 @@ class Carried:
 
     async def send(self, message: Message) -> None:
         "ASGI send: pieces of the stream go to the page. Heartbeats do not: the page's own stream has one"
-        if self.gone.is_set(): raise OSError('The page has gone.')
+        if self.gone.is_set():
+            if message['type'] == 'http.response.body' and not message.get('more_body'): return   # the end of what was cut off
+            raise OSError('The page has gone.')
         if message['type'] == 'http.response.start':
             kind = dict(message.get('headers', ())).get(b'content-type', b'')
             is_page = message['status'] == 200 and not kind.startswith(b'text/event-stream')

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Mount
 
@@ -167,3 +169,13 @@ def test_a_page_may_not_ask_for_too_many():
             stream.until('live/checked')
             more = dict(page=stream.page, has=[], streams=[[30, '/count', {}]])
             assert visitor.request('POST', '/_live/set', more).status == 413
+
+
+def test_a_page_that_goes_leaves_no_error_in_the_log(caplog):
+    app = site(middleware=[Middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))])
+    with serve(app) as served:
+        visitor = Visitor(served)
+        for _ in range(3):
+            with visitor.stream(visitor.rows('/'), streams=[[1, '/count', {}]]) as stream: pieces(stream, 1, lambda found: len(found) > 1)
+            wait_until(lambda: app.state.open == 0 and not app.connections)
+    assert not [o for o in caplog.records if o.levelname == 'ERROR']
