@@ -204,7 +204,8 @@ def valmap(
     o: Any, # Value in Python
 ) -> Any:   # Text, bool or None
     "Lists as space-separated text, dicts as `k:v` pairs, without None and False; None if there is nothing in them; all else unchanged"
-    if type(o) is dict or isinstance(o, Mapping): return '; '.join([f'{own_text(k)}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
+    if type(o) is dict or isinstance(o, Mapping):
+        return '; '.join([f'{own_text(k)}:{_text_of(v)}' for k, v in o.items() if _said(v)]) or None
     if isinstance(o, (list, tuple, set, frozenset)): return ' '.join([_text_of(x) for x in _listed(o) if _said(x)]) or None
     return o
 

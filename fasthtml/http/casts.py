@@ -307,7 +307,7 @@ def fit_of(
 
 def _of(cast: Cast, value: Any) -> tuple:
     "A key for a type and a place: a list that was made around the same values is the same"
-    return getattr(cast.record, 'cls', cast.record) or id(cast), tuple(map(id, value)) if isinstance(value, list) else id(value)
+    return cast.record.key if cast.record else id(cast), tuple(map(id, value)) if isinstance(value, list) else id(value)
 
 def _rank(fit: Fit | None) -> tuple: return (1,) if fit is None else (0, fit.differ, -fit.used, fit.odd)
 

@@ -30,8 +30,8 @@ from fasthtml.http.casts import (
     scalars, short_key)
 from .hints import is_library
 from .record_fields import (
-    Member, Record, constructor_needs, is_box, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds,
-    record_cast, spellings, type_hints)
+    Member, Record, constructor_needs, is_box, is_record, is_typed_dict, key_of, keys_apart, list_kinds, make_member,
+    mapping_kinds, record_cast, spellings, type_hints)
 from .requests import json_excess, texts_in
 from .texts import Text
 
@@ -480,7 +480,9 @@ def _parts(ann: Any) -> tuple:
     "What an annotation is made of"
     if hasattr(ann, '__supertype__'): return (ann.__supertype__,)
     if type(ann).__name__ == 'TypeAliasType': return (ann.__value__,)
-    return typing.get_args(ann)[:1] if typing.get_origin(ann) is Annotated else typing.get_args(ann)
+    origin, args = typing.get_origin(ann), typing.get_args(ann)
+    if hasattr(origin, '__parameters__'): return (*args, origin)    # a generic class
+    return args[:1] if origin is Annotated else args
 
 def _made_of(ann: Any) -> Iterator[Any]:
     "An annotation, and all that it is made of, each once"
@@ -656,10 +658,11 @@ def _pydantic_keys(cls: type, name: str, info: Any) -> tuple[list[str], dict[str
     return keys, {o[0]: len(o) > 1 and isinstance(o[1], int) for o in paths}
 
 def pydantic_model(
-    cls: Any,                     # A model or a dataclass of pydantic
+    ann: Any,                     # A model or a dataclass of pydantic, with its parameters
     cast: Callable[[Any], Cast],  # Of the annotations inside
 ) -> Cast:
     "A pydantic model as a record: values go to pydantic as they came, under keys that it reads, except for those that say nothing"
+    cls = typing.get_origin(ann) or ann
     _rebuild(cls)
     fields = fields_of_model(cls)
     read = {name: _pydantic_keys(cls, name, i) for name, i in fields.items()}
@@ -668,20 +671,20 @@ def pydantic_model(
     wanted, blanks, members = {}, _Blanks(cast), {}
     for name, info in fields.items():
         own, raw = _as_it_came(info, cast, blanks)
-        ann = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        says = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         required, (called, begins) = info.is_required(), read[name]
         for key in called[:1]:
-            members[key] = Member(key, keys[name], raw, False, required, required and is_box(own), ann, required and own.optional)
+            members[key] = Member(key, keys[name], raw, False, required, required and is_box(own), says, required and own.optional)
             if own is not any_cast: wanted[key] = own.expected
         for root, listed in begins.items():
             whole = dataclasses.replace(any_cast, many=listed, whole=not listed, blank=own.blank)
-            members.setdefault(root, Member(root, (root,), whole, False, ann=ann))
+            members.setdefault(root, Member(root, (root,), whole, False, ann=says))
     extra = _extra_of(_pydantic_config(cls))
     extra['passes'] = any(extra.values())       # pydantic says that they are forbidden, with all other mistakes
     def draft(values):
         if hasattr(cls, 'model_construct'): return cls.model_construct(**values)
         return SimpleNamespace(**{n: values.get(o[0][0]) if o[0] else None for n, o in read.items()})
-    return record_cast(Record(cls, tuple(members.values()), pydantic_cast(cls, wanted).fn, draft, **extra))
+    return record_cast(Record(cls, key_of(ann), tuple(members.values()), pydantic_cast(ann, wanted).fn, draft, **extra))
 
 def _as_it_came(info: Any, cast: Callable[[Any], Cast], blanks: _Blanks) -> tuple[Cast, Cast]:
     "Our cast for a field of pydantic, and one that leaves the value to pydantic, except for what says nothing"
@@ -748,13 +751,14 @@ def _msgspec(annotation: Any, inner: Cast) -> Cast:
     return Cast(check, inner.expected)
 
 def struct_cast(
-    cls: Any,                     # A Struct
+    ann: Any,                     # A Struct, or a generic one with its parameters
     cast: Callable[[Any], Cast],  # Of the annotations inside
     localns: Mapping | None,      # Names for string annotations
 ) -> Cast:
     "A msgspec Struct as a record"
     import msgspec
-    hints, fields = type_hints(cls, localns), msgspec.structs.fields(cls)
+    cls = typing.get_origin(ann) or ann
+    hints, fields = type_hints(ann, localns), msgspec.structs.fields(cls)
     keys = keys_apart({f.name: (f.encode_name,) for f in fields}, {f.name: spellings(f.name) for f in fields})
     members = tuple(make_member(f.name, keys[f.name], cast(hints[f.name]), f.required, hints[f.name]) for f in fields)
     empty = {m.name: None for m in members if m.required}
@@ -763,7 +767,7 @@ def struct_cast(
     if tag: members = (Member(tag.path, (tag.path,), literal_cast(config.tag), False), *members)
     def make(values): return cls(**{k: v for k, v in values.items() if tag is None or k != tag.path})
     def draft(values): return make(empty | values)
-    return record_cast(Record(cls, members, make, draft, strict=config.forbid_unknown_fields), tag)
+    return record_cast(Record(cls, key_of(ann), members, make, draft, strict=config.forbid_unknown_fields), tag)
 
 def tag_of(
     cls: type, # Any class

@@ -24,17 +24,18 @@ from .casts import (
 from .models import (
     annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
 from fasthtml.http.record_fields import (
-    Record, constructor_needs, is_record, is_typed_dict, keys_apart, list_kinds, make_member, mapping_kinds, record_cast, spellings,
-    type_hints)
+    Record, constructor_needs, is_record, is_typed_dict, key_of, keys_apart, list_kinds, make_member, mapping_kinds, record_cast,
+    spellings, type_hints)
 from .texts import Text
 
 # %% ../../nbs/api/http/13_records.ipynb #58218b40
 from .record_fields import FieldFinder as FieldFinder, Member as Member, is_box as is_box  # programs import them from here
 
 # %% ../../nbs/api/http/13_records.ipynb #f8525553
-def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
-    "A cast for a class of Python's own kinds"
-    hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(cls, localns).items()}
+def _plain_record(ann: Any, cast: Callable[[Any], Cast], localns: Mapping | None) -> Cast:
+    "A cast for a class of Python's own kinds, or a generic one with its parameters"
+    cls, key = typing.get_origin(ann) or ann, key_of(ann)
+    hints = {n: h.type if isinstance(h, dataclasses.InitVar) else h for n, h in type_hints(ann, localns).items()}
     hints = {n: h for n, h in hints.items() if h is not typing.ClassVar and typing.get_origin(h) is not typing.ClassVar}
     called = _attrs_names(cls)
     hints = {called.get(n, n): h for n, h in hints.items()}
@@ -46,11 +47,11 @@ def _plain_record(cls: type, cast: Callable[[Any], Cast], localns: Mapping | Non
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         made = ClientDict if is_typed_dict(cls) else cls
-        return record_cast(Record(cls, members, lambda values: made(**defaults | values), lambda values: made(**defaults | values)))
+        return record_cast(Record(cls, key, members, *[lambda values: made(**defaults | values)] * 2))
     def draft(values):
         try: return cls(**{n: None for n, required in needed.items() if required} | values)
         except Exception: return SimpleNamespace(**{attribute[n]: v for n, v in values.items()})  # which a form reads
-    return record_cast(Record(cls, members, lambda values: cls(**values), draft))
+    return record_cast(Record(cls, key, members, lambda values: cls(**values), draft))
 
 def mapping_cast(
     cls: type,  # A kind of dict that names no fields
@@ -103,22 +104,22 @@ class _Maker:
         if kind is tuple and args and args[-1] is not ...: return tuple_cast([self.cast(a) for a in args])
         if kind in list_kinds: return list_cast(list_kinds[kind], self.cast(args[0]) if args else any_cast)
         if kind in mapping_kinds: return dict_cast(*map(self.cast, args or (str, Any)))
-        if isinstance(kind, type) and not inspect.isabstract(kind) and kind is not Number: return self.of_class(kind)
+        if isinstance(kind, type) and not inspect.isabstract(kind) and kind is not Number: return self.of_class(kind, ann)
         if ann is parsed_date: return Cast(ann, Text('datetime'))
         if inspect.isfunction(ann) or inspect.ismethod(ann): return Cast(ann, Text('value_for', name=ann.__name__))
         raise TypeError(f'No value from a request can become {ann!r}. '
                         'Use str, int, float, bool, a date, a list of these, a dataclass or the like.')
 
-    def of_class(self, cls: type) -> Cast:
+    def of_class(self, cls: type, ann: Any) -> Cast:
         "By the class"
         if issubclass(cls, Enum): return enum_cast(cls)
         if cls.__name__ == 'UploadFile': return file_cast
         if getattr(cls, '__pydantic_root_model__', False): return self.root(cls)
-        if fields_of_model(cls) is not None: return self.once(cls, lambda: pydantic_model(cls, self.cast))
+        if fields_of_model(cls) is not None: return self.once(ann, lambda: pydantic_model(ann, self.cast))
         if hasattr(cls, '__get_pydantic_core_schema__') and not dataclasses.is_dataclass(cls): return pydantic_cast(cls)
-        if hasattr(cls, '__struct_fields__'): return self.once(cls, lambda: struct_cast(cls, self.cast, self.localns))
+        if hasattr(cls, '__struct_fields__'): return self.once(ann, lambda: struct_cast(ann, self.cast, self.localns))
         if issubclass(cls, dict) and not is_typed_dict(cls) and not type_hints(cls, self.localns): return mapping_cast(cls)
-        if is_record(cls): return self.once(cls, lambda: _plain_record(cls, self.cast, self.localns))
+        if is_record(cls): return self.once(ann, lambda: _plain_record(ann, self.cast, self.localns))
         if (base := _as_it_is(cls)) is not None:
             return dataclasses.replace(scalars[base], fn=lambda v: v if isinstance(v, cls) else cls(scalars[base].fn(v)))
         given = short_number if issubclass(cls, Number) else lambda v: v
@@ -128,13 +129,15 @@ class _Maker:
         made = Text('valid', name=cls.__name__)
         return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v)), v), made, blank=issubclass(cls, str))
 
-    def once(self, cls: type, make: Callable[[], Cast]) -> Cast:
+    def once(self, ann: Any, make: Callable[[], Cast]) -> Cast:
         "A record is made once; inside itself it is referred to, not made again"
-        if cls in self.records:
+        key = key_of(ann)
+        if key in self.records:
             made = self.records     # which has the cast, once it is used
-            return Cast(lambda v: made[cls].fn(v), Text('object'), record=cls, fit=lambda v: made[cls].fit(v), tag=tag_of(cls))
-        self.records[cls] = None
-        self.records[cls] = cast = make()
+            return Cast(lambda v: made[key].fn(v), Text('object'), record=SimpleNamespace(key=key), fit=lambda v: made[key].fit(v),
+                        tag=tag_of(typing.get_origin(ann) or ann))
+        self.records[key] = None
+        self.records[key] = cast = make()
         return cast
 
     def root(self, cls: Any) -> Cast:

@@ -1,0 +1,138 @@
+"Generic records of every kind: a value is what the parameters say, wherever the record stands and however it is named"
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+
+import attrs
+import msgspec
+import pydantic
+from typing_extensions import TypedDict
+
+from fasthtml.http.casts import BadValue
+from fasthtml.http.records import make_cast
+from support import each_row
+
+T, U, N = TypeVar('T'), TypeVar('U'), TypeVar('N', bound=int)
+
+
+@dataclass
+class Plain(Generic[T]):
+    xs: T
+
+
+@attrs.define
+class Attrs(Generic[T]):
+    xs: T
+
+
+class Named(NamedTuple, Generic[T]):
+    xs: T
+
+
+class Typed(TypedDict, Generic[T]):
+    xs: T
+
+
+class Struct(msgspec.Struct, Generic[T]):
+    xs: T
+
+
+class Model(pydantic.BaseModel, Generic[T]):
+    xs: T
+
+
+@pydantic.dataclasses.dataclass
+class Checked(Generic[T]):
+    xs: T
+
+
+KINDS = [Plain, Attrs, Named, Typed, Struct, Model, Checked]
+
+
+@dataclass
+class Sets(Generic[T]):
+    xs: set[T]
+
+
+@dataclass
+class Two(Generic[U, T]):
+    xs: dict[U, T]
+
+
+@dataclass
+class Below(Sets[int]):
+    y: int = 0
+
+
+@dataclass
+class Renamed(Sets[U], Generic[U]):
+    y: U | None = None
+
+
+@dataclass
+class Around(Generic[U]):
+    inner: Plain[list[U]]
+
+
+@dataclass
+class Bounded(Generic[N]):
+    xs: N
+
+
+@dataclass
+class Node(Generic[T]):
+    xs: T
+    inner: list[Node[T]]
+
+
+class Sheet(msgspec.Struct):
+    rows: list[Struct[set[int]]]
+
+
+def made(value): return value['xs'] if isinstance(value, dict) else value.xs
+
+
+@each_row('kind', KINDS)
+def test_a_value_is_what_the_parameter_says(kind):
+    for ann, sent, want in (int, '5', 5), (set[int], ['5', 6], {5, 6}), (Sets[int], {'xs': ['5']}, Sets({5})):
+        assert made(make_cast(kind[ann])({'xs': sent})) == want
+    for ann, sent in (int, 'a'), (set[int], ['a']), (Sets[int], {'xs': ['a']}), (set[int], [n * (2**61 - 1) for n in range(101)]):
+        try: assert not make_cast(kind[ann])({'xs': sent})
+        except BadValue as e: assert e.faults[0].path.startswith('xs')
+
+
+LIMITS = Annotated[list[Struct[set[int]]], msgspec.Meta(max_length=5)]
+PLACES = {  # what names it → type, a value, the same with a mistake, and where that is
+    'one below': (Below, {'xs': ['5']}, {'xs': ['a']}, 'xs'), 'two below': (Renamed[int], {'xs': ['5']}, {'xs': ['a']}, 'xs'),
+    'own parameter below': (Renamed[int], {'xs': [], 'y': '5'}, {'xs': [], 'y': 'a'}, 'y'),
+    'two': (Two[int, float], {'xs': {'5': '.5'}}, {'xs': {'5': 'a'}}, 'xs'),
+    'list': (list[Plain[int]], [{'xs': 5}], [{'xs': 'a'}], '[0].xs'),
+    'within': (Around[int], {'inner': {'xs': ['5']}}, {'inner': {'xs': ['a']}}, 'inner.xs'),
+    'bound': (Bounded, {'xs': '5'}, {'xs': 'a'}, 'xs'), 'itself': (
+        Node[int], {'xs': 5, 'inner': [{'xs': '5', 'inner': []}]}, {'xs': 5, 'inner': [{'xs': 'a', 'inner': []}]}, 'inner[0].xs'),
+    'note without a hash': (Plain[Annotated[int, []]], {'xs': 5}, {'xs': 'a'}, 'xs'),
+    'or none': (Plain[int] | None, {'xs': '5'}, {'xs': 'a'}, 'xs'),
+    'field': (Sheet, {'rows': [{'xs': [5]}]}, {'rows': [{'xs': ['a']}]}, 'rows[0].xs'),
+    'limits': (LIMITS, [{'xs': [5]}], [{'xs': ['a']}], '[0].xs'),
+    'numbers of one hash': (LIMITS, [{'xs': [5]}], [{'xs': [n * (2**61 - 1) for n in range(101)]}], '[0].xs')}
+
+
+@each_row('name', PLACES)
+def test_the_parameters_count_in_each_place(name):
+    ann, sent, wrong, where = PLACES[name]
+    cast, found = make_cast(ann), ''
+    assert '5' in repr(cast(sent)) and "'" not in repr(cast(sent)).replace("'5': ", '')
+    try: cast(wrong)
+    except BadValue as e: found = e.faults[0].path
+    assert found == where
+
+
+def test_a_union_of_one_class_with_two_parameters():
+    cast = make_cast(Plain[int] | Plain[list[str]])
+    assert [cast({'xs': v}).xs for v in ('5', ['a'])] == [5, ['a']]
+
+
+def test_without_parameters_anything_is_taken():
+    values: list[Any] = ['a', 5, [1]]
+    assert [make_cast(Plain)({'xs': v}).xs for v in values] == values
