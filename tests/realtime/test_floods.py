@@ -55,7 +55,6 @@ FLOODS = {
                                                     * 1000, 6*MB),
     'bad requests': (b'', b'GET\0 / HTTP/1.1\r\n\r\n' * 1000, 6*MB),
     'a body that no one reads': (GET % b'/endless/texts' + LONG + HOST, b'a' * 100_000, 25*MB),
-    'trailers': (b'POST /none HTTP/1.1\r\nTransfer-Encoding: chunked\r\n' + HOST + b'0\r\n', b'A: b\r\n' * 1000, 6*MB),
     'small chunks that no one reads': (GET % b'/endless/texts' + b'Transfer-Encoding: chunked\r\n' + HOST, b'1\r\na\r\n' * 10_000, 6*MB),
 }
 FLOODS_OF_HTTP2 = {   # Without TLS, as behind a proxy
