@@ -15,6 +15,7 @@ import inspect
 import math
 import re
 import sys
+import threading
 import time
 import types
 import typing
@@ -66,6 +67,7 @@ def pydantic_cast(
         if isinstance(value, (Mapping, list)) and _ways(value) > _MAX_WAYS: raise BadValue(got=value)
         try: return as_sent(careful().validate(value, adapter), value)
         except ValidationError as e: raise BadValue(faults=_pydantic_faults(e, value, wanted)) from e
+        except _Endless: raise BadValue(faults=[Fault('', Text('own', message=Text('json_depth', limit=_FEW_LEVELS)), None)]) from None
     return Cast(check, Text('another'))
 
 _MAX_WAYS = 16 * 1024 * 1024    # characters of the ways to all values in one
@@ -131,6 +133,29 @@ def _has_much(value: Any) -> bool:
         if not isinstance(part, str): left += part.values() if isinstance(part, Mapping) else part
     return False
 
+_FEW_LEVELS = 5     # in which no search takes long
+_MAX_SEARCH, _SEARCH_FOR_VALUE = 50_000, 20     # unions that pydantic may look into for what was sent, and for each value in it
+
+def _is_deep(value: Any) -> bool:
+    "Are there more levels?"
+    level = [value]
+    for _ in range(_FEW_LEVELS):
+        within = (part.values() if isinstance(part, Mapping) else part for part in level)
+        level = [o for values in within for o in values if isinstance(o, list | tuple | Mapping)]
+    return bool(level)
+
+class _Endless(Exception): "Pydantic takes it for no mistake of one member, and ends"
+
+class _Search(threading.local):
+    "How many unions pydantic may look into from now on, in this thread"
+    left: float = 0
+
+    def look(self, value: Any) -> Any:
+        "The same"
+        self.left -= 1
+        if self.left < 0: raise _Endless
+        return value
+
 def _checked(kind: str, function: Callable[[Any], Any], schema: Mapping) -> dict[str, Any]:
     "A schema with a function that runs before or after it"
     ref = {'ref': schema['ref']} if 'ref' in schema else {}
@@ -163,7 +188,8 @@ def _is_ours(error: Mapping) -> bool: return isinstance((error.get('ctx') or {})
 class _Careful:
     "pydantic's reader of a schema, with our limits"
     def __init__(self, schema: Any):
-        self.has_json = self.has_hashes = self.has_init = False
+        self.has_json = self.has_hashes = self.has_init = self.has_unions = self.is_recursive = False
+        self.search = _Search()
         self.schema = self.limited(schema)
 
     def limited(self, part: Any) -> Any:
@@ -174,6 +200,10 @@ class _Careful:
         if not isinstance(kind, str): return {name: self.limited(o) for name, o in part.items()}   # fields, members by their tags
         self.has_init |= part.get('custom_init', False)
         new = {k: self.limited(v) if k in _inside else v for k, v in part.items() if k != 'custom_init'}
+        self.is_recursive |= kind == 'definition-ref'
+        if kind == 'union':
+            self.has_unions = True
+            return _checked('function-before', self.search.look, new)
         if kind in _numbers: return _checked('function-before', _short(kind), new)
         if kind == 'json':
             self.has_json = True
@@ -196,7 +226,9 @@ class _Careful:
         "What pydantic makes of a value"
         from pydantic import ValidationError
         much = self.has_json or self.has_hashes and _has_much(value) or any(map(long_number, texts_in(value)))
-        if not much: return adapter.validate_python(value)
+        searched = self.is_recursive and self.has_unions and isinstance(value, list | tuple | Mapping) and _is_deep(value)
+        if not (much or searched): return adapter.validate_python(value)
+        self.search.left = _MAX_SEARCH + _SEARCH_FOR_VALUE * _count(value)[0] if self.is_recursive else math.inf
         if not self.has_init: return self.reader.validate_python(value)
         try: self.reader.validate_python(value)     # what an `__init__` of the program hands on is read by its model
         except ValidationError as e:
