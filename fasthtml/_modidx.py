@@ -1540,6 +1540,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'fasthtml.http.models._Blanks.own': ('api/http/models.html#_blanks.own', 'fasthtml/http/models.py'),
                                       'fasthtml.http.models._Blanks.record': ( 'api/http/models.html#_blanks.record',
                                                                                'fasthtml/http/models.py'),
+                                      'fasthtml.http.models._Blanks.root': ('api/http/models.html#_blanks.root', 'fasthtml/http/models.py'),
                                       'fasthtml.http.models._Blanks.searched': ( 'api/http/models.html#_blanks.searched',
                                                                                  'fasthtml/http/models.py'),
                                       'fasthtml.http.models._Blanks.values': ( 'api/http/models.html#_blanks.values',

@@ -579,12 +579,25 @@ def _found_in(cls: type, hints: Mapping[str, Any]) -> list[tuple[tuple[str, ...]
     import msgspec
     return [((f.encode_name,), hints[f.name], f.required) for f in msgspec.structs.fields(cls)]
 
+def _in_places(pairs: Iterable[tuple[str, Any]], convert: Callable[[str, Any], Any]) -> list[tuple[str, Any]]:
+    "Converted values; BadValue says where each of those is that could not be"
+    out, faults = [], []
+    for k, v in pairs:
+        try: out.append((k, convert(k, v)))
+        except BadValue as e: faults += e.within(short_key(k))
+        if len(faults) >= MAX_FAULTS: break
+    if faults: raise BadValue(faults=faults)
+    return out
+
+_nothing = object()
+
 # %% ../../nbs/api/http/12_models.ipynb #a0771ceb
 def _same(value: Any) -> Any: return value
 
 class _Blanks:
     "Takes texts that say nothing out of nested values, for pydantic and msgspec"
-    def __init__(self, cast: Callable[[Any], Cast]): self.cast = cast
+    def __init__(self, cast: Callable[[Any], Cast]):
+        self.cast, self.roots = cast, {}    # what cleans the value of a `RootModel`, which may contain itself
 
     def of(self, ann: Any) -> Callable[[Any], Any]: # `_same` if nothing is inside
         "By the form of an annotation"
@@ -596,7 +609,7 @@ class _Blanks:
             return self.of(rest[0]) if len(rest) == 1 else _same
         kind = origin or ann
         if kind is tuple and args and args[-1] is not ...: return _same
-        if getattr(kind, '__pydantic_root_model__', False): return self.of(_fields_of(kind)[0])
+        if getattr(kind, '__pydantic_root_model__', False): return self.root(kind)
         if kind in list_kinds: return self.items(args[0]) if args else _same
         if kind in mapping_kinds and args: return self.values(self.of(args[1]))
         if not isinstance(kind, type): return _same
@@ -608,6 +621,12 @@ class _Blanks:
         try: cast = self.cast(typing.get_args(ann)[0] if typing.get_origin(ann) is Annotated else ann)
         except TypeError: convertible = False   # a type that only pydantic knows
         return cast.of if convertible else _shallow_only(members)
+
+    def root(self, cls: type) -> Callable[[Any], Any]:
+        if cls in self.roots: return lambda value: self.roots[cls](value)
+        self.roots[cls] = None
+        self.roots[cls] = clean = self.of(_fields_of(cls)[0])
+        return clean
 
     def own(self, ann: Any) -> Cast:
         try: return self.cast(ann)
@@ -649,18 +668,6 @@ class _Blanks:
         for keys, ann, required in found:
             made = self.own(ann), self.of(ann), required
             yield from ((key, made) for key in keys)
-
-def _in_places(pairs: Iterable[tuple[str, Any]], convert: Callable[[str, Any], Any]) -> list[tuple[str, Any]]:
-    "Converted values; BadValue says where each of those is that could not be"
-    out, faults = [], []
-    for k, v in pairs:
-        try: out.append((k, convert(k, v)))
-        except BadValue as e: faults += e.within(short_key(k))
-        if len(faults) >= MAX_FAULTS: break
-    if faults: raise BadValue(faults=faults)
-    return out
-
-_nothing = object()
 
 # %% ../../nbs/api/http/12_models.ipynb #2d33d298
 def fields_of_model(

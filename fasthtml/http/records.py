@@ -145,10 +145,11 @@ class _Maker:
         if cls in self.records: return pydantic_cast(cls)
         held = root_type(cls)
         self.records[cls] = None
-        try: inner = self.cast(held)
-        except TypeError: inner = any_cast      # a type that only pydantic knows
+        try:
+            try: inner = self.cast(held)
+            except TypeError: inner = any_cast      # a type that only pydantic knows
+            return root_model(cls, inner, self.cast)
         finally: del self.records[cls]
-        return root_model(cls, inner, self.cast)
 
 # %% ../../nbs/api/http/13_records.ipynb #bf71a4c2
 def make_cast(

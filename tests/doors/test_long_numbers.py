@@ -226,7 +226,7 @@ def test_msgspec_reads_no_infinite_number_in_a_text(text):
     assert make_cast(Annotated[str, msgspec.Meta(max_length=9)])(text) == text
 
 
-# Numbers in the pattern of a path: nobody has annotated a parameter
+# Numbers in the pattern of a path: no parameter has an annotation
 
 def answers(text): return lambda request: PlainTextResponse(text)
 

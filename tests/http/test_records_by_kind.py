@@ -380,6 +380,24 @@ def test_a_root_model_is_made_of_the_value_it_holds(kind, right, value, wrong, p
         assert DirectClient(app).post('/f', data=right).text == 'ok' and got[-1] == value
 
 
+class Tree(pydantic.RootModel['list[Tree]']): pass
+class Forest(pydantic.RootModel['dict[str, Forest]']): pass
+class Left(pydantic.RootModel['list[Right]']): pass
+class Right(pydantic.RootModel['list[Left]']): pass
+class Leaves(pydantic.RootModel['list[Leaves] | int']): pass
+class Garden(pydantic.BaseModel): root: Tree | None = None
+
+
+@each_row('kind, right, wrong', [
+    (Tree, [[], [[]]], [['x']]), (Forest, {'a': {}}, {'a': {'b': 1}}), (Left, [[[]]], [['x']]), (Left | Right, [[[]]], [[['x']]]),
+    (Leaves, [1, [2]], ['x']), (list[Tree], [[[]], []], [[1]]), (dict[str, Left], {'a': [[]]}, {'a': [[1]]}),
+    (Garden, {'root': [[], []]}, {'root': [[1]]}), (Tree | None, [[]], [[1]]), (Tree | int, [[]], [[{}]])], ids=lambda o: str(o)[:30])
+def test_a_root_model_may_contain_itself(kind, right, wrong):
+    "Judged with pydantic"
+    assert make_cast(kind)(right) == pydantic.TypeAdapter(kind).validate_python(right)
+    with pytest.raises(BadValue): make_cast(kind)(wrong)
+
+
 # One long key is not repeated for each mistake
 
 DEEP = dict[str, dict[str, int]]
