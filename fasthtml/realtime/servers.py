@@ -348,10 +348,13 @@ def strict_protocol(
         except AttributeError as e:
             report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _they_differ)
             return make.on_headers_complete(self)
+        self.is_last = True
         try: make.on_headers_complete(self)   # for a WebSocket it calls no app
         finally: self.app = app
-    own = {'on_chunk_header': on_chunk_header, 'on_headers_complete': on_headers_complete, '__module__': make.__module__}
-    return type(make.__name__, (make,), own)
+    def data_received(self: Any, data: bytes) -> None:
+        if not self.is_last: make.data_received(self, data)   # else it would be a bad request, maybe before the answer
+    own = [on_chunk_header, on_headers_complete, data_received]
+    return type(make.__name__, (make,), {f.__name__: f for f in own} | {'is_last': False, '__module__': make.__module__})
 
 _they_differ = 'behind a proxy, a client may send headers and requests that the proxy does not see (`--http h11` reads them as it does)'
 

@@ -201,7 +201,7 @@ def test_every_push_arrives_in_chromium_and_in_the_page_client(page, htmx):
             client.close()
         page.goto('about:blank')
     assert not wrong, '\n'.join(map(str, wrong))
-    assert not page.problems
+    assert set(page.problems) <= {'console: [object Event]'}   # of htmx 2, whose page is left while its stream is open
 
 
 # One push after the other

@@ -14,6 +14,7 @@ import pytest
 from support import raw_connection, serve_process
 
 APP = '''
+import asyncio
 import json
 from typing import Annotated
 from fasthtml.common import *
@@ -38,6 +39,20 @@ hits = []
 async def hit(req):
     hits.append(str(req.url))
     return PlainTextResponse('SMUGGLED')
+
+held, go_on = asyncio.Event(), asyncio.Event()
+@app.get('/held')
+async def wait():
+    held.set()
+    await go_on.wait()
+    return PlainTextResponse('answered')
+
+@app.get('/go')
+async def go():
+    await held.wait()
+    await asyncio.sleep(0.05)   # what the other connection has sent is read first
+    go_on.set()
+    return ''
 
 @app.get('/hits')
 async def all_hits(): return PlainTextResponse(f'@{json.dumps(hits)}@')
@@ -165,3 +180,12 @@ def test_a_request_without_a_body_that_asks_for_an_upgrade_is_answered(port):
             sock.sendall(INNER.ljust(80, b'x'))
             seen = rest(sock)
         assert b' 200' in seen.split(b'\r\n')[0] and b'@[]@' in seen and b'SMUGGLED' not in seen
+
+
+def test_what_comes_behind_such_a_request_does_not_take_its_answer(port):
+    with raw_connection(port, b'GET /held HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n') as sock:
+        with raw_connection(port, END.replace(b'/hits', b'/begun')) as other: rest(other)
+        sock.sendall(END[9:])   # the rest of a request that came with it, and was thrown away
+        with raw_connection(port, END.replace(b'/hits', b'/go')) as other: rest(other)
+        seen = rest(sock)
+    assert b' 200' in seen.split(b'\r\n')[0] and b'answered' in seen

@@ -647,6 +647,7 @@ def test_several_workers_share_channels_without_a_server(how, tmp_path):
     code += "\nif __name__ == '__main__': serve(port=0, workers=2)\n" if how == 'serve' else ''
     with serve_process(code, tmp_path, WORKERS[how], {}) as process:
         wait_until(lambda: process.output.count('startup complete') == 2)
+        process.wait_listening()   # a worker says so before it listens
         assert process.output.count('share their channels in') == 1
         file = Path(process.output.partition('share their channels in ')[2].split()[0])
         workers = {int(pid) for pid in re.findall(r'Started server process \[(\d+)\]', process.output)}
