@@ -148,7 +148,7 @@ class _Endless(Exception): "Pydantic takes it for no mistake of one member, and 
 
 class _Search(threading.local):
     "How many unions pydantic may look into from now on, in this thread"
-    left: float = 0
+    left: float = math.inf
 
     def look(self, value: Any) -> Any:
         "The same"
@@ -229,10 +229,12 @@ class _Careful:
         searched = self.is_recursive and self.has_unions and isinstance(value, list | tuple | Mapping) and _is_deep(value)
         if not (much or searched): return adapter.validate_python(value)
         self.search.left = _MAX_SEARCH + _SEARCH_FOR_VALUE * _count(value)[0] if self.is_recursive else math.inf
-        if not self.has_init: return self.reader.validate_python(value)
-        try: self.reader.validate_python(value)     # what an `__init__` of the program hands on is read by its model
+        try:
+            if not self.has_init: return self.reader.validate_python(value)
+            self.reader.validate_python(value)      # what an `__init__` of the program hands on is read by its model
         except ValidationError as e:
-            if e.error_count() > _MAX_ERRORS or any(map(_is_ours, e.errors(include_url=False))): raise
+            if not self.has_init or e.error_count() > _MAX_ERRORS or any(map(_is_ours, e.errors(include_url=False))): raise
+        finally: self.search.left = math.inf        # an `Iterable` is read later, maybe in another thread
         return adapter.validate_python(value)
 
 # %% ../../nbs/api/http/12_models.ipynb #5d1c7b02
