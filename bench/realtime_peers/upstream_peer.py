@@ -17,7 +17,6 @@ async def single(n: int):
     return EventStream(events())
 
 
-@app.get('/sub')
 async def sub():
     async def events():
         queues.add(queue := asyncio.Queue())
@@ -29,6 +28,7 @@ async def sub():
     return EventStream(events())
 
 
+app.get('/sub')(sub)      # what the decorator returns is no handler any more
 app.get('/queues')(sub)
 
 

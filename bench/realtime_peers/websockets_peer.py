@@ -1,12 +1,14 @@
 "The `websockets` library by itself: echo and broadcast"
 import asyncio
 import json
+import logging
 from urllib.parse import parse_qsl, urlsplit
 
 from _serve import publish_many, text_of
 from websockets.asyncio.server import broadcast
 from websockets.asyncio.server import serve as serve_websockets
 
+logging.getLogger('websockets').setLevel(logging.CRITICAL)   # a client that just leaves is no news
 tasks, sockets = set(), set()
 
 

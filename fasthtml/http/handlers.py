@@ -42,7 +42,7 @@ from .responses import ApiReturn, Exchange, by_wish, current_exchange, own_copy,
 from .routing import route_path
 from .security import one_line, origin_refusal
 from .texts import Text, say
-from .threads import in_thread, threads_of
+from .threads import failure_of, in_thread, threads_of
 
 # %% ../../nbs/api/http/15_handlers.ipynb #bb491e8e
 class Beforeware:
@@ -529,6 +529,7 @@ async def send_parts(
         said, headers = Text('too_many_connections'), {'Retry-After': '5'}
         if is_error: return await PlainTextResponse(say(said), 503, headers)(scope, receive, send)
         raise HTTPException(503, said, headers)
+    response = _failing(response)
     try:
         if scope['method'] == 'HEAD': await response(scope, receive, _ends_with_head(send))
         elif server and server.lifecycle: await server.lifecycle.send_parts(response, scope, receive, send)   # of `realtime.parts`
@@ -537,6 +538,17 @@ async def send_parts(
         if close := getattr(response.body_iterator, 'aclose', None): await close()
     finally:
         if limits: limits.release(scope)
+
+def _failing(response: StreamingResponse) -> StreamingResponse:
+    "A copy that fails by an error where its parts await what was cancelled: Starlette's task group would take it for its own end"
+    mine, parts = copy.copy(response), response.stream_response
+    async def stream_response(send: Send) -> None:
+        try: await parts(send)
+        except asyncio.CancelledError as e:
+            if (failure := failure_of(e)) is e: raise
+            raise failure from e
+    mine.stream_response = stream_response
+    return mine
 
 async def send_response(
     response: Any, # Of a guard or an exception handler

@@ -23,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from threading import RLock
 from types import MappingProxyType
@@ -776,6 +777,14 @@ def _copied(content: bytes, at: int) -> SpooledTemporaryFile:
     file.seek(at)
     return file
 
+# %% ../../nbs/api/http/10_requests.ipynb #cc6b3369
+@cache
+def _holds_parts() -> bool:
+    "Whether a spooled file reads from the attribute that `_SpooledFile` sets"
+    with SpooledTemporaryFile() as file:
+        file._file = io.BytesIO(b'a part')
+        return file.read() == b'a part'
+
 # %% ../../nbs/api/http/10_requests.ipynb #5c1e0a79
 _MAX_MARKS = 32   # semicolons in the headers of a part
 _of_parser = '_current_part'   # an attribute of Starlette's parser, which nothing public tells
@@ -797,7 +806,7 @@ class _FormParser(MultiPartParser):
             self.held += data[start:end]
             self.upload.size += end - start
             return
-        if self.part is not None: self.count(end - start)   # else it is a parser of another version
+        if self.part is not None and self.part.file is None: self.count(end - start)   # else it is a parser of another version
         super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
@@ -827,6 +836,7 @@ class _FormParser(MultiPartParser):
         if part.file is None:
             self.charset = _charset_of(headers.get('content-type', ''))
             return
+        if not _holds_parts(): return
         if self.spool is None: self.spool, self.held = _Spool(self.max_text_size), bytearray()
         file = _SpooledFile(self.spool)
         file._part.start = self.total

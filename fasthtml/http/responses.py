@@ -45,7 +45,7 @@ from .pages import (PageConfig, flatten, is_collection, is_data, page_edges, pag
 from .paths import address_of
 from .requests import Request, UnreadBody, for_leaving, has_body, read_body, wants_json
 from .security import add_vary, new_nonce
-from .threads import answer_of, failure_of
+from .threads import answer_of
 
 # %% ../../nbs/api/http/12_responses.ipynb #f4f0d502
 def as_plain(o: Any) -> Any:
@@ -424,9 +424,6 @@ async def _first_marked(source: AsyncIterator[Any]) -> AsyncIterator[tuple[bool,
             yield first, item
             first = False
         if first: yield True, ''
-    except asyncio.CancelledError as e:
-        if (failure := failure_of(e)) is e: raise
-        raise failure from e
     finally:
         if hasattr(source, 'aclose'): await source.aclose()
 

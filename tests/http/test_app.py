@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.datastructures import URLPath
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
@@ -262,18 +262,22 @@ def test_what_a_request_waits_for_was_cancelled_and_not_the_request(fail, where)
     assert answer.status_code == 500 and 'cancelled' in answer.text and 'x-content-type-options' in answer.headers
 
 @pytest.mark.parametrize('parts', [0, 1])
-@pytest.mark.parametrize('how', ['yields', 'yields in a mount', 'async iterator'])
+@pytest.mark.parametrize('how', ['yields', 'yields in a mount', 'async iterator', 'ready response', 'ready response of a guard'])
 def test_a_page_in_parts_that_awaits_what_was_cancelled_fails_as_by_any_error(parts, how, capfd, caplog):
-    "Before the first part the page of errors; after it an end that does not look complete, and the error in the log"
+    "Before the response begins the page of errors; after it an end that does not look complete, and the error in the log"
     async def crash(req, exc): return P('sorry', str(exc))
-    app = inner = new_app(secure_headers=True, exception_handlers={500: crash})
     async def page():
         for i in range(parts): yield P(i)
         await gone_to_another()
+    async def texts():
+        async for part in page(): yield to_xml(part)
+    ready = how.startswith('ready')     # Starlette's begins with its headers
+    def answer(): return StreamingResponse(texts(), media_type='text/html')
+    app = inner = new_app(secure_headers=True, exception_handlers={500: crash}, before=answer if how.endswith('guard') else None)
     if how == 'yields in a mount': app.mount('/x', inner := new_app(exception_handlers={500: crash}))
-    inner.get('/y')(page if how != 'async iterator' else lambda: page())
+    inner.get('/y')(answer if ready else page if how != 'async iterator' else lambda: page())
     with served(app) as server, httpx2.Client(base_url=server.url) as c:
-        if parts:
+        if parts or ready:
             with pytest.raises(httpx2.RemoteProtocolError): c.get('/x/y' if inner is not app else '/y')
         else:
             answer = c.get('/x/y' if inner is not app else '/y')

@@ -170,6 +170,32 @@ def test_a_form_parser_whose_attributes_have_other_names_parses_and_limits_all_t
     assert answer.status_code == status and (status == 413 or answer.text == '100000 5')
 
 
+@pytest.fixture
+def renamed_file(monkeypatch):
+    "Python's class as another version may have it"
+    class Renamed(SpooledTemporaryFile):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.own = self._file
+        def read(self, *args): return self.own.read(*args)
+    requests._holds_parts.cache_clear()
+    monkeypatch.setattr(requests, 'SpooledTemporaryFile', Renamed)
+    yield
+    requests._holds_parts.cache_clear()
+
+
+@pytest.mark.parametrize('note, status', [(b'hello', 200), (b'x' * 30_000, 413)])
+def test_files_arrive_and_texts_are_limited_where_a_spooled_file_has_other_attributes(note, status, renamed_file):
+    app = FastHTML(secret_key='k', max_text_size=20_000)
+
+    @app.post('/')
+    async def index(photo: UploadFile, scan: UploadFile, note: str):
+        return f'{len(await photo.read())} {await scan.read()} {type(photo.file).__name__}'
+    files = {'photo': ('a.bin', os.urandom(100_000)), 'scan': ('b.bin', b'tea')}
+    answer = Client(app).post('/', files=files, data={'note': note.decode()})
+    assert answer.status_code == status and (status == 413 or answer.text == "100000 b'tea' SpooledTemporaryFile")
+
+
 def form_of(files: list[bytes]) -> bytes:
     parts = [b'--B\r\nContent-Disposition: form-data; name="file"; filename="%d.bin"\r\n\r\n%s\r\n' % o for o in enumerate(files)]
     return b''.join([b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\n', b'x' * 1000, b'\r\n', *parts, b'--B--\r\n'])
