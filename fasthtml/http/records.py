@@ -22,7 +22,7 @@ from .casts import (
     Cast, any_cast, check_hashes, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number,
     tuple_cast, union_cast)
 from .models import (
-    annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, shallow, struct_cast, tag_of)
+    annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, struct_cast, tag_of)
 from fasthtml.http.record_fields import (
     Record, constructor_needs, is_record, is_typed_dict, key_of, keys_apart, list_kinds, make_member, mapping_kinds, record_cast,
     spellings, type_hints)
@@ -43,7 +43,6 @@ def _plain_record(ann: Any, cast: Callable[[Any], Cast], localns: Mapping | None
     kinds, attribute = {n: hints.get(n, str) for n in needed}, {n: n for n in needed} | {alias: n for n, alias in called.items()}
     keys = keys_apart({n: (n,) for n in needed}, {n: (*spellings(n), attribute[n]) for n in needed})
     members = tuple(make_member(n, keys[n], cast(kinds[n]), required, kinds[n], row) for n, required in needed.items())
-    if hasattr(cls, '__pydantic_validator__'): members = tuple(map(shallow, members))
     if issubclass(cls, (SimpleNamespace, dict)):    # no constructor of their own: what the class body says are the defaults
         defaults = {n: getattr(cls, n) for n, required in needed.items() if not required and hasattr(cls, n)}
         made = ClientDict if is_typed_dict(cls) else cls

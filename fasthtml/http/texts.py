@@ -45,6 +45,7 @@ TEXTS: Mapping[str, str] = MappingProxyType({
     'cookies': 'The cookies are more than the {n} or {limit:,} bytes allowed.', 'json_malformed': 'The JSON is malformed.',
     'json_object': 'The JSON must be an object.', 'message_object': 'The message must be a JSON object.',
     'json_depth': 'The JSON is nested more than {limit} levels deep.',
+    'search': 'There are too many ways to read this. Send it with fewer levels.',
     'json_values': 'The JSON has more than the {limit:,} values allowed.',
     'json_digits': 'A number in the JSON has more than {limit} digits.',
     'other_origin': 'This {method} comes from another origin than the host it is sent to.',
