@@ -4256,8 +4256,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._is_held': ( 'api/realtime/servers.html#_is_held',
                                                                                    'fasthtml/realtime/servers.py'),
-                                           'fasthtml.realtime.servers._last_request': ( 'api/realtime/servers.html#_last_request',
-                                                                                        'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._marks': ( 'api/realtime/servers.html#_marks',
                                                                                  'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers._most': ( 'api/realtime/servers.html#_most',

@@ -311,20 +311,8 @@ async def _unread(scope: dict, receive: Callable, send: Callable[[dict], Awaitab
     await send({'type': 'http.response.start', 'status': 400, 'headers': headers})
     await send({'type': 'http.response.body', 'body': text})
 
-def _last_request(
-    app: Callable[..., Awaitable[None]],  # ASGI app
-) -> Callable[..., Awaitable[None]]:
-    "The app for the last request of a connection"
-    async def last(scope: dict, receive: Callable, send: Callable[[dict], Awaitable[None]]) -> None:
-        async def closing(message: dict) -> None:
-            if message['type'] == 'http.response.start':
-                message = message | {'headers': [*message.get('headers', ()), (b'connection', b'close')]}
-            await send(message)
-        await app(scope, receive, closing)
-    return last
-
 def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(name == b'transfer-encoding' or name == b'content-length' and value.strip(b'0') for name, value in headers)
+    return any(name == b'transfer-encoding' or name == b'content-length' and value.strip(b'0 \t') for name, value in headers)
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #2eafd782
 def strict_protocol(
@@ -343,14 +331,17 @@ def strict_protocol(
     def on_headers_complete(self: Any) -> None:
         try:
             if not self.parser.should_upgrade(): return make.on_headers_complete(self)
-            app = self.app
-            self.app = _last_request(_unread if _has_body(self.headers) else app)
+            app, before = self.app, self.cycle
+            if _has_body(self.headers): self.app = _unread
         except AttributeError as e:
             report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _they_differ)
             return make.on_headers_complete(self)
         self.is_last = True
         try: make.on_headers_complete(self)   # for a WebSocket it calls no app
         finally: self.app = app
+        try:   # the app gets uvicorn's own `send`, by which we reach the transport
+            if self.cycle is not before: self.cycle.keep_alive &= False
+        except AttributeError as e: report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _they_differ)
     def data_received(self: Any, data: bytes) -> None:
         if not self.is_last: make.data_received(self, data)   # else it would be a bad request, maybe before the answer
     own = [on_chunk_header, on_headers_complete, data_received]

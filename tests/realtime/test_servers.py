@@ -95,6 +95,7 @@ ROWS = {
     'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', None),
     'headers': (HTTPTOOLS, r'\bself\.headers\b', 'self.fields', '`headers`'),
     'parser': (HTTPTOOLS, r'\bself\.parser\b', 'self.reader', '`parser`'),
+    'keep_alive': (HTTPTOOLS, r'\bself\.keep_alive\b', 'self.stays_open', None),
     'app': (HTTPTOOLS, r'\bself\.app\b', 'self.application', '`app`'),
     'on_chunk_header': (HTTPTOOLS, r'( +)(def on_body\()', r'\1def on_chunk_header(self): self.chunks = 1\n\1\2', None),
     'read_paused of the flow': (HTTPTOOLS, r'self\.flow = FlowControl\(transport\)', 'self.flow = OtherFlow_(transport)', '`read_paused`'),
@@ -246,6 +247,33 @@ async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row,
         await client.close()
 
 
+UPGRADES = '', 'Connection: Upgrade\r\nUpgrade: foo\r\n', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n'
+
+
+@pytest.mark.parametrize('upgrade', UPGRADES)
+async def test_a_stream_can_be_cut_whatever_its_client_asks_for(upgrade):
+    "The app has uvicorn's own `send`: else a client that reads nothing, and that no limit counts any more, keeps its connection"
+    app = FastHTML(secret_key='x')
+    news = app.channel('news')
+    @app.get('/channel')
+    async def channel(): return EventStream(news)
+    with served(app, 'as it is') as (server, thread):
+        await until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection('127.0.0.1', port)
+        writer.write(f'GET /channel HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n'.encode())
+        async with asyncio.timeout(DEADLINE): head = await reader.readuntil(b'\r\n\r\n')
+        assert (b'connection: close' in head) == bool(upgrade)
+        await until(lambda: app.lifecycle.connections)
+        [connection] = app.lifecycle.connections
+        send = servers.server_of(connection.scope).send
+        async def abort(): return servers.chunk_writer(send) is not None, servers.abort(connection.scope)
+        assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(abort(), server.servers[0].get_loop())) == (True, True)
+        async with asyncio.timeout(DEADLINE):
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)): await reader.readuntil(b'never')
+        writer.close()
+
+
 @pytest.mark.parametrize('row, user, lost', [
     ('as it is', 'ann', []), ('on_chunk_header', 'ann', []), ('headers', 'ann, admin', ['`headers`'])])
 async def test_where_trailers_count_as_headers_the_log_says_so_once(row, user, lost, logged):
@@ -265,7 +293,8 @@ async def test_where_trailers_count_as_headers_the_log_says_so_once(row, user, l
     assert len(logged) == len(lost) and all(name in message for name, message in zip(lost, logged)), logged
 
 
-@pytest.mark.parametrize('row, status, lost', [('as it is', '400', None), ('app', '200', '`app`'), ('parser', '200', '`parser`')])
+@pytest.mark.parametrize('row, status, lost', [
+    ('as it is', '400', None), ('app', '200', '`app`'), ('parser', '200', '`parser`'), ('keep_alive', '400', '`keep_alive`')])
 async def test_where_a_body_may_be_taken_for_a_request_the_log_says_so_once(row, status, lost, logged):
     app = FastHTML(secret_key='x')
     @app.post('/none')
