@@ -10,6 +10,7 @@ __all__ = ['FieldFinder', 'list_kinds', 'mapping_kinds', 'spellings', 'keys_apar
 import collections.abc
 import dataclasses
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -161,34 +162,61 @@ def key_of(
     ann: Any, # A record, or a generic one with its parameters
 ) -> Any:
     "What is the same each time that a type is named, also where a parameter has no hash"
-    return ann if isinstance(ann, type) else repr(ann)
+    try: hash(ann)
+    except TypeError: return repr(ann)
+    return ann
 
-def _parameters(ann: Any) -> dict[Any, Any]:
-    "What stands for the type variables of a generic class and of those below it"
-    cls = typing.get_origin(ann) or ann
-    given = dict(zip(getattr(cls, '__parameters__', ()), typing.get_args(ann)))
-    for base in getattr(cls, '__orig_bases__', ()) if isinstance(cls, type) else ():
-        if typing.get_origin(base) not in (typing.Generic, typing.Protocol): given = _parameters(_filled(base, given)) | given
-    return given
+_Given = dict[Any, Sequence]    # Type variable → what stands for it; any number of types for a `TypeVarTuple`
 
-def _filled(ann: Any, given: Mapping[Any, Any]) -> Any:
+def _parameters(ann: Any) -> _Given:
+    "What stands for the type variables of a generic class"
+    cls = typing.get_origin(ann)
+    names, args = getattr(cls or ann, '__parameters__', ()), typing.get_args(ann)
+    if cls is None: return {name: (Any, ...) for name in names if isinstance(name, typing.TypeVarTuple)}
+    many = next((i for i, name in enumerate(names) if isinstance(name, typing.TypeVarTuple)), len(names))
+    end = len(args) - (len(names) - many - 1)
+    given = {name: (arg,) for name, arg in zip(names[:many], args)} | dict(zip(names[many + 1:], ((arg,) for arg in args[end:])))
+    return given | {name: args[many:end] for name in names[many:many + 1]}
+
+def _classes_of(ann: Any, localns: Mapping) -> dict[type, _Given]:
+    "A class and those that it inherits from, the first ones first, with what stands for the type variables of each"
+    cls, given, found = typing.get_origin(ann) or ann, _parameters(ann), {}
+    if not isinstance(cls, type): return {}
+    for base in reversed(cls.__dict__.get('__orig_bases__', cls.__bases__)):
+        if typing.get_origin(base) in (None, typing.Generic, typing.Protocol): found |= _classes_of(base, localns)
+        else:
+            holder, names = SimpleNamespace(__annotations__={'base': base}), getattr(sys.modules.get(cls.__module__), '__dict__', {})
+            base = typing.get_type_hints(holder, names, localns, include_extras=True)['base']   # `Base['Item']`
+            found |= _classes_of(_filled(base, given), localns)
+    return found | {cls: given}
+
+def _given_for(name: str, cls: type, classes: Mapping[type, _Given]) -> _Given:
+    "What stands for the type variables where the annotation of a field is written"
+    order = classes if is_typed_dict(cls) else cls.__mro__      # the fields of a TypedDict are in all that inherit from it
+    return next((classes[k] for k in order if k in classes and name in inspect.get_annotations(k)), {})
+
+def _filled(ann: Any, given: _Given) -> Any:
     "An annotation with what stands for its type variables"
-    if isinstance(ann, typing.TypeVar): return given.get(ann, ann)
+    if isinstance(ann, typing.TypeVar): return given.get(ann, (ann,))[0]
     names = getattr(ann, '__parameters__', ()) if typing.get_origin(ann) else ()
-    return ann[tuple(given.get(name, name) for name in names)] if any(name in given for name in names) else ann
+    if not any(name in given for name in names): return ann
+    return ann[tuple(part for name in names for part in given.get(name, name if isinstance(name, typing.TypeVarTuple) else (name,)))]
 
 def type_hints(
     obj: Any,                           # Class, a generic one with its parameters, or anything with `__annotations__`
     localns: Mapping | None = None,     # Names that its module does not have
 ) -> dict[str, Any]:
     "Annotations with strings resolved and `Annotated` kept; the error names what cannot be found"
-    given, obj = _parameters(obj), typing.get_origin(obj) or obj
+    ann, obj = obj, typing.get_origin(obj) or obj
     names = dict(localns or {}) if localns or not isinstance(obj, type) else None   # never None for functions: `typing` keeps one
-    try: hints = typing.get_type_hints(obj, localns=names, include_extras=True)     # `Optional['T']` for the Ts of all modules
+    try:
+        hints = typing.get_type_hints(obj, localns=names, include_extras=True)     # `Optional['T']` for the Ts of all modules
+        classes = _classes_of(ann, names or {}) if isinstance(obj, type) else {}
     except NameError as e:
         raise TypeError(f"The annotation {e.name!r} in {obj.__qualname__} cannot be found. Import it (not only under "
                         f"TYPE_CHECKING), or define it at module level or before it is used.") from e
-    return {name: _filled(hint, given) for name, hint in hints.items()} if given else hints
+    if not any(classes.values()): return hints
+    return {name: _filled(hint, _given_for(name, obj, classes)) for name, hint in hints.items()}
 
 def is_record(cls: type) -> bool:
     "True for a class whose instances are built from named fields"

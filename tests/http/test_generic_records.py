@@ -1,8 +1,9 @@
 "Generic records of every kind: a value is what the parameters say, wherever the record stands and however it is named"
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
 import attrs
 import msgspec
@@ -14,6 +15,7 @@ from fasthtml.http.records import make_cast
 from support import each_row
 
 T, U, N = TypeVar('T'), TypeVar('U'), TypeVar('N', bound=int)
+Ts = TypeVarTuple('Ts')
 
 
 @dataclass
@@ -86,6 +88,80 @@ class Node(Generic[T]):
     inner: list[Node[T]]
 
 
+@dataclass
+class Also(Generic[T]):
+    y: T
+
+
+@dataclass
+class Both(Plain[int], Also[str]):
+    "One variable stands for two types"
+
+
+@dataclass
+class Other(Plain[int], Generic[T]):
+    "The variable of the class is that of the one below it, which has its type already"
+    y: T
+
+
+@dataclass
+class Left(Plain[T]):
+    pass
+
+
+@dataclass
+class Right(Plain[T], Generic[T, U]):
+    xs: U
+
+
+@dataclass
+class Diamond(Left[str], Right[str, int]):
+    pass
+
+
+@dataclass
+class Several(Generic[*Ts]):
+    xs: tuple[*Ts]
+
+
+@dataclass
+class Mixed(Generic[T, *Ts, U]):
+    xs: tuple[*Ts]
+    y: T
+    z: U
+
+
+@dataclass
+class ByText(Plain['int']):
+    pass
+
+
+class TypedAlso(TypedDict, Generic[T]):
+    y: T
+
+
+class TypedBoth(Typed[int], TypedAlso[str]):
+    pass
+
+
+class TypedOther(Typed[int], Generic[T]):
+    y: T
+
+
+class StructOther(Struct[int], Generic[T]):
+    y: T
+
+
+Numbers, Words = (dataclasses.make_dataclass('Item', [('n', kind)]) for kind in (int, str))
+
+
+@dataclass
+class Alike(Generic[T]):
+    "Two classes of one name"
+    xs: Plain[Numbers]
+    y: Plain[Words]
+
+
 class Sheet(msgspec.Struct):
     rows: list[Struct[set[int]]]
 
@@ -111,6 +187,17 @@ PLACES = {  # what names it → type, a value, the same with a mistake, and wher
     'within': (Around[int], {'inner': {'xs': ['5']}}, {'inner': {'xs': ['a']}}, 'inner.xs'),
     'bound': (Bounded, {'xs': '5'}, {'xs': 'a'}, 'xs'), 'itself': (
         Node[int], {'xs': 5, 'inner': [{'xs': '5', 'inner': []}]}, {'xs': 5, 'inner': [{'xs': 'a', 'inner': []}]}, 'inner[0].xs'),
+    'a variable for two types': (Both, {'xs': '5', 'y': 'a'}, {'xs': 'a', 'y': 'a'}, 'xs'),
+    'a variable of two classes': (Other[str], {'xs': '5', 'y': 'a'}, {'xs': 'a', 'y': 'a'}, 'xs'),
+    'and of dicts': (TypedBoth, {'xs': '5', 'y': 'a'}, {'xs': 'a', 'y': 'a'}, 'xs'),
+    'of dicts, two classes': (TypedOther[str], {'xs': '5', 'y': 'a'}, {'xs': 'a', 'y': 'a'}, 'xs'),
+    'of structs, two classes': (StructOther[str], {'xs': '5', 'y': 'a'}, {'xs': 'a', 'y': 'a'}, 'xs'),
+    'a field of the second class': (Diamond, {'xs': '5'}, {'xs': 'a'}, 'xs'),
+    'any number of types': (Several[int, int], {'xs': ['5', '6']}, {'xs': ['5', 'a']}, 'xs'),
+    'some before and behind': (Mixed[str, int, str], {'xs': ['5'], 'y': 'a', 'z': 'b'}, {'xs': ['a'], 'y': 'a', 'z': 'b'}, 'xs'),
+    'a parameter as text': (ByText, {'xs': '5'}, {'xs': 'a'}, 'xs'),
+    'classes of one name': (Alike, {'xs': {'xs': {'n': '5'}}, 'y': {'xs': {'n': 'a'}}},
+                            {'xs': {'xs': {'n': 'a'}}, 'y': {'xs': {'n': 'a'}}}, 'xs.xs.n'),
     'note without a hash': (Plain[Annotated[int, []]], {'xs': 5}, {'xs': 'a'}, 'xs'),
     'or none': (Plain[int] | None, {'xs': '5'}, {'xs': 'a'}, 'xs'),
     'field': (Sheet, {'rows': [{'xs': [5]}]}, {'rows': [{'xs': ['a']}]}, 'rows[0].xs'),
@@ -122,7 +209,7 @@ PLACES = {  # what names it → type, a value, the same with a mistake, and wher
 def test_the_parameters_count_in_each_place(name):
     ann, sent, wrong, where = PLACES[name]
     cast, found = make_cast(ann), ''
-    assert '5' in repr(cast(sent)) and "'" not in repr(cast(sent)).replace("'5': ", '')
+    assert '5' in repr(cast(sent)) and "'5'" not in repr(cast(sent)).replace("'5': ", '')
     try: cast(wrong)
     except BadValue as e: found = e.faults[0].path
     assert found == where
@@ -133,6 +220,12 @@ def test_a_union_of_one_class_with_two_parameters():
     assert [cast({'xs': v}).xs for v in ('5', ['a'])] == [5, ['a']]
 
 
+def test_a_union_of_two_classes_of_one_name():
+    cast = make_cast(Plain[Numbers] | Plain[Words])
+    assert [type(cast({'xs': {'n': v}}).xs) for v in (5, 'a')] == [Numbers, Words]
+
+
 def test_without_parameters_anything_is_taken():
     values: list[Any] = ['a', 5, [1]]
     assert [make_cast(Plain)({'xs': v}).xs for v in values] == values
+    assert [make_cast(Several)({'xs': v}).xs for v in (['a', 'b'], [])] == [('a', 'b'), ()]
