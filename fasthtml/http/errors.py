@@ -41,7 +41,7 @@ from .hints import is_library, note_name
 from .responses import JSONResponse, by_wish, check_status, respond_to, with_headers
 from .pages import using_nonce
 from .texts import TEXTS, Text, say, status_phrase
-from .security import adder, is_navigation, local_target, new_nonce
+from .security import add_vary, adder, is_navigation, local_target, new_nonce, sent_of
 
 # %% ../../nbs/api/http/17_errors.ipynb #0ef4b26c
 _exc_names = ('exc', 'e', 'ex', 'err', 'error', 'exception')
@@ -182,17 +182,24 @@ def _without_policy(message: dict) -> dict:
     "The start of a 304: a browser would put its policy in the place of that of the page it has kept"
     return {**message, 'headers': [h for h in message.get('headers', ()) if h[0].lower() != _policy]}
 
+def _with_vary(message: dict, names: Iterable[bytes]) -> dict:
+    headers = list(message.get('headers', ()))
+    add_vary(headers, b', '.join(names))
+    return {**message, 'headers': headers}
+
 class Sent:
     "ASGI send that notes whether the response has begun and is complete, and adds the app's headers"
-    __slots__ = 'add', 'complete', 'policy', 'send', 'started', 'waiting'
+    __slots__ = 'add', 'complete', 'depends', 'policy', 'send', 'started', 'waiting'
     def __init__(self, send: Send, add: Callable | None, policy: Any):
         self.send, self.add, self.policy, self.started, self.complete = send, add, policy, False, False
         self.waiting = 0   # bytes of parts since others had their turn
+        self.depends: tuple[bytes, ...] = ()   # headers of the request that parameters have been looked for in
 
     def __call__(self, message: dict) -> Awaitable[None]:
         if message['type'] == 'http.response.start':
             if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
             self.started = True
+            if self.depends: message = _with_vary(message, self.depends)
             if message['status'] == 304 and self.policy: message = _without_policy(message)
         elif message.get('more_body'):
             self.waiting += 256 + len(message.get('body', b''))
@@ -207,9 +214,6 @@ def _note_sent(scope: Scope, sent: Sent) -> Sent:
     else: server.sent = sent
     return sent
 
-def _sent_of(scope: Scope) -> Sent | None:
-    server = scope.get('fasthtml.server')
-    return scope.get('fasthtml.sent') if server is None else server.sent
 
 # %% ../../nbs/api/http/17_errors.ipynb #a4244980
 class ErrorTable:
@@ -226,7 +230,7 @@ class ErrorTable:
 
     async def answer(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         "Answer the request with the handler for `exc`, or raise it again"
-        handler, sent = self.find(exc), _sent_of(scope)
+        handler, sent = self.find(exc), sent_of(scope)
         if handler is None or (sent is not None and sent.started): raise exc
         try:
             response = await handler(Request(scope, receive, send), exc)

@@ -23,7 +23,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from threading import RLock
 from types import MappingProxyType
@@ -778,7 +777,6 @@ def _copied(content: bytes, at: int) -> SpooledTemporaryFile:
     return file
 
 # %% ../../nbs/api/http/10_requests.ipynb #cc6b3369
-@cache
 def _holds_parts() -> bool:
     "Whether a spooled file reads from the attribute that `_SpooledFile` sets"
     with SpooledTemporaryFile() as file:

@@ -6,8 +6,8 @@
 __all__ = ['Origin', 'parse_origin', 'same_host', 'is_trusted', 'check_origins', 'cross_origin', 'ws_origin_ok', 'joined_headers',
            'brings_login', 'origin_refusal', 'foreign_link', 'is_navigation', 'host_name', 'host_header',
            'is_local_host', 'host_allowed', 'is_local_target', 'local_target', 'new_nonce', 'check_policy',
-           'csp_header', 'is_token', 'careful_headers', 'adder', 'add_vary', 'shown', 'failure_text', 'one_line',
-           'without_password', 'check_address', 'around_forks', 'private_folder']
+           'csp_header', 'is_token', 'careful_headers', 'adder', 'add_vary', 'sent_of', 'note_header', 'shown',
+           'failure_text', 'one_line', 'without_password', 'check_address', 'around_forks', 'private_folder']
 
 # %% ../../nbs/api/http/10_security.ipynb #cadceba2
 import logging
@@ -353,6 +353,21 @@ def add_vary(
         if new: headers[i] = name, b', '.join([value, *new])
         return
     headers.append((b'vary', names))
+
+def sent_of(
+    scope: dict[str, Any], # ASGI scope of a request
+) -> Any:                  # A `Sent`; None where there is none: on sockets, and outside of an app
+    "What notes how far the response is"
+    server = scope.get('fasthtml.server')
+    return scope.get('fasthtml.sent') if server is None else server.sent
+
+def note_header(
+    scope: dict[str, Any], # ASGI scope of a request
+    name: bytes,           # Of a header that is looked at
+) -> None:
+    "Have the response say in `Vary` that it depends on a header"
+    sent = sent_of(scope)
+    if sent is not None and name not in sent.depends: sent.depends += (name,)
 
 # %% ../../nbs/api/http/10_security.ipynb #7cd46402
 # What ends a line, moves the cursor, turns the direction of a text round, or cannot be written to a file

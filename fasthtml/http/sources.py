@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..html.attributes import ClientDict
 from .requests import Body, Request, parse_cookies, query_fields
+from .security import note_header
 
 # %% ../../nbs/api/http/11_sources.ipynb #0f6bb372
 _EMPTY: Mapping = MappingProxyType({})
@@ -40,8 +41,7 @@ class Source:
         if scope is None:
             if conn is None: raise TypeError('A Source needs `conn`, or `scope`.')
             scope = conn.scope
-        self.scope: Scope = scope
-        self._conn, self.extra = conn, extra
+        self.scope, self._conn, self.extra = scope, conn, extra
         self._io: Any = receive, send
         self.path: Mapping[str, Any] = scope.get('path_params') or _EMPTY
         self._query = self._cookies = None
@@ -79,6 +79,7 @@ class Source:
     def cookies(self) -> Mapping[str, str]:
         "Cookies by name"
         if self._cookies is None:
+            note_header(self.scope, b'Cookie')
             lines = [v.decode('latin-1') for k, v in self.scope['headers'] if k == b'cookie']
             self._cookies = parse_cookies('; '.join(lines)) if lines else _EMPTY
         return self._cookies
@@ -86,6 +87,7 @@ class Source:
     def header(self, name: str, raw: bytes) -> list[str] | None:
         "All lines of one header, by its lower-case name as text and as bytes"
         if name in self.frame: return [self.frame[name]]
+        note_header(self.scope, raw)
         codec = 'utf-8' if raw == b'last-event-id' else 'latin-1'  # Browsers send the id of an event back as UTF-8
         return [v.decode(codec, 'replace') for k, v in self.scope['headers'] if k == raw] or None
 

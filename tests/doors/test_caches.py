@@ -1,6 +1,8 @@
 "What caches may keep: for ever only under the address of this content, and for whom as `Vary` says."
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -16,6 +18,7 @@ from fasthtml.app.app import FastHTML
 from fasthtml.app.static import SafeStatic, vurl
 from fasthtml.app.toast import add_toast, setup_toasts
 from fasthtml.common import FtResponse, HttpHeader, P, Redirect
+from fasthtml.http.params import cookie, header
 from fasthtml.http.responses import ApiReturn
 from fasthtml.http.sessions import encode_session
 from fasthtml.http.texts import Text, say
@@ -93,6 +96,21 @@ class Asked:
     def __init__(self, api: ApiReturn): self.api = api
 
 
+class Themed:
+    "The same, from a value that is looked for by its name"
+    def __init__(self, theme: str = 'light'): self.theme = theme
+    @classmethod
+    def __from_request__(cls, theme: str = 'light'): return cls(theme)
+
+
+@dataclass
+class Look:
+    theme: Annotated[str, cookie] = 'light'
+
+
+def themed(theme: str = 'light'): return P('no') if theme == 'dark' else None
+
+
 def pages(app):
     @app.get('/page')
     def page(): return P('x'), HOUR
@@ -150,6 +168,33 @@ def pages(app):
     return app
 
 
+def pages_by_name(app):
+    "Without sessions, which depend on cookies by themselves"
+    @app.get('/')
+    def by_name(theme: str = 'light'): return P(theme), HOUR
+    @app.get('/ready')
+    def by_name_ready(theme: str = 'light'): return PlainTextResponse(theme, headers={'Vary': 'X-Own'})
+    @app.get('/parts')
+    async def by_name_in_parts(theme: str = 'light'):
+        yield P(theme)
+        yield P(theme)
+    @app.get('/number')
+    def by_name_number(size: int): return P(size)
+    @app.get('/header')
+    def of_header(user_agent: str): return P(user_agent), HOUR
+    @app.get('/pinned')
+    def of_pinned(seen: Annotated[str, header('x-seen')] = '', theme: Annotated[str, cookie] = ''): return P(seen, theme)
+    @app.get('/record')
+    def of_record(look: Look): return P(look.theme)
+    @app.get('/made')
+    def of_made(asked: Themed): return P(asked.theme)
+    @app.get('/guarded', before=themed)
+    def of_guarded(): return P('x')
+    @app.get('/cookies')
+    def of_cookies(all: Annotated[dict, cookie]): return P(all.get('theme'))
+    return app
+
+
 def app_of(**options): return pages(FastHTML(secret_key='k', **options))
 def teapot(req, exc): return P('no'), HOUR
 
@@ -172,6 +217,11 @@ TABLE = [    # app, paths, two requests, the header in which they differ
     ('plain', ERRORS, ANY | {'Content-Type': 'application/json'}, ANY | FRAGMENT | {'Content-Type': 'application/json'}, 'HX-Request'),
     ('plain', ['/api', '/api/truth', '/api/annotated', '/api/within'], HTML, JSON, 'Accept'),
     ('plain', ['/session', '/session/ready', '/session/parts'], {}, ANN, 'Cookie'),
+    ('by name', ['/', '/ready', '/parts', '/pinned', '/record', '/made', '/guarded', '/cookies'], {}, {'Cookie': 'theme=dark'}, 'Cookie'),
+    ('by name', ['/number'], {'Cookie': 'size=5'}, {'Cookie': 'size=x'}, 'Cookie'),
+    ('by name', ['/header'], {'User-Agent': 'a'}, {'User-Agent': 'b'}, 'User-Agent'),
+    ('by name', ['/pinned'], {}, {'X-Seen': 'b'}, 'X-Seen'),
+    ('by name, packed', ['/', '/ready'], {}, {'Cookie': 'theme=dark'}, 'Cookie'),
     ('view', ERRORS, HTML, JSON, 'Accept'),
     ('view', ERRORS, {}, FRAGMENT, 'HX-Request'),
     ('handlers', ['/nowhere', '/gone', '/crash'], {}, FRAGMENT, 'HX-Request'),
@@ -188,7 +238,9 @@ TABLE = [    # app, paths, two requests, the header in which they differ
 
 
 @pytest.fixture(scope='module')
-def apps(): return {name: app_of(**options) for name, options in APPS.items()}
+def apps():
+    named = {f'by name{end}': pages_by_name(FastHTML(secret_key='k', **APPS[like])) for end, like in (('', 'policy'), (', packed', 'gzip'))}
+    return named | {name: app_of(**options) for name, options in APPS.items()}
 
 
 def asked(app, path, headers):
@@ -210,6 +262,12 @@ def test_a_response_says_on_which_header_it_depends(apps, app, path, one, other,
     for _, lines in found:
         names = [o.strip().lower() for o in ','.join(lines).split(',')]
         assert name.lower() in names and len(lines) == 1 and len(set(names)) == len(names)
+
+
+@each_row('path', ['/', '/ready', '/number?size=5'])
+def test_what_the_query_has_depends_on_no_cookie(apps, path):
+    _, lines = asked(apps['by name'], path if '?' in path else path + '?theme=dark', {})
+    assert 'cookie' not in ','.join(lines).lower()
 
 
 def test_what_a_program_says_stays(apps):

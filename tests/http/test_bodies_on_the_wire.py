@@ -178,10 +178,7 @@ def renamed_file(monkeypatch):
             super().__init__(*args)
             self.own = self._file
         def read(self, *args): return self.own.read(*args)
-    requests._holds_parts.cache_clear()
     monkeypatch.setattr(requests, 'SpooledTemporaryFile', Renamed)
-    yield
-    requests._holds_parts.cache_clear()
 
 
 @pytest.mark.parametrize('note, status', [(b'hello', 200), (b'x' * 30_000, 413)])
