@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'strict_protocol', 'take_turns', 'turns_from_the_start', 'hold_frames',
-           'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop', 'stop_listening',
-           'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
+           'frame_reader', 'chunk_writer', 'strict_protocol', 'answer_handshakes', 'take_turns', 'turns_from_the_start',
+           'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop',
+           'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
@@ -349,6 +349,43 @@ def strict_protocol(
 
 _they_differ = 'behind a proxy, a client may send headers and requests that the proxy does not see (`--http h11` reads them as it does)'
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #fa817906
+def _refusal(
+    protocol: Any,     # uvicorn's, of a socket, which has got its handshake
+) -> bytes | None:     # Empty where there is none; None for a handshake that could be read
+    "The response of `websockets` that uvicorn has not sent"
+    if type(protocol).__name__ != 'WebSocketsSansIOProtocol' or protocol.handshake_initiated: return None
+    return b''.join(protocol.conn.data_to_send()) if protocol.conn.handshake_exc else None
+
+def answer_handshakes(
+    make: type,  # uvicorn's class of the protocols of HTTP/1.1
+) -> type:
+    "A class of protocols that answer each handshake of a WebSocket, also one that cannot be read"
+    first = getattr(make, 'handle_websocket_upgrade', None)
+    if first is None: return report_missing('uvicorn', '`handle_websocket_upgrade` in its HTTP protocol', _no_answer) or make
+    def handle_websocket_upgrade(self: Any, *event: Any) -> None:
+        made: list[Any] = []
+        try: own, _, _ = self.ws_protocol_class, self.connections.discard, self.send_400_response
+        except AttributeError as e: return report_missing('uvicorn', f'`{e.name}` in its HTTP protocol', _no_answer) or first(self, *event)
+        self.ws_protocol_class = lambda **options: made.append(own(**options)) or made[0]
+        try: first(self, *event)
+        except Exception:   # wsproto raises one where `websockets` says nothing
+            log.debug('a handshake of a WebSocket cannot be read', exc_info=True)
+            self.connections.discard(made[0] if made else self)   # it would be asked to end at each shutdown, and fail
+            response = b''
+        else:
+            try: response = _refusal(made[0])
+            except AttributeError as e: return report_missing('uvicorn', f'`{e.name}` in its WebSocket protocol', _no_answer)
+        finally: self.ws_protocol_class = own
+        if response is None or self.transport.is_closing(): return
+        if not response: return self.send_400_response('Invalid HTTP request received.')
+        self.transport.write(response)
+        self.transport.close()
+    return type(make.__name__, (make,), {'handle_websocket_upgrade': handle_websocket_upgrade, '__module__': make.__module__})
+
+_no_answer = 'a handshake of a WebSocket that cannot be read gets no answer'
+
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #b7d1c0e6
 _SMALL, _MANY, _TURN = 2048, 128, .0005   # bytes that are handed on as they come; parts of a portion; seconds until a turn is over
 
@@ -524,7 +561,7 @@ def turns_from_the_start(
     make = getattr(config, 'http_protocol_class', None)
     if make is None: report_missing('uvicorn', '`http_protocol_class` in its `Config`', _they_wait)
     if not any(c.__module__.startswith('uvicorn.protocols.http.') for c in getattr(make, '__mro__', ())): return lambda: None
-    strict = strict_protocol(make)
+    strict = answer_handshakes(strict_protocol(make))
     def protocol(**options: Any) -> _Turns: return _Turns(strict(**options))
     config.http_protocol_class = protocol
     def restore() -> None:

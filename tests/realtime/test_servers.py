@@ -30,7 +30,7 @@ from websockets.asyncio.client import connect
 import fasthtml
 from fasthtml.common import Div, EventStream, FastHTML
 from fasthtml.realtime import servers
-from support import DEADLINE, parse_events, serve, until
+from support import DEADLINE, parse_events, raw_connection, serve, until, wait_until
 
 SANSIO, HTTPTOOLS, H11 = 'protocols.websockets.websockets_sansio_impl', 'protocols.http.httptools_impl', 'protocols.http.h11_impl'
 LIFESPAN, SERVER = 'lifespan.on', 'server'
@@ -95,6 +95,9 @@ ROWS = {
     'on_response': (HTTPTOOLS, r'\b(self\.)?on_response\b(?=\(| =)', r'\1when_done', None),
     'headers': (HTTPTOOLS, r'\bself\.headers\b', 'self.fields', '`headers`'),
     'parser': (HTTPTOOLS, r'\bself\.parser\b', 'self.reader', '`parser`'),
+    'handshake_initiated': (SANSIO, r'\bhandshake_initiated\b', 'handshake_begun', '`handshake_initiated`'),
+    'ws_protocol_class': (HTTPTOOLS, r'\bself\.ws_protocol_class\b', 'self.socket_class', '`ws_protocol_class`'),
+    'handle_websocket_upgrade': (H11, r'\bhandle_websocket_upgrade\b', 'begin_socket', '`handle_websocket_upgrade`'),
     'keep_alive': (HTTPTOOLS, r'\bself\.keep_alive\b', 'self.stays_open', None),
     'app': (HTTPTOOLS, r'\bself\.app\b', 'self.application', '`app`'),
     'on_chunk_header': (HTTPTOOLS, r'( +)(def on_body\()', r'\1def on_chunk_header(self): self.chunks = 1\n\1\2', None),
@@ -309,6 +312,35 @@ async def test_where_a_body_may_be_taken_for_a_request_the_log_says_so_once(row,
                 assert (await reader.readuntil(b'\r\n\r\n')).decode().split()[1] == status
                 writer.close()
     assert len(logged) == bool(lost) and (not lost or lost in logged[0]), logged
+
+
+HANDSHAKE = (b'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+             b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n')
+# What is more in a handshake, and the first words of the answer to it, of `websockets` and of wsproto
+HANDSHAKES = {
+    'as it is': (b'', '101', '101'), 'no body': (b'Content-Length: 0\r\n', '101', '101'),
+    'body': (b'Content-Length: 5\r\n', '400', '101'), 'chunks': (b'Transfer-Encoding: chunked\r\n', '400', '101'),
+    'a long cookie': (b'Cookie: a=%b\r\n' % (b'b' * 8200), '4', '101'),
+    'many fields': (b''.join(b'X-%d: 1\r\n' % i for i in range(130)), '4', '101'),
+    'two keys': (b'Sec-WebSocket-Key: x\r\n', '400', '101'),
+    'not ASCII': (b'Sec-WebSocket-Protocol: \x80\r\n', '400', '400'),
+}
+
+
+@pytest.mark.parametrize('ws', ['websockets-sansio', 'wsproto'])
+@pytest.mark.parametrize('http', ['httptools', 'h11'])
+def test_each_handshake_has_an_answer_and_what_was_refused_is_gone(http, ws):
+    "Also when the server stops: it asks each connection that it knows to end"
+    app, seen = make_app(), {}
+    with serve(app, http=http, ws=ws) as served:
+        for name, (more, *_) in HANDSHAKES.items():
+            with raw_connection(served.port, HANDSHAKE % more) as sock:
+                seen[name] = sock.recv(12).decode()[9:]
+                while not seen[name].startswith('101') and sock.recv(65536): pass   # it is closed
+        wait_until(lambda: not served.server.server_state.connections)
+    wanted = {name: answers[ws == 'wsproto'] for name, (_, *answers) in HANDSHAKES.items()}
+    assert {name: status for name, status in seen.items() if not status.startswith(wanted[name])} == {}
+    assert app.ran == ['shutdown']
 
 
 def test_a_protocol_without_the_callbacks_of_httptools_is_left_alone(logged):
