@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get('CI', '').lower() in ('1', 'true')
-WORKERS = '5'     # many tests wait for a server or a browser
+WORKERS = '7'     # many tests wait for a server or a browser: five left more than a quarter of two cores idle
 MOST_AGAIN = 5    # so many failed tests may be tried again, alone; more say that the code is at fault, not a busy machine
 WITHOUT_BROWSER = 'tests/http', 'tests/props', 'tests/compat', 'tests/realtime'
 
@@ -121,8 +121,8 @@ def site() -> str:
     run('nbdev-proc-nbs', '--n-workers', '2')  # only those that changed
     with beside('pytest', '--collect-only', '--quiet', '-p', 'no:cacheprovider'):   # its workers find each test module compiled
         run('nbdev-docs', '--n-workers', '0')
-    unchanged(('README.md',), lambda: run('nbdev-readme'))
-    return run(sys.executable, 'tools/check_site.py', '_docs')
+        unchanged(('README.md',), lambda: run('nbdev-readme'))
+        return run(sys.executable, 'tools/check_site.py', '_docs')
 
 
 def failed_tests() -> list[str]:

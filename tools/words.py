@@ -11,6 +11,7 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +141,9 @@ def faults(path: Path) -> list[str]:
 
 
 def main() -> int:
-    found = {path: faults(path) for path in files()}
+    paths = files()
+    with ProcessPoolExecutor() as pool:
+        found = dict(zip(paths, pool.map(faults, paths, chunksize=8), strict=True))
     excepted = {name for name in EXCEPTIONS if not found.get(ROOT/name)}
     for name in sorted(excepted):
         print(f'{name} has no such words any more: delete it from EXCEPTIONS in tools/words.py')
