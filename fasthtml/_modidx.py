@@ -2067,6 +2067,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests._refuse_coding': ( 'api/http/requests.html#_refuse_coding',
                                                                                    'fasthtml/http/requests.py'),
+                                        'fasthtml.http.requests._refuse_twice': ( 'api/http/requests.html#_refuse_twice',
+                                                                                  'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests._too_large': ( 'api/http/requests.html#_too_large',
                                                                                'fasthtml/http/requests.py'),
                                         'fasthtml.http.requests._unescaped': ( 'api/http/requests.html#_unescaped',

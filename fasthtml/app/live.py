@@ -312,8 +312,8 @@ def read_asked(
     since = now - age if type(age) in (int, float) and 0 < age < 1e9 else inf
     at = data.get('at')       # which drawings they are
     places = at if isinstance(at, list) and len(at) == len(rows) else [''] * len(rows)
-    asked = [Asked(*row, since, read_at(place)) for row, place in zip(rows, places)]
-    if len(asked) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
+    if len(rows) > most_regions: raise HTTPException(413, Text('live_many', limit=most_regions))
+    asked = list({row[0]: Asked(*row, since, read_at(place)) for row, place in zip(rows, places)}.values())   # each region once
     paths = dict.fromkeys(read_path(o.token) for o in asked if o.token)
     several = len({read_address(path)[0] for path in paths}) > most_paths   # one page may have been asked for in parts
     if several or len(paths) > most_addresses: raise HTTPException(413, Text('live_paths', limit=most_paths))

@@ -783,10 +783,18 @@ def _holds_parts() -> bool:
         file._file = io.BytesIO(b'a part')
         return file.read() == b'a part'
 
+_single = {b'content-disposition', b'content-type', b'content-encoding', b'content-transfer-encoding'}   # headers of a part
+_parameter = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;]*)')
+
+def _refuse_twice(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    "MultiPartException if a header of a part, or a parameter of one, is there twice: not all who read it take the same one"
+    said = [(name, b'') for name, _ in headers if name in _single]
+    said += [(name, key.lower()) for name, value in headers if name in _single for key in _parameter.findall(value)]
+    if len(set(said)) < len(said): raise MultiPartException('A header, or a parameter of one, stands twice in a part.')
+
 # %% ../../nbs/api/http/10_requests.ipynb #5c1e0a79
 _MAX_MARKS = 32   # semicolons in the headers of a part
 _of_parser = '_current_part'   # an attribute of Starlette's parser, which nothing public tells
-_single = [b'content-disposition', b'content-type', b'content-encoding', b'content-transfer-encoding']   # headers of a part
 
 class _FormParser(MultiPartParser):
     "Starlette's parser, with a limit for texts. It counts its steps, and has one spool for all files"
@@ -829,7 +837,7 @@ class _FormParser(MultiPartParser):
         self.part = part = getattr(self, _of_parser, None)
         if part is None: return
         headers = Headers(raw=part.item_headers)
-        if any(len(headers.getlist(name.decode())) > 1 for name in _single): raise MultiPartException('A header stands twice in a part.')
+        _refuse_twice(part.item_headers)
         _refuse_coding(part.item_headers)
         if part.file is None:
             self.charset = _charset_of(headers.get('content-type', ''))

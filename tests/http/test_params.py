@@ -1239,6 +1239,10 @@ HEADERS_OF_PARTS = {
     'two names': (FIELD + b'\r\nContent-Disposition: form-data; name="b"', b'x', 400),
     'two names, a file': (FIELD + b'\r\nContent-Disposition: form-data; name="b"; filename="a.txt"', b'x', 400),
     'two types': (FIELD + b'\r\nContent-Type: text/plain\r\nContent-Type: text/plain; charset=utf-16', b'x', 400),
+    'two names in one line': (FIELD + b'; name="b"', b'x', 400), 'two names, one in capitals': (FIELD + b';NAME=b', b'x', 400),
+    'two names of a file': (FIELD + b'; filename="a.txt"; filename="b.txt"', b'x', 400),
+    'two charsets': (FIELD + b'\r\nContent-Type: text/plain; charset=utf-8; charset=utf-16', b'x', 400),
+    'a name within a value': (FIELD + b'; x="; name=b; \\"; name=c"', b'x', 200),
     'no name': (b'Content-Type: text/plain', b'x', 400),
 }
 

@@ -593,6 +593,13 @@ def test_a_page_may_ask_without_a_stream(app, served):
     wait_until(lambda: all(not here.pages and not len(here.topics) for here in app.regions.loops.values()))
 
 
+def test_a_region_that_a_page_names_often_is_compared_once(app, served):
+    visitor = Visitor(served)
+    key, token, _ = visitor.rows('/')[0]
+    text = visitor.request('POST', '/_live', dict(has=[[key, token, f'{i}'] for i in range(500)], poll=True)).read().decode()
+    assert text.count(f'event: {key}\n') == 1, text[:1000]
+
+
 @pytest.mark.parametrize('what', ['change', 'failure', 'refusal', 'recheck', 'forget', 'end of the app'])
 def test_a_poll_that_waits_ends_with_what_it_waits_for(what):
     "L4, L8, L9"
@@ -1025,8 +1032,9 @@ def test_a_page_in_many_parts_is_one_page():
     app = FastHTML(secret_key='k', before=lambda: None)
     @app.live
     def clock(n: int): return Div('noon')
-    app.get('/a')(lambda: clock(0))
-    app.get('/{n}/b')(lambda: clock(0))
+    @app.get('/a')
+    @app.get('/{n}/b')
+    def page(n: int): return clock(n)
     client = Client(app)
     def answer(addresses):
         pages = [LexborHTMLParser(client.get(o).text).css_first('[data-live-key]').attributes for o in addresses]
@@ -1180,9 +1188,11 @@ def test_a_page_is_asked_about_so_many_addresses_however_many_it_claims():
         asked += 1
     app = FastHTML(secret_key='k', before=guard)
     @app.live
-    def clock(): return Div('noon')
-    app.get('/')(lambda: clock())
-    def claim(i): return ['clock{}', app.regions.signer.token('clock{}', 'of another one', f'/a\0q={i}', time.time()), '']
+    def clock(n: int): return Div('noon')
+    app.get('/')(lambda: clock(0))
+    def claim(i):
+        key = f'clock{{"n":{i}}}'
+        return [key, app.regions.signer.token(key, 'of another one', f'/a\0q={i}', time.time()), '']
     with serve(app) as served:
         visitor, statuses, most = Visitor(served), [], 0
         page = Stream(visitor.request('POST', '/_live', dict(has=visitor.rows('/'))))
