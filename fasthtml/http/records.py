@@ -8,6 +8,7 @@ __all__ = ['mapping_cast', 'make_cast']
 # %% ../../nbs/api/http/13_records.ipynb #72b6891b
 import dataclasses
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -79,13 +80,31 @@ def _checked(values: Any) -> Any:
     if not isinstance(values, str): check_hashes(values, values)
     return values
 
+def _finite(value: Any, sent: Any) -> Any:
+    "The same, if it is not an infinite number (`complex('1e309')`)"
+    if isinstance(value, complex | float) and not all(map(math.isfinite, (value.real, value.imag))): raise ValueError
+    return value
+
 def _no_length(value: Any) -> Any:
     "What a class of bytes is made of: a number is the length of so many zeros to it"
     return str(value) if isinstance(value, Number) else value
 
+# %% ../../nbs/api/http/13_records.ipynb #bd52edad
+_MAX_WITHIN = 10    # types of one generic class, each within the one before
+
+def _check_growth(types: list[Any]) -> None:
+    "TypeError for a generic class that contains itself with other parameters each time: there is no end of such types"
+    if len(types) < _MAX_WITHIN: return
+    name, own = (cls := typing.get_origin(types[0])).__qualname__, ', '.join(o.__name__ for o in cls.__parameters__)
+    raise TypeError(f'{name} contains itself with other parameters each time: {types[0]!r}, {types[1]!r} and so on without end. '
+                    f'Give it its own parameters inside, as in {name}[{own}].')
+
+# %% ../../nbs/api/http/13_records.ipynb #7ee9abe3
 class _Maker:
     "One walk over an annotation; it remembers records, since a type may contain itself"
-    def __init__(self, localns: Mapping | None): self.localns, self.records = localns, {}
+    def __init__(self, localns: Mapping | None):
+        self.localns, self.records = localns, {}
+        self.around: list[Any] = []     # records that are being made, each within the one before
 
     def cast(self, ann: Any) -> Cast:
         "By the form of the annotation"
@@ -124,7 +143,7 @@ class _Maker:
         given = short_number if issubclass(cls, Number) else lambda v: v
         if issubclass(cls, Set): given = _checked
         if issubclass(cls, (bytes, bytearray)): given = _no_length
-        held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else lambda new, v: new
+        held = as_sent if issubclass(cls, (Mapping, Sequence, Set)) else _finite
         made = Text('valid', name=cls.__name__)
         return Cast(lambda v: v if isinstance(v, cls) else held(cls(given(v)), v), made, blank=issubclass(cls, str))
 
@@ -135,8 +154,14 @@ class _Maker:
             made = self.records     # which has the cast, once it is used
             return Cast(lambda v: made[key].fn(v), Text('object'), record=SimpleNamespace(key=key), fit=lambda v: made[key].fit(v),
                         tag=tag_of(typing.get_origin(ann) or ann))
+        _check_growth([o for o in self.around if typing.get_origin(o) is typing.get_origin(ann) is not None])
+        self.around.append(ann)
         self.records[key] = None
-        self.records[key] = cast = make()
+        try: self.records[key] = cast = make()
+        except TypeError:
+            del self.records[key]
+            raise
+        finally: self.around.pop()
         return cast
 
     def root(self, cls: Any) -> Cast:

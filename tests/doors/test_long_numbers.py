@@ -219,11 +219,60 @@ def test_whole_numbers_and_nan_of_json_in_a_text_stay():
     assert repr(make_cast(model)({'v': '[NaN]'}).v) == '[nan]'
 
 
-@each_row('text', ['inf', '-Infinity', '1e309', 'nan'])
-def test_msgspec_reads_no_infinite_number_in_a_text(text):
-    for kind, value in (Annotated[float, msgspec.Meta(ge=0)], text), (Annotated[list[float], msgspec.Meta(max_length=9)], ['1', text]):
-        with pytest.raises(BadValue): make_cast(kind)(value)
-    assert make_cast(Annotated[str, msgspec.Meta(max_length=9)])(text) == text
+class Priced(pydantic.BaseModel):
+    price: float
+
+
+class Vectors(pydantic.BaseModel, allow_inf_nan=True):
+    free: float
+    bound: Annotated[float, pydantic.Field(allow_inf_nan=False)] = 0
+    inner: Priced | None = None
+
+
+FINITE = {  # a type → what goes around a text
+    'float': (float, None), 'optional': (float | None, None), 'list': (list[float], lambda v: ['1', v]),
+    'Field': (Annotated[float, pydantic.Field(gt=0)], None), 'PositiveFloat': (pydantic.PositiveFloat, None), 'complex': (complex, None),
+    'pydantic complex': (pydantic.create_model('C', c=(complex, ...)), lambda v: {'c': v}),
+    'model': (Priced, lambda v: {'price': v}), 'models': (Annotated[list[Priced], pydantic.Field(max_length=9)], lambda v: [{'price': v}]),
+    'union': (pydantic.create_model('U', v=(int | float, ...)), lambda v: {'v': v}),
+    'keys': (pydantic.create_model('K', v=(dict[float, int], ...)), lambda v: {'v': {v: 1}}),
+    'JSON in a text': (pydantic.create_model('J', v=(pydantic.Json[float], ...)), lambda v: {'v': f'"{v}"'}),
+    'RootModel': (pydantic.RootModel[list[float]], lambda v: [v]), 'another field': (Vectors, lambda v: {'free': 1, 'bound': v}),
+    'another model': (Vectors, lambda v: {'free': 1, 'inner': {'price': v}}),
+    'Meta': (Annotated[float, msgspec.Meta(ge=0)], None),
+    'list with Meta': (Annotated[list[float], msgspec.Meta(max_length=9)], lambda v: ['1', v]),
+    'Struct': (msgspec.defstruct('S', [('v', Annotated[float, msgspec.Meta(ge=0)])]), lambda v: {'v': v})}
+
+
+@each_row('name', FINITE)
+@each_row('text', ['inf', ' Infinity', 'nan', '+NaN', '1e309', '1_0E3_09', '9' * 320])
+def test_no_text_is_an_infinite_number_to_any_reader(name, text):
+    kind, around = FINITE[name]
+    around = around or (lambda v: v)
+    with pytest.raises(BadValue, match='number|object|valid complex'): make_cast(kind)(around(text))
+    assert make_cast(kind)(around('1e300'))
+
+
+def test_infinite_numbers_are_read_where_the_program_says_so():
+    assert make_cast(Vectors)({'free': '-inf'}).free == float('-inf')
+    assert make_cast(Annotated[float, pydantic.Field(allow_inf_nan=True)])('1e309') == float('inf')
+
+
+@each_row('kind', [str, float | str, Annotated[float | str, FIRST], str | None])
+def test_such_a_text_is_a_text_where_the_type_has_texts(kind):
+    for text in 'inf', 'Nan', '1e309': assert make_cast(pydantic.create_model('M', v=(kind, ...)))({'v': text}).v == text
+    assert make_cast(Annotated[str, msgspec.Meta(max_length=9)])('nan') == 'nan'
+
+
+# msgspec knows limits of texts for texts only
+
+def test_a_type_that_msgspec_takes_for_invalid_is_an_error_when_it_is_registered():
+    text = Annotated[str, msgspec.Meta(max_length=9)]
+    for kind in int | text, list[int | text], Annotated[int | text, msgspec.Meta(title='Number')]:
+        assert '7e5001' in make_cast(kind)(['7e5001'] if kind == list[int | text] else '7e5001')
+    wrong = Annotated[int | str, msgspec.Meta(max_length=9)]
+    for kind in wrong, list[wrong], msgspec.defstruct('S', [('v', wrong)]), Annotated[int, msgspec.Meta(pattern='a')]:
+        with pytest.raises(TypeError, match='Can only set'): make_cast(kind)
 
 
 # Numbers in the pattern of a path: no parameter has an annotation

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
 import attrs
 import msgspec
 import pydantic
+import pytest
 from typing_extensions import TypedDict
 
 from fasthtml.http.casts import BadValue
@@ -229,3 +232,36 @@ def test_without_parameters_anything_is_taken():
     values: list[Any] = ['a', 5, [1]]
     assert [make_cast(Plain)({'xs': v}).xs for v in values] == values
     assert [make_cast(Several)({'xs': v}).xs for v in (['a', 'b'], [])] == [('a', 'b'), ()]
+
+
+# A class that contains itself with other parameters has no end of types. pydantic's own classes are its errors, where they are defined
+
+HEADS = {'dataclass': '@dataclass\nclass {}(Generic[T]):', 'attrs': '@attrs.define\nclass {}(Generic[T]):',
+         'msgspec': 'class {}(msgspec.Struct, Generic[T]):', 'TypedDict': 'class {}(TypedDict, Generic[T]):',
+         'NamedTuple': 'class {}(NamedTuple, Generic[T]):', 'constructor': 'class {}(Made, Generic[T]):'}
+GROWN = {'in a union': 'Node[list[T]] | None', 'in a list': 'list[Node[dict[str, T]]]', 'through another': 'Other[T] | None',
+         'twice as large': 'Node[tuple[T, T]] | None'}
+
+
+class Made:
+    def __init__(self, value, child): self.value, self.child = value, child
+
+
+@each_row('kind', HEADS)
+@each_row('place', GROWN)
+def test_a_generic_class_that_grows_within_itself_is_an_error_that_says_so(kind, place):
+    module = types.ModuleType(f'grown_{len(sys.modules)}')
+    sys.modules[module.__name__] = module
+    module.__dict__.update(globals(), __name__=module.__name__)
+    for name, child in ('Node', GROWN[place]), ('Other', 'Node[set[T]]'):
+        exec(f'{HEADS[kind].format(name)}\n    value: T\n    child: {child}', module.__dict__)
+    for ann in module.Node[int], module.Node, list[module.Node[int]], module.Other[str] | None:
+        with pytest.raises(TypeError, match=r'contains itself with other parameters .* as in (Node|Other)\[T\]\.'): make_cast(ann)
+
+
+def test_many_different_parameters_of_a_generic_class_that_have_an_end_are_no_error():
+    kind = int
+    for _ in range(8): kind = Plain[kind]
+    value = 5
+    for _ in range(8): value = {'xs': value}
+    assert str(make_cast(kind)(value)).count('Plain(') == 8
