@@ -4315,6 +4315,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.is_gone': ( 'api/realtime/servers.html#is_gone',
                                                                                   'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers.keep_http1': ( 'api/realtime/servers.html#keep_http1',
+                                                                                     'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.lifecycle_of': ( 'api/realtime/servers.html#lifecycle_of',
                                                                                        'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.made_by': ( 'api/realtime/servers.html#made_by',

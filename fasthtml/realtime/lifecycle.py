@@ -28,7 +28,7 @@ from fastcore.basics import patch
 from ..http.responses import current_exchange
 from .lifespan import Lifespan
 from .servers import (
-    delay_stop, hypercorn_stop, running_loop, server_of, stop_listening, turns_from_the_start, uvicorn_config, uvicorn_server)
+    delay_stop, hypercorn_stop, keep_http1, running_loop, server_of, stop_listening, turns_from_the_start, uvicorn_config, uvicorn_server)
 from .signals import SignalInterceptor, Signals, decide, end_if_held, end_process
 
 # %% ../../nbs/api/realtime/21_lifecycle.ipynb #d20916ae
@@ -216,6 +216,7 @@ class ServedLoop:
         self.interceptor = SignalInterceptor(self.loop, self.on_signal, default=self.has_lifespan)
         self.server = server = uvicorn_server(receive)
         if server is not None: self._restore.append(delay_stop(server, self.before_stop))
+        keep_http1(receive)
         if config := uvicorn_config(receive, server): self._restore.append(turns_from_the_start(config))
         if getattr(config, 'reload', False): self.delay = 0.0  # Development: there is no other process to serve requests
         if config and config.timeout_graceful_shutdown is None:

@@ -5,15 +5,17 @@
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
            'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'strict_protocol', 'answer_handshakes', 'take_turns', 'turns_from_the_start',
-           'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server', 'uvicorn_config', 'delay_stop',
-           'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room', 'running_loop']
+           'frame_reader', 'chunk_writer', 'strict_protocol', 'keep_http1', 'answer_handshakes', 'take_turns',
+           'turns_from_the_start', 'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server',
+           'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room',
+           'running_loop']
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #a737ad1c
 import asyncio
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
@@ -349,6 +351,24 @@ def strict_protocol(
 
 _they_differ = 'behind a proxy, a client may send headers and requests that the proxy does not see (`--http h11` reads them as it does)'
 
+# %% ../../nbs/api/realtime/20_servers.ipynb #aa7ee46c
+def keep_http1(
+    receive: Any,  # `receive` of the lifespan, or `send`
+) -> None:
+    "Let hypercorn go on with HTTP/1.1 where a client asks for HTTP/2, as long as the process lives"
+    if not made_by(receive, 'hypercorn'): return
+    kind = getattr(sys.modules.get('hypercorn.protocol.h11'), 'H11Protocol', None)
+    first = getattr(kind, '_check_protocol', None)
+    if first is None: return report_missing('hypercorn', '`_check_protocol` in its `H11Protocol`', _tunnels)
+    if first.__module__ == __name__: return
+    async def check(self: Any, event: Any) -> None:
+        wanted = [value.decode('latin-1').strip().lower() for name, value in event.headers if name.lower() == b'upgrade']   # as hypercorn reads it
+        if 'h2c' not in wanted: await first(self, event)
+    kind._check_protocol = check
+
+_tunnels = 'behind a proxy that hands on `Upgrade: h2c`, a client may send requests that the proxy does not see'
+
+
 # %% ../../nbs/api/realtime/20_servers.ipynb #fa817906
 def _refusal(
     protocol: Any,     # uvicorn's, of a socket, which has got its handshake
@@ -673,7 +693,7 @@ def hold_requests(
         if cycle.more_body: take_turns(send)
         if type(cycle.flow.resume_reading) is _Pipeline: return   # this connection has had a request before
     except AttributeError: pass
-    if made_by(send, 'hypercorn'): return take_turns(send)
+    if made_by(send, 'hypercorn'): return keep_http1(send) or take_turns(send)   # where no lifespan has come
     server, _, name = type(cycle).__module__.rpartition('.')
     if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
     try: _hold(protocol_of(cycle.on_response), most)

@@ -182,6 +182,20 @@ def test_a_request_without_a_body_that_asks_for_an_upgrade_is_answered(port):
         assert b' 200' in seen.split(b'\r\n')[0] and b'@[]@' in seen and b'SMUGGLED' not in seen
 
 
+TO_HTTP2 = [b'Upgrade: %b\r\n' % value for value in (b'h2c', b'H2C', b' h2c\t', b'\xa0h2c', b'foo\r\nUpgrade: h2c')]
+
+
+def test_no_client_goes_on_with_http2(port):
+    "A proxy that hands on the 101 sees none of the requests that follow. hypercorn by itself sends one"
+    seen = {}
+    for method in 'GET', 'HEAD', 'OPTIONS':
+        for upgrade in TO_HTTP2:
+            head = f'{method} /hits HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n'.encode()
+            with raw_connection(port, head + upgrade + b'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n') as sock:
+                seen[method, upgrade] = sock.recv(12).decode()[9:]
+    assert {case: status for case, status in seen.items() if status not in ('200', '405', '400')} == {}
+
+
 def test_what_comes_behind_such_a_request_does_not_take_its_answer(port):
     with raw_connection(port, b'GET /held HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n') as sock:
         with raw_connection(port, END.replace(b'/hits', b'/begun')) as other: rest(other)

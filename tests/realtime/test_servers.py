@@ -23,6 +23,7 @@ import uvicorn.protocols.http.httptools_impl
 import uvicorn.protocols.websockets.websockets_sansio_impl
 import uvicorn.server
 from hypercorn.events import Closed, RawData
+from hypercorn.protocol.h11 import H11Protocol
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
@@ -341,6 +342,14 @@ def test_each_handshake_has_an_answer_and_what_was_refused_is_gone(http, ws):
     wanted = {name: answers[ws == 'wsproto'] for name, (_, *answers) in HANDSHAKES.items()}
     assert {name: status for name, status in seen.items() if not status.startswith(wanted[name])} == {}
     assert app.ran == ['shutdown']
+
+
+def test_where_hypercorn_may_open_a_tunnel_the_log_says_so_once(logged, monkeypatch):
+    async def receive(): pass
+    receive.__module__ = 'hypercorn.asyncio.lifespan'
+    monkeypatch.delattr(H11Protocol, '_check_protocol')
+    for _ in range(2): servers.keep_http1(receive)
+    assert len(logged) == 1 and '`_check_protocol`' in logged[0]
 
 
 def test_a_protocol_without_the_callbacks_of_httptools_is_left_alone(logged):
