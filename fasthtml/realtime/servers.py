@@ -362,8 +362,8 @@ def keep_http1(
     if first is None: return report_missing('hypercorn', '`_check_protocol` in its `H11Protocol`', _tunnels)
     if first.__module__ == __name__: return
     async def check(self: Any, event: Any) -> None:
-        wanted = [value.decode('latin-1').strip().lower() for name, value in event.headers if name.lower() == b'upgrade']   # as hypercorn reads it
-        if 'h2c' not in wanted: await first(self, event)
+        wanted = [value.decode('latin-1') for name, value in event.headers if name.lower() == b'upgrade']
+        if 'h2c' not in [value.strip().lower() for value in wanted]: await first(self, event)
     kind._check_protocol = check
 
 _tunnels = 'behind a proxy that hands on `Upgrade: h2c`, a client may send requests that the proxy does not see'
