@@ -165,7 +165,9 @@ VISIT = """async ({kinds, theirs, whole, swaps, seconds}) => {
     await open('home');
     await look('push');
     for (const way of swaps) await click(way);
-    for (const way of ['page', 'whole']) { await open('home'); await click(way); }
+    await click('page');   // what was swapped goes with the body that it stands in
+    await open('home');
+    await click('whole');
     await open('region');
     await until(() => page.document.documentElement.dataset.live === 'true', kind, 'live');
     await page.fetch('/say/' + kind, {method: 'POST'});
@@ -175,6 +177,7 @@ VISIT = """async ({kinds, theirs, whole, swaps, seconds}) => {
   };
   const visitor = async () => {
     const frame = document.createElement('iframe');
+    frame.style.visibility = 'hidden';   // nothing here asks for painting
     document.body.append(frame);
     for (let kind; kind = left.shift();) await visit(frame, kind);
     frame.remove();
