@@ -11,6 +11,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from turbohtml import parse_fragment
 
+from support import each_row
+
 NAMES = {
     'components': '''named html_attrs hx_attrs hx_attrs_4only hx_evts hx_evts_4only js_evts hx_attrs_annotations
         hx_evt_attrs js_evt_attrs evt_attrs attrmap_x ft_html ft_hx HxPartial File show fill_form fill_dataclass
@@ -37,7 +39,7 @@ def html(*els):
 def tree(text): return [(e.tag, dict(e.attrs)) for e in parse_fragment(text).descendants if hasattr(e, 'tag')]
 
 
-@pytest.mark.parametrize('module, name', [(m, n) for m, names in NAMES.items() for n in names.split()])
+@each_row('module, name', [(m, n) for m, names in NAMES.items() for n in names.split()])
 def test_name_is_where_programs_look_for_it(module, name):
     assert getattr(importlib.import_module(f'fasthtml.{module}'), name) is not None
 

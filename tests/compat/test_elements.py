@@ -60,6 +60,7 @@ from fasthtml.html.tags import (
     mk_getattr,
     show,
 )
+from support import each_row
 from trees import by_lexbor
 
 # ---- the element
@@ -236,7 +237,7 @@ NAMES = dict(
     onClick='onclick')
 
 
-@pytest.mark.parametrize('written, name', NAMES.items())
+@each_row('written, name', NAMES.items())
 def test_names(written, name):
     assert attrmap(written) == attrmap_x(written) == name
     assert list(by_lexbor(to_html(Div(**{written: 'v'})))[0][1])[0] == name.lower()
@@ -294,8 +295,8 @@ REFERENCES = {'hx_target': lambda el: P(hx_target=el).attrs['hx-target'], 'hx_in
               'out of band': lambda el: as_partial(el).attrs['hx-target']}
 
 
-@pytest.mark.parametrize('how', REFERENCES)
-@pytest.mark.parametrize('id', IDS, ids=repr)
+@each_row('how', REFERENCES)
+@each_row('id', IDS, ids=repr)
 def test_an_element_is_found_by_its_id_whatever_it_holds(how, id):
     el = Div('x', id=id, hx_swap_oob='true')
     said = REFERENCES[how](el)

@@ -20,7 +20,7 @@ import fasthtml.html.element as element_model
 import fasthtml.http.hints as hints
 from fasthtml.common import *
 from fasthtml.pico import Grid
-from support import ROOT, missing, serve
+from support import ROOT, each_row, missing, serve
 
 NEIGHBOURS = ROOT/'.make/neighbours'
 
@@ -191,8 +191,8 @@ class Shown:
     def __ft__(self): return RAW
 
 
-@pytest.mark.parametrize('where', RAW_RESULTS)
-@pytest.mark.parametrize('ask', ['a page', 'a fragment', 'a socket', 'a stream'])
+@each_row('where', RAW_RESULTS)
+@each_row('ask', ['a page', 'a fragment', 'a socket', 'a stream'])
 def test_raw_text_of_fastcore_is_markup(where, ask):
     app, result = new_app(exts='ws'), RAW_RESULTS[where]
     if ask == 'a socket':

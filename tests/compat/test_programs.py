@@ -20,6 +20,7 @@ from fasthtml.html.tags import show as shown
 from fasthtml.pico import Card, Container, Grid, Group
 from fasthtml.workshop.check import check_program
 from fasthtml.workshop.jupyter import frame
+from support import each_row
 
 HX = {'HX-Request': 'true'}
 
@@ -650,7 +651,7 @@ IN_JSON = {  # place -> the JSON, or the query, that is written there
     'an address': lambda items: json.dumps([int(v) for _, v in parse_qsl(urlsplit(qp('/x', a=items)).query)])}
 
 
-@pytest.mark.parametrize('place, items', [(p, i) for p in IN_JSON for i in ITEMS
+@each_row('place, items', [(p, i) for p in IN_JSON for i in ITEMS
                                           if p != 'hx_vals' or i not in ('a map', 'a generator')])
 def test_what_holds_items_is_a_list_in_json(place, items):
     found = json.loads(IN_JSON[place](ITEMS[items]()))

@@ -7,7 +7,7 @@ import pytest
 
 from fasthtml.html.htmx import asset_url, assets
 from fasthtml.html.js import HighlightJS
-from support import NODE_MODULES, ROOT, missing, npm_file
+from support import NODE_MODULES, ROOT, each_row, missing, npm_file
 
 DEPENDENCIES = json.loads((ROOT/'package.json').read_text(encoding='utf-8'))['dependencies']
 SPECS = [version.removeprefix('npm:') if version.startswith('npm:') else f'{name}@{version}' for name, version in DEPENDENCIES.items()]
@@ -27,7 +27,7 @@ def test_every_pinned_package_is_in_the_table_at_that_version():
     assert {(assets[o].package, assets[o].version) for o in CHECKED} == PINNED
 
 
-@pytest.mark.parametrize('name', CHECKED)
+@each_row('name', CHECKED)
 def test_checksum_is_that_of_the_file(name):
     path = npm_file(asset_url(name))
     assert path, f'{assets[name].package}@{assets[name].version} is not installed: run `npm ci`'

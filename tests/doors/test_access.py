@@ -308,8 +308,8 @@ SKIPPING = pytest.mark.parametrize('guarded, refused', [(behind_guard, 403), (be
 
 
 @SKIPPING
-@pytest.mark.parametrize('root', ['', '/site', '/open'])
-@pytest.mark.parametrize('path, opened', BEHIND.items())
+@each_row('root', ['', '/site', '/open'])
+@each_row('path, opened', BEHIND.items())
 def test_skip_patterns_match_the_whole_path_inside_the_app(guarded, refused, root, path, opened):
     "Neither the prefix of a mount nor that of a proxy opens anything"
     inner, app = FastHTML(secret_key='k'), guarded('/open')

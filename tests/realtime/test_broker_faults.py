@@ -27,7 +27,7 @@ from fasthtml.realtime.redis_log import _resolved
 from fasthtml.realtime.sqlite_log import SqliteLog
 from fasthtml.realtime.wire import RESYNC
 from law_kit import Proxy
-from support import DEADLINE, until
+from support import DEADLINE, each_row, until
 
 KINDS = ['sqlite', 'redis']
 
@@ -400,8 +400,8 @@ RIGHT = ['redis://:{}@host:6379/0', 'rediss://ada:{}@[::1]:6379', 'unix://:{}@/t
          'unix:///tmp/a@b.sock']
 
 
-@pytest.mark.parametrize('option', ['broker', 'sess_store'])
-@pytest.mark.parametrize('address', WRONG)
+@each_row('option', ['broker', 'sess_store'])
+@each_row('address', WRONG)
 def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_password(address, option):
     "What Python says of it may quote the password as a port"
     with pytest.raises(ValueError, match='cannot be read|is no address|Unknown session store') as e:
@@ -409,8 +409,8 @@ def test_an_address_that_cannot_be_read_is_an_error_at_the_start_without_its_pas
     assert SECRET not in ''.join(traceback.format_exception(e.value))
 
 
-@pytest.mark.parametrize('before', ['?', '?a=1&', '#', '?a=1;'])
-@pytest.mark.parametrize('option', ['password', 'PASSWORD', 'pass', 'pwd', 'sentinel_password', 'ssl_password', 'ssl-keyfile-password',
+@each_row('before', ['?', '?a=1&', '#', '?a=1;'])
+@each_row('option', ['password', 'PASSWORD', 'pass', 'pwd', 'sentinel_password', 'ssl_password', 'ssl-keyfile-password',
                                     'username', 'auth_token'])
 def test_no_option_of_an_address_is_shown_with_its_secret(option, before):
     shown = without_password(f'redis+sentinel://host/m{before}{option}={SECRET}&b=2')

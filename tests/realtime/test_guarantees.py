@@ -42,7 +42,7 @@ from guarantee_table import (
     STOP,
     cells,
 )
-from support import wait_until
+from support import each_row, wait_until
 
 N = 100
 
@@ -215,9 +215,9 @@ def test_w2_a_close_frame_that_comes_with_the_handshake_ends_the_socket_on_every
 
 
 @every_server
-@pytest.mark.parametrize('manner', ['fin', 'rst'])
-@pytest.mark.parametrize('phase', ['handshake', 'right_after', 'in_source'])
-@pytest.mark.parametrize('part,shape', [('source', 'coroutine'), ('source', 'generator'), ('object', 'coroutine'), ('object', 'plain'),
+@each_row('manner', ['fin', 'rst'])
+@each_row('phase', ['handshake', 'right_after', 'in_source'])
+@each_row('part,shape', [('source', 'coroutine'), ('source', 'generator'), ('object', 'coroutine'), ('object', 'plain'),
                                         ('page', 'async_generator'), ('page', 'generator')])
 def test_s2_a_stream_is_left_in_each_phase_and_manner(server, part, shape, phase, manner):
     key = new_key(f'{part}-{phase}')
@@ -664,7 +664,7 @@ def test_s3_the_process_ends_before_the_grace_time_is_over_and_lifespan_shutdown
 
 
 @pytest.mark.parametrize('name', SERVERS)
-@pytest.mark.parametrize('part,shape', [cell for cell in cells() if cell not in [('conn', 'generator'), ('handler', 'generator')]]
+@each_row('part,shape', [cell for cell in cells() if cell not in [('conn', 'generator'), ('handler', 'generator')]]
                          + [('channel', 'stream'), ('channel', 'socket')])
 def test_s3_a_connection_is_closed_properly_when_the_server_stops(name, part, shape, shutdowns):
     """A stream gets the event `shutdown` and its last chunk, a socket the code 1012, and a page in parts does not look complete;

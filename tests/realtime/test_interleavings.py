@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fasthtml.common import EventStream, FastHTML
+from support import each_row
 from wire_kit import VirtualLoop, Wire
 
 
@@ -265,9 +266,9 @@ def test_a_socket_says_how_it_ended_while_other_code_sends(ending, code, turns):
 ENDINGS = {'close': 4001, 'shutdown': 1012, 'raise': 1011, 'handler raises': 1011, 'handler closes': 4000}
 
 
-@pytest.mark.parametrize('turns', [0, 1, 2, 3, 5, 50])
-@pytest.mark.parametrize('second', ENDINGS)
-@pytest.mark.parametrize('first', ENDINGS)
+@each_row('turns', [0, 1, 2, 3, 5, 50])
+@each_row('second', ENDINGS)
+@each_row('first', ENDINGS)
 def test_the_first_reason_wins(first, second, turns):
     "Two that come in the same turn may be seen in either order; then it is one of the two"
     case = run(SocketCase, [('emit', 20), (first, turns), (second, 0)])

@@ -14,7 +14,7 @@ from starlette.routing import Host, Mount
 
 from fasthtml.common import Body, Div, FastHTML, Html, Li, P, Script, Table, Tbody, Td, Template, Titled, Tr, Ul
 from fasthtml.testing import Client
-from support import DEADLINE, serve, wait_until
+from support import DEADLINE, each_row, serve, wait_until
 from visitor_kit import Visitor
 
 VALUES = {'n': 1}
@@ -75,8 +75,8 @@ CALLABLES = {
     'partial of an object': functools.partial(Drawer().__call__), 'cached': cached_signature}
 
 
-@pytest.mark.parametrize('handler_is_async', [False, True])
-@pytest.mark.parametrize('kind', CALLABLES)
+@each_row('handler_is_async', [False, True])
+@each_row('kind', CALLABLES)
 def test_any_callable_that_draws_one_element_is_a_region(kind, handler_is_async):
     app, VALUES['n'] = FastHTML(secret_key='k'), 1
     region = app.live(CALLABLES[kind], name='odd')

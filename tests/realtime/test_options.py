@@ -15,7 +15,7 @@ from fasthtml.http.limits import Limits
 from fasthtml.realtime.hub import Hub
 from fasthtml.testing.client import AsyncClient, Closed
 from guarantee_kit import Socket, Stream
-from support import DEADLINE, parse_events, serve, wait_until
+from support import DEADLINE, each_row, parse_events, serve, wait_until
 from wire_kit import VirtualLoop, Wire
 
 
@@ -418,8 +418,8 @@ MAY_BE_0 = 'pace', 'pace of work', 'grace', 'drain_delay', 'keep'
 def region(): return P()
 async def work(say): pass
 
-@pytest.mark.parametrize('value', [0, -1, float('nan'), 'x', True], ids=repr)
-@pytest.mark.parametrize('option', NUMBERS)
+@each_row('value', [0, -1, float('nan'), 'x', True], ids=repr)
+@each_row('option', NUMBERS)
 def test_a_number_that_makes_no_sense_is_refused(option, value):
     fine = value is not True and value == 0 and option in MAY_BE_0
     with nullcontext() if fine else pytest.raises(ValueError, match=option.split()[0]): NUMBERS[option](value)

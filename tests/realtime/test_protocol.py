@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 from websockets.sync.client import connect
 
 from fasthtml.app.app import FastHTML
-from support import DEADLINE, raw_connection, serve, serve_process, wait_until
+from support import DEADLINE, each_row, raw_connection, serve, serve_process, wait_until
 
 APP = (Path(__file__).parent/'protocol_app.py').read_text(encoding='utf-8')
 PY = [sys.executable, '-m']
@@ -231,7 +231,7 @@ BROKEN = {  # name → frames, codes of the rule
 }
 
 
-@pytest.mark.parametrize('name', BROKEN)
+@each_row('name', BROKEN)
 def test_who_breaks_the_protocol_ends_only_the_own_connection(server, name):
     data, codes = BROKEN[name]
     with client(server) as one:
@@ -242,7 +242,7 @@ def test_who_breaks_the_protocol_ends_only_the_own_connection(server, name):
     assert one.reported in ([to_app] if to_app else codes)
 
 
-@pytest.mark.parametrize('code', [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
+@each_row('code', [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
 def test_close_codes_that_nobody_may_send(server, code):
     "granian answers a bad code with 1002, though other broken rules with an empty close"
     with client(server) as one:

@@ -31,7 +31,7 @@ from websockets.asyncio.client import connect
 import fasthtml
 from fasthtml.common import Div, EventStream, FastHTML
 from fasthtml.realtime import servers
-from support import DEADLINE, parse_events, raw_connection, serve, until, wait_until
+from support import DEADLINE, each_row, parse_events, raw_connection, serve, until, wait_until
 
 SANSIO, HTTPTOOLS, H11 = 'protocols.websockets.websockets_sansio_impl', 'protocols.http.httptools_impl', 'protocols.http.h11_impl'
 LIFESPAN, SERVER = 'lifespan.on', 'server'
@@ -400,7 +400,7 @@ def defined():
     return {name for path in MODULES for name in names_defined(path)} | DOCUMENTED
 
 
-@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@each_row('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_module_servers_looks_into_servers_and_event_loops(path):
     found = [f'{path.name}:{line} {name}' for name, line in attributes(path)
              if name in INTERNALS and (path.name, name) not in ALLOWED

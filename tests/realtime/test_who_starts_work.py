@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from fasthtml.app.region import scope_in_use
 from fasthtml.common import Beforeware, EventStream, FastHTML, HTTPException, P, Titled
-from support import serve, wait_until
+from support import each_row, serve, wait_until
 from visitor_kit import Visitor
 
 # Where -> whether Ann may start it there. Guards do not run for an address that does not exist, so no user is known there;
@@ -269,7 +269,7 @@ def served_site(kind):
         yield Site(served, state)
 
 
-@pytest.mark.parametrize('place', PLACES)
+@each_row('place', PLACES)
 def test_who_may_not_see_it_starts_it_nowhere(served_site, place, caplog):
     served_site.go(place, 'mallory')
     assert not served_site.has_run(place)

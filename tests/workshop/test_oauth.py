@@ -59,7 +59,7 @@ from fasthtml.http.handlers import Beforeware
 from fasthtml.http.responses import Redirect
 from fasthtml.realtime.sse import EventStream
 from fasthtml.testing import Client, Closed
-from support import DEADLINE, NODE_MODULES, missing, serve, serve_process
+from support import DEADLINE, NODE_MODULES, each_row, missing, serve, serve_process
 
 SCRIPT = Path(__file__).with_name('openid_provider.mjs')
 
@@ -329,8 +329,8 @@ OWN = {'a handler': lambda app: app.get('/login')(lambda: 'our own'), "Starlette
            Route('/login', PlainTextResponse('our own')))}
 
 
-@pytest.mark.parametrize('order', itertools.permutations(['OAuth', 'anything', 'our own']), ids=' '.join)
-@pytest.mark.parametrize(('anything', 'own'), [*itertools.product(ANYTHING, ['none']), *itertools.product(['a pattern', 'none'], OWN)])
+@each_row('order', itertools.permutations(['OAuth', 'anything', 'our own']), ids=' '.join)
+@each_row(('anything', 'own'), [*itertools.product(ANYTHING, ['none']), *itertools.product(['a pattern', 'none'], OWN)])
 def test_a_pattern_does_not_hide_the_login_page_and_a_page_of_the_program_does(order, anything, own):
     app = FastHTML(secret_key='k')
     make = {'OAuth': lambda: Door(app, GitHubAppClient('shop', 'kept secret')), 'anything': lambda: ANYTHING.get(anything, bool)(app),
@@ -463,9 +463,9 @@ def after_init(name, f):
     return type('Asked', (Door,), {'__init__': init})
 
 
-@pytest.mark.parametrize('given', [on_the_class, before_init, after_init])
-@pytest.mark.parametrize('kind', ['plain', 'async'])
-@pytest.mark.parametrize(('value', 'seen'), [*((value, 'home of ada') for value in NO_RESPONSE if value is not True),
+@each_row('given', [on_the_class, before_init, after_init])
+@each_row('kind', ['plain', 'async'])
+@each_row(('value', 'seen'), [*((value, 'home of ada') for value in NO_RESPONSE if value is not True),
                                              (True, '/login'), (P('first confirm'), 'first confirm')], ids=str)
 def test_what_check_invalid_gives_lets_in_or_not(value, seen, kind, given):
     client = Client(shop(Named('shop'), given('check_invalid', _says(value)[kind])), HOME, session={'auth': 'ada'})
