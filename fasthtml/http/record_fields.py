@@ -198,6 +198,7 @@ def _given_for(name: str, cls: type, classes: Mapping[type, _Given]) -> _Given:
 def _filled(ann: Any, given: _Given) -> Any:
     "An annotation with what stands for its type variables"
     if isinstance(ann, typing.TypeVar): return given.get(ann, (ann,))[0]
+    if isinstance(ann, dataclasses.InitVar): return dataclasses.InitVar[_filled(ann.type, given)]
     names = getattr(ann, '__parameters__', ()) if typing.get_origin(ann) else ()
     if not any(name in given for name in names): return ann
     return ann[tuple(part for name in names for part in given.get(name, name if isinstance(name, typing.TypeVarTuple) else (name,)))]

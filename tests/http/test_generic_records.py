@@ -169,6 +169,13 @@ class Sheet(msgspec.Struct):
     rows: list[Struct[set[int]]]
 
 
+@dataclass
+class Started(Generic[T]):
+    xs: T
+    start: dataclasses.InitVar[T]
+    def __post_init__(self, start): self.xs += start
+
+
 def made(value): return value['xs'] if isinstance(value, dict) else value.xs
 
 
@@ -202,6 +209,7 @@ PLACES = {  # what names it → type, a value, the same with a mistake, and wher
     'classes of one name': (Alike, {'xs': {'xs': {'n': '5'}}, 'y': {'xs': {'n': 'a'}}},
                             {'xs': {'xs': {'n': 'a'}}, 'y': {'xs': {'n': 'a'}}}, 'xs.xs.n'),
     'note without a hash': (Plain[Annotated[int, []]], {'xs': 5}, {'xs': 'a'}, 'xs'),
+    'InitVar': (Started[int], {'xs': '2', 'start': '3'}, {'xs': '2', 'start': 'a'}, 'start'),
     'or none': (Plain[int] | None, {'xs': '5'}, {'xs': 'a'}, 'xs'),
     'field': (Sheet, {'rows': [{'xs': [5]}]}, {'rows': [{'xs': ['a']}]}, 'rows[0].xs'),
     'limits': (LIMITS, [{'xs': [5]}], [{'xs': ['a']}], '[0].xs'),
