@@ -289,7 +289,7 @@ def stream_app(registry: list) -> FastHTML:
         registry.append(1)
         started.append(1)
         try:
-            while True: await send('x')
+            while True: await send('x' * 1000)
         finally: registry.pop()
     async def disconn(): disconnected.append(1)
     app.state.started, app.state.disconnected = started, disconnected = [], []
