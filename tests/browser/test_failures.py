@@ -6,6 +6,10 @@ from fasthtml.common import *
 from fasthtml.toaster import add_toast, setup_toasts
 from support import serve as served
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 VERSIONS = pytest.mark.parametrize('htmx', [2, 4])
 
 

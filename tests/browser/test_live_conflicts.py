@@ -11,6 +11,10 @@ import pytest
 from fasthtml.common import Button, Div, FastHTML, Form, Input, Li, Option, Response, Select, Span, Textarea, Titled, Ul
 from support import serve, wait_until
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 STATES = 'typed', 'sent then saved', 'sent then refused', 'saved', 'refused'
 CHANGES = 'changed', 'removed', 'moved'
 SAVE = dict(hx_swap='none')

@@ -8,6 +8,10 @@ from fasthtml.realtime.wire import EventText
 from proxy_kit import Proxy
 from support import DEADLINE, serve
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 ID = """() => {
     const el = document.querySelector('[sse-connect], [hx-sse\\\\:connect]')
     return (el['htmx-internal-data']?.sseEventSource || el._htmx?.sse)?.lastEventId

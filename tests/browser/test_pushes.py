@@ -13,6 +13,10 @@ from fasthtml.testing import Client
 from support import serve as served
 from support import wait_until
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 CODE = 'window.ran = 1 + (window.ran || 0)'
 OOB = {'hx_swap_oob': True}
 

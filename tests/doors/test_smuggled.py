@@ -20,6 +20,10 @@ from fasthtml.common import (
 )
 from support import serve
 
+
+@pytest.fixture
+def page(same_page): return same_page
+
 SMUGGLED = Safe('''<script>window.injected = 'inline'</script><script type="module">window.injected = 'module'</script>
 <script nonce="">window.injected = 'empty nonce'</script><script nonce="guess">window.injected = 'guessed nonce'</script>
 <script src="/evil.js"></script><script src="/evil.js" nonce="x" async></script>
