@@ -604,6 +604,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'fasthtml.app.static._cache_control': ('api/app/static.html#_cache_control', 'fasthtml/app/static.py'),
                                      'fasthtml.app.static._content_hash': ('api/app/static.html#_content_hash', 'fasthtml/app/static.py'),
                                      'fasthtml.app.static._digest': ('api/app/static.html#_digest', 'fasthtml/app/static.py'),
+                                     'fasthtml.app.static._for_one': ('api/app/static.html#_for_one', 'fasthtml/app/static.py'),
                                      'fasthtml.app.static._is_secret': ('api/app/static.html#_is_secret', 'fasthtml/app/static.py'),
                                      'fasthtml.app.static._package_folders': ( 'api/app/static.html#_package_folders',
                                                                                'fasthtml/app/static.py'),

@@ -211,6 +211,12 @@ _types = dict(
     woff='font/woff', woff2='font/woff2', ttf='font/ttf', otf='font/otf', md='text/markdown', vtt='text/vtt',
     webmanifest='application/manifest+json', webm='video/webm', mp4='video/mp4', opus='audio/ogg', m4a='audio/mp4')
 
+def _for_one(
+    keep: str, # Value of `Cache-Control`
+) -> str: # The same for browsers alone: a cache for several people keeps what does not say `private`, for `max-age` or to ask again
+    said = [o for o in map(str.strip, keep.split(',')) if o.lower() not in ('', 'public')]
+    return ', '.join(said if {'private', 'no-store'} & {o.lower() for o in said} else ['private', *said])
+
 def file_response(
     files: StaticFiles,                # Knows whether the browser has it already
     file: str | os.PathLike[str],      # The file
@@ -221,7 +227,7 @@ def file_response(
 ) -> Response:
     "The file, or `304` if the browser has it"
     keep = cache_control or _cache_control(Path(file), scope)
-    if is_guarded(scope): keep = re.sub(r'\bpublic\b', 'private', keep)   # a cache on the way would give it to others, unasked
+    if is_guarded(scope): keep = _for_one(keep)   # a cache on the way would give it to others, unasked
     headers = {'cache-control': keep, 'x-content-type-options': 'nosniff'}
     response = FileResponse(file, status_code, headers, _types.get(str(file).rpartition('.')[2].lower()), stat_result=info)
     known = status_code == 200 and files.is_not_modified(response.headers, Headers(scope=scope))
