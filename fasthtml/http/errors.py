@@ -188,7 +188,7 @@ def _with_vary(message: dict, names: Iterable[bytes]) -> dict:
     return {**message, 'headers': headers}
 
 class Sent:
-    "ASGI send that notes whether the response has begun and is complete, and adds the app's headers"
+    "ASGI send that notes whether the response has begun and is complete, looks at its status, and adds the app's headers"
     __slots__ = 'add', 'complete', 'depends', 'policy', 'send', 'started', 'waiting'
     def __init__(self, send: Send, add: Callable | None, policy: Any):
         self.send, self.add, self.policy, self.started, self.complete = send, add, policy, False, False
@@ -197,6 +197,7 @@ class Sent:
 
     def __call__(self, message: dict) -> Awaitable[None]:
         if message['type'] == 'http.response.start':
+            check_status(message['status'], 'Response(content, 404)')
             if self.add: message = {**message, 'headers': self.add(message.get('headers', ()))}
             self.started = True
             if self.depends: message = _with_vary(message, self.depends)
@@ -328,9 +329,15 @@ class ServerErrors(ServerErrorMiddleware):
             if sent.complete and _in_test.isdisjoint(scope.get('extensions') or ()):   # the next request may be on the connection
                 return log.error('After the response of %s %s:', scope['method'], scope['path'], exc_info=exc)
             if scope.get('http_version', '2')[0] == '1': sent.add = adder([*self.headers, _last])   # the server will get it, and close
-            if not sent.started:
-                response = await self.response_to(StarletteRequest(scope), exc)
-                await send_response(response, scope, receive, sent, is_error=True)
+            if not sent.started: await self.answer(exc, scope, receive, sent)
+            raise
+
+    async def answer(self, exc: Exception, scope: Scope, receive: Receive, sent: Sent) -> None:
+        "What the visitor gets for a crash, also where the program's own page for it cannot be sent"
+        request = StarletteRequest(scope)
+        try: await send_response(await self.response_to(request, exc), scope, receive, sent, is_error=True)
+        except Exception:
+            if not sent.started: await self.error_response(request, exc)(scope, receive, sent)
             raise
 
     async def response_to(self, request: StarletteRequest, exc: Exception) -> Any:

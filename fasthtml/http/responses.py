@@ -531,7 +531,8 @@ _address_headers = frozenset((b'location', b'content-location', b'hx-location', 
 _ordinary = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+\n(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?").fullmatch
 
 def _checked(response: Response) -> Response:
-    "A ready response, with headers that a server sends, and that name no address that would run"
+    "A ready response, with a status and headers that a server sends, and that name no address that would run"
+    check_status(getattr(response, 'status_code', 200), 'Response(content, 404)')
     given = getattr(response, 'raw_headers', [])
     if all(k not in _address_headers and _ordinary(k + b'\n' + v) for k, v in given): return response   # most; `HttpHeader` knows the rest
     safe = [header_bytes(HttpHeader(k.decode('latin-1'), v.decode('latin-1'))) for k, v in given]

@@ -35,11 +35,17 @@ class PartsEnding:
     async def send(self, message: Message) -> None:
         "ASGI send for the response"
         if not self.connection.open: await self.connection.refuse(ClientDisconnect())   # it may have lost its cancellation
-        if message['type'] == 'http.response.start':
-            self.started, self.connection.watching = True, (asyncio.current_task(),)   # that runs the generator
-        elif message.get('more_body'): self.connection.mailbox.sent += 1
+        if message['type'] == 'http.response.start': return await self._start(message)
+        if message.get('more_body'): self.connection.mailbox.sent += 1
         else: self.complete = True
         await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        self.started, self.connection.watching = True, (asyncio.current_task(),)   # that runs the generator
+        try: await self._send(message)
+        except (TypeError, ValueError):   # it says what no server sends, so the answer is an error page
+            self.started = False
+            raise
 
     def hurry(self) -> None:
         "The end has begun, and the program may take its time"

@@ -1,4 +1,5 @@
 """What leaves in a header: addresses that would run, the headers of a careful site, the policy, lines of the log."""
+import asyncio
 import http.client
 import importlib
 import inspect
@@ -7,6 +8,7 @@ import logging
 import pkgutil
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
@@ -167,6 +170,92 @@ def test_a_header_that_no_server_sends_is_an_error_in_every_way_it_is_given(serv
     expected = {(how, header): (500, None) for how in GIVEN for header in REFUSED}
     expected |= {(how, (k, v)): (usual.get(how, 200), v.strip()) for how in GIVEN for k, v in TAKEN}
     assert {k: v for k, v in found.items() if v != expected[k]} == {}
+
+
+# Nor does any server send a status that is none: granian's worker, for one, ends
+
+class Plain(Exception): pass
+
+
+def with_status(response, status):
+    response.status_code = status
+    return response
+
+
+STATUSES = {
+    'Response': lambda s: Response('x', s),
+    'Response, set later': lambda s: with_status(Response('x'), s),
+    'JSONResponse': lambda s: JSONResponse({}, s),
+    'RedirectResponse': lambda s: RedirectResponse('/', s),
+    'StreamingResponse': lambda s: StreamingResponse(iter(['x']), s),
+    'FileResponse': lambda s: FileResponse(__file__, s),
+    'beside a header': lambda s: (Response('x', s), HttpHeader('X-A', 'a')),
+    'FtResponse': lambda s: FtResponse(P('x'), s),
+    'EventStream': lambda s: with_status(events({}), s),
+    'HTTPException': lambda s: raise_(HTTPException(s, 'no')),
+    'exception handler': lambda s: raise_(Wrong(s)),
+    'handler of every exception': lambda s: raise_(Plain(s)),
+    'guard': lambda s: P('the guard has answered'),
+    'after': lambda s: Response('x'),
+    'after, of parts': lambda s: StreamingResponse(iter(['x'])),
+    'middleware': lambda s: P('x'),
+    'route of Starlette': None,
+    'app of Starlette': None,
+}
+NO_STATUS = [-1, 0, 1, 99, 100, 101, 103, 199, 600, 999, 1000, 2**31, 200.5, True]
+
+
+class Middle:
+    "Middleware of a program, which sends a status of its own"
+    def __init__(self, app): self.app = app
+    async def __call__(self, scope, receive, send):
+        status = None if not scope['path'].startswith('/middleware/') else NO_STATUS[int(scope['path'].rpartition('/')[2])]
+        async def sent(message): await send({**message, 'status': status} if 'status' in message else message)
+        await self.app(scope, receive, send if status is None else sent)
+
+
+def app_of_statuses():
+    def status_of(req): return NO_STATUS[int(req.url.path.rpartition('/')[2])]
+    def guard(req): return Response('x', status_of(req)) if req.url.path.startswith('/guard/') else None
+    def after(req, resp): return with_status(resp, status_of(req)) if req.url.path.startswith('/after') else resp
+    async def plain(req): return Response('x', status_of(req))
+    routes = [Route('/route of Starlette/{n}', plain), Mount('/app of Starlette', Starlette(routes=[Route('/{n}', plain)]))]
+    app = FastHTML(secret_key='k', before=guard, after=after, routes=routes, middleware=[Middleware(Middle)])
+    app.exception_handler(Wrong)(lambda req, exc: Response('x', exc.args[0]))
+    app.exception_handler(Exception)(lambda req, exc: Response('x', exc.args[0] if isinstance(exc, Plain) else 500))
+    @app.get('/{how}/{n}')
+    def show(req, how: str): return STATUSES[how](status_of(req))
+    return app
+
+
+@pytest.mark.parametrize('server', ['h11', 'httptools'])
+def test_a_status_that_no_server_sends_is_an_error_in_every_way_it_is_given(server):
+    "The visitor gets an answer: 500"
+    found = {}
+    with serve(app_of_statuses(), http=server) as served:
+        for how in STATUSES:
+            for n, status in enumerate(NO_STATUS):
+                line = http.client.HTTPConnection('127.0.0.1', served.port, timeout=DEADLINE)
+                line.request('GET', f'/{quote(how)}/{n}')
+                try: found[how, status] = line.getresponse().status
+                except (http.client.HTTPException, OSError) as e: found[how, status] = type(e).__name__
+                line.close()
+    assert {k: v for k, v in found.items() if v != 500} == {}
+
+
+@each_row('how', STATUSES)
+def test_no_such_status_gets_as_far_as_the_server(how):
+    "One that cannot send it may end its process"
+    async def receive(): await asyncio.Event().wait()
+    app = app_of_statuses()
+    for n, status in enumerate(NO_STATUS):
+        told = []
+        async def send(message, told=told): told.append(message.get('status', 500))
+        path = f'/{how}/{n}'
+        scope = {'type': 'http', 'method': 'GET', 'path': path, 'raw_path': quote(path).encode(), 'query_string': b'', 'headers': [],
+                 'http_version': '1.1', 'scheme': 'http', 'client': ('127.0.0.1', 1), 'server': ('127.0.0.1', 2), 'root_path': ''}
+        with suppress(Exception): asyncio.run(app(scope, receive, send))
+        assert set(told) == {500}, (status, told)
 
 
 @pytest.mark.parametrize('make', [lambda **kw: Response('x', **kw), lambda **kw: StreamingResponse(iter(['x']), **kw)])
