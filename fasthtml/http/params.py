@@ -28,7 +28,7 @@ from ..html.htmx import HtmxHeaders, longest_header
 from .paths import warn_caller
 from .texts import Text, say
 from .record_fields import Member, Record, is_box, spellings, type_hints
-from .models import is_json_text
+from .pydantic_limits import is_json_text
 from .records import make_cast
 from .sources import SAID, SourceMarker, Source, annotation_parts, bare_type, make_find, pins, whence
 

@@ -22,8 +22,9 @@ from ..html.attributes import ClientDict
 from .casts import (
     Cast, any_cast, check_hashes, dict_cast, enum_cast, file_cast, list_cast, literal_cast, parsed_date, scalars, short_number,
     tuple_cast, union_cast)
+from .client_dicts import as_sent
 from .models import (
-    annotated_cast, as_sent, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, struct_cast, tag_of)
+    annotated_cast, fields_of_model, pydantic_cast, pydantic_model, root_model, root_type, struct_cast, tag_of)
 from fasthtml.http.record_fields import (
     Record, constructor_needs, is_record, is_typed_dict, key_of, keys_apart, list_kinds, make_member, mapping_kinds, record_cast,
     spellings, type_hints)

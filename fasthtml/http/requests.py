@@ -6,7 +6,7 @@
 __all__ = ['DEF_MAXPART', 'DEF_MAXBODY', 'DEF_MAXTEXT', 'DEF_MAXFRAME', 'DEF_MAXFIELDS', 'IN_LOOP', 'Connection', 'Request',
            'UnreadBody', 'for_leaving', 'has_body', 'wants_json', 'is_json', 'parse_cookies', 'Body', 'form2dict',
            'group', 'parse_fields', 'check_query', 'query_fields', 'BadJson', 'parse_json', 'json_body', 'texts_in',
-           'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
+           'count_sent', 'json_excess', 'aside', 'read_body', 'parse_body', 'FrameBody', 'read_frame']
 
 # %% ../../nbs/api/http/10_requests.ipynb #6a3c8cb6
 import asyncio
@@ -556,6 +556,21 @@ def texts_in(
         if isinstance(part, str): yield part
         elif isinstance(part, Mapping): left += [*part, *part.values()]
         elif isinstance(part, list): left += part
+
+def count_sent(
+    value: Any,         # Of what a client sent
+) -> tuple[int, int]:   # Values, also those in JSON within texts; characters
+    "How much was sent: of each value and each character a validator may make a value"
+    found, characters, left = 0, 0, [value]
+    while left:
+        found += 1
+        part = left.pop()
+        if isinstance(part, str): found += sum(map(part.count, '[{,'))
+        if isinstance(part, str | bytes): characters += len(part)
+        elif isinstance(part, Mapping): left += [*part, *part.values()]
+        elif isinstance(part, list | tuple): left += part
+        else: characters += getattr(part, 'size', None) or 0    # of a file
+    return found, characters
 
 def json_excess(
     text: str,          # Which another parser is about to read as JSON, as pydantic does
