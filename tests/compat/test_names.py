@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from support import ROOT
+from support import ROOT, each_row
 
 MODULES = {
     'components': '''
@@ -135,7 +135,7 @@ def test_a_name_that_moved_says_where_to():
         exec('from fasthtml.common import Card')
 
 
-@pytest.mark.parametrize('path', ['core FT', 'core Request', 'core Div', 'core to_xml', 'xtend Div', 'xtend MarkdownJS', 'xtend Socials',
+@each_row('path', ['core FT', 'core Request', 'core Div', 'core to_xml', 'xtend Div', 'xtend MarkdownJS', 'xtend Socials',
                                   'components FT', 'components NotStr', 'components to_xml', 'components fh_cfg',
                                   'authmw MiddlewareBase', 'toaster FT', 'core setup_ws'])
 def test_names_that_programs_ask_for_at_another_address_are_the_same_things(path):

@@ -248,8 +248,8 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize('who', ['before', 'handler', 'after', 'async before'])
-@pytest.mark.parametrize('part', CHANGES)
+@each_row('who', ['before', 'handler', 'after', 'async before'])
+@each_row('part', CHANGES)
 def test_a_request_carries_what_its_page_is_made_of(part, who):
     change, selector = CHANGES[part]
     def ware(req): change(req)
@@ -275,11 +275,11 @@ def test_elements_are_not_added_to_data(result, kept):
     assert json.loads(Client(app).get('/').text) == kept
 
 
-@pytest.mark.parametrize('kw, selector', [({'class': 'a'}, 'body.a'), ({'cls': 'a'}, 'body.a'),
+@each_row('kw, selector', [({'class': 'a'}, 'body.a'), ({'cls': 'a'}, 'body.a'),
                                           ({'data-theme': 'dark'}, 'body[data-theme=dark]'),
                                           ({'x_data': '{}'}, 'body[x-data]'), ({'up_main': '1'}, 'body[up-main]'),
                                           ({'text': '#fff'}, 'body[text]')])
-@pytest.mark.parametrize('maker', [new_app, lambda **kw: fast_app(secret_key='x', **kw)[0]])
+@each_row('maker', [new_app, lambda **kw: fast_app(secret_key='x', **kw)[0]])
 def test_attributes_of_the_body_may_be_given_to_the_app(maker, kw, selector):
     app = maker(**kw)
     app.get('/')(lambda: P('x'))

@@ -694,9 +694,9 @@ FRAMES = {  # what shows a frame -> the style with its height
     'YouTubeEmbed': lambda size: to_xml(YouTubeEmbed('x', width='100%', height=size))}
 
 
-@pytest.mark.parametrize('size, css', [(300, '300px'), ('300', '300px'), (300.5, '300.5px'), ('50vh', '50vh'), ('22.5rem', '22.5rem'),
+@each_row('size, css', [(300, '300px'), ('300', '300px'), (300.5, '300.5px'), ('50vh', '50vh'), ('22.5rem', '22.5rem'),
                                        ('calc(1em + 2px)', 'calc(1em + 2px)')])
-@pytest.mark.parametrize('what', FRAMES)
+@each_row('what', FRAMES)
 def test_a_size_is_a_number_of_pixels_or_a_length(what, size, css):
     box = html(str(FRAMES[what](size))).css_first('iframe')
     assert f' height: {css};' in f' {box.attributes["style"]};'

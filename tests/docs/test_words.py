@@ -1,9 +1,7 @@
 "What `tools/words.py` finds, and what it leaves alone"
 import sys
 
-import pytest
-
-from support import ROOT
+from support import ROOT, each_row
 
 sys.path.insert(0, str(ROOT/'tools'))
 import words
@@ -29,7 +27,7 @@ LEFT_ALONE = [
     'The option is true.', 'Renew it, and look again.']
 
 
-@pytest.mark.parametrize('sentence', FOUND)
+@each_row('sentence', FOUND)
 def test_a_private_word_is_found_and_the_usual_one_is_named(sentence, tmp_path, monkeypatch):
     monkeypatch.setattr(words, 'ROOT', tmp_path)
     path = tmp_path/'page.md'
@@ -38,7 +36,7 @@ def test_a_private_word_is_found_and_the_usual_one_is_named(sentence, tmp_path, 
     assert f'instead of "{FOUND[sentence]}" write:' in fault and fault.startswith('page.md, line 1')
 
 
-@pytest.mark.parametrize('sentence', LEFT_ALONE)
+@each_row('sentence', LEFT_ALONE)
 def test_an_ordinary_use_of_the_same_word_is_left_alone(sentence, tmp_path, monkeypatch):
     monkeypatch.setattr(words, 'ROOT', tmp_path)
     path = tmp_path/'page.md'

@@ -8,6 +8,7 @@ from fasthtml.common import *
 from fasthtml.html.element import to_html
 from fasthtml.http.routing import Route
 from fasthtml.jupyter import HTMX
+from support import each_row
 
 
 def make():
@@ -89,7 +90,7 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize('where', WRITERS)
+@each_row('where', WRITERS)
 def test_a_route_can_be_written_anywhere(where):
     for route, url in ROUTES.items():
         assert url in WRITERS[where](route)

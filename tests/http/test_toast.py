@@ -9,6 +9,7 @@ from fasthtml.app.toast import add_toast, setup_toasts
 from fasthtml.html.tags import P, Title
 from fasthtml.http.responses import FtResponse, Redirect
 from fasthtml.testing import AsyncClient, Client
+from support import each_row
 
 CARRY = {
     'element': lambda: P('content'),
@@ -44,8 +45,8 @@ def app_that_returns(make):
     return Client(app)
 
 
-@pytest.mark.parametrize('make', CARRY.values(), ids=CARRY)
-@pytest.mark.parametrize('fragment', [False, True], ids=['page', 'fragment'])
+@each_row('make', CARRY.values(), ids=CARRY)
+@each_row('fragment', [False, True], ids=['page', 'fragment'])
 def test_html_of_ours_carries_the_message_once(make, fragment):
     client = app_that_returns(make)
     answer = (client.hx if fragment else client).get('/add')

@@ -419,8 +419,8 @@ def test_no_option_of_an_address_is_shown_with_its_secret(option, before):
     assert SECRET not in str(e.value)
 
 
-@pytest.mark.parametrize('option', ['broker', 'sess_store'])
-@pytest.mark.parametrize('address', RIGHT)
+@each_row('option', ['broker', 'sess_store'])
+@each_row('address', RIGHT)
 def test_any_other_address_is_taken(address, option): FastHTML(secret_key='k', **{option: address.replace('{}', SECRET)})
 
 

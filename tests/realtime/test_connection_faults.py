@@ -23,7 +23,7 @@ from fasthtml.realtime.sse import StreamClosed
 from fasthtml.realtime.wire import EventText
 from fasthtml.realtime.ws import setup_ws
 from fasthtml.testing import AsyncClient, Client
-from support import SseClient, raw_connection, serve, until, wait_until
+from support import SseClient, each_row, raw_connection, serve, until, wait_until
 from wire_kit import VirtualLoop, Wire, others_done
 
 SOCKET_GONE, STREAM_GONE = {'type': 'websocket.disconnect', 'code': 1001}, {'type': 'http.disconnect'}
@@ -238,8 +238,8 @@ async def test_an_event_in_the_same_turn_as_a_heartbeat_is_not_held_back():
     assert total == 1600 and not late, f'{len(late)} of {total} events came a heartbeat late, or more'
 
 
-@pytest.mark.parametrize('option', ['heartbeat', 'slow'])
-@pytest.mark.parametrize('value', [0, 0.0, -1, float('nan'), '15', True])
+@each_row('option', ['heartbeat', 'slow'])
+@each_row('value', [0, 0.0, -1, float('nan'), '15', True])
 def test_a_time_that_is_no_positive_number_is_refused_at_once(option, value):
     with pytest.raises((ValueError, TypeError), match=option): EventStream([], **{option: value})
 

@@ -322,8 +322,8 @@ def test_what_is_raised_need_not_be_an_exception(server, part, shape):
 
 
 @every_server
-@pytest.mark.parametrize('manner', ['code', 'rst'])
-@pytest.mark.parametrize('who', ['conn', 'task', 'handler'])
+@each_row('manner', ['code', 'rst'])
+@each_row('who', ['conn', 'task', 'handler'])
 def test_w2_a_program_that_reads_by_itself_hears_of_the_end_and_so_do_we(server, who, manner):
     "Whichever reader the server notifies. A loop that swallows every failure stops no other"
     key = new_key(f'reads-{who}')
@@ -375,8 +375,8 @@ def test_w4_a_loop_that_swallows_every_failure_stops_nobody(server, part, shape)
 
 
 @every_server
-@pytest.mark.parametrize('n', [1, 50])
-@pytest.mark.parametrize('manner', ['code', 'no_code'])
+@each_row('n', [1, 50])
+@each_row('manner', ['code', 'no_code'])
 def test_every_message_that_was_received_is_handled_then_disconn_runs(server, n, manner):
     "Also when none of the answers can be delivered: the client has sent its close frame in the same breath"
     key = new_key('close-frame')

@@ -246,16 +246,16 @@ def test_a_stream_of_a_channel_in_any_order_of_events(actions): run(ChannelCase,
 
 # Other code sends while the connection ends
 
-@pytest.mark.parametrize('turns', range(8))
-@pytest.mark.parametrize('ending,event', [('shutdown', 'shutdown'), ('end', 'close'), ('raise', 'failed')])
+@each_row('turns', range(8))
+@each_row('ending,event', [('shutdown', 'shutdown'), ('end', 'close'), ('raise', 'failed')])
 def test_a_stream_says_how_it_ended_while_other_code_sends(ending, event, turns):
     case = run(ObjectCase, [('beside', turns), (ending, 20)])
     *_, last = case.client.sent
     assert f'event: {event}\n'.encode() in last['body'] and not last['more_body']
 
 
-@pytest.mark.parametrize('turns', range(8))
-@pytest.mark.parametrize('ending,code', [('shutdown', 1012), ('raise', 1011), ('handler raises', 1011), ('handler closes', 4000)])
+@each_row('turns', range(8))
+@each_row('ending,code', [('shutdown', 1012), ('raise', 1011), ('handler raises', 1011), ('handler closes', 4000)])
 def test_a_socket_says_how_it_ended_while_other_code_sends(ending, code, turns):
     case = run(SocketCase, [('beside', turns), (ending, 20)])
     assert case.client.sent[-1] == {'type': 'websocket.close', 'code': code, 'reason': case.client.sent[-1]['reason']}

@@ -123,8 +123,8 @@ OF_A_REQUEST = ['Request', 'Request | None', 'None | Request', '"Request"', '"Re
                 'HTTPConnection', 'Session', '"Session | None"', 'HtmxHeaders | None', 'FastHTML']
 
 
-@pytest.mark.parametrize('strings', ['', 'from __future__ import annotations\n'], ids=['objects', 'strings'])
-@pytest.mark.parametrize('kind', OF_A_REQUEST)
+@each_row('strings', ['', 'from __future__ import annotations\n'], ids=['objects', 'strings'])
+@each_row('kind', OF_A_REQUEST)
 def test_what_belongs_to_one_request_is_known_by_its_type_however_that_is_written(kind, strings):
     module = types.ModuleType('regions_for_a_test')
     exec(compile(f"""{strings}
@@ -284,7 +284,7 @@ def test_regions_of_several_apps_of_one_server(kind):
                 assert f'{name} {VALUES["n"]}' in stream.next()[2]
 
 
-@pytest.mark.parametrize('more', [
+@each_row('more', [
     dict(at='x'), dict(at=[1]), dict(at=['']), dict(at=['a.b']), dict(at=['.']), dict(at=['e.-1']), dict(at=['e.' + '9' * 400]),
     dict(at=['e.9' * 9]),
     dict(at=[None]), dict(at=[['e.1']]), dict(at=['e.٣']), dict(at=[]), dict(age='x'), dict(age=-1),

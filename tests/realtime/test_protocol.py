@@ -155,7 +155,7 @@ ALLOWED = {  # name → frames, pongs that must come
 }
 
 
-@pytest.mark.parametrize('name', ALLOWED)
+@each_row('name', ALLOWED)
 def test_what_is_allowed_is_answered(server, name):
     data, pongs = ALLOWED[name]
     with client(server) as one:
@@ -181,7 +181,7 @@ def test_a_megabyte_goes_both_ways(server):
         assert one.answer.texts == [f'<p>{"x"*MIB}</p>']
 
 
-@pytest.mark.parametrize('code', [1000, 1001, 1003, 1007, 1011, 3000, 4999, None])
+@each_row('code', [1000, 1001, 1003, 1007, 1011, 3000, 4999, None])
 def test_a_clients_close_is_answered_and_told(server, code):
     with client(server) as one:
         one.send(closing(code, 'bye' if code else ''))
@@ -192,8 +192,8 @@ def test_a_clients_close_is_answered_and_told(server, code):
 PIECES = {'between messages': b'', 'in a frame': frame(TEXT, HI)[:5], 'in a message': frame(TEXT, HI[:9], fin=False)}
 
 
-@pytest.mark.parametrize('where', PIECES)
-@pytest.mark.parametrize('how', ['FIN', 'RST'])
+@each_row('where', PIECES)
+@each_row('how', ['FIN', 'RST'])
 def test_a_line_that_is_cut_is_noticed(server, where, how):
     with client(server) as one:
         one.send(PIECES[where])
@@ -271,7 +271,7 @@ NOT_HTMX = {
 }
 
 
-@pytest.mark.parametrize('name', NOT_HTMX)
+@each_row('name', NOT_HTMX)
 def test_what_is_no_message_of_htmx_closes_with_1003(server, name):
     with client(server) as one:
         one.send(NOT_HTMX[name])

@@ -621,8 +621,8 @@ MANY = {   # what one read may bring, with many parts: name → (bytes, how a pa
     'frames of hypercorn': (frame(0) * 40_000, b'mask', servers._any_parts),
     'chunks of hypercorn': (b'1\r\na\r\n' * 40_000, b'a\r\n', servers._any_parts)}
 
-@pytest.mark.parametrize('behind', [0, 100, 200_000], ids=['at once', 'behind a little', 'behind what takes no time'])
-@pytest.mark.parametrize('name', MANY)
+@each_row('behind', [0, 100, 200_000], ids=['at once', 'behind a little', 'behind what takes no time'])
+@each_row('name', MANY)
 def test_a_portion_has_few_parts_whatever_came_before(name, behind):
     many, part, marks = MANY[name]
     data, last, portions = b'x' * behind + many, 262_144, []

@@ -26,7 +26,7 @@ from fasthtml.realtime.carried import stream_event
 from fasthtml.realtime.servers import chunk_writer
 from fasthtml.realtime.sse import jitter
 from fasthtml.realtime.wire import EventText, event_text, frame_text, html_of, to_bytes
-from support import DEADLINE, Event, SseClient, parse_events, raw_connection, serve, wait_until
+from support import DEADLINE, Event, SseClient, each_row, parse_events, raw_connection, serve, wait_until
 
 
 def normal(text: str) -> str:
@@ -76,7 +76,7 @@ def test_a_plain_string_from_a_source_is_an_event_or_data_but_never_half_of_one(
     assert wire == text or [e.data for e in received(wire)] == [normal(text)]
 
 
-@pytest.mark.parametrize(('value', 'wire'), [
+@each_row(('value', 'wire'), [
     ('This is a message', 'data: This is a message\n\n'),
     ('', 'data: \n\n'),
     ('ends\n', 'data: ends\ndata: \n\n'),

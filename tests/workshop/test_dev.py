@@ -18,7 +18,7 @@ from fasthtml.html.tags import Div
 from fasthtml.testing import Client
 from fasthtml.workshop.cli import find_app
 from fasthtml.workshop.dev import Dev, Hints, attribute_hint, dev_path, follow_warnings, page_hints
-from support import DEADLINE, NODE_MODULES, ROOT, serve, serve_process, wait_until
+from support import DEADLINE, NODE_MODULES, ROOT, each_row, serve, serve_process, wait_until
 
 HEAD = 'from fasthtml.common import *\napp, rt = fast_app(secret_key="k", {})\n'
 # What is in the program; where to look; what the panel says. Each program is a file, as a beginner has it.
@@ -404,7 +404,7 @@ def version_page(version, html):
     return list(page_hints('<html>' + html, app, {'path': '/'}))
 
 
-@pytest.mark.parametrize('version, html, said', SAID)
+@each_row('version, html, said', SAID)
 def test_what_the_other_version_of_htmx_knows_is_said(version, html, said):
     [hint] = version_page(version, html)
     assert said in hint
