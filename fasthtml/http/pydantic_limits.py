@@ -147,6 +147,7 @@ class CarefulReader:
         self.finite = True      # floats in this part, unless it says `allow_inf_nan=True`
         self.search = _Search()
         self.schema = self.limited(schema)
+        if self.has_init: self.schema = self.limited(schema)    # now that it is known
 
     def limited(self, part: Any) -> Any:
         "A schema, or a list or a dict of them, with our limits"
@@ -165,6 +166,7 @@ class CarefulReader:
             return _checked('function-before', self.search.look, new)
         if kind == 'generator' and (item := new.get('items_schema')):
             new['items_schema'] = _checked('function-wrap', self.search.read, item)
+            if self.has_init: new['type'] = 'list'      # what is read again has no limits later
         if kind in _numbers:
             self.has_floats |= finite and kind in _floats
             return _checked('function-before', _short(kind, finite), new)

@@ -100,6 +100,15 @@ def test_what_is_read_later_is_bounded_too(read):
     assert read(cast({'items': [expression(6)]}).items)
 
 
+def test_what_a_constructor_of_the_program_hands_on_is_bounded_before_it_is_read_later():
+    class Own(pydantic.BaseModel):
+        items: Iterable[E]
+        def __init__(self, **values): super().__init__(**values)
+    cast = make_cast(Own)
+    assert list(cast({'items': [expression(6)]}).items)[0][0] == '*'
+    assert refused(cast, {'items': [expression(40)]}) == 'search'
+
+
 def test_a_validator_that_reads_it_at_once_has_no_search_of_its_own():
     cast = make_cast(of(L))
     assert cast({'e': nested(4, lambda v: ['*', [v]])})
