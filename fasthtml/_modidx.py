@@ -4356,6 +4356,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.made_by': ( 'api/realtime/servers.html#made_by',
                                                                                   'fasthtml/realtime/servers.py'),
+                                           'fasthtml.realtime.servers.own_of': ( 'api/realtime/servers.html#own_of',
+                                                                                 'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.protocol_of': ( 'api/realtime/servers.html#protocol_of',
                                                                                       'fasthtml/realtime/servers.py'),
                                            'fasthtml.realtime.servers.report_missing': ( 'api/realtime/servers.html#report_missing',

@@ -38,7 +38,7 @@ from ..realtime.hub import Hub, connection_table
 from ..realtime.open_broker import AppName, open_broker
 from ..realtime.presence import with_presence
 from ..realtime.connections import current_connection
-from ..realtime.servers import ServerConnection, hold_frames, hold_requests, send_with_room, user_around, way_around
+from ..realtime.servers import ServerConnection, hold_frames, hold_requests, own_of, send_with_room, user_around, way_around
 from ..realtime.shared_limits import app_limits
 from ..http.errors import EXITS, ErrorHandler, ErrorTable, ForeignLink, ServerErrors, bad_input, close_socket
 from ..http.errors import error_views, foreign_page, http_error, only_ours, with_layers
@@ -641,7 +641,7 @@ class Serving(Hooks, Starlette):
     def _server_side(self, scope: Scope, receive: Receive, send: Send) -> ServerConnection:
         "What came from the server itself; apps within this one find it in the scope"
         known = self.lifecycle, self.site.limits, scope.get('root_path', ''), user_around(scope), way_around(scope)
-        (hold_frames if scope['type'] == 'websocket' else hold_requests)(send)
+        (hold_frames if scope['type'] == 'websocket' else hold_requests)(own_of(receive, send))
         return scope.setdefault('fasthtml.server', ServerConnection(receive, send, *known))
 
     def build_middleware_stack(self) -> ASGIApp:

@@ -216,7 +216,7 @@ class ServedLoop:
         self.interceptor = SignalInterceptor(self.loop, self.on_signal, default=self.has_lifespan)
         self.server = server = uvicorn_server(receive)
         if server is not None: self._restore.append(delay_stop(server, self.before_stop))
-        keep_http1(receive)
+        keep_http1()
         if config := uvicorn_config(receive, server): self._restore.append(turns_from_the_start(config))
         if getattr(config, 'reload', False): self.delay = 0.0  # Development: there is no other process to serve requests
         if config and config.timeout_graceful_shutdown is None:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['log', 'KEPT', 'ServerConnection', 'server_of', 'user_around', 'way_around', 'lifecycle_of', 'made_by',
-           'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'SharedFrame', 'frame_bytes', 'frame_writer',
-           'frame_reader', 'chunk_writer', 'strict_protocol', 'keep_http1', 'answer_handshakes', 'take_turns',
-           'turns_from_the_start', 'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server',
+           'report_missing', 'step_send', 'steps_receive', 'protocol_of', 'own_of', 'SharedFrame', 'frame_bytes',
+           'frame_writer', 'frame_reader', 'chunk_writer', 'strict_protocol', 'keep_http1', 'answer_handshakes',
+           'take_turns', 'turns_from_the_start', 'hold_frames', 'hold_requests', 'abort', 'is_gone', 'uvicorn_server',
            'uvicorn_config', 'delay_stop', 'stop_listening', 'has_ended', 'hypercorn_stop', 'send_with_room',
            'running_loop']
 
@@ -157,6 +157,13 @@ def protocol_of(
 ) -> Any:      # None when it is a function
     "The object whose method a callable is"
     return getattr(send, '__self__', None)
+
+def own_of(
+    receive: Any,  # ASGI receive, as the outermost app got it
+    send: Any,     # ASGI send
+) -> Any:
+    "The one by which uvicorn's protocol is found: an app of Starlette around ours has a `send` of its own, and hands `receive` on"
+    return receive if made_by(receive, 'uvicorn') and protocol_of(receive) is not None else send
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #aafaa791
 class SharedFrame(str):
@@ -352,12 +359,10 @@ def strict_protocol(
 _they_differ = 'behind a proxy, a client may send headers and requests that the proxy does not see (`--http h11` reads them as it does)'
 
 # %% ../../nbs/api/realtime/20_servers.ipynb #aa7ee46c
-def keep_http1(
-    receive: Any,  # `receive` of the lifespan, or `send`
-) -> None:
-    "Let hypercorn go on with HTTP/1.1 where a client asks for HTTP/2, as long as the process lives"
-    if not made_by(receive, 'hypercorn'): return
-    kind = getattr(sys.modules.get('hypercorn.protocol.h11'), 'H11Protocol', None)
+def keep_http1() -> None:
+    "Let hypercorn, where it is loaded, go on with HTTP/1.1 where a client asks for HTTP/2, as long as the process lives"
+    if (module := sys.modules.get('hypercorn.protocol.h11')) is None: return
+    kind = getattr(module, 'H11Protocol', None)
     first = getattr(kind, '_check_protocol', None)
     if first is None: return report_missing('hypercorn', '`_check_protocol` in its `H11Protocol`', _tunnels)
     if first.__module__ == __name__: return
@@ -693,7 +698,8 @@ def hold_requests(
         if cycle.more_body: take_turns(send)
         if type(cycle.flow.resume_reading) is _Pipeline: return   # this connection has had a request before
     except AttributeError: pass
-    if made_by(send, 'hypercorn'): return keep_http1(send) or take_turns(send)   # where no lifespan has come
+    keep_http1()   # where no lifespan has come
+    if made_by(send, 'hypercorn'): return take_turns(send)
     server, _, name = type(cycle).__module__.rpartition('.')
     if server != 'uvicorn.protocols.http' or name not in ('httptools_impl', 'h11_impl'): return
     try: _hold(protocol_of(cycle.on_response), most)
@@ -707,7 +713,7 @@ def abort(
     "Cut a connection without a closing event or frame"
     server = server_of(scope)
     if server is None or scope.get('http_version', '1.1') >= '2': return False  # there the transport is shared
-    transport = _transport_of(server.send)
+    transport = _transport_of(own_of(server.receive, server.send))
     if transport is None: return False
     transport.abort()
     return True

@@ -56,12 +56,18 @@ async def go():
 
 @app.get('/hits')
 async def all_hits(): return PlainTextResponse(f'@{json.dumps(hits)}@')
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+outer = Starlette(routes=[Mount('/', app)])   # it has a `send` of its own, and hands no lifespan on
 '''
 PLACES = {
     'uvicorn': '-m uvicorn app:app --host 127.0.0.1 --port 0 --http httptools',
     'uvicorn, h11': '-m uvicorn app:app --host 127.0.0.1 --port 0 --http h11',
     'uvicorn, no lifespan': '-m uvicorn app:app --host 127.0.0.1 --port 0 --lifespan off',
+    'uvicorn, no lifespan, within Starlette': '-m uvicorn app:outer --host 127.0.0.1 --port 0',
     'hypercorn': '-m hypercorn app:app -b 127.0.0.1:0',
+    'hypercorn, no lifespan, within Starlette': '-m hypercorn app:outer -b 127.0.0.1:0',
     'granian': '-m granian app:app --interface asgi --host 127.0.0.1 --port FREE',
 }
 TRAILERS = {

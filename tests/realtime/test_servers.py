@@ -26,6 +26,8 @@ from hypercorn.events import Closed, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from websockets.asyncio.client import connect
 
 import fasthtml
@@ -254,23 +256,25 @@ async def test_a_client_that_does_not_read_is_aborted_or_left_to_the_server(row,
 UPGRADES = '', 'Connection: Upgrade\r\nUpgrade: foo\r\n', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n'
 
 
+@pytest.mark.parametrize('around', [lambda app: app, lambda app: Starlette(routes=[Mount('/', app)])], ids=['alone', 'within Starlette'])
 @pytest.mark.parametrize('upgrade', UPGRADES)
-async def test_a_stream_can_be_cut_whatever_its_client_asks_for(upgrade):
+async def test_a_stream_can_be_cut_whatever_its_client_asks_for(upgrade, around):
     "The app has uvicorn's own `send`: else a client that reads nothing, and that no limit counts any more, keeps its connection"
     app = FastHTML(secret_key='x')
     news = app.channel('news')
     @app.get('/channel')
     async def channel(): return EventStream(news)
-    with served(app, 'as it is') as (server, thread):
+    with served(around(app), 'as it is') as (server, thread):
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection('127.0.0.1', port)
         writer.write(f'GET /channel HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n'.encode())
         async with asyncio.timeout(DEADLINE): head = await reader.readuntil(b'\r\n\r\n')
-        assert (b'connection: close' in head) == bool(upgrade)
+        assert (b'connection: close' in head) == (bool(upgrade) and around(app) is app)   # this is the first connection
         await until(lambda: app.lifecycle.connections)
         [connection] = app.lifecycle.connections
-        send = servers.server_of(connection.scope).send
+        own = servers.server_of(connection.scope)
+        send = servers.own_of(own.receive, own.send)
         async def abort(): return servers.chunk_writer(send) is not None, servers.abort(connection.scope)
         assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(abort(), server.servers[0].get_loop())) == (True, True)
         async with asyncio.timeout(DEADLINE):
@@ -345,10 +349,8 @@ def test_each_handshake_has_an_answer_and_what_was_refused_is_gone(http, ws):
 
 
 def test_where_hypercorn_may_open_a_tunnel_the_log_says_so_once(logged, monkeypatch):
-    async def receive(): pass
-    receive.__module__ = 'hypercorn.asyncio.lifespan'
     monkeypatch.delattr(H11Protocol, '_check_protocol')
-    for _ in range(2): servers.keep_http1(receive)
+    for _ in range(2): servers.keep_http1()
     assert len(logged) == 1 and '`_check_protocol`' in logged[0]
 
 
