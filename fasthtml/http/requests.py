@@ -792,11 +792,13 @@ def _copied(content: bytes, at: int) -> SpooledTemporaryFile:
     return file
 
 # %% ../../nbs/api/http/10_requests.ipynb #cc6b3369
-def _holds_parts() -> bool:
-    "Whether a spooled file reads from the attribute that `_SpooledFile` sets"
-    with SpooledTemporaryFile() as file:
+def _holds_parts(kind: type) -> bool:
+    "Whether a class of spooled files reads from the attribute that `_SpooledFile` sets"
+    with kind() as file:
         file._file = io.BytesIO(b'a part')
         return file.read() == b'a part'
+
+_has_spool = _holds_parts(SpooledTemporaryFile)
 
 _single = {b'content-disposition', b'content-type', b'content-encoding', b'content-transfer-encoding'}   # headers of a part
 _parameter = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^;]*)')
@@ -857,7 +859,7 @@ class _FormParser(MultiPartParser):
         if part.file is None:
             self.charset = _charset_of(headers.get('content-type', ''))
             return
-        if not _holds_parts(): return
+        if not _has_spool: return
         if self.spool is None: self.spool, self.held = _Spool(self.max_text_size), bytearray()
         file = _SpooledFile(self.spool)
         file._part.start = self.total

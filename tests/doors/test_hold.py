@@ -197,7 +197,7 @@ def test_others_have_their_turn_while_guards_are_asked_about_many_addresses(app)
         asked += 1
     app.before = [guard]
     sign = app.regions.signer.token
-    rows = [['region?n=1', sign('region?n=1', '', f'/parameter\0a={i}', time.time()), ''] for i in range(200)]
+    rows = [[key, sign(key, '', f'/parameter\0a={i}', time.time()), ''] for i, key in enumerate(f'region?n={n}' for n in range(200))]
     messages = [{'type': 'http.request', 'body': json.dumps({'poll': 1, 'has': rows}).encode()}]
     async def receive(): return messages.pop() if messages else await asyncio.get_running_loop().create_future()
     async def send(message): pass

@@ -64,7 +64,7 @@ def test_an_address_that_would_run_is_inert_whatever_object_it_is(name):
 
 
 ORDINARY = ['/cart', '/path', '/a/path/b', '/a?path=2', 'https://a.example/path?x=1,2', '/my-path:1', '{"path": "/x", "target": "#out"}']
-BEYOND_PYTHON = ['"n": ' + '9'*5000 + '}', '"n":' + '['*3000 + ']'*3000 + '}']   # JSON that a browser reads
+BEYOND_PYTHON = ['"n": ' + '9'*5000 + '}', '"n":' + '['*200_000 + ']'*200_000 + '}']   # JSON that a browser reads
 ODD_PLACES = {**{place: place for place in ('/a,path:/b', 'path:/b', "/a,'path':/b", '/a path')},
               '{x': '%7Bx', '{"path": 1,}': '%7B"path": 1,}', **{'{' + rest: '%7B' + rest for rest in BEYOND_PYTHON}}
 

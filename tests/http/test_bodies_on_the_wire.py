@@ -178,7 +178,7 @@ def renamed_file(monkeypatch):
             super().__init__(*args)
             self.own = self._file
         def read(self, *args): return self.own.read(*args)
-    monkeypatch.setattr(requests, 'SpooledTemporaryFile', Renamed)
+    monkeypatch.setattr(requests, '_has_spool', requests._holds_parts(Renamed))
 
 
 @pytest.mark.parametrize('note, status', [(b'hello', 200), (b'x' * 30_000, 413)])
