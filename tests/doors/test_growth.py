@@ -423,7 +423,7 @@ def test_a_form_is_filled_with_any_number(value):
 
 HEADERS = 'accept accept-language authorization content-encoding content-type cookie host hx-request hx-request-type hx-source ' \
           'hx-history-restore-request if-none-match if-range last-event-id origin range referer ' \
-          'sec-fetch-dest sec-fetch-mode sec-fetch-site content-length transfer-encoding content-transfer-encoding'.split()
+          'sec-fetch-dest sec-fetch-mode sec-fetch-site content-length transfer-encoding content-transfer-encoding upgrade'.split()
 RESPONSES = set('cache-control content-location content-security-policy hx-location hx-push-url hx-redirect hx-replace-url link location '
                 'connection server-timing set-cookie vary www-authenticate x-accel-buffering transfer-encoding '
                 'content-digest content-range digest etag repr-digest signature'.split())
