@@ -257,6 +257,7 @@ class ServedLoop:
             case 'abort':
                 self.signals.forced = True
                 self.drain.abort()
+            case 'note': self.signals = Signals(sig, now)
             case 'pass on': self.interceptor.pass_on(sig)
 
     async def _stop(self, sig: int) -> None:
@@ -300,7 +301,7 @@ async def serve_on(
 def note_worker_end(served: ServedLoop) -> None:
     "A worker process that is stopped without a signal ends as after one"
     worker = multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread()
-    if worker and not served.signals.first: served.signals = Signals(signal.SIGTERM, time.monotonic())
+    if worker and not served.signals.first: served.signals = Signals(signal.SIGTERM, time.monotonic(), heard=False)
 
 def end_soon(served: ServedLoop) -> None:
     "Called when the lifespan is over"

@@ -31,14 +31,16 @@ class Signals:
     first: int = 0       # Number of the first signal
     at: float = 0.0      # When it came, in seconds
     forced: bool = False # A second one has ended the wait
+    heard: bool = True   # Has it come? Else the server has begun to stop by itself, as after it
 
 def decide(
     seen: Signals,  # What came before
     sig: int,       # What came now
     now: float,     # Seconds, on the same clock as `seen.at`
-) -> Literal['drain', 'abort', 'pass on', 'ignore']:
+) -> Literal['drain', 'abort', 'pass on', 'note', 'ignore']:
     "What to do about a signal"
     if not seen.first: return 'drain'
+    if not seen.heard: return 'note'
     if now - seen.at < 0.5 or sig not in (seen.first, signal.SIGINT): return 'ignore'
     return 'pass on' if seen.forced else 'abort'
 

@@ -43,6 +43,16 @@ async def own():
     return EventStream(source())
 
 
+@app.get('/lasting')
+async def lasting(seconds: float):
+    async def source():
+        yield sse_message(str(os.getpid()))
+        await shutdown_event.wait()
+        await asyncio.sleep(seconds)
+        yield sse_message('the last words')
+    return EventStream(source())
+
+
 @app.ws('/ws', channels=[news])
 async def ws(): pass
 

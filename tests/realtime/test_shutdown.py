@@ -198,6 +198,25 @@ async def test_a_source_that_watches_the_event_may_say_its_own_last_words(tmp_pa
         assert await asyncio.to_thread(server.process.wait) == -signal.SIGTERM
 
 
+async def test_a_worker_that_has_ended_does_not_cut_off_what_others_drain(tmp_path):
+    "hypercorn sends its workers SIGTERM when the first of them has ended"
+    command = [*LAUNCHES['hypercorn on uvloop -w 2'], '--graceful-timeout', '30']
+    with launch(tmp_path, command, FASTHTML, grace=LONG) as server:
+        found = {}
+        while len(found) < 2:   # until each worker has one
+            stream = await StreamClient().open(server.process.port, f'/lasting?seconds={1 + 2 * len(found)}')
+            await until(lambda: b'data' in stream.body)  # noqa: B023
+            if found.setdefault(stream.events[0].data, stream) is stream: continue
+            stream.task.cancel()
+            stream.writer.close()
+        server.process.signal(signal.SIGTERM)
+        await all_read(found.values())
+        assert [[e.data for e in stream.events][1:2] for stream in found.values()] == [['the last words']] * 2
+        assert all(stream.events[-1].event == 'shutdown' and stream.terminated for stream in found.values())
+        await asyncio.to_thread(server.process.wait)
+        assert ABORTED not in server.process.output
+
+
 # Clients that hold the drain
 
 async def stall(port, kind, n=2):
